@@ -1,0 +1,42 @@
+package session
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+)
+
+// A purpose is the HKDF label of the keys for one kind of value. A value that
+// was sealed for one purpose never opens for another. [S4]
+type purpose string
+
+const (
+	purposeLogin   purpose = "instagram_auth/v1/login"
+	purposeSession purpose = "instagram_auth/v1/session"
+)
+
+var errNoSecret = errors.New("no secret to derive keys from")
+
+// newSealer derives one key from each secret with HKDF-SHA256 (RFC 5869).
+func newSealer(p purpose, secrets []string) (sealer, error) {
+	if len(secrets) == 0 {
+		return nil, errNoSecret
+	}
+	keys := make(sealer, 0, len(secrets))
+	for i, secret := range secrets {
+		if secret == "" {
+			return nil, fmt.Errorf("secret %d: %w", i+1, errNoSecret)
+		}
+		derived, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
+		if err != nil {
+			return nil, fmt.Errorf("deriving key %d: %w", i+1, err)
+		}
+		k, err := newKey(derived)
+		if err != nil {
+			return nil, fmt.Errorf("making key %d: %w", i+1, err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, nil
+}

@@ -1,0 +1,155 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"strings"
+	"time"
+)
+
+const (
+	nonceLength = 32
+	// tagLength is how many characters of the state stand in the name of its
+	// cookie, so that logins in several tabs do not overwrite one another.
+	tagLength = 8
+
+	// maxLoginCookie is the longest login cookie, name and value together. [S8]
+	maxLoginCookie = 1024
+)
+
+// StateLength is the length of a state, in characters.
+var StateLength = encoding.EncodedLen(nonceLength)
+
+// Login is a login under way.
+type Login struct {
+	// RedirectURI is where the visitor comes back to. It is bound to the cookie,
+	// so that a login belongs to one host and one callback. [C3]
+	RedirectURI string
+	// ReturnTo is the page that the visitor first asked for: a path, checked by
+	// the caller. What is too long for a cookie loses its query, then its path.
+	ReturnTo string
+	// Rounds is how many logins this browser has just finished without keeping
+	// its session cookie.
+	Rounds int
+	// Nonce makes the login usable once. Start fills it in.
+	Nonce [nonceLength]byte
+}
+
+// Start begins a login. It returns the state for the authorization window and
+// the Set-Cookie lines that bind the login to this browser and give up its
+// oldest logins where there are too many. Nothing is kept here. [A1, D1]
+func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, err error) {
+	rand.Read(l.Nonce[:])
+	state = encoding.EncodeToString(l.Nonce[:])
+	name := c.loginPrefix + state[:tagLength]
+
+	plaintext := append(make([]byte, 0, maxLoginCookie), l.Nonce[:]...)
+	plaintext = appendTime(plaintext, c.now())
+	plaintext = append(plaintext, byte(min(l.Rounds, MaxRounds)))
+	room := encoding.DecodedLen(maxLoginCookie-len(name)-len("=")) - overhead - len(plaintext)
+	plaintext = append(plaintext, shorten(l.ReturnTo, room)...)
+
+	value, err := c.login.seal(plaintext, c.bind(name, l.RedirectURI))
+	if err != nil {
+		return "", nil, err
+	}
+	for i := 0; i <= len(f.logins)-MaxLogins; i++ {
+		setCookies = append(setCookies, c.expire(c.loginPrefix+f.logins[i].tag))
+	}
+	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
+}
+
+// shorten returns what of a path fits: all of it, or the path without its query,
+// or the root. Nothing is ever cut in the middle. [S8, R3]
+func shorten(path string, room int) string {
+	if len(path) <= room {
+		return path
+	}
+	if end := strings.IndexAny(path, "?#"); end > 0 && end <= room {
+		return path[:end]
+	}
+	return "/"
+}
+
+// Resume returns the login that a state belongs to, if this browser started it
+// for the same redirect URI, not longer than LoginLifetime ago. [C1]
+func (c *Cookies) Resume(f *Found, state, redirectURI string) (Login, bool) {
+	if len(state) != StateLength {
+		return Login{}, false
+	}
+	for i, tried := len(f.logins)-1, 0; i >= 0 && tried < maxTried; i-- {
+		if f.logins[i].tag != state[:tagLength] {
+			continue
+		}
+		tried++
+		if l, ok := c.openLogin(f.logins[i], state, redirectURI); ok {
+			return l, true
+		}
+	}
+	return Login{}, false
+}
+
+func (c *Cookies) openLogin(cookie login, state, redirectURI string) (Login, bool) {
+	plaintext, err := c.login.open(cookie.value, c.bind(c.loginPrefix+cookie.tag, redirectURI))
+	if err != nil {
+		return Login{}, false
+	}
+	r := reader{rest: plaintext}
+	l := Login{RedirectURI: redirectURI}
+	copy(l.Nonce[:], r.take(nonceLength))
+	started := r.time()
+	l.Rounds = int(r.number(1))
+	l.ReturnTo = r.take(len(r.rest))
+	expected := encoding.EncodeToString(l.Nonce[:])
+	if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {
+		return Login{}, false
+	}
+	return l, c.recent(started, LoginLifetime)
+}
+
+// recent reports whether t lies within the last d, by clocks that may differ.
+func (c *Cookies) recent(t time.Time, d time.Duration) bool {
+	now := c.now()
+	return !now.After(t.Add(d)) && !t.After(now.Add(clockSkew))
+}
+
+// Finish returns the Set-Cookie line that deletes the login cookie of a state.
+func (c *Cookies) Finish(state string) string {
+	return c.expire(c.loginPrefix + state[:tagLength])
+}
+
+// Mark returns the Set-Cookie line that notes a finished login. Where the
+// browser keeps this cookie and not the session's, Rounds tells. [A7]
+func (c *Cookies) Mark(l Login) (string, error) {
+	plaintext := append(appendTime(nil, c.now()), byte(min(l.Rounds+1, MaxRounds)))
+	value, err := c.login.seal(plaintext, c.roundAD)
+	if err != nil {
+		return "", err
+	}
+	return c.set(c.roundName, value, RoundWindow), nil
+}
+
+// Rounds returns how many logins the browser has just finished, 0 if it carries
+// no mark of it.
+func (c *Cookies) Rounds(f *Found) int {
+	if f.round == "" {
+		return 0
+	}
+	plaintext, err := c.login.open(f.round, c.roundAD)
+	if err != nil {
+		return 0
+	}
+	r := reader{rest: plaintext}
+	at, rounds := r.time(), int(r.number(1))
+	if !r.done() || !c.recent(at, RoundWindow) {
+		return 0
+	}
+	return rounds
+}
+
+// Marked reports whether the browser carries the mark of a finished login,
+// valid or not.
+func (f *Found) Marked() bool { return f.round != "" }
+
+// Unmark returns the Set-Cookie line that deletes the mark.
+func (c *Cookies) Unmark() string { return c.expire(c.roundName) }
