@@ -1,0 +1,98 @@
+package simulator
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+)
+
+// object is a JSON object that keeps the order of its members, because Instagram's
+// answers have one and tests compare whole bodies.
+type object []member
+
+type member struct {
+	name  string
+	value any
+}
+
+// MarshalJSON writes the members in their order.
+func (o object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		name, err := json.Marshal(m.name)
+		if err != nil {
+			return nil, err
+		}
+		value, err := json.Marshal(m.value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(name)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// writeJSON answers with a JSON document.
+func writeJSON(w http.ResponseWriter, status int, document any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Cache-Control", "private, no-cache, no-store, must-revalidate")
+	w.WriteHeader(status)
+	// < and > stay as they are: Instagram does not escape them.
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(document) // the client may have left
+}
+
+// writeOAuthError answers as the window and the token endpoint do. Instagram's code
+// repeats the status.
+func writeOAuthError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, object{
+		{"error_type", "OAuthException"}, {"code", status}, {"error_message", message},
+	})
+}
+
+// refuse answers with the status of nearly all refusals.
+func refuse(w http.ResponseWriter, message string) {
+	writeOAuthError(w, http.StatusBadRequest, message)
+}
+
+// graphError is an error of the graph.
+type graphError struct {
+	Status        int // default 400
+	Code, Subcode int
+	Message       string
+}
+
+// writeGraphError answers as the graph does. Every answer has a trace ID of its own.
+func writeGraphError(w http.ResponseWriter, e graphError) {
+	if e.Status == 0 {
+		e.Status = http.StatusBadRequest
+	}
+	kind := "OAuthException"
+	if e.Code == 100 {
+		kind = "IGApiException"
+	}
+	body := object{{"message", e.Message}, {"type", kind}, {"code", e.Code}}
+	if e.Subcode != 0 {
+		body = append(body, member{"error_subcode", e.Subcode})
+	}
+	body = append(body, member{"fbtrace_id", secret("A")[:23]})
+	writeJSON(w, e.Status, object{{"error", body}})
+}
+
+// only returns the value of a parameter, "" unless it is there exactly once.
+// Inferred: Instagram documents each parameter once; a client that sends one twice
+// has a mistake that some servers would hide. [A2]
+func only(values map[string][]string, name string) string {
+	if all := values[name]; len(all) == 1 {
+		return all[0]
+	}
+	return ""
+}

@@ -1,0 +1,295 @@
+package simulator
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// App is the app that is registered with the simulated Instagram.
+type App struct {
+	// ID is the Instagram app ID, decimal. Required.
+	ID string
+
+	// Secret is the Instagram app secret. Required.
+	Secret string
+
+	// RedirectURIs are the registered redirect URIs. A request must name one of
+	// them byte for byte. https, or http for a loopback host. At least one.
+	RedirectURIs []string
+
+	// API is the family that the app uses. Default: instagram_login.
+	API API
+
+	// Live says that everybody may sign in; otherwise the app is in development
+	// mode and only Testers may.
+	Live bool
+
+	// Testers are the usernames of the accounts that accepted a tester role.
+	Testers []string
+
+	// Name is shown in the authorization window. Default: "Example app".
+	Name string
+
+	// DeauthorizeURL is where Instagram posts a signed request when somebody
+	// removes the app. A loopback host only. Default: none.
+	DeauthorizeURL string
+
+	// DataDeletionURL is where Instagram then posts the request to delete what the
+	// app knows about the person. A loopback host only. Default: none.
+	DataDeletionURL string
+}
+
+// User is an account of the simulated Instagram.
+type User struct {
+	// ID is the account's ID, decimal and above 2^53. Required.
+	ID string `json:"id"`
+
+	// AppScopedID is the ID by which the app knows the account, decimal and above
+	// 2^53. In basic_display there is one ID alone, and this one is always equal to
+	// ID. Default: an ID made from the app's and the account's, always the same.
+	AppScopedID string `json:"app_scoped_id,omitempty"`
+
+	// Username has 1 to 30 letters, digits, dots and underscores. Required.
+	Username string `json:"username"`
+
+	// AccountType is business, creator or personal. The spellings of Instagram's
+	// answers (BUSINESS, Media_Creator) are accepted too. Default: business.
+	AccountType string `json:"account_type,omitempty"`
+
+	// Name and PictureURL are left out of answers where they are empty.
+	Name       string `json:"name,omitempty"`
+	PictureURL string `json:"picture_url,omitempty"`
+
+	// Followers, Follows and MediaCount are the numbers in the user node.
+	Followers  int `json:"followers,omitempty"`
+	Follows    int `json:"follows,omitempty"`
+	MediaCount int `json:"media_count,omitempty"`
+}
+
+// TokenShape is the shape of the token endpoint's answer. All three are documented
+// or were seen, so a client must accept each.
+type TokenShape string
+
+// The shapes. Wrapped wraps the user node of instagram_login as well.
+const (
+	Flat            TokenShape = "flat"        // access_token and user_id, a number
+	WithPermissions TokenShape = "permissions" // and a list of permissions
+	Wrapped         TokenShape = "wrapped"     // {"data":[{…}]}, user_id a string, permissions too
+)
+
+// Config is what [New] needs to know.
+type Config struct {
+	// App is the one app of this Instagram. Required.
+	App App
+
+	// Users are the accounts. Default: a business, a creator and a personal one.
+	Users []User
+
+	// TokenShape is the shape of token answers. Default: WithPermissions, which
+	// instagram_login sends today, or Flat for basic_display, as it is documented.
+	TokenShape TokenShape
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+
+	// CodeLifetime and TokenLifetime are how long an authorization code and a
+	// short-lived token are good for. Default: one hour each.
+	CodeLifetime, TokenLifetime time.Duration
+
+	// AutoAllow is a username: the window then answers at once, as if that person
+	// had pressed Allow. For tests and load. Default: the window waits for a person.
+	AutoAllow string
+}
+
+// The kinds of account, as [User.AccountType] has them once it is checked.
+const (
+	business = "business"
+	creator  = "creator"
+	personal = "personal"
+)
+
+var usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
+
+// DefaultUsers returns the accounts of a simulator that was given none: one of each
+// kind, so that a demonstration can show what a personal account meets.
+func DefaultUsers() []User {
+	return []User{
+		{ID: "17841405793187218", Username: "jayposiris", AccountType: business, Name: "Jay Posiris", Followers: 1287, Follows: 311, MediaCount: 9},
+		{ID: "17841405822304914", Username: "maria.sees", AccountType: creator, Name: "María Núñez", Followers: 48213, Follows: 702, MediaCount: 24},
+		{ID: "17841405822304915", Username: "quiet_otter", AccountType: personal, Name: "Sam Otter", Followers: 85, Follows: 120, MediaCount: 3},
+	}
+}
+
+// complete returns the configuration with its defaults, or what is wrong with it.
+func (c Config) complete() (Config, error) {
+	c.defaults()
+	if err := c.App.check(); err != nil {
+		return c, err
+	}
+	if !slices.Contains([]TokenShape{Flat, WithPermissions, Wrapped}, c.TokenShape) {
+		return c, fmt.Errorf("token_shape: %q is none of flat, permissions, wrapped", c.TokenShape)
+	}
+	if c.CodeLifetime < 0 || c.TokenLifetime < 0 {
+		return c, errors.New("lifetime: is negative")
+	}
+	if err := c.completeUsers(); err != nil {
+		return c, err
+	}
+	for _, name := range c.App.Testers {
+		if c.user(name) == nil {
+			return c, fmt.Errorf("testers: there is no user %q", name)
+		}
+	}
+	if c.AutoAllow != "" && c.user(c.AutoAllow) == nil {
+		return c, fmt.Errorf("auto_allow: there is no user %q", c.AutoAllow)
+	}
+	return c, nil
+}
+
+// defaults fills in what was left empty.
+func (c *Config) defaults() {
+	if c.App.API == "" {
+		c.App.API = instagramLogin
+	}
+	if c.App.Name == "" {
+		c.App.Name = "Example app"
+	}
+	if c.TokenShape == "" {
+		c.TokenShape = WithPermissions
+		if c.App.API == basicDisplay {
+			c.TokenShape = Flat
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.CodeLifetime == 0 {
+		c.CodeLifetime = time.Hour
+	}
+	if c.TokenLifetime == 0 {
+		c.TokenLifetime = time.Hour
+	}
+	if len(c.Users) == 0 {
+		c.Users = DefaultUsers()
+	}
+}
+
+// check ensures that the app could be registered with Instagram.
+func (a App) check() error {
+	switch {
+	case !isDecimal(a.ID):
+		return fmt.Errorf("app_id: %q is not decimal", a.ID)
+	case a.Secret == "":
+		return errors.New("app_secret: is missing")
+	case a.API != instagramLogin && a.API != basicDisplay:
+		return fmt.Errorf("api: %q is neither instagram_login nor basic_display", a.API)
+	case len(a.RedirectURIs) == 0:
+		return errors.New("redirect_uri: is missing")
+	}
+	for _, address := range a.RedirectURIs {
+		u, err := url.Parse(address)
+		if err != nil || u.Host == "" || u.Fragment != "" || (u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u))) {
+			return fmt.Errorf("redirect_uri: %q is neither https nor http on a loopback host", address)
+		}
+	}
+	// A simulator that posts to any address would be a tool against others.
+	for option, address := range map[string]string{"deauthorize": a.DeauthorizeURL, "data_deletion": a.DataDeletionURL} {
+		u, err := url.Parse(address)
+		if address != "" && (err != nil || (u.Scheme != "https" && u.Scheme != "http") || !isLoopback(u)) {
+			return fmt.Errorf("%s: %q is not an http or https URL of a loopback host", option, address)
+		}
+	}
+	return nil
+}
+
+// completeUsers checks the accounts and gives each its app-scoped ID.
+func (c *Config) completeUsers() error {
+	// The caller's slice stays as it was.
+	c.Users = slices.Clone(c.Users)
+	seen := make(map[string]bool)
+	for i := range c.Users {
+		u := &c.Users[i]
+		if err := u.complete(c.App); err != nil {
+			return fmt.Errorf("user %q: %w", u.Username, err)
+		}
+		for _, name := range slices.Compact([]string{u.ID, u.AppScopedID, strings.ToLower(u.Username)}) {
+			if seen[name] {
+				return fmt.Errorf("user %q: %q belongs to another user already", u.Username, name)
+			}
+			seen[name] = true
+		}
+	}
+	return nil
+}
+
+// complete checks one account.
+func (u *User) complete(app App) error {
+	kinds := map[string]string{"": business, "business": business, "creator": creator, "media_creator": creator, "personal": personal}
+	kind, ok := kinds[strings.ToLower(u.AccountType)]
+	if !ok {
+		return fmt.Errorf("account_type: %q is none of business, creator, personal", u.AccountType)
+	}
+	u.AccountType = kind
+	if u.AppScopedID == "" {
+		u.AppScopedID = appScopedID(app.ID, u.ID)
+	}
+	if app.API == basicDisplay {
+		u.AppScopedID = u.ID
+	}
+	switch {
+	case !usernamePattern.MatchString(u.Username):
+		return errors.New("username: needs 1 to 30 letters, digits, dots and underscores")
+	case !isLargeID(u.ID):
+		return fmt.Errorf("id: %q is not a decimal number between 2^53 and 2^63", u.ID)
+	case !isLargeID(u.AppScopedID):
+		return fmt.Errorf("app_scoped_id: %q is not a decimal number between 2^53 and 2^63", u.AppScopedID)
+	case app.API == instagramLogin && u.AppScopedID == u.ID:
+		return errors.New("app_scoped_id: equals id, which it never does in instagram_login")
+	case u.Followers < 0 || u.Follows < 0 || u.MediaCount < 0:
+		return errors.New("a count is negative")
+	}
+	return nil
+}
+
+// user finds an account by its username, nil if there is none.
+func (c *Config) user(username string) *User {
+	for i := range c.Users {
+		if c.Users[i].Username == username {
+			return &c.Users[i]
+		}
+	}
+	return nil
+}
+
+// appScopedID makes an ID that is the same at every start and differs from app to
+// app: 17 digits that begin with 2, above 2^53 like all IDs here.
+func appScopedID(app, id string) string {
+	sum := sha256.Sum256([]byte(app + "/" + id))
+	return strconv.FormatUint(2e16+binary.BigEndian.Uint64(sum[:])%1e16, 10)
+}
+
+// isLargeID tells whether s is an ID that a float64 cannot hold exactly: smaller ones
+// would hide the mistake of a client that reads IDs as floats. [T5]
+func isLargeID(s string) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && isDecimal(s) && s[0] != '0' && n > 1<<53
+}
+
+func isDecimal(s string) bool {
+	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""
+}
+
+// isLoopback tells whether a URL's host is this machine.
+func isLoopback(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || (ip != nil && ip.IsLoopback())
+}

@@ -1,0 +1,159 @@
+package simulator
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// authorization is a checked request of the authorization window.
+type authorization struct {
+	redirectURI string
+	state       string
+	asked       []permission
+}
+
+// serveWindow is the authorization window: GET shows it, POST is one of its buttons.
+func (s *Simulator) serveWindow(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD, POST")
+		writeOAuthError(w, http.StatusMethodNotAllowed, "Method not allowed")
+		return
+	}
+	// The form posts to the address of the page, so both have the same query, and
+	// what the page showed is checked again.
+	asked, problem := s.checkAuthorization(r.URL.Query())
+	if problem != "" {
+		refuse(w, problem)
+		return
+	}
+	switch {
+	case r.Method == http.MethodPost:
+		s.serveDecision(w, r, asked)
+	case s.config.AutoAllow != "":
+		s.allow(w, r, asked, decision{s.config.user(s.config.AutoAllow), names(asked.asked)})
+	default:
+		s.showWindow(w, r, asked)
+	}
+}
+
+// checkAuthorization checks the parameters, in Instagram's order: client_id,
+// redirect_uri, response_type, scope. None of these errors is ever redirected,
+// because whom to redirect to is in doubt.
+func (s *Simulator) checkAuthorization(query url.Values) (a authorization, problem string) {
+	app := s.config.App
+	if only(query, "client_id") != app.ID {
+		return a, "Invalid platform app"
+	}
+	a.redirectURI = only(query, "redirect_uri")
+	if u, err := url.Parse(a.redirectURI); err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return a, "Invalid redirect_uri"
+	}
+	// Byte for byte: a missing slash at the end is the most frequent mistake.
+	if !slices.Contains(app.RedirectURIs, a.redirectURI) {
+		return a, "Redirect URI does not match registered redirect URI"
+	}
+	if only(query, "response_type") != "code" {
+		// Inferred: the message for this parameter is not documented.
+		return a, "Invalid response_type"
+	}
+	var unknown []string
+	a.asked, unknown = parseScope(app.API, only(query, "scope"))
+	switch {
+	case len(unknown) > 0:
+		return a, invalidScope(unknown)
+	case len(a.asked) == 0:
+		return a, "No valid scopes requested"
+	}
+	a.state = only(query, "state")
+	return a, ""
+}
+
+// decision is what a person chose in the window.
+type decision struct {
+	user    *User
+	granted []string
+}
+
+// serveDecision answers the window's form.
+func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a authorization) {
+	if err := r.ParseForm(); err != nil {
+		refuse(w, "Invalid form")
+		return
+	}
+	action := only(r.PostForm, "action")
+	if action == "cancel" {
+		redirectDenied(w, a, "user_denied", "The user denied your request")
+		return
+	}
+	if action == "not_professional" {
+		// Inferred: nothing documents how a person without a professional account gets
+		// back to the app. The shape is that of a denial with a reason of its own.
+		redirectDenied(w, a, "not_professional", "A professional account is required")
+		return
+	}
+	user := s.config.user(only(r.PostForm, "user"))
+	granted := r.PostForm["permission"]
+	if user == nil || slices.ContainsFunc(granted, func(p string) bool { return !slices.Contains(names(a.asked), p) }) {
+		refuse(w, "Invalid form")
+		return
+	}
+	switch action {
+	case "allow":
+		// The basic permission cannot be un-ticked: its box is disabled and not sent.
+		if basic := basicPermission(s.config.App.API); a.asked[0].Name == basic && !slices.Contains(granted, basic) {
+			granted = append([]string{basic}, granted...)
+		}
+		s.allow(w, r, a, decision{user, granted})
+	case "remove":
+		s.showRemoval(w, r, s.removeApp(r.Context(), user))
+	default:
+		refuse(w, "Invalid form")
+	}
+}
+
+// allow ends the window for a person who allowed the app: with a code for the app,
+// or in the window itself where this account cannot sign in.
+func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorization, d decision) {
+	app := s.config.App
+	switch {
+	case !app.Live && !slices.Contains(app.Testers, d.user.Username):
+		refuse(w, "Insufficient developer role")
+	case app.API == instagramLogin && d.user.AccountType == personal:
+		s.showPersonal(w, r, d.user)
+	default:
+		code := s.issueCode(d.user, a.redirectURI, d.granted)
+		// `#_` is no part of the code; browsers keep it in the address.
+		redirect(w, a, "code="+url.QueryEscape(code), "#_")
+	}
+}
+
+// redirectDenied sends the person back to the app without a code.
+func redirectDenied(w http.ResponseWriter, a authorization, reason, description string) {
+	redirect(w, a, "error=access_denied&error_reason="+reason+"&error_description="+url.QueryEscape(description), "")
+}
+
+// redirect sends the person back to the app. The redirect URI stays byte for byte
+// what was registered: net/http's Redirect would clean its path.
+func redirect(w http.ResponseWriter, a authorization, query, fragment string) {
+	separator := "?"
+	if strings.Contains(a.redirectURI, "?") {
+		separator = "&"
+	}
+	if a.state != "" {
+		query += "&state=" + url.QueryEscape(a.state)
+	}
+	w.Header().Set("Location", a.redirectURI+separator+query+fragment)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	w.WriteHeader(http.StatusFound)
+}
+
+// names lists the names of permissions.
+func names(permissions []permission) (list []string) {
+	for _, p := range permissions {
+		list = append(list, p.Name)
+	}
+	return list
+}
