@@ -1,14 +1,188 @@
 package simulator
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
 
-type misdeed struct{}
+// FaultKind names a way to misbehave.
+type FaultKind string
 
-type Fault struct{}
+// The kinds of fault. Where a kind speaks of the honest answer, the request is really
+// carried out: a code is used up although the client learns little of it.
+const (
+	Delay            FaultKind = "delay"               // waits, then answers honestly
+	Hang             FaultKind = "hang"                // accepts and never answers, until the client leaves or Close
+	Reset            FaultKind = "reset"               // resets the connection instead of answering
+	CutOff           FaultKind = "cut_off"             // sends half of the honest answer and drops the connection
+	Status500        FaultKind = "status_500"          // 500 with a JSON error that says "try again"
+	Status502        FaultKind = "status_502"          // 502 with the HTML of some proxy
+	Status503        FaultKind = "status_503"          // 503 with the HTML of some proxy, and Retry-After
+	HTML             FaultKind = "html"                // 200 with a page instead of JSON
+	Truncated        FaultKind = "truncated"           // half of the honest answer, as if it were all
+	Huge             FaultKind = "huge"                // JSON that does not end
+	WrongTypes       FaultKind = "wrong_types"         // the right members with values of the wrong type
+	Redirect         FaultKind = "redirect"            // 307 to another address
+	RateLimit        FaultKind = "rate_limit"          // error 4, with the headers that say when to come back
+	GzipBomb         FaultKind = "gzip_bomb"           // a few KB that unpack to 128 MB of JSON
+	OneBytePerSecond FaultKind = "one_byte_per_second" // the honest answer, slowly
+	Answer           FaultKind = "answer"              // the status, type, header and body that the fault says
+)
 
-func (s *Simulator) nextFault(Endpoint) (Fault, bool)                                              { return Fault{}, false }
-func (s *Simulator) misbehave(f Fault, h http.HandlerFunc, w http.ResponseWriter, r *http.Request) {}
-func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request)                           {}
-func (s *Simulator) serveLongLived(w http.ResponseWriter, r *http.Request)                         {}
-func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request)                           {}
-func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall)                                 {}
+// faultKinds lists all kinds, for those that come as text.
+var faultKinds = []FaultKind{
+	Delay, Hang, Reset, CutOff, Status500, Status502, Status503, HTML, Truncated, Huge, WrongTypes, Redirect,
+	RateLimit, GzipBomb, OneBytePerSecond, Answer,
+}
+
+// Fault is a way for an endpoint to misbehave. The zero value is none.
+type Fault struct {
+	Kind FaultKind
+
+	// Delay is waited before anything is answered, with every kind. Default: none.
+	Delay time.Duration
+
+	// Times is how many requests meet the fault; the next ones are answered honestly.
+	// Default: all.
+	Times int
+
+	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
+	// application/json, no header, no body. Redirect takes its status and its Location
+	// from here too; its defaults are 307 and an address that counts as Redirected.
+	// RateLimit takes its status, by default 400.
+	Status      int
+	ContentType string
+	Header      http.Header
+	Body        string
+}
+
+// misdeed is the fault that an endpoint is told to commit.
+type misdeed struct {
+	fault Fault
+	left  int // requests that still meet it, where fault.Times says how many
+}
+
+// Misbehave makes an endpoint misbehave until it is told otherwise; Fault{} ends it.
+// Requests already being answered are not affected.
+func (s *Simulator) Misbehave(endpoint Endpoint, fault Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fault.Kind == "" {
+		delete(s.misdeeds, endpoint)
+		return
+	}
+	fault.Header = fault.Header.Clone()
+	s.misdeeds[endpoint] = &misdeed{fault: fault, left: fault.Times}
+}
+
+// nextFault returns the fault that the next request to an endpoint meets, if any.
+func (s *Simulator) nextFault(endpoint Endpoint) (Fault, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.misdeeds[endpoint]
+	if m == nil {
+		return Fault{}, false
+	}
+	if m.fault.Times > 0 {
+		if m.left--; m.left == 0 {
+			delete(s.misdeeds, endpoint)
+		}
+	}
+	return m.fault, true
+}
+
+// pause waits, and returns false if the client left or the simulator was closed.
+func (s *Simulator) pause(r *http.Request, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+	case <-s.closed:
+	}
+	return false
+}
+
+// misbehave answers a request with a fault. handle gives the honest answer.
+func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseWriter, r *http.Request) {
+	if f.Delay > 0 && !s.pause(r, f.Delay) {
+		// Returning would send an empty 200.
+		panic(http.ErrAbortHandler)
+	}
+	switch f.Kind {
+	case Delay:
+		handle(w, r)
+	case Hang:
+		s.hang(r)
+	case Reset:
+		reset(w)
+	case CutOff, Truncated, OneBytePerSecond:
+		s.maul(f.Kind, capture(handle, r), w, r)
+	case Status500:
+		writeGraphError(w, graphError{Status: http.StatusInternalServerError, Code: 2, Message: "An unexpected error has occurred. Please retry your request later."})
+	case Status502:
+		writeHTML(w, http.StatusBadGateway, "Bad gateway")
+	case Status503:
+		w.Header().Set("Retry-After", "30")
+		writeHTML(w, http.StatusServiceUnavailable, "Service unavailable")
+	case HTML:
+		writeHTML(w, http.StatusOK, "This page is not available")
+	case Huge:
+		s.writeEndless(w)
+	case GzipBomb:
+		writeBomb(w)
+	case WrongTypes:
+		writeWrongTypes(w)
+	case Redirect:
+		f.redirect(w, r)
+	case RateLimit:
+		f.rateLimit(w, s.config.Users[0].ID)
+	case Answer:
+		f.answer(w)
+	default:
+		http.Error(w, fmt.Sprintf("simulator: there is no fault %q", f.Kind), http.StatusNotImplemented)
+	}
+}
+
+// redirect answers with a redirect that keeps the method and the body: a client that
+// follows it sends its secrets elsewhere. [T2]
+func (f Fault) redirect(w http.ResponseWriter, r *http.Request) {
+	location := f.Header.Get("Location")
+	if location == "" {
+		location = "/simulator/redirected?" + r.URL.RawQuery
+	}
+	w.Header().Set("Location", location)
+	w.WriteHeader(orDefault(f.Status, http.StatusTemporaryRedirect))
+}
+
+// rateLimit answers as the graph does when the app has asked too often.
+func (f Fault) rateLimit(w http.ResponseWriter, id string) {
+	h := w.Header()
+	h.Set("X-App-Usage", `{"call_count":100,"total_cputime":25,"total_time":31}`)
+	h.Set("X-Business-Use-Case-Usage", `{"`+id+`":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":31,"estimated_time_to_regain_access":5}]}`)
+	writeGraphError(w, graphError{Status: f.Status, Code: 4, Message: "(#4) Application request limit reached"})
+}
+
+// answer answers what the fault says.
+func (f Fault) answer(w http.ResponseWriter) {
+	contentType := f.ContentType
+	if contentType == "" {
+		contentType = "application/json"
+	}
+	w.Header().Set("Content-Type", contentType)
+	for name, values := range f.Header {
+		w.Header()[name] = slices.Clone(values)
+	}
+	w.WriteHeader(orDefault(f.Status, http.StatusOK))
+	_, _ = w.Write([]byte(f.Body)) // the client may have left
+}
+
+func orDefault(status, otherwise int) int {
+	if status == 0 {
+		return otherwise
+	}
+	return status
+}

@@ -1,0 +1,129 @@
+package simulator
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// endpoints lists all endpoints, in the order in which a login meets them.
+var endpoints = []Endpoint{Window, Token, UserNode, Media, LongLived, Refresh, Redirected}
+
+// serveControl answers what is below /simulator/: it lets people and programs outside
+// this process do what the methods of Simulator do. Nothing of it is Instagram's.
+//
+//	POST /simulator/fault    endpoint, kind, delay, times, status, content_type, body: Misbehave; no kind ends it
+//	GET  /simulator/calls    the counts as a JSON object
+//	POST /simulator/reset    ends all faults and forgets the counts
+//	POST /simulator/remove   user: RemoveApp, its result as JSON
+//	GET  /simulator/media/…  the pictures of the media endpoint
+func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/simulator/")
+	if path == "redirected" {
+		// The place that a client must never come to, whatever the method. [T2]
+		if s.receive(Redirected, w, r) {
+			writeHTML(w, http.StatusOK, "A redirect was followed")
+		}
+		return
+	}
+	methods := map[string]string{"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "calls": http.MethodGet}
+	picture, isPicture := strings.CutPrefix(path, "media/")
+	if isPicture {
+		methods[path] = http.MethodGet
+	}
+	if methods[path] == "" {
+		controlError(w, http.StatusNotFound, "there is no such address")
+		return
+	}
+	if r.Method != methods[path] {
+		w.Header().Set("Allow", methods[path])
+		controlError(w, http.StatusMethodNotAllowed, "this address takes "+methods[path])
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	if err := r.ParseForm(); err != nil {
+		controlError(w, http.StatusBadRequest, "the form cannot be read")
+		return
+	}
+	switch path {
+	case "fault":
+		s.controlFault(w, r.PostForm)
+	case "calls":
+		writeJSON(w, http.StatusOK, s.counts())
+	case "reset":
+		for _, endpoint := range endpoints {
+			s.Misbehave(endpoint, Fault{})
+		}
+		s.ResetCalls()
+		w.WriteHeader(http.StatusNoContent)
+	case "remove":
+		s.controlRemove(w, r)
+	default:
+		servePicture(w, picture)
+	}
+}
+
+func controlError(w http.ResponseWriter, status int, text string) {
+	writeJSON(w, status, object{{"error", text}})
+}
+
+// counts lists the number of requests to each endpoint.
+func (s *Simulator) counts() (list object) {
+	for _, endpoint := range endpoints {
+		list = append(list, member{string(endpoint), s.Calls(endpoint)})
+	}
+	return list
+}
+
+// controlFault sets a fault as a form says it. A field that makes no sense is an
+// error: a fault that was mistyped would let a test pass.
+func (s *Simulator) controlFault(w http.ResponseWriter, form url.Values) {
+	endpoint, fault := Endpoint(form.Get("endpoint")), Fault{Kind: FaultKind(form.Get("kind"))}
+	if !slices.Contains(endpoints, endpoint) {
+		controlError(w, http.StatusBadRequest, "endpoint: there is none of this name")
+		return
+	}
+	if fault.Kind != "" && !slices.Contains(faultKinds, fault.Kind) {
+		controlError(w, http.StatusBadRequest, "kind: there is none of this name")
+		return
+	}
+	fault.ContentType, fault.Body = form.Get("content_type"), form.Get("body")
+	var err error
+	if text := form.Get("delay"); text != "" {
+		if fault.Delay, err = time.ParseDuration(text); err != nil || fault.Delay < 0 {
+			controlError(w, http.StatusBadRequest, "delay: is no duration such as 500ms")
+			return
+		}
+	}
+	for name, number := range map[string]*int{"times": &fault.Times, "status": &fault.Status} {
+		if text := form.Get(name); text != "" {
+			if *number, err = strconv.Atoi(text); err != nil || *number < 0 || *number > 1_000_000 {
+				controlError(w, http.StatusBadRequest, name+": is no number that can be used")
+				return
+			}
+		}
+	}
+	if fault.Status != 0 && (fault.Status < 200 || fault.Status > 599) {
+		controlError(w, http.StatusBadRequest, "status: is not between 200 and 599")
+		return
+	}
+	s.Misbehave(endpoint, fault)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// controlRemove removes the app from an account and tells what became of it.
+func (s *Simulator) controlRemove(w http.ResponseWriter, r *http.Request) {
+	removal, err := s.RemoveApp(r.Context(), r.PostForm.Get("user"))
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusOK, object{
+		{"username", removal.Username}, {"tokens", removal.Tokens},
+		{"deauthorize", removal.Deauthorize.Text()}, {"data_deletion", removal.DataDeletion.Text()},
+		{"confirmation_code", removal.DataDeletion.ConfirmationCode}, {"status_url", removal.DataDeletion.StatusURL},
+	})
+}
