@@ -1,0 +1,172 @@
+package simulator_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+func TestTheUserNodeIsFoundAsMeAndByEachOfItsIDsInEveryVersion(t *testing.T) {
+	i := start(t, nil)
+	token := i.token("jayposiris", authorization())
+	want := `{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}` + "\n"
+	for _, path := range []string{"/me", "/" + jayID, "/" + jayScopedID, "/v25.0/me", "/v1.0/" + jayID, "/v25.0/" + jayScopedID} {
+		t.Run(path, func(t *testing.T) {
+			wantBody(t, i.get(path, url.Values{"fields": {"user_id,username"}, "access_token": {token}}), http.StatusOK, want)
+		})
+	}
+}
+
+func TestSomebodyElsesNodeIsRefused(t *testing.T) {
+	i := start(t, nil)
+	token := i.token("jayposiris", authorization())
+	for _, path := range []string{"/" + mariaID, "/v25.0/" + mariaID, "/1", "/" + mariaID + "/media"} {
+		t.Run(path, func(t *testing.T) {
+			wantGraphError(t, i.get(path, url.Values{"access_token": {token}}), 100, 33)
+		})
+	}
+}
+
+func TestTheUserNodeHasTheFieldsOfItsFamily(t *testing.T) {
+	const all = "user_id,username,name,account_type,profile_picture_url,followers_count,follows_count,media_count,id"
+	for name, row := range map[string]struct {
+		basic              bool
+		user, fields, want string
+	}{
+		"login, everything": {false, "jayposiris", all,
+			`{"user_id":"17841405793187218","username":"jayposiris","name":"Jay <Posiris>","account_type":"Business","profile_picture_url":"https://pictures.test/jay","followers_count":12,"follows_count":3,"media_count":30,"id":"25025320793187218"}`},
+		"login, what is empty is left out": {false, "maria.sees", "account_type,name,profile_picture_url,media_count",
+			`{"account_type":"Media_Creator","media_count":0,"id":"` + mariaScopedID(t) + `"}`},
+		"login, fields in the order of the request": {false, "jayposiris", "username,user_id", `{"username":"jayposiris","user_id":"17841405793187218","id":"25025320793187218"}`},
+		"login, a field twice":                      {false, "jayposiris", "username,username", `{"username":"jayposiris","id":"25025320793187218"}`},
+		"login, no fields":                          {false, "jayposiris", "-", `{"id":"25025320793187218"}`},
+		"basic display, as in its tutorial":         {true, "jayposiris", "id,username", `{"id":"17841405793187218","username":"jayposiris"}`},
+		"basic display, everything":                 {true, "jayposiris", "id,username,account_type,media_count", `{"id":"17841405793187218","username":"jayposiris","account_type":"BUSINESS","media_count":30}`},
+		"basic display, a creator":                  {true, "maria.sees", "account_type", `{"account_type":"MEDIA_CREATOR","id":"17841405822304914"}`},
+		"basic display, a person":                   {true, "quiet_otter", "account_type", `{"account_type":"PERSONAL","id":"17841405822304915"}`},
+		"basic display, no fields":                  {true, "jayposiris", "-", `{"id":"17841405793187218"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, query := start(t, nil), authorization()
+			if row.basic {
+				i, query = start(t, basicDisplay), authorization("scope", "user_profile,user_media")
+			}
+			ask := url.Values{"access_token": {i.token(row.user, query)}}
+			if row.fields != "-" {
+				ask.Set("fields", row.fields)
+			}
+			wantBody(t, i.get("/me", ask), http.StatusOK, row.want+"\n")
+		})
+	}
+}
+
+// mariaScopedID is the ID that a user who was given none gets; another simulator
+// with the same app makes the same one.
+func mariaScopedID(t *testing.T) string {
+	t.Helper()
+	i := start(t, nil)
+	body := i.get("/me", url.Values{"access_token": {i.token("maria.sees", authorization())}}).body
+	id := strings.TrimSuffix(strings.TrimPrefix(body, `{"id":"`), "\"}\n")
+	if n, err := strconv.ParseInt(id, 10, 64); err != nil || n <= 1<<53 || id == mariaID {
+		t.Fatalf("app-scoped ID = %q", body)
+	}
+	return id
+}
+
+func TestTheUserNodeIsWrappedWithTheTokenAnswerInInstagramLoginOnly(t *testing.T) {
+	wrapped := func(c *simulator.Config) { c.TokenShape = simulator.Wrapped }
+	i := start(t, wrapped)
+	ask := url.Values{"fields": {"user_id,username"}, "access_token": {i.token("jayposiris", authorization())}}
+	wantBody(t, i.get("/me", ask), http.StatusOK, `{"data":[{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}]}`+"\n")
+
+	i = start(t, func(c *simulator.Config) { wrapped(c); basicDisplay(c) })
+	ask = url.Values{"fields": {"id,username"}, "access_token": {i.token("jayposiris", authorization("scope", "user_profile"))}}
+	wantBody(t, i.get("/me", ask), http.StatusOK, `{"id":"17841405793187218","username":"jayposiris"}`+"\n")
+}
+
+func TestAnUnknownFieldIsRefused(t *testing.T) {
+	i := start(t, nil)
+	token := i.token("jayposiris", authorization())
+	basic := start(t, basicDisplay)
+	basicToken := basic.token("jayposiris", authorization("scope", "user_profile"))
+	for _, fields := range []string{"email", "user_id,username,", "", "username ", "biography,username", "permissions"} {
+		t.Run(fields, func(t *testing.T) {
+			wantGraphError(t, i.get("/me", url.Values{"fields": {fields}, "access_token": {token}}), 100, 0)
+		})
+	}
+	for _, fields := range []string{"user_id", "name", "profile_picture_url", "followers_count"} {
+		t.Run("basic display "+fields, func(t *testing.T) {
+			wantGraphError(t, basic.get("/me", url.Values{"fields": {fields}, "access_token": {basicToken}}), 100, 0)
+		})
+	}
+}
+
+func TestAMissingPermissionHidesAFieldOrRefusesTheNode(t *testing.T) {
+	i := start(t, basicDisplay)
+	token := i.token("jayposiris", authorization("scope", "user_profile"))
+	got := i.get("/me", url.Values{"fields": {"id,media_count,username"}, "access_token": {token}})
+	wantBody(t, got, http.StatusOK, `{"id":"17841405793187218","username":"jayposiris"}`+"\n")
+	wantGraphError(t, i.get("/me/media", url.Values{"access_token": {token}}), 10, 0)
+
+	// Without the basic permission there is no node at all.
+	token = i.token("jayposiris", authorization("scope", "user_media"))
+	wantGraphError(t, i.get("/me", url.Values{"fields": {"id"}, "access_token": {token}}), 10, 0)
+	login := start(t, nil)
+	token = login.token("jayposiris", authorization("scope", "instagram_business_manage_comments"))
+	wantGraphError(t, login.get("/me", url.Values{"access_token": {token}}), 10, 0)
+}
+
+func TestABadTokenMeetsError190(t *testing.T) {
+	i := start(t, nil)
+	token := i.token("jayposiris", authorization())
+	for name, query := range map[string]url.Values{
+		"no token":        {},
+		"empty token":     {"access_token": {""}},
+		"unknown token":   {"access_token": {"IGAAabc"}},
+		"token and more":  {"access_token": {token + "x"}},
+		"the token twice": {"access_token": {token, token}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, path := range []string{"/me", "/v25.0/me", "/" + jayID, "/me/media"} {
+				wantGraphError(t, i.get(path, query), 190, 0)
+			}
+		})
+	}
+	t.Run("token in the header, which is not documented", func(t *testing.T) {
+		request, err := http.NewRequest(http.MethodGet, i.url+"/me", nil)
+		if err == nil {
+			request.Header.Set("Authorization", "Bearer "+token)
+		}
+		wantGraphError(t, i.do(request, err), 190, 0)
+	})
+}
+
+func TestATokenExpiresAfterAnHour(t *testing.T) {
+	for name, lifetime := range map[string]time.Duration{"by itself": 0, "after another lifetime": 10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			i := start(t, func(c *simulator.Config) { c.TokenLifetime = lifetime })
+			if lifetime == 0 {
+				lifetime = time.Hour
+			}
+			query := url.Values{"access_token": {i.token("jayposiris", authorization())}}
+			i.clock.advance(lifetime - time.Second)
+			if got := i.get("/me", query); got.StatusCode != http.StatusOK {
+				t.Errorf("answer = %s %s", got.Status, got.body)
+			}
+			i.clock.advance(time.Second)
+			wantGraphError(t, i.get("/me", query), 190, 463)
+		})
+	}
+}
+
+func TestNodesAreReadByGETOnly(t *testing.T) {
+	i := start(t, nil)
+	for _, path := range []string{"/me", "/me/media", "/access_token", "/refresh_access_token"} {
+		wantGraphError(t, i.post(path, url.Values{"access_token": {i.token("jayposiris", authorization())}}), 100, 33)
+	}
+}
