@@ -1,0 +1,90 @@
+package headerguard
+
+import (
+	"net/http"
+	"strings"
+)
+
+// CutCookies cuts the cookies whose name is ours out of a request. The bytes and
+// the order of all others stay as they are, because sites rely on both: nothing is
+// parsed and written anew. A Cookie line that becomes empty goes. [H5]
+func CutCookies(headers http.Header, ours func(name string) bool) {
+	lines, present := headers["Cookie"]
+	if !present {
+		return
+	}
+	kept := make([]string, 0, len(lines))
+	changed := false
+	for _, line := range lines {
+		rest := cutLine(line, ours)
+		changed = changed || rest != line
+		if rest != "" || rest == line {
+			kept = append(kept, rest)
+		}
+	}
+	switch {
+	case !changed:
+	case len(kept) == 0:
+		delete(headers, "Cookie")
+	default:
+		headers["Cookie"] = kept
+	}
+}
+
+// cutLine returns a Cookie line without our pairs. A pair goes together with the
+// semicolon and the space that set it apart from its neighbour.
+func cutLine(line string, ours func(string) bool) string {
+	var kept strings.Builder
+	copied := 0 // what of line stands in kept or has been left out
+	for start := 0; start < len(line); {
+		end := start + strings.IndexByte(line[start:]+";", ';')
+		if ours(pairName(line[start:end])) {
+			kept.WriteString(line[copied:start])
+			copied = min(end+1, len(line))
+		}
+		start = end + 1
+	}
+	if copied == 0 {
+		return line
+	}
+	kept.WriteString(line[copied:])
+	// Where the first pair went, the space before the second leads; where the last
+	// went, the semicolon before it is left over.
+	return strings.TrimRight(strings.TrimLeft(kept.String(), " \t"), "; \t")
+}
+
+func pairName(pair string) string {
+	name, _, _ := strings.Cut(pair, "=")
+	return strings.Trim(name, " \t")
+}
+
+// maxValue is the longest header value that is handed on, in bytes. [H4]
+const maxValue = 256
+
+// EncodeValue returns a value as visible ASCII: spaces, percent signs and every
+// byte outside are percent-encoded. ok is false if it is too long for a header.
+// [H4]
+func EncodeValue(value string) (encoded string, ok bool) {
+	plain := true
+	for i := 0; i < len(value) && plain; i++ {
+		plain = isPlain(value[i])
+	}
+	if plain {
+		return value, len(value) <= maxValue
+	}
+	if len(value) > maxValue {
+		return "", false
+	}
+	const hex = "0123456789ABCDEF"
+	out := make([]byte, 0, 3*len(value))
+	for _, b := range []byte(value) {
+		if isPlain(b) {
+			out = append(out, b)
+			continue
+		}
+		out = append(out, '%', hex[b>>4], hex[b&15])
+	}
+	return string(out), len(out) <= maxValue
+}
+
+func isPlain(b byte) bool { return '!' <= b && b <= '~' && b != '%' }

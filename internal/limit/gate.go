@@ -1,0 +1,88 @@
+package limit
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Gate lets a fixed number in at a time. The next one waits, for a while. [D3]
+type Gate struct {
+	places chan struct{}
+	wait   time.Duration
+}
+
+// NewGate returns a gate for n at a time, where others wait at most wait.
+func NewGate(n int, wait time.Duration) *Gate {
+	return &Gate{places: make(chan struct{}, n), wait: wait}
+}
+
+// Enter takes a place, which leave gives back; leave may be called more than once.
+// ok is false if none became free in time or ctx ended.
+func (g *Gate) Enter(ctx context.Context) (leave func(), ok bool) {
+	select {
+	case g.places <- struct{}{}:
+		return g.leave(), true
+	default:
+	}
+	timer := time.NewTimer(g.wait)
+	defer timer.Stop()
+	select {
+	case g.places <- struct{}{}:
+		return g.leave(), true
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return func() {}, false
+}
+
+func (g *Gate) leave() func() {
+	return sync.OnceFunc(func() { <-g.places })
+}
+
+// Breaker refuses for a while after a number of failures in a row, then lets one
+// through to see. [D3]
+type Breaker struct {
+	limit int
+	rest  time.Duration
+	now   func() time.Time
+
+	mu       sync.Mutex
+	failures int
+	until    time.Time // no one passes before
+}
+
+// NewBreaker returns a breaker that opens after limit failures in a row, for rest.
+func NewBreaker(limit int, rest time.Duration, now func() time.Time) *Breaker {
+	return &Breaker{limit: limit, rest: rest, now: now}
+}
+
+// Ready reports whether a call may be made, and if not, how long to wait. After a
+// rest it lets one call through and refuses the others until that one is reported;
+// one that never is counts as failed after another rest.
+func (b *Breaker) Ready() (ok bool, retryAfter time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	if b.failures < b.limit {
+		return true, 0
+	}
+	if wait := b.until.Sub(now); wait > 0 {
+		return false, wait
+	}
+	b.until = now.Add(b.rest)
+	return true, 0
+}
+
+// Report says how a call went.
+func (b *Breaker) Report(success bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if success {
+		b.failures = 0
+		return
+	}
+	if b.failures++; b.failures >= b.limit {
+		b.until = b.now().Add(b.rest)
+	}
+}

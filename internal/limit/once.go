@@ -1,0 +1,56 @@
+package limit
+
+import (
+	"sync"
+	"time"
+)
+
+// Once remembers what has been used until it would have expired anyway. It is
+// bounded: when it is full, the oldest are forgotten first. [C4]
+type Once struct {
+	size int
+	ttl  time.Duration
+	now  func() time.Time
+
+	mu   sync.Mutex
+	seen map[[32]byte]struct{}
+	// order holds the nonces by age; those before first are forgotten.
+	order []used
+	first int
+}
+
+type used struct {
+	nonce   [32]byte
+	expires time.Time
+}
+
+// NewOnce remembers up to size nonces, each for ttl.
+func NewOnce(size int, ttl time.Duration, now func() time.Time) *Once {
+	return &Once{size: size, ttl: ttl, now: now, seen: make(map[[32]byte]struct{})}
+}
+
+// First reports whether a nonce is used for the first time, and notes it.
+func (o *Once) First(nonce [32]byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forget(o.now())
+	if _, again := o.seen[nonce]; again {
+		return false
+	}
+	o.seen[nonce] = struct{}{}
+	o.order = append(o.order, used{nonce, o.now().Add(o.ttl)})
+	return true
+}
+
+// forget drops what has expired, and the oldest where there is no room.
+func (o *Once) forget(now time.Time) {
+	for o.first < len(o.order) && (len(o.seen) >= o.size || !now.Before(o.order[o.first].expires)) {
+		delete(o.seen, o.order[o.first].nonce)
+		o.first++
+	}
+	// The dropped front is given back when it is half of the whole.
+	if o.first > len(o.order)/2 {
+		o.order = append([]used(nil), o.order[o.first:]...)
+		o.first = 0
+	}
+}

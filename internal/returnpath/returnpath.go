@@ -1,0 +1,88 @@
+// Package returnpath decides which address a visitor may be sent back to after a
+// login. It is pure: it asks nobody and keeps nothing.
+package returnpath
+
+import (
+	"net/url"
+	"strings"
+)
+
+// MaxLength is the longest address that is accepted, in bytes. A longer one is
+// refused as a whole and never cut. [R3]
+const MaxLength = 2048
+
+// Root is where a visitor goes whose address is not accepted.
+const Root = "/"
+
+// Safe returns the path form of an address: the address itself if it is one, the
+// rest behind the origin if it begins with one of origins ("https://example.com",
+// scheme, host and port exactly), and Root for everything else. It keeps what it
+// returns byte for byte. [R1]
+func Safe(address string, origins ...string) string {
+	for _, origin := range origins {
+		if rest, own := strings.CutPrefix(address, origin); own && strings.HasPrefix(rest, "/") {
+			address = rest
+			break
+		}
+	}
+	if OK(address) {
+		return address
+	}
+	return Root
+}
+
+// OK reports whether an address is a path of the same origin, with or without
+// query and fragment, however a browser reads it. [R1, R3]
+func OK(address string) bool {
+	if len(address) == 0 || len(address) > MaxLength || address[0] != '/' {
+		return false
+	}
+	for _, b := range []byte(address) {
+		// Browsers drop tabs and newlines and take a backslash for a slash, so
+		// that "/\t/host" and "/\host" lead elsewhere.
+		if b <= ' ' || b >= 0x7f || b == '\\' {
+			return false
+		}
+	}
+	if strings.HasPrefix(address, "//") {
+		return false
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
+		return false
+	}
+	// A path such as "/.//host" becomes "//host" where somebody resolves the dots.
+	// path.Clean would join the slashes and hide that, so the dots are resolved by hand.
+	return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//") && validEscapes(address)
+}
+
+// withoutDots resolves "." and ".." as browsers do: slashes stay as they are.
+func withoutDots(p string) string {
+	var out []string
+	for _, segment := range strings.Split(p, "/")[1:] {
+		switch decodeDots(segment) {
+		case ".":
+		case "..":
+			if len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+		default:
+			out = append(out, segment)
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+// decodeDots undoes the one escape that browsers undo before they look for dots.
+func decodeDots(segment string) string {
+	if len(segment) > len("%2e%2e") {
+		return segment
+	}
+	return strings.ReplaceAll(strings.ToLower(segment), "%2e", ".")
+}
+
+// validEscapes reports whether every percent sign begins an escape.
+func validEscapes(s string) bool {
+	_, err := url.PathUnescape(s)
+	return err == nil
+}
