@@ -1,0 +1,103 @@
+package refusal
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Format is how a refusal is written.
+type Format int
+
+// The formats: a page for a person, JSON for a program.
+const (
+	Page Format = iota + 1
+	JSON
+)
+
+// Reply is one refusal. Its fields come from the handler, never from elsewhere:
+// there is none for a foreign text. [E2]
+type Reply struct {
+	Code      Code
+	RequestID string
+	Wants     Format
+	// LoginURL is where the visitor can start again; a path of this site. It is
+	// left out of pages whose refusal has no way on.
+	LoginURL string
+	// Allow lists the methods, for Method.
+	Allow string
+	// RetryAfter is when to come back. A refusal that asks for patience says a
+	// second where it is not known better.
+	RetryAfter time.Duration
+	// Head leaves the body out.
+	Head bool
+}
+
+// Write answers with the refusal: headers, status, body.
+func (r Reply) Write(w http.ResponseWriter) {
+	header := w.Header()
+	r.SetHeaders(header)
+	body, contentType := r.json(), "application/json"
+	if r.Wants == Page {
+		body, contentType = r.page(), "text/html; charset=utf-8"
+	}
+	write(w, contentType, r.Code.Status(), body, r.Head)
+}
+
+// SetHeaders sets the headers that belong to the refusal whoever writes its body.
+func (r Reply) SetHeaders(header http.Header) {
+	SecurityHeaders(header)
+	if r.Allow != "" {
+		header.Set("Allow", r.Allow)
+	}
+	if r.Code == LoginRequired {
+		header.Set("WWW-Authenticate", "Instagram")
+	}
+	switch status := r.Code.Status(); {
+	case r.RetryAfter > 0 || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
+		header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+}
+
+func (r Reply) json() []byte {
+	body, err := json.Marshal(struct {
+		Error     Code   `json:"error"`
+		Message   string `json:"message"`
+		LoginURL  string `json:"login_url,omitempty"`
+		RequestID string `json:"request_id"`
+	}{r.Code, r.Code.Text(), r.LoginURL, r.RequestID})
+	if err != nil {
+		panic(err) // four strings always marshal
+	}
+	return append(body, '\n')
+}
+
+func (r Reply) page() []byte {
+	row := table[r.Code]
+	view := view{Title: row.title, Text: row.text, Hint: row.hint, RequestID: r.RequestID}
+	if row.link != "" && r.LoginURL != "" {
+		view.Link, view.LinkURL = row.link, r.LoginURL
+	}
+	return view.render()
+}
+
+// write sends an answer of ours. A HEAD request gets the headers of a GET.
+func write(w http.ResponseWriter, contentType string, status int, body []byte, head bool) {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if !head {
+		_, _ = w.Write(body) // a visitor who has gone is no news
+	}
+}
+
+// SecurityHeaders sets the headers of every page and object of ours. [E3]
+func SecurityHeaders(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", contentSecurityPolicy)
+	header.Set("Cross-Origin-Opener-Policy", "same-origin")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("X-Content-Type-Options", "nosniff")
+}
