@@ -1,0 +1,195 @@
+// Package instagram is a client of Instagram's API: the authorization window, the
+// exchange of an authorization code for an access token, and the user node. It
+// speaks both families, Instagram API with Instagram Login and Basic Display, and
+// needs the standard library alone.
+package instagram
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// API names a family of Instagram's API.
+type API string
+
+const (
+	// InstagramLogin is Instagram API with Instagram Login, which Meta runs today.
+	InstagramLogin API = "instagram_login"
+	// BasicDisplay is the API of Meta's "Get Started" tutorial. Meta switched it
+	// off on 2024-12-04; mirrors and simulators speak it still.
+	BasicDisplay API = "basic_display"
+)
+
+// NodePath says how the user node is addressed.
+type NodePath string
+
+const (
+	NodeMe NodePath = "me" // /me
+	NodeID NodePath = "id" // /{user-id}, with the ID from the token answer
+)
+
+// Param is an optional parameter of the authorization window.
+type Param struct{ Name, Value string }
+
+// Endpoints are the addresses of the API. Empty ones are the family's own.
+type Endpoints struct {
+	Authorize string // the authorization window
+	Token     string // where a code is exchanged
+	Graph     string // base URL of the user node, with a version segment if wanted
+}
+
+// Config is the configuration of a client.
+type Config struct {
+	API       API      // default: InstagramLogin
+	AppID     string   // the Instagram app ID, decimal; required
+	AppSecret string   // the Instagram app secret; required
+	Scopes    []string // default: the least that the user node needs
+	Fields    []string // further fields of the user node; default: none
+	Node      NodePath // default: NodeMe
+	Authorize []Param  // optional parameters of the window, in this order
+	Endpoints Endpoints
+	// Timeout bounds one call, from dialing to the last byte. Default: 10 s.
+	Timeout time.Duration
+	// Transport makes the calls. Default: one of the client's own, with bounds on
+	// connecting and on headers, verified TLS of 1.2 or newer, and the proxy that
+	// the environment names.
+	Transport http.RoundTripper
+}
+
+// ConfigError says which option of a configuration is wrong, and what is right.
+type ConfigError struct{ Option, Problem string }
+
+func (e *ConfigError) Error() string { return e.Option + ": " + e.Problem }
+
+const defaultTimeout = 10 * time.Second
+
+// family is what differs between the families.
+type family struct {
+	endpoints     Endpoints
+	defaultScopes []string
+	scopes        []string
+	params        []string
+	nodeFields    []string // always asked for
+	fields        []string // may be asked for
+	multipart     bool     // encoding of the token request
+}
+
+var families = map[API]family{
+	InstagramLogin: {
+		endpoints:     Endpoints{"https://www.instagram.com/oauth/authorize", "https://api.instagram.com/oauth/access_token", "https://graph.instagram.com"},
+		defaultScopes: []string{"instagram_business_basic"},
+		scopes: []string{"instagram_business_basic", "instagram_business_content_publish", "instagram_business_manage_messages",
+			"instagram_business_manage_comments", "instagram_business_manage_insights"},
+		params: []string{"enable_fb_login", "force_authentication", "force_reauth"},
+		// id, the ID that is scoped to the app, comes along unasked.
+		nodeFields: []string{"user_id", "username"},
+		fields:     []string{"name", "account_type", "profile_picture_url", "followers_count", "follows_count", "media_count"},
+	},
+	BasicDisplay: {
+		endpoints:     Endpoints{"https://api.instagram.com/oauth/authorize", "https://api.instagram.com/oauth/access_token", "https://graph.instagram.com"},
+		defaultScopes: []string{"user_profile", "user_media"},
+		scopes:        []string{"user_profile", "user_media"},
+		nodeFields:    []string{"id", "username"},
+		fields:        []string{"account_type", "media_count"},
+		// As the tutorial's curl -F sends it.
+		multipart: true,
+	},
+}
+
+// check fills in the defaults and returns the family, or says what is wrong.
+func (c *Config) check() (family, error) {
+	c.API = cmp.Or(c.API, InstagramLogin)
+	f, known := families[c.API]
+	if !known {
+		return f, &ConfigError{"api", fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay)}
+	}
+	if !isID(c.AppID) {
+		return f, &ConfigError{"app_id", fmt.Sprintf("%q is no app ID; want the Instagram app ID, digits only", c.AppID)}
+	}
+	if c.AppSecret == "" {
+		return f, &ConfigError{"app_secret", "required"}
+	}
+	if c.Node = cmp.Or(c.Node, NodeMe); c.Node != NodeMe && c.Node != NodeID {
+		return f, &ConfigError{"user_node", fmt.Sprintf("%q is neither %s nor %s", c.Node, NodeMe, NodeID)}
+	}
+	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
+	if len(c.Scopes) == 0 {
+		c.Scopes = f.defaultScopes
+	}
+	if err := checkList("scope", c.Scopes, f.scopes, c.API); err != nil {
+		return f, err
+	}
+	if err := checkList("fields", c.Fields, f.fields, c.API); err != nil {
+		return f, err
+	}
+	if err := c.checkParams(f); err != nil {
+		return f, err
+	}
+	return f, c.checkEndpoints(f)
+}
+
+// checkList accepts values of a fixed set, each once.
+func checkList(option string, values, known []string, api API) error {
+	for i, v := range values {
+		if !slices.Contains(known, v) {
+			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, api, strings.Join(known, ", "))}
+		}
+		if slices.Contains(values[:i], v) {
+			return &ConfigError{option, fmt.Sprintf("%q is listed twice", v)}
+		}
+	}
+	return nil
+}
+
+func (c *Config) checkParams(f family) error {
+	var names []string
+	for _, p := range c.Authorize {
+		names = append(names, p.Name)
+		if p.Value != "true" && p.Value != "false" {
+			return &ConfigError{"authorize", fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
+		}
+	}
+	if len(names) > 0 && len(f.params) == 0 {
+		return &ConfigError{"authorize", fmt.Sprintf("%s has no optional parameters", c.API)}
+	}
+	return checkList("authorize", names, f.params, c.API)
+}
+
+func (c *Config) checkEndpoints(f family) error {
+	e := &c.Endpoints
+	e.Authorize = cmp.Or(e.Authorize, f.endpoints.Authorize)
+	e.Token = cmp.Or(e.Token, f.endpoints.Token)
+	e.Graph = strings.TrimSuffix(cmp.Or(e.Graph, f.endpoints.Graph), "/")
+	for _, address := range []string{e.Authorize, e.Token, e.Graph} {
+		if problem := endpointProblem(address); problem != "" {
+			return &ConfigError{"endpoints", fmt.Sprintf("%q %s", address, problem)}
+		}
+	}
+	return nil
+}
+
+func endpointProblem(address string) string {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
+		return "is no absolute https URL"
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
+		return "has a user name, a query or a fragment; leave them out"
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return "is plain http; that is for loopback hosts alone, use https"
+	}
+	return ""
+}
+
+func isLoopback(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	return host == "localhost"
+}

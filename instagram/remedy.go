@@ -1,0 +1,50 @@
+package instagram
+
+import "strings"
+
+// remedies tell an operator what to change, by what Instagram says. The first one
+// whose text occurs in the message counts.
+var remedies = []struct{ says, remedy string }{
+	{"validating client secret", "app_secret is wrong: copy the Instagram app secret from Meta's dashboard, not the secret of the Facebook app"},
+	{"redirect_uri is identical", "redirect_uri differs from the one that the login began with: list it exactly as registered with Meta, trailing slash included, and the same on every node"},
+	{"redirect uri does not match", "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"},
+	{"invalid redirect_uri", "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"},
+	{"invalid platform app", "app_id is not that of an Instagram app: use the Instagram app ID, not the Facebook app ID of the same app, and check that api names the product that the app has"},
+	{"invalid client_id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app"},
+	{"developer role", "the app is in development mode and the account is no tester of it: add the account under App roles and let it accept, or switch the app to live"},
+	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice"},
+	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests"},
+	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine"},
+}
+
+// codeRemedies tell the same by the code of the graph.
+var codeRemedies = map[int]string{
+	10:  "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are no testers, and the account must be a professional one",
+	100: "instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
+	190: "the access token is not valid: if it happens to everybody, check that api and endpoints belong together",
+}
+
+// Remedy returns a sentence that tells the operator what to change, "" if there is
+// nothing to change here.
+func (e *Error) Remedy() string {
+	switch {
+	case e.RateLimited():
+		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
+	case e.Kind == Unreachable:
+		return "instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
+	case e.Kind == TimedOut:
+		return "instagram did not answer in time: check the network, or raise timeout"
+	case e.Kind == BadAnswer && e.Status < 500:
+		return "what answers is not instagram's API: check endpoints and any proxy between"
+	}
+	message := strings.ToLower(e.Message)
+	for _, r := range remedies {
+		if strings.Contains(message, r.says) {
+			return r.remedy
+		}
+	}
+	if e.Code >= 200 && e.Code <= 299 {
+		return codeRemedies[10]
+	}
+	return codeRemedies[e.Code]
+}

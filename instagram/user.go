@@ -1,0 +1,108 @@
+package instagram
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// User is a user node.
+type User struct {
+	// ID is the person's stable ID: the account's ID in InstagramLogin, or the
+	// app-scoped one where Instagram gives no other.
+	ID string
+	// AppScopedID is the ID by which Instagram names the person to this app.
+	AppScopedID string
+	// Username is the account's name. It can change, and change owner.
+	Username string
+	// Fields are those of Config.Fields that Instagram returned, in that order.
+	Fields []Field
+}
+
+// Field is a field of the user node; numbers and truth values as their JSON text.
+type Field struct{ Name, Value string }
+
+var (
+	errNoToken     = errors.New("answer has no usable access token")
+	errNoUserID    = errors.New("profile has no usable ID")
+	errNoUsername  = errors.New("profile has no usable username")
+	errOtherPerson = errors.New("token answer and profile name different people")
+
+	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
+)
+
+// User reads the user node that a token belongs to. It tries a second time if the
+// connection failed before anything came back. [T4]
+func (c *Client) User(ctx context.Context, t Token) (User, error) {
+	node := "me"
+	if c.config.Node == NodeID {
+		if node = t.UserID; node == "" {
+			return User{}, badProfile(errNoUserID)
+		}
+	}
+	fields := slices.Concat(c.family.nodeFields, c.config.Fields)
+	// As documented the token goes into the query, so that no error may have the
+	// URL in it. [T6]
+	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",") + "&access_token=" + url.QueryEscape(t.AccessToken)
+	body, err := c.get(ctx, address)
+	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
+		body, err = c.get(ctx, address)
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return c.parseUser(body, t.UserID)
+}
+
+func (c *Client) get(ctx context.Context, address string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, transportError(UserEndpoint, err)
+	}
+	request.Header.Set("Accept", "application/json")
+	return c.call(request, UserEndpoint)
+}
+
+func badProfile(err error) error {
+	return &Error{Kind: BadProfile, Endpoint: UserEndpoint, Status: http.StatusOK, Err: err}
+}
+
+// parseUser reads a user node. tokenUser is the ID of the token answer: where it is
+// given, it must name the same person, by either of the two IDs.
+func (c *Client) parseUser(body []byte, tokenUser string) (User, error) {
+	var members map[string]json.RawMessage
+	if err := unmarshalNode(body, &members); err != nil {
+		return User{}, badProfile(err)
+	}
+	var node struct {
+		ID       id     `json:"id"`
+		UserID   id     `json:"user_id"`
+		Username string `json:"username"`
+	}
+	if err := unmarshalNode(body, &node); err != nil {
+		return User{}, badProfile(err)
+	}
+	user := User{ID: string(node.ID), AppScopedID: string(node.ID), Username: node.Username}
+	if c.config.API == InstagramLogin && node.UserID != "" {
+		user.ID = string(node.UserID)
+	}
+	switch {
+	case user.ID == "":
+		return User{}, badProfile(errNoUserID)
+	case !usernamePattern.MatchString(user.Username):
+		return User{}, badProfile(errNoUsername)
+	case tokenUser != "" && tokenUser != user.ID && tokenUser != user.AppScopedID:
+		return User{}, badProfile(errOtherPerson)
+	}
+	for _, name := range c.config.Fields {
+		if value, ok := scalar(members[name]); ok {
+			user.Fields = append(user.Fields, Field{name, value})
+		}
+	}
+	return user, nil
+}

@@ -1,0 +1,124 @@
+package instagram
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// Instagram's oddities end here, in small types beside the structs that need them.
+
+var errNotAnObject = errors.New("answer is no JSON object")
+
+// unmarshalNode reads an object that is given as it is, or as the one element of
+// {"data": [...]}.
+func unmarshalNode(body []byte, into any) error {
+	var wrapped struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := unmarshalObject(body, &wrapped); err != nil {
+		return err
+	}
+	if len(wrapped.Data) > 0 {
+		var list []json.RawMessage
+		if json.Unmarshal(wrapped.Data, &list) != nil || len(list) != 1 {
+			return errBroken
+		}
+		body = list[0]
+	}
+	return unmarshalObject(body, into)
+}
+
+// unmarshalObject reads one JSON object and nothing else. The decoder's own errors
+// quote what they read, so they go no further. [T6]
+func unmarshalObject(body []byte, into any) error {
+	if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		return errNotAnObject
+	}
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if decoder.Decode(into) != nil {
+		return errBroken
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errBroken
+	}
+	return nil
+}
+
+// id is an ID that comes as a number or as text. It stays decimal text: as a float
+// 17841405822304915 would become its neighbour. [T5]
+type id string
+
+func (i *id) UnmarshalJSON(raw []byte) error {
+	text := string(raw)
+	if text == "null" {
+		return nil
+	}
+	if unquoted, ok := strings.CutPrefix(text, `"`); ok {
+		text = strings.TrimSuffix(unquoted, `"`)
+	}
+	if !isID(text) {
+		return errBroken
+	}
+	*i = id(text)
+	return nil
+}
+
+// isID reports whether s is 1 to 32 digits.
+func isID(s string) bool {
+	for _, b := range []byte(s) {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 32
+}
+
+// permissions come as a list or as text with commas.
+type permissions []string
+
+func (p *permissions) UnmarshalJSON(raw []byte) error {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		*p = list
+		return nil
+	}
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		return errBroken
+	}
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			*p = append(*p, name)
+		}
+	}
+	return nil
+}
+
+// code is an error code that comes as a number or as text; anything else is 0.
+type code int
+
+func (c *code) UnmarshalJSON(raw []byte) error {
+	var n int
+	if json.Unmarshal(bytes.Trim(raw, `"`), &n) == nil {
+		*c = code(n)
+	}
+	return nil
+}
+
+// scalar returns a member as text. Objects, lists, null and absence are none.
+func scalar(raw json.RawMessage) (text string, ok bool) {
+	if len(raw) == 0 {
+		return "", false
+	}
+	switch raw[0] {
+	case '"':
+		err := json.Unmarshal(raw, &text)
+		return text, err == nil
+	case '{', '[', 'n':
+		return "", false
+	}
+	return string(raw), true
+}
