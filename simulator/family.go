@@ -1,9 +1,11 @@
 package simulator
 
-// API names a family of Instagram's API.
-type API string
+import "github.com/caddy-instagram/caddy-instagram-auth/instagram"
+
+// API names a family of Instagram's API, as the client does.
+type API = instagram.API
 
 const (
-	instagramLogin API = "instagram_login"
-	basicDisplay   API = "basic_display"
+	instagramLogin = instagram.InstagramLogin
+	basicDisplay   = instagram.BasicDisplay
 )
