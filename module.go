@@ -1,3 +1,250 @@
 // Package instagramauth is a Caddy HTTP handler that signs visitors in with
 // Instagram and hands their identity to the site behind it.
 package instagramauth
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+	httpcaddyfile.RegisterDirective(directive, parseDirective)
+	// After basic_auth: guards that must see raw traffic, such as rate limits,
+	// place themselves before it and so stay ahead of this handler.
+	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "basic_auth")
+}
+
+// Handler signs visitors in with Instagram and tells the site behind it who they are.
+//
+// It sees every request of its site: it deletes identity headers that a client
+// sent, answers its own paths (the redirect URI and those below `path_prefix`),
+// sends visitors without a session to Instagram where `protect` asks for one, and
+// hands the Instagram user ID and username on as request headers and placeholders.
+//
+// Three values are required: `app_id`, `app_secret` and `redirect_uri`. They, the
+// session secrets and the endpoints may be given as `{env.*}` or `{file./absolute/path}`
+// placeholders, which are replaced when the configuration is loaded.
+//
+// For a signed-in visitor these placeholders are set:
+//
+// Placeholder | Description
+// ------------|------------
+// `{http.auth.user.id}` | The Instagram user ID, decimal text
+// `{http.auth.user.username}` | The username, which can change and change owner
+// `{http.auth.user.app_scoped_id}` | The ID by which Instagram names the person to this app
+// `{http.auth.user.<field>}` | Each of `fields` that Instagram returned
+//
+// Where this handler refuses a request, `{http.auth.instagram_auth.error}` holds the
+// code of the refusal, such as `login_expired`.
+type Handler struct {
+	// Required. The Instagram app ID (not the Facebook app ID of the same app).
+	AppID string `json:"app_id,omitempty"`
+
+	// Required. The Instagram app secret. Several while it is being changed at
+	// Meta: the first one is sent, session keys are derived from all of them.
+	AppSecret []string `json:"app_secret,omitempty"`
+
+	// Required. The redirect URI, exactly as registered with Meta, trailing slash
+	// included; one for each host of the site. All must be https; http is accepted
+	// for loopback hosts alone.
+	RedirectURI []string `json:"redirect_uri,omitempty"`
+
+	// The family of the API: `instagram_login` or `basic_display`. Default:
+	// `instagram_login`.
+	API string `json:"api,omitempty"`
+
+	// The permissions to ask for. Default: `instagram_business_basic`, or
+	// `user_profile` and `user_media` for `basic_display`.
+	Scope []string `json:"scope,omitempty"`
+
+	// Further fields of the user node. Each becomes the placeholder
+	// `{http.auth.user.<field>}`. Default: none.
+	Fields []string `json:"fields,omitempty"`
+
+	// How the user node is addressed: `me` for `/me`, `id` for `/{user-id}`.
+	// Default: `me`.
+	UserNode string `json:"user_node,omitempty"`
+
+	// Optional parameters of the authorization window, such as `force_reauth`.
+	// Default: none.
+	Authorize map[string]string `json:"authorize,omitempty"`
+
+	// What follows a login: `redirect` sets the session cookie and sends the
+	// visitor to the page first asked for; `handoff` passes the callback request
+	// itself on to the site, with the identity, for sites that keep sessions of
+	// their own. Default: `redirect`.
+	AfterLogin string `json:"after_login,omitempty"`
+
+	// The prefix of this handler's own paths. Default: `/instagram_auth`.
+	PathPrefix string `json:"path_prefix,omitempty"`
+
+	// Shows a page with one button where a visitor would be sent to Instagram at
+	// once. Default: false.
+	LoginPage bool `json:"login_page,omitempty"`
+
+	// Who shows refusals: `page` answers with a small page or JSON, `handle`
+	// returns the error to the site's `handle_errors`. Default: `page`.
+	Errors string `json:"errors,omitempty"`
+
+	// Request headers for the site, by field: `user_id`, `username`,
+	// `app_scoped_id` or one of `fields`. The name `off` sends none. Default:
+	// `X-Instagram-User-Id` and `X-Instagram-Username`.
+	Headers map[string]string `json:"headers,omitempty"`
+
+	// The session.
+	Session SessionOptions `json:"session,omitzero"`
+
+	// Other addresses of Instagram's API, for a simulator or a mirror. Default:
+	// those of the family.
+	Endpoints EndpointOptions `json:"endpoints,omitzero"`
+
+	// How long one call to Instagram may take. Default: `10s`.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// Which requests need a session: matcher sets, as in a route. Both the
+	// address that was asked for and the one it was rewritten to are matched.
+	// Default: all requests; none with `after_login handoff`, which keeps no
+	// session that could be asked for.
+	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
+
+	logger    *zap.Logger
+	protect   caddyhttp.MatcherSets
+	settings  settings
+	client    *instagram.Client
+	cookies   *session.Cookies
+	guard     *headerguard.Guard
+	limits    *limits
+	claimed   []claim
+	limitsKey string
+}
+
+// SessionOptions configure the session cookie.
+type SessionOptions struct {
+	// How long a session lasts, at most. Default: `7d`.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// The cookie's name without prefix; `__Host-Http-` is put in front of it.
+	// Default: `instagram_auth`.
+	Cookie string `json:"cookie,omitempty"`
+
+	// Secrets of at least 32 bytes that the session keys are derived from. The
+	// first one seals, all of them open. Default: the app secret.
+	Secret []string `json:"secret,omitempty"`
+}
+
+// EndpointOptions are addresses of Instagram's API. They must be https; http is
+// accepted for loopback hosts alone.
+type EndpointOptions struct {
+	// The authorization window. Default: the family's.
+	Authorize string `json:"authorize,omitempty"`
+
+	// The token endpoint. Default: the family's.
+	Token string `json:"token,omitempty"`
+
+	// The base URL of the user node, with a version segment if wanted. Default:
+	// `https://graph.instagram.com`.
+	Graph string `json:"graph,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers." + directive,
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the handler: it replaces the placeholders, checks every option
+// and makes what requests need. It calls nobody.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	var err error
+	if h.settings, err = h.resolve(loadTime(caddy.NewReplacer())); err != nil {
+		return err
+	}
+	if h.protect, err = h.loadMatchers(ctx); err != nil {
+		return err
+	}
+	s := &h.settings
+	if h.client, err = instagram.New(s.client); err != nil {
+		return optionErrorOf(err)
+	}
+	if h.cookies, err = session.New(s.cookies); err != nil {
+		return fmt.Errorf("preparing session cookies: %w", err)
+	}
+	if h.guard, err = headerguard.New(s.headerNames...); err != nil {
+		return &optionError{"headers", err.Error()}
+	}
+	if err := h.borrowLimits(); err != nil {
+		return err
+	}
+	h.warn()
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.claimed = s.claims(server, h.cookies.Name())
+	return nil
+}
+
+// loadMatchers makes the matchers of `protect`.
+func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, err error) {
+	if h.ProtectRaw == nil {
+		return nil, nil
+	}
+	loaded, err := ctx.LoadModule(h, "ProtectRaw")
+	if err != nil {
+		return nil, fmt.Errorf("loading matchers of protect: %w", err)
+	}
+	return sets, sets.FromInterface(loaded)
+}
+
+// warn tells the operator, once at load, what works but is not for production.
+func (h *Handler) warn() {
+	if h.settings.cookies.InsecureHTTP {
+		h.logger.Warn("redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production")
+	}
+	if len(h.Session.Secret) == 0 && h.settings.weakSecret() {
+		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
+	}
+}
+
+// Validate ensures that no other block of the same server answers the same
+// addresses or uses the same cookie. [C3]
+func (h *Handler) Validate() error {
+	for i, c := range h.claimed {
+		if err := claims.take(c, h); err != nil {
+			// Cleanup gives back only what was really taken.
+			h.claimed = h.claimed[:i]
+			return err
+		}
+	}
+	return nil
+}
+
+// Cleanup gives back what this instance took. It also runs where Provision or
+// Validate failed.
+func (h *Handler) Cleanup() error {
+	claims.release(h.claimed, h)
+	h.claimed = nil
+	if h.client != nil {
+		h.client.CloseIdleConnections()
+	}
+	return h.returnLimits()
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.Validator             = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)

@@ -5,8 +5,10 @@ package main
 
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-instagram/caddy-instagram-auth"
+	_ "github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 func main() {

@@ -1,0 +1,283 @@
+package instagramauth
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// parseDirective turns the directive into one route without a matcher. The
+// directive's own matcher says who must sign in, not where the handler runs: it
+// must see every request to strip forged headers and to answer its own paths.
+func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	if !helper.Next() {
+		return nil, helper.ArgErr()
+	}
+	matcher, err := helper.ExtractMatcherSet()
+	if err != nil {
+		return nil, err
+	}
+	h := new(Handler)
+	if err := h.UnmarshalCaddyfile(helper.Dispenser); err != nil {
+		return nil, err
+	}
+	if matcher != nil {
+		h.ProtectRaw = caddyhttp.RawMatcherSets{matcher}
+	}
+	return helper.NewRoute(nil, h), nil
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	instagram_auth [<matcher>] {
+//		app_id       <id>
+//		app_secret   <secret>...
+//		redirect_uri <url>...
+//
+//		api          instagram_login|basic_display
+//		scope        <permission>...
+//		fields       <field>...
+//		user_node    me|id
+//		authorize    <param> <value>
+//
+//		after_login  redirect|handoff
+//		path_prefix  <path>
+//		login_page
+//		errors       page|handle
+//
+//		headers {
+//			<field>  <Header>|off
+//		}
+//		session {
+//			lifetime <duration>
+//			cookie   <name>
+//			secret   <secret>...
+//		}
+//
+//		endpoints    <base-url>
+//		endpoints {
+//			authorize <url>
+//			token     <url>
+//			graph     <base-url>
+//		}
+//		timeout      <duration>
+//	}
+//
+// app_id, app_secret and redirect_uri are required.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the directive's name
+	if d.NextArg() {
+		return d.Errf("unexpected %q: options stand in a block", d.Val())
+	}
+	p := parser{Dispenser: d, h: h, seen: map[string]caddyfile.Token{directive: d.Token()}}
+	if err := p.block("", p.option); err != nil {
+		return err
+	}
+	return p.check()
+}
+
+// parser reads one block and remembers where each option stands, so that what is
+// found wrong with an option's meaning can be told with its line.
+type parser struct {
+	*caddyfile.Dispenser
+	h    *Handler
+	seen map[string]caddyfile.Token
+}
+
+// block reads the options of a block, each at most once, by name with the name of
+// the block in front.
+func (p *parser) block(prefix string, option func(name string) error) error {
+	for nesting := p.Nesting(); p.NextBlock(nesting); {
+		name := prefix + p.Val()
+		// authorize stands once for each parameter of the window.
+		if _, twice := p.seen[name]; twice && name != "authorize" {
+			return p.Errf("%s: already specified", name)
+		}
+		p.seen[name] = p.Token()
+		if err := option(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *parser) option(name string) error {
+	h := p.h
+	switch name {
+	case "app_id":
+		return p.one(name, &h.AppID)
+	case "app_secret":
+		return p.some(name, &h.AppSecret)
+	case "redirect_uri":
+		return p.some(name, &h.RedirectURI)
+	case "api":
+		return p.one(name, &h.API)
+	case "scope":
+		return p.some(name, &h.Scope)
+	case "fields":
+		return p.some(name, &h.Fields)
+	case "user_node":
+		return p.one(name, &h.UserNode)
+	case "authorize":
+		return p.parameter()
+	case "after_login":
+		return p.one(name, &h.AfterLogin)
+	case "path_prefix":
+		return p.one(name, &h.PathPrefix)
+	case "login_page":
+		h.LoginPage = true
+		return p.none(name)
+	case "errors":
+		return p.one(name, &h.Errors)
+	case "timeout":
+		return p.duration(name, &h.Timeout)
+	case "headers", "session", "endpoints":
+		return p.subBlock(name)
+	}
+	return p.Errf("unrecognized option %q", name)
+}
+
+func (p *parser) subBlock(name string) error {
+	if name == "endpoints" && p.NextArg() {
+		return p.baseURL()
+	}
+	if p.NextArg() {
+		return p.Errf("%s: unexpected %q; its options stand in a block", name, p.Val())
+	}
+	if name == "headers" {
+		p.h.Headers = make(map[string]string)
+	}
+	before := len(p.seen)
+	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint}[name]
+	if err := p.block(name+" ", option); err != nil {
+		return err
+	}
+	if len(p.seen) == before {
+		return p.Errf("%s: empty block", name)
+	}
+	return nil
+}
+
+func (p *parser) header(name string) error {
+	var header string
+	if err := p.one(name, &header); err != nil {
+		return err
+	}
+	p.h.Headers[strings.TrimPrefix(name, "headers ")] = header
+	return nil
+}
+
+func (p *parser) session(name string) error {
+	s := &p.h.Session
+	switch name {
+	case "session lifetime":
+		return p.duration(name, &s.Lifetime)
+	case "session cookie":
+		return p.one(name, &s.Cookie)
+	case "session secret":
+		return p.some(name, &s.Secret)
+	}
+	return p.Errf("unrecognized option %q", name)
+}
+
+func (p *parser) endpoint(name string) error {
+	e := &p.h.Endpoints
+	switch name {
+	case "endpoints authorize":
+		return p.one(name, &e.Authorize)
+	case "endpoints token":
+		return p.one(name, &e.Token)
+	case "endpoints graph":
+		return p.one(name, &e.Graph)
+	}
+	return p.Errf("unrecognized option %q", name)
+}
+
+// baseURL reads the short form: all three endpoints on one host, below the paths
+// that Instagram uses.
+func (p *parser) baseURL() error {
+	base := strings.TrimSuffix(p.Val(), "/")
+	p.h.Endpoints = EndpointOptions{base + "/oauth/authorize", base + "/oauth/access_token", base}
+	return p.none("endpoints")
+}
+
+func (p *parser) parameter() error {
+	args := p.RemainingArgs()
+	if len(args) != 2 {
+		return p.Errf("authorize: want a parameter and its value, such as: authorize force_reauth true")
+	}
+	if _, twice := p.h.Authorize[args[0]]; twice {
+		return p.Errf("authorize: %s already specified", args[0])
+	}
+	if p.h.Authorize == nil {
+		p.h.Authorize = make(map[string]string)
+	}
+	p.h.Authorize[args[0]] = args[1]
+	return nil
+}
+
+// none, one and some read the values of an option, and say how many it takes.
+
+func (p *parser) none(name string) error {
+	if p.NextArg() {
+		return p.Errf("%s: unexpected %q", name, p.Val())
+	}
+	return nil
+}
+
+func (p *parser) one(name string, to *string) error {
+	if args := p.RemainingArgs(); len(args) == 1 && args[0] != "" {
+		*to = args[0]
+		return nil
+	}
+	return p.Errf("%s: want exactly one value", name)
+}
+
+func (p *parser) some(name string, to *[]string) error {
+	*to = p.RemainingArgs()
+	for _, arg := range *to {
+		if arg == "" {
+			return p.Errf("%s: has an empty value", name)
+		}
+	}
+	if len(*to) == 0 {
+		return p.Errf("%s: want at least one value", name)
+	}
+	return nil
+}
+
+func (p *parser) duration(name string, to *caddy.Duration) error {
+	var text string
+	if err := p.one(name, &text); err != nil {
+		return err
+	}
+	d, err := caddy.ParseDuration(text)
+	if err != nil || d < time.Millisecond {
+		return p.Errf("%s: %q is no duration; want one such as 10s, 12h or 7d", name, text)
+	}
+	*to = caddy.Duration(d)
+	return nil
+}
+
+// check applies the rules that the handler itself applies when it is loaded, and
+// adds the line to what they find. Only here is a line known.
+func (p *parser) check() error {
+	_, err := p.h.resolve(adaptTime)
+	wrong, ok := errors.AsType[*optionError](err)
+	if !ok {
+		return err
+	}
+	// What is missing altogether is missing from the block.
+	token, seen := p.seen[wrong.option]
+	if !seen {
+		token = p.seen[directive]
+	}
+	at := caddyfile.NewDispenser([]caddyfile.Token{token})
+	at.Next()
+	return at.WrapErr(err)
+}

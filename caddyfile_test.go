@@ -1,0 +1,284 @@
+package instagramauth_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// broken are blocks that Caddy must refuse to load, with what the message says.
+// Line 1 is `instagram_auth {`; the options stand from line 2 on.
+var broken = []struct{ name, block, option, says string }{
+	{"no block", "instagram_auth", "redirect_uri", "required"},
+	{"empty block", "instagram_auth {\n}", "redirect_uri", "required"},
+	{"no app_id", "instagram_auth {\n app_secret {env.S}\n redirect_uri https://a.test/cb\n}", "app_id", "required"},
+	{"no app_secret", "instagram_auth {\n app_id 1\n redirect_uri https://a.test/cb\n}", "app_secret", "required"},
+	{"app_id twice", with("app_id 2"), "app_id", "already specified"},
+	{"app_id with letters", "instagram_auth {\n app_id abc\n app_secret s\n redirect_uri https://a.test/cb\n}", "app_id", "at Caddyfile:2"},
+	{"app_secret without value", "instagram_auth {\n app_id 1\n app_secret\n redirect_uri https://a.test/cb\n}", "app_secret", "at least one value"},
+	{"app_secret with a space", "instagram_auth {\n app_id 1\n app_secret \"a b\"\n redirect_uri https://a.test/cb\n}", "app_secret", "at Caddyfile:3"},
+	{"app_secret listed twice", "instagram_auth {\n app_id 1\n app_secret a a\n redirect_uri https://a.test/cb\n}", "app_secret", "twice"},
+	{"unknown option", with("redirect_url https://a.test/cb"), "redirect_url", "unrecognized"},
+	{"argument of the directive", "instagram_auth /x y {\n}", "y", "options stand in a block"},
+	{"redirect_uri over http", uri("http://a.test/cb"), "redirect_uri", "use https"},
+	{"redirect_uri without scheme", uri("a.test/cb"), "redirect_uri", "absolute URL"},
+	{"redirect_uri of another scheme", uri("ftp://a.test/cb"), "redirect_uri", "not https"},
+	{"redirect_uri with a query", uri("https://a.test/cb?x=1"), "redirect_uri", "query"},
+	{"redirect_uri with a fragment", uri("\"https://a.test/cb#x\""), "redirect_uri", "fragment"},
+	{"redirect_uri with a user", uri("https://u:p@a.test/cb"), "redirect_uri", "user name"},
+	{"redirect_uri without a path", uri("https://a.test"), "redirect_uri", "front page"},
+	{"redirect_uri with the root path", uri("https://a.test/"), "redirect_uri", "front page"},
+	{"redirect_uri with dots", uri("https://a.test/x/../cb"), "redirect_uri", "not plain"},
+	{"redirect_uri with escapes", uri("https://a.test/%63b"), "redirect_uri", "not plain"},
+	{"redirect_uri below path_prefix", uri("https://a.test/instagram_auth/callback"), "redirect_uri", "path_prefix"},
+	{"two redirect URIs of one host", uri("https://a.test/cb https://A.test:443/cb2"), "redirect_uri", "one for each host"},
+	{"two schemes", uri("https://a.test/cb http://localhost/cb"), "redirect_uri", "same scheme"},
+	{"unknown api", with("api graph"), "api", "instagram_login"},
+	{"scope of the other family", with("scope user_profile"), "scope", "at Caddyfile:5"},
+	{"field of the other family", with("api basic_display\n fields followers_count"), "fields", "at Caddyfile:6"},
+	{"unknown user_node", with("user_node you"), "user_node", "at Caddyfile:5"},
+	{"unknown parameter of the window", with("authorize colour blue"), "authorize", "at Caddyfile:5"},
+	{"parameter of our own", with("authorize state x"), "authorize", "at Caddyfile:5"},
+	{"parameter without value", with("authorize force_reauth"), "authorize", "parameter and its value"},
+	{"unknown after_login", with("after_login stay"), "after_login", "neither redirect nor handoff"},
+	{"unknown errors", with("errors log"), "errors", "neither page nor handle"},
+	{"login_page with a value", with("login_page yes"), "login_page", "unexpected"},
+	{"path_prefix with a slash at the end", with("path_prefix /x/"), "path_prefix", "at Caddyfile:5"},
+	{"path_prefix without a slash", with("path_prefix x"), "path_prefix", "at Caddyfile:5"},
+	{"path_prefix of everything", with("path_prefix /"), "path_prefix", "at Caddyfile:5"},
+	{"bad timeout", with("timeout soon"), "timeout", "no duration"},
+	{"negative timeout", with("timeout -5s"), "timeout", "no duration"},
+	{"endless timeout", with("timeout 1h"), "timeout", "up to 1m"},
+	{"bad lifetime", with("session {\n lifetime forever\n}"), "session lifetime", "no duration"},
+	{"tiny lifetime", with("session {\n lifetime 1s\n}"), "session lifetime", "at Caddyfile:6"},
+	{"short session secret", with("session {\n secret short\n}"), "session secret", "less than 32"},
+	{"bad cookie name", with("session {\n cookie \"a b\"\n}"), "session cookie", "at Caddyfile:6"},
+	{"unknown session option", with("session {\n colour blue\n}"), "session colour", "unrecognized"},
+	{"empty sub-block", with("session {\n}"), "session", "empty block"},
+	{"session without a block", with("session 7d"), "session", "stand in a block"},
+	{"header of an unknown field", with("headers {\n name X-Name\n}"), "headers", "list it in fields"},
+	{"two headers that fold together", with("headers {\n user_id X-User\n username X_User\n}"), "headers", "at Caddyfile:5"},
+	{"header that must not be set", with("headers {\n user_id Cookie\n}"), "headers", "at Caddyfile:5"},
+	{"header with a space", with("headers {\n user_id \"X User\"\n}"), "headers", "at Caddyfile:5"},
+	{"endpoints over http", with("endpoints http://a.test"), "endpoints", "at Caddyfile:5"},
+	{"endpoints with a query", with("endpoints {\n token https://a.test/?x=1\n}"), "endpoints", "at Caddyfile:5"},
+	{"unknown endpoint", with("endpoints {\n media https://a.test\n}"), "endpoints media", "unrecognized"},
+}
+
+// with returns a block with the required options and more from line 5 on.
+func with(more string) string {
+	return "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri https://a.test/cb\n " + more + "\n}"
+}
+
+func uri(value string) string {
+	return "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri " + value + "\n}"
+}
+
+func TestA6_ABrokenBlockIsRefusedWithOptionAndLine(t *testing.T) {
+	for _, c := range broken {
+		t.Run(c.name, func(t *testing.T) {
+			// The site's address shares the first line with the directive, which makes
+			// the lines of the block those of the file.
+			_, err := adapt("a.test { \n" + c.block + "\n}")
+			if err == nil {
+				t.Fatal("adapted")
+			}
+			says := c.says
+			if line, ok := strings.CutPrefix(says, "at Caddyfile:"); ok {
+				says = fmt.Sprint("at Caddyfile:", number(line)+1)
+			}
+			for _, want := range []string{c.option, says, "at Caddyfile:"} {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("message %q does not say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), "u:p") && c.name != "redirect_uri with a user" {
+				t.Errorf("message %q repeats a secret", err)
+			}
+		})
+	}
+	if len(broken) < 30 {
+		t.Errorf("only %d broken blocks", len(broken))
+	}
+}
+
+func number(s string) (n int) {
+	_, _ = fmt.Sscan(s, &n)
+	return n
+}
+
+func TestA6_WhatIsWrongOnlyWhenLoadedIsRefusedThen(t *testing.T) {
+	dir := t.TempDir()
+	empty, absent := filepath.Join(dir, "empty"), filepath.Join(dir, "absent")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, block, option string }{
+		{"variable that is not set", with("# nothing"), "app_secret"},
+		{"file that is empty", strings.Replace(with(""), "{env.TEST_SECRET}", "{file."+empty+"}", 1), "app_secret"},
+		{"file that is not there", strings.Replace(with(""), "{env.TEST_SECRET}", "{file."+absent+"}", 1), "app_secret"},
+		{"placeholder with a typing error", strings.Replace(with(""), "{env.TEST_SECRET}", "{evn.TEST_SECRET}", 1), "app_secret"},
+		{"placeholder that is not closed", strings.Replace(with(""), "{env.TEST_SECRET}", `"{env.TEST_SECRET"`, 1), "app_secret"},
+		{"app_id that is not set", strings.Replace(with(""), "app_id 1", "app_id {env.TEST_APP_ID}", 1), "app_id"},
+		{"redirect_uri that is not set", uri("{env.TEST_REDIRECT}"), "redirect_uri"},
+		{"session secret that is not set", strings.Replace(with("session {\n secret {env.TEST_SESSION}\n}"), "{env.TEST_SECRET}", "s", 1), "session secret"},
+		{"endpoint that is not set", strings.Replace(with("endpoints {\n token {env.TEST_TOKEN}\n}"), "{env.TEST_SECRET}", "s", 1), "endpoints"},
+	} {
+		t.Run(c.name, func(t *testing.T) { wantRefusedLoad(t, c.block, c.option) })
+	}
+	t.Run("redirect_uri that is wrong in the variable", func(t *testing.T) {
+		t.Setenv("TEST_REDIRECT", "http://a.test/cb")
+		t.Setenv("TEST_SECRET", "s")
+		wantRefusedLoad(t, uri("{env.TEST_REDIRECT}"), "redirect_uri")
+	})
+}
+
+func wantRefusedLoad(t *testing.T, block, option string) {
+	t.Helper()
+	err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+block+"\n}", nil)
+	if err == nil {
+		_ = caddy.Stop()
+		t.Fatal("loaded")
+	}
+	if !strings.Contains(err.Error(), option+":") {
+		t.Errorf("message %q does not name %s", err, option)
+	}
+}
+
+// validate does what `caddy validate` does with a Caddyfile.
+func validate(caddyfile string, change func(config map[string]any)) error {
+	config, err := adapt("{\n admin off\n auto_https off\n}\n" + caddyfile)
+	if err != nil {
+		return err
+	}
+	var object map[string]any
+	if err := json.Unmarshal(config, &object); err != nil {
+		return err
+	}
+	if change != nil {
+		change(object)
+	}
+	changed, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	var parsed caddy.Config
+	if err := caddy.StrictUnmarshalJSON(changed, &parsed); err != nil {
+		return err
+	}
+	return caddy.Validate(&parsed)
+}
+
+func TestC3_TheSameAddressOrCookieTwiceIsRefused(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	second := func(changes ...string) string { return strings.NewReplacer(changes...).Replace(with("")) }
+	for _, c := range []struct{ name, second, option string }{
+		{"the same callback", second("app_id 1", "app_id 2"), "redirect_uri"},
+		{"the same own paths", second("/cb", "/cb2", "app_id 1", "app_id 2"), "path_prefix"},
+		{"the same cookie", second("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two"), "session cookie"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wantRefusedLoad(t, with("")+"\n"+c.second, c.option)
+		})
+	}
+	if err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n"+
+		second("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two\n session {\n cookie two\n }")+"\n}", nil); err != nil {
+		t.Errorf("two blocks with their own: %v", err)
+	}
+	// A refused configuration leaves nothing behind that would refuse the next one.
+	if err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n}", nil); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestTheDirectiveIsOneRouteWithoutAMatcher(t *testing.T) {
+	config, err := adapt("a.test {\n" + strings.Replace(with("fields name\n login_page"), "instagram_auth {", "instagram_auth /admin/* {", 1) + "\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"handle":[{"app_id":"1","app_secret":["{env.TEST_SECRET}"],"fields":["name"],"handler":"instagram_auth","login_page":true,` +
+		`"protect":[{"path":["/admin/*"]}],"redirect_uri":["https://a.test/cb"]}]}`
+	if !strings.Contains(string(config), want) {
+		t.Errorf("adapted to %s", config)
+	}
+}
+
+func TestJSONIsCheckedLikeACaddyfile(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	for option, value := range map[string]any{
+		"api": "graph", "after_login": "stay", "path_prefix": "x/", "app_id": "", "redirect_uri": []string{"http://a.test/cb"}, "timeout": "-1s", "scope": []string{"user_profile"},
+		"headers": map[string]string{"nobody": "X"}, "user_node": "you", "unknown_option": true, "session": map[string]any{"secret": []string{"short"}}, "errors": "x",
+		"authorize": map[string]string{"state": "x"}, "endpoints": map[string]string{"token": "http://a.test"}, "fields": []string{"id;drop"},
+	} {
+		t.Run(option, func(t *testing.T) {
+			err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n}", func(config map[string]any) {
+				handlerOf(config)[option] = value
+			})
+			if err == nil || !strings.Contains(err.Error(), option) {
+				t.Errorf("error = %v", err)
+			}
+		})
+	}
+}
+
+// handlerOf returns our handler in the configuration of one site with one block.
+func handlerOf(config map[string]any) map[string]any {
+	var found map[string]any
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case map[string]any:
+			if node["handler"] == "instagram_auth" {
+				found = node
+			}
+			for _, child := range node {
+				walk(child)
+			}
+		case []any:
+			for _, child := range node {
+				walk(child)
+			}
+		}
+	}
+	walk(config)
+	return found
+}
+
+func TestSecretsInFilesAndCredentialsDirectories(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(appSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	s := startSite(t, siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret {file.{$CREDENTIALS_DIRECTORY}/secret}", 1)})
+	s.newBrowser().signIn("/")
+	if got := s.tokenForm().Get("client_secret"); got != appSecret {
+		t.Errorf("client_secret = %q", got)
+	}
+}
+
+func TestAppSecretRotationSendsTheFirstAndKeepsSessions(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.signIn("/")
+	underWay := s.newBrowser()
+	back := underWay.window(underWay.get("/under-way"))
+	const fresh = "ffffffffffffffffffffffffffffffff"
+	s.load(siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret "+appSecret+" "+fresh, 1)})
+	if page := b.get("/"); page.StatusCode != http.StatusOK {
+		t.Errorf("with both secrets the session answered %s", page.Status)
+	}
+	if got := underWay.get(back).location(); got != "/under-way#" {
+		t.Errorf("the login under way ended at %q", got)
+	}
+	s.load(siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret "+fresh, 1)})
+	if page := b.get("/"); page.StatusCode != http.StatusFound {
+		t.Errorf("without the old secret the session answered %s", page.Status)
+	}
+}

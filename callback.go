@@ -1,0 +1,163 @@
+package instagramauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// The way back from Instagram: check, exchange, read the user node, make a session.
+
+// loginTimeout bounds all calls of one login together. [T4]
+const loginTimeout = 20 * time.Second
+
+// A comeback is a visitor who has come back from Instagram and whose login is ours.
+type comeback struct {
+	callbackQuery
+	redirect redirect
+	login    session.Login
+}
+
+// callback answers the redirect URI. Everything that can be checked here is
+// checked before Instagram is asked anything. [C1]
+func (h *Handler) callback(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodGet); !ok { // [C7]
+		return false, err
+	}
+	if v.r.TLS != nil && !v.r.TLS.HandshakeComplete {
+		// Early data can be replayed by whoever recorded it. [RFC 8470]
+		return h.refuse(v, refusal.Reply{Code: refusal.TooEarly})
+	}
+	redirect, ok := h.settings.redirectFor(v.r.Host)
+	if !ok {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+	}
+	query, ok := parseCallback(v.asked.RawQuery)
+	if !ok {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
+	}
+	back := comeback{callbackQuery: query, redirect: redirect}
+	if back.login, ok = h.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
+		return h.stale(v, back)
+	}
+	if query.failed {
+		return h.denied(v, back)
+	}
+	return h.exchange(v, back)
+}
+
+// stale answers a callback whose login is unknown, too old or used. Somebody who
+// is signed in already sees no error. [C6]
+func (h *Handler) stale(v *visit, back comeback) (bool, error) {
+	h.recognize(v)
+	if back.state != "" {
+		v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+	}
+	if v.signedIn {
+		return h.arrive(v, back.login.ReturnTo)
+	}
+	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.LoginExpired}, nil)
+}
+
+// denied answers a visitor who did not sign in. Instagram names the one ordinary
+// reason; any other error is a refusal of Instagram's own.
+func (h *Handler) denied(v *visit, back comeback) (bool, error) {
+	if !h.limits.nonces.First(back.login.Nonce) {
+		return h.stale(v, back)
+	}
+	v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+	code := refusal.ProviderRefused
+	if back.cancelled() {
+		code = refusal.Cancelled
+	}
+	return h.refuseLogin(v, back, refusal.Reply{Code: code}, back.providerError())
+}
+
+// exchange turns the code into an identity, within the limits that keep Instagram
+// and this server out of each other's trouble. [D2, D3]
+func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
+	if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, nil)
+	}
+	ctx, cancel := context.WithTimeout(v.r.Context(), loginTimeout)
+	defer cancel()
+	leave, ok := h.limits.gate.Enter(ctx)
+	if !ok {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue}, errQueueFull)
+	}
+	defer leave()
+	if ok, wait := h.limits.breaker.Ready(); !ok {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait}, errBreakerOpen)
+	}
+	// From here on the code is spent, whatever happens. [C4]
+	if !h.limits.nonces.First(back.login.Nonce) {
+		return h.stale(v, back)
+	}
+	v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+	user, err := h.identify(ctx, back)
+	h.report(v.r.Context(), err)
+	if err != nil {
+		return h.refuseLogin(v, back, replyTo(err), err)
+	}
+	return h.welcome(v, back, user)
+}
+
+// identify makes the two calls of a login. The token is not kept.
+func (h *Handler) identify(ctx context.Context, back comeback) (instagram.User, error) {
+	token, err := h.client.Exchange(ctx, back.redirect.uri, back.code)
+	if err != nil {
+		return instagram.User{}, err
+	}
+	return h.client.User(ctx, token)
+}
+
+// report tells the breaker whether Instagram is well. A visitor who went away says
+// nothing about that; one whose code was refused has had an answer.
+func (h *Handler) report(visitor context.Context, err error) {
+	if visitor.Err() != nil {
+		return
+	}
+	failure, ok := errors.AsType[*instagram.Error](err)
+	h.limits.breaker.Report(!ok || !failure.Temporary())
+}
+
+// welcome gives a visitor whose identity is proven their session, or hands them
+// over to the site.
+func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, error) {
+	who := session.Identity{UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username}
+	for _, f := range user.Fields {
+		who.Fields = append(who.Fields, session.Field(f))
+	}
+	mark, err := h.cookies.Mark(back.login)
+	if err != nil {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
+	}
+	if h.settings.handoff {
+		v.w.Header().Add("Set-Cookie", mark)
+		h.logSignedIn(v, &who, nil)
+		return h.handOff(v, back, &who)
+	}
+	created, line, dropped, err := h.cookies.Create(who)
+	if err != nil {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
+	}
+	v.w.Header().Add("Set-Cookie", line)
+	v.w.Header().Add("Set-Cookie", mark)
+	h.logSignedIn(v, &created.Identity, dropped)
+	return h.arrive(v, back.login.ReturnTo)
+}
+
+func (h *Handler) logSignedIn(v *visit, who *session.Identity, dropped []string) {
+	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
+	if len(dropped) > 0 {
+		h.logger.Warn("fields left out of the session: they do not fit into its cookie", zap.Strings("fields", dropped))
+	}
+}

@@ -1,0 +1,96 @@
+package instagramauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// The handler's own paths. All but the redirect URI lie below path_prefix.
+
+const (
+	pathLogin    = "/login"
+	pathUserinfo = "/userinfo"
+)
+
+// An endpoint answers a request on a path of ours. Only the callback may let it
+// go on to the site.
+type endpoint func(*Handler, *visit) (proceed bool, err error)
+
+// endpoint returns what answers a request, nil if it is none of ours. Only the
+// one plain spelling of a path counts: an address with RawPath set was written
+// with escapes that Go would undo. [C7]
+func (h *Handler) endpoint(v *visit) endpoint {
+	u := v.asked
+	if u.RawPath != "" {
+		return nil
+	}
+	if h.settings.isCallback(v.r.Host, u.Path) {
+		return (*Handler).callback
+	}
+	rest, below := strings.CutPrefix(u.Path, h.settings.pathPrefix)
+	if !below {
+		return nil
+	}
+	switch rest {
+	case pathLogin:
+		return (*Handler).login
+	case pathUserinfo:
+		return (*Handler).userinfo
+	}
+	return nil
+}
+
+// isOwn reports whether a path form leads to an own path, where nobody should be
+// sent back to after a login. [A7, R3]
+func (h *Handler) isOwn(pathForm string) bool {
+	u, err := url.Parse(pathForm)
+	if err != nil {
+		return true
+	}
+	return h.settings.isCallbackPath(u.Path) || u.Path == h.settings.pathPrefix || strings.HasPrefix(u.Path, h.settings.pathPrefix+"/")
+}
+
+// allow refuses every method but those listed, and reports whether it did not.
+func (h *Handler) allow(v *visit, methods ...string) (ok bool, err error) {
+	for _, m := range methods {
+		if v.r.Method == m {
+			return true, nil
+		}
+	}
+	_, err = h.refuse(v, refusal.Reply{Code: refusal.Method, Allow: strings.Join(methods, ", ")})
+	return false, err
+}
+
+// userinfo tells a page's own script who is signed in: never a token, and no
+// other site. [P4]
+func (h *Handler) userinfo(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
+		return false, err
+	}
+	h.recognize(v)
+	site := v.r.Header.Get("Sec-Fetch-Site")
+	foreign := site != "" && site != "same-origin" && site != "none"
+	if !v.signedIn || foreign {
+		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
+	}
+	body, err := json.Marshal(struct {
+		ID        string    `json:"id"`
+		Username  string    `json:"username"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}{v.session.UserID, v.session.Username, v.session.Expires.UTC()})
+	if err != nil {
+		return false, err
+	}
+	refusal.SecurityHeaders(v.w.Header())
+	v.w.Header().Set("Content-Type", "application/json")
+	v.w.Header().Set("Vary", "Cookie")
+	if v.r.Method == http.MethodGet {
+		_, err = v.w.Write(append(body, '\n'))
+	}
+	return false, err
+}

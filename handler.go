@@ -1,0 +1,80 @@
+package instagramauth
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// visit is one request on its way through the handler. Everything that belongs to
+// a request lives here and nothing of it on the handler. [H7]
+type visit struct {
+	w http.ResponseWriter
+	r *http.Request
+	// asked is the address as the visitor asked for it. Rewrites run before this
+	// handler and change only r.URL.
+	asked *url.URL
+
+	found    session.Found
+	session  session.Session
+	signedIn bool
+}
+
+// ServeHTTP takes a request through the five steps, one way down: strip what only
+// we may say, answer our own paths, recognize the session, ask for one where it
+// is required, tell the site who the visitor is.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.client == nil {
+		// Never provisioned, or cleaned up: nobody may pass. [A6]
+		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned)
+	}
+	v := &visit{w: w, r: r, asked: askedURL(r)}
+	if proceed, err := h.intercept(v); !proceed {
+		return err
+	}
+	return h.forward(v, next)
+}
+
+// intercept reports whether the request goes on to the site. If not, it has been
+// answered, or the error says how Caddy shall answer it. [C8]
+func (h *Handler) intercept(v *visit) (proceed bool, err error) {
+	defer h.catch(v, &proceed, &err)
+	h.strip(v.r)
+	h.takeCookies(v)
+	if endpoint := h.endpoint(v); endpoint != nil {
+		return endpoint(h, v)
+	}
+	h.recognize(v)
+	if !v.signedIn && h.required(v) {
+		return h.gate(v)
+	}
+	if v.signedIn {
+		h.inject(v.r, &v.session.Identity)
+	}
+	return true, nil
+}
+
+// forward lets the site answer.
+func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
+	if v.signedIn && v.found.Marked() {
+		// The session cookie came back: the login has arrived. [A7]
+		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
+	}
+	w := newCacheGuard(v.w, v.signedIn)
+	err := next.ServeHTTP(w, v.r)
+	if err != nil {
+		w.amend() // an error page may differ by visitor, too
+	}
+	return err
+}
+
+// askedURL returns the address that the visitor asked for.
+func askedURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}

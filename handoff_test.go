@@ -1,0 +1,71 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestHandoffLetsTheSiteStartItsOwnSession(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "@anonymous", before: "@anonymous not header_regexp Cookie site_session=", options: "after_login handoff"})
+	s.upstream.respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == callback {
+			http.SetCookie(w, &http.Cookie{Name: "site_session", Value: r.Header.Get("X-Instagram-User-Id"), Path: "/", Secure: true})
+			http.Redirect(w, r, r.URL.Query().Get("return_to"), http.StatusSeeOther)
+			return
+		}
+		_, _ = w.Write([]byte("cookie " + r.Header.Get("Cookie")))
+	})
+	b := s.newBrowser()
+	handed := b.get(b.window(b.get("/page?x=1")))
+	if handed.StatusCode != http.StatusSeeOther || handed.location() != "/page?x=1" {
+		t.Fatalf("the site answered %s to %q", handed.Status, handed.location())
+	}
+	request := s.upstream.last(t)
+	if request.Header.Get("X-Instagram-User-Id") != userID || request.Header.Get("X-Instagram-Username") != username {
+		t.Errorf("the site got %v", request.Header)
+	}
+	if strings.Contains(request.URL.String(), "code=") || strings.Contains(request.URL.String(), "state=") || request.Header.Get("Cookie") != "" {
+		t.Errorf("the site was asked for %s with cookies %q", request.URL, request.Header.Get("Cookie"))
+	}
+	if b.cookie(sessionCookie) != "" {
+		t.Error("there is a session cookie of ours")
+	}
+	if page := b.get("/page?x=1"); page.body != "cookie site_session="+userID {
+		t.Errorf("page = %q", page.body)
+	}
+	if handed.Header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("Referrer-Policy = %q", handed.Header.Get("Referrer-Policy"))
+	}
+}
+
+func TestHandoffIsTakenByNobodyElse(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff"})
+	b := s.newBrowser()
+	forged := navigation(t, http.MethodGet, callback+"?return_to=/x&code=a")
+	forged.Header.Set("X-Instagram-User-Id", "1")
+	wantRefusal(t, b.do(forged), http.StatusBadRequest, loginExpired)
+	if n := s.upstream.count(); n != 0 {
+		t.Errorf("the site was asked %d times", n)
+	}
+	// Without a matcher nothing is protected: there is no session to ask for.
+	if page := b.get("/page"); page.StatusCode != http.StatusOK {
+		t.Errorf("answered %s", page.Status)
+	}
+	// A session cookie from before does not count.
+	request := navigation(t, http.MethodGet, "/page")
+	request.Header.Set("Cookie", cookieFor(t, somebody()))
+	if page := b.do(request); page.body != "hello " {
+		t.Errorf("page = %q", page.body)
+	}
+}
+
+func TestHandoffReplacesOnlyTheParametersOfTheCallback(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff", before: "rewrite " + callback + " /index.php?route={path}&{query}"})
+	b := s.newBrowser()
+	start := b.get("/instagram_auth/login?return_to=/page")
+	b.get(b.window(start))
+	if got := s.upstream.last(t).URL.String(); got != "/index.php?route=%2Fauth%2F&return_to=%2Fpage" {
+		t.Errorf("the site was asked for %s", got)
+	}
+}

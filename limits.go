@@ -1,0 +1,64 @@
+package instagramauth
+
+import (
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+const (
+	loginsPerMinute = 10     // finished logins of one client [D2]
+	loginBurst      = 20     // [D2]
+	rememberClients = 10_000 // [D5]
+	rememberNonces  = 100_000
+	callsAtATime    = 32               // outgoing, of one app [D3]
+	callQueue       = time.Second      // how long a further one waits [D3]
+	breakAfter      = 5                // failures in a row [D3]
+	breakFor        = 10 * time.Second // [D3]
+)
+
+// limits is what an instance remembers beyond one request. None of it is needed to
+// finish a login elsewhere; it keeps floods away from Instagram and lets a login
+// be finished once.
+type limits struct {
+	rate    *limit.Rate
+	gate    *limit.Gate
+	breaker *limit.Breaker
+	nonces  *limit.Once
+}
+
+// Destruct implements caddy.Destructor. There is nothing to end.
+func (*limits) Destruct() error { return nil }
+
+// pool keeps the limits of an app while one configuration replaces another: a
+// reload must not make used logins usable again.
+var pool = caddy.NewUsagePool()
+
+func (h *Handler) borrowLimits() error {
+	key := h.settings.cookies.Instance
+	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return &limits{
+			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, time.Now),
+			gate:    limit.NewGate(callsAtATime, callQueue),
+			breaker: limit.NewBreaker(breakAfter, breakFor, time.Now),
+			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, time.Now),
+		}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.limits, h.limitsKey = shared.(*limits), key
+	return nil
+}
+
+func (h *Handler) returnLimits() error {
+	if h.limits == nil {
+		return nil
+	}
+	h.limits = nil
+	_, err := pool.Delete(h.limitsKey)
+	return err
+}

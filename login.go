@@ -1,0 +1,104 @@
+package instagramauth
+
+import (
+	"net/http"
+	"net/url"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// A login starts: a login cookie binds it to this browser, and the visitor goes to
+// Instagram's authorization window.
+
+// login starts a login from the site's own button.
+func (h *Handler) login(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
+		return false, err
+	}
+	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
+	query, err := url.ParseQuery(v.asked.RawQuery)
+	returnTo := "/"
+	if err == nil {
+		returnTo = h.safeReturn(query.Get("return_to"))
+	}
+	if !isNavigation(v.r) {
+		// No login cookie for an image or a prefetch. [A8]
+		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
+	}
+	return h.startLogin(v, returnTo)
+}
+
+// startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
+func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
+	redirect, ok := h.settings.redirectFor(v.r.Host)
+	if !ok {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+	}
+	rounds := h.cookies.Rounds(&v.found)
+	if rounds >= session.MaxRounds {
+		// The mark goes, so that "try again" after changing a setting works.
+		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
+		return h.refuse(v, refusal.Reply{Code: refusal.CookiesBlocked, LoginURL: h.loginURL(returnTo)})
+	}
+	state, setCookies, err := h.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
+	if err != nil {
+		h.logger.Error("starting a login failed", zap.Error(err))
+		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
+	}
+	for _, line := range setCookies {
+		v.w.Header().Add("Set-Cookie", line)
+	}
+	return h.redirect(v, h.client.AuthorizationURL(redirect.uri, state))
+}
+
+// redirect sends the visitor elsewhere. location goes out as it is: http.Redirect
+// would clean it, and has been checked before. [A5, R1]
+func (h *Handler) redirect(v *visit, location string) (bool, error) {
+	header := v.w.Header()
+	header.Set("Location", location)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Referrer-Policy", "no-referrer") // [P3]
+	header.Set("X-Content-Type-Options", "nosniff")
+	status := http.StatusSeeOther // never 307 or 308, which would carry a body on
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		status = http.StatusFound
+	}
+	v.w.WriteHeader(status)
+	return false, nil
+}
+
+// showLoginPage shows a page with one button. No login starts before it is pressed.
+func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
+	if _, ok := h.settings.redirectFor(v.r.Host); !ok {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+	}
+	refusal.SignInPage{
+		LoginURL:         h.loginURL(returnTo),
+		ProfessionalOnly: h.settings.client.API == instagram.InstagramLogin,
+	}.Write(v.w, v.r.Method == http.MethodHead)
+	return false, nil
+}
+
+// safeReturn returns the path form of an address to come back to if it is one of
+// ours to go to, and the front page if not. [R1, R3]
+func (h *Handler) safeReturn(address string) string {
+	safe := returnpath.Safe(address, h.settings.origins...)
+	if h.isOwn(safe) {
+		return "/"
+	}
+	return safe
+}
+
+// loginURL returns the address of the site's own sign-in link.
+func (h *Handler) loginURL(returnTo string) string {
+	login := h.settings.pathPrefix + pathLogin
+	if returnTo == "/" || returnTo == "" {
+		return login
+	}
+	return login + "?return_to=" + url.QueryEscape(returnTo)
+}

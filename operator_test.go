@@ -1,0 +1,97 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// What goes wrong between a site and Instagram ends in a refusal that a visitor
+// understands and in one line that tells the operator what to change.
+func TestTheOperatorIsToldWhatToChange(t *testing.T) {
+	const refused = "Instagram did not accept the sign-in. Please start again."
+	answer := func(status int, body string) simulator.Fault {
+		return simulator.Fault{Kind: simulator.Answer, Status: status, ContentType: "application/json", Body: body}
+	}
+	for _, c := range []struct {
+		name   string
+		config siteConfig
+		reach  func(s *site, b *browser) response
+		status int
+		text   string
+		remedy string
+	}{
+		{"wrong app secret", siteConfig{block: strings.Replace(defaultBlock(""), appSecret, "ffffffffffffffffffffffffffffffff", 1)}, finish, 400, refused, "app_secret"},
+		{"code that is made up", siteConfig{}, func(_ *site, b *browser) response {
+			return b.get(replaceQuery(b.t, b.window(b.get("/")), "code", "made-up"))
+		}, 400, refused, "code"},
+		{"redirect URI that differs", siteConfig{},
+			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"}`)),
+			400, refused, "redirect_uri"},
+		{"code that has expired", siteConfig{},
+			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has expired"}`)), 400, refused, "code"},
+		{"code that was used", siteConfig{},
+			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has been used"}`)), 400, refused, "code"},
+		{"app ID of the Facebook app", siteConfig{},
+			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`)), 400, refused, "app_id"},
+		{"app in development mode", siteConfig{},
+			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`)), 400, refused, "development mode"},
+		{"personal account", siteConfig{}, func(_ *site, b *browser) response {
+			state := query(b.t, b.get("/").location()).Get("state")
+			return b.get(callback + "?error=access_denied&error_reason=not_professional&state=" + state)
+		}, 400, refused, "personal"},
+		{"permission that was denied", siteConfig{},
+			misbehaving(simulator.UserNode, answer(403, `{"error":{"message":"Application does not have permission for this action","type":"OAuthException","code":10,"fbtrace_id":"A1"}}`)), 400, refused, "permission"},
+		{"rate limit", siteConfig{}, misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit}), 502, "Instagram could not complete the sign-in.", "rate limit"},
+		{"visitor cancelled", siteConfig{}, func(_ *site, b *browser) response {
+			state := query(b.t, b.get("/").location()).Get("state")
+			return b.get(callback + "?error=access_denied&error_reason=user_denied&state=" + state)
+		}, 403, "The sign-in was cancelled.", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startSite(t, c.config)
+			wantRefusal(t, c.reach(s, s.newBrowser()), c.status, c.text)
+			lines := s.logged("sign-in refused")
+			if len(lines) != 1 {
+				t.Fatalf("%d lines about it:\n%s", len(lines), s.logs())
+			}
+			line := lines[0]
+			if remedy, _ := line["remedy"].(string); !strings.Contains(remedy, c.remedy) || c.remedy == "" && remedy != "" {
+				t.Errorf("remedy = %q, want something about %q", remedy, c.remedy)
+			}
+			for _, field := range []string{"code", "request_id", "client_ip"} {
+				if line[field] == "" || line[field] == nil {
+					t.Errorf("the line has no %s: %v", field, line)
+				}
+			}
+			if line["level"] != "warn" || line["logger"] != "http.handlers.instagram_auth" {
+				t.Errorf("line = %v", line)
+			}
+		})
+	}
+}
+
+// finish takes a login as far as it goes.
+func finish(_ *site, b *browser) response { return b.get(b.window(b.get("/"))) }
+
+func TestASignInIsLoggedOnceWithoutTheUsername(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	s.newBrowser().signIn("/")
+	lines := s.logged("signed in")
+	if len(lines) != 1 || lines[0]["user_id"] != userID || lines[0]["level"] != "info" {
+		t.Errorf("lines = %v", lines)
+	}
+	if strings.Contains(s.logs(), username) {
+		t.Error("the username is in the log")
+	}
+}
+
+func TestT4_AHangingInstagramEndsWithTheVisitorOrTheTimeout(t *testing.T) {
+	s := startSite(t, siteConfig{options: "timeout 300ms"})
+	b := s.newBrowser()
+	back := b.window(b.get("/"))
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
+	wantRefusal(t, b.get(back), http.StatusGatewayTimeout, "Instagram did not answer in time.")
+}

@@ -1,0 +1,65 @@
+package instagramauth
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// refuse answers with one of the refusals of the table, or hands its status to the
+// site's handle_errors where the operator wants that. It never proceeds. [C8, E1]
+func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
+	repl := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl.Set(placeholderError, string(reply.Code))
+	status := reply.Code.Status()
+	if h.settings.handleErrors && !h.keepFromLog(v, status) {
+		reply.SetHeaders(v.w.Header())
+		v.w.Header().Del("Content-Security-Policy") // the page will be the site's own
+		return false, caddyhttp.Error(status, errors.New(string(reply.Code)))
+	}
+	reply.RequestID = requestID(v.r)
+	reply.Head = v.r.Method == http.MethodHead
+	if reply.Wants == 0 {
+		reply.Wants = refusal.JSON
+		if isNavigation(v.r) {
+			reply.Wants = refusal.Page
+		}
+	}
+	reply.Write(v.w)
+	return false, nil
+}
+
+// keepFromLog reports whether Caddy must not get to see an error: it would write
+// one of 500 or more into its default log together with the address, which on the
+// callback holds the authorization code. [P1]
+func (h *Handler) keepFromLog(v *visit, status int) bool {
+	return status >= 500 && h.settings.isCallbackPath(v.asked.Path)
+}
+
+// requestID returns the identifier that Caddy gives to the request, which also
+// stands in the access log. It never comes from the client. [E2]
+func requestID(r *http.Request) string {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	id, _ := repl.GetString("http.request.uuid")
+	return id
+}
+
+// about returns the fields that every log line about a request carries. [P2]
+func about(r *http.Request, more ...zap.Field) []zap.Field {
+	return append([]zap.Field{
+		zap.String("request_id", requestID(r)),
+		zap.String("client_ip", clientIP(r)),
+	}, more...)
+}
+
+// clientIP returns the client's address as Caddy sees it, which respects the
+// proxies that the operator trusts and no header besides.
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}

@@ -1,0 +1,258 @@
+package instagramauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+const (
+	directive = "instagram_auth"
+
+	defaultPathPrefix = "/instagram_auth"
+	defaultCookie     = "instagram_auth"
+	defaultLifetime   = 7 * 24 * time.Hour
+	minSecret         = 32 // bytes [S4]
+
+	headerOff = "off"
+)
+
+// settings are the options with placeholders replaced, defaults filled in and
+// every rule checked. They hold secrets and never leave the instance.
+type settings struct {
+	client     instagram.Config
+	cookies    session.Config
+	redirects  []redirect
+	origins    []string
+	pathPrefix string
+
+	headers     []identityHeader
+	headerNames []string // of headers, in the same order
+
+	handoff, loginPage, handleErrors bool
+}
+
+// identityHeader is a request header for the site and the field it carries.
+type identityHeader struct{ name, field string }
+
+// An optionError says which option is wrong and what would be right.
+type optionError struct{ option, problem string }
+
+func (e *optionError) Error() string { return e.option + ": " + e.problem }
+
+// optionErrorOf gives an error of the client the form of our own.
+func optionErrorOf(err error) error {
+	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
+		return &optionError{wrong.Option, wrong.Problem}
+	}
+	return err
+}
+
+// A resolver replaces the placeholders in the value of an option.
+type resolver func(option, value string) (string, error)
+
+// loadTime replaces placeholders when the configuration is loaded. Unknown and
+// empty ones are errors: a site must not run with a secret of "". [A6]
+func loadTime(repl *caddy.Replacer) resolver {
+	return func(option, value string) (string, error) {
+		resolved, err := repl.ReplaceOrErr(value, true, true)
+		if err != nil {
+			return "", &optionError{option, fmt.Sprintf("%s has no value; set the variable or the file that it names", value)}
+		}
+		// A placeholder without its closing brace comes through as it is.
+		if strings.ContainsAny(resolved, "{}") {
+			return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
+		}
+		return resolved, nil
+	}
+}
+
+// adaptTime stands in something valid for every value with a placeholder, because
+// a Caddyfile may be adapted on another machine than the one it runs on. What is
+// written out is checked, so that the message can name the line.
+func adaptTime(option, value string) (string, error) {
+	if !strings.Contains(value, "{") {
+		return value, nil
+	}
+	switch option {
+	case "app_id":
+		return "1", nil
+	case "redirect_uri":
+		// Each value its own host, because two of one host are a mistake.
+		return fmt.Sprintf("https://%x.invalid/callback", value), nil
+	case "endpoints":
+		return "https://placeholder.invalid", nil
+	}
+	return strings.Repeat("x", minSecret), nil
+}
+
+// all replaces the placeholders in every value of an option.
+func (replace resolver) all(option string, values []string) ([]string, error) {
+	resolved := make([]string, 0, len(values))
+	for _, value := range values {
+		v, err := replace(option, value)
+		if err != nil {
+			return nil, err
+		}
+		resolved = append(resolved, v)
+	}
+	return resolved, nil
+}
+
+// resolve turns the options into settings. It is the one place where their
+// meaning is checked, for Caddyfile and JSON alike.
+func (h *Handler) resolve(replace resolver) (s settings, err error) {
+	for _, step := range []func(*settings, resolver) error{
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveSession, h.resolveHeaders,
+	} {
+		if err := step(&s, replace); err != nil {
+			return settings{}, err
+		}
+	}
+	return s, nil
+}
+
+func (h *Handler) resolveModes(s *settings, _ resolver) error {
+	var err error
+	if s.handoff, err = choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
+		return err
+	}
+	if s.handleErrors, err = choose("errors", h.Errors, "page", "handle"); err != nil {
+		return err
+	}
+	s.loginPage = h.LoginPage
+	return nil
+}
+
+// choose reports whether a value is the second of two words; no value is the first.
+func choose(option, value, first, second string) (bool, error) {
+	switch value {
+	case "", first:
+		return false, nil
+	case second:
+		return true, nil
+	}
+	return false, &optionError{option, fmt.Sprintf("%q is neither %s nor %s", value, first, second)}
+}
+
+func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
+	c := instagram.Config{
+		API:     instagram.API(cmp.Or(h.API, string(instagram.InstagramLogin))),
+		Scopes:  h.Scope,
+		Fields:  h.Fields,
+		Node:    instagram.NodePath(cmp.Or(h.UserNode, string(instagram.NodeMe))),
+		Timeout: time.Duration(h.Timeout),
+	}
+	if h.Timeout < 0 || c.Timeout > time.Minute {
+		return &optionError{"timeout", "want a duration of up to 1m"}
+	}
+	if h.AppID == "" {
+		return &optionError{"app_id", "required: the Instagram app ID of your app at Meta"}
+	}
+	if c.AppID, err = replace("app_id", h.AppID); err != nil {
+		return err
+	}
+	secrets, err := h.appSecrets(replace)
+	if err != nil {
+		return err
+	}
+	c.AppSecret = secrets[0]
+	for _, name := range slices.Sorted(mapKeys(h.Authorize)) {
+		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
+	}
+	if c.Endpoints, err = h.endpoints(replace); err != nil {
+		return err
+	}
+	s.client = c
+	client, err := instagram.New(c)
+	if err != nil {
+		return optionErrorOf(err)
+	}
+	client.CloseIdleConnections()
+	return nil
+}
+
+func (h *Handler) appSecrets(replace resolver) ([]string, error) {
+	if len(h.AppSecret) == 0 {
+		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {env.INSTAGRAM_APP_SECRET}"}
+	}
+	secrets, err := replace.all("app_secret", h.AppSecret)
+	if err != nil {
+		return nil, err
+	}
+	return secrets, checkSecrets("app_secret", secrets, 1)
+}
+
+// checkSecrets refuses what cannot be a secret. It never repeats one.
+func checkSecrets(option string, secrets []string, shortest int) error {
+	for i, secret := range secrets {
+		outside := func(r rune) bool { return r <= ' ' || r > '~' }
+		switch {
+		case strings.ContainsFunc(secret, outside):
+			return &optionError{option, fmt.Sprintf("value %d has a space or a character outside ASCII", i+1)}
+		case len(secret) < shortest:
+			return &optionError{option, fmt.Sprintf("value %d has less than %d characters; make one with: openssl rand -hex 32", i+1, shortest)}
+		case slices.Contains(secrets[:i], secret):
+			return &optionError{option, fmt.Sprintf("value %d is listed twice", i+1)}
+		}
+	}
+	return nil
+}
+
+func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error) {
+	for _, part := range []struct {
+		to   *string
+		from string
+	}{{&e.Authorize, h.Endpoints.Authorize}, {&e.Token, h.Endpoints.Token}, {&e.Graph, h.Endpoints.Graph}} {
+		if part.from == "" {
+			continue
+		}
+		if *part.to, err = replace("endpoints", part.from); err != nil {
+			return e, err
+		}
+	}
+	return e, nil
+}
+
+func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
+	c := session.Config{
+		// App and own paths tell two blocks of one site apart. [C3, S4]
+		Instance:     s.client.AppID + " " + s.pathPrefix,
+		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
+		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
+		InsecureHTTP: strings.HasPrefix(s.redirects[0].uri, "http:"),
+	}
+	if c.Lifetime < time.Minute || c.Lifetime > 366*24*time.Hour {
+		return &optionError{"session lifetime", "want a duration between 1m and 366d"}
+	}
+	if c.Secrets, err = replace.all("session secret", h.Session.Secret); err != nil {
+		return err
+	}
+	if err := checkSecrets("session secret", c.Secrets, minSecret); err != nil {
+		return err
+	}
+	if len(c.Secrets) == 0 {
+		if c.Secrets, err = h.appSecrets(replace); err != nil {
+			return err
+		}
+	}
+	if _, err := session.New(c); err != nil {
+		return &optionError{"session cookie", err.Error()}
+	}
+	s.cookies = c
+	return nil
+}
+
+// weakSecret reports whether the session keys come from a secret that is shorter
+// than those that Meta gives out.
+func (s *settings) weakSecret() bool {
+	return slices.ContainsFunc(s.cookies.Secrets, func(secret string) bool { return len(secret) < minSecret })
+}
