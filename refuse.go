@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -23,6 +24,7 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 		return false, caddyhttp.Error(status, errors.New(string(reply.Code)))
 	}
 	reply.RequestID = requestID(v.r)
+	reply.AnyAccount = h.settings.client.API == instagram.BasicDisplay
 	reply.Head = v.r.Method == http.MethodHead
 	if reply.Wants == 0 {
 		reply.Wants = refusal.JSON

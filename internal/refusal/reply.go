@@ -30,6 +30,9 @@ type Reply struct {
 	// RetryAfter is when to come back. A refusal that asks for patience says a
 	// second where it is not known better.
 	RetryAfter time.Duration
+	// AnyAccount says that personal accounts can sign in, too, so that no page
+	// says otherwise.
+	AnyAccount bool
 	// Head leaves the body out.
 	Head bool
 }
@@ -77,6 +80,9 @@ func (r Reply) json() []byte {
 func (r Reply) page() []byte {
 	row := table[r.Code]
 	view := view{Title: row.title, Text: row.text, Hint: row.hint, RequestID: r.RequestID}
+	if r.Code == ProviderRefused && r.AnyAccount {
+		view.Hint = ""
+	}
 	if row.link != "" && r.LoginURL != "" {
 		view.Link, view.LinkURL = row.link, r.LoginURL
 	}

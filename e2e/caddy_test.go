@@ -1,0 +1,224 @@
+// Package e2e drives real processes: Caddy with this module, Chromium, php-fpm.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// caddyBinary is cmd/caddy, built once with the race detector.
+var caddyBinary string
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "caddy")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		caddyBinary = filepath.Join(dir, "caddy")
+		build := exec.Command("go", "build", "-race", "-o", caddyBinary, "./cmd/caddy")
+		build.Dir = ".."
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "building caddy: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+const (
+	appID     = "990602627938098"
+	appSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+	userID    = "17841405793187218"
+	username  = "jayposiris"
+	cookie    = "__Host-Http-instagram_auth"
+)
+
+// process is a program that a test has started.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	out *lockedBuffer
+}
+
+// start runs a program until the end of the test and fails the test if its output
+// tells of a data race.
+func start(t *testing.T, env []string, name string, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(name, args...), out: new(lockedBuffer)}
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		t.Fatalf("starting %s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		_ = p.cmd.Process.Signal(syscall.SIGTERM)
+		ended := make(chan struct{})
+		go func() { _ = p.cmd.Wait(); close(ended) }()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			_ = p.cmd.Process.Kill()
+			t.Errorf("%s did not end", name)
+		}
+		if strings.Contains(p.out.String(), "DATA RACE") {
+			t.Errorf("data race:\n%s", p.out)
+		}
+		if t.Failed() {
+			t.Logf("%s said:\n%.6000s", name, p.out)
+		}
+	})
+	return p
+}
+
+// startCaddy runs Caddy with a Caddyfile until the end of the test and waits until
+// the addresses answer.
+func startCaddy(t *testing.T, caddyfile string, env []string, addresses ...string) *process {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(file, []byte(caddyfile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return runCaddy(t, file, env, addresses...)
+}
+
+func runCaddy(t *testing.T, file string, env []string, addresses ...string) *process {
+	t.Helper()
+	home := t.TempDir()
+	env = append(env, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "GORACE=halt_on_error=1")
+	p := start(t, env, caddyBinary, "run", "--config", file, "--adapter", "caddyfile")
+	for _, address := range addresses {
+		p.waitFor(address)
+	}
+	return p
+}
+
+// waitFor waits until somebody listens.
+func (p *process) waitFor(address string) {
+	p.t.Helper()
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for time.Now().Before(deadline) {
+		connection, err := net.DialTimeout(network, address, time.Second)
+		if err == nil {
+			_ = connection.Close()
+			return
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks at a condition
+	}
+	p.t.Fatalf("nobody listens on %s:\n%s", address, p.out)
+}
+
+// lockedBuffer collects the output of a process.
+type lockedBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
+
+// freePort returns a port that nobody listens on.
+func freePort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	return port
+}
+
+// site is a Caddy with instagram_auth over TLS and a simulated Instagram.
+type site struct {
+	origin, instagram string
+	port              string
+}
+
+// startSite runs Caddy with instagram_auth in front of what handle says.
+func startSite(t *testing.T, matcher, options, handle string) *site {
+	t.Helper()
+	port, instagram := freePort(t), freePort(t)
+	s := &site{origin: "https://localhost:" + port, instagram: "http://localhost:" + instagram, port: port}
+	startCaddy(t, fmt.Sprintf(`{
+		admin off
+		skip_install_trust
+		http_port %s
+		auto_https disable_redirects
+	}
+	%s {
+		tls internal
+		instagram_auth %s {
+			app_id %s
+			app_secret %s
+			redirect_uri %s/auth/
+			endpoints %s
+			%s
+		}
+		%s
+	}
+	%s {
+		instagram_simulator {
+			app_id %s
+			app_secret %s
+			app_name "Test site"
+			redirect_uri %s/auth/
+		}
+	}`, freePort(t), s.origin, matcher, appID, appSecret, s.origin, s.instagram, options, handle, s.instagram, appID, appSecret, s.origin),
+		nil, "127.0.0.1:"+port, "127.0.0.1:"+instagram)
+	return s
+}
+
+// serve runs an HTTP server until the end of the test and returns its address.
+func serve(t *testing.T, handler http.Handler) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = server.Shutdown(ctx)
+	})
+	return listener.Addr().String()
+}
+
+func body(t *testing.T, answer *http.Response) string {
+	t.Helper()
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
