@@ -67,6 +67,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity) (bool,
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
 	h.inject(v.r, who)
+	v.handedOff = true
 	return true, nil
 }
 

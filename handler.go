@@ -18,9 +18,10 @@ type visit struct {
 	// handler and change only r.URL.
 	asked *url.URL
 
-	found    session.Found
-	session  session.Session
-	signedIn bool
+	found     session.Found
+	session   session.Session
+	signedIn  bool
+	handedOff bool
 }
 
 // ServeHTTP takes a request through the five steps, one way down: strip what only
@@ -63,7 +64,10 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 		// The session cookie came back: the login has arrived. [A7]
 		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
 	}
-	w := newCacheGuard(v.w, v.signedIn)
+	w := &siteResponse{
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w},
+		private:               v.signedIn, handedOff: v.handedOff,
+	}
 	err := next.ServeHTTP(w, v.r)
 	if err != nil {
 		w.amend() // an error page may differ by visitor, too

@@ -18,7 +18,7 @@ func TestHandoffLetsTheSiteStartItsOwnSession(t *testing.T) {
 	})
 	b := s.newBrowser()
 	handed := b.get(b.window(b.get("/page?x=1")))
-	if handed.StatusCode != http.StatusSeeOther || handed.location() != "/page?x=1" {
+	if handed.StatusCode != http.StatusSeeOther || handed.location() != "/page?x=1#" {
 		t.Fatalf("the site answered %s to %q", handed.Status, handed.location())
 	}
 	request := s.upstream.last(t)

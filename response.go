@@ -8,32 +8,35 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// cacheGuard says to caches, at the last moment before the site's headers go out,
-// that the answer depends on who asked: `Vary: Cookie` always, and `Cache-Control:
-// private` for a signed-in visitor where the site says nothing itself. Without it,
-// a cache between could show one visitor's page to another. [P4]
-type cacheGuard struct {
+// siteResponse completes the site's headers at the last moment before they go out.
+//
+// It says to caches that the answer depends on who asked: `Vary: Cookie` always, and
+// `Cache-Control: private` for a signed-in visitor where the site says nothing itself.
+// Without it, a cache between could show one visitor's page to another. [P4]
+type siteResponse struct {
 	caddyhttp.ResponseWriterWrapper
-	private bool
-	done    bool
-}
-
-func newCacheGuard(w http.ResponseWriter, private bool) *cacheGuard {
-	return &cacheGuard{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, private: private}
+	private   bool
+	handedOff bool
+	done      bool
 }
 
 // amend completes the headers, once.
-func (g *cacheGuard) amend() {
-	if g.done {
+func (s *siteResponse) amend() {
+	if s.done {
 		return
 	}
-	g.done = true
-	header := g.Header()
+	s.done = true
+	header := s.Header()
 	if !variesByCookie(header["Vary"]) {
 		header["Vary"] = append(header["Vary"], "Cookie")
 	}
-	if g.private && len(header["Cache-Control"]) == 0 {
+	if s.private && len(header["Cache-Control"]) == 0 {
 		header["Cache-Control"] = []string{"private"}
+	}
+	// A site that redirects from the callback would pass Instagram's #_ on, because
+	// browsers inherit fragments. An empty one of its own ends that. [C5]
+	if location := header.Get("Location"); s.handedOff && location != "" && !strings.Contains(location, "#") {
+		header.Set("Location", location+"#")
 	}
 }
 
@@ -48,35 +51,35 @@ func variesByCookie(vary []string) bool {
 	return false
 }
 
-func (g *cacheGuard) WriteHeader(status int) {
+func (s *siteResponse) WriteHeader(status int) {
 	// Informational answers, except the last one of a protocol switch, are
 	// followed by the real one. [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		g.amend()
+		s.amend()
 	}
-	g.ResponseWriter.WriteHeader(status)
+	s.ResponseWriter.WriteHeader(status)
 }
 
-func (g *cacheGuard) Write(b []byte) (int, error) {
-	g.amend()
-	return g.ResponseWriter.Write(b)
+func (s *siteResponse) Write(b []byte) (int, error) {
+	s.amend()
+	return s.ResponseWriter.Write(b)
 }
 
-func (g *cacheGuard) ReadFrom(r io.Reader) (int64, error) {
-	g.amend()
-	return g.ResponseWriterWrapper.ReadFrom(r)
+func (s *siteResponse) ReadFrom(r io.Reader) (int64, error) {
+	s.amend()
+	return s.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError is what http.ResponseController calls. Flushing sends the headers.
-func (g *cacheGuard) FlushError() error {
-	g.amend()
-	return http.NewResponseController(g.ResponseWriter).Flush()
+func (s *siteResponse) FlushError() error {
+	s.amend()
+	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
 // Flush is for handlers that still ask for http.Flusher.
-func (g *cacheGuard) Flush() { _ = g.FlushError() }
+func (s *siteResponse) Flush() { _ = s.FlushError() }
 
 var (
-	_ http.Flusher  = (*cacheGuard)(nil)
-	_ io.ReaderFrom = (*cacheGuard)(nil)
+	_ http.Flusher  = (*siteResponse)(nil)
+	_ io.ReaderFrom = (*siteResponse)(nil)
 )

@@ -3,8 +3,10 @@ module github.com/caddy-instagram/caddy-instagram-auth/e2e
 go 1.26.0
 
 require (
+	github.com/caddy-instagram/caddy-instagram-auth v0.0.0-00010101000000-000000000000
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
+	github.com/coder/websocket v1.8.15
 )
 
 require (
@@ -22,7 +24,6 @@ require (
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
-	gopkg.in/yaml.v3 v3.0.1 // indirect
 	honnef.co/go/tools v0.8.2 // indirect
 )
 

@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// inProject makes the project's folder the current one, where the README's commands
+// are given.
+func inProject(t *testing.T) {
+	t.Helper()
+	t.Chdir("..")
+}
+
+func TestTheDemoInABrowser(t *testing.T) {
+	inProject(t)
+	runCaddy(t, filepath.Join("example", "Caddyfile"), nil, "127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:9100", "127.0.0.1:9101", "127.0.0.1:9001")
+	for name, origin := range map[string]string{"instagram_login": "http://localhost:8080", "basic_display": "http://localhost:8081"} {
+		t.Run(name, func(t *testing.T) {
+			tab := newBrowser(t, "")
+			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
+			shoot(t, tab, "demo-front")
+			run(t, tab, chromedp.Click("a.button"), chromedp.WaitVisible("#allow"))
+			run(t, tab, allow, chromedp.WaitVisible("table"))
+			want(t, tab, origin+"/private/", "Hello, "+username)
+			want(t, tab, origin+"/private/", userID)
+			shoot(t, tab, "demo-private")
+			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
+			want(t, tab, origin+"/", "Welcome back, "+username)
+		})
+	}
+}
+
+func TestTheProductionFileRunsUnchanged(t *testing.T) {
+	inProject(t)
+	port := freePort(t)
+	redirectURI := "https://example.test/auth/"
+	p := runCaddy(t, filepath.Join("example", "production.Caddyfile"), []string{
+		"SITE=http://:" + port, "INSTAGRAM_APP_ID=" + appID, "INSTAGRAM_APP_SECRET=" + appSecret, "INSTAGRAM_REDIRECT_URI=" + redirectURI,
+		"UPSTREAM=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the site")) })),
+	}, "127.0.0.1:"+port)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	get := func(path string) *http.Response {
+		request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "example.test"
+		answer, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer
+	}
+	if got := body(t, get("/public")); got != "the site" {
+		t.Errorf("public page = %q", got)
+	}
+	answer := get("/private")
+	defer answer.Body.Close()
+	window, err := url.Parse(answer.Header.Get("Location"))
+	if err != nil || window.Scheme+"://"+window.Host+window.Path != "https://www.instagram.com/oauth/authorize" || window.Query().Get("redirect_uri") != redirectURI {
+		t.Fatalf("the window is %q", answer.Header.Get("Location"))
+	}
+	state := window.Query().Get("state")
+	_ = body(t, get("/auth/?code=SECRETCODE&state="+state))
+	logs := p.out.String()
+	if !strings.Contains(logs, "handled request") || !strings.Contains(logs, "REDACTED") {
+		t.Errorf("there is no filtered access log:\n%s", logs)
+	}
+	for _, secret := range []string{state, "SECRETCODE", appSecret} {
+		if strings.Contains(logs, secret) {
+			t.Errorf("the logs have %q", secret)
+		}
+	}
+}
+
+func TestNoExampleNamesASecretOfItsOwn(t *testing.T) {
+	content, err := os.ReadFile("../example/production.Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(content), "{env.INSTAGRAM_APP_SECRET}") {
+		t.Error("the production file does not take the secret from the environment")
+	}
+}
