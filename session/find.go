@@ -19,14 +19,17 @@ type Found struct {
 	// logins stand in the order of the request, which is oldest first in
 	// browsers (RFC 6265, section 5.4).
 	logins []login
+	// partial says that there were more cookies than are looked at.
+	partial bool
 }
 
 // login is a login cookie as it came: the tag from its name, and its value.
 type login struct{ tag, value string }
 
-// Any reports whether the request carries any of our cookies.
+// Any reports whether the request carries any of our cookies, or may do so among
+// those that were too many to be looked at.
 func (f *Found) Any() bool {
-	return f.sessionCount > 0 || f.round != "" || len(f.logins) > 0
+	return f.sessionCount > 0 || f.round != "" || len(f.logins) > 0 || f.partial
 }
 
 // Find scans the Cookie lines of a request once for everything of ours. lines
@@ -34,7 +37,11 @@ func (f *Found) Any() bool {
 func (c *Cookies) Find(lines []string) (f Found) {
 	pairs := 0
 	for _, line := range lines {
-		for line != "" && pairs < maxPairs {
+		for line != "" {
+			if pairs == maxPairs {
+				f.partial = true
+				return f
+			}
 			var pair string
 			pair, line, _ = strings.Cut(line, ";")
 			pairs++

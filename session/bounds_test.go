@@ -1,0 +1,182 @@
+package session_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+func TestS8_CookiesStaySmall(t *testing.T) {
+	c := newCookies(t, nil, func(c *session.Config) { c.Name = strings.Repeat("n", 64) })
+	who := session.Identity{UserID: strings.Repeat("9", 32), AppScopedID: strings.Repeat("8", 32), Username: strings.Repeat("u", 30)}
+	for i := range 10 {
+		who.Fields = append(who.Fields, session.Field{Name: fmt.Sprint("field", i), Value: strings.Repeat("v", 40)})
+	}
+	made, line, dropped, err := c.Create(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if size := len(pair(line)); size > 512 {
+		t.Errorf("the session cookie has %d bytes", size)
+	}
+	if len(made.Fields) == 0 || len(made.Fields)+len(dropped) != 10 {
+		t.Errorf("kept %v, dropped %v", made.Fields, dropped)
+	}
+	if got, ok := open(c, pair(line)); !ok || len(got.Fields) != len(made.Fields) {
+		t.Errorf("opened %v, %v", got, ok)
+	}
+	who.Username = strings.Repeat("u", 400)
+	if _, _, _, err := c.Create(who); err == nil {
+		t.Error("made a session that does not fit")
+	}
+}
+
+func TestS8_ALongReturnPathIsNeverCutInTheMiddle(t *testing.T) {
+	c := newCookies(t, nil)
+	for _, step := range []struct{ name, returnTo, want string }{
+		{"fits", "/page?x=" + strings.Repeat("y", 500), "/page?x=" + strings.Repeat("y", 500)},
+		{"query too long", "/page?x=" + strings.Repeat("y", 3000), "/page"},
+		{"fragment too long", "/page#" + strings.Repeat("y", 3000), "/page"},
+		{"path too long", "/" + strings.Repeat("p", 3000), "/"},
+		{"query of a path that is too long", "/" + strings.Repeat("p", 1500) + "?x", "/"},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			found := session.Found{}
+			state, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: step.returnTo}, &found)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size := len(pair(lines[0])); size > 1024 {
+				t.Errorf("the login cookie has %d bytes", size)
+			}
+			if l, ok := resume(c, pair(lines[0]), state); !ok || l.ReturnTo != step.want {
+				t.Errorf("comes back to %q, %v; want %q", l.ReturnTo, ok, step.want)
+			}
+		})
+	}
+}
+
+func TestS8_ABrowserHasFewLoginsUnderWay(t *testing.T) {
+	c := newCookies(t, nil)
+	var jar []string // pairs, oldest first, as browsers send them
+	var states []string
+	for range 50 {
+		found := c.Find([]string{strings.Join(jar, "; ")})
+		state, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/"}, &found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states = append(states, state)
+		for _, line := range lines {
+			if strings.Contains(line, "Max-Age=0") {
+				deleted := strings.Split(line, "=")[0] + "="
+				jar = slices.DeleteFunc(jar, func(p string) bool { return strings.HasPrefix(p, deleted) })
+				continue
+			}
+			jar = append(jar, pair(line))
+		}
+		if len(jar) > session.MaxLogins {
+			t.Fatalf("%d login cookies", len(jar))
+		}
+	}
+	for i, state := range states {
+		_, ok := resume(c, strings.Join(jar, "; "), state)
+		if want := i >= len(states)-session.MaxLogins; ok != want {
+			t.Errorf("login %d: resumed = %v", i, ok)
+		}
+	}
+}
+
+func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
+	c := newCookies(t, nil)
+	good := create(t, c)
+	for what, header := range map[string]string{
+		"evil in front":            name + "=evil; " + good,
+		"three in front":           strings.Repeat(name+"=evil; ", 3) + good,
+		"a huge one in front":      name + "=" + strings.Repeat("A", 15_000) + "; " + good,
+		"an empty one in front":    name + "=; " + name + "; " + good,
+		"odd spaces":               " \t;; " + good + " ;",
+		"between others":           "a=1; " + good + "; b=\"x;y\"",
+		"at the end of 199 others": strings.Repeat("x=1; ", 199) + good,
+	} {
+		if _, ok := open(c, header); !ok {
+			t.Errorf("%s: not found", what)
+		}
+	}
+	for what, header := range map[string]string{
+		"four in front":   strings.Repeat(name+"=evil; ", 4) + good,
+		"behind 200":      strings.Repeat("x=1; ", 200) + good,
+		"without a value": name,
+	} {
+		if _, ok := open(c, header); ok {
+			t.Errorf("%s: found", what)
+		}
+	}
+	found := c.Find([]string{"a=1", strings.Repeat("x=1; ", 10), good})
+	if _, ok := c.Open(&found); !ok || !found.Any() {
+		t.Error("not found in the third of several lines")
+	}
+	found = c.Find([]string{strings.Repeat("x=1; ", 3000) + good})
+	if !found.Any() {
+		t.Error("with more cookies than are looked at, ours may be among them")
+	}
+}
+
+func TestS9_TagsAreWhatTagsAre(t *testing.T) {
+	c := newCookies(t, nil)
+	for _, tag := range []string{"", "short", "ninechars", "abc defg", "abc,defg", "abc\tdefg"} {
+		var header []string
+		for range 10 {
+			header = append(header, name+"_login_"+tag+"=x")
+		}
+		found := c.Find([]string{strings.Join(header, "; ")})
+		if _, lines, err := c.Start(session.Login{RedirectURI: redirectURI}, &found); err != nil || len(lines) != 1 {
+			t.Errorf("tag %q comes back in %q, %v", tag, lines, err)
+		}
+	}
+}
+
+func TestA7_RoundsAreCountedForAMinute(t *testing.T) {
+	at := &clock{}
+	at.at = at.at.AddDate(2026, 0, 0)
+	c := newCookies(t, at)
+	mark, err := c.Mark(session.Login{Rounds: 0})
+	if err != nil || !strings.Contains(mark, "Max-Age=60;") {
+		t.Fatal(mark, err)
+	}
+	found := c.Find([]string{pair(mark)})
+	if n := c.Rounds(&found); n != 1 || !found.Marked() {
+		t.Errorf("rounds = %d", n)
+	}
+	mark, err = c.Mark(session.Login{Rounds: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found = c.Find([]string{pair(mark)})
+	if n := c.Rounds(&found); n != session.MaxRounds {
+		t.Errorf("rounds = %d", n)
+	}
+	at.at = at.at.Add(session.RoundWindow + 1e9)
+	if n := c.Rounds(&found); n != 0 {
+		t.Errorf("after a minute rounds = %d", n)
+	}
+	found = c.Find([]string{name + "_round=forged"})
+	if n := c.Rounds(&found); n != 0 {
+		t.Errorf("a forged mark counts %d", n)
+	}
+}
+
+func TestC1_RoundsTravelWithTheLogin(t *testing.T) {
+	c := newCookies(t, nil)
+	found := session.Found{}
+	state, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/", Rounds: 1}, &found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l, ok := resume(c, pair(lines[0]), state); !ok || l.Rounds != 1 {
+		t.Errorf("resumed %+v, %v", l, ok)
+	}
+}
