@@ -33,21 +33,24 @@ func NewOnce(size int, ttl time.Duration, now func() time.Time) *Once {
 func (o *Once) First(nonce [32]byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.forget(o.now())
+	now := o.now()
+	for o.first < len(o.order) && !now.Before(o.order[o.first].expires) {
+		o.forgetOldest()
+	}
 	if _, again := o.seen[nonce]; again {
 		return false
 	}
+	if len(o.seen) >= o.size {
+		o.forgetOldest()
+	}
 	o.seen[nonce] = struct{}{}
-	o.order = append(o.order, used{nonce, o.now().Add(o.ttl)})
+	o.order = append(o.order, used{nonce, now.Add(o.ttl)})
 	return true
 }
 
-// forget drops what has expired, and the oldest where there is no room.
-func (o *Once) forget(now time.Time) {
-	for o.first < len(o.order) && (len(o.seen) >= o.size || !now.Before(o.order[o.first].expires)) {
-		delete(o.seen, o.order[o.first].nonce)
-		o.first++
-	}
+func (o *Once) forgetOldest() {
+	delete(o.seen, o.order[o.first].nonce)
+	o.first++
 	// The dropped front is given back when it is half of the whole.
 	if o.first > len(o.order)/2 {
 		o.order = append([]used(nil), o.order[o.first:]...)

@@ -1,0 +1,194 @@
+package headerguard_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+)
+
+func newGuard(t testing.TB, names ...string) *headerguard.Guard {
+	t.Helper()
+	if names == nil {
+		names = []string{"X-Instagram-User-Id", "X-Instagram-Username"}
+	}
+	g, err := headerguard.New(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestNamesThatWouldBreakARequestAreRefused(t *testing.T) {
+	for _, names := range [][]string{{""}, {"X User"}, {"X:User"}, {"X\r\nUser"}, {"X.User"}, {"Ä"}, {"Host"}, {"connection"}, {"COOKIE"}, {"Content-Length"}, {"Transfer_Encoding"}, {"X-User", "x_user"}, {"X-User", "X-User"}} {
+		if _, err := headerguard.New(names...); err == nil {
+			t.Errorf("%q is accepted", names)
+		}
+	}
+}
+
+func TestH2_EverySpellingIsStripped(t *testing.T) {
+	g := newGuard(t)
+	for _, separator := range []string{"-", "_", ".", "~", "!", "'", "*", "+", "|", "^", "`", "#", "$", "%", "&", " ", "\x00", ":"} {
+		for _, name := range []string{"X-Instagram-User-Id", "x-instagram-user-id", "X-INSTAGRAM-USER-ID", "x-Instagram-uSer-iD"} {
+			spelled := strings.ReplaceAll(name, "-", separator)
+			headers := http.Header{spelled: {"forged"}, "X-Instagram-User-Idx": {"kept"}, "X-Instagram-User": {"kept"}, "Other": {"kept"}}
+			g.Strip(headers, nil)
+			if len(headers) != 3 || headers[spelled] != nil {
+				t.Errorf("%q: left %v", spelled, headers)
+			}
+		}
+	}
+}
+
+func TestH1_WhatAnEarlierHandlerSetIsKeptAndItsLookAlikesGo(t *testing.T) {
+	g := newGuard(t)
+	headers := http.Header{"X-Instagram-User-Id": {"ours"}, "X_instagram_user_id": {"forged"}, "x-instagram-user-id": {"forged"}, "X-Instagram-Username": {"forged"}}
+	g.Strip(headers, func(name string) bool { return name == "X-Instagram-User-Id" })
+	if want := (http.Header{"X-Instagram-User-Id": {"ours"}}); !reflect.DeepEqual(headers, want) {
+		t.Errorf("left %v", headers)
+	}
+}
+
+func TestH3_OurNamesLeaveConnection(t *testing.T) {
+	g := newGuard(t)
+	for _, c := range []struct{ sent, want []string }{
+		{[]string{"close, X-Instagram-User-Id"}, []string{"close"}},
+		{[]string{"x_instagram.user-id"}, nil},
+		{[]string{"X-Instagram-User-Id , keep-alive,\tTE", "upgrade"}, []string{"keep-alive, TE", "upgrade"}},
+		{[]string{"X-Instagram-User-Id", "Upgrade"}, []string{"Upgrade"}},
+		{[]string{"keep-alive ,Upgrade,,"}, []string{"keep-alive ,Upgrade,,"}},
+		{nil, nil},
+	} {
+		headers := http.Header{}
+		if c.sent != nil {
+			headers["Connection"] = c.sent
+		}
+		g.CleanConnection(headers)
+		if got := headers["Connection"]; !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%q becomes %q, want %q", c.sent, got, c.want)
+		}
+	}
+}
+
+func TestH1_TrailersAreStrippedNowAndAtTheEndOfTheBody(t *testing.T) {
+	g := newGuard(t)
+	r := httptest.NewRequest(http.MethodPost, "/", io.NopCloser(strings.NewReader("body")))
+	r.ContentLength = -1
+	r.Trailer = http.Header{"X-Instagram-User-Id": nil, "Other": nil}
+	g.StripTrailers(r)
+	if _, announced := r.Trailer["X-Instagram-User-Id"]; announced || len(r.Trailer) != 1 {
+		t.Errorf("announced trailers: %v", r.Trailer)
+	}
+	r.Trailer["X_instagram_user_id"] = []string{"forged"} // as net/http does at the end
+	if body, err := io.ReadAll(r.Body); err != nil || string(body) != "body" {
+		t.Errorf("body = %q, %v", body, err)
+	}
+	if len(r.Trailer) != 1 {
+		t.Errorf("trailers at the end: %v", r.Trailer)
+	}
+	known := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body"))
+	before := known.Body
+	if g.StripTrailers(known); known.Body != before {
+		t.Error("a body of known length, which has no trailers, is wrapped")
+	}
+}
+
+func ours(name string) bool { return name == "S" || strings.HasPrefix(name, "S_") }
+
+func TestH5_OtherCookiesKeepTheirBytes(t *testing.T) {
+	for _, c := range []struct{ sent, want string }{
+		{`a="x y"; S=1; b=ü; c`, `a="x y"; b=ü; c`},
+		{"S=1", ""}, {"S=1; S_login=2", ""}, {"S", ""}, {" S=1 ; ", ""},
+		{"S=1; a=1", "a=1"}, {"a=1; S=1", "a=1"}, {"a=1;S=1;b=2", "a=1;b=2"}, {"a=1;  S=1;  b=2", "a=1;  b=2"},
+		{"S=1; S=2; a=1; S_x=3", "a=1"}, {"a=1; S=x=y; b", "a=1; b"},
+		{"a=S; s=1; Sx=1; b=S=1", "a=S; s=1; Sx=1; b=S=1"}, {"", ""}, {" a=1 ; ", " a=1 ; "}, {";;", ";;"},
+	} {
+		headers := http.Header{"Cookie": {c.sent}}
+		headerguard.CutCookies(headers, ours)
+		got, present := headers["Cookie"]
+		if strings.Join(got, "|") != c.want || present != (c.want != "" || c.sent == "") {
+			t.Errorf("%q becomes %q, want %q", c.sent, got, c.want)
+		}
+	}
+	headers := http.Header{"Cookie": {"a=1", "S=1", "b=2; S=2"}}
+	headerguard.CutCookies(headers, ours)
+	if got := headers["Cookie"]; !reflect.DeepEqual(got, []string{"a=1", "b=2"}) {
+		t.Errorf("several lines become %q", got)
+	}
+	headerguard.CutCookies(http.Header{}, ours)
+}
+
+func TestH4_ValuesBecomeVisibleASCII(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "", "jay.posiris_1": "jay.posiris_1", "a b": "a%20b", "ä": "%C3%A4", "\r\nX-Admin: 1": "%0D%0AX-Admin:%201", "\x00": "%00", "100%": "100%25", "{env.HOME}": "{env.HOME}", "\x7f": "%7F",
+		strings.Repeat("x", 256): strings.Repeat("x", 256),
+	} {
+		if got, ok := headerguard.EncodeValue(value); got != want || !ok {
+			t.Errorf("%q becomes %q, %v", value, got, ok)
+		}
+	}
+	for _, value := range []string{strings.Repeat("x", 257), strings.Repeat("ä", 43), strings.Repeat("ä", 200)} {
+		if _, ok := headerguard.EncodeValue(value); ok {
+			t.Errorf("%d bytes fit", len(value))
+		}
+	}
+}
+
+func TestNothingIsAllocatedWhereNothingIsOurs(t *testing.T) {
+	g := newGuard(t)
+	headers := http.Header{"Accept": {"*/*"}, "Connection": {"keep-alive"}, "User-Agent": {"x"}, "X-Instagram-User-Agent": {"x"}}
+	request := &http.Request{Header: headers}
+	if n := testing.AllocsPerRun(100, func() {
+		g.Strip(headers, nil)
+		g.CleanConnection(headers)
+		g.StripTrailers(request)
+		headerguard.CutCookies(headers, ours)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func FuzzC9_HeaderNames(f *testing.F) {
+	for _, seed := range []string{"X-Instagram-User-Id", "x_instagram.user id", "X-Instagram-User-Id-", "", "\xff", "X-ınstagram-User-Id", "X-Instagram‐User-Id"} {
+		f.Add(seed)
+	}
+	g := newGuard(f)
+	f.Fuzz(func(t *testing.T, name string) {
+		headers := http.Header{name: {"x"}}
+		g.Strip(headers, nil)
+		folds := headerguard.Fold(name) == "x-instagram-user-id" || headerguard.Fold(name) == "x-instagram-username"
+		if gone := len(headers) == 0; gone != folds {
+			t.Errorf("%q: stripped %v, folds %v", name, gone, folds)
+		}
+	})
+}
+
+func FuzzC9_CutCookies(f *testing.F) {
+	for _, seed := range []string{"S=1", "a=1; S=2; b", "S", ";;S;;", `a="; S=1"`, "a=1;S_=", " S\t=1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		headers := http.Header{"Cookie": {line}}
+		headerguard.CutCookies(headers, ours)
+		left := headers.Get("Cookie")
+		var want, got []string
+		for pair := range strings.SplitSeq(line, ";") {
+			if name, _, _ := strings.Cut(pair, "="); !ours(strings.Trim(name, " \t")) && strings.Trim(pair, " \t") != "" {
+				want = append(want, strings.Trim(pair, " \t"))
+			}
+		}
+		for pair := range strings.SplitSeq(left, ";") {
+			if pair = strings.Trim(pair, " \t"); pair != "" {
+				got = append(got, pair)
+			}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%q becomes %q: %q, want %q", line, left, got, want)
+		}
+	})
+}

@@ -1,0 +1,209 @@
+package limit_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+)
+
+// clock is a time that a test moves.
+type clock struct{ nanoseconds atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(1_800_000_000, c.nanoseconds.Load()) }
+func (c *clock) advance(d time.Duration) { c.nanoseconds.Add(int64(d)) }
+
+func TestD2_AClientHasABurstAndARate(t *testing.T) {
+	at := new(clock)
+	r := limit.NewRate(10, 20, 100, at.now)
+	for i := range 20 {
+		if ok, _ := r.Allow("a"); !ok {
+			t.Fatalf("refused at %d", i)
+		}
+	}
+	ok, wait := r.Allow("a")
+	if ok || wait != 6*time.Second {
+		t.Errorf("after the burst: %v, wait %v", ok, wait)
+	}
+	if ok, _ := r.Allow("b"); !ok {
+		t.Error("a second client is refused")
+	}
+	at.advance(6 * time.Second)
+	if ok, _ := r.Allow("a"); !ok {
+		t.Error("refused after the wait")
+	}
+	if ok, _ := r.Allow("a"); ok {
+		t.Error("one wait gives two")
+	}
+	allowed := 0
+	for range 600 {
+		at.advance(100 * time.Millisecond)
+		if ok, _ := r.Allow("a"); ok {
+			allowed++
+		}
+	}
+	if allowed != 10 {
+		t.Errorf("%d in a minute, want 10", allowed)
+	}
+}
+
+func TestD5_ClientsThatAreRememberedAreBounded(t *testing.T) {
+	at := new(clock)
+	r := limit.NewRate(10, 1, 1000, at.now)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	for i := range 10_000 {
+		r.Allow(fmt.Sprint("warm", i))
+	}
+	before := heap()
+	for i := range 1_000_000 {
+		r.Allow(limit.ClientKey(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255)))
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	r.Allow("kept")
+	if ok, _ := r.Allow("kept"); ok {
+		t.Error("the most recent client is forgotten")
+	}
+}
+
+func TestD2_ClientKeysStandForOneClient(t *testing.T) {
+	for ip, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+		"": "unknown", "x": "unknown", "192.0.2.1:80": "unknown",
+	} {
+		if got := limit.ClientKey(ip); got != want {
+			t.Errorf("%q is %q, want %q", ip, got, want)
+		}
+	}
+}
+
+func TestD3_AGateLetsInAFixedNumberAtATime(t *testing.T) {
+	g := limit.NewGate(2, 50*time.Millisecond)
+	first, ok := g.Enter(t.Context())
+	second, ok2 := g.Enter(t.Context())
+	if !ok || !ok2 {
+		t.Fatal("refused at once")
+	}
+	if _, ok := g.Enter(t.Context()); ok {
+		t.Error("a third is in")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, ok := g.Enter(ctx); ok {
+		t.Error("in with a context that has ended")
+	}
+	first()
+	first() // leaving twice frees one place
+	third, ok := g.Enter(t.Context())
+	if !ok {
+		t.Error("no place after one left")
+	}
+	if _, ok := g.Enter(t.Context()); ok {
+		t.Error("two places after one left")
+	}
+	second()
+	third()
+}
+
+func TestD3_SomebodyWhoWaitsGetsThePlace(t *testing.T) {
+	g := limit.NewGate(1, time.Minute)
+	leave, _ := g.Enter(t.Context())
+	entered := make(chan bool)
+	go func() {
+		_, ok := g.Enter(t.Context())
+		entered <- ok
+	}()
+	leave()
+	if !<-entered {
+		t.Error("refused")
+	}
+}
+
+func TestD3_ABreakerOpensAfterFailuresInARow(t *testing.T) {
+	at := new(clock)
+	b := limit.NewBreaker(3, 10*time.Second, at.now)
+	ready := func(want bool) time.Duration {
+		t.Helper()
+		ok, wait := b.Ready()
+		if ok != want {
+			t.Fatalf("ready = %v, want %v", ok, want)
+		}
+		return wait
+	}
+	b.Report(false)
+	b.Report(false)
+	b.Report(true) // not in a row
+	b.Report(false)
+	b.Report(false)
+	ready(true)
+	b.Report(false)
+	at.advance(4 * time.Second)
+	if wait := ready(false); wait != 6*time.Second {
+		t.Errorf("wait = %v", wait)
+	}
+	at.advance(6 * time.Second)
+	ready(true)  // one goes through
+	ready(false) // the others wait for what becomes of it
+	b.Report(false)
+	ready(false)
+	at.advance(10 * time.Second)
+	ready(true) // is never reported
+	at.advance(10 * time.Second)
+	ready(true)
+	b.Report(true)
+	ready(true)
+	ready(true)
+}
+
+func TestC4_ANonceIsUsedOnce(t *testing.T) {
+	at := new(clock)
+	o := limit.NewOnce(100, 10*time.Minute, at.now)
+	var wins atomic.Int32
+	var wait sync.WaitGroup
+	for range 50 {
+		wait.Go(func() {
+			if o.First([32]byte{1}) {
+				wins.Add(1)
+			}
+		})
+	}
+	wait.Wait()
+	if wins.Load() != 1 {
+		t.Errorf("%d were first", wins.Load())
+	}
+	at.advance(10*time.Minute - 1)
+	if o.First([32]byte{1}) {
+		t.Error("forgotten too early")
+	}
+	at.advance(1)
+	if !o.First([32]byte{1}) {
+		t.Error("not forgotten after its time")
+	}
+}
+
+func TestC4_WhatIsRememberedIsBounded(t *testing.T) {
+	at := new(clock)
+	o := limit.NewOnce(10, 10*time.Minute, at.now)
+	for i := range 1000 {
+		o.First([32]byte{byte(i), byte(i >> 8), 1})
+	}
+	for i := 990; i < 1000; i++ {
+		if o.First([32]byte{byte(i), byte(i >> 8), 1}) {
+			t.Errorf("%d, one of the last ten, is forgotten", i)
+		}
+	}
+	if !o.First([32]byte{0, 0, 1}) {
+		t.Error("the oldest is remembered")
+	}
+}

@@ -1,0 +1,190 @@
+package refusal
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The table as it is promised, word for word.
+var promised = map[Code]struct {
+	status int
+	text   string
+}{
+	LoginRequired:       {401, "Please sign in."},
+	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},
+	BadRequest:          {400, "The request could not be understood."},
+	BadHost:             {421, "This address is not served here."},
+	Cancelled:           {403, "The sign-in was cancelled."},
+	ProviderRefused:     {400, "Instagram did not accept the sign-in. Please start again."},
+	Method:              {405, "This address cannot be used like this."},
+	TooEarly:            {425, "Please try again."},
+	TooMany:             {429, "Too many attempts. Please wait a moment."},
+	CookiesBlocked:      {400, "Your browser did not keep our cookie."},
+	BadProfile:          {502, "Instagram sent an answer we could not use."},
+	ProviderError:       {502, "Instagram could not complete the sign-in."},
+	ProviderTimeout:     {504, "Instagram did not answer in time."},
+	ProviderUnreachable: {503, "Instagram cannot be reached right now."},
+	Internal:            {500, "Something went wrong."},
+}
+
+func written(r Reply) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	r.Write(w)
+	return w
+}
+
+func TestE1_TheTableIsAsPromised(t *testing.T) {
+	if len(table) != len(promised) {
+		t.Errorf("%d rows, want %d", len(table), len(promised))
+	}
+	for code, want := range promised {
+		if code.Status() != want.status || code.Text() != want.text {
+			t.Errorf("%s: %d %q", code, code.Status(), code.Text())
+		}
+		page := written(Reply{Code: code, Wants: Page, RequestID: "r-1", LoginURL: "/login"})
+		if page.Code != want.status || !strings.Contains(page.Body.String(), want.text) || !strings.Contains(page.Body.String(), "r-1") {
+			t.Errorf("%s: page %d\n%s", code, page.Code, page.Body)
+		}
+		object := written(Reply{Code: code, Wants: JSON, RequestID: "r-1", LoginURL: "/login"})
+		var got map[string]string
+		if err := json.Unmarshal(object.Body.Bytes(), &got); err != nil || got["error"] != string(code) || got["message"] != want.text || got["request_id"] != "r-1" || got["login_url"] != "/login" {
+			t.Errorf("%s: JSON %s, %v", code, object.Body, err)
+		}
+		if hint := object.Header().Get("Retry-After"); (hint != "") != (want.status == 429 || want.status == 503) {
+			t.Errorf("%s: Retry-After %q", code, hint)
+		}
+	}
+}
+
+func TestE1_HeadersOfSingleRows(t *testing.T) {
+	if got := written(Reply{Code: Method, Allow: "GET"}).Header().Get("Allow"); got != "GET" {
+		t.Errorf("Allow = %q", got)
+	}
+	if got := written(Reply{Code: LoginRequired}).Header().Get("Www-Authenticate"); got != "Instagram" {
+		t.Errorf("WWW-Authenticate = %q", got)
+	}
+	for wait, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", 1500 * time.Millisecond: "2", time.Minute: "60"} {
+		if got := written(Reply{Code: TooMany, RetryAfter: wait}).Header().Get("Retry-After"); got != want {
+			t.Errorf("after %v: Retry-After = %q, want %q", wait, got, want)
+		}
+	}
+	if body := written(Reply{Code: Internal, Wants: Page, Head: true}).Body.Len(); body != 0 {
+		t.Errorf("HEAD has a body of %d bytes", body)
+	}
+}
+
+func TestTheHintAboutAccountsIsForThoseItHolds(t *testing.T) {
+	for anyAccount, want := range map[bool]bool{false: true, true: false} {
+		page := written(Reply{Code: ProviderRefused, Wants: Page, AnyAccount: anyAccount}).Body.String()
+		if got := strings.Contains(page, "professional accounts"); got != want {
+			t.Errorf("any account %v: hint %v", anyAccount, got)
+		}
+	}
+}
+
+func TestE2_AddressesCannotBreakOutOfThePage(t *testing.T) {
+	for _, address := range []string{`/x"><script>alert(1)</script>`, `javascript:alert(1)`, `/x' onclick='y`, "/x\n<b>"} {
+		for _, page := range []string{
+			written(Reply{Code: LoginExpired, Wants: Page, LoginURL: address, RequestID: `"><b>`}).Body.String(),
+			signIn(SignInPage{LoginURL: address}).Body.String(),
+		} {
+			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, "javascript:") || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
+				t.Errorf("%q breaks out:\n%s", address, page)
+			}
+		}
+	}
+}
+
+func signIn(p SignInPage) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	p.Write(w, false)
+	return w
+}
+
+func TestE3_HeadersAndPageAreClosed(t *testing.T) {
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": signIn(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
+	} {
+		body := w.Body.String()
+		hash := sha256.Sum256([]byte(style))
+		for header, want := range map[string]string{
+			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Content-Length": strconv.Itoa(len(body)),
+			"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: %s = %q, want %q", name, header, got, want)
+			}
+		}
+		if name == "JSON" {
+			continue
+		}
+		if w.Header().Get("Content-Type") != "text/html; charset=utf-8" {
+			t.Errorf("%s: content type %q", name, w.Header().Get("Content-Type"))
+		}
+		// The browser hashes what stands between the tags.
+		_, inside, _ := strings.Cut(body, "<style>")
+		inside, _, _ = strings.Cut(inside, "</style>")
+		if inside != style {
+			t.Errorf("%s: the style on the page is not the one that is allowed", name)
+		}
+		for _, forbidden := range []string{"<script", "http:", "https:", "//", "<img", "<link", "@import", "url(", " on"} {
+			if strings.Contains(regexp.MustCompile(`(?s)<style>.*</style>|<p.*?</p>`).ReplaceAllString(body, ""), forbidden) && forbidden != " on" {
+				t.Errorf("%s has %q", name, forbidden)
+			}
+		}
+		for _, needed := range []string{`<html lang="en">`, "<main>", "<h1>", `name="viewport"`, "<title>"} {
+			if strings.Count(body, needed) != 1 {
+				t.Errorf("%s has %s %d times", name, needed, strings.Count(body, needed))
+			}
+		}
+	}
+	if w := signIn(SignInPage{LoginURL: "/l"}); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "professional") {
+		t.Errorf("sign-in page for any account: %d\n%s", w.Code, w.Body)
+	}
+}
+
+func TestE3_ColoursHaveContrast(t *testing.T) {
+	blocks := regexp.MustCompile(`:root \{[^}]*\}`).FindAllString(style, -1)
+	if len(blocks) != 2 {
+		t.Fatalf("%d colour schemes", len(blocks))
+	}
+	for i, block := range blocks {
+		colours := make(map[string]float64)
+		for _, m := range regexp.MustCompile(`--([a-z-]+): #([0-9a-f]{6})`).FindAllStringSubmatch(block, -1) {
+			colours[m[1]] = luminance(t, m[2])
+		}
+		for _, pair := range [][2]string{{"ink", "paper"}, {"quiet", "paper"}, {"on-accent", "accent"}} {
+			a, b := colours[pair[0]], colours[pair[1]]
+			if ratio := (math.Max(a, b) + .05) / (math.Min(a, b) + .05); ratio < 4.5 {
+				t.Errorf("scheme %d: %s on %s has contrast %.1f", i, pair[0], pair[1], ratio)
+			}
+		}
+	}
+}
+
+// luminance is that of WCAG 2.
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	var r, g, b int
+	if _, err := fmt.Sscanf(hex, "%02x%02x%02x", &r, &g, &b); err != nil {
+		t.Fatal(err)
+	}
+	linear := func(c int) float64 {
+		v := float64(c) / 255
+		if v <= .04045 {
+			return v / 12.92
+		}
+		return math.Pow((v+.055)/1.055, 2.4)
+	}
+	return .2126*linear(r) + .7152*linear(g) + .0722*linear(b)
+}
