@@ -95,6 +95,9 @@ func (h *Handler) inject(r *http.Request, who *session.Identity) {
 func (h *Handler) leaveMark(r *http.Request) {
 	names := &h.settings.headerNames
 	if set, ok := caddyhttp.GetVar(r.Context(), setVar).(*[]string); ok {
+		if set == names {
+			return // the same block, a second time on one request's way
+		}
 		both := slices.Concat(*set, *names)
 		names = &both
 	}

@@ -1,0 +1,93 @@
+package instagramauth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+const benchSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+
+// benchHandler returns a handler as Caddy would have it. It protects everything, or
+// nothing that matters here.
+func benchHandler(b *testing.B, protect caddyhttp.RawMatcherSets) *Handler {
+	b.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	b.Cleanup(cancel)
+	h := &Handler{AppID: "1", AppSecret: []string{benchSecret}, RedirectURI: []string{"https://example.test/auth/"}, ProtectRaw: protect}
+	if err := h.Provision(ctx); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = h.Cleanup() })
+	return h
+}
+
+// discard is a ResponseWriter that forgets.
+type discard struct{ header http.Header }
+
+func (d *discard) Header() http.Header         { return d.header }
+func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discard) WriteHeader(int)             {}
+
+func benchmarkRequests(b *testing.B, h *Handler, cookies string) {
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	r := httptest.NewRequest(http.MethodGet, "https://example.test/page", nil)
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
+	w := &discard{make(http.Header)}
+	r.Header.Set("User-Agent", "benchmark")
+	r.Header.Set("Accept", "application/json")
+	lines := []string{cookies}
+	b.ReportAllocs()
+	for b.Loop() {
+		if cookies != "" {
+			r.Header["Cookie"] = lines
+		}
+		clear(w.header)
+		if err := h.ServeHTTP(w, r, next); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func sealed(b *testing.B, secret string) string {
+	b.Helper()
+	c, err := session.New(session.Config{Secrets: []string{secret}, Instance: "1 /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, line, _, err := c.Create(session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	cookie, _, _ := strings.Cut(line, ";")
+	return cookie
+}
+
+// nowhere protects a path that no benchmark asks for.
+var nowhere = caddyhttp.RawMatcherSets{caddy.ModuleMap{"path": []byte(`["/private*"]`)}}
+
+func BenchmarkAnonymousOnAPublicPath(b *testing.B) {
+	benchmarkRequests(b, benchHandler(b, nowhere), "")
+}
+
+func BenchmarkSignedIn(b *testing.B) {
+	benchmarkRequests(b, benchHandler(b, nil), sealed(b, benchSecret))
+}
+
+func BenchmarkSignedInBehind20ForeignCookies(b *testing.B) {
+	benchmarkRequests(b, benchHandler(b, nil), strings.Repeat("_ga=GA1.2.1234567890; ", 20)+sealed(b, benchSecret))
+}
+
+func BenchmarkForgedCookieOnAPublicPath(b *testing.B) {
+	benchmarkRequests(b, benchHandler(b, nowhere), sealed(b, strings.Repeat("x", 32)))
+}
+
+func BenchmarkUnauthenticatedAPICall(b *testing.B) { benchmarkRequests(b, benchHandler(b, nil), "") }
