@@ -20,6 +20,10 @@ type siteResponse struct {
 	done      bool
 }
 
+// Shared by all answers, which saves an allocation each. Whoever adds to them gets a
+// copy, because they have no room.
+var onlyCookie, private = []string{"Cookie"}, []string{"private"}
+
 // amend completes the headers, once.
 func (s *siteResponse) amend() {
 	if s.done {
@@ -27,11 +31,14 @@ func (s *siteResponse) amend() {
 	}
 	s.done = true
 	header := s.Header()
-	if !variesByCookie(header["Vary"]) {
-		header["Vary"] = append(header["Vary"], "Cookie")
+	switch vary := header["Vary"]; {
+	case len(vary) == 0:
+		header["Vary"] = onlyCookie
+	case !variesByCookie(vary):
+		header["Vary"] = append(vary, "Cookie")
 	}
 	if s.private && len(header["Cache-Control"]) == 0 {
-		header["Cache-Control"] = []string{"private"}
+		header["Cache-Control"] = private
 	}
 	// A site that redirects from the callback would pass Instagram's #_ on, because
 	// browsers inherit fragments. An empty one of its own ends that. [C5]

@@ -34,12 +34,15 @@ func CutCookies(headers http.Header, ours func(name string) bool) {
 // cutLine returns a Cookie line without our pairs. A pair goes together with the
 // semicolon and the space that set it apart from its neighbour.
 func cutLine(line string, ours func(string) bool) string {
-	var kept strings.Builder
+	kept := ""  // most lines have one pair of ours, and so one concatenation
 	copied := 0 // what of line stands in kept or has been left out
 	for start := 0; start < len(line); {
-		end := start + strings.IndexByte(line[start:]+";", ';')
+		end := len(line)
+		if i := strings.IndexByte(line[start:], ';'); i >= 0 {
+			end = start + i
+		}
 		if ours(pairName(line[start:end])) {
-			kept.WriteString(line[copied:start])
+			kept += line[copied:start]
 			copied = min(end+1, len(line))
 		}
 		start = end + 1
@@ -47,10 +50,9 @@ func cutLine(line string, ours func(string) bool) string {
 	if copied == 0 {
 		return line
 	}
-	kept.WriteString(line[copied:])
 	// Where the first pair went, the space before the second leads; where the last
 	// went, the semicolon before it is left over.
-	return strings.TrimRight(strings.TrimLeft(kept.String(), " \t"), "; \t")
+	return strings.TrimRight(strings.TrimLeft(kept+line[copied:], " \t"), "; \t")
 }
 
 func pairName(pair string) string {
