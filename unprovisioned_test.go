@@ -1,0 +1,117 @@
+package instagramauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+)
+
+// serve sends a request through a handler and reports its answer and whether the
+// site was asked.
+func serve(h *Handler, change func(*http.Request)) (w *httptest.ResponseRecorder, asked bool, err error) {
+	r := httptest.NewRequest(http.MethodGet, "https://example.test/private", nil)
+	w = httptest.NewRecorder()
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
+	if change != nil {
+		change(r)
+	}
+	err = h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		asked = true
+		return nil
+	}))
+	return w, asked, err
+}
+
+func TestA6_AHandlerThatWasNeverProvisionedLetsNobodyPass(t *testing.T) {
+	_, asked, err := serve(new(Handler), nil)
+	failure, ok := errors.AsType[caddyhttp.HandlerError](err)
+	if asked || !ok || failure.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("asked %v, error %v", asked, err)
+	}
+	if err := new(Handler).Cleanup(); err != nil {
+		t.Errorf("cleaning up what was never provisioned: %v", err)
+	}
+}
+
+func provisioned(t *testing.T) *Handler {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	h := &Handler{AppID: "1", AppSecret: []string{"s"}, RedirectURI: []string{"https://example.test/auth/"}}
+	if err := h.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	h.logger = zap.NewNop()
+	t.Cleanup(func() { _ = h.Cleanup() })
+	return h
+}
+
+func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
+	for name, breakIt := range map[string]func(*Handler, *http.Request){
+		"stripping": func(h *Handler, r *http.Request) {
+			r.Header.Set("X-Any", "x")
+			h.guard = nil
+		},
+		"the session": func(h *Handler, r *http.Request) { h.cookies = nil },
+		"the gate": func(h *Handler, r *http.Request) {
+			h.settings.redirects = []redirect{{host: "example.test"}}
+			h.cookies = nil
+		},
+		"the matcher": func(h *Handler, _ *http.Request) { h.protect = caddyhttp.MatcherSets{{panicking{}}} },
+		"the callback": func(h *Handler, r *http.Request) {
+			h.limits = nil
+			r.URL.Path, r.URL.RawQuery = "/auth/", "error=x&state="
+			h.cookies = nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := provisioned(t)
+			limits := h.limits
+			w, asked, err := serve(h, func(r *http.Request) { breakIt(h, r) })
+			h.limits = limits
+			if asked || err != nil || w.Code != http.StatusInternalServerError {
+				t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)
+			}
+		})
+	}
+}
+
+func TestAnAbortedRequestStaysAborted(t *testing.T) {
+	h := provisioned(t)
+	h.protect = caddyhttp.MatcherSets{{aborting{}}}
+	defer func() {
+		if cause := recover(); cause != http.ErrAbortHandler {
+			t.Errorf("recovered %v", cause)
+		}
+	}()
+	_, _, _ = serve(h, nil)
+	t.Error("the abort was swallowed")
+}
+
+// panicking is a matcher with a bug.
+type panicking struct{}
+
+func (panicking) MatchWithError(*http.Request) (bool, error) { panic("bug") }
+
+// aborting is a matcher that ends the request.
+type aborting struct{}
+
+func (aborting) MatchWithError(*http.Request) (bool, error) { panic(http.ErrAbortHandler) }
+
+func TestEarlyDataIsNotACallback(t *testing.T) {
+	h := provisioned(t)
+	w, asked, err := serve(h, func(r *http.Request) {
+		r.TLS.HandshakeComplete = false
+		original := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+		original.URL.Path = "/auth/"
+	})
+	if asked || err != nil || w.Code != http.StatusTooEarly {
+		t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)
+	}
+}
