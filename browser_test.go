@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -70,6 +71,11 @@ func navigation(t *testing.T, method, address string) *http.Request {
 func (b *browser) do(request *http.Request) response {
 	b.t.Helper()
 	answer, err := b.http.Do(request)
+	if errors.Is(err, io.EOF) && request.Method == http.MethodGet {
+		// While Caddy reloads, the old server closes a connection that it has just
+		// accepted. Browsers ask again, too.
+		answer, err = b.http.Do(request)
+	}
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", request.Method, request.URL, err)
 	}
