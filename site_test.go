@@ -67,7 +67,6 @@ type siteConfig struct {
 	global  string        // further global options
 	api     instagram.API // default: instagram.InstagramLogin
 	window  string        // who presses Allow; default: username, "-" for nobody
-	live    bool          // the app's mode is live anyway; kept for readability of tests in development mode
 	testers []string      // not nil: the app is in development mode
 	users   []simulator.User
 	shape   simulator.TokenShape

@@ -1,7 +1,6 @@
 package returnpath_test
 
 import (
-	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -125,7 +124,7 @@ func FuzzC9_ReturnPath(f *testing.F) {
 			t.Errorf("%q becomes %q", address, safe)
 		}
 		if !returnpath.OK(safe) || safe != returnpath.Root && !strings.HasSuffix(address, safe) {
-			t.Error(fmt.Sprintf("%q becomes %q, which is not what was asked for", address, safe))
+			t.Errorf("%q becomes %q, which is not what was asked for", address, safe)
 		}
 	})
 }
