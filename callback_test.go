@@ -120,7 +120,7 @@ func TestC2_OddQueriesAreRefusedAsAWhole(t *testing.T) {
 		s.instagram.ResetCalls()
 		address := origin + callback + strings.ReplaceAll(q, "S", state)
 		answer := s.raw(t, "GET "+strings.TrimPrefix(address, origin)+" HTTP/1.1\r\nHost: example.test\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
-		if answer.StatusCode != http.StatusBadRequest {
+		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.body, badRequest) {
 			t.Errorf("%q: answered %s", q, answer.Status)
 		}
 		if n := s.calls(); n != 0 {
@@ -194,6 +194,26 @@ func TestC4_OneStateMeansOneExchange(t *testing.T) {
 	}
 	if n := sessions.Load(); n != 1 {
 		t.Errorf("there are %d sessions", n)
+	}
+}
+
+func TestC4_ADenialUsesTheLoginUp(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	back := b.window(b.get("/private"))
+	login := b.jar.Cookies(navigation(t, http.MethodGet, "/").URL)
+	b.get(callback + "?error=access_denied&state=" + query(t, back).Get("state"))
+	replay := s.newBrowser()
+	for _, c := range login {
+		replay.plant(c.Name, c.Value)
+	}
+	wantRefusal(t, replay.get(callback+"?error=access_denied&state="+query(t, back).Get("state")), http.StatusBadRequest, loginExpired)
+	for _, c := range login {
+		replay.plant(c.Name, c.Value)
+	}
+	wantRefusal(t, replay.get(back), http.StatusBadRequest, loginExpired)
+	if n := s.calls(); n != 0 {
+		t.Errorf("Instagram was asked %d times", n)
 	}
 }
 

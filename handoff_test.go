@@ -39,6 +39,15 @@ func TestHandoffLetsTheSiteStartItsOwnSession(t *testing.T) {
 	}
 }
 
+func TestHandoffTakesTheCodeOutOfTheOriginalAddressToo(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff", after: "respond {http.request.orig_uri}|{http.request.uri}|{http.auth.user.id}"})
+	b := s.newBrowser()
+	handed := b.get(b.window(b.get("/instagram_auth/login?return_to=/page")))
+	if want := "/auth/?return_to=%2Fpage|/auth/?return_to=%2Fpage|" + userID; handed.body != want {
+		t.Errorf("the site saw %q, want %q", handed.body, want)
+	}
+}
+
 func TestHandoffIsTakenByNobodyElse(t *testing.T) {
 	s := startSite(t, siteConfig{options: "after_login handoff"})
 	b := s.newBrowser()

@@ -102,6 +102,9 @@ func TestP1_A5xxOnTheCallbackIsAnsweredByUsEvenWithHandleErrors(t *testing.T) {
 func TestP3_NothingSecretReachesTheSiteByURLOrReferer(t *testing.T) {
 	s := startSite(t, siteConfig{})
 	b := s.newBrowser()
+	if got := s.newBrowser().get("/private").Header.Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("on the way to Instagram Referrer-Policy = %q", got)
+	}
 	arrived := b.signIn("/private")
 	if got := arrived.Header.Get("Referrer-Policy"); got != "no-referrer" {
 		t.Errorf("Referrer-Policy = %q", got)

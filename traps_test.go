@@ -72,21 +72,7 @@ func TestAFailingMatcherAsksForASession(t *testing.T) {
 }
 
 func TestTwoBlocksInOneSiteDoNotStripOneAnother(t *testing.T) {
-	s := startSite(t, siteConfig{block: fmt.Sprintf(`%s
-	instagram_auth /second* {
-		app_id 2
-		app_secret 0123456789abcdef0123456789abcdef
-		redirect_uri https://example.test/second-auth/
-		path_prefix /second_auth
-		endpoints {endpoints}
-		session {
-			cookie second
-		}
-		headers {
-			user_id X-Second-Id
-			username off
-		}
-	}`, strings.Replace(defaultBlock(""), "instagram_auth", "instagram_auth /first*", 1))})
+	s := startSite(t, twoBlocks("headers {\n user_id X-Second-Id\n username off\n}"))
 	b := s.newBrowser()
 	b.signIn("/first")
 	request := navigation(t, http.MethodGet, "/first")
@@ -98,6 +84,36 @@ func TestTwoBlocksInOneSiteDoNotStripOneAnother(t *testing.T) {
 	if got.Get("X-Instagram-User-Id") != userID || got.Get("X-Second-Id") != "" || got.Get("Cookie") != "" {
 		t.Errorf("the site got %v", got)
 	}
+}
+
+func TestTwoBlocksWithTheSameHeadersDoNotStripOneAnother(t *testing.T) {
+	s := startSite(t, twoBlocks(""))
+	b := s.newBrowser()
+	b.signIn("/first")
+	if page := b.get("/first"); page.body != "hello "+username {
+		t.Errorf("page = %s %q", page.Status, page.body)
+	}
+	request := navigation(t, http.MethodGet, "/public")
+	request.Header.Set("X-Instagram-Username", "forged")
+	if page := s.newBrowser().do(request); page.body != "hello " {
+		t.Errorf("anonymous page = %s %q", page.Status, page.body)
+	}
+}
+
+// twoBlocks is a site with two apps, of which the second has these options besides.
+func twoBlocks(options string) siteConfig {
+	return siteConfig{block: fmt.Sprintf(`%s
+	instagram_auth /second* {
+		app_id 2
+		app_secret 0123456789abcdef0123456789abcdef
+		redirect_uri https://example.test/second-auth/
+		path_prefix /second_auth
+		endpoints {endpoints}
+		session {
+			cookie second
+		}
+		%s
+	}`, strings.Replace(defaultBlock(""), "instagram_auth", "instagram_auth /first*", 1), options)}
 }
 
 func TestHeadersCanBeRenamedAndLeftOut(t *testing.T) {

@@ -201,6 +201,14 @@ func TestS4_AValueOpensUnderItsOwnNameAlone(t *testing.T) {
 	}
 }
 
+func TestS4_AValueIsBoundToItsCookiesName(t *testing.T) {
+	_, value, _ := strings.Cut(create(t, newCookies(t, nil)), "=")
+	other := newCookies(t, nil, func(c *session.Config) { c.Name = "other" })
+	if _, ok := open(other, other.Name()+"="+value); ok {
+		t.Error("a session opened under the name that another configuration has")
+	}
+}
+
 func TestS2_EveryKindOfInvalidIsTheSameNothing(t *testing.T) {
 	at := &clock{time.Unix(1_800_000_000, 0)}
 	c := newCookies(t, at)

@@ -46,6 +46,38 @@ func TestS3_AByteMovedAcrossABorderIsAnotherText(t *testing.T) {
 	}
 }
 
+func TestS3_WhatIsLeftOverMakesTheWholeUnreadable(t *testing.T) {
+	encoded := string(appendTime(appendString(nil, "bob"), time.Unix(1, 0)))
+	for text, want := range map[string]bool{encoded: true, encoded + "x": false, encoded[:len(encoded)-1]: false, "": false} {
+		r := reader{rest: text}
+		_, _ = r.string(), r.time()
+		if r.done() != want {
+			t.Errorf("%q: done = %v", text, r.done())
+		}
+	}
+}
+
+func TestS4_KeysOfTwoPurposesAreTwo(t *testing.T) {
+	login, err := newSealer(purposeLogin, []string{"secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := newSealer(purposeSession, []string{"secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := login.seal([]byte("text"), []byte("ad"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := login.open(value, []byte("ad")); err != nil || text != "text" {
+		t.Errorf("opened %q, %v", text, err)
+	}
+	if _, err := other.open(value, []byte("ad")); err == nil {
+		t.Error("opened with the key of another purpose")
+	}
+}
+
 func FuzzSessionPlaintext(f *testing.F) {
 	f.Add(string(appendSession(nil, Session{Identity: Identity{"1", "2", "jay", []Field{{"name", "Jay"}}}, Issued: time.Unix(1, 0), Expires: time.Unix(2, 0)})))
 	f.Add("")

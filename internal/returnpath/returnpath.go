@@ -44,9 +44,6 @@ func OK(address string) bool {
 			return false
 		}
 	}
-	if strings.HasPrefix(address, "//") {
-		return false
-	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" {
 		return false
