@@ -38,11 +38,11 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	}
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, nil)
 	}
 	query, ok := parseCallback(v.asked.RawQuery)
 	if !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
+		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadRequest}, nil)
 	}
 	back := comeback{callbackQuery: query, redirect: redirect}
 	if back.login, ok = h.cookies.Resume(&v.found, query.state, redirect.uri); !ok {

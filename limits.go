@@ -54,11 +54,13 @@ func (h *Handler) borrowLimits() error {
 	return nil
 }
 
+// returnLimits gives the limits back. The handler keeps its pointer to them: requests
+// that began before a reload may still be on their way.
 func (h *Handler) returnLimits() error {
-	if h.limits == nil {
+	if h.limitsKey == "" {
 		return nil
 	}
-	h.limits = nil
 	_, err := pool.Delete(h.limitsKey)
+	h.limitsKey = ""
 	return err
 }

@@ -43,7 +43,7 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
 		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
-		return h.refuse(v, refusal.Reply{Code: refusal.CookiesBlocked, LoginURL: h.loginURL(returnTo)})
+		return h.refuseLogin(v, comeback{login: session.Login{ReturnTo: returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
 	state, setCookies, err := h.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
 	if err != nil {

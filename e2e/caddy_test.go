@@ -4,6 +4,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -114,16 +115,23 @@ func (p *process) waitFor(address string) {
 	if strings.HasPrefix(address, "/") {
 		network = "unix"
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for time.Now().Before(deadline) {
+	p.waitUntil("somebody on "+address, func() bool {
 		connection, err := net.DialTimeout(network, address, time.Second)
 		if err == nil {
 			_ = connection.Close()
-			return
 		}
-		time.Sleep(20 * time.Millisecond) // between two looks at a condition
+		return err == nil
+	})
+}
+
+// waitUntil waits for a condition, for a while.
+func (p *process) waitUntil(what string, holds func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("there is not %s:\n%s", what, p.out)
+		}
 	}
-	p.t.Fatalf("nobody listens on %s:\n%s", address, p.out)
 }
 
 // lockedBuffer collects the output of a process.
@@ -167,7 +175,7 @@ func startSite(t *testing.T, matcher, options, handle string) *site {
 	t.Helper()
 	port, instagram := freePort(t), freePort(t)
 	s := &site{origin: "https://localhost:" + port, instagram: "http://localhost:" + instagram, port: port}
-	startCaddy(t, fmt.Sprintf(`{
+	p := startCaddy(t, fmt.Sprintf(`{
 		admin off
 		skip_install_trust
 		http_port %s
@@ -193,6 +201,14 @@ func startSite(t *testing.T, matcher, options, handle string) *site {
 		}
 	}`, freePort(t), s.origin, matcher, appID, appSecret, s.origin, s.instagram, options, handle, s.instagram, appID, appSecret, s.origin),
 		nil, "127.0.0.1:"+port, "127.0.0.1:"+instagram)
+	// Caddy makes the certificate after it has begun to listen.
+	p.waitUntil("a certificate", func() bool {
+		connection, err := tls.Dial("tcp", "localhost:"+port, &tls.Config{InsecureSkipVerify: true})
+		if err == nil {
+			_ = connection.Close()
+		}
+		return err == nil
+	})
 	return s
 }
 
