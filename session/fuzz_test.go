@@ -1,14 +1,19 @@
 package session_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
+// newSecret is another one in each process: the fuzzer's workers get the seeds of
+// another process, and none of those may open for them.
+func newSecret() func(*session.Config) { return secrets(rand.Text() + rand.Text()) }
+
 func FuzzC9_CookieHeader(f *testing.F) {
-	c := newCookies(f, nil)
+	c := newCookies(f, nil, newSecret())
 	good := create(f, c)
 	_, login := begin(f, c, "")
 	for _, seed := range []string{"", good, login, good + "; " + login, name + "=", name, "; ;=;" + name + "_login_=", "a=1;" + strings.Repeat(name+"=x;", 9), name + "_round=x", "\x00=" + name} {
@@ -28,7 +33,7 @@ func FuzzC9_CookieHeader(f *testing.F) {
 }
 
 func FuzzC9_SessionCookie(f *testing.F) {
-	c := newCookies(f, nil)
+	c := newCookies(f, nil, newSecret())
 	_, value, _ := strings.Cut(create(f, c), "=")
 	for _, seed := range []string{"", value, value[:40], "AQ", strings.Repeat("A", 1024)} {
 		f.Add(seed)
@@ -41,7 +46,7 @@ func FuzzC9_SessionCookie(f *testing.F) {
 }
 
 func FuzzC9_LoginCookie(f *testing.F) {
-	c := newCookies(f, nil)
+	c := newCookies(f, nil, newSecret())
 	state, cookie := begin(f, c, "")
 	loginName, value, _ := strings.Cut(cookie, "=")
 	for _, seed := range []string{"", value, value[:40], strings.Repeat("A", 900)} {

@@ -34,7 +34,7 @@ func Safe(address string, origins ...string) string {
 // OK reports whether an address is a path of the same origin, with or without
 // query and fragment, however a browser reads it. [R1, R3]
 func OK(address string) bool {
-	if len(address) == 0 || len(address) > MaxLength || address[0] != '/' {
+	if len(address) == 0 || len(address) > MaxLength || address[0] != '/' || strings.HasPrefix(address, "//") {
 		return false
 	}
 	for _, b := range []byte(address) {

@@ -26,7 +26,7 @@ func attacks() (all []string) {
 			all = append(all, beginning+host, beginning+host+"/path?next=/")
 		}
 	}
-	return append(all, "", " ", "\x00", "relative", "?x", "#x", "/%", "/%z", "/%zz", "/a\x7f", "/ä", "/a b", "javascript:alert(1)", "data:text/html,x", "vbscript:x", "about:blank", "/"+strings.Repeat("x", returnpath.MaxLength))
+	return append(all, "", "//", "///", "//?x", "//#x", " ", "\x00", "relative", "?x", "#x", "/%", "/%z", "/%zz", "/a\x7f", "/ä", "/a b", "javascript:alert(1)", "data:text/html,x", "vbscript:x", "about:blank", "/"+strings.Repeat("x", returnpath.MaxLength))
 }
 
 // browserOrigin says where a browser ends up that follows an address from a page of
