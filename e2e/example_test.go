@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -87,5 +88,14 @@ func TestNoExampleNamesASecretOfItsOwn(t *testing.T) {
 	}
 	if !strings.Contains(string(content), "{env.INSTAGRAM_APP_SECRET}") {
 		t.Error("the production file does not take the secret from the environment")
+	}
+}
+
+func TestTheExamplesAreFormatted(t *testing.T) {
+	inProject(t)
+	for _, file := range []string{"Caddyfile", "production.Caddyfile"} {
+		if out, err := exec.Command(caddyBinary, "fmt", filepath.Join("example", file)).Output(); err != nil {
+			t.Errorf("%s: %v\n%s", file, err, out)
+		}
 	}
 }
