@@ -71,13 +71,16 @@ func (h *Handler) strip(r *http.Request) {
 // inject tells the site who the visitor is. Values go into the replacer as they
 // are and are never expanded themselves. [H4, H6]
 func (h *Handler) inject(r *http.Request, who *session.Identity) {
-	for _, header := range h.settings.headers {
+	// One array holds the values of all headers; each gets its own piece of it.
+	values := make([]string, len(h.settings.headers))
+	for i, header := range h.settings.headers {
 		value, ok := valueOf(who, header.field)
 		if !ok {
 			continue
 		}
 		if encoded, fits := headerguard.EncodeValue(value); fits {
-			r.Header[header.name] = []string{encoded}
+			values[i] = encoded
+			r.Header[header.name] = values[i : i+1 : i+1]
 		}
 	}
 	h.leaveMark(r)

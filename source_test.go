@@ -24,6 +24,9 @@ var rooms = map[string][]string{
 	"cmd/caddy": {module, "github.com/caddyserver/caddy/v2"},
 }
 
+// positions are those of everything that sources has parsed.
+var positions = token.NewFileSet()
+
 // sources parses every Go file of the module that is no test, by room.
 func sources(t *testing.T) map[string][]*ast.File {
 	t.Helper()
@@ -38,7 +41,7 @@ func sources(t *testing.T) map[string][]*ast.File {
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		file, err := parser.ParseFile(positions, path, nil, 0)
 		if err != nil {
 			return err
 		}
@@ -145,6 +148,25 @@ func TestEachNumberOfTheChecklistHasATest(t *testing.T) {
 	for _, number := range numbers {
 		if !tests[number] {
 			t.Errorf("%s has no test", number)
+		}
+	}
+}
+
+func TestAFunctionFitsOnAScreen(t *testing.T) {
+	for room, files := range sources(t) {
+		for _, file := range files {
+			for _, declaration := range file.Decls {
+				function, ok := declaration.(*ast.FuncDecl)
+				if !ok {
+					continue
+				}
+				if lines := positions.Position(function.End()).Line - positions.Position(function.Pos()).Line + 1; lines > 60 {
+					t.Errorf("%s: %s has %d lines", room, function.Name.Name, lines)
+				}
+				if n := function.Type.Params.NumFields(); n > 5 {
+					t.Errorf("%s: %s has %d parameters", room, function.Name.Name, n)
+				}
+			}
 		}
 	}
 }

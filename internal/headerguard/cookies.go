@@ -13,22 +13,18 @@ func CutCookies(headers http.Header, ours func(name string) bool) {
 	if !present {
 		return
 	}
-	kept := make([]string, 0, len(lines))
-	changed := false
+	// The request's own slice is written over: what is kept is never longer.
+	kept := lines[:0]
 	for _, line := range lines {
-		rest := cutLine(line, ours)
-		changed = changed || rest != line
-		if rest != "" || rest == line {
+		if rest := cutLine(line, ours); rest != "" || line == "" {
 			kept = append(kept, rest)
 		}
 	}
-	switch {
-	case !changed:
-	case len(kept) == 0:
+	if len(kept) == 0 {
 		delete(headers, "Cookie")
-	default:
-		headers["Cookie"] = kept
+		return
 	}
+	headers["Cookie"] = kept
 }
 
 // cutLine returns a Cookie line without our pairs. A pair goes together with the
