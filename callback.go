@@ -48,6 +48,9 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	if back.login, ok = h.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
 		return h.stale(v, back)
 	}
+	if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok { // [D2]
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, nil)
+	}
 	if query.failed {
 		return h.denied(v, back)
 	}
@@ -82,11 +85,8 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 }
 
 // exchange turns the code into an identity, within the limits that keep Instagram
-// and this server out of each other's trouble. [D2, D3]
+// and this server out of each other's trouble. [D3]
 func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
-	if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok {
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, nil)
-	}
 	ctx, cancel := context.WithTimeout(v.r.Context(), loginTimeout)
 	defer cancel()
 	leave, ok := h.limits.gate.Enter(ctx)

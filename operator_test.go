@@ -95,3 +95,53 @@ func TestT4_AHangingInstagramEndsWithTheVisitorOrTheTimeout(t *testing.T) {
 	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
 	wantRefusal(t, b.get(back), http.StatusGatewayTimeout, "Instagram did not answer in time.")
 }
+
+func TestD3_AnInstagramInTroubleIsLeftAlone(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	signedIn := s.newBrowser()
+	signedIn.signIn("/")
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
+	for range 5 {
+		b := s.newBrowser()
+		wantRefusal(t, b.get(b.window(b.get("/"))), http.StatusBadGateway, "Instagram could not complete the sign-in.")
+	}
+	s.instagram.ResetCalls()
+	b := s.newBrowser()
+	back := b.window(b.get("/"))
+	before := len(b.cookies())
+	answer := b.get(back)
+	wantRefusal(t, answer, http.StatusServiceUnavailable, "Instagram cannot be reached right now.")
+	if n := s.calls(); n != 0 || answer.Header.Get("Retry-After") == "" || len(b.cookies()) != before {
+		t.Errorf("Instagram was asked %d times; Retry-After %q; %d cookies of %d", n, answer.Header.Get("Retry-After"), len(b.cookies()), before)
+	}
+	if page := signedIn.get("/"); page.StatusCode != http.StatusOK {
+		t.Errorf("a signed-in visitor was answered %s", page.Status)
+	}
+}
+
+func TestD2_DenialsCountTowardsTheLimit(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	for range 21 {
+		b := s.newBrowser()
+		state := query(t, b.get("/").location()).Get("state")
+		if answer := b.get(callback + "?error=access_denied&state=" + state); answer.StatusCode == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("twenty-one denials of one client at once were taken")
+}
+
+func TestD2_AFloodOfCallbacksDoesNotReachInstagram(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.http.Jar = nil
+	state := query(t, b.get("/").location()).Get("state")
+	for range 500 {
+		if answer := b.get(callback + "?code=x&state=" + state); answer.StatusCode != http.StatusBadRequest {
+			t.Fatalf("answered %s", answer.Status)
+		}
+	}
+	if n := s.calls(); n != 0 {
+		t.Errorf("Instagram was asked %d times", n)
+	}
+}
