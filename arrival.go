@@ -35,13 +35,7 @@ func (h *Handler) arrive(v *visit, returnTo string) (bool, error) {
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
 	}
-	header := v.w.Header()
-	header.Set("Location", returnTo)
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer")
-	header.Set("X-Content-Type-Options", "nosniff")
-	v.w.WriteHeader(http.StatusSeeOther)
-	return false, nil
+	return redirectTo(v, http.StatusSeeOther, returnTo)
 }
 
 // handOff passes the callback request on to the site, with the identity, and

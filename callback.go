@@ -45,7 +45,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadRequest}, nil)
 	}
 	back := comeback{callbackQuery: query, redirect: redirect}
-	if back.login, ok = h.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
+	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
 		return h.stale(v, back)
 	}
 	if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok { // [D2]
@@ -62,7 +62,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 func (h *Handler) stale(v *visit, back comeback) (bool, error) {
 	h.recognize(v)
 	if back.state != "" {
-		v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	}
 	if v.signedIn {
 		return h.arrive(v, back.login.ReturnTo)
@@ -76,7 +76,7 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
 	}
-	v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	code := refusal.ProviderRefused
 	if back.cancelled() {
 		code = refusal.Cancelled
@@ -101,7 +101,7 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
 	}
-	v.w.Header().Add("Set-Cookie", h.cookies.Finish(back.state))
+	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	user, err := h.identify(ctx, back)
 	h.report(v.r.Context(), err)
 	if err != nil {
@@ -112,11 +112,11 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 
 // identify makes the two calls of a login. The token is not kept.
 func (h *Handler) identify(ctx context.Context, back comeback) (instagram.User, error) {
-	token, err := h.client.Exchange(ctx, back.redirect.uri, back.code)
+	token, err := h.settings.client.Exchange(ctx, back.redirect.uri, back.code)
 	if err != nil {
 		return instagram.User{}, err
 	}
-	return h.client.User(ctx, token)
+	return h.settings.client.User(ctx, token)
 }
 
 // report tells the breaker whether Instagram is well. A visitor who went away says
@@ -136,7 +136,7 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 	for _, f := range user.Fields {
 		who.Fields = append(who.Fields, session.Field(f))
 	}
-	mark, err := h.cookies.Mark(back.login)
+	mark, err := h.settings.cookies.Mark(back.login)
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
 	}
@@ -145,7 +145,7 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 		h.logSignedIn(v, &who, nil)
 		return h.handOff(v, back, &who)
 	}
-	created, line, dropped, err := h.cookies.Create(who)
+	created, line, dropped, err := h.settings.cookies.Create(who)
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
 	}

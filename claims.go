@@ -47,7 +47,7 @@ func (c *claimRegistry) release(all []claim, h *Handler) {
 
 // claims returns what an instance with these settings lays claim to, which is
 // nothing outside a server, as in unit tests.
-func (s *settings) claims(server *caddyhttp.Server, cookie string) (all []claim) {
+func (s *settings) claims(server *caddyhttp.Server) (all []claim) {
 	if server == nil {
 		return nil
 	}
@@ -55,7 +55,7 @@ func (s *settings) claims(server *caddyhttp.Server, cookie string) (all []claim)
 		all = append(all,
 			claim{server, "redirect_uri", r.uri},
 			claim{server, "path_prefix", (&url.URL{Host: r.host, Path: s.pathPrefix}).String()},
-			claim{server, "session cookie", cookie + " on " + r.host},
+			claim{server, "session cookie", s.cookies.Name() + " on " + r.host},
 		)
 	}
 	return all

@@ -21,9 +21,9 @@ var errNotProvisioned = errors.New("instagram_auth has not been provisioned")
 // takeCookies finds our cookies and cuts them out of the request, so that neither
 // the site nor an error route gets to see them. [H5]
 func (h *Handler) takeCookies(v *visit) {
-	v.found = h.cookies.Find(v.r.Header["Cookie"])
+	v.found = h.settings.cookies.Find(v.r.Header["Cookie"])
 	if v.found.Any() {
-		headerguard.CutCookies(v.r.Header, h.cookies.Ours)
+		headerguard.CutCookies(v.r.Header, h.settings.cookies.Ours)
 	}
 }
 
@@ -31,7 +31,7 @@ func (h *Handler) takeCookies(v *visit) {
 // the sessions, and an older cookie of ours no longer counts.
 func (h *Handler) recognize(v *visit) {
 	if !h.settings.handoff {
-		v.session, v.signedIn = h.cookies.Open(&v.found)
+		v.session, v.signedIn = h.settings.cookies.Open(&v.found)
 	}
 }
 

@@ -28,7 +28,7 @@ type visit struct {
 // we may say, answer our own paths, recognize the session, ask for one where it
 // is required, tell the site who the visitor is.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.client == nil {
+	if h.settings.client == nil {
 		// Never provisioned, or cleaned up: nobody may pass. [A6]
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned)
 	}
@@ -62,7 +62,7 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if v.signedIn && v.found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
-		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 	}
 	w := &siteResponse{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w},

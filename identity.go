@@ -50,7 +50,8 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 			s.headerNames = append(s.headerNames, name)
 		}
 	}
-	if _, err := headerguard.New(s.headerNames...); err != nil {
+	var err error
+	if s.guard, err = headerguard.New(s.headerNames...); err != nil {
 		return &optionError{"headers", err.Error()}
 	}
 	return nil
@@ -63,9 +64,9 @@ func (h *Handler) strip(r *http.Request) {
 	if set, ok := caddyhttp.GetVar(r.Context(), setVar).(*[]string); ok {
 		keep = func(name string) bool { return slices.Contains(*set, name) }
 	}
-	h.guard.Strip(r.Header, keep)
-	h.guard.CleanConnection(r.Header)
-	h.guard.StripTrailers(r)
+	h.settings.guard.Strip(r.Header, keep)
+	h.settings.guard.CleanConnection(r.Header)
+	h.settings.guard.StripTrailers(r)
 }
 
 // inject tells the site who the visitor is. Values go into the replacer as they

@@ -38,7 +38,7 @@ func (*limits) Destruct() error { return nil }
 var pool = caddy.NewUsagePool()
 
 func (h *Handler) borrowLimits() error {
-	key := h.settings.cookies.Instance
+	key := h.settings.instance
 	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &limits{
 			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, time.Now),

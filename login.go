@@ -39,13 +39,13 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	if !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
 	}
-	rounds := h.cookies.Rounds(&v.found)
+	rounds := h.settings.cookies.Rounds(&v.found)
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
-		v.w.Header().Add("Set-Cookie", h.cookies.Unmark())
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 		return h.refuseLogin(v, comeback{login: session.Login{ReturnTo: returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	state, setCookies, err := h.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
+	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
 		h.logger.Error("starting a login failed", zap.Error(err))
 		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
@@ -53,21 +53,21 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	for _, line := range setCookies {
 		v.w.Header().Add("Set-Cookie", line)
 	}
-	return h.redirect(v, h.client.AuthorizationURL(redirect.uri, state))
+	status := http.StatusSeeOther // never 307 or 308, which would carry a body on
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		status = http.StatusFound
+	}
+	return redirectTo(v, status, h.settings.client.AuthorizationURL(redirect.uri, state))
 }
 
-// redirect sends the visitor elsewhere. location goes out as it is: http.Redirect
-// would clean it, and has been checked before. [A5, R1]
-func (h *Handler) redirect(v *visit, location string) (bool, error) {
+// redirectTo sends the visitor elsewhere. location goes out as it is and has been
+// checked before: http.Redirect would clean it. [A5, R1]
+func redirectTo(v *visit, status int, location string) (bool, error) {
 	header := v.w.Header()
 	header.Set("Location", location)
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer") // [P3]
 	header.Set("X-Content-Type-Options", "nosniff")
-	status := http.StatusSeeOther // never 307 or 308, which would carry a body on
-	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
-		status = http.StatusFound
-	}
 	v.w.WriteHeader(status)
 	return false, nil
 }
@@ -79,7 +79,7 @@ func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
 	}
 	refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),
-		ProfessionalOnly: h.settings.client.API == instagram.InstagramLogin,
+		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }

@@ -10,10 +10,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 func init() {
@@ -120,9 +116,6 @@ type Handler struct {
 	logger    *zap.Logger
 	protect   caddyhttp.MatcherSets
 	settings  settings
-	client    *instagram.Client
-	cookies   *session.Cookies
-	guard     *headerguard.Guard
 	limits    *limits
 	claimed   []claim
 	limitsKey string
@@ -175,22 +168,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.protect, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
-	s := &h.settings
-	if h.client, err = instagram.New(s.client); err != nil {
-		return optionErrorOf(err)
-	}
-	if h.cookies, err = session.New(s.cookies); err != nil {
-		return fmt.Errorf("preparing session cookies: %w", err)
-	}
-	if h.guard, err = headerguard.New(s.headerNames...); err != nil {
-		return &optionError{"headers", err.Error()}
-	}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	h.claimed = s.claims(server, h.cookies.Name())
+	h.claimed = h.settings.claims(server)
 	return nil
 }
 
@@ -208,10 +191,10 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 
 // warn tells the operator, once at load, what works but is not for production.
 func (h *Handler) warn() {
-	if h.settings.cookies.InsecureHTTP {
+	if !h.settings.secure {
 		h.logger.Warn("redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production")
 	}
-	if len(h.Session.Secret) == 0 && h.settings.weakSecret() {
+	if len(h.Session.Secret) == 0 && h.settings.weakSecret {
 		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
 	}
 }
@@ -234,8 +217,8 @@ func (h *Handler) Validate() error {
 func (h *Handler) Cleanup() error {
 	claims.release(h.claimed, h)
 	h.claimed = nil
-	if h.client != nil {
-		h.client.CloseIdleConnections()
+	if h.settings.client != nil {
+		h.settings.client.CloseIdleConnections()
 	}
 	return h.returnLimits()
 }

@@ -42,6 +42,7 @@ func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
 		s.redirects = append(s.redirects, r)
 		s.origins = append(s.origins, r.origin)
 	}
+	s.secure = strings.HasPrefix(s.redirects[0].uri, "https:")
 	return nil
 }
 
@@ -119,7 +120,7 @@ func normalHost(host string, secure bool) string {
 
 // redirectFor returns the redirect URI for the host of a request. [A3]
 func (s *settings) redirectFor(host string) (redirect, bool) {
-	host = normalHost(host, !s.cookies.InsecureHTTP)
+	host = normalHost(host, s.secure)
 	for _, r := range s.redirects {
 		if r.host == host {
 			return r, true

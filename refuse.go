@@ -24,7 +24,7 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 		return false, caddyhttp.Error(status, errors.New(string(reply.Code)))
 	}
 	reply.RequestID = requestID(v.r)
-	reply.AnyAccount = h.settings.client.API == instagram.BasicDisplay
+	reply.AnyAccount = h.settings.api == instagram.BasicDisplay
 	reply.Head = v.r.Method == http.MethodHead
 	if reply.Wants == 0 {
 		reply.Wants = refusal.JSON

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -28,9 +29,15 @@ const (
 // settings are the options with placeholders replaced, defaults filled in and
 // every rule checked. They hold secrets and never leave the instance.
 type settings struct {
-	client     instagram.Config
-	cookies    session.Config
-	redirects  []redirect
+	api       instagram.API
+	client    *instagram.Client
+	cookies   *session.Cookies
+	guard     *headerguard.Guard
+	redirects []redirect
+	secure    bool // all redirect URIs are https
+	// instance tells the sessions and limits of one block from another's.
+	instance   string
+	weakSecret bool
 	origins    []string
 	pathPrefix string
 
@@ -171,13 +178,10 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	if c.Endpoints, err = h.endpoints(replace); err != nil {
 		return err
 	}
-	s.client = c
-	client, err := instagram.New(c)
-	if err != nil {
-		return optionErrorOf(err)
-	}
-	client.CloseIdleConnections()
-	return nil
+	// App and own paths tell two blocks of one site apart. [C3, S4]
+	s.api, s.instance = c.API, c.AppID+" "+s.pathPrefix
+	s.client, err = instagram.New(c)
+	return optionErrorOf(err)
 }
 
 func (h *Handler) appSecrets(replace resolver) ([]string, error) {
@@ -224,11 +228,10 @@ func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error)
 
 func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	c := session.Config{
-		// App and own paths tell two blocks of one site apart. [C3, S4]
-		Instance:     s.client.AppID + " " + s.pathPrefix,
+		Instance:     s.instance,
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
 		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
-		InsecureHTTP: strings.HasPrefix(s.redirects[0].uri, "http:"),
+		InsecureHTTP: !s.secure,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > 366*24*time.Hour {
 		return &optionError{"session lifetime", "want a duration between 1m and 366d"}
@@ -244,15 +247,9 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 			return err
 		}
 	}
-	if _, err := session.New(c); err != nil {
+	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < minSecret })
+	if s.cookies, err = session.New(c); err != nil {
 		return &optionError{"session cookie", err.Error()}
 	}
-	s.cookies = c
 	return nil
-}
-
-// weakSecret reports whether the session keys come from a secret that is shorter
-// than those that Meta gives out.
-func (s *settings) weakSecret() bool {
-	return slices.ContainsFunc(s.cookies.Secrets, func(secret string) bool { return len(secret) < minSecret })
 }

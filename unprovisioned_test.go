@@ -56,18 +56,18 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 	for name, breakIt := range map[string]func(*Handler, *http.Request){
 		"stripping": func(h *Handler, r *http.Request) {
 			r.Header.Set("X-Any", "x")
-			h.guard = nil
+			h.settings.guard = nil
 		},
-		"the session": func(h *Handler, r *http.Request) { h.cookies = nil },
+		"the session": func(h *Handler, r *http.Request) { h.settings.cookies = nil },
 		"the gate": func(h *Handler, r *http.Request) {
 			h.settings.redirects = []redirect{{host: "example.test"}}
-			h.cookies = nil
+			h.settings.cookies = nil
 		},
 		"the matcher": func(h *Handler, _ *http.Request) { h.protect = caddyhttp.MatcherSets{{panicking{}}} },
 		"the callback": func(h *Handler, r *http.Request) {
 			h.limits = nil
 			r.URL.Path, r.URL.RawQuery = "/auth/", "error=x&state="
-			h.cookies = nil
+			h.settings.cookies = nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
