@@ -238,6 +238,27 @@ func TestS2_EveryKindOfInvalidIsTheSameNothing(t *testing.T) {
 	}
 }
 
+func TestS2_C9_LineBreaksInAValueAreNeitherSkippedNorAPanic(t *testing.T) {
+	c := newCookies(t, nil)
+	_, value, _ := strings.Cut(create(t, c), "=")
+	state, cookie := begin(t, c, "")
+	loginName, loginValue, _ := strings.Cut(cookie, "=")
+	for _, breaks := range []string{"\n", "\r", "\r\n", strings.Repeat("\n", 4), strings.Repeat("\n", 60)} {
+		// The good one in between leaves its bytes in the pooled buffers.
+		if _, ok := open(c, name+"="+value); !ok {
+			t.Fatal("the good one does not open")
+		}
+		for what, v := range map[string]string{"alone": breaks, "within": value[:9] + breaks + value[9:], "behind": value + breaks, "in front": breaks + value} {
+			if s, ok := open(c, name+"="+v); ok {
+				t.Errorf("%q %s: opened %v", breaks, what, s)
+			}
+		}
+		if _, ok := resume(c, loginName+"="+loginValue[:9]+breaks+loginValue[9:], state); ok {
+			t.Errorf("%q within: resumed", breaks)
+		}
+	}
+}
+
 func TestS2_NoNonceRepeats(t *testing.T) {
 	seals := 1_000_000
 	if raceEnabled {

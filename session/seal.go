@@ -116,7 +116,9 @@ func (s sealer) open(value string, ad []byte) (string, error) {
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
 	n, err := encoding.Decode(buf.raw[:], buf.text[:copy(buf.text[:], value)])
-	if err != nil || buf.raw[0] != formatVersion {
+	// base64 passes over line breaks. Without the comparison of n a value with some
+	// inside would open, too, and one of nothing else would have no nonce. [S2, C9]
+	if err != nil || n != encoding.DecodedLen(len(value)) || buf.raw[0] != formatVersion {
 		return "", errNotSealed
 	}
 	nonce, sealed := buf.raw[1:1+nonceSize], buf.raw[1+nonceSize:n]
