@@ -65,6 +65,7 @@ func capture(handle http.HandlerFunc, r *http.Request) *captured {
 
 // maul sends an honest answer badly.
 func (s *Simulator) maul(kind FaultKind, honest *captured, w http.ResponseWriter, r *http.Request) {
+	// Headers are those of the honest answer: a client finds out by the body alone.
 	for name, values := range honest.header {
 		w.Header()[name] = values
 	}
@@ -104,7 +105,7 @@ func (s *Simulator) drip(w http.ResponseWriter, r *http.Request, body []byte) {
 const (
 	unendingHead = `{"access_token":"`
 	unendingTail = `","user_id":17841405793187218}`
-	bombSize     = 128 << 20 // bytes after decompression
+	bombSize     = 32 << 20 // bytes after decompression, 500 times what a client should read
 )
 
 // writeEndless sends JSON until the client has had enough or Close. [T4]

@@ -29,6 +29,7 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	// What changes something takes POST, so that no link or prefetch does it.
 	methods := map[string]string{"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "calls": http.MethodGet}
 	picture, isPicture := strings.CutPrefix(path, "media/")
 	if isPicture {
@@ -66,6 +67,7 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// controlError answers in a form of its own: it is no error of Instagram's.
 func controlError(w http.ResponseWriter, status int, text string) {
 	writeJSON(w, status, object{{"error", text}})
 }
@@ -90,6 +92,7 @@ func (s *Simulator) controlFault(w http.ResponseWriter, form url.Values) {
 		controlError(w, http.StatusBadRequest, "kind: there is none of this name")
 		return
 	}
+	// A header cannot be set this way: no demonstration needs one.
 	fault.ContentType, fault.Body = form.Get("content_type"), form.Get("body")
 	var err error
 	if text := form.Get("delay"); text != "" {

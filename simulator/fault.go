@@ -26,7 +26,7 @@ const (
 	WrongTypes       FaultKind = "wrong_types"         // the right members with values of the wrong type
 	Redirect         FaultKind = "redirect"            // 307 to another address
 	RateLimit        FaultKind = "rate_limit"          // error 4, with the headers that say when to come back
-	GzipBomb         FaultKind = "gzip_bomb"           // a few KB that unpack to 128 MB of JSON
+	GzipBomb         FaultKind = "gzip_bomb"           // a few KB that unpack to 32 MB of JSON
 	OneBytePerSecond FaultKind = "one_byte_per_second" // the honest answer, slowly
 	Answer           FaultKind = "answer"              // the status, type, header and body that the fault says
 )

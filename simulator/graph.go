@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// graphCall is a request to a node of the graph by somebody with a valid token.
+// graphCall is a request to a node of the graph by somebody with a valid token, for a
+// node that is their own.
 type graphCall struct {
 	*access
 	token string
@@ -30,6 +31,8 @@ func (s *Simulator) graphHandler(node string, serve func(http.ResponseWriter, gr
 			writeGraphError(w, *problem)
 			return
 		}
+		// The account's ID and the app-scoped one are two names of the same node. Others
+		// are refused in the same words whether they exist or not.
 		if node != "me" && node != a.user.ID && node != a.user.AppScopedID {
 			writeGraphError(w, graphError{Code: 100, Subcode: 33, Message: fmt.Sprintf(
 				"Unsupported get request. Object with ID '%s' does not exist, cannot be loaded due to missing permissions, or does not support this operation", node)})
@@ -55,6 +58,7 @@ func (s *Simulator) authenticate(token string) (*access, *graphError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.tokens.entries[token]
+	// Removed before expired: a person who removed the app is told so for ever.
 	switch {
 	case a == nil:
 		return nil, &graphError{Code: 190, Message: "Invalid OAuth access token - Cannot parse access token"}
@@ -85,17 +89,20 @@ func unknownField(field, node string) graphError {
 func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 	node := s.userNode(c.user)
 	var answer object
+	// `id` comes along whether it was asked for or not, last if it was not.
 	for _, field := range append(askedFields(c.r), "id") {
 		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
 		if i < 0 {
 			writeGraphError(w, unknownField(field, "User"))
 			return
 		}
+		// What is empty is left out, not null: clients must cope with absent fields.
 		asked := slices.ContainsFunc(answer, func(m member) bool { return m.name == field })
 		if !asked && node[i].value != "" && s.mayRead(field, c.permissions) {
 			answer = append(answer, node[i])
 		}
 	}
+	// Basic Display documents the flat form alone.
 	if s.config.TokenShape == Wrapped && s.config.App.API == instagramLogin {
 		writeJSON(w, http.StatusOK, object{{"data", []object{answer}}})
 		return
@@ -106,11 +113,13 @@ func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 // userNode is the whole node, every field that the family has.
 func (s *Simulator) userNode(u *User) object {
 	if s.config.App.API == basicDisplay {
+		// One ID, and the spellings of its own documentation.
 		kinds := map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
 		return object{
 			{"id", u.ID}, {"username", u.Username}, {"account_type", kinds[u.AccountType]}, {"media_count", u.MediaCount},
 		}
 	}
+	// No word for a personal account: it cannot get a token in this family.
 	kinds := map[string]string{business: "Business", creator: "Media_Creator"}
 	return object{
 		{"id", u.AppScopedID}, {"user_id", u.ID}, {"username", u.Username}, {"name", u.Name},

@@ -79,6 +79,7 @@ func (s *Simulator) answerLongLived(w http.ResponseWriter, a *access) {
 		user: a.user, permissions: a.permissions, issued: now, expires: now.Add(longLifetime), longLived: true,
 	})
 	s.mu.Unlock()
+	// Seconds, as a number.
 	answer := object{{"access_token", token}, {"token_type", "bearer"}, {"expires_in", int(longLifetime / time.Second)}}
 	if s.config.App.API == instagramLogin {
 		answer = append(answer, member{"permissions", strings.Join(a.permissions, ",")})

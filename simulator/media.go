@@ -26,6 +26,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 		return
 	}
 	query := c.r.URL.Query()
+	// A cursor is the index of a media; clients must treat it as opaque.
 	limit, start := pageSize, 0
 	if query.Has("limit") {
 		n, err := strconv.Atoi(only(query, "limit"))
@@ -33,6 +34,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 			writeGraphError(w, graphError{Code: 100, Message: "(#100) param limit must be a positive number"})
 			return
 		}
+		// Inferred: a limit above the most is lowered, not refused.
 		limit = min(n, maxPageSize)
 	}
 	if query.Has("after") {
@@ -44,6 +46,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 		start = n + 1
 	}
 	end := min(start+limit, c.user.MediaCount)
+	// An account without media has an empty list, not null.
 	list := []object{}
 	for i := start; i < end; i++ {
 		media, problem := chooseMedia(c, i)

@@ -3,6 +3,7 @@ package simulator_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -92,6 +93,18 @@ func TestBadParametersOfMediaAreRefused(t *testing.T) {
 			query.Set("access_token", token)
 			wantGraphError(t, i.get("/me/media", query), 100, 0)
 		})
+	}
+}
+
+func TestAddressesOfPicturesHaveTheSchemeAndHostThatTheClientUsed(t *testing.T) {
+	i := start(t, nil)
+	query := url.Values{"fields": {"media_url"}, "limit": {"1"}, "access_token": {i.token("jayposiris", authorization())}}
+	for _, base := range []string{"http://graph.example.test:8080", "https://graph.example.test"} {
+		w := httptest.NewRecorder()
+		i.ServeHTTP(w, httptest.NewRequest(http.MethodGet, base+"/me/media?"+query.Encode(), nil))
+		if !strings.Contains(w.Body.String(), `"media_url":"`+base+`/simulator/media/`) || !strings.Contains(w.Body.String(), `"next":"`+base+`/me/media?`) {
+			t.Errorf("answer = %s", w.Body)
+		}
 	}
 }
 

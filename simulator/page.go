@@ -53,6 +53,7 @@ func initial(name string) string {
 // writePage answers with one of the pages. Its values come from the configuration
 // and are escaped by the template.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
+	// Into memory first, so that an error does not leave half a page.
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, "writing the page failed", http.StatusInternalServerError)
@@ -110,6 +111,7 @@ func (s *Simulator) describe(u User) string {
 	if u.Name != "" {
 		text = u.Name + " · " + text
 	}
+	// In a live app the role means nothing to whoever signs in.
 	if !s.config.App.Live && slices.Contains(s.config.App.Testers, u.Username) {
 		text += " · tester"
 	}
@@ -133,6 +135,7 @@ func (s *Simulator) showRemoval(w http.ResponseWriter, r *http.Request, removal 
 		Removal Removal
 		Query   []field
 	}{page: s.page("App removed"), Removal: removal}
+	// The way back to the window is a form, because its address is the app's request.
 	query := r.URL.Query()
 	for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state"} {
 		if query.Has(name) {

@@ -58,6 +58,7 @@ func (s *Simulator) RemoveApp(ctx context.Context, username string) (Removal, er
 }
 
 func (s *Simulator) removeApp(ctx context.Context, user *User) Removal {
+	// The tokens end first: an app that asks back while it is told finds them dead.
 	removal := Removal{Username: user.Username, Tokens: s.revoke(user)}
 	removal.Deauthorize = s.deliver(ctx, s.config.App.DeauthorizeURL, user, nil)
 	removal.DataDeletion = s.deliver(ctx, s.config.App.DataDeletionURL, user, readConfirmation)
@@ -96,6 +97,7 @@ func (s *Simulator) SignedRequest(username string) string {
 // signedRequest signs the encoded payload, not the JSON behind it.
 func (s *Simulator) signedRequest(user *User) string {
 	now := s.now().Unix()
+	// user_id is app-scoped, which in basic_display is the only ID.
 	payload, err := json.Marshal(object{
 		{"algorithm", "HMAC-SHA256"}, {"expires", now + 3600}, {"issued_at", now}, {"user_id", user.AppScopedID},
 	})
@@ -146,6 +148,7 @@ func (s *Simulator) deliver(ctx context.Context, address string, user *User, rea
 	}
 	defer answer.Body.Close()
 	d.Status = answer.StatusCode
+	// The app is somebody else's program, so its answer has a limit, too.
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody))
 	switch {
 	case err != nil:

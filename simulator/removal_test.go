@@ -69,7 +69,7 @@ func TestRemovingTheAppEndsCodesAndTokensOfThatPersonAlone(t *testing.T) {
 	maria, mariasCode := i.token("maria.sees", authorization()), i.code("maria.sees", authorization())
 
 	got := i.press("remove", "jayposiris", authorization())
-	for _, want := range []string{"Test site was removed from jayposiris", "have ended: 2.", "has registered none", `name="redirect_uri" value="` + redirectURI + `"`} {
+	for _, want := range []string{"Test site was removed from jayposiris", "ended with it: 2.", "has registered none", `name="redirect_uri" value="` + redirectURI + `"`} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page lacks %q", want)
 		}

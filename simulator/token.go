@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// grant is what an authorization code stands for.
+// grant is what an authorization code stands for. A used one is kept, because
+// Instagram answers a second use with words of its own.
 type grant struct {
 	user        *User
 	redirectURI string
@@ -30,7 +31,7 @@ type access struct {
 	revoked         bool // the person removed the app
 }
 
-// issueCode makes an authorization code.
+// issueCode makes an authorization code, bound to all that the window showed.
 func (s *Simulator) issueCode(user *User, redirectURI string, permissions []string) string {
 	code := secret("AQ")
 	s.mu.Lock()
@@ -43,6 +44,7 @@ func (s *Simulator) issueCode(user *User, redirectURI string, permissions []stri
 
 // issueToken makes an access token. The caller holds the lock.
 func (s *Simulator) issueToken(a access) string {
+	// The prefixes of real tokens, so that logs and filters can be tried on them.
 	prefix := "IGAA"
 	if s.config.App.API == basicDisplay {
 		prefix = "IGQVJ"
@@ -62,6 +64,8 @@ func (s *Simulator) serveToken(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	form := tokenForm(r)
+	// What is missing is told before anything is compared, so that an operator reads
+	// about the field that was left out and not about the next one.
 	for _, name := range []string{"client_id", "client_secret", "grant_type", "redirect_uri", "code"} {
 		if only(form, name) == "" {
 			refuse(w, "Missing required field "+name)
@@ -132,8 +136,10 @@ func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []
 	case !now.Before(g.expires):
 		return nil, nil, "", "This authorization code has expired"
 	case redirectURI != g.redirectURI:
+		// Another registered one is wrong, too: the code belongs to one window.
 		return nil, nil, "", "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"
 	}
+	// Used up under the lock: of twenty equal requests at once, one gets a token.
 	g.used = true
 	token = s.issueToken(access{
 		user: g.user, permissions: g.permissions, issued: now, expires: now.Add(s.config.TokenLifetime),

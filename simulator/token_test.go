@@ -57,6 +57,24 @@ func TestACodeIsGoodOnce(t *testing.T) {
 	wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError("This authorization code has been used"))
 }
 
+func TestACodeThatIsSentTwentyTimesAtOnceGivesOneToken(t *testing.T) {
+	i := start(t, nil)
+	code := i.code("jayposiris", authorization())
+	statuses := make(chan int)
+	for range 20 {
+		go func() { statuses <- serve(i.Simulator, http.MethodPost, "/oauth/access_token", "", exchange(code).Encode()).Code }()
+	}
+	tokens := 0
+	for range 20 {
+		if <-statuses == http.StatusOK {
+			tokens++
+		}
+	}
+	if tokens != 1 {
+		t.Errorf("%d tokens", tokens)
+	}
+}
+
 func TestACodeIsGoodForAnHour(t *testing.T) {
 	for name, row := range map[string]struct {
 		config simulator.Config

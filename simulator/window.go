@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// authorization is a checked request of the authorization window.
+// authorization is a checked request of the authorization window: there is an app to
+// go back to, and something that it may ask for.
 type authorization struct {
 	redirectURI string
 	state       string
@@ -62,10 +63,12 @@ func (s *Simulator) checkAuthorization(query url.Values) (a authorization, probl
 	a.asked, unknown = parseScope(app.API, only(query, "scope"))
 	switch {
 	case len(unknown) > 0:
+		// One name that does not exist spoils the others.
 		return a, invalidScope(unknown)
 	case len(a.asked) == 0:
 		return a, "No valid scopes requested"
 	}
+	// Instagram does not look at the state: it only gives it back.
 	a.state = only(query, "state")
 	return a, ""
 }
@@ -82,6 +85,8 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 		refuse(w, "Invalid form")
 		return
 	}
+	// The name of the button that was pressed. Cancel comes first: it needs nothing
+	// else of the form.
 	action := only(r.PostForm, "action")
 	if action == "cancel" {
 		redirectDenied(w, a, "user_denied", "The user denied your request")
@@ -118,6 +123,7 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorization, d decision) {
 	app := s.config.App
 	switch {
+	// The app's own limits come before the account's kind (inferred).
 	case !app.Live && !slices.Contains(app.Testers, d.user.Username):
 		refuse(w, "Insufficient developer role")
 	case app.API == instagramLogin && d.user.AccountType == personal:
@@ -141,6 +147,7 @@ func redirect(w http.ResponseWriter, a authorization, query, fragment string) {
 	if strings.Contains(a.redirectURI, "?") {
 		separator = "&"
 	}
+	// An app that sent no state gets none back, not an empty one.
 	if a.state != "" {
 		query += "&state=" + url.QueryEscape(a.state)
 	}
