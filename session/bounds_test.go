@@ -90,6 +90,48 @@ func TestS8_ABrowserHasFewLoginsUnderWay(t *testing.T) {
 	}
 }
 
+func TestS8_AllCookiesTogetherStayBelow5KB(t *testing.T) {
+	c := newCookies(t, nil, func(c *session.Config) { c.Name = strings.Repeat("n", 64) })
+	longest := func(who session.Identity) (cookie string) {
+		for {
+			_, line, _, err := c.Create(who)
+			if err != nil {
+				return cookie
+			}
+			cookie = pair(line)
+			who.Username += "u"
+		}
+	}
+	jar := []string{longest(somebody())}
+	mark, err := c.Mark(session.Login{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	jar = append(jar, pair(mark))
+	for range session.MaxLogins {
+		jar = append(jar, longestLogin(t, c))
+	}
+	if size := len("Cookie: " + strings.Join(jar, "; ")); size >= 5*1024 {
+		t.Errorf("all cookies together have %d bytes", size)
+	}
+}
+
+// longestLogin returns the longest login cookie that any return path leads to.
+func longestLogin(t *testing.T, c *session.Cookies) (cookie string) {
+	t.Helper()
+	for length := 1; length <= 2048; length++ {
+		found := session.Found{}
+		_, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/" + strings.Repeat("p", length-1)}, &found)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(pair(lines[0])) > len(cookie) {
+			cookie = pair(lines[0])
+		}
+	}
+	return cookie
+}
+
 func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
 	c := newCookies(t, nil)
 	good := create(t, c)

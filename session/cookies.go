@@ -53,7 +53,8 @@ type Config struct {
 	// browsers refuse on plain HTTP. For loopback hosts alone.
 	InsecureHTTP bool
 
-	// Lifetime is how long a session lasts. Required.
+	// Lifetime is how long a session lasts, in whole seconds: what is left of one
+	// is cut off. Required.
 	Lifetime time.Duration
 
 	// Now is the clock. Default: time.Now.
@@ -87,7 +88,7 @@ func New(c Config) (*Cookies, error) {
 	if !validName(c.Name) {
 		return nil, fmt.Errorf("cookie name %q: want 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
 	}
-	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime, now: c.Now}
+	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime.Truncate(time.Second), now: c.Now}
 	if k.now == nil {
 		k.now = time.Now
 	}

@@ -97,6 +97,22 @@ func TestASessionComesBackAsItWasMade(t *testing.T) {
 	}
 }
 
+func TestS7_TimesAreWholeSecondsFromTheStart(t *testing.T) {
+	at := &clock{time.Unix(1_800_000_000, 700_000_000)}
+	c := newCookies(t, at, func(c *session.Config) { c.Lifetime = time.Hour + 1500*time.Millisecond })
+	made, line, _, err := c.Create(somebody())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := time.Unix(1_800_000_000, 0).Add(time.Hour + time.Second)
+	if got, ok := open(c, pair(line)); !ok || !got.Expires.Equal(want) || !made.Expires.Equal(want) {
+		t.Errorf("made until %v, opened until %v, %v; want %v", made.Expires, got.Expires, ok, want)
+	}
+	if !strings.Contains(line, "; Max-Age=3601;") {
+		t.Errorf("the browser is told %q", line)
+	}
+}
+
 func TestA1_StatesAreRandomAndShowNothing(t *testing.T) {
 	c := newCookies(t, nil)
 	seen := make(map[string]bool)

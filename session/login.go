@@ -13,12 +13,14 @@ const (
 	// cookie, so that logins in several tabs do not overwrite one another.
 	tagLength = 8
 
-	// maxLoginCookie is the longest login cookie, name and value together. [S8]
-	maxLoginCookie = 1024
-)
+	// maxLoginCookie is the longest login cookie, name and value together. It
+	// leaves MaxLogins of them, a session and a mark below 5 KB in all. [S8]
+	maxLoginCookie = 880
 
-// StateLength is the length of a state, in characters.
-var StateLength = encoding.EncodedLen(nonceLength)
+	// StateLength is the length of a state, in characters: base64url puts six bits
+	// into each. It is a constant, so that nobody can change what is accepted.
+	StateLength = (nonceLength*8 + 5) / 6
+)
 
 // Login is a login under way.
 type Login struct {
@@ -113,7 +115,9 @@ func (c *Cookies) recent(t time.Time, d time.Duration) bool {
 	return !now.After(t.Add(d)) && !t.After(now.Add(clockSkew))
 }
 
-// Finish returns the Set-Cookie line that deletes the login cookie of a state.
+// Finish returns the Set-Cookie line that deletes the login cookie of a state,
+// which must be one that Start returned or Resume accepted: a part of it becomes
+// a part of the line.
 func (c *Cookies) Finish(state string) string {
 	return c.expire(c.loginPrefix + state[:tagLength])
 }
