@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"crypto/rand"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,6 +77,20 @@ func BenchmarkOpen(b *testing.B) {
 			for b.Loop() {
 				found := c.Find(lines)
 				c.Open(&found)
+			}
+		})
+	}
+}
+
+func BenchmarkFind(b *testing.B) {
+	c := newCookies(b, nil)
+	good := create(b, c)
+	for _, others := range []int{0, 20} {
+		b.Run(fmt.Sprint(others, " others"), func(b *testing.B) {
+			lines := []string{strings.Repeat("_ga=GA1.2.1234567890; ", others) + good}
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Find(lines)
 			}
 		})
 	}

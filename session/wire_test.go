@@ -3,6 +3,8 @@ package session
 import (
 	"crypto/rand"
 	"math/big"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,11 +40,52 @@ func TestS3_EncodingIsUnambiguous(t *testing.T) {
 	}
 }
 
-func TestS3_AByteMovedAcrossABorderIsAnotherText(t *testing.T) {
+func TestS3_AByteMovedAcrossABorderIsRefused(t *testing.T) {
+	s := Session{Identity: Identity{UserID: "bob9", AppScopedID: "1", Username: "jay.9"}}
+	encoded := appendSession(nil, s)
+	for _, border := range []struct {
+		name string
+		at   int // where the length of the later string stands
+	}{
+		{"between the two IDs", 48 + 2 + len("bob9")},
+		{"between ID and username", 48 + 2 + len("bob9") + 2 + len("1")},
+	} {
+		t.Run(border.name, func(t *testing.T) {
+			back := move(encoded, border.at-1, border.at+1)
+			if got, ok := readSession(back); ok {
+				t.Errorf("moved to the later one: read %+v", got)
+			}
+			forth := move(encoded, border.at+2, border.at)
+			if got, ok := readSession(forth); ok {
+				t.Errorf("moved to the earlier one: read %+v", got)
+			}
+		})
+	}
 	one := appendString(appendString(nil, "bob9"), "1")
 	two := appendString(appendString(nil, "bob"), "91")
 	if string(one) == string(two) {
 		t.Error("two identities have one encoding")
+	}
+}
+
+// move returns b with the byte at from taken out and put back at to.
+func move(b []byte, from, to int) string {
+	rest := slices.Delete(slices.Clone(b), from, from+1)
+	return string(slices.Insert(rest, to, b[from]))
+}
+
+func TestS4_NoPartOfTheBindingBorrowsFromTheNext(t *testing.T) {
+	seen := make(map[string][3]string)
+	for _, parts := range [][3]string{
+		{"name", "instance", "uri"}, {"nam", "einstance", "uri"}, {"namei", "nstance", "uri"}, {"name", "instanceu", "ri"},
+		{"name", "instanc", "euri"}, {"", "nameinstance", "uri"}, {"name", "", "instanceuri"}, {"name", "instanceuri", ""},
+	} {
+		c := Cookies{instance: parts[1]}
+		ad := string(c.bind(parts[0], parts[2]))
+		if other, taken := seen[ad]; taken {
+			t.Errorf("%q and %q are bound to the same", parts, other)
+		}
+		seen[ad] = parts
 	}
 }
 
@@ -87,4 +130,73 @@ func FuzzSessionPlaintext(f *testing.F) {
 			t.Errorf("%q became %q", plaintext, appendSession(nil, s))
 		}
 	})
+}
+
+func FuzzC9_SessionFields(f *testing.F) {
+	f.Add("17841405793187218", "25025320793187218", "jay", "name", "Jay", int64(1), int64(2))
+	f.Add("bob9", "1", "", "", "", int64(-1), int64(1<<62))
+	f.Add("\x00\x04", "\x00", "\xff\xff", "\x00\x00", "\x00", int64(-1<<63), int64(1<<63-1))
+	f.Fuzz(func(t *testing.T, id, scoped, username, field, value string, issued, expires int64) {
+		if len(id)+len(scoped)+len(username)+len(field)+len(value) > maxSealed {
+			return // Create has refused it long before.
+		}
+		who := Identity{id, scoped, username, []Field{{field, value}, {value, field}}}
+		s := Session{Identity: who, Issued: time.Unix(issued, 0), Expires: time.Unix(expires, 0)}
+		s.ID[0], s.ID[31] = byte(issued), byte(expires)
+		if got, ok := readSession(string(appendSession(nil, s))); !ok || !reflect.DeepEqual(got, s) {
+			t.Errorf("%+v became %+v, %v", s, got, ok)
+		}
+	})
+}
+
+// What is sealed under the right key and name may still be anything, if one day a
+// second writer of it appears: the readers refuse what they do not know. [C9]
+func FuzzC9_LoginPlaintext(f *testing.F) {
+	now := time.Unix(1_800_000_000, 0)
+	c, err := New(Config{Secrets: []string{"secret"}, Instance: "1", Name: "ig", Lifetime: time.Hour, Now: func() time.Time { return now }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(append(appendTime(make([]byte, nonceLength), now), "\x01/page?x=1"...))
+	f.Add(append(appendTime(make([]byte, nonceLength), now), 1))
+	f.Add(append(appendTime(nil, now), 1))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, plaintext []byte) {
+		if overhead+len(plaintext) > encoding.DecodedLen(maxSealed) {
+			return // It would be refused unopened.
+		}
+		var nonce [nonceLength]byte
+		copy(nonce[:], plaintext)
+		state := encoding.EncodeToString(nonce[:])
+		l, ok := c.openLogin(login{state[:tagLength], seal(t, c, plaintext, c.bind(c.loginPrefix+state[:tagLength], "uri"))}, state, "uri")
+		if want := len(plaintext) > 40 && recentText(c, plaintext[32:40], LoginLifetime); ok != want {
+			t.Fatalf("%x: ok = %v, want %v", plaintext, ok, want)
+		}
+		if ok && (l.Nonce != nonce || l.Rounds != int(plaintext[40]) || l.ReturnTo != string(plaintext[41:])) {
+			t.Errorf("%x became %+v", plaintext, l)
+		}
+		found := Found{round: seal(t, c, plaintext, c.roundAD)}
+		rounds := 0
+		if len(plaintext) == 9 && recentText(c, plaintext[:8], RoundWindow) {
+			rounds = int(plaintext[8])
+		}
+		if got := c.Rounds(&found); got != rounds {
+			t.Errorf("%x counts as %d rounds, want %d", plaintext, got, rounds)
+		}
+	})
+}
+
+func seal(t *testing.T, c *Cookies, plaintext, ad []byte) string {
+	t.Helper()
+	value, err := c.login.seal(plaintext, ad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// recentText is recent for a time as it stands in a plaintext.
+func recentText(c *Cookies, text []byte, d time.Duration) bool {
+	r := reader{rest: string(text)}
+	return c.recent(r.time(), d)
 }
