@@ -62,7 +62,9 @@ func TestACodeThatIsSentTwentyTimesAtOnceGivesOneToken(t *testing.T) {
 	code := i.code("jayposiris", authorization())
 	statuses := make(chan int)
 	for range 20 {
-		go func() { statuses <- serve(i.Simulator, http.MethodPost, "/oauth/access_token", "", exchange(code).Encode()).Code }()
+		go func() {
+			statuses <- serve(i.Simulator, http.MethodPost, "/oauth/access_token", "", exchange(code).Encode()).Code
+		}()
 	}
 	tokens := 0
 	for range 20 {
