@@ -20,6 +20,7 @@ const module = "github.com/caddy-instagram/caddy-instagram-auth"
 var rooms = map[string][]string{
 	".":         {module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap"},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/refusal": {},
+	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator": {module + "/instagram", "github.com/caddyserver/caddy/v2"},
 	"cmd/caddy": {module, "github.com/caddyserver/caddy/v2"},
 }

@@ -1,0 +1,260 @@
+// Package revocation knows which sessions ended before their time: by logout, by a
+// callback of Instagram's, by the operator. It keeps them in Caddy's own storage, where
+// every node finds them, and mirrors them in memory, where every request looks.
+//
+// A storage that is down ends nobody's session: the mirror goes on being used, and
+// what could not be written is written later.
+package revocation
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+const (
+	// DefaultInterval is how often the storage is asked what is new.
+	DefaultInterval = 5 * time.Second
+
+	// clockSkew is how far the clocks of two nodes may be apart. [S7]
+	clockSkew = time.Minute
+
+	// firstWait is how long the first requests wait for the first look into the
+	// storage, after which they are served with what is known.
+	firstWait = 2 * time.Second
+)
+
+// Member is a handler that uses a list. The newest one's storage is asked.
+type Member struct {
+	Storage certmagic.Storage
+	// Sealer seals what this member writes. What is found is opened with those of
+	// all members.
+	Sealer Sealer
+	// Interval is how often the storage is asked; of several members the shortest
+	// counts. Default: DefaultInterval.
+	Interval time.Duration
+	// Lifetime is how long a session lasts at most, and so how long the end of one
+	// must be remembered; of several members the longest counts.
+	Lifetime time.Duration
+	Logger   *slog.Logger
+}
+
+// List is what one node knows of the ended sessions of one app. It is safe for
+// concurrent use, and outlives the handlers that use it while one configuration
+// replaces another.
+type List struct {
+	app, root string
+	now       func() time.Time
+
+	table    atomic.Pointer[table]
+	everyone atomic.Int64 // all sessions that began before this moment have ended
+	writing  sync.Mutex   // of the table
+
+	mu      sync.Mutex
+	members []*Member // the newest last
+	queue   queue
+
+	storage  gatekeeper
+	syncing  sync.Mutex   // held by the one Sync under way, which owns state
+	state    syncState    // failing and unreadable also under mu
+	lastSync atomic.Int64 // of the last good one, in Unix seconds; 0 before it
+
+	first     chan struct{} // closed after the first sync, good or bad
+	firstOnce sync.Once
+	ready     atomic.Bool // that first is closed, for less than a channel costs
+
+	wake   chan struct{}
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// New returns the list of an app and starts looking after it, once there is a member.
+// now is the clock.
+func New(app string, now func() time.Time) *List {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &List{
+		app: app, root: root(app), now: now, storage: newGatekeeper(),
+		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
+	}
+	l.table.Store(newTable(smallestTable))
+	go l.run(ctx)
+	return l
+}
+
+// Join makes a handler a member. leave ends that; it may be called more than once.
+func (l *List) Join(m Member) (leave func()) {
+	if m.Interval <= 0 {
+		m.Interval = DefaultInterval
+	}
+	l.mu.Lock()
+	l.members = append(l.members, &m)
+	l.mu.Unlock()
+	l.nudge()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.members = slices.DeleteFunc(l.members, func(other *Member) bool { return other == &m })
+	}
+}
+
+// Close ends the looking after, tries once more to write what could not be written,
+// and waits until all that is done. It must be called before the last member leaves.
+func (l *List) Close() {
+	l.cancel()
+	<-l.done
+}
+
+// nudge has the list look into the storage now.
+func (l *List) nudge() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run looks into the storage until Close.
+func (l *List) run(ctx context.Context) {
+	defer close(l.done)
+	for {
+		if l.current() != nil {
+			l.Sync(ctx)
+			l.firstOnce.Do(func() { l.ready.Store(true); close(l.first) })
+		}
+		timer := time.NewTimer(l.interval())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			l.lastFlush()
+			return
+		case <-l.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// current returns the member whose storage counts, nil where there is none.
+func (l *List) current() *Member {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.members) == 0 {
+		return nil
+	}
+	return l.members[len(l.members)-1]
+}
+
+func (l *List) interval() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	shortest := DefaultInterval
+	for i, m := range l.members {
+		if i == 0 || m.Interval < shortest {
+			shortest = m.Interval
+		}
+	}
+	return shortest
+}
+
+// lifetime returns how long a session lasts at most.
+func (l *List) lifetime() (longest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.members {
+		longest = max(longest, m.Lifetime)
+	}
+	return longest
+}
+
+// sealers returns those of all members, the newest first.
+func (l *List) sealers() []Sealer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]Sealer, 0, len(l.members))
+	for _, m := range slices.Backward(l.members) {
+		all = append(all, m.Sealer)
+	}
+	return all
+}
+
+// Await waits for the first look into the storage, for a while: a node that has just
+// started knows of no logout yet.
+func (l *List) Await(ctx context.Context) {
+	if l.ready.Load() {
+		return
+	}
+	timer := time.NewTimer(firstWait)
+	defer timer.Stop()
+	select {
+	case <-l.first:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// A Subject is a session as the list sees it.
+type Subject struct {
+	// Session, User and AppScoped are the keys of the session and of its person,
+	// by both IDs.
+	Session, User, AppScoped Key
+	// Began is when the session began, in Unix seconds.
+	Began int64
+}
+
+// Ended reports whether a session has ended early. It takes no lock and asks no
+// storage.
+func (l *List) Ended(s Subject) bool {
+	t := l.table.Load()
+	if t.before(s.Session) > s.Began || t.before(s.User) > s.Began {
+		return true
+	}
+	return s.AppScoped != s.User && t.before(s.AppScoped) > s.Began || l.everyone.Load() > s.Began
+}
+
+// Begin returns the moment from which a new session of a person counts, in Unix
+// seconds: now, or later where the end of their older ones was dated later to cover
+// clocks that are ahead. A new login always outlives what ended the old ones.
+func (l *List) Begin(user, appScoped Key) int64 {
+	t := l.table.Load()
+	return max(l.now().Unix(), t.before(user), t.before(appScoped), l.everyone.Load())
+}
+
+// Stale reports whether the last good look into the storage is longer ago than most.
+func (l *List) Stale(most time.Duration) bool {
+	return l.now().Unix()-l.lastSync.Load() > int64(most/time.Second)
+}
+
+// Status is what an operator can know of a list.
+type Status struct {
+	App string
+	// Entries is how many revocations are known, Queued how many are not written yet.
+	Entries, Queued int
+	// Lost is how many could not be kept for writing.
+	Lost int
+	// Synced is when the storage was last read; zero if it never was.
+	Synced time.Time
+	// Unreadable is how many names the last full look could not open.
+	Unreadable int
+	// Failing is what keeps the storage from being read, nil if nothing does.
+	Failing error
+}
+
+// Status returns the state of the list.
+func (l *List) Status() Status {
+	s := Status{App: l.app, Entries: l.table.Load().live(l.now().Unix())}
+	if at := l.lastSync.Load(); at != 0 {
+		s.Synced = time.Unix(at, 0)
+	}
+	if l.everyone.Load() != 0 {
+		s.Entries++
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s.Queued, s.Lost = len(l.queue.entries), l.queue.lost
+	s.Unreadable, s.Failing = l.state.unreadable, l.state.failing
+	return s
+}

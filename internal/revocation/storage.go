@@ -1,0 +1,60 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	// operationTimeout bounds one operation, fullTimeout the listing of everything.
+	operationTimeout = 2 * time.Second // [F1]
+	fullTimeout      = 30 * time.Second
+
+	// operationsAtATime bounds what a hanging storage can hold.
+	operationsAtATime = 32
+)
+
+var errBusy = errors.New("too many operations of the storage are under way")
+
+// gatekeeper lets a fixed number of storage operations run. A storage may ignore its
+// context, as files on a disk that hangs do: such an operation is left behind and
+// keeps its place, so that their number is bounded.
+type gatekeeper chan struct{}
+
+func newGatekeeper() gatekeeper { return make(gatekeeper, operationsAtATime) }
+
+// attempt runs one operation for at most timeout. A panic of the storage's is an
+// error like another.
+func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {
+	select {
+	case g <- struct{}{}:
+	default:
+		return result, errBusy
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	type outcome struct {
+		result T
+		err    error
+	}
+	ended := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer func() {
+			if cause := recover(); cause != nil {
+				o.err = fmt.Errorf("the storage panicked: %T", cause)
+			}
+			<-g
+			ended <- o
+		}()
+		o.result, o.err = operation(ctx)
+	}()
+	defer cancel()
+	select {
+	case o := <-ended:
+		return o.result, o.err
+	case <-ctx.Done():
+		return result, fmt.Errorf("the storage did not answer: %w", context.Cause(ctx))
+	}
+}

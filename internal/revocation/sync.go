@@ -1,0 +1,194 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+const (
+	// fullEvery is how often everything is listed: what clocks far apart or a slow
+	// storage hid from the polls is found then.
+	fullEvery = 10 * time.Minute
+
+	// maxPolled is how many buckets a poll lists before listing everything is cheaper.
+	maxPolled = 12
+
+	// warnEvery is how often a storage that cannot be read is spoken of.
+	warnEvery = time.Minute
+
+	// grace is how much longer than needed an entry is kept: a clock that is a day
+	// ahead must not forget what a right one still needs.
+	grace = 25 * time.Hour
+)
+
+// syncState is what one look into the storage leaves for the next.
+type syncState struct {
+	storage  certmagic.Storage // that was read
+	fullAt   time.Time
+	polledAt time.Time
+	warnedAt time.Time
+	failing  error
+
+	unreadable int
+	expired    []bucketKeys // to be swept
+}
+
+// Sync writes what is queued and reads what is new. The list itself calls it on and on;
+// who cannot wait for that may do so, too.
+func (l *List) Sync(ctx context.Context) {
+	l.syncing.Lock()
+	defer l.syncing.Unlock()
+	m := l.current()
+	if m == nil {
+		return
+	}
+	unwritten := l.flush(ctx)
+	start := l.now()
+	var err error
+	if l.wantsFull(m, start) {
+		if err = l.readAll(ctx, m); err == nil {
+			l.state.storage, l.state.fullAt = m.Storage, start
+		}
+	} else {
+		err = l.poll(ctx, m, start)
+	}
+	if err == nil {
+		l.state.polledAt = start
+		l.lastSync.Store(start.Unix())
+		l.sweep(ctx, m)
+	}
+	l.report(ctx, m, errors.Join(err, unwritten))
+}
+
+// wantsFull reports whether everything is to be read: at first, from another storage,
+// every now and then, and where the last look is too long ago or lies in the future.
+func (l *List) wantsFull(m *Member, now time.Time) bool {
+	s := &l.state
+	return s.storage != m.Storage || now.Sub(s.fullAt) >= fullEvery ||
+		minuteOf(now)-minuteOf(s.polledAt) > maxPolled || now.Unix() < s.polledAt.Unix()
+}
+
+// poll lists the buckets that may have changed since the last look: back as far as a
+// clock may be behind and a write may take, ahead as far as a clock may be ahead.
+func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
+	sealers := l.sealers()
+	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
+		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			l.read(key, sealers)
+		}
+	}
+	return nil
+}
+
+// readAll lists everything, and sorts out what has expired.
+func (l *List) readAll(ctx context.Context, m *Member) error {
+	keys, err := l.list(ctx, m, l.root, fullTimeout)
+	if err != nil {
+		return err
+	}
+	sealers, unreadable := l.sealers(), 0
+	old := minuteOf(l.now().Add(-l.lifetime() - grace))
+	expired := make(map[string]*bucketKeys)
+	for _, key := range keys {
+		minute, bucket, name, ok := splitKey(l.root, key)
+		switch {
+		case !ok:
+			unreadable++ // not ours; left alone
+		case minute < old:
+			if expired[bucket] == nil {
+				expired[bucket] = &bucketKeys{bucket: bucket}
+			}
+			expired[bucket].note(name, key)
+		case name != "" && !l.read(key, sealers):
+			unreadable++
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if unreadable > l.state.unreadable {
+		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable)
+	}
+	l.state.unreadable, l.state.expired = unreadable, l.state.expired[:0]
+	for _, b := range expired {
+		l.state.expired = append(l.state.expired, *b)
+	}
+	slices.SortFunc(l.state.expired, func(a, b bucketKeys) int { return strings.Compare(a.bucket, b.bucket) })
+	l.compact()
+	return nil
+}
+
+// compact gives memory back when most of the mirror has expired.
+func (l *List) compact() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	needed := l.now().Add(-grace).Unix()
+	if t := l.table.Load(); t.live(needed) < t.used/2 {
+		l.table.Store(t.rebuilt(needed))
+	}
+}
+
+// list returns the keys below a prefix; none where nothing has ever been written.
+func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) ([]string, error) {
+	keys, err := attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
+		return m.Storage.List(ctx, prefix, true)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return keys, err
+}
+
+// read takes the entry that a storage key holds into the mirror, and reports whether
+// it could be read.
+func (l *List) read(key string, sealers []Sealer) bool {
+	_, bucket, name, ok := splitKey(l.root, key)
+	if !ok || name == "" {
+		return false
+	}
+	e, ok := readName(bucket, name, sealers)
+	if !ok {
+		return false
+	}
+	now := l.now()
+	// A node whose clock is far ahead would end sessions that have not begun yet.
+	// Its word is good when its time has come.
+	if e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).Unix()) {
+		l.note(e)
+	}
+	return true
+}
+
+// report tells the operator when the storage begins to fail, how old the list gets,
+// and when all is well again.
+func (l *List) report(ctx context.Context, m *Member, err error) {
+	if ctx.Err() != nil {
+		return // the program is ending
+	}
+	l.mu.Lock()
+	before, queued := l.state.failing, len(l.queue.entries)
+	l.state.failing = err
+	l.mu.Unlock()
+	now := l.now()
+	switch {
+	case err == nil && before != nil:
+		l.state.warnedAt = time.Time{}
+		m.Logger.Info("the storage of ended sessions works again")
+	case err != nil && now.Sub(l.state.warnedAt) >= warnEvery:
+		l.state.warnedAt = now
+		age := "never read"
+		if at := l.lastSync.Load(); at != 0 {
+			age = now.Sub(time.Unix(at, 0)).Truncate(time.Second).String()
+		}
+		m.Logger.Warn("the storage of ended sessions fails; going on with the last known list", "error", err, "age", age, "queued", queued)
+	}
+}

@@ -1,0 +1,92 @@
+package revocation
+
+import "sync/atomic"
+
+// A table is the mirror that every request reads: open addressing over a power of
+// two of slots, filled between three eighths and three quarters. Readers take no
+// lock. One writer at a time adds entries; nothing is ever taken out of a table, so
+// that no reader can miss an entry behind a gap.
+type table struct {
+	slots []slot
+	used  int // by the writer alone
+}
+
+// slot is 24 bytes, which at three eighths is the 64 bytes an entry at the most. Its
+// key is written last: who sees the key sees the rest. 0 is a free slot.
+type slot struct {
+	key             atomic.Uint64
+	before, expires atomic.Int64
+}
+
+const smallestTable = 16
+
+func newTable(slots int) *table { return &table{slots: make([]slot, slots)} }
+
+// find returns the slot that holds a key, or the free one where it belongs.
+func (t *table) find(key Key) *slot {
+	mask := uint64(len(t.slots) - 1)
+	// Keys are the output of a hash and need no further one.
+	for i := uint64(key); ; i++ {
+		s := &t.slots[i&mask]
+		if held := s.key.Load(); held == uint64(key) || held == 0 {
+			return s
+		}
+	}
+}
+
+// before returns the moment before which sessions with this key have ended, 0 if
+// there is none. In Unix seconds.
+func (t *table) before(key Key) int64 {
+	s := t.find(key)
+	if s.key.Load() == 0 {
+		return 0
+	}
+	return s.before.Load()
+}
+
+// add takes an entry in, or joins it with the one that has its key. It reports
+// whether that changed anything.
+func (t *table) add(e entry) bool {
+	s := t.find(e.key)
+	changed := e.before > s.before.Load()
+	if changed {
+		s.before.Store(e.before)
+	}
+	if e.expires > s.expires.Load() {
+		s.expires.Store(e.expires)
+	}
+	if s.key.Load() == 0 {
+		t.used++
+		s.key.Store(uint64(e.key))
+	}
+	return changed
+}
+
+// full reports whether a further entry needs a larger table.
+func (t *table) full() bool { return t.used+1 > len(t.slots)/4*3 }
+
+// live returns how many entries have not expired.
+func (t *table) live(now int64) (n int) {
+	for i := range t.slots {
+		if s := &t.slots[i]; s.key.Load() != 0 && s.expires.Load() > now {
+			n++
+		}
+	}
+	return n
+}
+
+// rebuilt returns a table with the entries that have not expired and room for half
+// as many again.
+func (t *table) rebuilt(now int64) *table {
+	size := smallestTable
+	for live := t.live(now); size/8*3 <= live; {
+		size *= 2
+	}
+	fresh := newTable(size)
+	for i := range t.slots {
+		if s := &t.slots[i]; s.key.Load() != 0 && s.expires.Load() > now {
+			fresh.add(entry{key: Key(s.key.Load()), before: s.before.Load(), expires: s.expires.Load()})
+		}
+	}
+	return fresh
+}

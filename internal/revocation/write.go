@@ -1,0 +1,188 @@
+package revocation
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// maxQueue is how many entries wait for a storage that cannot be written. At 25
+	// bytes and a slice's overhead they are a few hundred kilobytes.
+	maxQueue = 10_000
+
+	// writesPerSync is how many queued entries are written before new ones are read.
+	writesPerSync = 1000
+)
+
+// ErrNotWritten says that a session has ended on this node, and that other nodes will
+// learn of it when the storage can be written again.
+var ErrNotWritten = errors.New("the storage could not be written; trying again")
+
+// queue holds the entries that could not be written.
+type queue struct {
+	entries []entry
+	lost    int
+}
+
+// add keeps an entry for later. When there is no room the oldest is given up: it has
+// been in the mirror, and its session is the nearest to its end.
+func (q *queue) add(e entry) {
+	if len(q.entries) >= maxQueue {
+		q.entries = q.entries[1:]
+		q.lost++
+	}
+	q.entries = append(q.entries, e)
+}
+
+// take returns up to n entries and takes them off the queue.
+func (q *queue) take(n int) []entry {
+	n = min(n, len(q.entries))
+	taken := q.entries[:n:n]
+	if q.entries = q.entries[n:]; len(q.entries) == 0 {
+		q.entries = nil
+	}
+	return taken
+}
+
+// EndSession ends one session, which would have lasted until expires. On this node it
+// has ended when EndSession returns, whatever it returns.
+func (l *List) EndSession(ctx context.Context, key Key, expires time.Time) error {
+	return l.end(ctx, entry{oneSession, key, always, expires.Unix()})
+}
+
+// EndSessionLater is EndSession for when nobody waits for other nodes to know.
+func (l *List) EndSessionLater(key Key, expires time.Time) {
+	l.endLater(entry{oneSession, key, always, expires.Unix()})
+}
+
+// EndSessionByKey is EndSession where nobody knows how long the session would have
+// lasted.
+func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
+	return l.EndSession(ctx, key, l.now().Add(l.lifetime()))
+}
+
+// EndUser ends the sessions that a person has now, on every node.
+func (l *List) EndUser(ctx context.Context, keys ...Key) error {
+	var errs []error
+	for _, key := range keys {
+		errs = append(errs, l.end(ctx, l.untilNow(oneUser, key)))
+	}
+	return errors.Join(errs...)
+}
+
+// EndUserBefore ends the sessions of a person that began before a moment, with a
+// minute on top for clocks that are ahead. Said again, it ends nothing more. [K3]
+func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) error {
+	if now := l.now(); moment.After(now) {
+		moment = now
+	}
+	before := moment.Add(clockSkew)
+	return l.end(ctx, entry{oneUser, key, before.Unix(), before.Add(l.lifetime()).Unix()})
+}
+
+// EndAll ends all sessions there are now.
+func (l *List) EndAll(ctx context.Context) error {
+	return l.end(ctx, l.untilNow(everyone, 0))
+}
+
+// untilNow returns an entry that ends everything that began up to now, on nodes with
+// clocks that are ahead, too, and later than the one before it: Begin may have put a
+// new session behind that one.
+func (l *List) untilNow(k kind, key Key) entry {
+	last := l.everyone.Load()
+	if k == oneUser {
+		last = l.table.Load().before(key)
+	}
+	before := max(l.now().Add(clockSkew).Unix(), last+1)
+	return entry{k, key, before, before + int64(l.lifetime()/time.Second)}
+}
+
+func (l *List) end(ctx context.Context, e entry) error {
+	l.note(e)
+	err := l.store(ctx, e)
+	if err == nil {
+		return nil
+	}
+	l.keep(e)
+	return errors.Join(ErrNotWritten, err)
+}
+
+func (l *List) endLater(e entry) {
+	l.note(e)
+	l.keep(e)
+	l.nudge()
+}
+
+func (l *List) keep(e entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue.add(e)
+}
+
+// note takes an entry into the mirror.
+func (l *List) note(e entry) (isNew bool) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	if e.kind == everyone {
+		isNew = e.before > l.everyone.Load()
+		l.everyone.Store(max(e.before, l.everyone.Load()))
+		return isNew
+	}
+	t := l.table.Load()
+	if t.full() {
+		t = t.rebuilt(l.now().Add(-grace).Unix())
+	}
+	isNew = t.add(e)
+	l.table.Store(t)
+	return isNew
+}
+
+// store writes an entry into the bucket of this minute.
+func (l *List) store(ctx context.Context, e entry) error {
+	m := l.current()
+	if m == nil {
+		return errNoMember
+	}
+	name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
+	if err != nil {
+		return err
+	}
+	_, err = attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (struct{}, error) {
+		// Some storages take an empty value for none.
+		return struct{}{}, m.Storage.Store(ctx, name, []byte("ended\n"))
+	})
+	return err
+}
+
+var errNoMember = errors.New("no handler uses the list")
+
+// flush writes what is queued, and reports whether all of it could be.
+func (l *List) flush(ctx context.Context) error {
+	l.mu.Lock()
+	waiting := l.queue.take(writesPerSync)
+	l.mu.Unlock()
+	for i, e := range waiting {
+		if err := l.store(ctx, e); err != nil {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			for _, unwritten := range waiting[i:] {
+				l.queue.add(unwritten)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// lastFlush writes what it can before the program ends.
+func (l *List) lastFlush() {
+	ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
+	defer cancel()
+	err := l.flush(ctx)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if left := len(l.queue.entries); left > 0 && len(l.members) > 0 {
+		l.members[len(l.members)-1].Logger.Error("ended sessions could not be written before the end; other nodes will not learn of them", "count", left, "error", err)
+	}
+}
