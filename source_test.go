@@ -21,8 +21,8 @@ var rooms = map[string][]string{
 	".":         {module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap"},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/refusal": {},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
-	"simulator": {module + "/instagram", "github.com/caddyserver/caddy/v2"},
-	"cmd/caddy": {module, "github.com/caddyserver/caddy/v2"},
+	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
+	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},
 }
 
 // positions are those of everything that sources has parsed.
