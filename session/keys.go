@@ -14,16 +14,18 @@ type purpose string
 const (
 	purposeLogin   purpose = "instagram_auth/v1/login"
 	purposeSession purpose = "instagram_auth/v1/session"
+	purposeStorage purpose = "instagram_auth/v1/storage"
+	purposeConfirm purpose = "instagram_auth/v1/confirm"
 )
 
 var errNoSecret = errors.New("no secret to derive keys from")
 
-// newSealer derives one key from each secret with HKDF-SHA256 (RFC 5869).
-func newSealer(p purpose, secrets []string) (sealer, error) {
+// deriveKeys derives one key from each secret with HKDF-SHA256 (RFC 5869).
+func deriveKeys(p purpose, secrets []string) ([][]byte, error) {
 	if len(secrets) == 0 {
 		return nil, errNoSecret
 	}
-	keys := make(sealer, 0, len(secrets))
+	keys := make([][]byte, 0, len(secrets))
 	for i, secret := range secrets {
 		if secret == "" {
 			return nil, fmt.Errorf("secret %d: %w", i+1, errNoSecret)
@@ -32,7 +34,20 @@ func newSealer(p purpose, secrets []string) (sealer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("deriving key %d: %w", i+1, err)
 		}
-		k, err := newKey(derived)
+		keys = append(keys, derived)
+	}
+	return keys, nil
+}
+
+// newSealer makes a sealer with one key from each secret.
+func newSealer(p purpose, secrets []string) (sealer, error) {
+	derived, err := deriveKeys(p, secrets)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(sealer, 0, len(derived))
+	for i, d := range derived {
+		k, err := newKey(d)
 		if err != nil {
 			return nil, fmt.Errorf("making key %d: %w", i+1, err)
 		}
