@@ -34,6 +34,12 @@ var promised = map[Code]struct {
 	ProviderError:       {502, "Instagram could not complete the sign-in."},
 	ProviderTimeout:     {504, "Instagram did not answer in time."},
 	ProviderUnreachable: {503, "Instagram cannot be reached right now."},
+	NoAccess:            {403, "This account has no access here."},
+	CrossSite:           {403, "Please use the sign-out page."},
+	BadSignature:        {400, "The signature is not valid."},
+	TooLarge:            {413, "The request is too large."},
+	BadType:             {415, "The request is of a type that is not accepted here."},
+	StoreUnavailable:    {503, "Please try again in a moment."},
 	Internal:            {500, "Something went wrong."},
 }
 
@@ -80,6 +86,28 @@ func TestE1_HeadersOfSingleRows(t *testing.T) {
 	}
 	if body := written(Reply{Code: Internal, Wants: Page, Head: true}).Body.Len(); body != 0 {
 		t.Errorf("HEAD has a body of %d bytes", body)
+	}
+}
+
+// Each refusal has the way on that helps, or none.
+func TestE1_TheWayOnLeadsWhereItSays(t *testing.T) {
+	for code, want := range map[Code]string{
+		LoginExpired: `<a class="button" href="/in">Sign in again</a>`, NoAccess: `<a class="button" href="/in">Use another account</a>`, CrossSite: `<a class="button" href="/out">Open the sign-out page</a>`,
+		BadSignature: "", TooLarge: "", BadType: "", StoreUnavailable: "",
+	} {
+		page := written(Reply{Code: code, Wants: Page, LoginURL: "/in", LogoutURL: "/out"}).Body.String()
+		if links := regexp.MustCompile(`<a .*?</a>`).FindAllString(page, -1); strings.Join(links, "") != want {
+			t.Errorf("%s: links %q, want %q", code, links, want)
+		}
+		if page := written(Reply{Code: code, Wants: Page}).Body.String(); strings.Contains(page, "<a ") {
+			t.Errorf("%s: a link to nowhere\n%s", code, page)
+		}
+	}
+	if page := written(Reply{Code: CrossSite, Wants: Page, LoginURL: "/in"}).Body.String(); strings.Contains(page, "/in") {
+		t.Errorf("the sign-out page is the sign-in\n%s", page)
+	}
+	if object := written(Reply{Code: CrossSite, Wants: JSON, LogoutURL: "/out"}).Body.String(); strings.Contains(object, "/out") || strings.Contains(object, "login_url") {
+		t.Errorf("JSON has the sign-out page: %s", object)
 	}
 }
 
