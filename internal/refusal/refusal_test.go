@@ -124,16 +124,22 @@ func TestE2_AddressesCannotBreakOutOfThePage(t *testing.T) {
 	for _, address := range []string{`/x"><script>alert(1)</script>`, `javascript:alert(1)`, `/x' onclick='y`, "/x\n<b>"} {
 		for _, page := range []string{
 			written(Reply{Code: LoginExpired, Wants: Page, LoginURL: address, RequestID: `"><b>`}).Body.String(),
-			signIn(SignInPage{LoginURL: address}).Body.String(),
+			shown(SignInPage{LoginURL: address}).Body.String(),
+			written(Reply{Code: CrossSite, Wants: Page, LogoutURL: address}).Body.String(),
+			shown(SignOutPage{Action: address, SignedIn: true, Username: address}).Body.String(),
+			shown(DeletionPage{State: DeletionDone, Code: address}).Body.String(),
 		} {
-			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, "javascript:") || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
+			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, `="javascript:`) || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
 				t.Errorf("%q breaks out:\n%s", address, page)
 			}
 		}
 	}
 }
 
-func signIn(p SignInPage) *httptest.ResponseRecorder {
+// shown writes one of the pages that are no refusals.
+func shown(p interface {
+	Write(http.ResponseWriter, bool)
+}) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	p.Write(w, false)
 	return w
@@ -141,7 +147,9 @@ func signIn(p SignInPage) *httptest.ResponseRecorder {
 
 func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 	for name, w := range map[string]*httptest.ResponseRecorder{
-		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": signIn(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
+		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": shown(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
+		"sign-out": shown(SignOutPage{Action: "/out", SignedIn: true, Username: "jayposiris"}), "signed out": shown(SignOutPage{Action: "/out"}), "no access": written(Reply{Code: NoAccess, Wants: Page, LoginURL: "/l"}),
+		"deleted": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc"}), "pending": shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc"}), "unknown": shown(DeletionPage{}),
 	} {
 		body := w.Body.String()
 		hash := sha256.Sum256([]byte(style))
@@ -176,7 +184,7 @@ func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 			}
 		}
 	}
-	if w := signIn(SignInPage{LoginURL: "/l"}); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "professional") {
+	if w := shown(SignInPage{LoginURL: "/l"}); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "professional") {
 		t.Errorf("sign-in page for any account: %d\n%s", w.Code, w.Body)
 	}
 }
