@@ -30,7 +30,7 @@ func deriveKeys(p purpose, secrets []string) ([][]byte, error) {
 		if secret == "" {
 			return nil, fmt.Errorf("secret %d: %w", i+1, errNoSecret)
 		}
-		key, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
+		derived, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
 		if err != nil {
 			return nil, fmt.Errorf("deriving key %d: %w", i+1, err)
 		}

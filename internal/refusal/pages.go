@@ -51,6 +51,9 @@ func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 		view.Text = "You are signed in as " + p.Username + "."
 	}
 	SecurityHeaders(w.Header())
+	// With no-referrer a browser calls the origin of the form "null", and one that does
+	// not send Sec-Fetch-Site could not sign out. [L2]
+	w.Header().Set("Referrer-Policy", "same-origin")
 	view.write(w, http.StatusOK, head)
 }
 
