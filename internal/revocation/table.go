@@ -45,7 +45,9 @@ func (t *table) find(key Key) *slot {
 // there is none. In Unix milliseconds.
 func (t *table) before(key Key) int64 {
 	s := t.find(key)
-	if s.key.Load() == 0 {
+	// The writer may have filled the free slot that find saw, with another key. And a
+	// free slot can hold what its key is about to be written for.
+	if held := s.key.Load(); held == 0 || held != uint64(key) {
 		return 0
 	}
 	return s.before.Load()
