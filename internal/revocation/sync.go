@@ -17,6 +17,9 @@ const (
 	// maxPolled is how many buckets a poll lists before listing everything is cheaper.
 	maxPolled = 12
 
+	// listAttempts is how often a listing is tried that changes in the storage break off.
+	listAttempts = 4
+
 	// warnEvery is how often a storage that cannot be read is spoken of.
 	warnEvery = time.Minute
 
@@ -78,11 +81,11 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	sealers := l.sealers()
 	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
-		if err != nil {
-			return err
-		}
 		for _, key := range keys {
 			l.read(key, sealers)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -90,11 +93,14 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 
 // readAll lists everything, and sorts out what has expired.
 func (l *List) readAll(ctx context.Context, m *Member) error {
+	sealers, unreadable := l.sealers(), 0
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
 	if err != nil {
+		for _, key := range keys {
+			l.read(key, sealers)
+		}
 		return err
 	}
-	sealers, unreadable := l.sealers(), 0
 	old := minuteOf(l.now().Add(-l.lifetime() - grace))
 	expired := make(map[string]*bucketKeys)
 	for _, key := range keys {
@@ -135,13 +141,22 @@ func (l *List) compact() {
 	}
 }
 
-// list returns the keys below a prefix; none where nothing has ever been written.
-func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) ([]string, error) {
-	keys, err := attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
-		return m.Storage.List(ctx, prefix, true)
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// list returns the keys below a prefix; none where nothing has ever been written. With
+// an error, it may return some of them.
+func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
+	for range listAttempts {
+		keys, err = attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
+			keys, err := m.Storage.List(ctx, prefix, true)
+			// A listing of files breaks off with the same error where one of them goes
+			// meanwhile: another node sweeps, or gives what it has written its name.
+			if errors.Is(err, fs.ErrNotExist) && !m.Storage.Exists(ctx, prefix) {
+				return nil, nil
+			}
+			return keys, err
+		})
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	return keys, err
 }
