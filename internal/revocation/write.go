@@ -35,6 +35,15 @@ func (q *queue) add(e entry) {
 	q.entries = append(q.entries, e)
 }
 
+// putBack gives the queue back what take took, in its old place.
+func (q *queue) putBack(entries []entry) {
+	q.entries = append(entries, q.entries...)
+	if over := len(q.entries) - maxQueue; over > 0 {
+		q.entries = q.entries[over:]
+		q.lost += over
+	}
+}
+
 // take returns up to n entries and takes them off the queue.
 func (q *queue) take(n int) []entry {
 	n = min(n, len(q.entries))
@@ -166,9 +175,7 @@ func (l *List) flush(ctx context.Context) error {
 		if err := l.store(ctx, e); err != nil {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			for _, unwritten := range waiting[i:] {
-				l.queue.add(unwritten)
-			}
+			l.queue.putBack(waiting[i:])
 			return err
 		}
 	}
