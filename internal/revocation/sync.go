@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ const (
 
 // syncState is what one look into the storage leaves for the next.
 type syncState struct {
-	storage  Storage // that was read
+	member   *Member // whose storage was read
 	fullAt   time.Time
 	polledAt time.Time
 	warnedAt time.Time
@@ -54,7 +55,7 @@ func (l *List) Sync(ctx context.Context) {
 	var err error
 	if l.wantsFull(m, start) {
 		if err = l.readAll(ctx, m); err == nil {
-			l.state.storage, l.state.fullAt = m.Storage, start
+			l.state.member, l.state.fullAt = m, start
 		}
 	} else {
 		err = l.poll(ctx, m, start)
@@ -71,8 +72,15 @@ func (l *List) Sync(ctx context.Context) {
 // every now and then, and where the last look is too long ago or lies in the future.
 func (l *List) wantsFull(m *Member, now time.Time) bool {
 	s := &l.state
-	return s.storage != m.Storage || now.Sub(s.fullAt) >= fullEvery ||
+	return !sameStorage(s.member, m) || now.Sub(s.fullAt) >= fullEvery ||
 		minuteOf(now)-minuteOf(s.polledAt) > maxPolled || now.Unix() < s.polledAt.Unix()
+}
+
+// sameStorage reports whether two members have one storage. Comparing structs that
+// hold a map would panic, and storages are what others wrote.
+func sameStorage(a, b *Member) bool {
+	return a == b || a != nil && reflect.ValueOf(a.Storage).Comparable() &&
+		reflect.ValueOf(b.Storage).Comparable() && a.Storage == b.Storage
 }
 
 // poll lists the buckets that may have changed since the last look: back as far as a
