@@ -103,7 +103,8 @@ func (l *List) untilNow(k kind, key Key) entry {
 	if k == oneUser {
 		last = l.table.Load().before(key)
 	}
-	before := max(l.now().Add(clockSkew).UnixMilli(), last+1)
+	// Moments are cut to milliseconds, and only what began before one has ended.
+	before := max(l.now().Add(clockSkew).UnixMilli(), last) + 1
 	return entry{k, key, before, time.UnixMilli(before).Add(l.lifetime()).Unix()}
 }
 
