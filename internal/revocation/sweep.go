@@ -31,6 +31,9 @@ func (l *List) sweep(ctx context.Context, m *Member) {
 		return
 	}
 	defer l.unlock(m)
+	// What others have written must not wait for a slow storage to forget.
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	for deleted := 0; deleted < maxDeletions && len(l.state.expired) > 0; {
 		oldest := &l.state.expired[0]
 		for len(oldest.keys) > 0 && deleted < maxDeletions {
@@ -40,7 +43,7 @@ func (l *List) sweep(ctx context.Context, m *Member) {
 			oldest.keys = oldest.keys[1:]
 			deleted++
 		}
-		if len(oldest.keys) > 0 {
+		if len(oldest.keys) > 0 || deleted == maxDeletions {
 			return
 		}
 		// The bucket itself is a folder in some storages, and nothing in others.
