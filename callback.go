@@ -161,6 +161,7 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 		h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
 		return h.handOff(v, back, &who)
 	}
+	h.list.CatchUp(v.r.Context())
 	created, line, dropped, err := h.settings.cookies.Create(h.newSession(who))
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)

@@ -157,10 +157,8 @@ func goBack(t *testing.T, tab context.Context, to string) {
 // wantSessionCookie checks the attributes that Chromium has stored. [S5]
 func wantSessionCookie(t *testing.T, tab context.Context, s *site) {
 	t.Helper()
-	got := ask(t, tab, func(ctx context.Context, target *chromedp.Target) (network.GetCookiesResult, error) {
-		return cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{URLs: []string{s.origin}})
-	})
-	for _, c := range got.Cookies {
+	got := cookiesOf(t, tab, s)
+	for _, c := range got {
 		if c.Name != cookie {
 			t.Errorf("there is a cookie %s after the page has arrived", c.Name)
 			continue
@@ -170,7 +168,22 @@ func wantSessionCookie(t *testing.T, tab context.Context, s *site) {
 		}
 		return
 	}
-	t.Errorf("no session cookie among %d", len(got.Cookies))
+	t.Errorf("no session cookie among %d", len(got))
+}
+
+func cookiesOf(t *testing.T, tab context.Context, s *site) []*network.Cookie {
+	t.Helper()
+	return ask(t, tab, func(ctx context.Context, target *chromedp.Target) (network.GetCookiesResult, error) {
+		return cdp.Call(ctx, target, network.GetCookies, network.GetCookiesParams{URLs: []string{s.origin}})
+	}).Cookies
+}
+
+func cookieNames(t *testing.T, tab context.Context, s *site) (names []string) {
+	t.Helper()
+	for _, c := range cookiesOf(t, tab, s) {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 func TestAPersonCancelsAndFindsAWayBack(t *testing.T) {

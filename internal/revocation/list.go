@@ -61,6 +61,7 @@ type List struct {
 	mu      sync.Mutex
 	members []*Member // the newest last
 	queue   queue
+	waiting []chan struct{} // for the next sync to begin, and end
 
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
@@ -126,7 +127,11 @@ func (l *List) run(ctx context.Context) {
 	defer close(l.done)
 	for {
 		if l.current() != nil {
+			waiting := l.takeWaiting()
 			l.Sync(ctx)
+			for _, done := range waiting {
+				close(done)
+			}
 			l.firstOnce.Do(func() { l.ready.Store(true); close(l.first) })
 		}
 		timer := time.NewTimer(l.interval())
@@ -198,6 +203,38 @@ func (l *List) Await(ctx context.Context) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// CatchUp looks into the storage now, unless that fails, and waits for the result, but
+// not for long: a new session must begin after all that has ended the older ones of its
+// person, also on other nodes a moment ago. Whoever waits at the same time waits for one
+// look.
+func (l *List) CatchUp(ctx context.Context) {
+	done := make(chan struct{})
+	l.mu.Lock()
+	failing := l.state.failing != nil
+	if !failing {
+		l.waiting = append(l.waiting, done)
+	}
+	l.mu.Unlock()
+	if failing {
+		return
+	}
+	l.nudge()
+	timer := time.NewTimer(firstWait)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func (l *List) takeWaiting() (waiting []chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting, l.waiting = l.waiting, nil
+	return waiting
 }
 
 // A Subject is a session as the list sees it.

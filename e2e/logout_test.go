@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+func TestL1_ALogoutInOneTabIsOneInTheOther(t *testing.T) {
+	s := startSite(t, "/private*", "", greeting)
+	one := newBrowser(t, "")
+	two, closeTab := chromedp.NewContext(one)
+	t.Cleanup(closeTab)
+	run(t, one, chromedp.Navigate(s.origin+"/private"), allow, atSite)
+	run(t, two, chromedp.Navigate(s.origin+"/private?tab=2"), atSite)
+	want(t, two, s.origin+"/private?tab=2", "Hello "+username)
+
+	run(t, one, chromedp.Navigate(s.origin+"/instagram_auth/logout"), chromedp.WaitVisible("form button"))
+	want(t, one, s.origin+"/instagram_auth/logout", "You are signed in as "+username+".")
+	shoot(t, one, "logout")
+	run(t, one, chromedp.Click("form button"), atSite)
+	want(t, one, s.origin+"/", "Hello")
+	if names := cookieNames(t, one, s); len(names) != 0 {
+		t.Errorf("cookies %q are left", names) // [S6]
+	}
+
+	// The next click in the other tab leads to the authorization window.
+	run(t, two, chromedp.Navigate(s.origin+"/private?tab=2"), chromedp.WaitVisible("#allow"))
+	run(t, two, allow, atSite)
+	want(t, two, s.origin+"/private?tab=2", "Hello "+username)
+}
+
+func TestL1_SigningOutEverywhereInABrowser(t *testing.T) {
+	s := startSite(t, "/private*", "", greeting)
+	phone, desk := newBrowser(t, ""), newBrowser(t, "")
+	run(t, phone, chromedp.Navigate(s.origin+"/private"), allow, atSite)
+	run(t, desk, chromedp.Navigate(s.origin+"/private"), allow, atSite)
+	run(t, desk, chromedp.Navigate(s.origin+"/instagram_auth/logout"), chromedp.WaitVisible("form button"),
+		chromedp.Click("input[name=everywhere]"), chromedp.Click("form button"), atSite)
+	run(t, phone, chromedp.Navigate(s.origin+"/private"), chromedp.WaitVisible("#allow"))
+	run(t, desk, chromedp.Navigate(s.origin+"/private"), allow, atSite)
+	want(t, desk, s.origin+"/private", "Hello "+username)
+}
+
+func TestS6_ARefusedAccountHasNoCookieLeft(t *testing.T) {
+	s := startSite(t, "/private*", "deny "+userID, greeting)
+	tab := newBrowser(t, "")
+	run(t, tab, chromedp.Navigate(s.origin+"/private"), allow, chromedp.WaitVisible("a.button"))
+	shoot(t, tab, "no-access")
+	if names := cookieNames(t, tab, s); len(names) != 0 {
+		t.Errorf("cookies %q are left", names)
+	}
+}
+
+func TestTheDeletionPageInABrowser(t *testing.T) {
+	s := startSite(t, "/private*", "", greeting)
+	tab := newBrowser(t, "")
+	// By a link, because the debugger takes a status of 404 for a page that did not load.
+	run(t, tab, chromedp.Navigate(s.origin+"/"), atSite)
+	ask(t, tab, chromedp.Evaluate[any]("location.assign('/instagram_auth/data_deletion?code=unknown')"))
+	run(t, tab, chromedp.WaitVisible(".hint"))
+	want(t, tab, s.origin+"/instagram_auth/data_deletion?code=unknown", "There is no request for deletion with this code.")
+	shoot(t, tab, "deletion-unknown")
+}
