@@ -100,6 +100,10 @@ func (e entry) name(bucket string, s Sealer) (string, error) {
 
 func encodeName(sealed []byte) string { return strings.ToLower(nameEncoding.EncodeToString(sealed)) }
 
+// shortestName is what no name of an entry is shorter than. A file storage gives a file
+// a shorter one while it is being written, and that is nothing to complain of.
+const shortestName = 2 * entrySize
+
 // readName returns the entry that a name holds. ok is false for everything that was
 // not sealed by one of the sealers for this very bucket.
 func readName(bucket, name string, sealers []Sealer) (e entry, ok bool) {

@@ -121,7 +121,7 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 				expired[bucket] = &bucketKeys{bucket: bucket}
 			}
 			expired[bucket].note(name, key)
-		case name != "" && !l.read(key, sealers):
+		case !l.read(key, sealers) && len(name) >= shortestName:
 			unreadable++
 		}
 	}
