@@ -1,0 +1,270 @@
+package revocation
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+func TestF1_TheNewestMembersStorageIsAsked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		first, second := newMemory(), newMemory()
+		inFirst, inSecond := newKey(), newKey()
+		newNode(t, first.beside()).end(t, inFirst)
+		newNode(t, second.beside()).end(t, inSecond)
+		a := newNode(t, first)
+		if !a.knows(inFirst) || a.knows(inSecond) {
+			t.Fatal("the only storage was not read")
+		}
+		leave := a.join(t, second)
+		synctest.Wait()
+		if !a.knows(inFirst) || !a.knows(inSecond) {
+			t.Error("the newer storage was not read in full, or the older forgotten")
+		}
+		first.made("")
+		a.end(t, newKey())
+		if n := len(first.made("store")); n != 0 {
+			t.Error("written to the older storage")
+		}
+		// The reload failed: its member leaves, and what it missed is read.
+		missed := newKey()
+		newNode(t, first.beside()).end(t, missed)
+		a.move(8 * time.Minute)
+		leave()
+		leave()
+		a.sync()
+		if got := first.made("list"); len(intersect(got, a.root)) != 1 {
+			t.Errorf("after a failed reload listed %q", got)
+		}
+		if !a.knows(missed) {
+			t.Error("an entry in the older storage is missed after a failed reload")
+		}
+		a.end(t, newKey())
+		if n := len(first.made("store")); n != 1 {
+			t.Error("not written to the older storage, which is the only one again")
+		}
+		second.made("")
+		a.sync()
+		if got := second.made("list"); got != nil {
+			t.Errorf("a storage that is gone is asked for %q", got)
+		}
+	})
+}
+
+func TestF1_OneStorageForManyMembersIsReadInFullOnce(t *testing.T) {
+	for what, test := range map[string]struct {
+		storage func(m *memory, i int) Storage
+		full    int
+	}{
+		"a pointer":                 {func(m *memory, _ int) Storage { return m }, 1},
+		"a struct that has no ==":   {func(m *memory, _ int) Storage { return valueStorage{Storage: m} }, 3},
+		"a struct with such inside": {func(m *memory, _ int) Storage { return anyStorage{m, []string{}} }, 3},
+		"sometimes with such":       {func(m *memory, i int) Storage { return anyStorage{m, []any{1, []string{}, 2}[i]} }, 3},
+	} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newMemory()
+				a := newNode(t, test.storage(m, 0))
+				for i := range 2 {
+					defer a.join(t, test.storage(m, i+1))()
+					synctest.Wait()
+				}
+				a.sync()
+				a.sync()
+				if n := len(intersect(m.made("list"), a.root)); n != test.full {
+					t.Errorf("listed everything %d times, want %d", n, test.full)
+				}
+			})
+		})
+	}
+}
+
+func TestS7_MembersTogetherHaveTheShortestIntervalAndTheLongestLifetime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := lonelyNode(t)
+		check := func(interval, lifetime time.Duration) {
+			t.Helper()
+			if got := a.interval(); got != interval {
+				t.Errorf("interval = %v, want %v", got, interval)
+			}
+			if got := a.lifetime(); got != lifetime {
+				t.Errorf("lifetime = %v, want %v", got, lifetime)
+			}
+		}
+		with := func(interval, lifetime time.Duration) func() {
+			return a.join(t, newMemory(), func(m *Member) { m.Interval, m.Lifetime = interval, lifetime })
+		}
+		check(DefaultInterval, 0)
+		first := with(time.Minute, time.Hour)
+		check(time.Minute, time.Hour)
+		second := with(2*time.Minute, 3*time.Hour)
+		check(time.Minute, 3*time.Hour)
+		third := with(0, 2*time.Hour)
+		check(DefaultInterval, 3*time.Hour)
+		second()
+		check(DefaultInterval, 2*time.Hour)
+		third()
+		check(time.Minute, time.Hour)
+		first()
+		check(DefaultInterval, 0)
+	})
+}
+
+func TestS7_TheSecretsOfAllMembersOpen(t *testing.T) {
+	secret := func(s ...string) func(*Member) {
+		return func(m *Member) { m.Sealer = newVault(t, s...) }
+	}
+	one, two := strings.Repeat("1", 32), strings.Repeat("2", 32)
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		old, now := newKey(), newKey()
+		newNode(t, m.beside(), secret(one)).end(t, old)
+		newNode(t, m.beside(), secret(two)).end(t, now)
+		a := newNode(t, m, secret(one))
+		if !a.knows(old) || a.knows(now) || a.Status().Unreadable != 1 {
+			t.Errorf("with the old secret alone: %+v", a.Status())
+		}
+		leave := a.join(t, m.beside(), secret(two))
+		synctest.Wait()
+		if !a.knows(now) || a.Status().Unreadable != 0 {
+			t.Errorf("with both: %+v", a.Status())
+		}
+		newNode(t, m.beside(), secret(one)).end(t, newKey())
+		a.sync()
+		if n := a.Status().Entries; n != 3 {
+			t.Errorf("what the older member's secret sealed later is not read: %d entries", n)
+		}
+		// The newest member seals.
+		a.end(t, newKey())
+		if b := newNode(t, m.beside(), secret(two)); b.Status().Entries != 2 {
+			t.Errorf("the newest secret opens %d", b.Status().Entries)
+		}
+		leave()
+	})
+}
+
+func TestL1_TheListLooksByItselfEveryInterval(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m.beside())
+		b := newNode(t, m.beside(), func(m *Member) { m.Interval = 0 })
+		for range 20 {
+			key := newKey()
+			a.end(t, key)
+			time.Sleep(DefaultInterval)
+			synctest.Wait()
+			if !b.knows(key) {
+				t.Fatal("not known after the interval")
+			}
+		}
+	})
+}
+
+func TestF1_WithoutAMemberNothingIsAskedAndNothingLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		a := lonelyNode(t)
+		a.sync()
+		key := newKey()
+		if err := a.EndSessionByKey(t.Context(), key); err == nil || !a.knows(key) {
+			t.Errorf("%v, ended = %v", err, a.knows(key))
+		}
+		time.Sleep(time.Minute)
+		m := newMemory()
+		leave := a.join(t, m)
+		synctest.Wait()
+		if n := m.count(a.root); n != 1 || a.Status().Queued != 0 {
+			t.Errorf("%d written, %d queued", n, a.Status().Queued)
+		}
+		leave()
+		a.sync()
+	})
+}
+
+func TestF1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		quick := lonelyNode(t)
+		start := time.Now()
+		go func() {
+			time.Sleep(time.Second)
+			quick.leave = quick.join(t, newMemory())
+		}()
+		quick.Await(t.Context())
+		if waited := time.Since(start); waited != time.Second {
+			t.Errorf("waited %v for a look that was there after a second", waited)
+		}
+
+		m := newMemory()
+		release := make(chan struct{})
+		m.inTrouble(func(context.Context, string) error { <-release; return nil })
+		slow := newNode(t, m)
+		start = time.Now()
+		slow.Await(t.Context())
+		if waited := time.Since(start); waited != firstWait {
+			t.Errorf("waited %v for a storage that hangs", waited)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		start = time.Now()
+		slow.Await(gone)
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v for a visitor who is gone", waited)
+		}
+		time.Sleep(fullTimeout)
+		start = time.Now()
+		slow.Await(t.Context())
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v after a first look that failed", waited)
+		}
+		close(release)
+	})
+}
+
+func TestF1_AListSaysHowOldItIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		down := false
+		m.inTrouble(func(context.Context, string) error {
+			if down {
+				return context.DeadlineExceeded
+			}
+			return nil
+		})
+		lonely := lonelyNode(t)
+		if !lonely.Stale(1000*time.Hour) || !lonely.Status().Synced.IsZero() {
+			t.Error("a list that was never read is not stale")
+		}
+		a := newNode(t, m)
+		synced := a.now()
+		down = true
+		for after, want := range map[time.Duration]bool{0: false, time.Minute: false, 61 * time.Second: true, time.Hour: true} {
+			a.clock.ahead.Store(int64(after))
+			a.sync()
+			if got := a.Stale(time.Minute); got != want {
+				t.Errorf("%v after the last look: stale = %v", after, got)
+			}
+			if s := a.Status(); !s.Synced.Equal(synced) {
+				t.Errorf("read at %v, want %v", s.Synced, synced)
+			}
+		}
+		down = false
+		a.sync()
+		if a.Stale(0) {
+			t.Error("stale right after a look")
+		}
+	})
+}
+
+// valueStorage and anyStorage have no == that does not panic.
+type valueStorage struct {
+	certmagic.Storage
+	_ []string
+}
+
+type anyStorage struct {
+	certmagic.Storage
+	option any
+}
