@@ -68,6 +68,7 @@ func lonelyNode(t testing.TB) *node {
 	n := &node{clock: &clock{}, log: &logbook{}, leave: func() {}}
 	n.List = New("123", n.clock.now)
 	t.Cleanup(func() { n.Close(); n.leave() })
+	synctest.Wait() // until it has found no member, so that the first one means one look
 	return n
 }
 
