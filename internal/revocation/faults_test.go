@@ -228,14 +228,14 @@ func TestF1_EachOperationThatHangsHasItsTime(t *testing.T) {
 		most  time.Duration
 	}{
 		{"list", operationTimeout}, {"store", operationTimeout + operationTimeout}, {"delete", operationTimeout},
-		{"lock", operationTimeout}, {"unlock", operationTimeout},
+		{"lock", lockTimeout}, {"unlock", operationTimeout},
 	} {
 		t.Run(test.hangs, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				a := newNode(t, m)
 				a.keep(entry{oneSession, 1, always, always})
-				a.state.expired = []bucketKeys{{bucket: a.root + "/0000000001"}}
+				a.sweeper.expired = []bucketKeys{{bucket: a.root + "/0000000001"}}
 				release := make(chan struct{})
 				m.inTrouble(func(_ context.Context, call string) error {
 					if strings.HasPrefix(call, test.hangs+" ") {
@@ -251,8 +251,8 @@ func TestF1_EachOperationThatHangsHasItsTime(t *testing.T) {
 				close(release)
 				synctest.Wait()
 				a.sync()
-				if s := a.Status(); s.Failing != nil || s.Queued != 0 || len(a.state.expired) != 0 || m.isLocked() {
-					t.Errorf("after it came back: %+v, %d expired", s, len(a.state.expired))
+				if s := a.Status(); s.Failing != nil || s.Queued != 0 || len(a.sweeper.expired) != 0 || m.isLocked() {
+					t.Errorf("after it came back: %+v, %d expired", s, len(a.sweeper.expired))
 				}
 			})
 		})

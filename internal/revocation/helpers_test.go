@@ -86,7 +86,11 @@ func (n *node) join(t testing.TB, storage Storage, changes ...func(*Member)) (le
 
 func (n *node) move(d time.Duration) { n.clock.move(d) }
 
-func (n *node) sync() { n.Sync(context.Background()) }
+// sync looks into the storage and waits for the sweep that may follow.
+func (n *node) sync() {
+	n.Sync(context.Background())
+	n.sweeper.all.Wait()
+}
 
 // person returns a session of a person with one ID that begins now.
 func (n *node) person(userID string) Subject {

@@ -62,6 +62,7 @@ type List struct {
 	members []*Member // the newest last
 	queue   queue
 	waiting []chan struct{} // for the next sync to begin, and end
+	sweeper sweeper
 
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
@@ -111,6 +112,7 @@ func (l *List) Join(m Member) (leave func()) {
 func (l *List) Close() {
 	l.cancel()
 	<-l.done
+	l.sweeper.all.Wait()
 	l.storage.drain()
 }
 

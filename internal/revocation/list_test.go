@@ -74,7 +74,7 @@ func TestL4_APersonsSessionsEndAndTheNextLoginLives(t *testing.T) {
 		b.sync()
 		for i := range 5 {
 			next := b.person("1")
-			if b.Ended(next) || a.Ended(next) || next.Began < b.now().Unix() {
+			if b.Ended(next) || a.Ended(next) || next.Began < b.now().UnixMilli() {
 				t.Fatalf("round %d: a new login has ended: %+v", i, next)
 			}
 			if err := b.EndUser(t.Context(), next.User); err != nil {
@@ -146,7 +146,7 @@ func TestK3_ADeauthorizationEndsWhatBeganBeforeIt(t *testing.T) {
 				t.Errorf("a replay %s ends the newer session", what)
 			}
 		}
-		if got := newer.Began; got != moment.Add(10*time.Minute).Unix() {
+		if got := newer.Began; got != moment.Add(10*time.Minute).UnixMilli() {
 			t.Errorf("the newer session began at %d", got)
 		}
 	})
@@ -161,7 +161,7 @@ func TestK3_AMinuteIsAddedForClocksThatAreAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		for seconds, want := range map[int64]bool{-86400: true, 0: true, 59: true, 60: false, 61: false} {
-			if got := a.Ended(Subject{User: user, Began: moment.Unix() + seconds}); got != want {
+			if got := a.Ended(Subject{User: user, Began: moment.UnixMilli() + 1000*seconds}); got != want {
 				t.Errorf("began %d s later: ended = %v", seconds, got)
 			}
 		}
@@ -178,7 +178,7 @@ func TestK3_AMomentInTheFutureIsCutToThePresent(t *testing.T) {
 		if !a.Ended(old) {
 			t.Error("the older session has not ended")
 		}
-		if next := a.person("1"); a.Ended(next) || next.Began > a.now().Add(clockSkew).Unix() {
+		if next := a.person("1"); a.Ended(next) || next.Began > a.now().Add(clockSkew).UnixMilli() {
 			t.Errorf("began at %d, ended = %v", next.Began, a.Ended(next))
 		}
 		// The first moment there is ends nothing.
@@ -275,7 +275,7 @@ func TestS7_ANodeWhoseClockIsDaysAheadIsNotBelievedBeforeItsTime(t *testing.T) {
 				for range 3 {
 					b.move(fullEvery)
 					b.sync()
-					if next := b.person("1"); b.Ended(old) || b.Ended(next) || next.Began > b.now().Unix() {
+					if next := b.person("1"); b.Ended(old) || b.Ended(next) || next.Began > b.now().UnixMilli() {
 						t.Error("believed")
 					}
 				}

@@ -39,6 +39,12 @@ func (g gatekeeper) drain() {
 	}
 }
 
+// perform is attempt for an operation that has no result.
+func perform(ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) error) error {
+	_, err := attempt(ctx, g, timeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, operation(ctx) })
+	return err
+}
+
 // attempt runs one operation for at most timeout. A panic of the storage's is an
 // error like another.
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {

@@ -2,15 +2,24 @@ package revocation
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/caddyserver/certmagic"
 )
 
-// maxDeletions is how much one run deletes at the most. [D5]
-const maxDeletions = 1000
+const (
+	// maxDeletions is how much one run deletes at the most, sweepTimeout how long it
+	// may take. [D5]
+	maxDeletions = 1000
+	sweepTimeout = 30 * time.Second
+
+	// lockTimeout is how long a lock is waited for. With files, it takes two seconds
+	// to see that an empty lock is nobody's.
+	lockTimeout = 5 * time.Second
+)
 
 // bucketKeys is a bucket that is no longer needed, with what is in it.
 type bucketKeys struct {
@@ -24,42 +33,93 @@ func (b *bucketKeys) note(name, key string) {
 	}
 }
 
-// sweep deletes old buckets, a part of them at a time, while it holds a lock that one
-// node gets. Whoever does not get it has nothing to do.
-func (l *List) sweep(ctx context.Context, m *Member) {
-	if len(l.state.expired) == 0 || !l.lock(ctx, m) {
+// sweeper is what is left to be swept. A sweep runs beside the looks into the storage:
+// what others have written must wait for no lock and no deletion. [F5]
+type sweeper struct {
+	expired []bucketKeys
+	running bool
+	all     sync.WaitGroup // of the one that runs
+}
+
+// sweepBeside starts a sweep if there is something to sweep and none runs.
+func (l *List) sweepBeside(ctx context.Context, m *Member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sweeper.running || len(l.sweeper.expired) == 0 {
 		return
 	}
+	expired := l.sweeper.expired
+	l.sweeper.running = true
+	l.sweeper.all.Go(func() {
+		rest := l.sweep(ctx, m, expired)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.sweeper.expired, l.sweeper.running = rest, false
+	})
+}
+
+// toSweep says what has expired, unless a sweep runs that knows it already.
+func (l *List) toSweep(expired map[string]*bucketKeys) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sweeper.running {
+		return
+	}
+	l.sweeper.expired = nil
+	for _, bucket := range slices.Sorted(maps.Keys(expired)) {
+		l.sweeper.expired = append(l.sweeper.expired, *expired[bucket])
+	}
+}
+
+// sweep deletes old buckets, a part of them at a time, while it holds a lock that one
+// node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
+func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
+	if !l.lock(ctx, m) {
+		return expired
+	}
 	defer l.unlock(m)
-	// What others have written must not wait for a slow storage to forget.
-	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
-	for deleted := 0; deleted < maxDeletions && len(l.state.expired) > 0; {
-		oldest := &l.state.expired[0]
+	if l.swept(ctx, m, expired[0]) {
+		return nil // by who had the lock before; the next full look finds the rest
+	}
+	for deleted := 0; deleted < maxDeletions && len(expired) > 0; {
+		oldest := &expired[0]
 		for len(oldest.keys) > 0 && deleted < maxDeletions {
 			if !l.delete(ctx, m, oldest.keys[0]) {
-				return
+				return expired
 			}
 			oldest.keys = oldest.keys[1:]
 			deleted++
 		}
 		if len(oldest.keys) > 0 || deleted == maxDeletions {
-			return
+			return expired
 		}
 		// The bucket itself is a folder in some storages, and nothing in others.
 		if !l.delete(ctx, m, oldest.bucket) {
-			return
+			return expired
 		}
 		deleted++
-		l.state.expired = l.state.expired[1:]
+		expired = expired[1:]
 	}
+	return expired
+}
+
+// swept reports whether another node has been here.
+func (l *List) swept(ctx context.Context, m *Member, b bucketKeys) bool {
+	if len(b.keys) == 0 {
+		return false
+	}
+	there, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (bool, error) {
+		return m.Storage.Exists(ctx, b.keys[0]), nil
+	})
+	return err == nil && !there
 }
 
 func (l *List) delete(ctx context.Context, m *Member, key string) bool {
-	_, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, m.Storage.Delete(ctx, key)
-	})
-	return err == nil
+	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+		return m.Storage.Delete(ctx, key)
+	}) == nil
 }
 
 // lockName has no slash: some storages make a file of it.
@@ -67,26 +127,20 @@ func (l *List) lockName() string { return strings.ReplaceAll(l.root, "/", "_") +
 
 func (l *List) lock(ctx context.Context, m *Member) bool {
 	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
-	got, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (bool, error) {
-		got, err := tryLock(ctx, m.Storage, l.lockName())
-		if got && !decided.CompareAndSwap(false, true) {
+	// Not TryLock: with files it never gets past the empty lock of a node that was
+	// killed just then.
+	err := perform(ctx, l.storage, lockTimeout, func(ctx context.Context) error {
+		err := m.Storage.Lock(ctx, l.lockName())
+		if err == nil && !decided.CompareAndSwap(false, true) {
 			// Nobody waits any more, and nobody else would give it back.
-			return false, m.Storage.Unlock(context.WithoutCancel(ctx), l.lockName())
+			return m.Storage.Unlock(context.WithoutCancel(ctx), l.lockName())
 		}
-		return got, err
+		return err
 	})
 	if err != nil {
 		return !decided.CompareAndSwap(false, true)
 	}
-	return got
-}
-
-func tryLock(ctx context.Context, storage certmagic.Storage, name string) (bool, error) {
-	if s, ok := storage.(certmagic.TryLocker); ok {
-		return s.TryLock(ctx, name)
-	}
-	err := storage.Lock(ctx, name)
-	return err == nil, err
+	return true
 }
 
 // unlock gives the lock back with a context of its own: that of the work may have
@@ -94,8 +148,8 @@ func tryLock(ctx context.Context, storage certmagic.Storage, name string) (bool,
 func (l *List) unlock(m *Member) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	_, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, m.Storage.Unlock(ctx, l.lockName())
+	err := perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+		return m.Storage.Unlock(ctx, l.lockName())
 	})
 	if err != nil {
 		m.Logger.Warn("giving back the lock of the sweep failed; it expires by itself", "error", err)

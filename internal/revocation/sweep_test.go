@@ -125,8 +125,10 @@ func TestL1_ASlowSweepKeepsNobodyFromReading(t *testing.T) {
 		time.Sleep(time.Minute) // the first look
 		for runs := 0; m.count(root("123")) > 0; runs++ {
 			start := time.Now()
-			a.sync()
-			if took := time.Since(start); took > operationTimeout || runs > 20 {
+			a.Sync(t.Context())
+			took := time.Since(start)
+			a.sweeper.all.Wait()
+			if took > 0 || runs > 20 {
 				t.Fatalf("look %d took %v", runs, took)
 			}
 		}
@@ -147,10 +149,10 @@ func TestD5_F5_OneNodeOfThreeSweeps(t *testing.T) {
 		for i := range 20 {
 			m.put(fmt.Sprintf("%s/%d", bucketOf(root("123"), 1), i))
 		}
-		release, swept := make(chan struct{}), make(chan struct{})
+		swept := make(chan struct{})
 		storages[0].inTrouble(func(_ context.Context, call string) error {
 			if strings.HasPrefix(call, "delete ") {
-				<-release
+				time.Sleep(time.Second)
 			}
 			return nil
 		})
@@ -165,7 +167,6 @@ func TestD5_F5_OneNodeOfThreeSweeps(t *testing.T) {
 				t.Errorf("node %d deletes while another holds the lock: %q", i+1, deleted)
 			}
 		}
-		close(release)
 		<-swept
 		if m.count(root("123")) != 0 || m.isLocked() {
 			t.Errorf("%d are left, locked = %v", m.count(root("123")), m.isLocked())
@@ -174,12 +175,9 @@ func TestD5_F5_OneNodeOfThreeSweeps(t *testing.T) {
 }
 
 func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
-	for what, test := range map[string]struct {
-		storage func(*memory) Storage
-		most    time.Duration
-	}{
-		"TryLock":   {func(m *memory) Storage { return m }, 0},
-		"Lock only": {func(m *memory) Storage { return struct{ certmagic.Storage }{m} }, operationTimeout},
+	for what, storage := range map[string]func(*memory) Storage{
+		"TryLock":   func(m *memory) Storage { return m },
+		"Lock only": func(m *memory) Storage { return struct{ certmagic.Storage }{m} },
 	} {
 		t.Run(what, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -188,14 +186,14 @@ func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
 				m.put(old)
 				a, b := lonelyNode(t), newNode(t, m.beside(), func(m *Member) { m.Lifetime = 1e6 * time.Hour })
 				m.lock(a.lockName(), true)
-				a.leave = a.join(t, test.storage(m))
+				a.leave = a.join(t, storage(m))
 				time.Sleep(time.Minute)
 				for range 3 {
 					key := newKey()
 					b.end(t, key)
 					start := time.Now()
-					a.sync()
-					if took := time.Since(start); took > test.most || !a.knows(key) || a.Status().Failing != nil {
+					a.Sync(t.Context())
+					if took := time.Since(start); took > 0 || !a.knows(key) || a.Status().Failing != nil {
 						t.Errorf("a look took %v; ended = %v; %+v", took, a.knows(key), a.Status())
 					}
 				}
@@ -251,12 +249,12 @@ func TestF5_AKilledHolderOfALockFileBlocksNobody(t *testing.T) {
 
 func TestF5_ALockThatComesTooLateIsGivenBack(t *testing.T) {
 	// At the very moment of the time-out either side may be first.
-	for _, takes := range []time.Duration{operationTimeout - 1, operationTimeout, operationTimeout + 1, 10 * time.Second} {
+	for _, takes := range []time.Duration{lockTimeout - 1, lockTimeout, lockTimeout + 1, 10 * time.Second} {
 		for range 50 {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				a := newNode(t, m)
-				a.state.expired = []bucketKeys{{bucket: bucketOf(a.root, 1)}}
+				a.sweeper.expired = []bucketKeys{{bucket: bucketOf(a.root, 1)}}
 				m.inTrouble(func(_ context.Context, call string) error {
 					if strings.HasPrefix(call, "lock ") {
 						time.Sleep(takes)
@@ -264,12 +262,12 @@ func TestF5_ALockThatComesTooLateIsGivenBack(t *testing.T) {
 					return nil
 				})
 				a.sync()
-				swept := len(a.state.expired) == 0
+				swept := len(a.sweeper.expired) == 0
 				time.Sleep(takes)
 				if m.isLocked() {
 					t.Fatalf("a lock that took %v is kept; swept = %v", takes, swept)
 				}
-				if takes < operationTimeout != swept && takes != operationTimeout {
+				if takes < lockTimeout != swept && takes != lockTimeout {
 					t.Fatalf("a lock that took %v: swept = %v", takes, swept)
 				}
 				if deleted := m.made("delete"); (deleted != nil) != swept {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"reflect"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -38,7 +36,6 @@ type syncState struct {
 	failing  error
 
 	unreadable int
-	expired    []bucketKeys // to be swept
 }
 
 // Sync writes what is queued and reads what is new. The list itself calls it on and on;
@@ -63,7 +60,7 @@ func (l *List) Sync(ctx context.Context) {
 	if err == nil {
 		l.state.polledAt = start
 		l.lastSync.Store(start.Unix())
-		l.sweep(ctx, m)
+		l.sweepBeside(ctx, m)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
 }
@@ -125,17 +122,14 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 			unreadable++
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.toSweep(expired)
+	l.compact()
 	if unreadable > l.state.unreadable {
 		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable)
 	}
-	l.state.unreadable, l.state.expired = unreadable, l.state.expired[:0]
-	for _, b := range expired {
-		l.state.expired = append(l.state.expired, *b)
-	}
-	slices.SortFunc(l.state.expired, func(a, b bucketKeys) int { return strings.Compare(a.bucket, b.bucket) })
-	l.compact()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.unreadable = unreadable
 	return nil
 }
 

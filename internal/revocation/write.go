@@ -158,11 +158,10 @@ func (l *List) store(ctx context.Context, e entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (struct{}, error) {
+	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
 		// Some storages take an empty value for none.
-		return struct{}{}, m.Storage.Store(ctx, name, []byte("ended\n"))
+		return m.Storage.Store(ctx, name, []byte("ended\n"))
 	})
-	return err
 }
 
 var errNoMember = errors.New("no handler uses the list")
