@@ -1,0 +1,112 @@
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+// load is signed-in visitors who go on asking for pages through the load balancer.
+type load struct {
+	t       *testing.T
+	began   time.Time
+	stop    chan struct{}
+	clients sync.WaitGroup
+
+	mu       sync.Mutex
+	waits    []time.Duration
+	failures []string
+}
+
+const (
+	loadClients = 8
+	loadRate    = 2000 // requests a second at the most, of all together
+)
+
+// underLoad signs visitors in and lets them ask until end. They are other people than
+// those of the story and must all stay signed in.
+func (c *cluster) underLoad(address string) *load {
+	c.t.Helper()
+	l := &load{t: c.t, began: time.Now(), stop: make(chan struct{})}
+	for i := range loadClients {
+		v := c.signedIn(fmt.Sprint("visitor", 20+i))
+		l.clients.Go(func() { l.ask(v, address) })
+	}
+	c.t.Cleanup(func() { l.end() })
+	return l
+}
+
+// ask asks for pages, in turns by a link, which would be sent to Instagram, and by a
+// script, which would be refused.
+func (l *load) ask(v *visitor, address string) {
+	pace := time.NewTicker(time.Second * loadClients / loadRate)
+	defer pace.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-l.stop:
+			return
+		case <-pace.C:
+		}
+		headers := byLink
+		if n%2 == 0 {
+			headers = byScript
+		}
+		begun := time.Now()
+		problem := v.problem(address, headers)
+		l.mu.Lock()
+		l.waits = append(l.waits, time.Since(begun))
+		if problem != "" {
+			l.failures = append(l.failures, fmt.Sprintf("after %s: %s", time.Since(l.began).Round(time.Millisecond), problem))
+		}
+		l.mu.Unlock()
+	}
+}
+
+// problem asks for a page and says what is wrong with the answer, "" if nothing is.
+func (v *visitor) problem(address string, headers map[string]string) string {
+	request, err := v.request(http.MethodGet, address, "/private/page", headers, nil)
+	if err != nil {
+		return err.Error()
+	}
+	answer, err := v.client.Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err.Error()
+	}
+	if answer.StatusCode != http.StatusOK || string(page) != v.name || answer.Header["Set-Cookie"] != nil {
+		return fmt.Sprintf("%d to %q, cookies %q: %.200s", answer.StatusCode, answer.Header.Get("Location"), answer.Header["Set-Cookie"], page)
+	}
+	return ""
+}
+
+// end ends the load, once, and fails the test if an answer was not as it should be.
+func (l *load) end() {
+	l.t.Helper()
+	select {
+	case <-l.stop:
+		return
+	default:
+	}
+	close(l.stop)
+	l.clients.Wait()
+	took := time.Since(l.began)
+	slices.Sort(l.waits)
+	n := len(l.waits)
+	if n == 0 {
+		l.t.Error("there was no load")
+		return
+	}
+	l.t.Logf("load: %d requests in %s, %.0f a second; %d failed; median %s, 99 %% within %s, longest %s", n, took.Round(time.Millisecond), float64(n)/took.Seconds(),
+		len(l.failures), l.waits[n/2].Round(time.Microsecond), l.waits[n*99/100].Round(time.Microsecond), l.waits[n-1].Round(time.Millisecond))
+	for _, failure := range l.failures[:min(len(l.failures), 5)] {
+		l.t.Errorf("a signed-in visitor was answered %s", failure)
+	}
+}
