@@ -24,7 +24,7 @@ func TestF5_ANodeDiesUnderLoad(t *testing.T) {
 		three := c.nodes[2]
 		v := c.signedIn("visitor1")
 		replay := v.twin()
-		l := c.underLoad(c.balancer)
+		l := c.underLoad(c.balancer, 1)
 		time.Sleep(2 * time.Second)
 		// What a node has promised holds, even if it is the last that it said.
 		v.wantLogout(three, nil)
@@ -46,7 +46,7 @@ func TestF5_TheHolderOfTheSweepLockDies(t *testing.T) {
 		c.signedIn("visitor9").wantLogout(c.nodes[0], nil)
 		bucket := path.Join(path.Dir(path.Dir(c.keyOfAnEntry())), "0000001000")
 		c.plant(bucket, 5000)
-		l := c.underLoad(c.balancer)
+		l := c.underLoad(c.balancer, 1)
 		for attempt := 1; ; attempt++ {
 			three.process.kill()
 			three.run()
@@ -153,7 +153,7 @@ func TestF1_RedisDiesUnderLoad(t *testing.T) {
 	replay, oldReplay := leaves.twin(), old.twin()
 	old.wantLogout(c.nodes[1], nil)
 	untilOut(time.Now(), 0, c.others(c.nodes[1]), oldReplay)
-	l := c.underLoad(c.balancer)
+	l := c.underLoad(c.balancer, 1)
 	time.Sleep(2 * time.Second)
 	c.storage.redis.Kill()
 	time.Sleep(2 * time.Second)
@@ -186,7 +186,7 @@ func TestF1_TheStorageFolderBreaksUnderLoad(t *testing.T) {
 	early, during, late := first.twin(), second.twin(), third.twin()
 	first.wantLogout(c.nodes[0], nil)
 	untilOut(time.Now(), 0, c.others(c.nodes[0]), early)
-	l := c.underLoad(c.balancer)
+	l := c.underLoad(c.balancer, 1)
 	folder, away := c.storage.folder, c.storage.folder+".away"
 	move := func(from, to string) {
 		t.Helper()

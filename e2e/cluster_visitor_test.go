@@ -131,6 +131,10 @@ func (v *visitor) signIn(start, end string) {
 	if ended := v.get(end, uri, byLink); ended.status != http.StatusSeeOther || v.cookies[cookie] == old {
 		v.t.Fatalf("a login ended with %d, %q: %s", ended.status, ended.header.Get("Location"), ended.body)
 	}
+	// The page that follows, on which what the login needed is cleared away.
+	if page := v.get(end, "/private", byLink); page.status != http.StatusOK || page.body != v.name {
+		v.t.Fatalf("the page after a login is %d: %s", page.status, page.body)
+	}
 }
 
 // signedIn returns a visitor who has signed in.
