@@ -22,6 +22,7 @@ import (
 var (
 	errQueueFull   = errors.New("too many logins wait for Instagram")
 	errBreakerOpen = errors.New("instagram failed several times in a row")
+	errOutdated    = errors.New("the list of ended sessions is older than max_staleness: the storage cannot be read")
 )
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked

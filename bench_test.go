@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -23,7 +24,7 @@ func benchHandler(b *testing.B, protect caddyhttp.RawMatcherSets) *Handler {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	b.Cleanup(cancel)
 	h := &Handler{AppID: "1", AppSecret: []string{benchSecret}, RedirectURI: []string{"https://example.test/auth/"}, ProtectRaw: protect}
-	if err := h.Provision(ctx); err != nil {
+	if err := h.provision(ctx, &certmagic.FileStorage{Path: b.TempDir()}); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = h.Cleanup() })
@@ -64,7 +65,7 @@ func sealed(b *testing.B, secret string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	_, line, _, err := c.Create(session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"})
+	_, line, _, err := c.Create(session.Session{Identity: session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"}})
 	if err != nil {
 		b.Fatal(err)
 	}

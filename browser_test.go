@@ -11,6 +11,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -71,7 +72,7 @@ func navigation(t *testing.T, method, address string) *http.Request {
 func (b *browser) do(request *http.Request) response {
 	b.t.Helper()
 	answer, err := b.http.Do(request)
-	if errors.Is(err, io.EOF) && request.Method == http.MethodGet {
+	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) && request.Method == http.MethodGet {
 		// While Caddy reloads, the old server closes a connection that it has just
 		// accepted. Browsers ask again, too.
 		answer, err = b.http.Do(request)

@@ -50,11 +50,21 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		login_page
 //		errors       page|handle
 //
+//		allow        <user-id>|@<username>...
+//		deny         <user-id>|@<username>...
+//
+//		logout_target <path>
+//		deauthorize   [pass]
+//		data_deletion [pass]
+//		sync_interval <duration>
+//		on_storage_failure keep|deny [<max_staleness>]
+//
 //		headers {
 //			<field>  <Header>|off
 //		}
 //		session {
 //			lifetime <duration>
+//			idle     <duration>
 //			cookie   <name>
 //			secret   <secret>...
 //		}
@@ -136,6 +146,20 @@ func (p *parser) option(name string) error {
 		return p.one(name, &h.Errors)
 	case "timeout":
 		return p.duration(name, &h.Timeout)
+	case "allow":
+		return p.some(name, &h.Allow)
+	case "deny":
+		return p.some(name, &h.Deny)
+	case "logout_target":
+		return p.one(name, &h.LogoutTarget)
+	case "deauthorize":
+		return p.optional(name, &h.Deauthorize)
+	case "data_deletion":
+		return p.optional(name, &h.DataDeletion)
+	case "sync_interval":
+		return p.duration(name, &h.SyncInterval)
+	case "on_storage_failure":
+		return p.onStorageFailure(name)
 	case "headers", "session", "endpoints":
 		return p.subBlock(name)
 	}
@@ -177,6 +201,8 @@ func (p *parser) session(name string) error {
 	switch name {
 	case "session lifetime":
 		return p.duration(name, &s.Lifetime)
+	case "session idle":
+		return p.duration(name, &s.Idle)
 	case "session cookie":
 		return p.one(name, &s.Cookie)
 	case "session secret":
@@ -251,11 +277,39 @@ func (p *parser) some(name string, to *[]string) error {
 	return nil
 }
 
+// optional reads the one value that an option may have.
+func (p *parser) optional(name string, to *string) error {
+	args := p.RemainingArgs()
+	if len(args) == 1 {
+		*to = args[0]
+	}
+	if len(args) > 1 || len(args) == 1 && args[0] == "" {
+		return p.Errf("%s: want at most one value", name)
+	}
+	return nil
+}
+
+func (p *parser) onStorageFailure(name string) error {
+	args := p.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return p.Errf("%s: want keep, or deny and how old the list may be, such as: on_storage_failure deny 1m", name)
+	}
+	p.h.OnStorageFailure = args[0]
+	if len(args) == 2 {
+		return p.parseDuration(name, args[1], &p.h.MaxStaleness)
+	}
+	return nil
+}
+
 func (p *parser) duration(name string, to *caddy.Duration) error {
 	var text string
 	if err := p.one(name, &text); err != nil {
 		return err
 	}
+	return p.parseDuration(name, text, to)
+}
+
+func (p *parser) parseDuration(name, text string, to *caddy.Duration) error {
 	d, err := caddy.ParseDuration(text)
 	if err != nil || d < time.Millisecond {
 		return p.Errf("%s: %q is no duration; want one such as 10s, 12h or 7d", name, text)

@@ -54,6 +54,10 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	if query.failed {
 		return h.denied(v, back)
 	}
+	if h.outdated() {
+		// The login stays usable: nothing has been asked of Instagram. [F2]
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
+	}
 	return h.exchange(v, back)
 }
 
@@ -136,28 +140,35 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 	for _, f := range user.Fields {
 		who.Fields = append(who.Fields, session.Field(f))
 	}
+	if !h.settings.admits(&who) { // [X1]
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
+	}
 	mark, err := h.settings.cookies.Mark(back.login)
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
 	}
 	if h.settings.handoff {
 		v.w.Header().Add("Set-Cookie", mark)
-		h.logSignedIn(v, &who, nil)
+		h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
 		return h.handOff(v, back, &who)
 	}
-	created, line, dropped, err := h.settings.cookies.Create(who)
+	created, line, dropped, err := h.settings.cookies.Create(h.newSession(who))
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
 	}
 	v.w.Header().Add("Set-Cookie", line)
 	v.w.Header().Add("Set-Cookie", mark)
-	h.logSignedIn(v, &created.Identity, dropped)
+	h.replaceSession(v)
+	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID), sessionField(&created))...)
+	if len(dropped) > 0 {
+		h.logger.Warn("fields left out of the session: they do not fit into its cookie", zap.Strings("fields", dropped))
+	}
 	return h.arrive(v, back.login.ReturnTo)
 }
 
-func (h *Handler) logSignedIn(v *visit, who *session.Identity, dropped []string) {
-	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
-	if len(dropped) > 0 {
-		h.logger.Warn("fields left out of the session: they do not fit into its cookie", zap.Strings("fields", dropped))
+// replaceSession ends the session that a visitor had before a new login. [S10]
+func (h *Handler) replaceSession(v *visit) {
+	if old, ok := h.settings.cookies.Open(&v.found, h.isEnded); ok {
+		h.endQuietly(&old)
 	}
 }

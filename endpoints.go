@@ -1,7 +1,6 @@
 package instagramauth
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,12 +12,15 @@ import (
 // The handler's own paths. All but the redirect URI lie below path_prefix.
 
 const (
-	pathLogin    = "/login"
-	pathUserinfo = "/userinfo"
+	pathLogin        = "/login"
+	pathLogout       = "/logout"
+	pathUserinfo     = "/userinfo"
+	pathDeauthorize  = "/deauthorize"
+	pathDataDeletion = "/data_deletion"
 )
 
-// An endpoint answers a request on a path of ours. Only the callback may let it
-// go on to the site.
+// An endpoint answers a request on a path of ours. Only callbacks may let it go on to
+// the site.
 type endpoint func(*Handler, *visit) (proceed bool, err error)
 
 // endpoint returns what answers a request, nil if it is none of ours. Only the
@@ -39,8 +41,14 @@ func (h *Handler) endpoint(v *visit) endpoint {
 	switch rest {
 	case pathLogin:
 		return (*Handler).login
+	case pathLogout:
+		return (*Handler).logout
 	case pathUserinfo:
 		return (*Handler).userinfo
+	case pathDeauthorize:
+		return (*Handler).deauthorize
+	case pathDataDeletion:
+		return (*Handler).dataDeletion
 	}
 	return nil
 }
@@ -73,24 +81,21 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 		return false, err
 	}
 	h.recognize(v)
+	switch {
+	case v.turnedAway:
+		return h.turnAway(v)
+	case v.unsure:
+		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, Wants: refusal.JSON, RetryAfter: h.settings.syncInterval})
+	}
 	site := v.r.Header.Get("Sec-Fetch-Site")
 	foreign := site != "" && site != "same-origin" && site != "none"
 	if !v.signedIn || foreign {
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
 	}
-	body, err := json.Marshal(struct {
+	v.w.Header().Set("Vary", "Cookie")
+	return h.answerJSON(v, struct {
 		ID        string    `json:"id"`
 		Username  string    `json:"username"`
 		ExpiresAt time.Time `json:"expires_at"`
 	}{v.session.UserID, v.session.Username, v.session.Expires.UTC()})
-	if err != nil {
-		return false, err
-	}
-	refusal.SecurityHeaders(v.w.Header())
-	v.w.Header().Set("Content-Type", "application/json")
-	v.w.Header().Set("Vary", "Cookie")
-	if v.r.Method == http.MethodGet {
-		_, err = v.w.Write(append(body, '\n'))
-	}
-	return false, err
 }

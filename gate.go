@@ -27,11 +27,22 @@ func (h *Handler) takeCookies(v *visit) {
 	}
 }
 
-// recognize opens the session, if there is one. After a handoff the site keeps
-// the sessions, and an older cookie of ours no longer counts.
+// recognize opens the session, if there is one that has not ended, and decides
+// whether it lets its owner in. After a handoff the site keeps the sessions, and an
+// older cookie of ours no longer counts.
 func (h *Handler) recognize(v *visit) {
-	if !h.settings.handoff {
-		v.session, v.signedIn = h.settings.cookies.Open(&v.found)
+	if h.settings.handoff || !v.found.Any() {
+		return
+	}
+	h.list.Await(v.r.Context())
+	if v.session, v.signedIn = h.settings.cookies.Open(&v.found, h.isEnded); !v.signedIn {
+		return
+	}
+	switch {
+	case h.outdated():
+		v.signedIn, v.unsure = false, true
+	case !h.settings.admits(&v.session.Identity):
+		v.signedIn, v.turnedAway = false, true
 	}
 }
 
@@ -70,6 +81,9 @@ func (h *Handler) matches(r *http.Request) bool {
 func (h *Handler) gate(v *visit) (bool, error) {
 	returnTo := h.returnFor(v)
 	switch {
+	case v.unsure:
+		// The cookie stays: the session may be as good as ever. [F1]
+		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	case !isNavigation(v.r):
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:

@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -18,10 +19,15 @@ type visit struct {
 	// handler and change only r.URL.
 	asked *url.URL
 
-	found     session.Found
-	session   session.Session
-	signedIn  bool
+	found    session.Found
+	session  session.Session
+	signedIn bool
+	// turnedAway says that the session is good and its owner no longer let in,
+	// unsure that nobody can tell whether it has ended.
+	turnedAway, unsure bool
+
 	handedOff bool
+	deletion  bool // the site is asked whether it deletes a person's data
 }
 
 // ServeHTTP takes a request through the five steps, one way down: strip what only
@@ -49,6 +55,9 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		return endpoint(h, v)
 	}
 	h.recognize(v)
+	if v.turnedAway {
+		return h.turnAway(v)
+	}
 	if !v.signedIn && h.required(v) {
 		return h.gate(v)
 	}
@@ -60,9 +69,11 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 
 // forward lets the site answer.
 func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
-	if v.signedIn && v.found.Marked() {
-		// The session cookie came back: the login has arrived. [A7]
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+	if v.deletion {
+		return h.askSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
+	}
+	if v.signedIn {
+		h.keepAlive(v)
 	}
 	w := &siteResponse{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w},
@@ -73,6 +84,21 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 		w.amend() // an error page may differ by visitor, too
 	}
 	return err
+}
+
+// keepAlive notes that a session is in use.
+func (h *Handler) keepAlive(v *visit) {
+	if v.found.Marked() {
+		// The session cookie came back: the login has arrived. [A7]
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+	}
+	line, err := h.settings.cookies.Renew(&v.session)
+	if err != nil {
+		h.logger.Error("renewing a session failed", zap.Error(err))
+	}
+	if line != "" {
+		v.w.Header().Add("Set-Cookie", line)
+	}
 }
 
 // askedURL returns the address that the visitor asked for.

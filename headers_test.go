@@ -24,7 +24,7 @@ func cookieFor(t *testing.T, who session.Identity) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, line, _, err := cookies.Create(who)
+	_, line, _, err := cookies.Create(session.Session{Identity: who})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,7 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 		}
 	}
 	var err error
-	if s.guard, err = headerguard.New(s.headerNames...); err != nil {
+	if s.guard, err = headerguard.New(append(s.headerNames, headerEvent, headerEventUser)...); err != nil {
 		return &optionError{"headers", err.Error()}
 	}
 	return nil

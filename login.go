@@ -39,6 +39,10 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	if !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
 	}
+	if h.outdated() {
+		// What would come of it would be refused at once. [F2]
+		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+	}
 	rounds := h.settings.cookies.Rounds(&v.found)
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.

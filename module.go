@@ -3,6 +3,7 @@
 package instagramauth
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -10,6 +11,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 func init() {
@@ -97,6 +101,37 @@ type Handler struct {
 	// `X-Instagram-User-Id` and `X-Instagram-Username`.
 	Headers map[string]string `json:"headers,omitempty"`
 
+	// Who may sign in, by user ID or `@username`. IDs are safer: names change
+	// owner. Default: everybody.
+	Allow []string `json:"allow,omitempty"`
+
+	// Who may not sign in, whatever `allow` says. Default: nobody.
+	Deny []string `json:"deny,omitempty"`
+
+	// Where a visitor goes after signing out: a path of this site. Default: `/`.
+	LogoutTarget string `json:"logout_target,omitempty"`
+
+	// What follows Instagram's callback about a person who has removed the app:
+	// `answer` ends their sessions; `pass` also hands the verified callback on to
+	// the site, whose answer counts. Default: `answer`.
+	Deauthorize string `json:"deauthorize,omitempty"`
+
+	// The same for Instagram's callback about a person who asks for their data to
+	// be deleted. Default: `answer`.
+	DataDeletion string `json:"data_deletion,omitempty"`
+
+	// How often Caddy's storage is asked which sessions have ended on other nodes.
+	// Default: `5s`.
+	SyncInterval caddy.Duration `json:"sync_interval,omitempty"`
+
+	// What happens while the storage cannot be read: `keep` goes on with the last
+	// known list of ended sessions, `deny` refuses sessions when the list is older
+	// than `max_staleness`. Default: `keep`.
+	OnStorageFailure string `json:"on_storage_failure,omitempty"`
+
+	// How old the list of ended sessions may be with `deny`. Default: `1m`.
+	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
+
 	// The session.
 	Session SessionOptions `json:"session,omitzero"`
 
@@ -119,12 +154,20 @@ type Handler struct {
 	limits    *limits
 	claimed   []claim
 	limitsKey string
+
+	list      *revocation.List
+	leaveList func()
+	isEnded   func(*session.Session) bool // ended, made a function once
+	events    *emitter
 }
 
 // SessionOptions configure the session cookie.
 type SessionOptions struct {
 	// How long a session lasts, at most. Default: `7d`.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// How long a session lasts without being used. Default: no limit of its own.
+	Idle caddy.Duration `json:"idle,omitempty"`
 
 	// The cookie's name without prefix; `__Host-Http-` is put in front of it.
 	// Default: `instagram_auth`.
@@ -158,10 +201,18 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision sets up the handler: it replaces the placeholders, checks every option
-// and makes what requests need. It calls nobody.
-func (h *Handler) Provision(ctx caddy.Context) error {
+// and makes what requests need. It calls nobody, and waits for nobody: the storage is
+// first looked into beside it.
+func (h *Handler) Provision(ctx caddy.Context) (err error) {
+	if h.events, err = newEmitter(ctx); err != nil {
+		return err
+	}
+	return h.provision(ctx, ctx.Storage())
+}
+
+// provision is Provision with a storage.
+func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err error) {
 	h.logger = ctx.Logger()
-	var err error
 	if h.settings, err = h.resolve(loadTime(caddy.NewReplacer())); err != nil {
 		return err
 	}
@@ -171,6 +222,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
+	if err := h.joinList(ctx, storage); err != nil {
+		return err
+	}
+	h.isEnded = h.ended
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	h.claimed = h.settings.claims(server)
@@ -197,6 +252,11 @@ func (h *Handler) warn() {
 	if len(h.Session.Secret) == 0 && h.settings.weakSecret {
 		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
 	}
+	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
+		if people != nil && len(people.names) > 0 {
+			h.logger.Warn("usernames can change and change owner; list numeric user IDs instead", zap.String("option", option))
+		}
+	}
 }
 
 // Validate ensures that no other block of the same server answers the same
@@ -220,7 +280,7 @@ func (h *Handler) Cleanup() error {
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	return h.returnLimits()
+	return errors.Join(h.quitList(), h.returnLimits())
 }
 
 // Interface guards

@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -21,6 +23,7 @@ const (
 	defaultPathPrefix = "/instagram_auth"
 	defaultCookie     = "instagram_auth"
 	defaultLifetime   = 7 * 24 * time.Hour
+	defaultStaleness  = time.Minute
 	minSecret         = 32 // bytes [S4]
 
 	headerOff = "off"
@@ -29,12 +32,16 @@ const (
 // settings are the options with placeholders replaced, defaults filled in and
 // every rule checked. They hold secrets and never leave the instance.
 type settings struct {
-	api       instagram.API
-	client    *instagram.Client
-	cookies   *session.Cookies
-	guard     *headerguard.Guard
-	redirects []redirect
-	secure    bool // all redirect URIs are https
+	appID      string
+	appSecrets []string // they also sign Instagram's callbacks
+	api        instagram.API
+	client     *instagram.Client
+	cookies    *session.Cookies
+	vault      *session.Vault
+	codes      *session.Codes
+	guard      *headerguard.Guard
+	redirects  []redirect
+	secure     bool // all redirect URIs are https
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	weakSecret bool
@@ -44,7 +51,15 @@ type settings struct {
 	headers     []identityHeader
 	headerNames []string // of headers, in the same order
 
-	handoff, loginPage, handleErrors bool
+	handoff, loginPage, handleErrors  bool
+	passDeauthorize, passDataDeletion bool
+
+	allow, deny  *people // nil for no list
+	logoutTarget string
+
+	lifetime     time.Duration
+	syncInterval time.Duration
+	maxStaleness time.Duration // 0 for any
 }
 
 // identityHeader is a request header for the site and the field it carries.
@@ -118,7 +133,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveSession, h.resolveHeaders,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err
@@ -172,6 +187,7 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 		return err
 	}
 	c.AppSecret = secrets[0]
+	s.appID, s.appSecrets = c.AppID, secrets
 	for _, name := range slices.Sorted(mapKeys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}
@@ -231,11 +247,16 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		Instance:     s.instance,
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
 		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
+		Idle:         time.Duration(h.Session.Idle),
 		InsecureHTTP: !s.secure,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > 366*24*time.Hour {
 		return &optionError{"session lifetime", "want a duration between 1m and 366d"}
 	}
+	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
+		return &optionError{"session idle", "want a duration between 1m and the lifetime"}
+	}
+	s.lifetime = c.Lifetime
 	if c.Secrets, err = replace.all("session secret", h.Session.Secret); err != nil {
 		return err
 	}
@@ -250,6 +271,41 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < minSecret })
 	if s.cookies, err = session.New(c); err != nil {
 		return &optionError{"session cookie", err.Error()}
+	}
+	if s.vault, err = session.NewVault(c.Secrets); err != nil {
+		return err
+	}
+	s.codes, err = session.NewCodes(c.Secrets)
+	return err
+}
+
+// resolveEnds checks the options about how sessions end.
+func (h *Handler) resolveEnds(s *settings, _ resolver) (err error) {
+	if s.logoutTarget = cmp.Or(h.LogoutTarget, "/"); !returnpath.OK(s.logoutTarget) {
+		return &optionError{"logout_target", fmt.Sprintf("%q is no path of this site; want one such as /goodbye", s.logoutTarget)}
+	}
+	if s.passDeauthorize, err = choose("deauthorize", h.Deauthorize, "answer", "pass"); err != nil {
+		return err
+	}
+	if s.passDataDeletion, err = choose("data_deletion", h.DataDeletion, "answer", "pass"); err != nil {
+		return err
+	}
+	s.syncInterval = cmp.Or(time.Duration(h.SyncInterval), revocation.DefaultInterval)
+	if s.syncInterval < time.Second || s.syncInterval > time.Minute {
+		return &optionError{"sync_interval", "want a duration between 1s and 1m"}
+	}
+	deny, err := choose("on_storage_failure", h.OnStorageFailure, "keep", "deny")
+	if err != nil {
+		return err
+	}
+	staleness := cmp.Or(time.Duration(h.MaxStaleness), max(defaultStaleness, 3*s.syncInterval))
+	switch {
+	case !deny && h.MaxStaleness != 0:
+		return &optionError{"on_storage_failure", "max_staleness is for deny alone"}
+	case deny && staleness < 2*s.syncInterval:
+		return &optionError{"on_storage_failure", "want a max_staleness of at least twice the sync_interval, or a healthy list would count as too old"}
+	case deny:
+		s.maxStaleness = staleness
 	}
 	return nil
 }

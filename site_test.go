@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -53,6 +54,7 @@ type site struct {
 	endpoints string
 	upstream  *upstream
 	logFile   string
+	storage   string // Caddy's, a folder of this site's own
 }
 
 // siteConfig says what differs from the usual site. The zero value protects
@@ -117,7 +119,7 @@ func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
 // startSite runs Caddy until the end of the test.
 func startSite(t *testing.T, c siteConfig) *site {
 	t.Helper()
-	s := &site{t: t, addr: freeAddr(t), upstream: newUpstream(t), logFile: filepath.Join(t.TempDir(), "caddy.log")}
+	s := &site{t: t, addr: freeAddr(t), upstream: newUpstream(t), logFile: filepath.Join(t.TempDir(), "caddy.log"), storage: storageDir(t)}
 	s.instagram, s.endpoints = newInstagram(t, c)
 	s.load(c)
 	t.Cleanup(func() {
@@ -126,6 +128,27 @@ func startSite(t *testing.T, c siteConfig) *site {
 		}
 	})
 	return s
+}
+
+// storageDir returns a folder for Caddy's storage. Caddy tidies it up in the background
+// and may write into it for a moment after it has stopped, which t.TempDir calls a
+// failure.
+func storageDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "storage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		for range 100 {
+			if os.RemoveAll(dir) == nil {
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		t.Errorf("%s cannot be removed", dir)
+	})
+	return dir
 }
 
 // load gives Caddy the configuration, as at a start or a reload.
@@ -160,6 +183,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		admin off
 		auto_https off
 		persist_config off
+		storage file_system %s
 		log default {
 			output file %s
 			level DEBUG
@@ -176,7 +200,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		%s
 		%s
 	}
-	%s`, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
+	%s`, s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
 }
 
 // defaultBlock is the block of a site with the required options.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 )
 
@@ -44,7 +45,7 @@ func provisioned(t *testing.T) *Handler {
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	h := &Handler{AppID: "1", AppSecret: []string{"s"}, RedirectURI: []string{"https://example.test/auth/"}}
-	if err := h.Provision(ctx); err != nil {
+	if err := h.provision(ctx, &certmagic.FileStorage{Path: t.TempDir()}); err != nil {
 		t.Fatal(err)
 	}
 	h.logger = zap.NewNop()

@@ -57,7 +57,7 @@ func sessionFor(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, line, _, err := cookies.Create(session.Identity{UserID: userID, Username: username})
+	_, line, _, err := cookies.Create(session.Session{Identity: session.Identity{UserID: userID, Username: username}})
 	if err != nil {
 		t.Fatal(err)
 	}

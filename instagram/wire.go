@@ -47,6 +47,31 @@ func unmarshalObject(body []byte, into any) error {
 	return nil
 }
 
+// members are those of an object by their exact names, each once. A struct would take
+// USER_ID for user_id, and of two the last, where another reader takes the first.
+type members map[string]json.RawMessage
+
+func (m *members) UnmarshalJSON(raw []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if _, err := decoder.Token(); err != nil { // the brace
+		return errBroken
+	}
+	*m = make(members)
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return errBroken
+		}
+		var value json.RawMessage
+		text, isText := name.(string)
+		if _, twice := (*m)[text]; twice || !isText || decoder.Decode(&value) != nil {
+			return errBroken
+		}
+		(*m)[text] = value
+	}
+	return nil
+}
+
 // id is an ID that comes as a number or as text. It stays decimal text: as a float
 // 17841405822304915 would become its neighbour. [T5]
 type id string

@@ -15,7 +15,7 @@ func TestS8_CookiesStaySmall(t *testing.T) {
 	for i := range 10 {
 		who.Fields = append(who.Fields, session.Field{Name: fmt.Sprint("field", i), Value: strings.Repeat("v", 40)})
 	}
-	made, line, dropped, err := c.Create(who)
+	made, line, dropped, err := c.Create(session.Session{Identity: who})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestS8_CookiesStaySmall(t *testing.T) {
 		t.Errorf("opened %v, %v", got, ok)
 	}
 	who.Username = strings.Repeat("u", 400)
-	if _, _, _, err := c.Create(who); err == nil {
+	if _, _, _, err := c.Create(session.Session{Identity: who}); err == nil {
 		t.Error("made a session that does not fit")
 	}
 }
@@ -94,7 +94,7 @@ func TestS8_AllCookiesTogetherStayBelow5KB(t *testing.T) {
 	c := newCookies(t, nil, func(c *session.Config) { c.Name = strings.Repeat("n", 64) })
 	longest := func(who session.Identity) (cookie string) {
 		for {
-			_, line, _, err := c.Create(who)
+			_, line, _, err := c.Create(session.Session{Identity: who})
 			if err != nil {
 				return cookie
 			}
@@ -158,7 +158,7 @@ func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
 		}
 	}
 	found := c.Find([]string{"a=1", strings.Repeat("x=1; ", 10), good})
-	if _, ok := c.Open(&found); !ok || !found.Any() {
+	if _, ok := c.Open(&found, nil); !ok || !found.Any() {
 		t.Error("not found in the third of several lines")
 	}
 	found = c.Find([]string{strings.Repeat("x=1; ", 3000) + good})

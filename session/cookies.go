@@ -57,6 +57,10 @@ type Config struct {
 	// is cut off. Required.
 	Lifetime time.Duration
 
+	// Idle is how long a session lasts without being used, in whole seconds.
+	// Default: no limit.
+	Idle time.Duration
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -67,6 +71,7 @@ type Config struct {
 type Cookies struct {
 	instance string
 	lifetime time.Duration
+	idle     time.Duration // 0 for none
 	now      func() time.Time
 
 	session, login sealer
@@ -88,7 +93,10 @@ func New(c Config) (*Cookies, error) {
 	if !validName(c.Name) {
 		return nil, fmt.Errorf("cookie name %q: want 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
 	}
-	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime.Truncate(time.Second), now: c.Now}
+	if c.Idle != 0 && c.Idle < 10*time.Second {
+		return nil, errors.New("an idle limit of at least ten seconds is required")
+	}
+	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime.Truncate(time.Second), idle: c.Idle.Truncate(time.Second), now: c.Now}
 	if k.now == nil {
 		k.now = time.Now
 	}

@@ -55,7 +55,7 @@ func pair(line string) string {
 
 func create(t testing.TB, c *session.Cookies) string {
 	t.Helper()
-	_, line, _, err := c.Create(somebody())
+	_, line, _, err := c.Create(session.Session{Identity: somebody()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func create(t testing.TB, c *session.Cookies) string {
 
 func open(c *session.Cookies, header string) (session.Session, bool) {
 	found := c.Find([]string{header})
-	return c.Open(&found)
+	return c.Open(&found, nil)
 }
 
 // begin starts a login with what the browser sends and returns state and cookie.
@@ -87,7 +87,7 @@ func TestASessionComesBackAsItWasMade(t *testing.T) {
 	c := newCookies(t, nil)
 	who := somebody()
 	who.Fields = []session.Field{{Name: "name", Value: "María"}, {Name: "media_count", Value: "3"}}
-	made, line, dropped, err := c.Create(who)
+	made, line, dropped, err := c.Create(session.Session{Identity: who})
 	if err != nil || len(dropped) != 0 {
 		t.Fatal(err, dropped)
 	}
@@ -100,7 +100,7 @@ func TestASessionComesBackAsItWasMade(t *testing.T) {
 func TestS7_TimesAreWholeSecondsFromTheStart(t *testing.T) {
 	at := &clock{time.Unix(1_800_000_000, 700_000_000)}
 	c := newCookies(t, at, func(c *session.Config) { c.Lifetime = time.Hour + 1500*time.Millisecond })
-	made, line, _, err := c.Create(somebody())
+	made, line, _, err := c.Create(session.Session{Identity: somebody()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +299,7 @@ func TestS2_NoNonceRepeats(t *testing.T) {
 
 func TestS5_SetCookieLinesAreExact(t *testing.T) {
 	c := newCookies(t, nil)
-	_, line, _, err := c.Create(somebody())
+	_, line, _, err := c.Create(session.Session{Identity: somebody()})
 	if err != nil {
 		t.Fatal(err)
 	}

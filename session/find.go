@@ -3,17 +3,19 @@ package session
 import "strings"
 
 const (
-	// maxPairs is how many cookies of a request are looked at, maxTried how many
+	// maxPairs is how many cookies of a request are looked at, MaxTried how many
 	// of the session's name are tried: a planted cookie must not hide the good
 	// one, and a thousand of them must not cost a thousand openings. [S9]
 	maxPairs = 200
-	maxTried = 4
+
+	// MaxTried is how many session cookies of one request are opened at the most.
+	MaxTried = 4
 )
 
 // Found is what one scan of a request's Cookie lines found of an instance's
 // cookies. It holds parts of the lines themselves and has opened none of them.
 type Found struct {
-	sessions     [maxTried]string
+	sessions     [MaxTried]string
 	sessionCount int
 	round        string
 	// logins stand in the order of the request, which is oldest first in
@@ -60,7 +62,7 @@ func (c *Cookies) note(f *Found, pair string) {
 	switch {
 	case !ok || value == "":
 	case name == c.name:
-		if f.sessionCount < maxTried {
+		if f.sessionCount < MaxTried {
 			f.sessions[f.sessionCount] = value
 			f.sessionCount++
 		}

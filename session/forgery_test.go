@@ -101,7 +101,7 @@ func TestS5_S6_EveryLineIsExactWithAndWithoutTLS(t *testing.T) {
 	} {
 		t.Run(mode.name, func(t *testing.T) {
 			c := newCookies(t, nil, func(c *session.Config) { c.InsecureHTTP = mode.insecure })
-			_, made, _, err := c.Create(somebody())
+			_, made, _, err := c.Create(session.Session{Identity: somebody()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +197,7 @@ func TestS9_ManyOrLargeCookiesCostNothing(t *testing.T) {
 		lines := []string{header}
 		scan := func() {
 			found := c.Find(lines)
-			if _, ok := c.Open(&found); ok {
+			if _, ok := c.Open(&found, nil); ok {
 				t.Errorf("%s: opened", what)
 			}
 		}
@@ -223,7 +223,7 @@ func TestManyRequestsShareOneInstance(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 200 {
-				made, line, _, err := c.Create(somebody())
+				made, line, _, err := c.Create(session.Session{Identity: somebody()})
 				if err != nil {
 					t.Error(err)
 				}

@@ -22,7 +22,7 @@ func FuzzC9_CookieHeader(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		found := c.Find([]string{header})
-		if _, ok := c.Open(&found); ok && !strings.Contains(header, good) {
+		if _, ok := c.Open(&found, nil); ok && !strings.Contains(header, good) {
 			t.Errorf("%q is a session", header)
 		}
 		c.Rounds(&found)
@@ -76,7 +76,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				found := c.Find(lines)
-				c.Open(&found)
+				c.Open(&found, nil)
 			}
 		})
 	}

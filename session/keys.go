@@ -14,25 +14,39 @@ type purpose string
 const (
 	purposeLogin   purpose = "instagram_auth/v1/login"
 	purposeSession purpose = "instagram_auth/v1/session"
+	purposeStorage purpose = "instagram_auth/v1/storage"
+	purposeConfirm purpose = "instagram_auth/v1/confirm"
 )
 
 var errNoSecret = errors.New("no secret to derive keys from")
 
-// newSealer derives one key from each secret with HKDF-SHA256 (RFC 5869).
-func newSealer(p purpose, secrets []string) (sealer, error) {
+// derive returns one 32-byte key for each secret, by HKDF-SHA256 (RFC 5869).
+func derive(p purpose, secrets []string) (keys [][]byte, err error) {
 	if len(secrets) == 0 {
 		return nil, errNoSecret
 	}
-	keys := make(sealer, 0, len(secrets))
 	for i, secret := range secrets {
 		if secret == "" {
 			return nil, fmt.Errorf("secret %d: %w", i+1, errNoSecret)
 		}
-		derived, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
+		key, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
 		if err != nil {
 			return nil, fmt.Errorf("deriving key %d: %w", i+1, err)
 		}
-		k, err := newKey(derived)
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// newSealer makes a sealer with a key from each secret.
+func newSealer(p purpose, secrets []string) (sealer, error) {
+	derived, err := derive(p, secrets)
+	if err != nil {
+		return nil, err
+	}
+	keys := make(sealer, 0, len(derived))
+	for i, secret := range derived {
+		k, err := newKey(secret)
 		if err != nil {
 			return nil, fmt.Errorf("making key %d: %w", i+1, err)
 		}

@@ -79,7 +79,7 @@ func (c *Cookies) Resume(f *Found, state, redirectURI string) (Login, bool) {
 	if len(state) != StateLength {
 		return Login{}, false
 	}
-	for i, tried := len(f.logins)-1, 0; i >= 0 && tried < maxTried; i-- {
+	for i, tried := len(f.logins)-1, 0; i >= 0 && tried < MaxTried; i-- {
 		if f.logins[i].tag != state[:tagLength] {
 			continue
 		}

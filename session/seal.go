@@ -82,19 +82,27 @@ func (k *key) message(nonce []byte) (cipher.AEAD, error) {
 // a secret can be changed while old values are still about. [S7]
 type sealer []*key
 
-// seal returns the base64url text of version, nonce and ciphertext. ad is bound
-// to the value without being part of it.
+// seal returns the base64url text of what sealRaw returns.
 func (s sealer) seal(plaintext, ad []byte) (string, error) {
+	raw, err := s.sealRaw(plaintext, ad)
+	if err != nil {
+		return "", err
+	}
+	return encoding.EncodeToString(raw), nil
+}
+
+// sealRaw returns version, nonce and ciphertext. ad is bound to the value without
+// being part of it.
+func (s sealer) sealRaw(plaintext, ad []byte) ([]byte, error) {
 	out := make([]byte, 1+nonceSize, overhead+len(plaintext))
 	out[0] = formatVersion
 	nonce := out[1:]
 	rand.Read(nonce) // never fails: crypto/rand ends the program instead. [S1]
 	aead, err := s[0].message(nonce)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	out = aead.Seal(out, nonce[12:], plaintext, ad)
-	return encoding.EncodeToString(out), nil
+	return aead.Seal(out, nonce[12:], plaintext, ad), nil
 }
 
 // scratch holds what opening one value needs. It is pooled because the AEAD is
@@ -118,20 +126,29 @@ func (s sealer) open(value string, ad []byte) (string, error) {
 	n, err := encoding.Decode(buf.raw[:], buf.text[:copy(buf.text[:], value)])
 	// base64 passes over line breaks. Without the comparison of n a value with some
 	// inside would open, too, and one of nothing else would have no nonce. [S2, C9]
-	if err != nil || n != encoding.DecodedLen(len(value)) || buf.raw[0] != formatVersion {
+	if err != nil || n != encoding.DecodedLen(len(value)) {
 		return "", errNotSealed
 	}
-	nonce, sealed := buf.raw[1:1+nonceSize], buf.raw[1+nonceSize:n]
+	plaintext, err := s.openRaw(buf.text[:0], buf.raw[:n], ad)
+	return string(plaintext), err
+}
+
+// openRaw appends the plaintext of what sealRaw returned to dst, which must not
+// overlap it: a failed attempt would spoil the ciphertext for the next key.
+func (s sealer) openRaw(dst, raw, ad []byte) ([]byte, error) {
+	if len(raw) < overhead || raw[0] != formatVersion {
+		return nil, errNotSealed
+	}
+	nonce, sealed := raw[1:1+nonceSize], raw[1+nonceSize:]
 	for _, k := range s {
 		aead, err := k.message(nonce)
 		if err != nil {
-			return "", errNotSealed
+			return nil, errNotSealed
 		}
-		// Not opened in place: a failed attempt would spoil the text for the next key.
-		plaintext, err := aead.Open(buf.text[:0], nonce[12:], sealed, ad)
+		plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
 		if err == nil {
-			return string(plaintext), nil
+			return plaintext, nil
 		}
 	}
-	return "", errNotSealed
+	return nil, errNotSealed
 }

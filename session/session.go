@@ -2,6 +2,7 @@ package session
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"time"
 )
@@ -30,31 +31,86 @@ type Field struct{ Name, Value string }
 type Session struct {
 	Identity
 	// ID is random and new at every login. [S10]
-	ID [32]byte
+	ID [IDSize]byte
+	// Keys are what a list of ended sessions knows the session and its person by.
+	// They are made at login and sealed, because hashing costs more than opening.
+	Keys Keys
 	// Issued is when the login was finished, Expires when the session ends
-	// whatever happens. Both in whole seconds.
+	// whatever happens. Both in whole seconds, like all times here.
 	Issued, Expires time.Time
+	// Seen is when the session was used last, to the tenth of the idle limit.
+	Seen time.Time
+	// Began is when the session began as far as a list of ended ones is concerned:
+	// when it was issued, or later, see Create.
+	Began time.Time
+}
+
+// IDSize is the size of a session's ID, in bytes. [S1]
+const IDSize = 32
+
+// Keys are opaque here.
+type Keys struct{ Session, User, AppScoped uint64 }
+
+// NewID returns an ID for a new session.
+func NewID() (id [IDSize]byte) {
+	rand.Read(id[:]) // never fails: crypto/rand ends the program instead
+	return id
 }
 
 var errIdentityTooLong = errors.New("identity does not fit into the session cookie")
 
-// Create makes a session for a visitor who has just proven who they are and
-// returns it with the Set-Cookie line that hands it over. Fields that no longer
-// fit into the cookie are left out of both and named in dropped.
-func (c *Cookies) Create(who Identity) (s Session, setCookie string, dropped []string, err error) {
+// Create makes the session of a visitor who has just proven who they are and
+// returns it with the Set-Cookie line that hands it over. The caller says who they
+// are, and may set ID, Keys, and a moment from which the session counts; an ID and
+// the present are the default. Fields that no longer fit into the cookie are left out
+// of both and named in dropped.
+func (c *Cookies) Create(s Session) (created Session, setCookie string, dropped []string, err error) {
 	now := c.now().Truncate(time.Second)
-	s = Session{Identity: who, Issued: now, Expires: now.Add(c.lifetime)}
-	rand.Read(s.ID[:])
+	s.Issued, s.Expires, s.Seen = now, now.Add(c.lifetime), now
+	if s.Began.Before(now) {
+		s.Began = now
+	}
+	if s.ID == ([IDSize]byte{}) {
+		s.ID = NewID()
+	}
 	s.Fields, dropped = fitting(c.room(), s)
-	plaintext := appendSession(nil, s)
-	if len(plaintext) > c.room() {
+	if len(appendSession(nil, s)) > c.room() {
 		return Session{}, "", nil, errIdentityTooLong
 	}
-	value, err := c.session.seal(plaintext, c.sessionAD)
+	line, err := c.handOver(s, now)
 	if err != nil {
 		return Session{}, "", nil, err
 	}
-	return s, c.set(c.name, value, c.lifetime), dropped, nil
+	return s, line, dropped, nil
+}
+
+// handOver returns the Set-Cookie line with a session. The browser keeps it no longer
+// than it is good for.
+func (c *Cookies) handOver(s Session, now time.Time) (setCookie string, err error) {
+	value, err := c.session.seal(appendSession(nil, s), c.sessionAD)
+	if err != nil {
+		return "", err
+	}
+	age := s.Expires.Sub(now)
+	if c.idle > 0 {
+		age = min(age, c.idle)
+	}
+	return c.set(c.name, value, age), nil
+}
+
+// Renew notes that a session is in use where there is an idle limit, and returns the
+// Set-Cookie line for it; none where the last note is less than a tenth of the limit
+// old. [S7]
+func (c *Cookies) Renew(s *Session) (setCookie string, err error) {
+	if c.idle == 0 {
+		return "", nil
+	}
+	now := c.now().Truncate(time.Second)
+	if now.Sub(s.Seen) < c.idle/10 {
+		return "", nil
+	}
+	s.Seen = now
+	return c.handOver(*s, now)
 }
 
 // room is how many bytes of plaintext fit into the session cookie.
@@ -84,6 +140,11 @@ func appendSession(b []byte, s Session) []byte {
 	b = append(b, s.ID[:]...)
 	b = appendTime(b, s.Issued)
 	b = appendTime(b, s.Expires)
+	b = appendTime(b, s.Seen)
+	b = appendTime(b, s.Began)
+	for _, key := range []uint64{s.Keys.Session, s.Keys.User, s.Keys.AppScoped} {
+		b = binary.BigEndian.AppendUint64(b, key)
+	}
 	b = appendString(b, s.UserID)
 	b = appendString(b, s.AppScopedID)
 	b = appendString(b, s.Username)
@@ -99,14 +160,15 @@ func appendField(b []byte, f Field) []byte {
 
 // Open returns the session that one of the found cookies carries. Whatever is
 // wrong with a cookie (cut, forged, of another key or instance, expired, from the
-// future) is one and the same: no session. [S2]
-func (c *Cookies) Open(f *Found) (Session, bool) {
+// future, ended early) is one and the same: no session. [S2] ended, which may be nil,
+// says which sessions ended before their time.
+func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
 	for _, value := range f.sessions[:f.sessionCount] {
 		plaintext, err := c.session.open(value, c.sessionAD)
 		if err != nil {
 			continue
 		}
-		if s, ok := readSession(plaintext); ok && c.alive(&s) {
+		if s, ok := readSession(plaintext); ok && c.alive(&s) && (ended == nil || !ended(&s)) {
 			return s, true
 		}
 	}
@@ -116,7 +178,8 @@ func (c *Cookies) Open(f *Found) (Session, bool) {
 func readSession(plaintext string) (s Session, ok bool) {
 	r := reader{rest: plaintext}
 	copy(s.ID[:], r.take(len(s.ID)))
-	s.Issued, s.Expires = r.time(), r.time()
+	s.Issued, s.Expires, s.Seen, s.Began = r.time(), r.time(), r.time(), r.time()
+	s.Keys = Keys{r.number(8), r.number(8), r.number(8)}
 	s.UserID, s.AppScopedID, s.Username = r.string(), r.string(), r.string()
 	for r.rest != "" && !r.broken {
 		s.Fields = append(s.Fields, Field{r.string(), r.string()})
@@ -124,10 +187,28 @@ func readSession(plaintext string) (s Session, ok bool) {
 	return s, r.done()
 }
 
-// alive checks the lifetime here and does not leave it to the browser. [S7]
+// alive checks the lifetimes here and does not leave them to the browser. A lifetime
+// that has been made shorter counts for older sessions, too: nothing may outlive what
+// the list of ended sessions remembers. [S7]
 func (c *Cookies) alive(s *Session) bool {
 	now := c.now()
-	return now.Before(s.Expires) && !s.Issued.After(now.Add(clockSkew))
+	if end := s.Issued.Add(c.lifetime); end.Before(s.Expires) {
+		s.Expires = end
+	}
+	return now.Before(s.Expires) && !s.Issued.After(now.Add(clockSkew)) && (c.idle == 0 || now.Before(s.Seen.Add(c.idle)))
+}
+
+// Clear returns the Set-Cookie lines that delete everything of ours that a browser
+// has, and the session cookie in any case. [L3]
+func (c *Cookies) Clear(f *Found) []string {
+	lines := []string{c.End()}
+	if f.Marked() {
+		lines = append(lines, c.Unmark())
+	}
+	for _, l := range f.logins {
+		lines = append(lines, c.expire(c.loginPrefix+l.tag))
+	}
+	return lines
 }
 
 // End returns the Set-Cookie line that deletes the session cookie.

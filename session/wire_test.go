@@ -40,6 +40,10 @@ func TestS3_EncodingIsUnambiguous(t *testing.T) {
 	}
 }
 
+// fixedSize is what stands in front of a session's strings: its ID, four times and
+// three keys.
+const fixedSize = IDSize + 4*8 + 3*8
+
 func TestS3_AByteMovedAcrossABorderIsRefused(t *testing.T) {
 	s := Session{Identity: Identity{UserID: "bob9", AppScopedID: "1", Username: "jay.9"}}
 	encoded := appendSession(nil, s)
@@ -47,8 +51,8 @@ func TestS3_AByteMovedAcrossABorderIsRefused(t *testing.T) {
 		name string
 		at   int // where the length of the later string stands
 	}{
-		{"between the two IDs", 48 + 2 + len("bob9")},
-		{"between ID and username", 48 + 2 + len("bob9") + 2 + len("1")},
+		{"between the two IDs", fixedSize + 2 + len("bob9")},
+		{"between ID and username", fixedSize + 2 + len("bob9") + 2 + len("1")},
 	} {
 		t.Run(border.name, func(t *testing.T) {
 			back := move(encoded, border.at-1, border.at+1)
@@ -143,6 +147,7 @@ func FuzzC9_SessionFields(f *testing.F) {
 		who := Identity{id, scoped, username, []Field{{field, value}, {value, field}}}
 		s := Session{Identity: who, Issued: time.Unix(issued, 0), Expires: time.Unix(expires, 0)}
 		s.ID[0], s.ID[31] = byte(issued), byte(expires)
+		s.Seen, s.Began, s.Keys = time.Unix(expires, 0), time.Unix(issued, 0), Keys{uint64(issued), uint64(expires), 1}
 		if got, ok := readSession(string(appendSession(nil, s))); !ok || !reflect.DeepEqual(got, s) {
 			t.Errorf("%+v became %+v, %v", s, got, ok)
 		}

@@ -30,6 +30,13 @@ type view struct {
 	Title, Text, Hint string
 	Link, LinkURL     string
 	RequestID         string
+
+	// Action is where a form with one button leads to, Button its label. Everywhere
+	// puts a box to tick before the button.
+	Action, Button string
+	Everywhere     bool
+	// Code is a confirmation code.
+	Code string
 }
 
 func (v view) render() []byte {

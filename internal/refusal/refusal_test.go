@@ -34,6 +34,12 @@ var promised = map[Code]struct {
 	ProviderError:       {502, "Instagram could not complete the sign-in."},
 	ProviderTimeout:     {504, "Instagram did not answer in time."},
 	ProviderUnreachable: {503, "Instagram cannot be reached right now."},
+	NoAccess:            {403, "This account has no access here."},
+	CrossSite:           {403, "Please use the sign-out page."},
+	BadSignature:        {400, "The signature is not valid."},
+	TooLarge:            {413, "The request is too large."},
+	BadType:             {415, "The request must be a form."},
+	StoreUnavailable:    {503, "Please try again in a moment."},
 	Internal:            {500, "Something went wrong."},
 }
 

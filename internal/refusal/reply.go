@@ -25,6 +25,8 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site. It is
 	// left out of pages whose refusal has no way on.
 	LoginURL string
+	// LogoutURL is the sign-out page, for CrossSite.
+	LogoutURL string
 	// Allow lists the methods, for Method.
 	Allow string
 	// RetryAfter is when to come back. A refusal that asks for patience says a
@@ -83,8 +85,12 @@ func (r Reply) page() []byte {
 	if r.Code == ProviderRefused && r.AnyAccount {
 		view.Hint = ""
 	}
-	if row.link != "" && r.LoginURL != "" {
-		view.Link, view.LinkURL = row.link, r.LoginURL
+	address := r.LoginURL
+	if r.Code == CrossSite {
+		address = r.LogoutURL
+	}
+	if row.link != "" && address != "" {
+		view.Link, view.LinkURL = row.link, address
 	}
 	return view.render()
 }

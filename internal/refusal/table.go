@@ -24,6 +24,12 @@ const (
 	ProviderError       Code = "provider_error"
 	ProviderTimeout     Code = "provider_timeout"
 	ProviderUnreachable Code = "provider_unreachable"
+	NoAccess            Code = "no_access"
+	CrossSite           Code = "cross_site"
+	BadSignature        Code = "bad_signature"
+	TooLarge            Code = "too_large"
+	BadType             Code = "bad_type"
+	StoreUnavailable    Code = "store_unavailable"
 	Internal            Code = "internal"
 )
 
@@ -53,6 +59,12 @@ var table = map[Code]entry{
 	ProviderError:       {http.StatusBadGateway, "Instagram failed", "Instagram could not complete the sign-in.", "", startAgain},
 	ProviderTimeout:     {http.StatusGatewayTimeout, "No answer", "Instagram did not answer in time.", "", startAgain},
 	ProviderUnreachable: {http.StatusServiceUnavailable, "Instagram is out of reach", "Instagram cannot be reached right now.", "", startAgain},
+	NoAccess:            {http.StatusForbidden, "No access", "This account has no access here.", "Instagram may sign you in with the same account again; sign out there first to choose another one.", "Use another account"},
+	CrossSite:           {http.StatusForbidden, "Not signed out", "Please use the sign-out page.", "", "Go to the sign-out page"},
+	BadSignature:        {http.StatusBadRequest, "Not signed", "The signature is not valid.", "", ""},
+	TooLarge:            {http.StatusRequestEntityTooLarge, "Too large", "The request is too large.", "", ""},
+	BadType:             {http.StatusUnsupportedMediaType, "Not understood", "The request must be a form.", "", ""},
+	StoreUnavailable:    {http.StatusServiceUnavailable, "Not now", "Please try again in a moment.", "", ""},
 	Internal:            {http.StatusInternalServerError, "Something went wrong", "Something went wrong.", "", ""},
 }
 

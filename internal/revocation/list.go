@@ -29,9 +29,12 @@ const (
 	firstWait = 2 * time.Second
 )
 
+// Storage is Caddy's storage, which operators choose.
+type Storage = certmagic.Storage
+
 // Member is a handler that uses a list. The newest one's storage is asked.
 type Member struct {
-	Storage certmagic.Storage
+	Storage Storage
 	// Sealer seals what this member writes. What is found is opened with those of
 	// all members.
 	Sealer Sealer
@@ -107,6 +110,7 @@ func (l *List) Join(m Member) (leave func()) {
 func (l *List) Close() {
 	l.cancel()
 	<-l.done
+	l.storage.drain()
 }
 
 // nudge has the list look into the storage now.

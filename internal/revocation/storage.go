@@ -25,6 +25,20 @@ type gatekeeper chan struct{}
 
 func newGatekeeper() gatekeeper { return make(gatekeeper, operationsAtATime) }
 
+// drain waits until no operation is under way, those that were left behind included,
+// but no longer than for one that hangs. Nobody may start one any more.
+func (g gatekeeper) drain() {
+	timer := time.NewTimer(operationTimeout)
+	defer timer.Stop()
+	for range cap(g) {
+		select {
+		case g <- struct{}{}:
+		case <-timer.C:
+			return
+		}
+	}
+}
+
 // attempt runs one operation for at most timeout. A panic of the storage's is an
 // error like another.
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/caddyserver/certmagic"
 )
 
 const (
@@ -29,7 +27,7 @@ const (
 
 // syncState is what one look into the storage leaves for the next.
 type syncState struct {
-	storage  certmagic.Storage // that was read
+	storage  Storage // that was read
 	fullAt   time.Time
 	polledAt time.Time
 	warnedAt time.Time

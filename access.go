@@ -1,0 +1,82 @@
+package instagramauth
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// Who may come in at all: the options allow and deny.
+
+// people are accounts as an operator lists them.
+type people struct {
+	ids   []string // decimal text, compared as a whole [X1]
+	names []string // in lower case
+}
+
+// include reports whether a person is listed, by either of their IDs or by name.
+func (p *people) include(who *session.Identity) bool {
+	if slices.Contains(p.ids, who.UserID) || who.AppScopedID != "" && slices.Contains(p.ids, who.AppScopedID) {
+		return true
+	}
+	return len(p.names) > 0 && slices.Contains(p.names, strings.ToLower(who.Username))
+}
+
+func (h *Handler) resolveAccess(s *settings, _ resolver) (err error) {
+	if s.allow, err = parsePeople("allow", h.Allow); err != nil {
+		return err
+	}
+	s.deny, err = parsePeople("deny", h.Deny)
+	return err
+}
+
+// parsePeople reads a list of IDs and @names. A list that is there has somebody on it:
+// an empty one would keep everybody out, or let everybody in, by a slip.
+func parsePeople(option string, list []string) (*people, error) {
+	if list == nil {
+		return nil, nil
+	}
+	p := new(people)
+	for _, entry := range list {
+		name, named := strings.CutPrefix(entry, "@")
+		switch {
+		case named && isUsername(name):
+			p.names = append(p.names, strings.ToLower(name))
+		case !named && isID(entry):
+			p.ids = append(p.ids, entry)
+		default:
+			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)}
+		}
+	}
+	if len(list) == 0 {
+		return nil, &optionError{option, "has nobody on it; leave the option out to have no list"}
+	}
+	return p, nil
+}
+
+func isID(s string) bool {
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+func isUsername(s string) bool {
+	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' })
+}
+
+// admits reports whether a person may come in. Who is on both lists may not. It is
+// asked at each request, so that a change of the lists bites at the next one. [X1, X2]
+func (s *settings) admits(who *session.Identity) bool {
+	return (s.deny == nil || !s.deny.include(who)) && (s.allow == nil || s.allow.include(who))
+}
+
+// turnAway ends the session of a visitor who is no longer let in. [X2]
+func (h *Handler) turnAway(v *visit) (bool, error) {
+	h.endQuietly(&v.session)
+	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
+	h.logger.Warn("access refused", about(v.r, zap.String("user_id", v.session.UserID), sessionField(&v.session))...)
+	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.loginURL(h.returnFor(v))})
+}

@@ -1,0 +1,208 @@
+package instagramauth
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+)
+
+func init() {
+	caddy.RegisterModule(AdminAPI{})
+}
+
+const (
+	adminRevoke   = "/" + directive + "/revoke"
+	adminSessions = "/" + directive + "/sessions"
+)
+
+// AdminAPI lets the operator end sessions, on Caddy's admin endpoint alone. [L4]
+//
+// `POST /instagram_auth/revoke` takes one of `{"user_id": "…"}`, `{"session": "…"}` (the
+// 16 hex digits that the log shows) and `{"all": true}`, and optionally `"app_id"`; it
+// ends sessions of all apps of the configuration without. `GET /instagram_auth/sessions`
+// tells for each app how many ended sessions are remembered and how old the list is.
+type AdminAPI struct {
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (AdminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api." + directive,
+		New: func() caddy.Module { return new(AdminAPI) },
+	}
+}
+
+// Provision sets up the logger.
+func (a *AdminAPI) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	return nil
+}
+
+// Routes returns the routes of the admin endpoint.
+func (a *AdminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: adminRevoke, Handler: caddy.AdminHandlerFunc(a.revoke)},
+		{Pattern: adminSessions, Handler: caddy.AdminHandlerFunc(a.sessions)},
+	}
+}
+
+// revocationRequest says whose sessions end. Exactly one of the last three is set.
+type revocationRequest struct {
+	AppID   string `json:"app_id,omitempty"`
+	UserID  string `json:"user_id,omitempty"`
+	Session string `json:"session,omitempty"`
+	All     bool   `json:"all,omitempty"`
+}
+
+// check returns what is wrong with a request; key is the session's, if it names one.
+func (q *revocationRequest) check() (key revocation.Key, err error) {
+	named := 0
+	for _, set := range []bool{q.UserID != "", q.Session != "", q.All} {
+		if set {
+			named++
+		}
+	}
+	switch {
+	case named != 1:
+		return 0, errors.New("want exactly one of user_id, session and all")
+	case q.UserID != "" && !isID(q.UserID):
+		return 0, errors.New("user_id: want the numeric Instagram user ID, not the username")
+	case q.Session != "":
+		return revocation.ParseKey(q.Session)
+	}
+	return 0, nil
+}
+
+// appState is what the operator is told of one app.
+type appState struct {
+	AppID string `json:"app_id"`
+	// Ended is how many ended sessions and users are remembered.
+	Ended int `json:"ended"`
+	// Queued is how many of them the storage does not know yet, Lost how many it
+	// will never know.
+	Queued int `json:"queued"`
+	Lost   int `json:"lost,omitempty"`
+	// Unreadable is how many entries of the storage could not be opened.
+	Unreadable int `json:"unreadable,omitempty"`
+	// AgeSeconds is how long ago the storage was read; absent if it never was.
+	AgeSeconds *int64 `json:"age_seconds,omitempty"`
+	Error      string `json:"error,omitempty"`
+}
+
+func stateOf(s revocation.Status, now time.Time) appState {
+	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable}
+	if !s.Synced.IsZero() {
+		age := max(0, int64(now.Sub(s.Synced)/time.Second))
+		state.AgeSeconds = &age
+	}
+	if s.Failing != nil {
+		state.Error = s.Failing.Error()
+	}
+	return state
+}
+
+// knownLists returns the lists of the running configuration, by app ID: all of them,
+// or that of one app.
+func knownLists(app string) (known []*revocation.List, err error) {
+	byID := make(map[string]*revocation.List)
+	lists.Range(func(key, value any) bool {
+		if id := key.(string); app == "" || app == id {
+			byID[id] = value.(endedSessions).List
+		}
+		return true
+	})
+	for _, id := range slices.Sorted(maps.Keys(byID)) {
+		known = append(known, byID[id])
+	}
+	switch {
+	case len(known) == 0 && app != "":
+		return nil, fmt.Errorf("no instagram_auth of app %q runs here", app)
+	case len(known) == 0:
+		return nil, errors.New("no instagram_auth runs here")
+	}
+	return known, nil
+}
+
+func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
+	if err := adminMethod(w, r, http.MethodPost); err != nil {
+		return err
+	}
+	var q revocationRequest
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&q); err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("decoding the request: %w", err)}
+	}
+	key, err := q.check()
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	known, err := knownLists(q.AppID)
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+	}
+	var failed []error
+	for _, list := range known {
+		app := list.Status().App
+		switch {
+		case q.All:
+			err = list.EndAll(r.Context())
+		case q.UserID != "":
+			err = list.EndUser(r.Context(), revocation.UserKey(app, q.UserID))
+		default:
+			err = list.EndSessionByKey(r.Context(), key)
+		}
+		failed = append(failed, err)
+		a.logger.Info("sessions ended by the operator", zap.String("app_id", app), zap.String("user_id", q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
+	}
+	if err := errors.Join(failed...); err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("ended on this node alone: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
+	}
+	return answerAdmin(w, known)
+}
+
+func (a *AdminAPI) sessions(w http.ResponseWriter, r *http.Request) error {
+	if err := adminMethod(w, r, http.MethodGet); err != nil {
+		return err
+	}
+	known, err := knownLists(r.URL.Query().Get("app_id"))
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+	}
+	return answerAdmin(w, known)
+}
+
+func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
+	if r.Method == want {
+		return nil
+	}
+	w.Header().Set("Allow", want)
+	return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed", r.Method)}
+}
+
+// answerAdmin answers with the state of lists.
+func answerAdmin(w http.ResponseWriter, known []*revocation.List) error {
+	states := make([]appState, 0, len(known))
+	for _, list := range known {
+		states = append(states, stateOf(list.Status(), time.Now()))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(map[string]any{"apps": states})
+}
+
+// Interface guards
+var (
+	_ caddy.AdminRouter = (*AdminAPI)(nil)
+	_ caddy.Provisioner = (*AdminAPI)(nil)
+)

@@ -1,0 +1,106 @@
+package instagramauth
+
+import (
+	"context"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// The list of ended sessions: what this handler asks it and tells it.
+
+// lists keeps one list for each app, by its ID, for all handlers of the app and while
+// one configuration replaces another.
+var lists = caddy.NewUsagePool()
+
+// endedSessions is a list in the pool.
+type endedSessions struct{ *revocation.List }
+
+// Destruct implements caddy.Destructor.
+func (e endedSessions) Destruct() error {
+	e.Close()
+	return nil
+}
+
+// joinList makes this handler a member of its app's list.
+func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
+	app := h.settings.appID
+	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
+		return endedSessions{revocation.New(app, time.Now)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.list = shared.(endedSessions).List
+	h.leaveList = h.list.Join(revocation.Member{
+		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger(),
+		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime,
+	})
+	return nil
+}
+
+// quitList gives the list back. The handler keeps its pointer to it: requests that
+// began before a reload may still be on their way.
+func (h *Handler) quitList() error {
+	if h.leaveList == nil {
+		return nil
+	}
+	// The last one to give it back closes it, which still needs a member.
+	_, err := lists.Delete(h.settings.appID)
+	h.leaveList()
+	h.leaveList = nil
+	return err
+}
+
+// ended reports whether a session ended before its time.
+func (h *Handler) ended(s *session.Session) bool {
+	return h.list.Ended(revocation.Subject{
+		Session: revocation.Key(s.Keys.Session), User: revocation.Key(s.Keys.User), AppScoped: revocation.Key(s.Keys.AppScoped),
+		Began: s.Began.Unix(),
+	})
+}
+
+// outdated reports whether the list is too old to be trusted by an operator who wants
+// that to matter.
+func (h *Handler) outdated() bool {
+	return h.settings.maxStaleness > 0 && h.list.Stale(h.settings.maxStaleness)
+}
+
+// newSession returns what a session of a person begins with.
+func (h *Handler) newSession(who session.Identity) session.Session {
+	s := session.Session{Identity: who, ID: session.NewID()}
+	user := revocation.UserKey(h.settings.appID, who.UserID)
+	appScoped := user
+	if who.AppScopedID != "" {
+		appScoped = revocation.UserKey(h.settings.appID, who.AppScopedID)
+	}
+	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(user), AppScoped: uint64(appScoped)}
+	s.Began = time.Unix(h.list.Begin(user, appScoped), 0)
+	return s
+}
+
+// end ends a session on every node. It has ended on this one even if an error says
+// that the storage does not know yet.
+func (h *Handler) end(ctx context.Context, s *session.Session) error {
+	return h.list.EndSession(ctx, revocation.Key(s.Keys.Session), s.Expires)
+}
+
+// endQuietly is end where nobody waits for the storage.
+func (h *Handler) endQuietly(s *session.Session) {
+	h.list.EndSessionLater(revocation.Key(s.Keys.Session), s.Expires)
+}
+
+// endEverywhere ends all sessions of a person.
+func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
+	return h.list.EndUser(ctx, revocation.Key(s.Keys.User))
+}
+
+// sessionField names a session in a log: the hash that the operator's commands take,
+// never the ID itself. [P1]
+func sessionField(s *session.Session) zap.Field {
+	return zap.Stringer("session", revocation.Key(s.Keys.Session))
+}

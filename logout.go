@@ -1,0 +1,88 @@
+package instagramauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// maxForm is the largest body of a form that is read, in bytes. [K5]
+const maxForm = 16 << 10
+
+// logout shows a page with a button to whoever follows a link, and signs out whoever
+// presses it. A link alone changes nothing: any site could hold one. [L2]
+func (h *Handler) logout(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodGet, http.MethodHead, http.MethodPost); !ok {
+		return false, err
+	}
+	if v.r.Method == http.MethodPost {
+		return h.signOut(v)
+	}
+	h.recognize(v)
+	refusal.SignOutPage{
+		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn,
+	}.Write(v.w, v.r.Method == http.MethodHead)
+	return false, nil
+}
+
+// signOut ends the visitor's session on every node, or all of their sessions. It says
+// that it did so only where the storage knows. [L1, L3]
+func (h *Handler) signOut(v *visit) (bool, error) {
+	if !h.isOwnForm(v) {
+		return h.refuse(v, refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.pathPrefix + pathLogout})
+	}
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	everywhere := v.r.PostFormValue("everywhere") == "1"
+
+	// A visitor who closes the tab has signed out all the same. [T4]
+	ctx := context.WithoutCancel(v.r.Context())
+	err := h.endAllFound(ctx, v, everywhere)
+
+	header := v.w.Header()
+	for _, line := range h.settings.cookies.Clear(&v.found) {
+		header.Add("Set-Cookie", line)
+	}
+	header.Set("Clear-Site-Data", `"cache"`)
+	if err != nil {
+		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", about(v.r, zap.Error(err))...)
+		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+	}
+	return redirectTo(v, http.StatusSeeOther, h.settings.logoutTarget)
+}
+
+// endAllFound ends each session that the request carries. There may be more than one
+// cookie of the name, and the next one must not take the place of the first.
+func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) error {
+	var errs []error
+	for range session.MaxTried {
+		s, ok := h.settings.cookies.Open(&v.found, h.isEnded)
+		if !ok {
+			break
+		}
+		errs = append(errs, h.end(ctx, &s))
+		if everywhere {
+			errs = append(errs, h.endEverywhere(ctx, &s))
+		}
+		h.logger.Info("signed out", about(v.r, zap.String("user_id", s.UserID), sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.emit(eventLogout, map[string]any{"user_id": s.UserID, "everywhere": everywhere})
+	}
+	return errors.Join(errs...)
+}
+
+// isOwnForm reports whether a page of this very site sent a form. Browsers that say
+// nothing in Sec-Fetch-Site name the origin. [L2]
+func (h *Handler) isOwnForm(v *visit) bool {
+	switch v.r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return true
+	case "":
+		own, ok := h.settings.redirectFor(v.r.Host)
+		return ok && v.r.Header.Get("Origin") == own.origin
+	}
+	return false
+}

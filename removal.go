@@ -1,0 +1,193 @@
+package instagramauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+)
+
+// What Meta sends when somebody removes the app or asks for their data to be deleted.
+
+// A removal is one kind of these callbacks. Its value is what the site reads in
+// headerEvent where the callback is passed on.
+type removal string
+
+const (
+	deauthorized    removal = "deauthorize"
+	deletionRequest removal = "data_deletion"
+)
+
+// Headers that tell the site what a callback that is passed on says. Like the identity
+// headers, they never come from a client.
+const (
+	headerEvent     = "X-Instagram-Event"
+	headerEventUser = "X-Instagram-Event-User-Id"
+)
+
+// deauthorize ends the sessions of a person who has removed the app at Instagram.
+func (h *Handler) deauthorize(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodPost); !ok {
+		return false, err
+	}
+	signed, proceed, err := h.removed(v, deauthorized)
+	if !proceed {
+		return false, err
+	}
+	if h.settings.passDeauthorize {
+		h.passOn(v, deauthorized, signed.UserID)
+		return true, nil
+	}
+	return h.answerJSON(v, struct{}{})
+}
+
+// dataDeletion does the same for a person who asks for their data to be deleted, and
+// gives out a confirmation code. A visitor who comes with such a code sees what has
+// become of it.
+func (h *Handler) dataDeletion(v *visit) (bool, error) {
+	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+		return h.showDeletion(v)
+	}
+	if ok, err := h.allow(v, http.MethodPost, http.MethodGet, http.MethodHead); !ok {
+		return false, err
+	}
+	signed, proceed, err := h.removed(v, deletionRequest)
+	if !proceed {
+		return false, err
+	}
+	if h.settings.passDataDeletion {
+		h.passOn(v, deletionRequest, signed.UserID)
+		v.deletion = true
+		return true, nil
+	}
+	return h.confirmDeletion(v, true)
+}
+
+// removed reads and verifies a callback and ends the person's sessions. proceed is
+// false if it has been refused. [K1, K2, K3, K5]
+func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
+	refuse := func(reply refusal.Reply) (instagram.SignedRequest, bool, error) {
+		h.logger.Warn("callback refused", about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
+		reply.Wants = refusal.JSON
+		_, err := h.refuse(v, reply)
+		return instagram.SignedRequest{}, false, err
+	}
+	text, code := readSigned(v)
+	if code != "" {
+		return refuse(refusal.Reply{Code: code})
+	}
+	signed, err = instagram.ParseSignedRequest(text, h.settings.appSecrets, time.Now())
+	switch {
+	case errors.Is(err, instagram.ErrSignedContent):
+		return refuse(refusal.Reply{Code: refusal.BadRequest})
+	case err != nil:
+		// Only who cannot sign is counted: all of Meta's callbacks come from few
+		// addresses, and one of them must not be lost.
+		if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok {
+			return refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait})
+		}
+		return refuse(refusal.Reply{Code: refusal.BadSignature})
+	}
+	// Meta does not wait for long, and what it asks for must be done all the same.
+	ctx := context.WithoutCancel(v.r.Context())
+	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
+		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
+			about(v.r, zap.String("user_id", signed.UserID), zap.Error(err))...)
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
+	}
+	h.logger.Info("sessions ended by instagram", about(v.r, zap.String("callback", string(what)), zap.String("user_id", signed.UserID))...)
+	h.emit(eventOf[what], map[string]any{"user_id": signed.UserID, "issued_at": signed.IssuedAt.Unix()})
+	return signed, true, nil
+}
+
+// readSigned returns the signed request of a callback's body, or the code of a
+// refusal. The body stays readable for the site. [K5]
+func readSigned(v *visit) (signed string, code refusal.Code) {
+	if kind, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return "", refusal.BadType
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(v.w, v.r.Body, maxForm))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return "", refusal.TooLarge
+	}
+	form, malformed := url.ParseQuery(string(body))
+	if err != nil || malformed != nil || len(form["signed_request"]) != 1 {
+		return "", refusal.BadRequest
+	}
+	v.r.Body, v.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return form.Get("signed_request"), ""
+}
+
+// passOn lets a verified callback go on to the site, which may have data of its own.
+func (h *Handler) passOn(v *visit, what removal, userID string) {
+	v.r.Header[headerEvent] = []string{string(what)}
+	v.r.Header[headerEventUser] = []string{userID}
+}
+
+// askSite lets the site answer a request for deletion. If it accepts, Meta gets the
+// confirmation from us; 202 says that the site will be done later. If it does not, its
+// own answer goes back, and Meta or the person can try again.
+func (h *Handler) askSite(v *visit, next func(http.ResponseWriter) error) error {
+	verdict := &verdict{w: v.w, header: make(http.Header)}
+	if err := next(verdict); err != nil || verdict.passed {
+		return err
+	}
+	_, err := h.confirmDeletion(v, verdict.status != http.StatusAccepted)
+	return err
+}
+
+// confirmDeletion answers Meta with a code and the address where a person can see
+// what has become of their request. The address is one of ours by configuration,
+// whatever host the request names. [K4]
+func (h *Handler) confirmDeletion(v *visit, done bool) (bool, error) {
+	own, ok := h.settings.redirectFor(v.r.Host)
+	if !ok {
+		own = h.settings.redirects[0]
+	}
+	code := h.settings.codes.New(done, time.Now())
+	return h.answerJSON(v, struct {
+		URL  string `json:"url"`
+		Code string `json:"confirmation_code"`
+	}{own.origin + h.settings.pathPrefix + pathDataDeletion + "?code=" + code, code})
+}
+
+func (h *Handler) showDeletion(v *visit) (bool, error) {
+	query, err := url.ParseQuery(v.asked.RawQuery)
+	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
+	if code := query.Get("code"); err == nil {
+		if confirmed, ok := h.settings.codes.Read(code); ok {
+			page = refusal.DeletionPage{State: refusal.DeletionPending, Day: confirmed.Day, Code: code}
+			if confirmed.Done {
+				page.State = refusal.DeletionDone
+			}
+		}
+	}
+	page.Write(v.w, v.r.Method == http.MethodHead)
+	return false, nil
+}
+
+// answerJSON answers a program of Instagram's or of the site's.
+func (h *Handler) answerJSON(v *visit, answer any) (bool, error) {
+	body, err := json.Marshal(answer)
+	if err != nil {
+		return false, err
+	}
+	refusal.SecurityHeaders(v.w.Header())
+	v.w.Header().Set("Content-Type", "application/json")
+	if v.r.Method != http.MethodHead {
+		_, err = v.w.Write(append(body, '\n'))
+	}
+	return false, err
+}
