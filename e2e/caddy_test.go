@@ -117,7 +117,7 @@ func runCaddy(t *testing.T, file string, env []string, addresses ...string) *pro
 func runBinary(t *testing.T, binary, file string, env []string, addresses ...string) *process {
 	t.Helper()
 	home := t.TempDir()
-	env = append(env, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "GORACE=halt_on_error=1")
+	env = append(env, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "GORACE=halt_on_error=1 atexit_sleep_ms=0")
 	p := start(t, env, binary, "run", "--config", file, "--adapter", "caddyfile")
 	for _, address := range addresses {
 		p.waitFor(address)

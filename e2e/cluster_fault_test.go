@@ -58,7 +58,7 @@ func TestF5_TheHolderOfTheSweepLockDies(t *testing.T) {
 			}
 		}
 		left := len(c.below(bucket))
-		t.Logf("node 3 died in the middle of a sweep, which left %d of 5000 entries", left)
+		t.Logf("node 3 died while it held the lock of the sweep, and left %d of 5000 entries", left)
 		if left == 0 {
 			t.Error("the sweep was over")
 		}
@@ -149,7 +149,7 @@ func (c *cluster) killWhileLocked(n *node) bool {
 
 func TestF1_RedisDiesUnderLoad(t *testing.T) {
 	c := startCluster(t, fastBinary, inRedis(t))
-	leaves, old := c.signedIn("visitor1"), c.signedIn("visitor2")
+	leaves, old, removes := c.signedIn("visitor1"), c.signedIn("visitor2"), c.signedIn("visitor4")
 	replay, oldReplay := leaves.twin(), old.twin()
 	old.wantLogout(c.nodes[1], nil)
 	untilOut(time.Now(), 0, c.others(c.nodes[1]), oldReplay)
@@ -168,13 +168,19 @@ func TestF1_RedisDiesUnderLoad(t *testing.T) {
 		t.Error("a node knows what nobody can have told it")
 	}
 	oldReplay.wantOut(c.nodes[:]...)
+	// So is the answer to Instagram, which may call again. [K5]
+	removal, err := c.simulator.RemoveApp(t.Context(), removes.name)
+	if err != nil || removal.Deauthorize.Status != http.StatusServiceUnavailable {
+		t.Errorf("the callback: %+v, %v", removal.Deauthorize, err)
+	}
+	removes.wantOut(c.nodes[1])
 	// A login needs no storage. [F5]
 	c.signedIn("visitor3").wantAlive()
 	time.Sleep(3 * time.Second)
 
 	c.storage.redis.Run()
 	// First the node with the logout must try again, then the others must look.
-	untilOut(time.Now(), syncInterval, c.nodes[:], replay)
+	untilOut(time.Now(), syncInterval, c.nodes[:], replay, removes)
 	time.Sleep(2 * time.Second)
 	l.end()
 	oldReplay.wantOut(c.nodes[:]...)

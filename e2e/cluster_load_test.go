@@ -37,15 +37,15 @@ func (c *cluster) underLoad(address string, tries int) *load {
 	l := &load{t: c.t, began: time.Now(), stop: make(chan struct{}), tries: tries}
 	for i := range loadClients {
 		v := c.signedIn(fmt.Sprint("visitor", 20+i))
-		l.clients.Go(func() { l.ask(v, address) })
+		l.clients.Go(func() { l.ask(address, v.page) })
 	}
 	c.t.Cleanup(func() { l.end() })
 	return l
 }
 
 // ask asks for pages, in turns by a link, which would be sent to Instagram, and by a
-// script, which would be refused.
-func (l *load) ask(v *visitor, address string) {
+// script, which would be refused. request says what is wrong with an answer.
+func (l *load) ask(address string, request func(address string, headers map[string]string) error) {
 	pace := time.NewTicker(time.Second * loadClients / loadRate)
 	defer pace.Stop()
 	for n := 0; ; n++ {
@@ -59,9 +59,9 @@ func (l *load) ask(v *visitor, address string) {
 			headers = byScript
 		}
 		begun := time.Now()
-		sent, problem := 1, v.problem(address, headers)
+		sent, problem := 1, request(address, headers)
 		for errors.Is(problem, errNoAnswer) && sent < l.tries {
-			sent, problem = sent+1, v.problem(address, headers)
+			sent, problem = sent+1, request(address, headers)
 		}
 		l.mu.Lock()
 		if sent > 1 {
@@ -78,25 +78,36 @@ func (l *load) ask(v *visitor, address string) {
 // errNoAnswer is what is wrong where a connection broke.
 var errNoAnswer = errors.New("no answer")
 
-// problem asks for a page and says what is wrong with the answer, nil if nothing is.
-func (v *visitor) problem(address string, headers map[string]string) error {
+// page asks for a page and says what is wrong with the answer, nil if nothing is.
+func (v *visitor) page(address string, headers map[string]string) error {
+	answer, page, err := v.try(address, headers)
+	if err == nil && (answer.StatusCode != http.StatusOK || page != v.name || answer.Header["Set-Cookie"] != nil) {
+		err = fmt.Errorf("a signed-in visitor got %d to %q, cookies %q: %.200s", answer.StatusCode, answer.Header.Get("Location"), answer.Header["Set-Cookie"], page)
+	}
+	return err
+}
+
+// refusal is page for a visitor who is signed out.
+func (v *visitor) refusal(address string, _ map[string]string) error {
+	answer, page, err := v.try(address, byScript)
+	if err == nil && answer.StatusCode != http.StatusUnauthorized {
+		err = fmt.Errorf("a signed-out visitor got %d: %.200s", answer.StatusCode, page)
+	}
+	return err
+}
+
+// try asks for a page once.
+func (v *visitor) try(address string, headers map[string]string) (answer *http.Response, page string, err error) {
 	request, err := v.request(http.MethodGet, address, "/private/page", headers, nil)
 	if err != nil {
-		return err
+		return nil, "", err
 	}
-	answer, err := v.client.Do(request)
-	if err != nil {
-		return fmt.Errorf("%w: %v", errNoAnswer, err)
+	if answer, err = v.client.Do(request); err != nil {
+		return nil, "", fmt.Errorf("%w: %v", errNoAnswer, err)
 	}
 	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
-	}
-	if answer.StatusCode != http.StatusOK || string(page) != v.name || answer.Header["Set-Cookie"] != nil {
-		return fmt.Errorf("%d to %q, cookies %q: %.200s", answer.StatusCode, answer.Header.Get("Location"), answer.Header["Set-Cookie"], page)
-	}
-	return nil
+	text, err := io.ReadAll(answer.Body)
+	return answer, string(text), err
 }
 
 // end ends the load, once, and fails the test if an answer was not as it should be.
@@ -119,6 +130,6 @@ func (l *load) end() {
 	l.t.Logf("load: %d requests in %s, %.0f a second; %d failed, %d sent again; median %s, 99 %% within %s, longest %s", n, took.Round(time.Millisecond), float64(n)/took.Seconds(),
 		len(l.failures), l.again, l.waits[n/2].Round(time.Microsecond), l.waits[n*99/100].Round(time.Microsecond), l.waits[n-1].Round(time.Millisecond))
 	for _, failure := range l.failures[:min(len(l.failures), 5)] {
-		l.t.Errorf("a signed-in visitor was answered: %s", failure)
+		l.t.Error(failure)
 	}
 }

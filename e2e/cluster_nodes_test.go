@@ -22,7 +22,7 @@ import (
 // may be a little longer: a poll takes its time, and machines are busy.
 const (
 	syncInterval = time.Second
-	tolerance    = 700 * time.Millisecond
+	tolerance    = 900 * time.Millisecond
 )
 
 // The programs of the nodes: with the race detector for stories, without for load.
@@ -57,7 +57,13 @@ type node struct {
 // run starts the node, again with the same configuration if it has been killed.
 func (n *node) run() {
 	n.t.Helper()
-	n.process = runBinary(n.t, n.binary, n.file, nil, n.address)
+	n.start()
+	n.process.waitFor(n.address)
+}
+
+func (n *node) start() {
+	n.t.Helper()
+	n.process = runBinary(n.t, n.binary, n.file, nil)
 }
 
 // sharedStorage is a storage of Caddy's for several nodes, and the way to it for a test.
@@ -100,6 +106,10 @@ func startCluster(t *testing.T, program binary, storage *sharedStorage) *cluster
 	if err != nil {
 		t.Fatal(err)
 	}
+	fast, err := fastBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := &cluster{t: t, storage: storage, balancer: "127.0.0.1:" + freePort(t)}
 	site := "127.0.0.1:" + freePort(t)
 	var addresses []string
@@ -113,7 +123,7 @@ func startCluster(t *testing.T, program binary, storage *sharedStorage) *cluster
 		if err := os.WriteFile(n.file, []byte(c.nodeCaddyfile(n, site)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n.run()
+		n.start()
 	}
 	// A node that has died is tried no more for a second, and GET goes to another.
 	front := filepath.Join(t.TempDir(), "Caddyfile")
@@ -138,7 +148,10 @@ func startCluster(t *testing.T, program binary, storage *sharedStorage) *cluster
 	}`, portOf(c.balancer), strings.Join(addresses, " "), portOf(site)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	runBinary(t, file, front, nil, c.balancer, site)
+	runBinary(t, fast, front, nil, c.balancer, site)
+	for _, n := range c.nodes {
+		n.process.waitFor(n.address)
+	}
 	return c
 }
 

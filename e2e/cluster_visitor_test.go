@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // visitor is somebody with a browser, whose requests a test can send to any node.
@@ -143,21 +141,6 @@ func (c *cluster) signedIn(name string) *visitor {
 	v := c.visitor(name)
 	v.signIn(c.balancer, c.balancer)
 	return v
-}
-
-// sessionOf makes a session cookie as another node with the same secret would.
-func sessionOf(t *testing.T, who session.Identity) string {
-	t.Helper()
-	cookies, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, line, _, err := cookies.Create(who)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, _, _ := strings.Cut(line, ";")
-	return strings.TrimPrefix(pair, cookie+"=")
 }
 
 // alive reports whether a node serves the visitor's session.
