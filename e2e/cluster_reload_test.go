@@ -35,12 +35,12 @@ func TestF6_AHundredReloadsUnderLoad(t *testing.T) {
 		n.reload(reloads / 2)
 		replay.wantOut(n)
 		during.wantLogout(n, nil)
+		untilOut(time.Now(), 0, c.others(n), duringReplay)
 		n.reload(reloads / 2)
 		took := time.Since(began)
 		for _, v := range []*visitor{replay, duringReplay} {
 			v.wantOut(n)
 		}
-		untilOut(time.Now(), 0, c.others(n), duringReplay)
 		// Old configurations end when their last requests have.
 		var after usage
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(500 * time.Millisecond) {
