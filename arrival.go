@@ -113,6 +113,9 @@ func replyTo(err error) refusal.Reply {
 // that says what to change where that is known.
 func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, cause error) (bool, error) {
 	fields := about(v.r, zap.String("code", string(reply.Code)))
+	if back.userID != "" {
+		fields = append(fields, zap.String("user_id", back.userID))
+	}
 	if cause != nil {
 		fields = append(fields, zap.Error(cause))
 	}

@@ -150,6 +150,16 @@ func (b *browser) cookie(name string) string {
 	return ""
 }
 
+// cookieHeader returns the Cookie header that the browser would send to the site.
+func (b *browser) cookieHeader() string {
+	u, _ := url.Parse(origin)
+	var pairs []string
+	for _, c := range b.jar.Cookies(u) {
+		pairs = append(pairs, c.Name+"="+c.Value)
+	}
+	return strings.Join(pairs, "; ")
+}
+
 // forget drops a cookie, as a browser does that does not keep it.
 func (b *browser) forget(name string) {
 	u, _ := url.Parse(origin)

@@ -24,6 +24,7 @@ type comeback struct {
 	callbackQuery
 	redirect redirect
 	login    session.Login
+	userID   string // once it is known
 }
 
 // callback answers the redirect URI. Everything that can be checked here is
@@ -98,16 +99,22 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue}, errQueueFull)
 	}
 	defer leave()
-	if ok, wait := h.limits.breaker.Ready(); !ok {
+	// A used login must not take the one trial that the breaker grants.
+	if h.limits.nonces.Used(back.login.Nonce) {
+		return h.stale(v, back)
+	}
+	call, wait := h.limits.breaker.Ready()
+	if call == nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait}, errBreakerOpen)
 	}
 	// From here on the code is spent, whatever happens. [C4]
 	if !h.limits.nonces.First(back.login.Nonce) {
+		call.Withdraw()
 		return h.stale(v, back)
 	}
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	user, err := h.identify(ctx, back)
-	h.report(v.r.Context(), err)
+	report(v.r.Context(), call, err)
 	if err != nil {
 		return h.refuseLogin(v, back, replyTo(err), err)
 	}
@@ -125,12 +132,13 @@ func (h *Handler) identify(ctx context.Context, back comeback) (instagram.User, 
 
 // report tells the breaker whether Instagram is well. A visitor who went away says
 // nothing about that; one whose code was refused has had an answer.
-func (h *Handler) report(visitor context.Context, err error) {
+func report(visitor context.Context, call *limit.Call, err error) {
 	if visitor.Err() != nil {
+		call.Withdraw()
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
-	h.limits.breaker.Report(!ok || !failure.Temporary())
+	call.Report(!ok || !failure.Temporary())
 }
 
 // welcome gives a visitor whose identity is proven their session, or hands them
@@ -141,6 +149,7 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 		who.Fields = append(who.Fields, session.Field(f))
 	}
 	if !h.settings.admits(&who) { // [X1]
+		back.userID = who.UserID
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
 	mark, err := h.settings.cookies.Mark(back.login)
@@ -159,9 +168,10 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 	v.w.Header().Add("Set-Cookie", line)
 	v.w.Header().Add("Set-Cookie", mark)
 	h.replaceSession(v)
+	dropped = append(dropped, h.settings.withoutRoom(&created.Identity)...)
 	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID), sessionField(&created))...)
 	if len(dropped) > 0 {
-		h.logger.Warn("fields left out of the session: they do not fit into its cookie", zap.Strings("fields", dropped))
+		h.logger.Warn("fields left out: they do not fit into the session cookie or a header", zap.Strings("fields", dropped))
 	}
 	return h.arrive(v, back.login.ReturnTo)
 }

@@ -60,7 +60,7 @@ func (h *Handler) quitList() error {
 func (h *Handler) ended(s *session.Session) bool {
 	return h.list.Ended(revocation.Subject{
 		Session: revocation.Key(s.Keys.Session), User: revocation.Key(s.Keys.User), AppScoped: revocation.Key(s.Keys.AppScoped),
-		Began: s.Began.Unix(),
+		Began: s.Began.UnixMilli(),
 	})
 }
 
@@ -79,7 +79,7 @@ func (h *Handler) newSession(who session.Identity) session.Session {
 		appScoped = revocation.UserKey(h.settings.appID, who.AppScopedID)
 	}
 	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(user), AppScoped: uint64(appScoped)}
-	s.Began = time.Unix(h.list.Begin(user, appScoped), 0)
+	s.Began = time.UnixMilli(h.list.Begin(user, appScoped))
 	return s
 }
 

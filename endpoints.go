@@ -2,11 +2,11 @@ package instagramauth
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
 
 // The handler's own paths. All but the redirect URI lie below path_prefix.
@@ -56,11 +56,8 @@ func (h *Handler) endpoint(v *visit) endpoint {
 // isOwn reports whether a path form leads to an own path, where nobody should be
 // sent back to after a login. [A7, R3]
 func (h *Handler) isOwn(pathForm string) bool {
-	u, err := url.Parse(pathForm)
-	if err != nil {
-		return true
-	}
-	return h.settings.isCallbackPath(u.Path) || u.Path == h.settings.pathPrefix || strings.HasPrefix(u.Path, h.settings.pathPrefix+"/")
+	path := returnpath.Path(pathForm)
+	return h.settings.isCallbackPath(path) || path == h.settings.pathPrefix || strings.HasPrefix(path, h.settings.pathPrefix+"/")
 }
 
 // allow refuses every method but those listed, and reports whether it did not.

@@ -83,6 +83,9 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if err != nil {
 		w.amend() // an error page may differ by visitor, too
 	}
+	if err != nil && v.handedOff {
+		return h.answerForSite(v, err)
+	}
 	return err
 }
 

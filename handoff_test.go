@@ -78,3 +78,28 @@ func TestHandoffReplacesOnlyTheParametersOfTheCallback(t *testing.T) {
 		t.Errorf("the site was asked for %s", got)
 	}
 }
+
+func TestP1_ASiteThatFailsAtAHandoffDoesNotPutTheCodeIntoTheLog(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff", after: "reverse_proxy " + freeAddr(t), logFilter: "format filter {\n wrap json\n request>uri query {\n replace code X\n replace state X\n }\n}"})
+	b := s.newBrowser()
+	back := b.window(b.get("/instagram_auth/login"))
+	wantRefusal(t, b.get(back), http.StatusInternalServerError, "Something went wrong.")
+	if lines := s.logged("the site failed at a login that was handed off to it"); len(lines) != 1 {
+		t.Errorf("the operator is told %d times", len(lines))
+	}
+	for line := range strings.Lines(s.logs()) {
+		if strings.Contains(line, "http.log.error") {
+			t.Errorf("Caddy logs the error with the address: %s", line)
+		}
+	}
+}
+
+func TestA7_SigningInAgainByButtonIsNoLoopAfterAHandoff(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff"})
+	b := s.newBrowser()
+	for i := range 4 {
+		if answer := b.get(b.window(b.get("/instagram_auth/login"))); answer.StatusCode != http.StatusOK {
+			t.Fatalf("login %d was answered %s %q", i+1, answer.Status, answer.body)
+		}
+	}
+}

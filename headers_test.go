@@ -18,9 +18,14 @@ import (
 // cookieFor makes a session cookie as a node with the same secret would.
 func cookieFor(t *testing.T, who session.Identity) string {
 	t.Helper()
-	cookies, err := session.New(session.Config{
-		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour,
-	})
+	return sealed(t, session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, who)
+}
+
+// sealed returns the session cookie that an instance with this configuration would
+// make.
+func sealed(t *testing.T, c session.Config, who session.Identity) string {
+	t.Helper()
+	cookies, err := session.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,10 +26,16 @@ const (
 	placeholderUser  = "http.auth.user."
 	placeholderError = "http.auth." + directive + ".error"
 
-	// setVar is the request variable in which blocks of ours leave the names of
-	// the headers they set, so that the next one does not take them for forged.
-	setVar = directive + ".headers"
+	// setVar is the request variable in which blocks of ours leave what they set, so
+	// that the next one does not take it for forged.
+	setVar = directive + ".identity"
 )
+
+// imprint is what a block of ours sets on a request for a signed-in visitor.
+type imprint struct {
+	headers      []string
+	placeholders []string
+}
 
 func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
@@ -47,11 +53,14 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 		if names[field] != headerOff {
 			name := http.CanonicalHeaderKey(names[field])
 			s.headers = append(s.headers, identityHeader{name, field})
-			s.headerNames = append(s.headerNames, name)
+			s.imprint.headers = append(s.imprint.headers, name)
 		}
 	}
+	for _, field := range append([]string{"id", fieldUsername, fieldAppScopedID}, h.Fields...) {
+		s.imprint.placeholders = append(s.imprint.placeholders, placeholderUser+field)
+	}
 	var err error
-	if s.guard, err = headerguard.New(append(s.headerNames, headerEvent, headerEventUser)...); err != nil {
+	if s.guard, err = headerguard.New(append(slices.Clone(s.imprint.headers), headerEvent, headerEventUser)...); err != nil {
 		return &optionError{"headers", err.Error()}
 	}
 	return nil
@@ -61,8 +70,8 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 // every spelling, their names in Connection, identity trailers. [H1, H2, H3]
 func (h *Handler) strip(r *http.Request) {
 	var keep func(string) bool
-	if set, ok := caddyhttp.GetVar(r.Context(), setVar).(*[]string); ok {
-		keep = func(name string) bool { return slices.Contains(*set, name) }
+	if earlier, ok := caddyhttp.GetVar(r.Context(), setVar).(*imprint); ok {
+		keep = func(name string) bool { return slices.Contains(earlier.headers, name) }
 	}
 	h.settings.guard.Strip(r.Header, keep)
 	h.settings.guard.CleanConnection(r.Header)
@@ -72,6 +81,8 @@ func (h *Handler) strip(r *http.Request) {
 // inject tells the site who the visitor is. Values go into the replacer as they
 // are and are never expanded themselves. [H4, H6]
 func (h *Handler) inject(r *http.Request, who *session.Identity) {
+	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	h.leaveMark(r, repl)
 	// One array holds the values of all headers; each gets its own piece of it.
 	values := make([]string, len(h.settings.headers))
 	for i, header := range h.settings.headers {
@@ -84,8 +95,6 @@ func (h *Handler) inject(r *http.Request, who *session.Identity) {
 			r.Header[header.name] = values[i : i+1 : i+1]
 		}
 	}
-	h.leaveMark(r)
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(placeholderUser+"id", who.UserID)
 	repl.Set(placeholderUser+fieldUsername, who.Username)
 	repl.Set(placeholderUser+fieldAppScopedID, who.AppScopedID)
@@ -94,18 +103,36 @@ func (h *Handler) inject(r *http.Request, who *session.Identity) {
 	}
 }
 
-// leaveMark notes for further blocks of ours on this request's way which headers
-// have been set.
-func (h *Handler) leaveMark(r *http.Request) {
-	names := &h.settings.headerNames
-	if set, ok := caddyhttp.GetVar(r.Context(), setVar).(*[]string); ok {
-		if set == names {
-			return // the same block, a second time on one request's way
+// leaveMark notes for further blocks of ours on this request's way what is about to be
+// set. What an earlier block has set stays only where it keeps apart: an identity is
+// whole, and no field of one person may stand beside the ID of another. [H7]
+func (h *Handler) leaveMark(r *http.Request, repl *caddy.Replacer) {
+	mine := &h.settings.imprint
+	earlier, ok := caddyhttp.GetVar(r.Context(), setVar).(*imprint)
+	if ok && earlier != mine {
+		for _, placeholder := range earlier.placeholders {
+			repl.Delete(placeholder)
 		}
-		both := slices.Concat(*set, *names)
-		names = &both
+		if slices.ContainsFunc(mine.headers, func(name string) bool { return slices.Contains(earlier.headers, name) }) {
+			for _, name := range earlier.headers {
+				delete(r.Header, name)
+			}
+		}
+		mine = &imprint{slices.Concat(earlier.headers, mine.headers), slices.Concat(earlier.placeholders, mine.placeholders)}
 	}
-	caddyhttp.SetVar(r.Context(), setVar, names)
+	caddyhttp.SetVar(r.Context(), setVar, mine)
+}
+
+// withoutRoom returns the fields whose value is too long for their header. [H4]
+func (s *settings) withoutRoom(who *session.Identity) (fields []string) {
+	for _, header := range s.headers {
+		if value, ok := valueOf(who, header.field); ok {
+			if _, fits := headerguard.EncodeValue(value); !fits {
+				fields = append(fields, header.field)
+			}
+		}
+	}
+	return fields
 }
 
 // valueOf returns the value of a field; none for one that Instagram left out.

@@ -44,6 +44,9 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
 	rounds := h.settings.cookies.Rounds(&v.found)
+	if h.settings.handoff && h.isOwn(pathForm(v.asked)) {
+		rounds = 0 // the site's button, and the site's own session: no sign of a loop
+	}
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -143,5 +144,52 @@ func TestD2_AFloodOfCallbacksDoesNotReachInstagram(t *testing.T) {
 	}
 	if n := s.calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
+	}
+}
+
+func TestD3_AUsedLoginDoesNotTakeTheTrialOfTheBreaker(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	used := s.newBrowser()
+	first := used.get("/")
+	kept := used.cookieHeader()
+	spent := used.window(first)
+	used.get(spent)
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
+	for range 5 {
+		b := s.newBrowser()
+		b.get(b.window(b.get("/")))
+	}
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{})
+	honest := s.newBrowser()
+	back := honest.window(honest.get("/"))
+	replay := navigation(t, http.MethodGet, spent)
+	replay.Header.Set("Cookie", kept)
+	// The breaker rests for ten seconds; a used login is refused for what it is.
+	// Each try counts towards the client's own limit, so there are few of them.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2500 * time.Millisecond) {
+		if answer := s.newBrowser().do(replay.Clone(replay.Context())); answer.StatusCode == http.StatusServiceUnavailable {
+			t.Fatal("the used login got as far as the breaker")
+		}
+		if answer := honest.get(back); answer.StatusCode == http.StatusSeeOther {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody can sign in")
+		}
+	}
+}
+
+func TestH4_AFieldTooLongForItsHeaderIsLogged(t *testing.T) {
+	long := users()
+	long[0].Name = strings.Repeat("\u540d", 30)
+	s := startSite(t, siteConfig{options: "fields name\nheaders {\n name X-Name\n}", users: long})
+	b := s.newBrowser()
+	b.signIn("/")
+	b.get("/")
+	if got := s.upstream.last(t).Header; got.Get("X-Name") != "" || got.Get("X-Instagram-User-Id") != userID {
+		t.Errorf("the site got %v", got)
+	}
+	if lines := s.logged("fields left out: they do not fit into the session cookie or a header"); len(lines) != 1 {
+		t.Errorf("logged %d times", len(lines))
 	}
 }

@@ -43,6 +43,14 @@ func (h *Handler) keepFromLog(v *visit, status int) bool {
 	return status >= 500 && h.settings.isCallbackPath(v.asked.Path)
 }
 
+// answerForSite answers a callback at which the site failed. Returned to Caddy, the
+// error would be logged with the address and the authorization code in it. [P1]
+func (h *Handler) answerForSite(v *visit, err error) error {
+	h.logger.Error("the site failed at a login that was handed off to it", about(v.r, zap.Error(err))...)
+	_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, LoginURL: h.loginURL("/")})
+	return err
+}
+
 // requestID returns the identifier that Caddy gives to the request, which also
 // stands in the access log. It never comes from the client. [E2]
 func requestID(r *http.Request) string {

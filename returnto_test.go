@@ -103,3 +103,16 @@ func TestR3_WhatIsTooLongIsNotCutInTheMiddle(t *testing.T) {
 		})
 	}
 }
+
+func TestA7_OwnPathsAreNoReturnPathInAnySpelling(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	for _, path := range []string{
+		"/instagram_auth/login", "/x/../instagram_auth/login", "/./instagram_auth/logout", "/%2e/auth/", "/auth/%2e", "/auth/.", "/auth/x/..", "/%61uth/", "/instagram_auth", "/instagram_auth/.", "/auth/?x=1", "/auth/#x",
+	} {
+		b := s.newBrowser()
+		back := b.window(b.get("/instagram_auth/login?return_to=" + url.QueryEscape(path)))
+		if got := b.get(back).location(); got != "/#" {
+			t.Errorf("%s: sent to %q", path, got)
+		}
+	}
+}

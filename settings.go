@@ -48,8 +48,8 @@ type settings struct {
 	origins    []string
 	pathPrefix string
 
-	headers     []identityHeader
-	headerNames []string // of headers, in the same order
+	headers []identityHeader
+	imprint imprint
 
 	handoff, loginPage, handleErrors  bool
 	passDeauthorize, passDataDeletion bool

@@ -2,6 +2,7 @@ package instagramauth_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +75,7 @@ type siteConfig struct {
 	users   []simulator.User
 	shape   simulator.TokenShape
 
+	admin         string   // address of the admin endpoint; default: none
 	redirects     []string // further redirect URIs that are registered with Instagram
 	tokenEndpoint string   // instead of the simulator's
 	logFilter     string   // format of both logs; default: json
@@ -151,6 +154,15 @@ func storageDir(t *testing.T) string {
 	return dir
 }
 
+// restart stops Caddy and starts it again, as another process with the same storage.
+func (s *site) restart(c siteConfig) {
+	s.t.Helper()
+	if err := caddy.Stop(); err != nil {
+		s.t.Fatalf("stopping Caddy: %v", err)
+	}
+	s.load(c)
+}
+
 // load gives Caddy the configuration, as at a start or a reload.
 func (s *site) load(c siteConfig) {
 	s.t.Helper()
@@ -180,7 +192,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		after = "reverse_proxy {upstream}"
 	}
 	return strings.NewReplacer("{endpoints}", s.endpoints, "{upstream}", s.upstream.addr, "{addr}", s.addr).Replace(fmt.Sprintf(`{
-		admin off
+		admin %s
 		auto_https off
 		persist_config off
 		storage file_system %s
@@ -200,7 +212,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		%s
 		%s
 	}
-	%s`, s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
+	%s`, cmp.Or(c.admin, "off"), s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
 }
 
 // defaultBlock is the block of a site with the required options.
@@ -245,14 +257,22 @@ func (s *site) logged(message string) (lines []map[string]any) {
 	return lines
 }
 
+// nextPort counts through ports below those that systems give to outgoing connections:
+// one of those could be taken between the choice of a port and its use.
+var nextPort atomic.Int32
+
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 20_000 + (int32(os.Getpid())*37+nextPort.Add(1))%12_000
+		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+		if err == nil {
+			_ = listener.Close()
+			return fmt.Sprintf("127.0.0.1:%d", port)
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func port(addr string) string {

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // The four traps of Caddy's routing for handlers of this kind.
@@ -97,6 +100,36 @@ func TestTwoBlocksWithTheSameHeadersDoNotStripOneAnother(t *testing.T) {
 	request.Header.Set("X-Instagram-Username", "forged")
 	if page := s.newBrowser().do(request); page.body != "hello " {
 		t.Errorf("anonymous page = %s %q", page.Status, page.body)
+	}
+}
+
+func TestH7_FieldsOfOnePersonDoNotStandBesideTheIDOfAnother(t *testing.T) {
+	named := "fields name\nheaders {\n name X-Name\n}"
+	second := func(who session.Identity) string {
+		return sealed(t, session.Config{Secrets: []string{"0123456789abcdef0123456789abcdef"}, Instance: "2 /second_auth", Name: "second", Lifetime: time.Hour}, who)
+	}
+	for _, c := range []struct{ name, first, second string }{
+		{"the same headers", named, named},
+		{"headers that only the first has", named, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config := twoBlocks(c.second)
+			config.block = strings.Replace(config.block, "endpoints", c.first+"\nendpoints", 1)
+			config.after = "reverse_proxy {upstream} {\n header_up X-Placeholders \"{http.auth.user.id} {http.auth.user.name} {http.auth.user.app_scoped_id}\"\n}"
+			s := startSite(t, config)
+			alice := somebody()
+			alice.Fields = []session.Field{{Name: "name", Value: "Alice"}}
+			request := navigation(t, http.MethodGet, "/second")
+			request.Header.Set("Cookie", cookieFor(t, alice)+"; "+second(session.Identity{UserID: "2", Username: "bob"}))
+			s.newBrowser().do(request)
+			got := s.upstream.last(t).Header
+			if got.Get("X-Instagram-User-Id") != "2" || got.Get("X-Instagram-Username") != "bob" || got.Get("X-Name") != "" {
+				t.Errorf("the site got %v", got)
+			}
+			if placeholders := got.Get("X-Placeholders"); !strings.HasPrefix(placeholders, "2 ") || strings.Contains(placeholders, "Alice") || strings.Contains(placeholders, appScopedID) {
+				t.Errorf("placeholders = %q", placeholders)
+			}
+		})
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -178,14 +180,21 @@ func (b *lockedBuffer) String() string {
 // freePort returns a port that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := strconv.Itoa(20_000 + int(int32(os.Getpid())*37+nextPort.Add(1))%12_000)
+		listener, err := net.Listen("tcp", ":"+port)
+		if err == nil {
+			_ = listener.Close()
+			return port
+		}
 	}
-	defer listener.Close()
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	return port
+	t.Fatal("no port is free")
+	return ""
 }
+
+// nextPort counts through ports below those that systems give to outgoing connections:
+// one of those could be taken between the choice of a port and its use.
+var nextPort atomic.Int32
 
 // site is a Caddy with instagram_auth over TLS and a simulated Instagram.
 type site struct {

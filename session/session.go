@@ -36,12 +36,13 @@ type Session struct {
 	// They are made at login and sealed, because hashing costs more than opening.
 	Keys Keys
 	// Issued is when the login was finished, Expires when the session ends
-	// whatever happens. Both in whole seconds, like all times here.
+	// whatever happens. Both in whole seconds.
 	Issued, Expires time.Time
 	// Seen is when the session was used last, to the tenth of the idle limit.
 	Seen time.Time
 	// Began is when the session began as far as a list of ended ones is concerned:
-	// when it was issued, or later, see Create.
+	// when it was issued, or later, see Create. In milliseconds, so that who signs in
+	// again at once is told apart.
 	Began time.Time
 }
 
@@ -68,7 +69,7 @@ func (c *Cookies) Create(s Session) (created Session, setCookie string, dropped 
 	now := c.now().Truncate(time.Second)
 	s.Issued, s.Expires, s.Seen = now, now.Add(c.lifetime), now
 	if s.Began.Before(now) {
-		s.Began = now
+		s.Began = c.now().Truncate(time.Millisecond)
 	}
 	if s.ID == ([IDSize]byte{}) {
 		s.ID = NewID()
@@ -141,7 +142,7 @@ func appendSession(b []byte, s Session) []byte {
 	b = appendTime(b, s.Issued)
 	b = appendTime(b, s.Expires)
 	b = appendTime(b, s.Seen)
-	b = appendTime(b, s.Began)
+	b = binary.BigEndian.AppendUint64(b, uint64(s.Began.UnixMilli()))
 	for _, key := range []uint64{s.Keys.Session, s.Keys.User, s.Keys.AppScoped} {
 		b = binary.BigEndian.AppendUint64(b, key)
 	}
@@ -178,7 +179,8 @@ func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
 func readSession(plaintext string) (s Session, ok bool) {
 	r := reader{rest: plaintext}
 	copy(s.ID[:], r.take(len(s.ID)))
-	s.Issued, s.Expires, s.Seen, s.Began = r.time(), r.time(), r.time(), r.time()
+	s.Issued, s.Expires, s.Seen = r.time(), r.time(), r.time()
+	s.Began = time.UnixMilli(int64(r.number(8)))
 	s.Keys = Keys{r.number(8), r.number(8), r.number(8)}
 	s.UserID, s.AppScopedID, s.Username = r.string(), r.string(), r.string()
 	for r.rest != "" && !r.broken {

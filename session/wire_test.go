@@ -147,7 +147,7 @@ func FuzzC9_SessionFields(f *testing.F) {
 		who := Identity{id, scoped, username, []Field{{field, value}, {value, field}}}
 		s := Session{Identity: who, Issued: time.Unix(issued, 0), Expires: time.Unix(expires, 0)}
 		s.ID[0], s.ID[31] = byte(issued), byte(expires)
-		s.Seen, s.Began, s.Keys = time.Unix(expires, 0), time.Unix(issued, 0), Keys{uint64(issued), uint64(expires), 1}
+		s.Seen, s.Began, s.Keys = time.Unix(expires, 0), time.UnixMilli(issued), Keys{uint64(issued), uint64(expires), 1}
 		if got, ok := readSession(string(appendSession(nil, s))); !ok || !reflect.DeepEqual(got, s) {
 			t.Errorf("%+v became %+v, %v", s, got, ok)
 		}

@@ -57,25 +57,42 @@ func NewBreaker(limit int, rest time.Duration, now func() time.Time) *Breaker {
 	return &Breaker{limit: limit, rest: rest, now: now}
 }
 
-// Ready reports whether a call may be made, and if not, how long to wait. After a
-// rest it lets one call through and refuses the others until that one is reported;
-// one that never is counts as failed after another rest.
-func (b *Breaker) Ready() (ok bool, retryAfter time.Duration) {
+// A Call is one that the breaker let through. It is reported or withdrawn.
+type Call struct {
+	breaker *Breaker
+	trial   bool
+}
+
+// Ready returns a call that may be made, or nil and how long to wait. After a rest it
+// lets one call through, as a trial, and refuses the others until that one is reported
+// or withdrawn; one that never is counts as failed after another rest.
+func (b *Breaker) Ready() (call *Call, retryAfter time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
 	if b.failures < b.limit {
-		return true, 0
+		return &Call{breaker: b}, 0
 	}
 	if wait := b.until.Sub(now); wait > 0 {
-		return false, wait
+		return nil, wait
 	}
 	b.until = now.Add(b.rest)
-	return true, 0
+	return &Call{b, true}, 0
+}
+
+// Withdraw says that a call was not made or says nothing. If it was the trial, the next
+// one may be.
+func (c *Call) Withdraw() {
+	c.breaker.mu.Lock()
+	defer c.breaker.mu.Unlock()
+	if c.trial {
+		c.breaker.until = c.breaker.now()
+	}
 }
 
 // Report says how a call went.
-func (b *Breaker) Report(success bool) {
+func (c *Call) Report(success bool) {
+	b := c.breaker
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if success {

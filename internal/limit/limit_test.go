@@ -133,37 +133,42 @@ func TestD3_SomebodyWhoWaitsGetsThePlace(t *testing.T) {
 func TestD3_ABreakerOpensAfterFailuresInARow(t *testing.T) {
 	at := new(clock)
 	b := limit.NewBreaker(3, 10*time.Second, at.now)
-	ready := func(want bool) time.Duration {
+	ready := func() *limit.Call {
 		t.Helper()
-		ok, wait := b.Ready()
-		if ok != want {
-			t.Fatalf("ready = %v, want %v", ok, want)
+		call, _ := b.Ready()
+		if call == nil {
+			t.Fatal("not ready")
 		}
-		return wait
+		return call
 	}
-	b.Report(false)
-	b.Report(false)
-	b.Report(true) // not in a row
-	b.Report(false)
-	b.Report(false)
-	ready(true)
-	b.Report(false)
+	refused := func(want time.Duration) {
+		t.Helper()
+		if call, wait := b.Ready(); call != nil || wait != want {
+			t.Fatalf("ready = %v, wait %v, want %v", call != nil, wait, want)
+		}
+	}
+	for _, success := range []bool{false, false, true, false, false} { // not in a row
+		ready().Report(success)
+	}
+	ready().Withdraw() // says nothing
+	early := ready()
+	ready().Report(false)
 	at.advance(4 * time.Second)
-	if wait := ready(false); wait != 6*time.Second {
-		t.Errorf("wait = %v", wait)
-	}
+	refused(6 * time.Second)
+	early.Withdraw() // was no trial, and does not make room for one
+	refused(6 * time.Second)
 	at.advance(6 * time.Second)
-	ready(true)  // one goes through
-	ready(false) // the others wait for what becomes of it
-	b.Report(false)
-	ready(false)
+	trial := ready()          // one goes through
+	refused(10 * time.Second) // the others wait for what becomes of it
+	trial.Withdraw()
+	ready().Report(false) // the next one may be the trial
+	refused(10 * time.Second)
 	at.advance(10 * time.Second)
-	ready(true) // is never reported
+	ready() // is never reported
 	at.advance(10 * time.Second)
-	ready(true)
-	b.Report(true)
-	ready(true)
-	ready(true)
+	ready().Report(true)
+	ready()
+	ready()
 }
 
 func TestC4_ANonceIsUsedOnce(t *testing.T) {

@@ -29,6 +29,14 @@ func NewOnce(size int, ttl time.Duration, now func() time.Time) *Once {
 	return &Once{size: size, ttl: ttl, now: now, seen: make(map[[32]byte]struct{})}
 }
 
+// Used reports whether a nonce has been used, and notes nothing.
+func (o *Once) Used(nonce [32]byte) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, used := o.seen[nonce]
+	return used
+}
+
 // First reports whether a nonce is used for the first time, and notes it.
 func (o *Once) First(nonce [32]byte) bool {
 	o.mu.Lock()

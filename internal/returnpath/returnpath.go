@@ -53,10 +53,24 @@ func OK(address string) bool {
 	return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//") && validEscapes(address)
 }
 
+// Path returns the path that a browser ends up at with an address that is OK: without
+// query and fragment, dots resolved, escapes undone.
+func Path(address string) string {
+	if end := strings.IndexAny(address, "?#"); end >= 0 {
+		address = address[:end]
+	}
+	path, err := url.PathUnescape(withoutDots(address))
+	if err != nil {
+		return Root
+	}
+	return path
+}
+
 // withoutDots resolves "." and ".." as browsers do: slashes stay as they are.
 func withoutDots(p string) string {
 	var out []string
-	for _, segment := range strings.Split(p, "/")[1:] {
+	segments := strings.Split(p, "/")[1:]
+	for i, segment := range segments {
 		switch decodeDots(segment) {
 		case ".":
 		case "..":
@@ -65,6 +79,10 @@ func withoutDots(p string) string {
 			}
 		default:
 			out = append(out, segment)
+			continue
+		}
+		if i == len(segments)-1 {
+			out = append(out, "") // dots at the end leave the slash before them
 		}
 	}
 	return "/" + strings.Join(out, "/")

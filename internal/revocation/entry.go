@@ -57,11 +57,12 @@ const (
 )
 
 // entry is one revocation: the sessions with this key that began before a moment
-// have ended. It is needed until none of them would be alive anyway. In Unix seconds.
+// have ended. It is needed until none of them would be alive anyway.
 type entry struct {
-	kind            kind
-	key             Key
-	before, expires int64
+	kind    kind
+	key     Key
+	before  int64 // in Unix milliseconds
+	expires int64 // in Unix seconds
 }
 
 // always is the moment before which every session began.

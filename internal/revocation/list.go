@@ -205,7 +205,7 @@ type Subject struct {
 	// Session, User and AppScoped are the keys of the session and of its person,
 	// by both IDs.
 	Session, User, AppScoped Key
-	// Began is when the session began, in Unix seconds.
+	// Began is when the session began, in Unix milliseconds.
 	Began int64
 }
 
@@ -220,11 +220,11 @@ func (l *List) Ended(s Subject) bool {
 }
 
 // Begin returns the moment from which a new session of a person counts, in Unix
-// seconds: now, or later where the end of their older ones was dated later to cover
+// milliseconds: now, or later where the end of their older ones was dated later to cover
 // clocks that are ahead. A new login always outlives what ended the old ones.
 func (l *List) Begin(user, appScoped Key) int64 {
 	t := l.table.Load()
-	return max(l.now().Unix(), t.before(user), t.before(appScoped), l.everyone.Load())
+	return max(l.now().UnixMilli(), t.before(user), t.before(appScoped), l.everyone.Load())
 }
 
 // Stale reports whether the last good look into the storage is longer ago than most.

@@ -160,7 +160,7 @@ func (l *List) read(key string, sealers []Sealer) bool {
 	now := l.now()
 	// A node whose clock is far ahead would end sessions that have not begun yet.
 	// Its word is good when its time has come.
-	if e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).Unix()) {
+	if e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli()) {
 		l.note(e)
 	}
 	return true

@@ -35,7 +35,7 @@ func (t *table) find(key Key) *slot {
 }
 
 // before returns the moment before which sessions with this key have ended, 0 if
-// there is none. In Unix seconds.
+// there is none. In Unix milliseconds.
 func (t *table) before(key Key) int64 {
 	s := t.find(key)
 	if s.key.Load() == 0 {

@@ -78,7 +78,7 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 		moment = now
 	}
 	before := moment.Add(clockSkew)
-	return l.end(ctx, entry{oneUser, key, before.Unix(), before.Add(l.lifetime()).Unix()})
+	return l.end(ctx, entry{oneUser, key, before.UnixMilli(), before.Add(l.lifetime()).Unix()})
 }
 
 // EndAll ends all sessions there are now.
@@ -94,8 +94,8 @@ func (l *List) untilNow(k kind, key Key) entry {
 	if k == oneUser {
 		last = l.table.Load().before(key)
 	}
-	before := max(l.now().Add(clockSkew).Unix(), last+1)
-	return entry{k, key, before, before + int64(l.lifetime()/time.Second)}
+	before := max(l.now().Add(clockSkew).UnixMilli(), last+1)
+	return entry{k, key, before, time.UnixMilli(before).Add(l.lifetime()).Unix()}
 }
 
 func (l *List) end(ctx context.Context, e entry) error {

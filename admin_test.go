@@ -1,0 +1,138 @@
+package instagramauth_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// adminSite is a site with an admin endpoint.
+func adminSite(t *testing.T, c siteConfig) (s *site, admin string) {
+	t.Helper()
+	admin = freeAddr(t)
+	c.admin = admin
+	return startSite(t, c), admin
+}
+
+// askAdmin sends a request to an admin endpoint and returns status and answer.
+func askAdmin(t *testing.T, method, address, body string) (status int, answer map[string]any) {
+	t.Helper()
+	request, err := http.NewRequest(method, "http://"+address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	content := new(bytes.Buffer)
+	_, _ = content.ReadFrom(got.Body)
+	if err := json.Unmarshal(content.Bytes(), &answer); err != nil {
+		t.Fatalf("%s: %q is no JSON", got.Status, content)
+	}
+	return got.StatusCode, answer
+}
+
+func TestL4_TheOperatorEndsSessions(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{})
+	for _, c := range []struct {
+		name string
+		body func() string
+		both bool // browsers are signed out
+	}{
+		{"a user", func() string { return `{"user_id":"` + userID + `"}` }, true},
+		{"a user by the app-scoped ID", func() string { return `{"user_id":"` + appScopedID + `","app_id":"` + appID + `"}` }, true},
+		{"all", func() string { return `{"all":true}` }, true},
+		{"one session", func() string {
+			lines := s.logged("signed in")
+			return `{"session":"` + lines[len(lines)-1]["session"].(string) + `"}`
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			one, two := s.newBrowser(), s.newBrowser()
+			one.signIn("/page")
+			two.signIn("/page")
+			status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", c.body())
+			if status != http.StatusOK {
+				t.Fatalf("answered %d %v", status, answer)
+			}
+			s.wantAlive(two.cookieHeader(), false)
+			s.wantAlive(one.cookieHeader(), !c.both)
+			two.signIn("/page")
+			s.wantAlive(two.cookieHeader(), true)
+		})
+	}
+	if lines := s.logged("sessions ended by the operator"); len(lines) != 4 {
+		t.Errorf("logged %d times", len(lines))
+	}
+	status, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+	apps, _ := answer["apps"].([]any)
+	if status != http.StatusOK || len(apps) != 1 {
+		t.Fatalf("answered %d %v", status, answer)
+	}
+	state := apps[0].(map[string]any)
+	if state["app_id"] != appID || state["ended"].(float64) < 3 || state["queued"] != 0.0 || state["age_seconds"] == nil || state["error"] != nil {
+		t.Errorf("state = %v", state)
+	}
+}
+
+func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.signIn("/page")
+	for _, c := range []struct {
+		name, method, path, body string
+		status                   int
+		says                     string
+	}{
+		{"nobody named", http.MethodPost, "revoke", `{}`, 400, "exactly one"},
+		{"two named", http.MethodPost, "revoke", `{"user_id":"1","all":true}`, 400, "exactly one"},
+		{"a username", http.MethodPost, "revoke", `{"user_id":"jayposiris"}`, 400, "numeric"},
+		{"no session", http.MethodPost, "revoke", `{"session":"x"}`, 400, "16 hex digits"},
+		{"unknown member", http.MethodPost, "revoke", `{"user":"1"}`, 400, "unknown field"},
+		{"no JSON", http.MethodPost, "revoke", `user_id=1`, 400, "decoding"},
+		{"huge", http.MethodPost, "revoke", `{"user_id":"` + strings.Repeat("1", 20_000) + `"}`, 400, "too large"},
+		{"unknown app", http.MethodPost, "revoke", `{"app_id":"7","all":true}`, 404, "no instagram_auth of app"},
+		{"by GET", http.MethodGet, "revoke", "", 405, "not allowed"},
+		{"sessions by POST", http.MethodPost, "sessions", "", 405, "not allowed"},
+		{"sessions of an unknown app", http.MethodGet, "sessions?app_id=7", "", 404, "no instagram_auth of app"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			status, answer := askAdmin(t, c.method, admin+"/instagram_auth/"+c.path, c.body)
+			if text, _ := answer["error"].(string); status != c.status || !strings.Contains(text, c.says) {
+				t.Errorf("answered %d %v", status, answer)
+			}
+		})
+	}
+	s.wantAlive(b.cookieHeader(), true)
+	// Not on the site itself.
+	if answer := b.do(navigation(t, http.MethodPost, "/instagram_auth/revoke")); answer.StatusCode == http.StatusOK && answer.body != "hello "+username {
+		t.Errorf("the site answers %s %s", answer.Status, answer.body)
+	}
+}
+
+func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{options: "sync_interval 1s"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	mend := s.breakStorage()
+	status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+userID+`"}`)
+	if text, _ := answer["error"].(string); status != http.StatusServiceUnavailable || !strings.Contains(text, "on this node alone") {
+		t.Errorf("answered %d %v", status, answer)
+	}
+	s.wantAlive(b.cookieHeader(), false)
+	eventually(t, "the fault in the list", func() bool {
+		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+		state := answer["apps"].([]any)[0].(map[string]any)
+		return state["error"] != nil && state["queued"] == 1.0
+	})
+	mend()
+	eventually(t, "an empty queue", func() bool {
+		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+		state := answer["apps"].([]any)[0].(map[string]any)
+		return state["error"] == nil && state["queued"] == 0.0
+	})
+}

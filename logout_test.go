@@ -1,0 +1,305 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+const logoutPath = "/instagram_auth/logout"
+
+// logout presses the button of the sign-out page.
+func (b *browser) logout(form url.Values) response {
+	b.t.Helper()
+	return b.do(b.logoutRequest(form))
+}
+
+func (b *browser) logoutRequest(form url.Values) *http.Request {
+	request := navigation(b.t, http.MethodPost, logoutPath)
+	setBody(request, form.Encode())
+	request.Header.Set("Sec-Fetch-Site", "same-origin")
+	return request
+}
+
+// with sends a request to a page with these cookies and nothing else of a browser.
+func (s *site) with(cookies string) response {
+	s.t.Helper()
+	request := navigation(s.t, http.MethodGet, "/page")
+	request.Header.Set("Cookie", cookies)
+	request.Header.Set("Sec-Fetch-Mode", "cors")
+	return s.newBrowser().do(request)
+}
+
+func (s *site) wantAlive(cookies string, alive bool) {
+	s.t.Helper()
+	want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[alive]
+	if answer := s.with(cookies); answer.StatusCode != want {
+		s.t.Errorf("answered %s, want %d", answer.Status, want)
+	}
+}
+
+func TestL1_ASignedOutCookieIsDead(t *testing.T) {
+	s := startSite(t, siteConfig{options: "logout_target /goodbye?x=1"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	stolen := b.cookieHeader()
+	s.wantAlive(stolen, true)
+	answer := b.logout(nil)
+	if answer.StatusCode != http.StatusSeeOther || answer.location() != "/goodbye?x=1" {
+		t.Errorf("signing out was answered %s to %q", answer.Status, answer.location())
+	}
+	s.wantAlive(stolen, false)
+	// A configuration that replaces another forgets nothing.
+	s.load(siteConfig{options: "logout_target /goodbye?x=1"})
+	s.wantAlive(stolen, false)
+	if lines := s.logged("signed out"); len(lines) != 1 || lines[0]["user_id"] != userID || len(lines[0]["session"].(string)) != 16 {
+		t.Errorf("log lines = %v", lines)
+	}
+}
+
+func TestL1_EverywhereEndsTheSessionsOfAllBrowsers(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	var all []string
+	for range 3 {
+		b := s.newBrowser()
+		b.signIn("/page")
+		all = append(all, b.cookieHeader())
+	}
+	b := s.newBrowser()
+	b.signIn("/page")
+	b.logout(nil)
+	s.wantAlive(all[0], true)
+	b.signIn("/page")
+	b.logout(url.Values{"everywhere": {"1"}})
+	for _, cookies := range all {
+		s.wantAlive(cookies, false)
+	}
+	// Whoever signs in again is in, at once and with the same account.
+	b.signIn("/page")
+	s.wantAlive(b.cookieHeader(), true)
+	b.logout(url.Values{"everywhere": {"1"}})
+	b.signIn("/page")
+	s.wantAlive(b.cookieHeader(), true)
+}
+
+func TestL2_OnlyAFormOfThisSiteSignsOut(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/page*"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	cookies := b.cookieHeader()
+	for _, c := range []struct {
+		name   string
+		method string
+		change func(http.Header)
+		status int
+	}{
+		{"an image", http.MethodGet, func(h http.Header) { h.Set("Sec-Fetch-Dest", "image"); h.Set("Sec-Fetch-Mode", "no-cors") }, 200},
+		{"a link", http.MethodGet, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site") }, 200},
+		{"a prefetch", http.MethodGet, func(h http.Header) { h.Set("Sec-Purpose", "prefetch") }, 200},
+		{"HEAD", http.MethodHead, func(http.Header) {}, 200},
+		{"a form elsewhere", http.MethodPost, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site"); h.Set("Origin", origin) }, 403},
+		{"a sibling subdomain", http.MethodPost, func(h http.Header) { h.Set("Sec-Fetch-Site", "same-site"); h.Set("Origin", "https://other.test") }, 403},
+		{"the same host without TLS", http.MethodPost, func(h http.Header) { h.Set("Origin", "http://"+host) }, 403},
+		{"another port", http.MethodPost, func(h http.Header) { h.Set("Origin", origin+":444") }, 403},
+		{"an opaque origin", http.MethodPost, func(h http.Header) { h.Set("Origin", "null") }, 403},
+		{"nothing said", http.MethodPost, func(http.Header) {}, 403},
+		{"a Referer alone", http.MethodPost, func(h http.Header) { h.Set("Referer", origin+"/page") }, 403},
+		{"another method", http.MethodDelete, func(h http.Header) { h.Set("Sec-Fetch-Site", "same-origin") }, 405},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			request := navigation(t, c.method, logoutPath)
+			request.Header.Set("Cookie", cookies)
+			c.change(request.Header)
+			answer := s.newBrowser().do(request)
+			if answer.StatusCode != c.status || len(answer.Header["Set-Cookie"]) != 0 {
+				t.Errorf("answered %s with %q", answer.Status, answer.Header["Set-Cookie"])
+			}
+			if c.status == 403 && !strings.Contains(answer.body, `href="`+logoutPath+`"`) {
+				t.Errorf("no way to the sign-out page:\n%s", answer.body)
+			}
+			s.wantAlive(cookies, true)
+		})
+	}
+	page := b.get(logoutPath)
+	for _, needed := range []string{`<form method="post" action="` + logoutPath + `">`, `name="everywhere"`, username, "Sign out"} {
+		if !strings.Contains(page.body, needed) {
+			t.Errorf("the page has no %s:\n%s", needed, page.body)
+		}
+	}
+	for name, change := range map[string]func(http.Header){
+		"Sec-Fetch-Site": func(h http.Header) { h.Set("Sec-Fetch-Site", "same-origin") },
+		"typed again":    func(h http.Header) { h.Set("Sec-Fetch-Site", "none") },
+		"Origin":         func(h http.Header) { h.Set("Origin", origin) },
+	} {
+		b := s.newBrowser()
+		b.signIn("/page")
+		request := navigation(t, http.MethodPost, logoutPath)
+		change(request.Header)
+		if answer := b.do(request); answer.StatusCode != http.StatusSeeOther || answer.location() != "/" {
+			t.Errorf("%s: answered %s to %q", name, answer.Status, answer.location())
+		}
+	}
+}
+
+func TestL3_SigningOutIsCleanAndRepeatable(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.signIn("/page")
+	b.get("/instagram_auth/login") // a login under way
+	for i := range 3 {
+		answer := b.logout(nil)
+		if answer.StatusCode != http.StatusSeeOther || answer.Header.Get("Clear-Site-Data") != `"cache"` || answer.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("time %d: answered %s with %v", i+1, answer.Status, answer.Header)
+		}
+		if left := b.cookies(); len(left) != 0 {
+			t.Errorf("time %d: cookies %q are left", i+1, left)
+		}
+	}
+	if answer := s.newBrowser().logout(nil); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("with no session: %s", answer.Status)
+	}
+}
+
+func TestL3_TwoCookiesOfTheNameAreBothSignedOut(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	one, two := s.newBrowser(), s.newBrowser()
+	one.signIn("/page")
+	two.signIn("/page")
+	both := one.cookieHeader() + "; " + two.cookieHeader()
+	request := one.logoutRequest(nil)
+	request.Header.Set("Cookie", both)
+	s.newBrowser().do(request)
+	s.wantAlive(one.cookieHeader(), false)
+	s.wantAlive(two.cookieHeader(), false)
+}
+
+// breakStorage makes the storage of a site fail and returns what makes it work again.
+func (s *site) breakStorage() (mend func()) {
+	s.t.Helper()
+	aside := s.storage + ".aside"
+	if err := os.Rename(s.storage, aside); err != nil {
+		s.t.Fatal(err)
+	}
+	// A file where a folder should be: nothing can be read or written below it.
+	if err := os.WriteFile(s.storage, nil, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	return func() {
+		s.t.Helper()
+		if err := os.Remove(s.storage); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.Rename(aside, s.storage); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came to this: %s", what)
+		}
+	}
+}
+
+func TestL3_F1_SigningOutWithoutAStorageIsHonest(t *testing.T) {
+	s := startSite(t, siteConfig{options: "sync_interval 1s"})
+	b, other := s.newBrowser(), s.newBrowser()
+	b.signIn("/page")
+	other.signIn("/page")
+	stolen := b.cookieHeader()
+	mend := s.breakStorage()
+	answer := b.logout(nil)
+	wantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+	if answer.Header.Get("Retry-After") == "" || len(b.cookies()) != 0 {
+		t.Errorf("Retry-After %q, cookies %q", answer.Header.Get("Retry-After"), b.cookies())
+	}
+	s.wantAlive(stolen, false)
+	// Everybody else stays, and new ones come in. [F1]
+	s.wantAlive(other.cookieHeader(), true)
+	late := s.newBrowser()
+	late.signIn("/page")
+	s.wantAlive(late.cookieHeader(), true)
+	eventually(t, "a warning about the storage", func() bool {
+		return len(s.logged("the storage of ended sessions fails; going on with the last known list")) > 0
+	})
+	mend()
+	eventually(t, "word that the storage works again", func() bool {
+		return len(s.logged("the storage of ended sessions works again")) > 0
+	})
+	// Another node, which has only the storage, learns of it: here the same one
+	// with an empty memory.
+	s.restart(siteConfig{})
+	eventually(t, "the end of the session on a node that has just started", func() bool {
+		return s.with(stolen).StatusCode == http.StatusUnauthorized
+	})
+	s.wantAlive(other.cookieHeader(), true)
+}
+
+func TestF1_DenyRefusesWhenNobodyCanTell(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/page*", options: "sync_interval 1s\non_storage_failure deny 2s"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	cookies := b.cookieHeader()
+	s.wantAlive(cookies, true)
+	started := s.newBrowser()
+	back := started.window(started.get("/page"))
+	mend := s.breakStorage()
+	eventually(t, "a refusal", func() bool { return s.with(cookies).StatusCode == http.StatusServiceUnavailable })
+	answer := b.get("/page")
+	wantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+	if len(answer.Header["Set-Cookie"]) != 0 || answer.location() != "" {
+		t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.location())
+	}
+	if public := b.get("/public"); public.StatusCode != http.StatusOK || public.body != "hello " {
+		t.Errorf("public page = %s %q", public.Status, public.body)
+	}
+	if got := b.fetch("/instagram_auth/userinfo"); got.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("userinfo = %s", got.Status)
+	}
+	s.instagram.ResetCalls()
+	wantRefusal(t, s.newBrowser().get("/instagram_auth/login"), http.StatusServiceUnavailable, "Please try again in a moment.")
+	wantRefusal(t, started.get(back), http.StatusServiceUnavailable, "Please try again in a moment.")
+	if n := s.calls(); n != 0 {
+		t.Errorf("Instagram was asked %d times", n)
+	}
+	mend()
+	eventually(t, "the session again", func() bool { return s.with(cookies).StatusCode == http.StatusOK })
+	if answer := started.get(back); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("the login could not be finished: %s %s", answer.Status, answer.body)
+	}
+}
+
+func TestS10_ANewLoginEndsTheOldSession(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.signIn("/page")
+	old := b.cookieHeader()
+	b.get(b.window(b.get("/instagram_auth/login?return_to=/page")))
+	fresh := b.cookieHeader()
+	if b.cookie(sessionCookie) == "" || strings.Contains(old, b.cookie(sessionCookie)) {
+		t.Error("the cookie is the same")
+	}
+	s.wantAlive(old, false)
+	s.wantAlive(fresh, true)
+}
+
+func TestS7_AnIdleLimitIsPushedBackByUse(t *testing.T) {
+	s := startSite(t, siteConfig{options: "session {\n idle 1h\n}"})
+	b := s.newBrowser()
+	arrived := b.signIn("/page")
+	if line := strings.Join(arrived.Header["Set-Cookie"], "\n"); !strings.Contains(line, "; Max-Age=3600;") {
+		t.Errorf("Set-Cookie = %s", line)
+	}
+	// The mark of the login goes; a fresh session is not written anew.
+	b.get("/page")
+	if answer := b.get("/page"); len(answer.Header["Set-Cookie"]) != 0 {
+		t.Errorf("a fresh session was written anew: %q", answer.Header["Set-Cookie"])
+	}
+}
