@@ -112,10 +112,16 @@ func (c *cluster) below(key string) []string {
 	return keys
 }
 
-// locks returns the locks of sweeps, in Redis with their holders.
+// locks returns the locks of sweeps, in Redis with their holders. A file counts when
+// something has been written into it: only then somebody holds the lock.
 func (c *cluster) locks() (locks []string) {
 	if c.storage.redis == nil {
-		locks, _ = filepath.Glob(filepath.Join(c.storage.folder, "locks", "*sweep.lock"))
+		files, _ := filepath.Glob(filepath.Join(c.storage.folder, "locks", "*sweep.lock"))
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && info.Size() > 0 {
+				locks = append(locks, file)
+			}
+		}
 		return locks
 	}
 	client := redis.NewClient(&redis.Options{Addr: c.storage.redis.Address})
