@@ -134,7 +134,7 @@ func TestK4_DataDeletionIsConfirmedAndLeavesNoTrace(t *testing.T) {
 	}
 	for _, code := range []string{"", "x", strings.Map(func(r rune) rune { return map[bool]rune{true: 'b', false: 'a'}[r == 'a'] }, confirmed.Code), strings.Repeat("a", len(confirmed.Code)), "<b>"} {
 		page := s.newBrowser().get(deletionPath + "?code=" + url.QueryEscape(code))
-		if page.StatusCode != http.StatusNotFound || !strings.Contains(page.body, "This confirmation code is not known here.") || code != "" && strings.Contains(page.body, ">"+code) {
+		if page.StatusCode != http.StatusNotFound || !strings.Contains(page.body, "There is no request for deletion with this code.") || code != "" && strings.Contains(page.body, ">"+code) {
 			t.Errorf("code %q: %s\n%s", code, page.Status, page.body)
 		}
 	}
@@ -237,7 +237,7 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 		site, want int
 		says       string
 	}{
-		{200, 200, "Your data was deleted"}, {204, 200, "Your data was deleted"}, {202, 200, "is being carried out"}, {500, 500, ""}, {404, 404, ""}, {303, 303, ""},
+		{200, 200, "Your data was deleted"}, {204, 200, "Your data was deleted"}, {202, 200, "Your request was received"}, {500, 500, ""}, {404, 404, ""}, {303, 303, ""},
 	} {
 		status = c.site
 		answer := s.fromMeta(deletionPath, s.instagram.SignedRequest(username))

@@ -6,85 +6,94 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
-	"strings"
 	"time"
 )
 
-// Codes makes and reads the confirmation codes of data deletions.
+const (
+	codeMAC    = 8          // bytes of HMAC-SHA256
+	codeSigned = 1 + 2 + 16 // state, day, random bytes
+	codeSize   = codeSigned + codeMAC
+	codeLength = 44 // characters
+
+	// The state byte of a code. Another one is of a later version.
+	codePending = 0
+	codeDone    = 1
+)
+
+// codeEncoding is base32 in lower case, which survives being read out and typed in.
+var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
+// Codes makes and reads the confirmation codes of data deletions. It is safe for
+// concurrent use.
 //
-// There is no record behind a code. A server that keeps nothing personal has deleted a
-// person's data when it has ended their sessions, and only then gives out a code: the
-// code is the proof, says itself what it confirms, and cannot be made up. [K4]
+// No record of a deletion is kept. Nothing personal is on the server that a later
+// look could find there, so a code that was issued here is the proof that the
+// deletion was done: it carries its state and its day itself, signed. A record would
+// be one more thing that is kept about a person who wants nothing kept, and would
+// have to be found on every node. The code says nothing about whose data it was. [K4]
 type Codes struct{ keys [][]byte }
 
-// Confirmation is what a code says.
+// NewCodes derives the keys. The first secret signs, all of them read.
+func NewCodes(secrets []string) (*Codes, error) {
+	keys, err := deriveKeys(purposeConfirm, secrets)
+	if err != nil {
+		return nil, err
+	}
+	return &Codes{keys}, nil
+}
+
+// Confirmation is what a code says about a deletion.
 type Confirmation struct {
-	// Done says that everything has been deleted; otherwise the site behind has
-	// accepted the request and is still at it.
+	// Done says that the deletion was finished when the code was issued. If not, it
+	// was left to somebody else.
 	Done bool
-	// Day is the day of the confirmation, in UTC.
+	// Day is the day of the request, in UTC.
 	Day time.Time
 }
 
-const (
-	codeHead   = 1 + 2 // state, day
-	codeRandom = 16    // bytes, so that no code is another's neighbour [K4]
-	codeTag    = 8     // bytes of HMAC-SHA256
-	codeSize   = codeHead + codeRandom + codeTag
-
-	stateDone, stateAccepted = 'd', 'a'
-
-	day = 24 * time.Hour
-)
-
-// codeEncoding is for people: without case, and without what looks alike.
-var codeEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
-
-// NewCodes derives the keys. The first secret makes codes, all of them read.
-func NewCodes(secrets []string) (*Codes, error) {
-	keys, err := derive(purposeConfirm, secrets)
-	return &Codes{keys}, err
-}
-
-// New returns a code that says what was done now.
+// New returns a new code: 128 random bits in it tell two requests apart. [K4]
 func (c *Codes) New(done bool, now time.Time) string {
-	raw := make([]byte, codeHead+codeRandom, codeSize)
-	raw[0] = stateAccepted
+	b := make([]byte, 3, codeSize)
+	b[0] = codePending
 	if done {
-		raw[0] = stateDone
+		b[0] = codeDone
 	}
-	// 16 bits of days last until the year 2149.
-	binary.BigEndian.PutUint16(raw[1:], uint16(now.Unix()/int64(day/time.Second)))
-	rand.Read(raw[codeHead:]) // never fails: crypto/rand ends the program instead
-	raw = append(raw, tagOf(c.keys[0], raw)...)
-	return strings.ToLower(codeEncoding.EncodeToString(raw))
+	binary.BigEndian.PutUint16(b[1:], uint16(now.Unix()/secondsOfDay)) // lasts until 2149
+	b = b[:codeSigned]
+	rand.Read(b[3:]) // never fails: crypto/rand ends the program instead. [S1]
+	return codeEncoding.EncodeToString(append(b, sign(c.keys[0], b)...))
 }
 
-// Read returns what a code says; ok is false if it is none of ours.
-func (c *Codes) Read(code string) (confirmed Confirmation, ok bool) {
-	if len(code) != codeEncoding.EncodedLen(codeSize) || code != strings.ToLower(code) {
-		return confirmed, false
-	}
-	raw, err := codeEncoding.DecodeString(strings.ToUpper(code))
-	// The last character has bits to spare, and a code has one spelling alone.
-	if err != nil || len(raw) != codeSize || strings.ToLower(codeEncoding.EncodeToString(raw)) != code {
-		return confirmed, false
-	}
-	body, tag := raw[:codeSize-codeTag], raw[codeSize-codeTag:]
-	for _, key := range c.keys {
-		if hmac.Equal(tag, tagOf(key, body)) {
-			ok = true
-		}
-	}
-	if !ok || body[0] != stateDone && body[0] != stateAccepted {
+// Read returns what a code says, if it was issued here.
+func (c *Codes) Read(code string) (Confirmation, bool) {
+	if len(code) != codeLength {
 		return Confirmation{}, false
 	}
-	seconds := int64(binary.BigEndian.Uint16(body[1:])) * int64(day/time.Second)
-	return Confirmation{body[0] == stateDone, time.Unix(seconds, 0).UTC()}, true
+	b, err := codeEncoding.DecodeString(code)
+	// base32 passes over line breaks and over the unused bits of the last character.
+	// Only the spelling that was issued reads. [S2]
+	if err != nil || len(b) != codeSize || codeEncoding.EncodeToString(b) != code {
+		return Confirmation{}, false
+	}
+	signed, sum, valid := b[:codeSigned], b[codeSigned:], false
+	for _, key := range c.keys {
+		if hmac.Equal(sum, sign(key, signed)) { // [Z1]
+			valid = true
+		}
+	}
+	if !valid || b[0] > codeDone {
+		return Confirmation{}, false
+	}
+	day := time.Unix(int64(binary.BigEndian.Uint16(b[1:]))*secondsOfDay, 0).UTC()
+	return Confirmation{Done: b[0] == codeDone, Day: day}, true
 }
 
-func tagOf(key, body []byte) []byte {
+const secondsOfDay = 24 * 60 * 60
+
+// sign returns the shortened HMAC. 64 bits are enough for what has to be guessed over
+// the network, and wins nothing but a page that says that something was deleted.
+func sign(key, text []byte) []byte {
 	mac := hmac.New(sha256.New, key)
-	mac.Write(body)
-	return mac.Sum(nil)[:codeTag]
+	mac.Write(text)
+	return mac.Sum(nil)[:codeMAC]
 }

@@ -1,7 +1,8 @@
 package session_test
 
 import (
-	"bytes"
+	"crypto/rand"
+	"encoding/base32"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +10,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
-var codesNow = time.Date(2026, 11, 24, 23, 59, 59, 0, time.UTC)
+const codeAlphabet = "abcdefghijklmnopqrstuvwxyz234567"
+
+// askedAt is when the deletions of these tests were asked for: late on a day, so that
+// another time zone would make another day of it.
+var askedAt = time.Date(2026, time.November, 24, 23, 30, 0, 0, time.UTC)
 
 func newCodes(t testing.TB, secrets ...string) *session.Codes {
 	t.Helper()
@@ -20,111 +25,140 @@ func newCodes(t testing.TB, secrets ...string) *session.Codes {
 	return c
 }
 
-func TestK4_ACodeSaysWhatItConfirms(t *testing.T) {
-	c := newCodes(t, secret)
+func TestK4_ACodeCarriesStateAndDayItself(t *testing.T) {
 	for _, done := range []bool{true, false} {
-		code := c.New(done, codesNow)
-		got, ok := c.Read(code)
-		if want := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC); !ok || got.Done != done || !got.Day.Equal(want) {
-			t.Errorf("%q says %+v, %v", code, got, ok)
+		for _, zone := range []*time.Location{time.UTC, time.FixedZone("", 14*3600), time.FixedZone("", -12*3600)} {
+			code := newCodes(t, secret).New(done, askedAt.In(zone))
+			// Another node, which has heard of nothing.
+			got, ok := newCodes(t, secret).Read(code)
+			if want := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC); !ok || got.Done != done || got.Day != want {
+				t.Errorf("%s says %+v, %v", code, got, ok)
+			}
+			if len(code) != 44 || strings.Trim(code, codeAlphabet) != "" {
+				t.Errorf("code %q", code)
+			}
 		}
-		if code != strings.ToLower(code) || strings.ContainsAny(code, "=-_") {
-			t.Errorf("%q is hard to type", code)
-		}
-	}
-	if c.New(true, codesNow) == c.New(true, codesNow) {
-		t.Error("two codes are the same")
 	}
 }
 
-func TestS4_ACodeHasOneSpellingAndOneKey(t *testing.T) {
+func TestK4_CodesHave128RandomBits(t *testing.T) {
 	c := newCodes(t, secret)
-	code := c.New(true, codesNow)
-	for what, other := range map[string]string{
-		"empty": "", "upper case": strings.ToUpper(code), "longer": code + "a", "shorter": code[:len(code)-1], "padded": code[:len(code)-1] + "=",
-		"huge": strings.Repeat("a", 1<<16), "with a line break": code[:9] + "\n" + code[10:], "a slash": "../" + code[3:],
+	seen := make(map[string]bool)
+	ones := make([]int, 128)
+	const rounds = 4000
+	for range rounds {
+		code := c.New(true, askedAt)
+		if seen[code] {
+			t.Fatal("a code came twice")
+		}
+		seen[code] = true
+		raw := decodeCode(t, code)
+		for bit := range ones {
+			ones[bit] += int(raw[3+bit/8]>>(bit%8)) & 1
+		}
+	}
+	for bit, n := range ones {
+		if n < rounds*4/10 || n > rounds*6/10 {
+			t.Errorf("bit %d is 1 in %d of %d codes", bit, n, rounds)
+		}
+	}
+}
+
+func decodeCode(t testing.TB, code string) []byte {
+	t.Helper()
+	raw, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.ToUpper(code))
+	if err != nil || len(raw) != 27 {
+		t.Fatalf("%q has %d bytes, %v", code, len(raw), err)
+	}
+	return raw
+}
+
+func encodeCode(raw []byte) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(raw))
+}
+
+func TestS4_NoCodeIsReadThatWasNotIssuedLikeThis(t *testing.T) {
+	c := newCodes(t, secret)
+	code := c.New(false, askedAt)
+	if _, ok := c.Read(code); !ok {
+		t.Fatal("the code itself does not read")
+	}
+	for i := range code {
+		for _, other := range codeAlphabet + "ABYZ0189=-_ \n\r\x00\xff" {
+			if forged := code[:i] + string(other) + code[i+1:]; forged != code {
+				wantNoCode(t, c, forged)
+			}
+		}
+	}
+	raw := decodeCode(t, code)
+	for i := range raw {
+		for bit := range 8 {
+			forged := append([]byte(nil), raw...)
+			forged[i] ^= 1 << bit
+			wantNoCode(t, c, encodeCode(forged))
+		}
+	}
+	for _, other := range []string{
+		"", code[:43], code + "a", code + "=", code + "\n", "\n" + code, " " + code, strings.ToUpper(code), strings.Repeat("a", 44), strings.Repeat("=", 44), strings.Repeat("\n", 44),
+		code[:20] + "\n" + code[21:], code[:42] + "\r\n", strings.Repeat(code, 1000), encodeCode(raw[:26]), encodeCode(append(raw[:27:27], 0)), "\n" + code[:43],
 	} {
-		if got, ok := c.Read(other); ok {
-			t.Errorf("%s: read %+v", what, got)
-		}
-	}
-	for i := range len(code) * 8 {
-		flipped := []byte(code)
-		flipped[i/8] ^= 1 << (i % 8)
-		if _, ok := c.Read(string(flipped)); ok {
-			t.Errorf("read with bit %d of character %d flipped", i%8, i/8)
-		}
-	}
-	if _, ok := newCodes(t, strings.Repeat("b", 32)).Read(code); ok {
-		t.Error("read with another key")
+		wantNoCode(t, c, other)
 	}
 }
 
-func TestS7_CodesOutliveTheChangeOfASecret(t *testing.T) {
-	first, second := strings.Repeat("1", 32), strings.Repeat("2", 32)
-	old := newCodes(t, first).New(true, codesNow)
-	if _, ok := newCodes(t, second, first).Read(old); !ok {
-		t.Error("not read while the old secret is listed")
-	}
-	if _, ok := newCodes(t, second).Read(old); ok {
-		t.Error("read after the old secret is gone")
-	}
-	for _, secrets := range [][]string{nil, {""}} {
-		if _, err := session.NewCodes(secrets); err == nil {
-			t.Errorf("made from %q", secrets)
-		}
-		if _, err := session.NewVault(secrets); err == nil {
-			t.Errorf("a vault made from %q", secrets)
-		}
+func wantNoCode(t *testing.T, c *session.Codes, code string) {
+	t.Helper()
+	if got, ok := c.Read(code); ok || got != (session.Confirmation{}) {
+		t.Errorf("%q says %+v, %v", code, got, ok)
 	}
 }
 
-func TestF3_AVaultOpensWhatItSealedInItsPlaceAlone(t *testing.T) {
-	first, second := strings.Repeat("1", 32), strings.Repeat("2", 32)
-	vault := func(secrets ...string) *session.Vault {
-		v, err := session.NewVault(secrets)
-		if err != nil {
-			t.Fatal(err)
+func TestS9_ALongCodeIsRefusedUnread(t *testing.T) {
+	c, long := newCodes(t, secret), strings.Repeat("a", 1<<20)
+	if n := testing.AllocsPerRun(10, func() { c.Read(long) }); n > 0 {
+		t.Errorf("refusing takes %.0f allocations", n)
+	}
+}
+
+func TestS4_ACodeOfAnotherSecretIsNone(t *testing.T) {
+	other := newCodes(t, "another", "a third")
+	for range 100 {
+		wantNoCode(t, other, newCodes(t, secret).New(true, askedAt))
+	}
+}
+
+func TestS7_CodesOutliveAChangeOfTheSecret(t *testing.T) {
+	before, during, after := newCodes(t, "old"), newCodes(t, "new", "old"), newCodes(t, "new")
+	if _, ok := during.Read(before.New(true, askedAt)); !ok {
+		t.Error("a code of the old secret does not read")
+	}
+	code := during.New(true, askedAt)
+	if _, ok := after.Read(code); !ok {
+		t.Error("a new code was not signed with the first secret")
+	}
+	wantNoCode(t, before, code)
+}
+
+func TestS4_CodesNeedSecrets(t *testing.T) {
+	for _, secrets := range [][]string{nil, {}, {""}, {secret, ""}} {
+		if c, err := session.NewCodes(secrets); c != nil || err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%d secrets: %v", len(secrets), err)
 		}
-		return v
-	}
-	value, place := []byte("value"), []byte("a/b")
-	sealed, err := vault(first).Seal(value, place)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := vault(second, first).Open(sealed, place); err != nil || !bytes.Equal(got, value) {
-		t.Errorf("opened %q, %v", got, err)
-	}
-	for what, open := range map[string]func() ([]byte, error){
-		"elsewhere":     func() ([]byte, error) { return vault(first).Open(sealed, []byte("a/c")) },
-		"other secret":  func() ([]byte, error) { return vault(second).Open(sealed, place) },
-		"cut":           func() ([]byte, error) { return vault(first).Open(sealed[:len(sealed)-1], place) },
-		"short":         func() ([]byte, error) { return vault(first).Open(sealed[:8], place) },
-		"empty":         func() ([]byte, error) { return vault(first).Open(nil, place) },
-		"other version": func() ([]byte, error) { return vault(first).Open(append([]byte{9}, sealed[1:]...), place) },
-	} {
-		if got, err := open(); err == nil {
-			t.Errorf("%s: opened %q", what, got)
-		}
-	}
-	for i := range len(sealed) * 8 {
-		flipped := bytes.Clone(sealed)
-		flipped[i/8] ^= 1 << (i % 8)
-		if _, err := vault(first).Open(flipped, place); err == nil {
-			t.Errorf("opened with bit %d flipped", i)
+		if v, err := session.NewVault(secrets); v != nil || err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("vault, %d secrets: %v", len(secrets), err)
 		}
 	}
 }
 
-func FuzzC9_ConfirmationCodes(f *testing.F) {
-	c := newCodes(f, secret)
-	f.Add(c.New(true, codesNow))
-	f.Add(strings.Repeat("a", 44))
-	f.Add("")
-	f.Fuzz(func(t *testing.T, code string) {
-		if got, ok := c.Read(code); ok && got.Day.IsZero() {
-			t.Errorf("%q says %+v", code, got)
+func FuzzC9_ConfirmationCode(f *testing.F) {
+	c := newCodes(f, rand.Text())
+	code := c.New(true, askedAt)
+	for _, seed := range []string{"", code, strings.ToUpper(code), code[:43], code + "\n", code[:43] + "\n", strings.Repeat("a", 44), strings.Repeat("=", 44)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if got, ok := c.Read(text); ok && text != code || !ok && got != (session.Confirmation{}) {
+			t.Errorf("%q says %+v, %v", text, got, ok)
 		}
 	})
 }

@@ -20,33 +20,34 @@ const (
 
 var errNoSecret = errors.New("no secret to derive keys from")
 
-// derive returns one 32-byte key for each secret, by HKDF-SHA256 (RFC 5869).
-func derive(p purpose, secrets []string) (keys [][]byte, err error) {
+// deriveKeys derives one key from each secret with HKDF-SHA256 (RFC 5869).
+func deriveKeys(p purpose, secrets []string) ([][]byte, error) {
 	if len(secrets) == 0 {
 		return nil, errNoSecret
 	}
+	keys := make([][]byte, 0, len(secrets))
 	for i, secret := range secrets {
 		if secret == "" {
 			return nil, fmt.Errorf("secret %d: %w", i+1, errNoSecret)
 		}
-		key, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
+		derived, err := hkdf.Key(sha256.New, []byte(secret), nil, string(p), 32)
 		if err != nil {
 			return nil, fmt.Errorf("deriving key %d: %w", i+1, err)
 		}
-		keys = append(keys, key)
+		keys = append(keys, derived)
 	}
 	return keys, nil
 }
 
-// newSealer makes a sealer with a key from each secret.
+// newSealer makes a sealer with one key from each secret.
 func newSealer(p purpose, secrets []string) (sealer, error) {
-	derived, err := derive(p, secrets)
+	derived, err := deriveKeys(p, secrets)
 	if err != nil {
 		return nil, err
 	}
 	keys := make(sealer, 0, len(derived))
-	for i, secret := range derived {
-		k, err := newKey(secret)
+	for i, d := range derived {
+		k, err := newKey(d)
 		if err != nil {
 			return nil, fmt.Errorf("making key %d: %w", i+1, err)
 		}

@@ -82,18 +82,9 @@ func (k *key) message(nonce []byte) (cipher.AEAD, error) {
 // a secret can be changed while old values are still about. [S7]
 type sealer []*key
 
-// seal returns the base64url text of what sealRaw returns.
-func (s sealer) seal(plaintext, ad []byte) (string, error) {
-	raw, err := s.sealRaw(plaintext, ad)
-	if err != nil {
-		return "", err
-	}
-	return encoding.EncodeToString(raw), nil
-}
-
-// sealRaw returns version, nonce and ciphertext. ad is bound to the value without
+// sealBytes returns version, nonce and ciphertext. ad is bound to the value without
 // being part of it.
-func (s sealer) sealRaw(plaintext, ad []byte) ([]byte, error) {
+func (s sealer) sealBytes(plaintext, ad []byte) ([]byte, error) {
 	out := make([]byte, 1+nonceSize, overhead+len(plaintext))
 	out[0] = formatVersion
 	nonce := out[1:]
@@ -103,6 +94,35 @@ func (s sealer) sealRaw(plaintext, ad []byte) ([]byte, error) {
 		return nil, err
 	}
 	return aead.Seal(out, nonce[12:], plaintext, ad), nil
+}
+
+// openBytes appends the plaintext of a sealed value to dst, which must not overlap
+// it: a failed attempt would spoil the text for the next key.
+func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
+	if len(value) < overhead || value[0] != formatVersion {
+		return nil, errNotSealed
+	}
+	nonce, sealed := value[1:1+nonceSize], value[1+nonceSize:]
+	for _, k := range s {
+		aead, err := k.message(nonce)
+		if err != nil {
+			return nil, errNotSealed
+		}
+		plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
+		if err == nil {
+			return plaintext, nil
+		}
+	}
+	return nil, errNotSealed
+}
+
+// seal returns what sealBytes does as base64url text.
+func (s sealer) seal(plaintext, ad []byte) (string, error) {
+	out, err := s.sealBytes(plaintext, ad)
+	if err != nil {
+		return "", err
+	}
+	return encoding.EncodeToString(out), nil
 }
 
 // scratch holds what opening one value needs. It is pooled because the AEAD is
@@ -129,26 +149,9 @@ func (s sealer) open(value string, ad []byte) (string, error) {
 	if err != nil || n != encoding.DecodedLen(len(value)) {
 		return "", errNotSealed
 	}
-	plaintext, err := s.openRaw(buf.text[:0], buf.raw[:n], ad)
-	return string(plaintext), err
-}
-
-// openRaw appends the plaintext of what sealRaw returned to dst, which must not
-// overlap it: a failed attempt would spoil the ciphertext for the next key.
-func (s sealer) openRaw(dst, raw, ad []byte) ([]byte, error) {
-	if len(raw) < overhead || raw[0] != formatVersion {
-		return nil, errNotSealed
+	plaintext, err := s.openBytes(buf.text[:0], buf.raw[:n], ad)
+	if err != nil {
+		return "", errNotSealed
 	}
-	nonce, sealed := raw[1:1+nonceSize], raw[1+nonceSize:]
-	for _, k := range s {
-		aead, err := k.message(nonce)
-		if err != nil {
-			return nil, errNotSealed
-		}
-		plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
-		if err == nil {
-			return plaintext, nil
-		}
-	}
-	return nil, errNotSealed
+	return string(plaintext), nil
 }

@@ -1,17 +1,29 @@
 package session
 
-// A Vault seals what is kept outside this process and not in cookies, such as in a
-// storage that others can read. [F3]
+// Vault seals what is kept in a storage that others can read, with keys of its own.
+// It is safe for concurrent use. [F3]
 type Vault struct{ keys sealer }
 
-// NewVault derives the keys of a vault. The first secret seals, all of them open.
+// NewVault derives the keys. The first secret seals, all of them open.
 func NewVault(secrets []string) (*Vault, error) {
 	keys, err := newSealer(purposeStorage, secrets)
-	return &Vault{keys}, err
+	if err != nil {
+		return nil, err
+	}
+	return &Vault{keys}, nil
 }
 
-// Seal seals a value and binds it to ad, such as the place where it will stand.
-func (v *Vault) Seal(plaintext, ad []byte) ([]byte, error) { return v.keys.sealRaw(plaintext, ad) }
+// Seal returns plaintext sealed. ad names the place it belongs to: the value does not
+// open at another one. Equal plaintexts give different values.
+func (v *Vault) Seal(plaintext, ad []byte) ([]byte, error) {
+	return v.keys.sealBytes(plaintext, versioned(ad))
+}
 
-// Open returns what Seal was given. Whatever is wrong is one and the same error.
-func (v *Vault) Open(sealed, ad []byte) ([]byte, error) { return v.keys.openRaw(nil, sealed, ad) }
+// Open returns the plaintext of a value that Seal made for the same place. Whatever is
+// wrong with a value is one and the same error. [S2]
+func (v *Vault) Open(sealed, ad []byte) ([]byte, error) {
+	return v.keys.openBytes(nil, sealed, versioned(ad))
+}
+
+// versioned puts the format version in front, so that nobody can change it.
+func versioned(ad []byte) []byte { return append([]byte{formatVersion}, ad...) }

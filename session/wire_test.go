@@ -104,25 +104,37 @@ func TestS3_WhatIsLeftOverMakesTheWholeUnreadable(t *testing.T) {
 	}
 }
 
-func TestS4_KeysOfTwoPurposesAreTwo(t *testing.T) {
-	login, err := newSealer(purposeLogin, []string{"secret"})
+func TestS4_KeysOfDifferentPurposesAreDifferent(t *testing.T) {
+	purposes := []purpose{purposeLogin, purposeSession, purposeStorage, purposeConfirm}
+	for _, p := range purposes {
+		one := sealerOf(t, p)
+		value, err := one.seal([]byte("text"), []byte("ad"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := one.sealBytes([]byte("text"), []byte("ad"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range purposes {
+			other := sealerOf(t, q)
+			if text, err := other.open(value, []byte("ad")); (err == nil) != (p == q) || p == q && text != "text" {
+				t.Errorf("%s opens what is sealed for %s: %q, %v", q, p, text, err)
+			}
+			if text, err := other.openBytes(nil, raw, []byte("ad")); (err == nil) != (p == q) || p == q && string(text) != "text" {
+				t.Errorf("%s opens the bytes that are sealed for %s: %q, %v", q, p, text, err)
+			}
+		}
+	}
+}
+
+func sealerOf(t *testing.T, p purpose) sealer {
+	t.Helper()
+	s, err := newSealer(p, []string{"secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := newSealer(purposeSession, []string{"secret"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := login.seal([]byte("text"), []byte("ad"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text, err := login.open(value, []byte("ad")); err != nil || text != "text" {
-		t.Errorf("opened %q, %v", text, err)
-	}
-	if _, err := other.open(value, []byte("ad")); err == nil {
-		t.Error("opened with the key of another purpose")
-	}
+	return s
 }
 
 func FuzzSessionPlaintext(f *testing.F) {

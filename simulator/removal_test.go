@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	client "github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -152,6 +153,11 @@ func wantSignedRequest(t *testing.T, signed, id string, now time.Time) {
 	}
 	if content.Algorithm != "HMAC-SHA256" || content.IssuedAt != now.Unix() || content.Expires <= content.IssuedAt || content.UserID != id {
 		t.Errorf("payload = %s", decoded)
+	}
+	// The handler's reader, which shares no line with the simulator, reads the same.
+	got, err := client.ParseSignedRequest(signed, []string{appSecret}, now)
+	if err != nil || got.UserID != id || got.IssuedAt.Unix() != now.Unix() {
+		t.Errorf("read as %+v, %v", got, err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"html/template"
-	"net/http"
 )
 
 //go:embed page.html
@@ -29,14 +28,9 @@ var contentSecurityPolicy = func() string {
 type view struct {
 	Title, Text, Hint string
 	Link, LinkURL     string
+	SignOut           *signOut
+	Confirmation      string
 	RequestID         string
-
-	// Action is where a form with one button leads to, Button its label. Everywhere
-	// puts a box to tick before the button.
-	Action, Button string
-	Everywhere     bool
-	// Code is a confirmation code.
-	Code string
 }
 
 func (v view) render() []byte {
@@ -49,24 +43,4 @@ func (v view) render() []byte {
 		panic(err) // the template and its data are ours alone
 	}
 	return body.Bytes()
-}
-
-// SignInPage is the page that stands before Instagram's window where the operator
-// wants one: a single button, and who can use it.
-type SignInPage struct {
-	// LoginURL is where the button leads: a path of this site.
-	LoginURL string
-	// ProfessionalOnly says that personal accounts cannot sign in.
-	ProfessionalOnly bool
-}
-
-// Write answers with the page, as the 401 that it is.
-func (p SignInPage) Write(w http.ResponseWriter, head bool) {
-	row := table[LoginRequired]
-	view := view{Title: row.title, Text: "This page is for signed-in visitors.", Link: row.link, LinkURL: p.LoginURL}
-	if p.ProfessionalOnly {
-		view.Hint = "You need a professional Instagram account, business or creator. Personal accounts cannot sign in here."
-	}
-	Reply{Code: LoginRequired}.SetHeaders(w.Header())
-	write(w, "text/html; charset=utf-8", row.status, view.render(), head)
 }

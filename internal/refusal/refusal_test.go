@@ -38,7 +38,7 @@ var promised = map[Code]struct {
 	CrossSite:           {403, "Please use the sign-out page."},
 	BadSignature:        {400, "The signature is not valid."},
 	TooLarge:            {413, "The request is too large."},
-	BadType:             {415, "The request must be a form."},
+	BadType:             {415, "The request is of a type that is not accepted here."},
 	StoreUnavailable:    {503, "Please try again in a moment."},
 	Internal:            {500, "Something went wrong."},
 }
@@ -89,6 +89,28 @@ func TestE1_HeadersOfSingleRows(t *testing.T) {
 	}
 }
 
+// Each refusal has the way on that helps, or none.
+func TestE1_TheWayOnLeadsWhereItSays(t *testing.T) {
+	for code, want := range map[Code]string{
+		LoginExpired: `<a class="button" href="/in">Sign in again</a>`, NoAccess: `<a class="button" href="/in">Use another account</a>`, CrossSite: `<a class="button" href="/out">Open the sign-out page</a>`,
+		BadSignature: "", TooLarge: "", BadType: "", StoreUnavailable: "",
+	} {
+		page := written(Reply{Code: code, Wants: Page, LoginURL: "/in", LogoutURL: "/out"}).Body.String()
+		if links := regexp.MustCompile(`<a .*?</a>`).FindAllString(page, -1); strings.Join(links, "") != want {
+			t.Errorf("%s: links %q, want %q", code, links, want)
+		}
+		if page := written(Reply{Code: code, Wants: Page}).Body.String(); strings.Contains(page, "<a ") {
+			t.Errorf("%s: a link to nowhere\n%s", code, page)
+		}
+	}
+	if page := written(Reply{Code: CrossSite, Wants: Page, LoginURL: "/in"}).Body.String(); strings.Contains(page, "/in") {
+		t.Errorf("the sign-out page is the sign-in\n%s", page)
+	}
+	if object := written(Reply{Code: CrossSite, Wants: JSON, LogoutURL: "/out"}).Body.String(); strings.Contains(object, "/out") || strings.Contains(object, "login_url") {
+		t.Errorf("JSON has the sign-out page: %s", object)
+	}
+}
+
 func TestTheHintAboutAccountsIsForThoseItHolds(t *testing.T) {
 	for anyAccount, want := range map[bool]bool{false: true, true: false} {
 		page := written(Reply{Code: ProviderRefused, Wants: Page, AnyAccount: anyAccount}).Body.String()
@@ -102,16 +124,22 @@ func TestE2_AddressesCannotBreakOutOfThePage(t *testing.T) {
 	for _, address := range []string{`/x"><script>alert(1)</script>`, `javascript:alert(1)`, `/x' onclick='y`, "/x\n<b>"} {
 		for _, page := range []string{
 			written(Reply{Code: LoginExpired, Wants: Page, LoginURL: address, RequestID: `"><b>`}).Body.String(),
-			signIn(SignInPage{LoginURL: address}).Body.String(),
+			shown(SignInPage{LoginURL: address}).Body.String(),
+			written(Reply{Code: CrossSite, Wants: Page, LogoutURL: address}).Body.String(),
+			shown(SignOutPage{Action: address, SignedIn: true, Username: address}).Body.String(),
+			shown(DeletionPage{State: DeletionDone, Code: address}).Body.String(),
 		} {
-			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, "javascript:") || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
+			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, `="javascript:`) || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
 				t.Errorf("%q breaks out:\n%s", address, page)
 			}
 		}
 	}
 }
 
-func signIn(p SignInPage) *httptest.ResponseRecorder {
+// shown writes one of the pages that are no refusals.
+func shown(p interface {
+	Write(http.ResponseWriter, bool)
+}) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	p.Write(w, false)
 	return w
@@ -119,7 +147,9 @@ func signIn(p SignInPage) *httptest.ResponseRecorder {
 
 func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 	for name, w := range map[string]*httptest.ResponseRecorder{
-		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": signIn(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
+		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": shown(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
+		"sign-out": shown(SignOutPage{Action: "/out", SignedIn: true, Username: "jayposiris"}), "signed out": shown(SignOutPage{Action: "/out"}), "no access": written(Reply{Code: NoAccess, Wants: Page, LoginURL: "/l"}),
+		"deleted": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc"}), "pending": shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc"}), "unknown": shown(DeletionPage{}),
 	} {
 		body := w.Body.String()
 		hash := sha256.Sum256([]byte(style))
@@ -127,6 +157,9 @@ func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Content-Length": strconv.Itoa(len(body)),
 			"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		} {
+			if header == "Referrer-Policy" && (name == "sign-out" || name == "signed out") {
+				want = "same-origin" // its form must say where it comes from
+			}
 			if got := w.Header().Get(header); got != want {
 				t.Errorf("%s: %s = %q, want %q", name, header, got, want)
 			}
@@ -154,7 +187,7 @@ func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 			}
 		}
 	}
-	if w := signIn(SignInPage{LoginURL: "/l"}); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "professional") {
+	if w := shown(SignInPage{LoginURL: "/l"}); w.Code != http.StatusUnauthorized || strings.Contains(w.Body.String(), "professional") {
 		t.Errorf("sign-in page for any account: %d\n%s", w.Code, w.Body)
 	}
 }

@@ -25,7 +25,7 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site. It is
 	// left out of pages whose refusal has no way on.
 	LoginURL string
-	// LogoutURL is the sign-out page, for CrossSite.
+	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
 	// Allow lists the methods, for Method.
 	Allow string

@@ -38,7 +38,8 @@ type entry struct {
 	status int
 	// title is the heading of the page, text its sentence, hint a further line.
 	title, text, hint string
-	// link is the label of the way on, where there is one.
+	// link is the label of the way on, where there is one: to the login, or for
+	// CrossSite to the sign-out page.
 	link string
 }
 
@@ -59,12 +60,12 @@ var table = map[Code]entry{
 	ProviderError:       {http.StatusBadGateway, "Instagram failed", "Instagram could not complete the sign-in.", "", startAgain},
 	ProviderTimeout:     {http.StatusGatewayTimeout, "No answer", "Instagram did not answer in time.", "", startAgain},
 	ProviderUnreachable: {http.StatusServiceUnavailable, "Instagram is out of reach", "Instagram cannot be reached right now.", "", startAgain},
-	NoAccess:            {http.StatusForbidden, "No access", "This account has no access here.", "Instagram may sign you in with the same account again; sign out there first to choose another one.", "Use another account"},
-	CrossSite:           {http.StatusForbidden, "Not signed out", "Please use the sign-out page.", "", "Go to the sign-out page"},
-	BadSignature:        {http.StatusBadRequest, "Not signed", "The signature is not valid.", "", ""},
+	NoAccess:            {http.StatusForbidden, "No access", "This account has no access here.", "", "Use another account"},
+	CrossSite:           {http.StatusForbidden, "Not signed out", "Please use the sign-out page.", "", "Open the sign-out page"},
+	BadSignature:        {http.StatusBadRequest, "Not valid", "The signature is not valid.", "", ""},
 	TooLarge:            {http.StatusRequestEntityTooLarge, "Too large", "The request is too large.", "", ""},
-	BadType:             {http.StatusUnsupportedMediaType, "Not understood", "The request must be a form.", "", ""},
-	StoreUnavailable:    {http.StatusServiceUnavailable, "Not now", "Please try again in a moment.", "", ""},
+	BadType:             {http.StatusUnsupportedMediaType, "Wrong type", "The request is of a type that is not accepted here.", "", ""},
+	StoreUnavailable:    {http.StatusServiceUnavailable, "Not possible right now", "Please try again in a moment.", "", ""},
 	Internal:            {http.StatusInternalServerError, "Something went wrong", "Something went wrong.", "", ""},
 }
 

@@ -95,18 +95,21 @@ func (e entry) name(bucket string, s Sealer) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return path.Join(bucket, strings.ToLower(nameEncoding.EncodeToString(sealed))), nil
+	return path.Join(bucket, encodeName(sealed)), nil
 }
+
+func encodeName(sealed []byte) string { return strings.ToLower(nameEncoding.EncodeToString(sealed)) }
 
 // readName returns the entry that a name holds. ok is false for everything that was
 // not sealed by one of the sealers for this very bucket.
 func readName(bucket, name string, sealers []Sealer) (e entry, ok bool) {
-	// Only one spelling of a name is ours.
-	if len(name) > 256 || name != strings.ToLower(name) {
+	if len(name) > 256 {
 		return e, false
 	}
 	sealed, err := nameEncoding.DecodeString(strings.ToUpper(name))
-	if err != nil {
+	// Only one spelling of a name is ours. base32 passes over line breaks and over
+	// the unused bits of the last character.
+	if err != nil || name != encodeName(sealed) {
 		return e, false
 	}
 	for _, s := range sealers {

@@ -3,6 +3,7 @@ package revocation
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -30,6 +31,9 @@ func (l *List) sweep(ctx context.Context, m *Member) {
 		return
 	}
 	defer l.unlock(m)
+	// What others have written must not wait for a slow storage to forget.
+	ctx, cancel := context.WithTimeout(ctx, operationTimeout)
+	defer cancel()
 	for deleted := 0; deleted < maxDeletions && len(l.state.expired) > 0; {
 		oldest := &l.state.expired[0]
 		for len(oldest.keys) > 0 && deleted < maxDeletions {
@@ -39,7 +43,7 @@ func (l *List) sweep(ctx context.Context, m *Member) {
 			oldest.keys = oldest.keys[1:]
 			deleted++
 		}
-		if len(oldest.keys) > 0 {
+		if len(oldest.keys) > 0 || deleted == maxDeletions {
 			return
 		}
 		// The bucket itself is a folder in some storages, and nothing in others.
@@ -62,15 +66,19 @@ func (l *List) delete(ctx context.Context, m *Member, key string) bool {
 func (l *List) lockName() string { return strings.ReplaceAll(l.root, "/", "_") + "_sweep" }
 
 func (l *List) lock(ctx context.Context, m *Member) bool {
+	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
 	got, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) (bool, error) {
 		got, err := tryLock(ctx, m.Storage, l.lockName())
-		if got && ctx.Err() != nil {
+		if got && !decided.CompareAndSwap(false, true) {
 			// Nobody waits any more, and nobody else would give it back.
 			return false, m.Storage.Unlock(context.WithoutCancel(ctx), l.lockName())
 		}
 		return got, err
 	})
-	return err == nil && got
+	if err != nil {
+		return !decided.CompareAndSwap(false, true)
+	}
+	return got
 }
 
 func tryLock(ctx context.Context, storage certmagic.Storage, name string) (bool, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,9 @@ const (
 	// maxPolled is how many buckets a poll lists before listing everything is cheaper.
 	maxPolled = 12
 
+	// listAttempts is how often a listing is tried that changes in the storage break off.
+	listAttempts = 4
+
 	// warnEvery is how often a storage that cannot be read is spoken of.
 	warnEvery = time.Minute
 
@@ -27,7 +31,7 @@ const (
 
 // syncState is what one look into the storage leaves for the next.
 type syncState struct {
-	storage  Storage // that was read
+	member   *Member // whose storage was read
 	fullAt   time.Time
 	polledAt time.Time
 	warnedAt time.Time
@@ -51,7 +55,7 @@ func (l *List) Sync(ctx context.Context) {
 	var err error
 	if l.wantsFull(m, start) {
 		if err = l.readAll(ctx, m); err == nil {
-			l.state.storage, l.state.fullAt = m.Storage, start
+			l.state.member, l.state.fullAt = m, start
 		}
 	} else {
 		err = l.poll(ctx, m, start)
@@ -68,8 +72,15 @@ func (l *List) Sync(ctx context.Context) {
 // every now and then, and where the last look is too long ago or lies in the future.
 func (l *List) wantsFull(m *Member, now time.Time) bool {
 	s := &l.state
-	return s.storage != m.Storage || now.Sub(s.fullAt) >= fullEvery ||
+	return !sameStorage(s.member, m) || now.Sub(s.fullAt) >= fullEvery ||
 		minuteOf(now)-minuteOf(s.polledAt) > maxPolled || now.Unix() < s.polledAt.Unix()
+}
+
+// sameStorage reports whether two members have one storage. Comparing structs that
+// hold a map would panic, and storages are what others wrote.
+func sameStorage(a, b *Member) bool {
+	return a == b || a != nil && reflect.ValueOf(a.Storage).Comparable() &&
+		reflect.ValueOf(b.Storage).Comparable() && a.Storage == b.Storage
 }
 
 // poll lists the buckets that may have changed since the last look: back as far as a
@@ -78,11 +89,11 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	sealers := l.sealers()
 	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
-		if err != nil {
-			return err
-		}
 		for _, key := range keys {
 			l.read(key, sealers)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -90,11 +101,14 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 
 // readAll lists everything, and sorts out what has expired.
 func (l *List) readAll(ctx context.Context, m *Member) error {
+	sealers, unreadable := l.sealers(), 0
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
 	if err != nil {
+		for _, key := range keys {
+			l.read(key, sealers)
+		}
 		return err
 	}
-	sealers, unreadable := l.sealers(), 0
 	old := minuteOf(l.now().Add(-l.lifetime() - grace))
 	expired := make(map[string]*bucketKeys)
 	for _, key := range keys {
@@ -135,13 +149,22 @@ func (l *List) compact() {
 	}
 }
 
-// list returns the keys below a prefix; none where nothing has ever been written.
-func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) ([]string, error) {
-	keys, err := attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
-		return m.Storage.List(ctx, prefix, true)
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// list returns the keys below a prefix; none where nothing has ever been written. With
+// an error, it may return some of them.
+func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
+	for range listAttempts {
+		keys, err = attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
+			keys, err := m.Storage.List(ctx, prefix, true)
+			// A listing of files breaks off with the same error where one of them goes
+			// meanwhile: another node sweeps, or gives what it has written its name.
+			if errors.Is(err, fs.ErrNotExist) && !m.Storage.Exists(ctx, prefix) {
+				return nil, nil
+			}
+			return keys, err
+		})
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	return keys, err
 }

@@ -1,9 +1,12 @@
 package revocation
 
-import "sync/atomic"
+import (
+	"math/bits"
+	"sync/atomic"
+)
 
-// A table is the mirror that every request reads: open addressing over a power of
-// two of slots, filled between three eighths and three quarters. Readers take no
+// A table is the mirror that every request reads: open addressing, half full when it
+// is made and three quarters full when a larger one takes its place. Readers take no
 // lock. One writer at a time adds entries; nothing is ever taken out of a table, so
 // that no reader can miss an entry behind a gap.
 type table struct {
@@ -11,8 +14,8 @@ type table struct {
 	used  int // by the writer alone
 }
 
-// slot is 24 bytes, which at three eighths is the 64 bytes an entry at the most. Its
-// key is written last: who sees the key sees the rest. 0 is a free slot.
+// slot is 24 bytes, which half full is 48 bytes an entry at the most. Its key is
+// written last: who sees the key sees the rest. 0 is a free slot.
 type slot struct {
 	key             atomic.Uint64
 	before, expires atomic.Int64
@@ -24,10 +27,14 @@ func newTable(slots int) *table { return &table{slots: make([]slot, slots)} }
 
 // find returns the slot that holds a key, or the free one where it belongs.
 func (t *table) find(key Key) *slot {
-	mask := uint64(len(t.slots) - 1)
-	// Keys are the output of a hash and need no further one.
-	for i := uint64(key); ; i++ {
-		s := &t.slots[i&mask]
+	// Keys are the output of a hash and need no further one: the upper half of the
+	// product is spread over the slots as evenly as they are over their 64 bits.
+	i, _ := bits.Mul64(uint64(key), uint64(len(t.slots)))
+	for ; ; i++ {
+		if i == uint64(len(t.slots)) {
+			i = 0
+		}
+		s := &t.slots[i]
 		if held := s.key.Load(); held == uint64(key) || held == 0 {
 			return s
 		}
@@ -38,7 +45,9 @@ func (t *table) find(key Key) *slot {
 // there is none. In Unix milliseconds.
 func (t *table) before(key Key) int64 {
 	s := t.find(key)
-	if s.key.Load() == 0 {
+	// The writer may have filled the free slot that find saw, with another key. And a
+	// free slot can hold what its key is about to be written for.
+	if held := s.key.Load(); held == 0 || held != uint64(key) {
 		return 0
 	}
 	return s.before.Load()
@@ -63,7 +72,7 @@ func (t *table) add(e entry) bool {
 }
 
 // full reports whether a further entry needs a larger table.
-func (t *table) full() bool { return t.used+1 > len(t.slots)/4*3 }
+func (t *table) full() bool { return (t.used+1)*4 > len(t.slots)*3 }
 
 // live returns how many entries have not expired.
 func (t *table) live(now int64) (n int) {
@@ -78,11 +87,7 @@ func (t *table) live(now int64) (n int) {
 // rebuilt returns a table with the entries that have not expired and room for half
 // as many again.
 func (t *table) rebuilt(now int64) *table {
-	size := smallestTable
-	for live := t.live(now); size/8*3 <= live; {
-		size *= 2
-	}
-	fresh := newTable(size)
+	fresh := newTable(max(smallestTable, 2*t.live(now)))
 	for i := range t.slots {
 		if s := &t.slots[i]; s.key.Load() != 0 && s.expires.Load() > now {
 			fresh.add(entry{key: Key(s.key.Load()), before: s.before.Load(), expires: s.expires.Load()})

@@ -35,6 +35,15 @@ func (q *queue) add(e entry) {
 	q.entries = append(q.entries, e)
 }
 
+// putBack gives the queue back what take took, in its old place.
+func (q *queue) putBack(entries []entry) {
+	q.entries = append(entries, q.entries...)
+	if over := len(q.entries) - maxQueue; over > 0 {
+		q.entries = q.entries[over:]
+		q.lost += over
+	}
+}
+
 // take returns up to n entries and takes them off the queue.
 func (q *queue) take(n int) []entry {
 	n = min(n, len(q.entries))
@@ -94,7 +103,8 @@ func (l *List) untilNow(k kind, key Key) entry {
 	if k == oneUser {
 		last = l.table.Load().before(key)
 	}
-	before := max(l.now().Add(clockSkew).UnixMilli(), last+1)
+	// Moments are cut to milliseconds, and only what began before one has ended.
+	before := max(l.now().Add(clockSkew).UnixMilli(), last) + 1
 	return entry{k, key, before, time.UnixMilli(before).Add(l.lifetime()).Unix()}
 }
 
@@ -166,9 +176,7 @@ func (l *List) flush(ctx context.Context) error {
 		if err := l.store(ctx, e); err != nil {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			for _, unwritten := range waiting[i:] {
-				l.queue.add(unwritten)
-			}
+			l.queue.putBack(waiting[i:])
 			return err
 		}
 	}

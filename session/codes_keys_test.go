@@ -1,0 +1,46 @@
+package session
+
+import (
+	"testing"
+	"time"
+)
+
+func TestS4_ACodeIsSignedForThisPurposeAlone(t *testing.T) {
+	for _, p := range []purpose{purposeLogin, purposeSession, purposeStorage, purposeConfirm} {
+		keys, err := deriveKeys(p, []string{"secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes, err := NewCodes([]string{"secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := (&Codes{keys}).New(true, time.Unix(1_800_000_000, 0))
+		if _, ok := codes.Read(code); ok != (p == purposeConfirm) {
+			t.Errorf("signed for %s: reads %v", p, ok)
+		}
+	}
+	// Nor is the secret itself the key.
+	codes, err := NewCodes([]string{"secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := codes.Read((&Codes{[][]byte{[]byte("secret")}}).New(true, time.Unix(1_800_000_000, 0))); ok {
+		t.Error("a code that is signed with the secret itself reads")
+	}
+}
+
+func TestK4_ACodeOfAStateThatIsNotKnownIsNone(t *testing.T) {
+	codes, err := NewCodes([]string{"secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for state := range 256 {
+		text := make([]byte, codeSigned)
+		text[0] = byte(state)
+		code := codeEncoding.EncodeToString(append(text, sign(codes.keys[0], text)...))
+		if got, ok := codes.Read(code); ok != (state <= codeDone) || got.Done != (state == codeDone) {
+			t.Errorf("state %d: %+v, %v", state, got, ok)
+		}
+	}
+}
