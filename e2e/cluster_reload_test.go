@@ -41,7 +41,8 @@ func TestF6_AHundredReloadsUnderLoad(t *testing.T) {
 		for _, v := range []*visitor{replay, duringReplay} {
 			v.wantOut(n)
 		}
-		// Old configurations end when their last requests have.
+		// Old configurations end when their last requests and idle connections have.
+		time.Sleep(3 * time.Second)
 		var after usage
 		for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(500 * time.Millisecond) {
 			if after = n.measure(); after.flat(before) || time.Now().After(deadline) {
