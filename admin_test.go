@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -134,5 +135,36 @@ func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
 		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 		state := answer["apps"].([]any)[0].(map[string]any)
 		return state["error"] == nil && state["queued"] == 0.0
+	})
+}
+
+func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{options: "sync_interval 1s", global: "metrics"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	metric := func(name string) (value string) {
+		answer, err := http.Get("http://" + admin + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		content := new(bytes.Buffer)
+		_, _ = content.ReadFrom(answer.Body)
+		_, rest, _ := strings.Cut(content.String(), "\ncaddy_instagram_auth_"+name+"{app_id=\""+appID+"\"} ")
+		value, _, _ = strings.Cut(rest, "\n")
+		return value
+	}
+	// A reload makes a new registry, and a second block shares it.
+	s.load(siteConfig{options: "sync_interval 1s", global: "metrics", admin: admin})
+	b.get("/page")
+	mend := s.breakStorage()
+	defer mend()
+	b.logout(nil)
+	if metric("ended_sessions") == "" || metric("ended_sessions_queued") != "1" || metric("ended_sessions_lost") != "0" {
+		t.Errorf("ended %s, queued %s, lost %s", metric("ended_sessions"), metric("ended_sessions_queued"), metric("ended_sessions_lost"))
+	}
+	eventually(t, "an age of more than two seconds", func() bool {
+		age, err := strconv.ParseFloat(metric("ended_sessions_age_seconds"), 64)
+		return err == nil && age > 2
 	})
 }

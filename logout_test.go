@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -301,5 +303,74 @@ func TestS7_AnIdleLimitIsPushedBackByUse(t *testing.T) {
 	b.get("/page")
 	if answer := b.get("/page"); len(answer.Header["Set-Cookie"]) != 0 {
 		t.Errorf("a fresh session was written anew: %q", answer.Header["Set-Cookie"])
+	}
+}
+
+func TestF2_AStorageThatIsDownStopsNoLogin(t *testing.T) {
+	s := startSite(t, siteConfig{options: "sync_interval 1s"})
+	mend := s.breakStorage()
+	defer mend()
+	for range 3 {
+		b := s.newBrowser()
+		b.signIn("/page")
+		s.wantAlive(b.cookieHeader(), true)
+		b.get(b.window(b.get("/instagram_auth/login"))) // a second one, which ends the first
+		s.wantAlive(b.cookieHeader(), true)
+	}
+}
+
+func TestF4_NothingOfAClientBecomesAKeyOfTheStorage(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/private*"})
+	b := s.newBrowser()
+	b.signIn("/private")
+	for _, value := range []string{"../../x", "..%2f..%2fx", "%01", strings.Repeat("A", 12_000), "/etc/passwd"} {
+		request := navigation(t, http.MethodGet, "/page")
+		request.Header.Set("Cookie", sessionCookie+"="+value+"; "+sessionCookie+"_login_abcdefgh="+value)
+		s.newBrowser().do(request)
+		request = b.logoutRequest(url.Values{"everywhere": {value}})
+		request.Header.Set("Cookie", sessionCookie+"="+value)
+		s.newBrowser().do(request)
+	}
+	if files := s.stored(); len(files) != 0 {
+		t.Errorf("stored %q", files)
+	}
+	b.logout(url.Values{"everywhere": {"1"}})
+	files := s.stored()
+	if len(files) != 2 {
+		t.Errorf("stored %q", files)
+	}
+	for _, file := range files {
+		key, err := filepath.Rel(s.storage, file)
+		if err != nil || !regexp.MustCompile(`^instagram_auth/[0-9a-f]{16}/ended/[0-9]{10}/[0-9a-v]{106}$`).MatchString(filepath.ToSlash(key)) {
+			t.Errorf("key %q, %v", key, err)
+		}
+	}
+}
+
+func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	b.signIn("/page")
+	b.get(b.window(b.get("/instagram_auth/login")))
+	b.logout(url.Values{"everywhere": {"1"}})
+	s.fromMeta(deletionPath, s.instagram.SignedRequest(username))
+	s.fromMeta(deauthorizePath, s.instagram.SignedRequest("maria.sees"))
+	if len(s.stored()) < 4 {
+		t.Errorf("stored %q", s.stored())
+	}
+	for _, file := range s.stored() {
+		key, err := filepath.Rel(s.storage, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := regexp.MustCompile(`/[0-9a-f]{16}/`).ReplaceAllString(filepath.ToSlash(key), "/<hash of the app ID>/")
+		place = place[:strings.Index(place, "/ended/")+len("/ended/")]
+		if !strings.Contains(readme(t), "| Caddy's storage, `"+place+"` |") {
+			t.Errorf("the README does not say that %s is kept", place)
+		}
+		content, err := os.ReadFile(file)
+		if err != nil || string(content) != "ended\n" {
+			t.Errorf("%s holds %q, %v", key, content, err)
+		}
 	}
 }

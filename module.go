@@ -207,6 +207,9 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if h.events, err = newEmitter(ctx); err != nil {
 		return err
 	}
+	if err := registerMetrics(ctx); err != nil {
+		return err
+	}
 	return h.provision(ctx, ctx.Storage())
 }
 
