@@ -32,15 +32,27 @@ func TestMain(m *testing.M) {
 			return 1
 		}
 		defer os.RemoveAll(dir)
-		caddyBinary = filepath.Join(dir, "caddy")
-		build := exec.Command("go", "build", "-race", "-o", caddyBinary, "./cmd/caddy")
-		build.Dir = ".."
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "building caddy: %v\n%s", err, out)
+		binaries = dir
+		if caddyBinary, err = build("caddy", "..", "-race"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		return m.Run()
 	}())
+}
+
+// binaries is the folder that build writes to.
+var binaries string
+
+// build compiles a module's cmd/caddy.
+func build(name, module string, flags ...string) (file string, err error) {
+	file = filepath.Join(binaries, name)
+	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", file, "./cmd/caddy")...)
+	command.Dir = module
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)
+	}
+	return file, nil
 }
 
 const (
@@ -101,13 +113,24 @@ func startCaddy(t *testing.T, caddyfile string, env []string, addresses ...strin
 
 func runCaddy(t *testing.T, file string, env []string, addresses ...string) *process {
 	t.Helper()
+	return runBinary(t, caddyBinary, file, env, addresses...)
+}
+
+func runBinary(t *testing.T, binary, file string, env []string, addresses ...string) *process {
+	t.Helper()
 	home := t.TempDir()
-	env = append(env, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "GORACE=halt_on_error=1")
-	p := start(t, env, caddyBinary, "run", "--config", file, "--adapter", "caddyfile")
+	env = append(env, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home, "GORACE=halt_on_error=1 atexit_sleep_ms=0")
+	p := start(t, env, binary, "run", "--config", file, "--adapter", "caddyfile")
 	for _, address := range addresses {
 		p.waitFor(address)
 	}
 	return p
+}
+
+// kill ends a process at once, as kill -9 does.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
 // waitFor waits until somebody listens.

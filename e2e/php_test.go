@@ -50,19 +50,26 @@ func startPHP(t *testing.T, script string) (socket, root string) {
 // printServer answers with what PHP knows of a request.
 const printServer = `<?php header("Content-Type: application/json"); echo json_encode($_SERVER);`
 
-// sessionFor makes a session cookie as another node with the same secret would.
+// sessionFor returns a cookie with a session that no node has made.
 func sessionFor(t *testing.T) string {
+	t.Helper()
+	return cookie + "=" + sessionOf(t, session.Identity{UserID: userID, Username: username})
+}
+
+// sessionOf makes the value of a session cookie as another node with the same secret
+// would.
+func sessionOf(t *testing.T, who session.Identity) string {
 	t.Helper()
 	cookies, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, line, _, err := cookies.Create(session.Session{Identity: session.Identity{UserID: userID, Username: username}})
+	_, line, _, err := cookies.Create(session.Session{Identity: who})
 	if err != nil {
 		t.Fatal(err)
 	}
 	pair, _, _ := strings.Cut(line, ";")
-	return pair
+	return strings.TrimPrefix(pair, cookie+"=")
 }
 
 // startPHPSite runs Caddy over plain HTTP, as behind a TLS proxy, with PHP behind.
