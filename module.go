@@ -236,7 +236,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	h.claimed = h.settings.claims(server)
-	return nil
+	return h.settings.checkHosts(h.site.hosts())
 }
 
 // loadMatchers makes the matchers of `protect`.

@@ -1,6 +1,7 @@
 package instagramauth_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,5 +89,32 @@ func TestC3_TwoSitesWithOneSnippetBothSignIn(t *testing.T) {
 		if page := b.get(from + "/page"); page.body != "hello "+username {
 			t.Errorf("%s: page = %s %q", from, page.Status, page.body)
 		}
+	}
+}
+
+func TestA6_ACallbackOutsideTheSiteIsRefused(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_HOST", "a.test")
+	addr := port(freeAddr(t))
+	block := func(uris string) string { return uri(uris) }
+	for _, c := range []struct{ name, site, uris, option string }{
+		{"another host", "http://a.test:%s", "https://other.test/cb", "redirect_uri"},
+		{"several other hosts", "http://a.test:%[1]s, http://b.test:%[1]s", "https://other.test/cb https://x.test/cb", "redirect_uri"},
+		{"a subdomain", "http://a.test:%s", "https://www.a.test/cb", "redirect_uri"},
+		{"outside the wildcard", "http://*.a.test:%s", "https://a.test/cb", "redirect_uri"},
+		{"the site's own", "http://a.test:%s", "https://a.test/cb", ""},
+		{"in other letters and with a port", "http://a.test:%s", "https://A.Test:8443/cb", ""},
+		{"one of several", "http://a.test:%[1]s, http://b.test:%[1]s", "https://b.test/cb", ""},
+		{"of several sites", "http://a.test:%s", "https://x.test/cb https://a.test/cb", ""},
+		{"inside the wildcard", "http://*.a.test:%s", "https://www.a.test/cb", ""},
+		{"any host", "http://:%s", "https://other.test/cb", ""},
+		{"a host from the environment", "http://{env.TEST_HOST}:%s", "https://a.test/cb", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := fmt.Sprintf(c.site, addr) + " {\n" + block(c.uris) + "\n}"
+			wantLoad(t, site, c.option)
+			// Deeper inside and beside another site, too.
+			wantLoad(t, "http://beside.test:"+addr+" {\nrespond hello\n}\n"+strings.Replace(site, block(c.uris), "route {\nhandle {\n"+block(c.uris)+"\n}\n}", 1), c.option)
+		})
 	}
 }
