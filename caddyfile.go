@@ -18,15 +18,24 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	if !helper.Next() {
 		return nil, helper.ArgErr()
 	}
-	matcher, err := helper.ExtractMatcherSet()
+	// Not ExtractMatcherSet, to which "*" is as good as no matcher at all: here it says
+	// that everything is protected, which is not the default of a handoff.
+	matcher, given, err := helper.MatcherToken()
 	if err != nil {
 		return nil, err
 	}
+	if given {
+		helper.Delete()
+	}
+	helper.Reset()
 	h := new(Handler)
 	if err := h.UnmarshalCaddyfile(helper.Dispenser); err != nil {
 		return nil, err
 	}
-	if matcher != nil {
+	switch {
+	case given && matcher == nil:
+		h.ProtectRaw = caddyhttp.RawMatcherSets{{}} // a set without matchers matches everything
+	case given:
 		h.ProtectRaw = caddyhttp.RawMatcherSets{matcher}
 	}
 	return helper.NewRoute(nil, h), nil

@@ -2,7 +2,7 @@ package instagramauth
 
 import (
 	"fmt"
-	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -14,24 +14,38 @@ import (
 type claim struct {
 	server *caddyhttp.Server
 	option string
+	host   string
 	value  string
 }
 
+func (c claim) String() string { return c.value + " on " + c.host }
+
+// sameCookiesAs reports whether two claims are for cookies of the same host: their
+// names may differ and still overlap.
+func (c claim) sameCookiesAs(other claim) bool {
+	return c.server == other.server && c.option == "session cookie" && other.option == c.option && c.host == other.host
+}
+
 // claims knows the claims of all instances: instances do not know one another.
-var claims = claimRegistry{owners: make(map[claim]*Handler)}
+var claims = claimRegistry{owners: make(map[claim][]*Handler)}
 
 type claimRegistry struct {
-	mu     sync.Mutex
-	owners map[claim]*Handler
+	mu sync.Mutex
+	// owners are several where the same block stands in several sites.
+	owners map[claim][]*Handler
 }
 
 func (c *claimRegistry) take(wanted claim, h *Handler) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, taken := c.owners[wanted]; taken {
-		return &optionError{wanted.option, fmt.Sprintf("%s belongs to another instagram_auth block of the same server; give each block its own", wanted.value)}
+	for owned, owners := range c.owners {
+		if owned == wanted || owned.sameCookiesAs(wanted) && owners[0].settings.cookies.Overlaps(h.settings.cookies) {
+			if i := slices.IndexFunc(owners, func(owner *Handler) bool { return !h.site.standsBeside(owner.site) }); i >= 0 {
+				return &optionError{wanted.option, fmt.Sprintf("%s belongs to another instagram_auth block of the same server; give each block its own", wanted)}
+			}
+		}
 	}
-	c.owners[wanted] = h
+	c.owners[wanted] = append(c.owners[wanted], h)
 	return nil
 }
 
@@ -39,7 +53,8 @@ func (c *claimRegistry) release(all []claim, h *Handler) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, owned := range all {
-		if c.owners[owned] == h {
+		c.owners[owned] = slices.DeleteFunc(c.owners[owned], func(owner *Handler) bool { return owner == h })
+		if len(c.owners[owned]) == 0 {
 			delete(c.owners, owned)
 		}
 	}
@@ -53,9 +68,9 @@ func (s *settings) claims(server *caddyhttp.Server) (all []claim) {
 	}
 	for _, r := range s.redirects {
 		all = append(all,
-			claim{server, "redirect_uri", r.uri},
-			claim{server, "path_prefix", (&url.URL{Host: r.host, Path: s.pathPrefix}).String()},
-			claim{server, "session cookie", s.cookies.Name() + " on " + r.host},
+			claim{server, "redirect_uri", r.host, r.uri},
+			claim{server, "path_prefix", r.host, s.pathPrefix},
+			claim{server, "session cookie", r.host, s.cookies.Name()},
 		)
 	}
 	return all

@@ -23,6 +23,9 @@ const (
 	fieldUsername    = "username"
 	fieldAppScopedID = "app_scoped_id"
 
+	headerUserID   = "X-Instagram-User-Id"
+	headerUsername = "X-Instagram-Username"
+
 	placeholderUser  = "http.auth.user."
 	placeholderError = "http.auth." + directive + ".error"
 
@@ -41,7 +44,7 @@ func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // resolveHeaders decides on the request headers for the site.
 func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
-	names := map[string]string{fieldUserID: "X-Instagram-User-Id", fieldUsername: "X-Instagram-Username"}
+	names := map[string]string{fieldUserID: headerUserID, fieldUsername: headerUsername}
 	for field, name := range h.Headers {
 		known := []string{fieldUserID, fieldUsername, fieldAppScopedID}
 		if !slices.Contains(known, field) && !slices.Contains(h.Fields, field) {
@@ -59,8 +62,16 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	for _, field := range append([]string{"id", fieldUsername, fieldAppScopedID}, h.Fields...) {
 		s.imprint.placeholders = append(s.imprint.placeholders, placeholderUser+field)
 	}
+	stripped := append(slices.Clone(s.imprint.headers), headerEvent, headerEventUser)
+	for _, name := range []string{headerUserID, headerUsername} {
+		// Under another name or none, too: the site may be one that still reads the
+		// names of the documentation, and nobody else may fill them in. [H1]
+		if !slices.ContainsFunc(stripped, func(other string) bool { return headerguard.Fold(other) == headerguard.Fold(name) }) {
+			stripped = append(stripped, name)
+		}
+	}
 	var err error
-	if s.guard, err = headerguard.New(append(slices.Clone(s.imprint.headers), headerEvent, headerEventUser)...); err != nil {
+	if s.guard, err = headerguard.New(stripped...); err != nil {
 		return &optionError{"headers", err.Error()}
 	}
 	return nil

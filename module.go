@@ -153,6 +153,7 @@ type Handler struct {
 	settings  settings
 	limits    *limits
 	claimed   []claim
+	site      site
 	limitsKey string
 
 	list      *revocation.List
@@ -231,8 +232,11 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	h.isEnded = h.ended
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if h.site, err = siteOf(server, h); err != nil {
+		return err
+	}
 	h.claimed = h.settings.claims(server)
-	return nil
+	return h.settings.checkHosts(h.site.hosts())
 }
 
 // loadMatchers makes the matchers of `protect`.

@@ -32,6 +32,9 @@ func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
 		return err
 	}
 	for _, uri := range uris {
+		if uri == "" {
+			continue // not known before load, see adaptTime
+		}
 		r, err := parseRedirect(uri)
 		if err != nil {
 			return &optionError{"redirect_uri", fmt.Sprintf("%q: %v", uri, err)}
@@ -42,7 +45,7 @@ func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
 		s.redirects = append(s.redirects, r)
 		s.origins = append(s.origins, r.origin)
 	}
-	s.secure = strings.HasPrefix(s.redirects[0].uri, "https:")
+	s.secure = len(s.redirects) == 0 || strings.HasPrefix(s.redirects[0].uri, "https:")
 	return nil
 }
 

@@ -99,7 +99,8 @@ func loadTime(repl *caddy.Replacer) resolver {
 
 // adaptTime stands in something valid for every value with a placeholder, because
 // a Caddyfile may be adapted on another machine than the one it runs on. What is
-// written out is checked, so that the message can name the line.
+// written out is checked, so that the message can name the line. What a value must
+// not have in common with another one is not checked of a stand-in: nobody wrote it.
 func adaptTime(option, value string) (string, error) {
 	if !strings.Contains(value, "{") {
 		return value, nil
@@ -108,12 +109,12 @@ func adaptTime(option, value string) (string, error) {
 	case "app_id":
 		return "1", nil
 	case "redirect_uri":
-		// Each value its own host, because two of one host are a mistake.
-		return fmt.Sprintf("https://%x.invalid/callback", value), nil
+		return "", nil // unknown before load: it is compared with all others
 	case "endpoints":
 		return "https://placeholder.invalid", nil
 	}
-	return strings.Repeat("x", minSecret), nil
+	// Each secret its own, because the same one twice is a mistake.
+	return strings.Repeat("x", minSecret) + fmt.Sprintf("%x", value), nil
 }
 
 // all replaces the placeholders in every value of an option.
@@ -235,9 +236,15 @@ func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error)
 		if part.from == "" {
 			continue
 		}
-		if *part.to, err = replace("endpoints", part.from); err != nil {
+		address, err := replace("endpoints", part.from)
+		if err != nil {
 			return e, err
 		}
+		if scheme, rest, ok := strings.Cut(address, "://"); ok && address != part.from {
+			// The value of a placeholder may end with the slash that follows it.
+			address = scheme + "://" + strings.ReplaceAll(rest, "//", "/")
+		}
+		*part.to = address
 	}
 	return e, nil
 }

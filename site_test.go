@@ -191,7 +191,7 @@ func (s *site) caddyfile(c siteConfig) string {
 	if after == "" {
 		after = "reverse_proxy {upstream}"
 	}
-	return strings.NewReplacer("{endpoints}", s.endpoints, "{upstream}", s.upstream.addr, "{addr}", s.addr).Replace(fmt.Sprintf(`{
+	return strings.NewReplacer("{endpoints}", s.endpoints, "{upstream}", s.upstream.addr, "{addr}", s.addr, "{port}", port(s.addr)).Replace(fmt.Sprintf(`{
 		admin %s
 		auto_https off
 		persist_config off

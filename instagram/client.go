@@ -3,6 +3,7 @@ package instagram
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"mime"
@@ -23,7 +24,6 @@ const (
 type Client struct {
 	config Config
 	family family
-	http   *http.Client
 	window string // the authorization URL up to the redirect URI
 }
 
@@ -37,13 +37,7 @@ func New(c Config) (*Client, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
-	return &Client{config: c, family: f, window: windowURL(c), http: &http.Client{
-		Transport: c.Transport,
-		Timeout:   c.Timeout,
-		// An answer that sends us elsewhere is no answer: a code or a secret must
-		// not travel to wherever it points. [T2, T3]
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	return &Client{config: c, family: f, window: windowURL(c)}, nil
 }
 
 func newTransport() *http.Transport {
@@ -60,7 +54,11 @@ func newTransport() *http.Transport {
 }
 
 // CloseIdleConnections closes the connections that no call uses.
-func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
+func (c *Client) CloseIdleConnections() {
+	if t, ok := c.config.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 // windowURL returns the part of the authorization URL that never changes.
 func windowURL(c Config) string {
@@ -81,26 +79,37 @@ func (c *Client) AuthorizationURL(redirectURI, state string) string {
 // call makes one call and returns the JSON object of its answer. An object that
 // tells of an error, with whatever status, is returned as one. [T4, T5]
 func (c *Client) call(request *http.Request, endpoint Endpoint) ([]byte, error) {
-	answer, err := c.http.Do(request)
+	ctx, cancel := context.WithTimeout(request.Context(), c.config.Timeout)
+	defer cancel()
+	// Without http.Client, which knows redirects: a code or a secret must not travel
+	// to wherever an answer points. It also quotes a Location that it does not
+	// understand, and that may be our own address with the token in it. [T2, T3, T6]
+	answer, err := c.config.Transport.RoundTrip(request.WithContext(ctx))
 	if err != nil {
 		return nil, transportError(endpoint, err)
 	}
 	defer answer.Body.Close()
+	failure := &Error{Kind: BadAnswer, Endpoint: endpoint, Status: answer.StatusCode, RetryAfter: retryAfter(answer.Header)}
+	switch status := answer.StatusCode; {
+	case status < 200: // a protocol switch, whose body is the bare connection
+		failure.Err = errSwitch
+		return nil, failure
+	case status >= 300 && status < 400:
+		failure.Err = errRedirect
+		return nil, failure
+	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
 	if err != nil {
-		failure := transportError(endpoint, err)
+		failure = transportError(endpoint, err)
 		if failure.Kind == Unreachable {
 			failure.Kind = BadAnswer // it was reached, and broke off
 		}
 		failure.Status = answer.StatusCode
 		return nil, failure
 	}
-	failure := &Error{Kind: BadAnswer, Endpoint: endpoint, Status: answer.StatusCode, RetryAfter: retryAfter(answer.Header)}
 	switch kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); {
 	case len(body) > maxBody:
 		failure.Err = errTooLarge
-	case answer.StatusCode >= 300 && answer.StatusCode < 400:
-		failure.Err = errRedirect
 	case !isJSON(kind):
 		failure.Err = errNotJSON
 	default:
@@ -112,6 +121,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint) ([]byte, error) 
 var (
 	errTooLarge = errors.New("answer is larger than 64 KB")
 	errRedirect = errors.New("answer is a redirect, which is not followed")
+	errSwitch   = errors.New("answer switches protocols, which was not asked for")
 	errNotJSON  = errors.New("answer is not JSON")
 	errBroken   = errors.New("answer is broken JSON or has members of the wrong type")
 )
@@ -122,15 +132,43 @@ func isJSON(kind string) bool {
 	return kind == "application/json" || kind == "text/javascript" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
-// transportError tells why there is no answer. The cause is taken out of net/http's
-// error, whose text has the URL in it, and so the token. [T6]
+// transportError tells why there is no answer.
 func transportError(endpoint Endpoint, err error) *Error {
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		err = outer.Err
-	}
-	failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}
+	failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		failure.Kind = TimedOut
 	}
 	return failure
+}
+
+var (
+	errTimeout     = errors.New("no answer in time")
+	errAuthority   = errors.New("certificate is of an unknown authority; check the CA certificates of this machine and the proxy in between")
+	errCertificate = errors.New("certificate cannot be verified: it is expired, of another host or broken")
+	errNoAnswer    = errors.New("no connection, or no answer that is HTTP")
+)
+
+// cause returns the cause of an error of net/http's if it is known to hold nothing
+// but addresses and words of this side, and words of ours if not: net/http quotes
+// what it does not understand, and an answer may repeat the query, which has the
+// token in it. [T6]
+func cause(err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		return errTimeout
+	}
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return errAuthority
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errCertificate
+	}
+	if operation, ok := errors.AsType[*net.OpError](err); ok { // the connection's, such as a dial
+		return operation
+	}
+	return errNoAnswer
 }

@@ -65,7 +65,6 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, ": code %d, subcode %d, type %+q, message %+q, trace %+q", e.Code, e.Subcode, e.Type, e.Message, e.TraceID)
 	}
 	if e.Err != nil {
-		// net/http quotes what it did not understand, and there is no end to that.
 		fmt.Fprintf(&b, ": %s", cut(e.Err.Error()))
 	}
 	return b.String()

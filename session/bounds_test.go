@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -221,4 +222,29 @@ func TestC1_RoundsTravelWithTheLogin(t *testing.T) {
 	if l, ok := resume(c, pair(lines[0]), state); !ok || l.Rounds != 1 {
 		t.Errorf("resumed %+v, %v", l, ok)
 	}
+}
+
+func TestC3_InstancesThatTakeOneAnothersCookiesOverlap(t *testing.T) {
+	for _, c := range []struct {
+		one, two string
+		want     bool
+	}{
+		{"ig", "ig", true}, {"ig", "ig_round", true}, {"ig", "ig_login_b", true}, {"ig", "ig_login", true}, {"ig", "ig_login_abcdefgh", true},
+		{"ig", "ig2", false}, {"ig", "ig_rounds", false}, {"ig", "ig_loginb", false}, {"ig", "IG", false}, {"ig", "i", false},
+	} {
+		one, two := named(t, c.one), named(t, c.two)
+		if one.Overlaps(two) != c.want || two.Overlaps(one) != c.want {
+			t.Errorf("%s and %s: %v, %v", c.one, c.two, one.Overlaps(two), two.Overlaps(one))
+		}
+	}
+}
+
+// named returns an instance whose session cookie has this name.
+func named(t *testing.T, name string) *session.Cookies {
+	t.Helper()
+	c, err := session.New(session.Config{Secrets: []string{"0123456789abcdef0123456789abcdef"}, Instance: "1 /x", Name: name, Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

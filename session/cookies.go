@@ -166,3 +166,12 @@ func (c *Cookies) expire(name string) string {
 func (c *Cookies) Ours(name string) bool {
 	return name == c.name || name == c.roundName || strings.HasPrefix(name, c.loginPrefix)
 }
+
+// Overlaps reports whether two instances on one host would take one another's cookies.
+func (c *Cookies) Overlaps(other *Cookies) bool {
+	return c.takesFrom(other) || other.takesFrom(c)
+}
+
+func (c *Cookies) takesFrom(other *Cookies) bool {
+	return c.Ours(other.name) || c.Ours(other.roundName) || c.Ours(other.loginPrefix)
+}

@@ -19,10 +19,18 @@ type Guard struct {
 type header struct{ canonical, folded string }
 
 // reserved are headers that carry the request itself. Setting or stripping them
-// would break it.
+// would break it, or change what the site believes about it.
 var reserved = []string{
-	"accept", "authorization", "connection", "content-length", "content-type", "cookie", "host", "keep-alive", "proxy-authorization",
-	"proxy-connection", "referer", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto",
+	"accept", "authorization", "connection", "cookie", "expect", "forwarded", "host", "keep-alive", "origin", "proxy-authorization", "proxy-connection",
+	"range", "referer", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-real-ip",
+}
+
+// reservedPrefixes are those of whole families of such headers.
+var reservedPrefixes = []string{"accept-", "content-", "if-", "sec-", "x-forwarded-"}
+
+func isReserved(folded string) bool {
+	return slices.Contains(reserved, folded) ||
+		slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(folded, prefix) })
 }
 
 // New returns a guard for these headers. Two names that fold together, a name that
@@ -34,7 +42,7 @@ func New(names ...string) (*Guard, error) {
 		switch {
 		case !isToken(name):
 			return nil, fmt.Errorf("%q is no header name", name)
-		case slices.Contains(reserved, folded):
+		case isReserved(folded):
 			return nil, fmt.Errorf("%q is needed by the request itself; choose a name of its own", name)
 		}
 		for _, other := range g.headers {

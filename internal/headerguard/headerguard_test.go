@@ -31,6 +31,22 @@ func TestNamesThatWouldBreakARequestAreRefused(t *testing.T) {
 	}
 }
 
+func TestA6_HeadersThatTheRequestNeedsAreRefusedByFamily(t *testing.T) {
+	for _, name := range []string{
+		"Origin", "Forwarded", "X-Real-IP", "x_real_ip", "Range", "Expect", "Authorization", "If-Match", "If-None-Match", "if_modified_since", "If-Range", "Sec-Fetch-Site", "Sec-WebSocket-Key",
+		"SEC_CH_UA", "Accept", "Accept-Encoding", "Accept-Language", "Content-Type", "Content-Encoding", "Content_Length", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X_Forwarded_Proto", "X-Forwarded-Prefix",
+	} {
+		if _, err := headerguard.New(name); err == nil {
+			t.Errorf("%q is accepted", name)
+		}
+	}
+	for _, name := range []string{"X-Instagram-User-Id", "Remote-User", "X-Acceptance", "X-Origin", "Iffy", "Second", "Contents", "X-User-Range", "X-Forwarded"} {
+		if _, err := headerguard.New(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestH2_EverySpellingIsStripped(t *testing.T) {
 	g := newGuard(t)
 	for _, separator := range []string{"-", "_", ".", "~", "!", "'", "*", "+", "|", "^", "`", "#", "$", "%", "&", " ", "\x00", ":"} {

@@ -92,6 +92,16 @@ func TestR1_NoAddressLeadsElsewhere(t *testing.T) {
 	}
 }
 
+func TestR1_DotsAreResolvedAlsoWhereTheyAreEscaped(t *testing.T) {
+	for _, dots := range []string{"/.", "/..", "/%2e", "/%2E", "/%2e%2e", "/%2E%2e", "/.%2e", "/%2e.", "/x/%2e%2e", "/x/y/../%2e.", "/%2e/%2e"} {
+		for _, attack := range []string{dots + "//evil.example", dots + "//evil.example/x?y#z"} {
+			if returnpath.OK(attack) {
+				t.Errorf("%q is accepted, which is //evil.example where the dots are resolved", attack)
+			}
+		}
+	}
+}
+
 func TestR1_HonestAddressesSurviveByteForByte(t *testing.T) {
 	for _, honest := range []string{
 		"/", "/a", "/a/", "/a/b?c=d&e=f", "/a%20b", "/a/../b", "/a/./b", "/a//b", "/?next=https://evil.example/", "/?//evil.example", "/a?x=//y", "/%C3%A4", "/a;b=c", "/a'b(c)*!$,~", "/a?", "/?", "/#/inbox", "/a#",

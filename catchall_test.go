@@ -1,0 +1,31 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestA4_TheMatcherForEverythingProtectsEverything(t *testing.T) {
+	for _, options := range []string{"", "after_login handoff"} {
+		s := startSite(t, siteConfig{matcher: "*", options: options})
+		for _, path := range []string{"/", "/page", "/a/b?c"} {
+			if answer := s.newBrowser().get(path); answer.StatusCode != http.StatusFound {
+				t.Errorf("%q: %s answered %s", options, path, answer.Status)
+			}
+		}
+		if n := s.upstream.count(); n != 0 {
+			t.Errorf("%q: the site was asked %d times", options, n)
+		}
+	}
+}
+
+func TestA4_AnEmptyMatcherSetInJSONProtectsEverything(t *testing.T) {
+	config, err := adapt("a.test {\n" + strings.Replace(with("after_login handoff"), "instagram_auth {", "instagram_auth * {", 1) + "\n}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(config), `"protect":[{}]`) {
+		t.Errorf("adapted to %s", config)
+	}
+}

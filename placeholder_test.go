@@ -1,0 +1,58 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECOND", "ffffffffffffffffffffffffffffffff")
+	t.Setenv("S", appSecret)
+	t.Setenv("TEST_REDIRECT", "http://127.0.0.1:8098/auth/")
+	t.Setenv("TEST_COLLIDES", "https://a.test/instagram_auth/callback")
+	for _, c := range []struct{ name, block, option string }{
+		{"a path that only the stand-in had", uri("{env.TEST_REDIRECT}\n path_prefix /callback"), ""},
+		{"a scheme that only the stand-in had", uri("{env.TEST_REDIRECT} http://127.0.0.1:8099/auth/"), ""},
+		{"two secrets that are not the same", strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECOND}", 1), ""},
+		{"a short placeholder", strings.Replace(with("session {\n secret {env.S}\n}"), "{env.TEST_SECRET}", "{env.S}", 1), ""},
+		{"two session secrets that are not the same", with("session {\n secret {env.TEST_SECRET} {env.TEST_SECOND}\n}"), ""},
+		{"a path that the value has", uri("{env.TEST_COLLIDES}"), "redirect_uri"},
+		{"schemes that the values have", uri("{env.TEST_REDIRECT} https://a.test/cb"), "redirect_uri"},
+		{"one URI by two ways", uri("{env.TEST_REDIRECT} http://127.0.0.1:8098/auth/"), "redirect_uri"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := "http://:" + port(freeAddr(t)) + " {\n" + c.block + "\n}"
+			if _, err := adapt(site); err != nil {
+				t.Fatalf("adapting: %v", err)
+			}
+			err := validate(site, nil)
+			if c.option == "" && err != nil {
+				t.Errorf("loading: %v", err)
+			}
+			if c.option != "" && (err == nil || !strings.Contains(err.Error(), c.option+":") || strings.Contains(err.Error(), ".invalid")) {
+				t.Errorf("loading: %v, want something about %s", err, c.option)
+			}
+		})
+	}
+	if _, err := adapt("a.test {\n" + strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECRET}", 1) + "\n}"); err == nil {
+		t.Error("the same placeholder is taken for two secrets")
+	}
+}
+
+func TestA2_ABaseURLFromAPlaceholderMayEndWithASlash(t *testing.T) {
+	_, endpoints := newInstagram(t, siteConfig{})
+	for _, base := range []string{endpoints, endpoints + "/"} {
+		t.Setenv("TEST_BASE", base)
+		s := startSite(t, siteConfig{block: strings.Replace(defaultBlock(""), "endpoints {endpoints}", "endpoints {env.TEST_BASE}", 1)})
+		b := s.newBrowser()
+		start := b.get("/page")
+		if !strings.HasPrefix(start.location(), endpoints+"/oauth/authorize?") {
+			t.Errorf("%q: the window is at %q", base, start.location())
+		}
+		if arrived := b.get(b.window(start)); arrived.StatusCode != http.StatusSeeOther {
+			t.Errorf("%q: the callback answered %s", base, arrived.Status)
+		}
+	}
+}

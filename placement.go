@@ -1,0 +1,83 @@
+package instagramauth
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Where a block stands: in which site of its server, and on which hosts.
+
+// site is the place of a block on its server.
+type site struct {
+	// route is the route of the server that leads to the block; nil if unknown.
+	route *caddyhttp.Route
+	// options are a digest of the block's own, its matcher excepted.
+	options [sha256.Size]byte
+}
+
+// siteOf returns the place of a block whose matchers have been loaded. Caddy loads the
+// handlers of one route after the other, all matchers before; the one at work is the
+// first that has no handlers yet.
+func siteOf(server *caddyhttp.Server, h *Handler) (s site, err error) {
+	options, err := json.Marshal(h)
+	if err != nil {
+		return s, fmt.Errorf("comparing options: %w", err)
+	}
+	s.options = sha256.Sum256(options)
+	if server == nil {
+		return s, nil
+	}
+	for i := range server.Routes {
+		if route := &server.Routes[i]; len(route.Handlers) == 0 && len(route.HandlersRaw) > 0 {
+			s.route = route
+			break
+		}
+	}
+	return s, nil
+}
+
+// standsBeside reports whether two blocks are the same one in two sites, such as an
+// imported snippet: with the same options, and never both on one request's way.
+func (s site) standsBeside(other site) bool {
+	return s.options == other.options && s.route != nil && other.route != nil && s.route != other.route && s.route.Terminal && other.route.Terminal
+}
+
+// hosts returns the hosts that lead to the block; nil for any.
+func (s site) hosts() (all caddyhttp.MatchHost) {
+	if s.route == nil {
+		return nil
+	}
+	for _, set := range s.route.MatcherSets {
+		i := slices.IndexFunc(set, func(m any) bool { _, ok := m.(*caddyhttp.MatchHost); return ok })
+		if i < 0 {
+			return nil
+		}
+		all = append(all, *set[i].(*caddyhttp.MatchHost)...)
+	}
+	return all
+}
+
+// checkHosts refuses a block whose site is on none of the hosts of its redirect URIs:
+// nobody could ever come back to it. One that is imported into several sites lists
+// the hosts of the others, too. [A6]
+func (s *settings) checkHosts(hosts caddyhttp.MatchHost) error {
+	if len(hosts) == 0 {
+		return nil
+	}
+	for _, r := range s.redirects {
+		request := &http.Request{Host: r.host}
+		request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+		if match, err := hosts.MatchWithError(request); match || err != nil {
+			return nil
+		}
+	}
+	return &optionError{"redirect_uri", fmt.Sprintf("%q is no address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+}

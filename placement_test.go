@@ -1,0 +1,120 @@
+package instagramauth_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// wantLoad fails the test unless a Caddyfile loads, or is refused with a message that
+// names an option.
+func wantLoad(t *testing.T, caddyfile, option string) {
+	t.Helper()
+	err := validate(caddyfile, nil)
+	if option == "" && err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	if option != "" && (err == nil || !strings.Contains(err.Error(), option+":")) {
+		t.Errorf("error = %v, want something about %s", err, option)
+	}
+}
+
+func TestC3_CookiesThatOverlapAreRefused(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	for _, c := range []struct{ one, two, option string }{
+		{"ig", "ig_login_b", "session cookie"},
+		{"ig_login_b", "ig", "session cookie"},
+		{"ig", "ig_round", "session cookie"},
+		{"ig", "ig_login", "session cookie"}, // its mark is ig_login_round
+		{"ig", "ig_login_abcdefgh", "session cookie"},
+		{"ig_round", "ig_round_login_x", "session cookie"},
+		{"ig", "ig2", ""}, {"ig", "ig_rounds", ""}, {"ig", "ig_loginb", ""}, {"ig", "IG_round", ""},
+	} {
+		t.Run(c.one+" and "+c.two, func(t *testing.T) {
+			one := with("session {\n cookie " + c.one + "\n}")
+			two := strings.NewReplacer("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two").Replace(with("session {\n cookie " + c.two + "\n}"))
+			addr := port(freeAddr(t))
+			wantLoad(t, "http://a.test:"+addr+" {\n"+one+"\n"+two+"\n}", c.option)
+			// On another host nothing is in the way.
+			wantLoad(t, "http://a.test:"+addr+" {\n"+one+"\n}\nhttp://b.test:"+addr+" {\n"+strings.ReplaceAll(two, "a.test", "b.test")+"\n}", "")
+		})
+	}
+}
+
+// twoHosts is a block for two sites, as a snippet is imported into both.
+const twoHosts = "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri https://a.test/cb https://b.test/cb\n}"
+
+func TestC3_TheSameBlockInTwoSitesIsOneInstance(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_OTHER", "ffffffffffffffffffffffffffffffff")
+	addr := port(freeAddr(t))
+	a, b := "http://a.test:"+addr, "http://b.test:"+addr
+	sites := func(one, two string) string {
+		return a + " {\n" + one + "\n}\n" + b + " {\n" + two + "\n}"
+	}
+	change := func(old, replacement string) string { return strings.Replace(twoHosts, old, replacement, 1) }
+	for _, c := range []struct{ name, caddyfile, option string }{
+		{"in two sites", sites(twoHosts, twoHosts), ""},
+		{"with matchers of their own", sites(change("auth {", "auth /x* {"), change("auth {", "auth /y* {")), ""},
+		{"as a snippet", "(signin) {\n" + twoHosts + "\n}\n" + sites("import signin", "import signin"), ""},
+		{"twice in one site", a + " {\n" + twoHosts + "\n" + twoHosts + "\n}", "redirect_uri"},
+		{"twice in one site without a host", "http://:" + addr + " {\n" + change("auth {", "auth /x* {") + "\n" + change("auth {", "auth /y* {") + "\n}", "redirect_uri"},
+		{"in two routes of one site without a host", "http://:" + addr + " {\nroute /x* {\n" + twoHosts + "\n}\nroute /y* {\n" + twoHosts + "\n}\n}", "redirect_uri"},
+		{"twice in one of two sites", sites(twoHosts+"\n"+twoHosts, "respond hello"), "redirect_uri"},
+		{"with another app", sites(twoHosts, change("app_id 1", "app_id 2")), "redirect_uri"},
+		{"with another secret", sites(twoHosts, change("TEST_SECRET", "TEST_OTHER")), "redirect_uri"},
+		{"with a third URI", sites(twoHosts, change("/cb\n", "/cb https://c.test/cb\n")), "redirect_uri"},
+		{"with other own paths", sites(twoHosts, change("app_id 1", "app_id 1\n path_prefix /x")), "redirect_uri"},
+		{"with another cookie", sites(twoHosts, change("app_id 1", "app_id 1\n session {\n cookie x\n}")), "redirect_uri"},
+		{"with other people", sites(twoHosts, change("app_id 1", "app_id 1\n allow 1")), "redirect_uri"},
+	} {
+		t.Run(c.name, func(t *testing.T) { wantLoad(t, c.caddyfile, c.option) })
+	}
+	// What was refused has left nothing behind.
+	wantLoad(t, sites(twoHosts, twoHosts), "")
+}
+
+func TestC3_TwoSitesWithOneSnippetBothSignIn(t *testing.T) {
+	const other = "https://other.test"
+	block := strings.Replace(defaultBlock(""), "redirect_uri "+redirectURI, "redirect_uri "+redirectURI+" "+other+callback, 1)
+	s := startSite(t, siteConfig{block: block, extra: "http://other.test:{port} {\n" + block + "\nreverse_proxy {upstream}\n}"})
+	for _, from := range []string{origin, other} {
+		b := s.newBrowser()
+		start := b.get(from + "/page")
+		back := b.get(b.get(start.location()).location())
+		if back.StatusCode != http.StatusSeeOther || back.location() != "/page#" || !strings.HasPrefix(back.Request.URL.String(), from+callback) {
+			t.Fatalf("%s: the callback %s answered %s to %q", from, back.Request.URL, back.Status, back.location())
+		}
+		if page := b.get(from + "/page"); page.body != "hello "+username {
+			t.Errorf("%s: page = %s %q", from, page.Status, page.body)
+		}
+	}
+}
+
+func TestA6_ACallbackOutsideTheSiteIsRefused(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_HOST", "a.test")
+	addr := port(freeAddr(t))
+	block := func(uris string) string { return uri(uris) }
+	for _, c := range []struct{ name, site, uris, option string }{
+		{"another host", "http://a.test:%s", "https://other.test/cb", "redirect_uri"},
+		{"several other hosts", "http://a.test:%[1]s, http://b.test:%[1]s", "https://other.test/cb https://x.test/cb", "redirect_uri"},
+		{"a subdomain", "http://a.test:%s", "https://www.a.test/cb", "redirect_uri"},
+		{"outside the wildcard", "http://*.a.test:%s", "https://a.test/cb", "redirect_uri"},
+		{"the site's own", "http://a.test:%s", "https://a.test/cb", ""},
+		{"in other letters and with a port", "http://a.test:%s", "https://A.Test:8443/cb", ""},
+		{"one of several", "http://a.test:%[1]s, http://b.test:%[1]s", "https://b.test/cb", ""},
+		{"of several sites", "http://a.test:%s", "https://x.test/cb https://a.test/cb", ""},
+		{"inside the wildcard", "http://*.a.test:%s", "https://www.a.test/cb", ""},
+		{"any host", "http://:%s", "https://other.test/cb", ""},
+		{"a host from the environment", "http://{env.TEST_HOST}:%s", "https://a.test/cb", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			site := fmt.Sprintf(c.site, addr) + " {\n" + block(c.uris) + "\n}"
+			wantLoad(t, site, c.option)
+			// Deeper inside and beside another site, too.
+			wantLoad(t, "http://beside.test:"+addr+" {\nrespond hello\n}\n"+strings.Replace(site, block(c.uris), "route {\nhandle {\n"+block(c.uris)+"\n}\n}", 1), c.option)
+		})
+	}
+}
