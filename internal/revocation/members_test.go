@@ -268,3 +268,40 @@ type anyStorage struct {
 	certmagic.Storage
 	option any
 }
+
+func TestL1_WhatANewMembersSecretOpensIsReadAtOnce(t *testing.T) {
+	const newSecret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	newer := func(m *Member) { m.Sealer = newVault(t, newSecret, testSecret) }
+	for what, before := range map[string]bool{"before this node started": true, "while this node ran": false} {
+		t.Run(what, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newMemory()
+				rotated, gone := newNode(t, m, newer), newKey()
+				if before {
+					rotated.end(t, gone)
+				}
+				a := newNode(t, m) // as before the secret was rotated
+				if !before {
+					rotated.end(t, gone)
+				}
+				for range 5 {
+					a.move(time.Minute)
+					a.sync()
+				}
+				if a.knows(gone) {
+					t.Fatal("an entry opens without its secret")
+				}
+				defer a.join(t, m, newer)() // a reload brings the secret, and the same storage
+				synctest.Wait()
+				if !a.knows(gone) {
+					t.Error("what the new secret opens was not read")
+				}
+				m.made("list")
+				a.sync()
+				if n := len(intersect(m.made("list"), a.root)); n != 0 {
+					t.Error("reads everything at each look")
+				}
+			})
+		})
+	}
+}

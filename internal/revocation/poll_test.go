@@ -179,3 +179,44 @@ func useAll(t *testing.T, a *node, m *memory, which int) {
 		_, _ = a.Status(), a.Stale(time.Minute)
 	}
 }
+
+func TestF1_TheEndOfTheProgramWritesMoreThanALookDoes(t *testing.T) {
+	const waiting = 2*writesPerSync + 500
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		m.inTrouble(down)
+		for range waiting {
+			_ = a.EndSession(t.Context(), newKey(), a.now().Add(testLifetime))
+		}
+		m.inTrouble(nil)
+		a.Close()
+		if status := a.Status(); status.Queued != 0 || status.Lost != 0 {
+			t.Errorf("%d wait, %d are lost", status.Queued, status.Lost)
+		}
+		if n := m.count(a.root); n != waiting {
+			t.Errorf("%d of %d reached the storage", n, waiting)
+		}
+	})
+}
+
+func TestL1_ASlowQueueKeepsNobodyFromReading(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		m.inTrouble(down)
+		for range writesPerSync {
+			_ = a.EndSession(t.Context(), newKey(), a.now().Add(testLifetime))
+		}
+		m.inTrouble(func(context.Context, string) error { time.Sleep(50 * time.Millisecond); return nil })
+		began := time.Now()
+		a.sync()
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("a look took %v", took)
+		}
+		if status := a.Status(); status.Queued != writesPerSync-20 || status.Failing != nil {
+			t.Errorf("%d wait, %v", status.Queued, status.Failing)
+		}
+		m.inTrouble(nil)
+	})
+}

@@ -2,6 +2,8 @@ package revocation
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
@@ -116,10 +118,13 @@ func (l *List) swept(ctx context.Context, m *Member, b bucketKeys) bool {
 	return err == nil && !there
 }
 
+// delete reports whether a key is gone. Some storages say that it was not there, as a
+// bucket never is where there are no folders.
 func (l *List) delete(ctx context.Context, m *Member, key string) bool {
-	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+	err := perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
 		return m.Storage.Delete(ctx, key)
-	}) == nil
+	})
+	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
 // lockName has no slash: some storages make a file of it.

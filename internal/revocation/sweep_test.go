@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -305,6 +306,29 @@ func TestF5_ASweepThatFailsGoesOnLater(t *testing.T) {
 		a.sync()
 		if m.count(old) != 0 || a.log.count("giving back the lock") != 1 {
 			t.Errorf("%d left; told of the lock %d times", m.count(old), a.log.count("giving back the lock"))
+		}
+	})
+}
+
+func TestP5_ASweepGoesPastWhatIsNotThere(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		for range 3 {
+			a.end(t, newKey())
+			a.move(time.Minute)
+		}
+		a.move(testLifetime + grace)
+		// A storage without folders, for which nothing has the key of a bucket.
+		m.inTrouble(func(_ context.Context, call string) error {
+			if key, deletes := strings.CutPrefix(call, "delete "); deletes && strings.Count(key, "/") == strings.Count(a.root, "/")+1 {
+				return fs.ErrNotExist
+			}
+			return nil
+		})
+		a.sync()
+		if n := m.count(a.root); n != 0 {
+			t.Errorf("%d entries are left", n)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path"
 	"reflect"
 	"time"
 )
@@ -36,6 +37,7 @@ type syncState struct {
 	failing  error
 
 	unreadable int
+	unopened   bool // that some names did not open since everything was read
 }
 
 // Sync writes what is queued and reads what is new. The list itself calls it on and on;
@@ -66,10 +68,11 @@ func (l *List) Sync(ctx context.Context) {
 }
 
 // wantsFull reports whether everything is to be read: at first, from another storage,
-// every now and then, and where the last look is too long ago or lies in the future.
+// with a new member's secret that may open what did not, every now and then, and where
+// the last look is too long ago or lies in the future.
 func (l *List) wantsFull(m *Member, now time.Time) bool {
 	s := &l.state
-	return !sameStorage(s.member, m) || now.Sub(s.fullAt) >= fullEvery ||
+	return !sameStorage(s.member, m) || s.unopened && s.member != m || now.Sub(s.fullAt) >= fullEvery ||
 		minuteOf(now)-minuteOf(s.polledAt) > maxPolled || now.Unix() < s.polledAt.Unix()
 }
 
@@ -87,7 +90,9 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
 		for _, key := range keys {
-			l.read(key, sealers)
+			if !l.read(key, sealers) && len(path.Base(key)) >= shortestName {
+				l.state.unopened = true
+			}
 		}
 		if err != nil {
 			return err
@@ -129,7 +134,7 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.state.unreadable = unreadable
+	l.state.unreadable, l.state.unopened = unreadable, unreadable > 0
 	return nil
 }
 

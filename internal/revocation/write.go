@@ -11,8 +11,11 @@ const (
 	// bytes and a slice's overhead they are a few hundred kilobytes.
 	maxQueue = 10_000
 
-	// writesPerSync is how many queued entries are written before new ones are read.
+	// writesPerSync is how many queued entries are written before new ones are read,
+	// and flushTime how long that may take: a slow storage must not hide from this node
+	// what has ended on others.
 	writesPerSync = 1000
+	flushTime     = time.Second
 )
 
 // ErrNotWritten says that a session has ended on this node, and that other nodes will
@@ -166,27 +169,32 @@ func (l *List) store(ctx context.Context, e entry) error {
 
 var errNoMember = errors.New("no handler uses the list")
 
-// flush writes what is queued, and reports whether all of it could be.
+// flush writes a part of what is queued, and reports what kept it from writing.
 func (l *List) flush(ctx context.Context) error {
 	l.mu.Lock()
 	waiting := l.queue.take(writesPerSync)
 	l.mu.Unlock()
-	for i, e := range waiting {
-		if err := l.store(ctx, e); err != nil {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.queue.putBack(waiting[i:])
-			return err
+	written, err, start := 0, error(nil), l.now()
+	for written < len(waiting) && l.now().Sub(start) < flushTime {
+		if err = l.store(ctx, waiting[written]); err != nil {
+			break
 		}
+		written++
 	}
-	return nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue.putBack(waiting[written:])
+	return err
 }
 
 // lastFlush writes what it can before the program ends.
 func (l *List) lastFlush() {
 	ctx, cancel := context.WithTimeout(context.Background(), operationTimeout)
 	defer cancel()
-	err := l.flush(ctx)
+	var err error
+	for err == nil && l.Status().Queued > 0 {
+		err = l.flush(ctx)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if left := len(l.queue.entries); left > 0 && len(l.members) > 0 {
