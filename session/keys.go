@@ -16,6 +16,7 @@ const (
 	purposeSession purpose = "instagram_auth/v1/session"
 	purposeStorage purpose = "instagram_auth/v1/storage"
 	purposeConfirm purpose = "instagram_auth/v1/confirm"
+	purposeVaultID purpose = "instagram_auth/v1/storage-id"
 )
 
 var errNoSecret = errors.New("no secret to derive keys from")

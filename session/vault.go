@@ -2,7 +2,10 @@ package session
 
 // Vault seals what is kept in a storage that others can read, with keys of its own.
 // It is safe for concurrent use. [F3]
-type Vault struct{ keys sealer }
+type Vault struct {
+	keys sealer
+	id   string
+}
 
 // NewVault derives the keys. The first secret seals, all of them open.
 func NewVault(secrets []string) (*Vault, error) {
@@ -10,8 +13,15 @@ func NewVault(secrets []string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Vault{keys}, nil
+	ids, err := deriveKeys(purposeVaultID, secrets[:1])
+	if err != nil {
+		return nil, err
+	}
+	return &Vault{keys, string(ids[0])}, nil
 }
+
+// ID tells two vaults apart that seal with different secrets.
+func (v *Vault) ID() string { return v.id }
 
 // Seal returns plaintext sealed. ad names the place it belongs to: the value does not
 // open at another one. Equal plaintexts give different values.

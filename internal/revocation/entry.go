@@ -81,6 +81,8 @@ var nameEncoding = base32.HexEncoding.WithPadding(base32.NoPadding)
 type Sealer interface {
 	Seal(plaintext, ad []byte) ([]byte, error)
 	Open(sealed, ad []byte) ([]byte, error)
+	// ID tells sealers apart that seal with different secrets.
+	ID() string
 }
 
 // name returns the key under which an entry is stored in a bucket. The entry is bound

@@ -262,5 +262,7 @@ func upperOne(name string) string {
 // noSealer seals nothing.
 type noSealer struct{}
 
+func (noSealer) ID() string { return "" }
+
 func (noSealer) Seal(_, _ []byte) ([]byte, error) { return nil, errors.New("no seal") }
 func (noSealer) Open(_, _ []byte) ([]byte, error) { return nil, errors.New("no seal") }

@@ -21,6 +21,9 @@ const (
 	// DefaultInterval is how often the storage is asked what is new.
 	DefaultInterval = 5 * time.Second
 
+	// MaxLifetime is how long a session may last at the most.
+	MaxLifetime = 366 * 24 * time.Hour
+
 	// clockSkew is how far the clocks of two nodes may be apart. [S7]
 	clockSkew = time.Minute
 

@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,8 +28,9 @@ func TestF1_TheNewestMembersStorageIsAsked(t *testing.T) {
 		}
 		first.made("")
 		a.end(t, newKey())
-		if n := len(first.made("store")); n != 0 {
-			t.Error("written to the older storage")
+		// Nobody knows yet whether the newer one will stay.
+		if n := len(first.made("store")); n == 0 || len(second.made("store")) == 0 {
+			t.Error("not written to both storages")
 		}
 		// The reload failed: its member leaves, and what it missed is read.
 		missed := newKey()
@@ -304,4 +306,122 @@ func TestL1_WhatANewMembersSecretOpensIsReadAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestF5_WhatEndsIsReadableWhereverItsSessionIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		other := func(o *Member) { o.Sealer = newVault(t, strings.Repeat("b", 32)) }
+		// One node has two blocks of the app, each with a secret of its own; of two more
+		// nodes each has one of them.
+		both := newNode(t, m)
+		defer both.join(t, m.beside(), other)()
+		one, two := newNode(t, m.beside()), newNode(t, m.beside(), other)
+		key := newKey()
+		both.end(t, key)
+		one.sync()
+		two.sync()
+		if !one.knows(key) || !two.knows(key) {
+			t.Errorf("known with the first secret: %v, with the second: %v", one.knows(key), two.knows(key))
+		}
+	})
+}
+
+func TestF5_WhatEndsWhileALoadFailsIsNotLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m, wrong := newMemory(), newMemory()
+		a, b := newNode(t, m), newNode(t, m.beside())
+		leave := a.join(t, wrong)
+		synctest.Wait()
+		key := newKey()
+		a.end(t, key)
+		leave()
+		b.sync()
+		if !b.knows(key) {
+			t.Error("the other node does not know")
+		}
+	})
+}
+
+func TestF5_AnotherStorageTakesOverWhatIsKnown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		old, fresh := newMemory(), newMemory()
+		a := newNode(t, old)
+		key := newKey()
+		person := a.person("1")
+		a.end(t, key)
+		if err := a.EndUser(t.Context(), person.User); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.EndAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := a.leave
+		a.leave = a.join(t, fresh)
+		before()
+		synctest.Wait()
+		a.sync()
+		a.sync()
+		b := newNode(t, fresh.beside())
+		if stranger := b.person("2"); !b.knows(key) || !b.Ended(person) || b.everyone.Load() == 0 || b.Ended(stranger) {
+			t.Errorf("session %v, person %v, everyone %d", b.knows(key), b.Ended(person), b.everyone.Load())
+		}
+		if n := len(fresh.made("store")); n != 3 {
+			t.Errorf("written %d times", n)
+		}
+	})
+}
+
+func TestP5_AnEntryIsKeptAsLongAsItSaysWhateverTheLifetimeIs(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m, func(o *Member) { o.Lifetime = 30 * 24 * time.Hour })
+		key, person := newKey(), a.person("1")
+		if err := a.EndSession(t.Context(), key, a.now().Add(30*24*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.EndUser(t.Context(), person.User); err != nil {
+			t.Fatal(err)
+		}
+		// The lifetime is made shorter for a while.
+		short := newNode(t, m.beside())
+		for range 10 {
+			short.move(24 * time.Hour)
+			short.sync()
+		}
+		long := newNode(t, m.beside())
+		if !long.knows(key) || !long.Ended(person) {
+			t.Errorf("session ended = %v, person ended = %v", long.knows(key), long.Ended(person))
+		}
+		for range 60 {
+			short.move(24 * time.Hour)
+			short.sync()
+		}
+		if n := m.count(short.root); n != 0 {
+			t.Errorf("%d entries are left in the end", n)
+		}
+	})
+}
+
+func TestK3_WhatIsSaidAgainIsNotWrittenAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		moment := a.now()
+		for range 5 {
+			if err := a.EndUserBefore(t.Context(), UserKey("123", "1"), moment); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(m.made("store")); n != 1 {
+			t.Errorf("written %d times", n)
+		}
+		m.inTrouble(func(context.Context, string) error { return errDown })
+		key := newKey()
+		for range 2 {
+			if err := a.EndSession(t.Context(), key, a.now().Add(time.Hour)); !errors.Is(err, ErrNotWritten) {
+				t.Errorf("while it is not written: %v", err)
+			}
+		}
+	})
 }

@@ -48,12 +48,13 @@ func perform(ctx context.Context, g gatekeeper, timeout time.Duration, operation
 // attempt runs one operation for at most timeout. A panic of the storage's is an
 // error like another.
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	select {
 	case g <- struct{}{}:
-	default:
+	case <-ctx.Done():
+		cancel()
 		return result, errBusy
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
 	type outcome struct {
 		result T
 		err    error

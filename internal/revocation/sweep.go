@@ -23,16 +23,20 @@ const (
 	lockTimeout = 5 * time.Second
 )
 
-// bucketKeys is a bucket that is no longer needed, with what is in it.
+// bucketKeys is what of a bucket is no longer needed.
 type bucketKeys struct {
 	bucket string
+	minute int64
 	keys   []string
+	kept   bool // something in it is still needed
 }
 
-func (b *bucketKeys) note(name, key string) {
-	if name != "" {
-		b.keys = append(b.keys, key)
+func (b *bucketKeys) note(key string, needed bool) {
+	if needed {
+		b.kept = true
+		return
 	}
+	b.keys = append(b.keys, key)
 }
 
 // sweeper is what is left to be swept. A sweep runs beside the looks into the storage:
@@ -60,16 +64,21 @@ func (l *List) sweepBeside(ctx context.Context, m *Member) {
 	})
 }
 
-// toSweep says what has expired, unless a sweep runs that knows it already.
-func (l *List) toSweep(expired map[string]*bucketKeys) {
+// toSweep says what has expired, unless a sweep runs that knows it already. An empty
+// bucket goes when nothing is written into it any more.
+func (l *List) toSweep(buckets map[string]*bucketKeys) {
+	quiet := minuteOf(l.now().Add(-fullEvery))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sweeper.running {
 		return
 	}
 	l.sweeper.expired = nil
-	for _, bucket := range slices.Sorted(maps.Keys(expired)) {
-		l.sweeper.expired = append(l.sweeper.expired, *expired[bucket])
+	for _, bucket := range slices.Sorted(maps.Keys(buckets)) {
+		if b := *buckets[bucket]; len(b.keys) > 0 || !b.kept && b.minute < quiet {
+			b.kept = b.kept || b.minute >= quiet
+			l.sweeper.expired = append(l.sweeper.expired, b)
+		}
 	}
 }
 
@@ -98,10 +107,12 @@ func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest
 			return expired
 		}
 		// The bucket itself is a folder in some storages, and nothing in others.
-		if !l.delete(ctx, m, oldest.bucket) {
-			return expired
+		if !oldest.kept {
+			if !l.delete(ctx, m, oldest.bucket) {
+				return expired
+			}
+			deleted++
 		}
-		deleted++
 		expired = expired[1:]
 	}
 	return expired

@@ -21,7 +21,7 @@ func TestP5_OnlyBucketsNobodyNeedsAreSwept(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		now := time.Now()
-		oldest := minuteOf(now.Add(-testLifetime - grace)) // that is kept
+		oldest := minuteOf(now.Add(-MaxLifetime - grace)) // that is kept
 		r := root("123")
 		fresh := newKey()
 		newNode(t, m.beside()).end(t, fresh)
@@ -184,8 +184,8 @@ func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				old := bucketOf(root("123"), 1) + "/x"
-				m.put(old)
-				a, b := lonelyNode(t), newNode(t, m.beside(), func(m *Member) { m.Lifetime = 1e6 * time.Hour })
+				a, b := lonelyNode(t), newNode(t, m.beside())
+				m.put(old) // after b's one full look
 				m.lock(a.lockName(), true)
 				a.leave = a.join(t, storage(m))
 				time.Sleep(time.Minute)

@@ -111,23 +111,27 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 		}
 		return err
 	}
-	old := minuteOf(l.now().Add(-l.lifetime() - grace))
-	expired := make(map[string]*bucketKeys)
+	buckets := make(map[string]*bucketKeys)
 	for _, key := range keys {
 		minute, bucket, name, ok := splitKey(l.root, key)
-		switch {
-		case !ok:
+		if !ok {
 			unreadable++ // not ours; left alone
-		case minute < old:
-			if expired[bucket] == nil {
-				expired[bucket] = &bucketKeys{bucket: bucket}
-			}
-			expired[bucket].note(name, key)
-		case !l.read(key, sealers) && len(name) >= shortestName:
+			continue
+		}
+		if buckets[bucket] == nil {
+			buckets[bucket] = &bucketKeys{bucket: bucket, minute: minute}
+		}
+		if name == "" {
+			continue
+		}
+		e, readable := l.readEntry(key, sealers)
+		if !readable && len(name) >= shortestName {
 			unreadable++
 		}
+		buckets[bucket].note(key, l.needed(minute, e, readable))
 	}
-	l.toSweep(expired)
+	l.toSweep(buckets)
+	l.carryOver(m, keys, sealers)
 	l.compact()
 	if unreadable > l.state.unreadable {
 		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable)
@@ -168,24 +172,72 @@ func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.
 	return keys, err
 }
 
-// read takes the entry that a storage key holds into the mirror, and reports whether
-// it could be read.
-func (l *List) read(key string, sealers []Sealer) bool {
+// needed reports whether an entry must be kept: as long as it says itself, and where
+// nobody can read it, as long as any session could last.
+func (l *List) needed(minute int64, e entry, readable bool) bool {
+	if readable {
+		return e.expires > l.now().Add(-grace).Unix()
+	}
+	return minute >= minuteOf(l.now().Add(-MaxLifetime-grace))
+}
+
+// carryOver has what this node knows written into a storage that has taken another
+// one's place and lacks it. Without that the next start would bring ended sessions
+// back.
+func (l *List) carryOver(m *Member, keys []string, sealers []Sealer) {
+	if l.state.member == nil || sameStorage(l.state.member, m) {
+		return
+	}
+	there := make(map[Key]bool, len(keys))
+	for _, key := range keys {
+		if e, ok := l.readEntry(key, sealers); ok {
+			there[e.key] = true // 0 for everyone
+		}
+	}
+	var missing []entry
+	for _, e := range l.table.Load().entries(l.now().Unix()) {
+		if !there[e.key] {
+			missing = append(missing, e)
+		}
+	}
+	if before := l.everyone.Load(); before != 0 && !there[0] {
+		missing = append(missing, entry{everyone, 0, before, time.UnixMilli(before).Add(l.remembered()).Unix()})
+	}
+	for _, e := range missing {
+		l.keep(e)
+	}
+	if len(missing) > 0 {
+		m.Logger.Info("ended sessions are being written into another storage", "count", len(missing))
+		l.nudge()
+	}
+}
+
+// readEntry returns the entry that a storage key holds and takes it into the mirror.
+func (l *List) readEntry(key string, sealers []Sealer) (e entry, ok bool) {
 	_, bucket, name, ok := splitKey(l.root, key)
 	if !ok || name == "" {
-		return false
+		return e, false
 	}
-	e, ok := readName(bucket, name, sealers)
-	if !ok {
-		return false
+	if e, ok = readName(bucket, name, sealers); ok {
+		l.believe(e)
 	}
+	return e, ok
+}
+
+// read is readEntry where the entry itself does not matter.
+func (l *List) read(key string, sealers []Sealer) bool {
+	_, ok := l.readEntry(key, sealers)
+	return ok
+}
+
+// believe takes an entry of the storage into the mirror.
+func (l *List) believe(e entry) {
 	now := l.now()
 	// A node whose clock is far ahead would end sessions that have not begun yet.
 	// Its word is good when its time has come.
 	if e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli()) {
 		l.note(e)
 	}
-	return true
 }
 
 // report tells the operator when the storage begins to fail, how old the list gets,

@@ -85,6 +85,23 @@ func (t *table) live(now int64) (n int) {
 	return n
 }
 
+// entries returns what has not expired. What ended for good is a session, all else a
+// person's.
+func (t *table) entries(now int64) (all []entry) {
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.key.Load() == 0 || s.expires.Load() <= now {
+			continue
+		}
+		e := entry{oneUser, Key(s.key.Load()), s.before.Load(), s.expires.Load()}
+		if e.before == always {
+			e.kind = oneSession
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
 // rebuilt returns a table with the entries that have not expired and room for half
 // as many again.
 func (t *table) rebuilt(now int64) *table {

@@ -3,13 +3,17 @@ package revocation
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 const (
-	// maxQueue is how many entries wait for a storage that cannot be written. At 25
-	// bytes and a slice's overhead they are a few hundred kilobytes.
-	maxQueue = 10_000
+	// maxQueue is how many entries wait for a storage that cannot be written: 3 MB.
+	maxQueue = 100_000
+
+	// leastRemembered is how long the end of a person's sessions is remembered at
+	// least, so that a lifetime that is made shorter and longer again brings none back.
+	leastRemembered = 30 * 24 * time.Hour
 
 	// writesPerSync is how many queued entries are written before new ones are read,
 	// and flushTime how long that may take: a slow storage must not hide from this node
@@ -71,7 +75,7 @@ func (l *List) EndSessionLater(key Key, expires time.Time) {
 // EndSessionByKey is EndSession where nobody knows how long the session would have
 // lasted.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
-	return l.EndSession(ctx, key, l.now().Add(l.lifetime()))
+	return l.EndSession(ctx, key, l.now().Add(l.remembered()))
 }
 
 // EndUser ends the sessions that a person has now, on every node.
@@ -90,7 +94,7 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 		moment = now
 	}
 	before := moment.Add(clockSkew)
-	return l.end(ctx, entry{oneUser, key, before.UnixMilli(), before.Add(l.lifetime()).Unix()})
+	return l.end(ctx, entry{oneUser, key, before.UnixMilli(), before.Add(l.remembered()).Unix()})
 }
 
 // EndAll ends all sessions there are now.
@@ -108,11 +112,17 @@ func (l *List) untilNow(k kind, key Key) entry {
 	}
 	// Moments are cut to milliseconds, and only what began before one has ended.
 	before := max(l.now().Add(clockSkew).UnixMilli(), last) + 1
-	return entry{k, key, before, time.UnixMilli(before).Add(l.lifetime()).Unix()}
+	return entry{k, key, before, time.UnixMilli(before).Add(l.remembered()).Unix()}
 }
 
+func (l *List) remembered() time.Duration { return max(l.lifetime(), leastRemembered) }
+
+// end takes an entry into the mirror and the storage. What is known already and has
+// been written is not written again, however often Meta or a visitor says it.
 func (l *List) end(ctx context.Context, e entry) error {
-	l.note(e)
+	if !l.note(e) && !l.isQueued(e) {
+		return nil
+	}
 	err := l.store(ctx, e)
 	if err == nil {
 		return nil
@@ -125,6 +135,13 @@ func (l *List) endLater(e entry) {
 	l.note(e)
 	l.keep(e)
 	l.nudge()
+}
+
+// isQueued reports whether an entry with the same key waits to be written.
+func (l *List) isQueued(e entry) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.ContainsFunc(l.queue.entries, func(q entry) bool { return q.kind == e.kind && q.key == e.key })
 }
 
 func (l *List) keep(e entry) {
@@ -151,20 +168,41 @@ func (l *List) note(e entry) (isNew bool) {
 	return isNew
 }
 
-// store writes an entry into the bucket of this minute.
+// store writes an entry into the bucket of this minute, for everybody who must be able
+// to read it: blocks of one app may have secrets of their own, and nodes need not have
+// all of them. While a configuration is being loaded, its storage may be another one,
+// and nobody knows yet which of the two will stay.
 func (l *List) store(ctx context.Context, e entry) error {
-	m := l.current()
-	if m == nil {
+	writers := l.writers()
+	if len(writers) == 0 {
 		return errNoMember
 	}
-	name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
-	if err != nil {
-		return err
+	var errs []error
+	for _, m := range writers {
+		name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
+		if err == nil {
+			err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+				// Some storages take an empty value for none.
+				return m.Storage.Store(ctx, name, []byte("ended\n"))
+			})
+		}
+		errs = append(errs, err)
 	}
-	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
-		// Some storages take an empty value for none.
-		return m.Storage.Store(ctx, name, []byte("ended\n"))
-	})
+	return errors.Join(errs...)
+}
+
+// writers returns the members, the newest first, less those that would write the same
+// once more.
+func (l *List) writers() (distinct []*Member) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range slices.Backward(l.members) {
+		same := func(other *Member) bool { return m.Sealer.ID() == other.Sealer.ID() && sameStorage(m, other) }
+		if !slices.ContainsFunc(distinct, same) {
+			distinct = append(distinct, m)
+		}
+	}
+	return distinct
 }
 
 var errNoMember = errors.New("no handler uses the list")
