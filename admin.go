@@ -141,7 +141,11 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	var q revocationRequest
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&q); err != nil {
+	err := decoder.Decode(&q)
+	if err == nil && decoder.More() {
+		err = errors.New("something follows the object")
+	}
+	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("decoding the request: %w", err)}
 	}
 	key, err := q.check()

@@ -95,6 +95,7 @@ func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
 		{"no session", http.MethodPost, "revoke", `{"session":"x"}`, 400, "16 hex digits"},
 		{"unknown member", http.MethodPost, "revoke", `{"user":"1"}`, 400, "unknown field"},
 		{"no JSON", http.MethodPost, "revoke", `user_id=1`, 400, "decoding"},
+		{"something behind", http.MethodPost, "revoke", `{"all":true}x`, 400, "follows"},
 		{"huge", http.MethodPost, "revoke", `{"user_id":"` + strings.Repeat("1", 20_000) + `"}`, 400, "too large"},
 		{"unknown app", http.MethodPost, "revoke", `{"app_id":"7","all":true}`, 404, "no instagram_auth of app"},
 		{"by GET", http.MethodGet, "revoke", "", 405, "not allowed"},

@@ -55,7 +55,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	if query.failed {
 		return h.denied(v, back)
 	}
-	if h.outdated() {
+	if h.outdated(v.r.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
 	}

@@ -66,8 +66,12 @@ func (h *Handler) ended(s *session.Session) bool {
 
 // outdated reports whether the list is too old to be trusted by an operator who wants
 // that to matter.
-func (h *Handler) outdated() bool {
-	return h.settings.maxStaleness > 0 && h.list.Stale(h.settings.maxStaleness)
+func (h *Handler) outdated(ctx context.Context) bool {
+	if h.settings.maxStaleness == 0 {
+		return false
+	}
+	h.list.Await(ctx)
+	return h.list.Stale(h.settings.maxStaleness)
 }
 
 // newSession returns what a session of a person begins with.

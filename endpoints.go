@@ -94,5 +94,5 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 		ID        string    `json:"id"`
 		Username  string    `json:"username"`
 		ExpiresAt time.Time `json:"expires_at"`
-	}{v.session.UserID, v.session.Username, v.session.Expires.UTC()})
+	}{v.session.UserID, v.session.Username, v.session.End(h.settings.lifetime).UTC()})
 }

@@ -39,7 +39,7 @@ func (h *Handler) recognize(v *visit) {
 		return
 	}
 	switch {
-	case h.outdated():
+	case h.outdated(v.r.Context()):
 		v.signedIn, v.unsure = false, true
 	case !h.settings.admits(&v.session.Identity):
 		v.signedIn, v.turnedAway = false, true

@@ -51,6 +51,9 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 	defer h.catch(v, &proceed, &err)
 	h.strip(v.r)
 	h.takeCookies(v)
+	if v.r.Method == http.MethodPost && caddyhttp.GetVar(v.r.Context(), passedVar) == true {
+		return true, nil // a callback that another block of ours has verified
+	}
 	if endpoint := h.endpoint(v); endpoint != nil {
 		return endpoint(h, v)
 	}

@@ -32,6 +32,10 @@ const (
 	// setVar is the request variable in which blocks of ours leave what they set, so
 	// that the next one does not take it for forged.
 	setVar = directive + ".identity"
+
+	// passedVar is the request variable that says that a block of ours has verified a
+	// callback of Meta's, which is on its way to the site.
+	passedVar = directive + ".callback"
 )
 
 // imprint is what a block of ours sets on a request for a signed-in visitor.

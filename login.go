@@ -39,7 +39,7 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	if !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
 	}
-	if h.outdated() {
+	if h.outdated(v.r.Context()) {
 		// What would come of it would be refused at once. [F2]
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}

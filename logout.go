@@ -25,7 +25,7 @@ func (h *Handler) logout(v *visit) (bool, error) {
 	}
 	h.recognize(v)
 	refusal.SignOutPage{
-		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn,
+		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure,
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }
@@ -36,9 +36,7 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	if !h.isOwnForm(v) {
 		return h.refuse(v, refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.pathPrefix + pathLogout})
 	}
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
-	everywhere := v.r.PostFormValue("everywhere") == "1"
-
+	everywhere, problem := h.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
 	ctx := context.WithoutCancel(v.r.Context())
 	err := h.endAllFound(ctx, v, everywhere)
@@ -52,19 +50,47 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
+	if problem != "" {
+		// This session has ended, but nobody knows whether that was all.
+		return h.refuse(v, refusal.Reply{Code: problem})
+	}
 	return redirectTo(v, http.StatusSeeOther, h.settings.logoutTarget)
 }
 
+// wantsEverywhere reads the form, which may be empty. problem says why it could not be.
+func (h *Handler) wantsEverywhere(v *visit) (everywhere bool, problem refusal.Code) {
+	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+	// Both, because the second hides an error of the first.
+	err := v.r.ParseForm()
+	if err == nil {
+		err = v.r.ParseMultipartForm(maxForm)
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return false, refusal.TooLarge
+	}
+	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return false, refusal.BadRequest
+	}
+	return v.r.PostForm.Get("everywhere") == "1", ""
+}
+
 // endAllFound ends each session that the request carries. There may be more than one
-// cookie of the name, and the next one must not take the place of the first.
+// cookie of the name, and the next one must not take the place of the first. One that
+// has ended is ended again: the storage may not know yet.
 func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) error {
 	var errs []error
+	done := make(map[[session.IDSize]byte]bool)
 	for range session.MaxTried {
-		s, ok := h.settings.cookies.Open(&v.found, h.isEnded)
+		s, ok := h.settings.cookies.Open(&v.found, func(s *session.Session) bool { return done[s.ID] })
 		if !ok {
 			break
 		}
+		done[s.ID] = true
+		again := h.ended(&s)
 		errs = append(errs, h.end(ctx, &s))
+		if again {
+			continue
+		}
 		if everywhere {
 			errs = append(errs, h.endEverywhere(ctx, &s))
 		}

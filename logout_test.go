@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 const logoutPath = "/instagram_auth/logout"
@@ -372,5 +374,83 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 		if err != nil || string(content) != "ended\n" {
 			t.Errorf("%s holds %q, %v", key, content, err)
 		}
+	}
+}
+
+func TestL3_TryingAgainDoesNotClaimWhatTheStorageDoesNotKnow(t *testing.T) {
+	s := startSite(t, siteConfig{options: "sync_interval 1s"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	cookies := b.cookieHeader()
+	mend := s.breakStorage()
+	for i := range 3 {
+		r := b.logoutRequest(nil)
+		r.Header.Set("Cookie", cookies)
+		if answer := s.newBrowser().do(r); answer.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("time %d: %s", i+1, answer.Status)
+		}
+	}
+	mend()
+	eventually(t, "success", func() bool {
+		r := b.logoutRequest(nil)
+		r.Header.Set("Cookie", cookies)
+		return s.newBrowser().do(r).StatusCode == http.StatusSeeOther
+	})
+}
+
+func TestD5_ABodyThatIsTooLargeIsNoSignOutOfOneBrowserAlone(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	for _, c := range []struct {
+		name   string
+		body   string
+		status int
+	}{
+		{"too large", "x=" + strings.Repeat("a", 17_000) + "&everywhere=1", http.StatusRequestEntityTooLarge},
+		{"broken", "everywhere=1&x=%zz", http.StatusBadRequest},
+	} {
+		b := s.newBrowser()
+		b.signIn("/page")
+		cookies := b.cookieHeader()
+		r := b.logoutRequest(nil)
+		setBody(r, c.body)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		if answer := b.do(r); answer.StatusCode != c.status {
+			t.Errorf("%s: %s", c.name, answer.Status)
+		}
+		s.wantAlive(cookies, false)
+	}
+}
+
+func TestS7_ALifetimeMadeShorterCountsForOlderSessions(t *testing.T) {
+	start := time.Unix(1_900_000_000, 0)
+	now := start
+	cookies := func(lifetime time.Duration) *session.Cookies {
+		c, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: "1", Name: "ig", Lifetime: lifetime, Now: func() time.Time { return now }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	long, short := cookies(24*time.Hour), cookies(time.Hour)
+	_, line, _, err := long.Create(session.Session{Identity: somebody()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, _, _ := strings.Cut(line, ";")
+	alive := func(c *session.Cookies) bool {
+		found := c.Find([]string{pair})
+		s, ok := c.Open(&found, nil)
+		if ok && !s.Expires.Equal(start.Add(24*time.Hour)) {
+			t.Errorf("expires %v: what was promised is what must be remembered", s.Expires)
+		}
+		return ok
+	}
+	now = start.Add(time.Hour - time.Second)
+	if !alive(short) {
+		t.Error("not alive within the shorter lifetime")
+	}
+	now = start.Add(time.Hour)
+	if alive(short) || !alive(long) {
+		t.Errorf("after it: %v, %v", alive(short), alive(long))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -134,6 +135,9 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 func (h *Handler) passOn(v *visit, what removal, userID string) {
 	v.r.Header[headerEvent] = []string{string(what)}
 	v.r.Header[headerEventUser] = []string{userID}
+	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
+	caddyhttp.SetVar(v.r.Context(), passedVar, true)
+	caddyhttp.SetVar(v.r.Context(), setVar, &imprint{headers: []string{headerEvent, headerEventUser}})
 }
 
 // askSite lets the site answer a request for deletion. If it accepts, Meta gets the
@@ -142,6 +146,11 @@ func (h *Handler) passOn(v *visit, what removal, userID string) {
 func (h *Handler) askSite(v *visit, next func(http.ResponseWriter) error) error {
 	verdict := &verdict{w: v.w, header: make(http.Header)}
 	if err := next(verdict); err != nil || verdict.passed {
+		return err
+	}
+	if verdict.status == 0 {
+		h.logger.Error("nobody behind this handler has answered a request for data deletion; data_deletion pass needs a site that does", about(v.r)...)
+		_, err := h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 		return err
 	}
 	_, err := h.confirmDeletion(v, verdict.status != http.StatusAccepted)

@@ -278,3 +278,46 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 		}
 	}
 }
+
+func TestPassGoesPastFurtherBlocks(t *testing.T) {
+	config := twoBlocks("")
+	config.block = strings.Replace(config.block, "endpoints", "deauthorize pass\ndata_deletion pass\nendpoints", 1)
+	config.block = strings.Replace(config.block, "instagram_auth /second*", "instagram_auth", 1) // which asks for a session everywhere
+	s := startSite(t, config)
+	for path, event := range map[string]string{deauthorizePath: "deauthorize", deletionPath: "data_deletion"} {
+		answer := s.fromMeta(path, s.instagram.SignedRequest(username))
+		got := s.upstream.last(t).Header
+		if answer.StatusCode != http.StatusOK || got.Get("X-Instagram-Event") != event || got.Get("X-Instagram-Event-User-Id") != appScopedID {
+			t.Errorf("%s: answered %s; the site got %v", path, answer.Status, got)
+		}
+	}
+}
+
+func TestADeletionThatNobodyCarriesOutIsNotConfirmed(t *testing.T) {
+	for name, c := range map[string]struct {
+		after  string
+		status int
+	}{
+		"nobody behind":        {"vars x y", http.StatusInternalServerError},
+		"a site that is down":  {"reverse_proxy " + freeAddr(t), http.StatusBadGateway},
+		"a site with an error": {"error 418", http.StatusTeapot},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t, siteConfig{options: "data_deletion pass", after: c.after})
+			if answer := s.fromMeta(deletionPath, s.instagram.SignedRequest(username)); answer.StatusCode != c.status || strings.Contains(answer.body, "confirmation_code") {
+				t.Errorf("answered %s %s", answer.Status, answer.body)
+			}
+		})
+	}
+}
+
+func TestASitesEarlyHintsAreNoVerdict(t *testing.T) {
+	s := startSite(t, siteConfig{options: "data_deletion pass"})
+	s.upstream.respond(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(http.StatusConflict)
+	})
+	if answer := s.fromMeta(deletionPath, s.instagram.SignedRequest(username)); answer.StatusCode != http.StatusConflict {
+		t.Errorf("answered %s %s", answer.Status, answer.body)
+	}
+}

@@ -46,6 +46,15 @@ type Session struct {
 	Began time.Time
 }
 
+// End returns when a session ends whatever happens, where sessions last for lifetime
+// now: Expires is what was promised when it began.
+func (s *Session) End(lifetime time.Duration) time.Time {
+	if end := s.Issued.Add(lifetime); end.Before(s.Expires) {
+		return end
+	}
+	return s.Expires
+}
+
 // IDSize is the size of a session's ID, in bytes. [S1]
 const IDSize = 32
 
@@ -92,7 +101,7 @@ func (c *Cookies) handOver(s Session, now time.Time) (setCookie string, err erro
 	if err != nil {
 		return "", err
 	}
-	age := s.Expires.Sub(now)
+	age := s.End(c.lifetime).Sub(now)
 	if c.idle > 0 {
 		age = min(age, c.idle)
 	}
@@ -190,14 +199,10 @@ func readSession(plaintext string) (s Session, ok bool) {
 }
 
 // alive checks the lifetimes here and does not leave them to the browser. A lifetime
-// that has been made shorter counts for older sessions, too: nothing may outlive what
-// the list of ended sessions remembers. [S7]
+// that has been made shorter counts for older sessions, too. [S7]
 func (c *Cookies) alive(s *Session) bool {
 	now := c.now()
-	if end := s.Issued.Add(c.lifetime); end.Before(s.Expires) {
-		s.Expires = end
-	}
-	return now.Before(s.Expires) && !s.Issued.After(now.Add(clockSkew)) && (c.idle == 0 || now.Before(s.Seen.Add(c.idle)))
+	return now.Before(s.End(c.lifetime)) && !s.Issued.After(now.Add(clockSkew)) && (c.idle == 0 || now.Before(s.Seen.Add(c.idle)))
 }
 
 // Clear returns the Set-Cookie lines that delete everything of ours that a browser

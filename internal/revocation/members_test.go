@@ -425,3 +425,27 @@ func TestK3_WhatIsSaidAgainIsNotWrittenAgain(t *testing.T) {
 		}
 	})
 }
+
+func TestL1_TheEndOfAPersonsSessionsIsRememberedAsLongAsTheyCouldLast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		for name, end := range map[string]func(*node, Key) error{
+			"by the operator": func(n *node, k Key) error { return n.EndUser(t.Context(), k) },
+			"by Instagram":    func(n *node, k Key) error { return n.EndUserBefore(t.Context(), k, n.now()) },
+		} {
+			m := newMemory()
+			a := newNode(t, m, func(o *Member) { o.Lifetime = 60 * 24 * time.Hour })
+			person := a.person("1")
+			a.move(time.Second)
+			if err := end(a, person.User); err != nil {
+				t.Fatal(err)
+			}
+			late := lonelyNode(t)
+			late.move(59 * 24 * time.Hour)
+			late.leave = late.join(t, m.beside(), func(o *Member) { o.Lifetime = 60 * 24 * time.Hour })
+			synctest.Wait()
+			if !late.Ended(person) || late.Status().Entries != 1 {
+				t.Errorf("%s: ended = %v, %+v", name, late.Ended(person), late.Status())
+			}
+		}
+	})
+}
