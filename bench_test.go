@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -93,3 +95,18 @@ func BenchmarkForgedCookieOnAPublicPath(b *testing.B) {
 }
 
 func BenchmarkUnauthenticatedAPICall(b *testing.B) { benchmarkRequests(b, benchHandler(b, nil), "") }
+
+// BenchmarkSignedInAmongEnded tells what a long list of ended sessions costs a request,
+// beside an empty one.
+func BenchmarkSignedInAmongEnded(b *testing.B) {
+	for _, ended := range []int{0, 100_000} {
+		b.Run(fmt.Sprint(ended), func(b *testing.B) {
+			h := benchHandler(b, nil)
+			for range ended {
+				// Into the mirror alone: the storage is beside the point.
+				h.list.EndSessionLater(revocation.SessionKey(session.NewID()), time.Now().Add(time.Hour))
+			}
+			benchmarkRequests(b, h, sealed(b, benchSecret))
+		})
+	}
+}

@@ -421,6 +421,25 @@ func TestD5_ABodyThatIsTooLargeIsNoSignOutOfOneBrowserAlone(t *testing.T) {
 	}
 }
 
+func TestS7_TheSecretChangesInTheMiddleOfALogin(t *testing.T) {
+	old, fresh := strings.Repeat("o", 32), strings.Repeat("n", 32)
+	s := startSite(t, siteConfig{options: "session {\n secret " + old + "\n}"})
+	b, signedIn := s.newBrowser(), s.newBrowser()
+	signedIn.signIn("/page")
+	back := b.window(b.get("/page"))
+	s.load(siteConfig{options: "session {\n secret " + fresh + " " + old + "\n}"})
+	if answer := b.get(back); answer.StatusCode != http.StatusSeeOther {
+		t.Fatalf("the login ended with %s", answer.Status)
+	}
+	s.wantAlive(signedIn.cookieHeader(), true)
+	s.load(siteConfig{options: "session {\n secret " + fresh + "\n}"})
+	s.wantAlive(b.cookieHeader(), true)
+	// A cookie of the old secret is no session, and no error.
+	if answer := signedIn.get("/page"); answer.StatusCode != http.StatusFound {
+		t.Errorf("answered %s", answer.Status)
+	}
+}
+
 func TestS7_ALifetimeMadeShorterCountsForOlderSessions(t *testing.T) {
 	start := time.Unix(1_900_000_000, 0)
 	now := start

@@ -1,12 +1,17 @@
 package instagramauth_test
 
 import (
+	"encoding/base64"
+	"encoding/hex"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -70,7 +75,15 @@ func TestP1_SecretsNeverAppearInALog(t *testing.T) {
 	if !strings.Contains(logs, `"logger":"http.log.access`) || !strings.Contains(logs, "sign-in refused") || !strings.Contains(logs, "REDACTED") {
 		t.Fatal("the log does not have the lines that this test is about")
 	}
-	seen := 0
+	if seen := wantNoneOf(t, logs, secrets); seen < 50 {
+		t.Errorf("only %d secrets were looked for", seen)
+	}
+}
+
+// wantNoneOf fails the test if a secret is in the log, and returns how many of them were
+// long enough to be looked for.
+func wantNoneOf(t *testing.T, logs string, secrets []string) (seen int) {
+	t.Helper()
 	for _, secret := range secrets {
 		if len(secret) < 8 {
 			continue
@@ -81,9 +94,58 @@ func TestP1_SecretsNeverAppearInALog(t *testing.T) {
 			t.Errorf("%q is in the log: %.600s", secret, logs[start:])
 		}
 	}
-	if seen < 50 {
+	return seen
+}
+
+func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
+	s := startSite(t, siteConfig{logFilter: productionFilters(t)})
+	secrets := []string{appSecret}
+	for _, end := range []func(b *browser){
+		func(b *browser) { b.logout(nil) },
+		func(b *browser) { b.logout(url.Values{"everywhere": {"1"}}) },
+		func(b *browser) {
+			signed := s.instagram.SignedRequest(username)
+			secrets = append(secrets, signed)
+			s.fromMeta(deauthorizePath, signed)
+			s.fromMeta(deauthorizePath, signed+"x")
+		},
+		func(b *browser) {
+			signed := s.instagram.SignedRequest(username)
+			confirmed := decode(t, s.fromMeta(deletionPath, signed))
+			secrets = append(secrets, signed, confirmed["confirmation_code"].(string))
+			s.newBrowser().get(confirmed["url"].(string))
+		},
+	} {
+		b := s.newBrowser()
+		b.signIn("/page")
+		id := sessionIDOf(t, b.cookie(sessionCookie))
+		secrets = append(secrets, b.cookie(sessionCookie), string(id[:]), hex.EncodeToString(id[:]), base64.RawURLEncoding.EncodeToString(id[:]))
+		end(b)
+		b.get("/page")
+	}
+	for _, message := range []string{"signed in", "signed out", "sessions ended by instagram", "callback refused"} {
+		if len(s.logged(message)) == 0 {
+			t.Errorf("the log does not say %q", message)
+		}
+	}
+	if seen := wantNoneOf(t, s.logs(), secrets); seen < 20 {
 		t.Errorf("only %d secrets were looked for", seen)
 	}
+}
+
+// sessionIDOf returns the ID in a session cookie.
+func sessionIDOf(t *testing.T, value string) [session.IDSize]byte {
+	t.Helper()
+	c, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 1000 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := c.Find([]string{sessionCookie + "=" + value})
+	s, ok := c.Open(&found, nil)
+	if !ok {
+		t.Fatal("no session")
+	}
+	return s.ID
 }
 
 func TestP1_A5xxOnTheCallbackIsAnsweredByUsEvenWithHandleErrors(t *testing.T) {

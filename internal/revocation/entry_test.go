@@ -35,7 +35,7 @@ func TestF3_AnEntryComesBackAsItWasWritten(t *testing.T) {
 
 func TestF3_NoTwoNamesOfAnEntryAreTheSame(t *testing.T) {
 	e, v := entry{oneUser, 77, 1, 2}, newVault(t, testSecret)
-	if nameOf(t, e, v) == nameOf(t, e, v) {
+	if one, two := nameOf(t, e, v), nameOf(t, e, v); one == two {
 		t.Error("a reader of the storage learns that two entries are the same")
 	}
 }

@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"fmt"
+	"net/http"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// command runs `caddy instagram-auth` and returns what it says.
+func command(args ...string) (string, error) {
+	out, err := exec.Command(caddyBinary, append([]string{"instagram-auth"}, args...)...).CombinedOutput()
+	return string(out), err
+}
+
+func TestL4_TheOperatorsCommands(t *testing.T) {
+	port, admin := freePort(t), "127.0.0.1:"+freePort(t)
+	p := startCaddy(t, fmt.Sprintf(`{
+		admin %s
+		auto_https off
+	}
+	http://:%s {
+		instagram_auth {
+			app_id %s
+			app_secret %s
+			redirect_uri https://example.test/auth/
+		}
+		respond hello
+	}`, admin, port, appID, appSecret), nil, "127.0.0.1:"+port, admin)
+	cookie := sessionFor(t)
+	status := func() int {
+		request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = "example.test"
+		request.Header.Set("Cookie", cookie)
+		request.Header.Set("Accept", "application/json")
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = body(t, answer)
+		return answer.StatusCode
+	}
+	if got := status(); got != http.StatusOK {
+		t.Fatalf("with a session: %d\n%s", got, p.out)
+	}
+	for _, wrong := range []struct {
+		says string
+		args []string
+	}{
+		{"revoke, sessions", []string{"--address", admin}},
+		{"revoke, sessions", []string{"end", "--address", admin}},
+		{"exactly one of", []string{"revoke", "--address", admin}},
+		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
+		{"numeric", []string{"revoke", "--user", "jayposiris", "--address", admin}},
+		{"16 hex digits", []string{"revoke", "--session", "x", "--address", admin}},
+		{"no instagram_auth of app", []string{"revoke", "--all", "--app", "7", "--address", admin}},
+		{"is it running there", []string{"sessions", "--address", "127.0.0.1:" + freePort(t)}},
+	} {
+		if out, err := command(wrong.args...); err == nil || !strings.Contains(out, wrong.says) {
+			t.Errorf("%q says %q, %v", wrong.args, out, err)
+		}
+	}
+	if got := status(); got != http.StatusOK {
+		t.Fatalf("after commands that were wrong: %d", got)
+	}
+	if out, err := command("revoke", "--user", userID, "--address", admin); err != nil || !strings.Contains(out, "app "+appID+": ended") {
+		t.Errorf("revoke says %q, %v", out, err)
+	}
+	if out, err := command("revoke", "--all", "--address", admin); err != nil {
+		t.Errorf("revoke --all says %q, %v", out, err)
+	}
+	if got := status(); got != http.StatusUnauthorized {
+		t.Errorf("after revoke: %d", got)
+	}
+	out, err := command("sessions", "--address", admin)
+	if err != nil || !regexp.MustCompile(`APP +ENDED +TO WRITE +AGE +STORAGE\n`+appID+` +2 +0 +\d+s +ok`).MatchString(out) {
+		t.Errorf("sessions says %q, %v", out, err)
+	}
+}
