@@ -37,7 +37,7 @@ func TestTheDemoInABrowser(t *testing.T) {
 
 			// The visitor removes the app at Instagram, which tells the site.
 			run(t, tab, chromedp.Navigate(origin+"/instagram_auth/login"), chromedp.WaitVisible("#allow"))
-			run(t, tab, chromedp.Click(`input[type=radio][value="`+username+`"]`), chromedp.Click("summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
+			run(t, tab, chromedp.Click(`input[type=radio][value="`+username+`"]`), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
 			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
 			want(t, tab, origin+"/", "Anybody may read this page.")
 		})
