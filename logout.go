@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -89,6 +90,9 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 		again := h.ended(&s)
 		errs = append(errs, h.end(ctx, &s))
 		if again {
+			if everywhere && h.list.UserUnwritten(revocation.Key(s.Keys.User)) {
+				errs = append(errs, revocation.ErrNotWritten)
+			}
 			continue
 		}
 		if everywhere {

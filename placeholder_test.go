@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
@@ -54,5 +56,16 @@ func TestA2_ABaseURLFromAPlaceholderMayEndWithASlash(t *testing.T) {
 		if arrived := b.get(b.window(start)); arrived.StatusCode != http.StatusSeeOther {
 			t.Errorf("%q: the callback answered %s", base, arrived.Status)
 		}
+	}
+}
+
+func TestA6_AnEmptyValueInJSONIsRefused(t *testing.T) {
+	for _, uris := range []string{`[""]`, `["", "https://example.test/auth/"]`} {
+		config := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:` + port(freeAddr(t)) + `"],"automatic_https":{"disable":true},"routes":[{"match":[{"host":["example.test"]}],"handle":[{
+			"handler":"instagram_auth","app_id":"1","app_secret":["a1b2c3d4e5f60718293a4b5c6d7e8f90"],"redirect_uri":` + uris + `}]}]}}}}}`
+		if err := caddy.Load([]byte(config), true); err == nil || !strings.Contains(err.Error(), "redirect_uri: has an empty value") {
+			t.Errorf("%s: %v", uris, err)
+		}
+		_ = caddy.Stop()
 	}
 }

@@ -89,6 +89,9 @@ func loadTime(repl *caddy.Replacer) resolver {
 		if err != nil {
 			return "", &optionError{option, fmt.Sprintf("%s has no value; set the variable or the file that it names", value)}
 		}
+		if resolved == "" {
+			return "", &optionError{option, "has an empty value"}
+		}
 		// A placeholder without its closing brace comes through as it is.
 		if strings.ContainsAny(resolved, "{}") {
 			return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}

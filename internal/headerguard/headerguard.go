@@ -28,7 +28,14 @@ var reserved = []string{
 // reservedPrefixes are those of whole families of such headers.
 var reservedPrefixes = []string{"accept-", "content-", "if-", "sec-", "x-forwarded-"}
 
+// identities are those of a family that name a person and not a connection. Sites that
+// have stood behind another login proxy read them.
+var identities = []string{"x-forwarded-user", "x-forwarded-email", "x-forwarded-groups", "x-forwarded-preferred-username"}
+
 func isReserved(folded string) bool {
+	if slices.Contains(identities, folded) {
+		return false
+	}
 	return slices.Contains(reserved, folded) ||
 		slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(folded, prefix) })
 }

@@ -118,7 +118,7 @@ func TestF1_D5_WhatCannotBeWrittenIsKeptUpToABound(t *testing.T) {
 		if s := a.Status(); s.Queued != maxQueue || s.Lost != 5 {
 			t.Errorf("%d queued, %d lost", s.Queued, s.Lost)
 		}
-		for i, e := range a.queue.entries {
+		for i, e := range a.queue.order {
 			if e.key != Key(i+6) {
 				t.Fatalf("place %d has %s: not the oldest were given up", i, e.key)
 			}
@@ -131,7 +131,7 @@ func TestF1_D5_WhatCannotBeWrittenIsKeptUpToABound(t *testing.T) {
 			return errDown
 		})
 		a.sync()
-		if q, s := a.queue.entries, a.Status(); q[0].key != 7 || q[maxQueue-1].key != 1<<40 || s.Lost != 6 || s.Queued != maxQueue {
+		if q, s := a.queue.order, a.Status(); q[0].key != 7 || q[maxQueue-1].key != 1<<40 || s.Lost != 6 || s.Queued != maxQueue {
 			t.Errorf("first %s, last %s, %d lost, %d queued", q[0].key, q[maxQueue-1].key, s.Lost, s.Queued)
 		}
 		m.inTrouble(nil)
@@ -139,7 +139,7 @@ func TestF1_D5_WhatCannotBeWrittenIsKeptUpToABound(t *testing.T) {
 		if left := a.Status().Queued; left != maxQueue-writesPerSync || m.count(a.root) != writesPerSync {
 			t.Errorf("after one look %d are left, %d written", left, m.count(a.root))
 		}
-		a.queue.entries = a.queue.entries[:10]
+		a.queue = newQueue()
 	})
 }
 

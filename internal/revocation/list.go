@@ -86,7 +86,7 @@ type List struct {
 func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
-		app: app, root: root(app), now: now, storage: newGatekeeper(),
+		app: app, root: root(app), now: now, storage: newGatekeeper(), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))
@@ -300,7 +300,7 @@ func (l *List) Status() Status {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s.Queued, s.Lost = len(l.queue.entries), l.queue.lost
+	s.Queued, s.Lost = len(l.queue.order), l.queue.lost
 	s.Unreadable, s.Failing = l.state.unreadable, l.state.failing
 	return s
 }

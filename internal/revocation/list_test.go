@@ -343,7 +343,7 @@ func TestS7_S10_ASessionLivesUntilItsOwnEnd(t *testing.T) {
 		"everyone, at":        {Subject{1, 2, 3, 50}, false},
 		"everyone, same keys": {Subject{1, 2, 2, 49}, true},
 	} {
-		l := &List{now: (&clock{}).now}
+		l := &List{queue: newQueue(), now: (&clock{}).now}
 		l.table.Store(newTable(smallestTable))
 		l.note(entry{oneSession, 10, always, always})
 		l.note(entry{oneUser, 20, 100, always})

@@ -54,7 +54,7 @@ func (l *List) Sync(ctx context.Context) {
 	var err error
 	if l.wantsFull(m, start) {
 		if err = l.readAll(ctx, m); err == nil {
-			l.state.member, l.state.fullAt = m, start
+			l.state.fullAt = start
 		}
 	} else {
 		err = l.poll(ctx, m, start)
@@ -131,7 +131,9 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 		buckets[bucket].note(key, l.needed(minute, e, readable))
 	}
 	l.toSweep(buckets)
-	l.carryOver(m, keys, sealers)
+	if l.carryOver(m, keys, sealers) {
+		l.state.member = m
+	}
 	l.compact()
 	if unreadable > l.state.unreadable {
 		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable)
@@ -182,34 +184,43 @@ func (l *List) needed(minute int64, e entry, readable bool) bool {
 }
 
 // carryOver has what this node knows written into a storage that has taken another
-// one's place and lacks it. Without that the next start would bring ended sessions
-// back.
-func (l *List) carryOver(m *Member, keys []string, sealers []Sealer) {
+// one's place and lacks it: without that the next start would bring ended sessions
+// back. done is false if there was more than the queue should hold at once; the next
+// look carries on.
+func (l *List) carryOver(m *Member, keys []string, sealers []Sealer) (done bool) {
 	if l.state.member == nil || sameStorage(l.state.member, m) {
-		return
+		return true
 	}
-	there := make(map[Key]bool, len(keys))
+	there := make(map[entryID]entry, len(keys))
 	for _, key := range keys {
 		if e, ok := l.readEntry(key, sealers); ok {
-			there[e.key] = true // 0 for everyone
+			there[e.id()] = e.joined(there[e.id()])
 		}
 	}
-	var missing []entry
-	for _, e := range l.table.Load().entries(l.now().Unix()) {
-		if !there[e.key] {
-			missing = append(missing, e)
+	now := l.now()
+	known := l.table.Load().entries(now.Unix())
+	if before := l.everyone.Load(); before != 0 {
+		known = append(known, entry{everyone, 0, before, time.UnixMilli(before).Add(l.remembered()).Unix()})
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	carried := 0
+	for _, e := range known {
+		has := there[e.id()]
+		if e.expires <= now.Unix() || has.before >= e.before && has.expires >= e.expires {
+			continue
 		}
+		if len(l.queue.order) >= maxQueue/2 {
+			return false // the rest of the room is for sessions that end now
+		}
+		l.queue.add(e)
+		carried++
 	}
-	if before := l.everyone.Load(); before != 0 && !there[0] {
-		missing = append(missing, entry{everyone, 0, before, time.UnixMilli(before).Add(l.remembered()).Unix()})
-	}
-	for _, e := range missing {
-		l.keep(e)
-	}
-	if len(missing) > 0 {
-		m.Logger.Info("ended sessions are being written into another storage", "count", len(missing))
+	if carried > 0 {
+		m.Logger.Info("ended sessions are being written into another storage", "count", carried)
 		l.nudge()
 	}
+	return true
 }
 
 // readEntry returns the entry that a storage key holds and takes it into the mirror.
@@ -247,7 +258,7 @@ func (l *List) report(ctx context.Context, m *Member, err error) {
 		return // the program is ending
 	}
 	l.mu.Lock()
-	before, queued := l.state.failing, len(l.queue.entries)
+	before, queued := l.state.failing, len(l.queue.order)
 	l.state.failing = err
 	l.mu.Unlock()
 	now := l.now()

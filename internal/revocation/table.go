@@ -58,12 +58,14 @@ func (t *table) before(key Key) int64 {
 // whether that changed anything.
 func (t *table) add(e entry) bool {
 	s := t.find(e.key)
-	changed := e.before > s.before.Load()
-	if changed {
+	changed := false
+	if e.before > s.before.Load() {
 		s.before.Store(e.before)
+		changed = true
 	}
 	if e.expires > s.expires.Load() {
 		s.expires.Store(e.expires)
+		changed = true
 	}
 	if s.key.Load() == 0 {
 		t.used++

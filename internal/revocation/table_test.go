@@ -29,7 +29,7 @@ func TestATableHoldsWhatAPlainMapHolds(t *testing.T) {
 			maps.DeleteFunc(plain, func(_ Key, h held) bool { return h.expires <= now })
 		}
 		old, isKnown := plain[e.key]
-		if isNew := table.add(e); isNew != (e.before > old.before) {
+		if isNew := table.add(e); isNew != (e.before > old.before || e.expires > old.expires) {
 			t.Fatalf("%s: new = %v for %d after %d", e.key, isNew, e.before, old.before)
 		}
 		if !isKnown {
@@ -137,7 +137,7 @@ func TestF1_ReadersWithoutALockNeverMissAnEntryAndNeverSeeAnother(t *testing.T) 
 		absent[i] = randomKey()
 	}
 	for range rounds {
-		l := &List{now: (&clock{}).now}
+		l := &List{queue: newQueue(), now: (&clock{}).now}
 		l.table.Store(newTable(smallestTable))
 		var written atomic.Int64
 		var readers sync.WaitGroup
@@ -181,7 +181,7 @@ func TestF1_AReaderDoesNotTakeASlotThatIsBeingFilledForItsOwn(t *testing.T) {
 
 func TestF1_AnEntryStaysUntilADayAfterItsEnd(t *testing.T) {
 	c := &clock{}
-	l := &List{now: c.now}
+	l := &List{queue: newQueue(), now: c.now}
 	l.table.Store(newTable(smallestTable))
 	end := c.now().Unix() + 3600
 	short, long := newKey(), newKey()
@@ -218,7 +218,7 @@ func TestF1_AnEntryStaysUntilADayAfterItsEnd(t *testing.T) {
 
 func TestD5_ExpiredEntriesMakeRoomForNewOnes(t *testing.T) {
 	c := &clock{}
-	l := &List{now: c.now}
+	l := &List{queue: newQueue(), now: c.now}
 	l.table.Store(newTable(smallestTable))
 	for range 50 {
 		for range 1000 {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxQueue is how many entries wait for a storage that cannot be written: 3 MB.
-	maxQueue = 100_000
+	// maxQueue is how many entries wait for a storage that cannot be written: 2 MB.
+	maxQueue = 20_000
 
 	// leastRemembered is how long the end of a person's sessions is remembered at
 	// least, so that a lifetime that is made shorter and longer again brings none back.
@@ -25,41 +25,6 @@ const (
 // ErrNotWritten says that a session has ended on this node, and that other nodes will
 // learn of it when the storage can be written again.
 var ErrNotWritten = errors.New("the storage could not be written; trying again")
-
-// queue holds the entries that could not be written.
-type queue struct {
-	entries []entry
-	lost    int
-}
-
-// add keeps an entry for later. When there is no room the oldest is given up: it has
-// been in the mirror, and its session is the nearest to its end.
-func (q *queue) add(e entry) {
-	if len(q.entries) >= maxQueue {
-		q.entries = q.entries[1:]
-		q.lost++
-	}
-	q.entries = append(q.entries, e)
-}
-
-// putBack gives the queue back what take took, in its old place.
-func (q *queue) putBack(entries []entry) {
-	q.entries = append(entries, q.entries...)
-	if over := len(q.entries) - maxQueue; over > 0 {
-		q.entries = q.entries[over:]
-		q.lost += over
-	}
-}
-
-// take returns up to n entries and takes them off the queue.
-func (q *queue) take(n int) []entry {
-	n = min(n, len(q.entries))
-	taken := q.entries[:n:n]
-	if q.entries = q.entries[n:]; len(q.entries) == 0 {
-		q.entries = nil
-	}
-	return taken
-}
 
 // EndSession ends one session, which would have lasted until expires. On this node it
 // has ended when EndSession returns, whatever it returns.
@@ -120,14 +85,20 @@ func (l *List) remembered() time.Duration { return max(l.lifetime(), leastRememb
 // end takes an entry into the mirror and the storage. What is known already and has
 // been written is not written again, however often Meta or a visitor says it.
 func (l *List) end(ctx context.Context, e entry) error {
-	if !l.note(e) && !l.isQueued(e) {
+	if !l.note(e) && !l.unwritten(e.id()) {
 		return nil
 	}
+	l.mu.Lock()
+	l.queue.begin(e.id())
+	l.mu.Unlock()
 	err := l.store(ctx, e)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue.end(e.id())
 	if err == nil {
 		return nil
 	}
-	l.keep(e)
+	l.queue.add(e)
 	return errors.Join(ErrNotWritten, err)
 }
 
@@ -137,12 +108,14 @@ func (l *List) endLater(e entry) {
 	l.nudge()
 }
 
-// isQueued reports whether an entry with the same key waits to be written.
-func (l *List) isQueued(e entry) bool {
+func (l *List) unwritten(id entryID) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.queue.entries, func(q entry) bool { return q.kind == e.kind && q.key == e.key })
+	return l.queue.unwritten(id)
 }
+
+// UserUnwritten reports whether the end of a person's sessions is still to be written.
+func (l *List) UserUnwritten(key Key) bool { return l.unwritten(entryID{oneUser, key}) }
 
 func (l *List) keep(e entry) {
 	l.mu.Lock()
@@ -209,20 +182,21 @@ var errNoMember = errors.New("no handler uses the list")
 
 // flush writes a part of what is queued, and reports what kept it from writing.
 func (l *List) flush(ctx context.Context) error {
-	l.mu.Lock()
-	waiting := l.queue.take(writesPerSync)
-	l.mu.Unlock()
-	written, err, start := 0, error(nil), l.now()
-	for written < len(waiting) && l.now().Sub(start) < flushTime {
-		if err = l.store(ctx, waiting[written]); err != nil {
-			break
+	for n, start := 0, l.now(); n < writesPerSync && l.now().Sub(start) < flushTime; n++ {
+		l.mu.Lock()
+		e, ok := l.queue.first()
+		l.mu.Unlock()
+		if !ok {
+			return nil
 		}
-		written++
+		if err := l.store(ctx, e); err != nil {
+			return err
+		}
+		l.mu.Lock()
+		l.queue.written(e)
+		l.mu.Unlock()
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.queue.putBack(waiting[written:])
-	return err
+	return nil
 }
 
 // lastFlush writes what it can before the program ends.
@@ -235,7 +209,7 @@ func (l *List) lastFlush() {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if left := len(l.queue.entries); left > 0 && len(l.members) > 0 {
+	if left := len(l.queue.order); left > 0 && len(l.members) > 0 {
 		l.members[len(l.members)-1].Logger.Error("ended sessions could not be written before the end; other nodes will not learn of them", "count", left, "error", err)
 	}
 }
