@@ -45,6 +45,9 @@ func TestF1_TheNewestMembersStorageIsAsked(t *testing.T) {
 		if !a.knows(missed) {
 			t.Error("an entry in the older storage is missed after a failed reload")
 		}
+		synctest.Wait() // until what the older storage lacked has been carried over
+		a.sync()
+		first.made("")
 		a.end(t, newKey())
 		if n := len(first.made("store")); n != 1 {
 			t.Error("not written to the older storage, which is the only one again")
