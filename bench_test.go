@@ -23,13 +23,20 @@ const benchSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 // nothing that matters here.
 func benchHandler(b *testing.B, protect caddyhttp.RawMatcherSets) *Handler {
 	b.Helper()
+	return provisionedWith(b, &Handler{AppSecret: []string{benchSecret}, ProtectRaw: protect}, &certmagic.FileStorage{Path: b.TempDir()})
+}
+
+// provisionedWith completes a handler and provisions it, outside a running Caddy, until
+// the end of the test.
+func provisionedWith(t testing.TB, h *Handler, storage revocation.Storage) *Handler {
+	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	b.Cleanup(cancel)
-	h := &Handler{AppID: "1", AppSecret: []string{benchSecret}, RedirectURI: []string{"https://example.test/auth/"}, ProtectRaw: protect}
-	if err := h.provision(ctx, &certmagic.FileStorage{Path: b.TempDir()}); err != nil {
-		b.Fatal(err)
+	t.Cleanup(cancel)
+	h.AppID, h.RedirectURI = "1", []string{"https://example.test/auth/"}
+	if err := h.provision(ctx, storage); err != nil {
+		t.Fatal(err)
 	}
-	b.Cleanup(func() { _ = h.Cleanup() })
+	t.Cleanup(func() { _ = h.Cleanup() })
 	return h
 }
 

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
@@ -40,15 +39,9 @@ func (c *countingStorage) Store(ctx context.Context, key string, value []byte) e
 // flooded returns a handler for a flood and its storage.
 func flooded(t *testing.T) (*Handler, *countingStorage) {
 	t.Helper()
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
 	storage := &countingStorage{FileStorage: certmagic.FileStorage{Path: t.TempDir()}}
-	h := &Handler{AppID: "1", AppSecret: []string{benchSecret}, RedirectURI: []string{"https://example.test/auth/"}}
-	if err := h.provision(ctx, storage); err != nil {
-		t.Fatal(err)
-	}
+	h := provisionedWith(t, &Handler{AppSecret: []string{benchSecret}}, storage)
 	h.logger = zap.NewNop()
-	t.Cleanup(func() { _ = h.Cleanup() })
 	return h, storage
 }
 

@@ -1,7 +1,6 @@
 package instagramauth
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -42,14 +41,8 @@ func TestA6_AHandlerThatWasNeverProvisionedLetsNobodyPass(t *testing.T) {
 
 func provisioned(t *testing.T) *Handler {
 	t.Helper()
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	h := &Handler{AppID: "1", AppSecret: []string{"s"}, RedirectURI: []string{"https://example.test/auth/"}}
-	if err := h.provision(ctx, &certmagic.FileStorage{Path: t.TempDir()}); err != nil {
-		t.Fatal(err)
-	}
+	h := provisionedWith(t, &Handler{AppSecret: []string{"s"}}, &certmagic.FileStorage{Path: t.TempDir()})
 	h.logger = zap.NewNop()
-	t.Cleanup(func() { _ = h.Cleanup() })
 	return h
 }
 
