@@ -19,6 +19,7 @@ var endpoints = []Endpoint{Window, Token, UserNode, Media, LongLived, Refresh, R
 //	GET  /simulator/calls    the counts as a JSON object
 //	POST /simulator/reset    ends all faults and forgets the counts
 //	POST /simulator/remove   user: RemoveApp, its result as JSON
+//	POST /simulator/rename   user, to: Rename
 //	GET  /simulator/media/…  the pictures of the media endpoint
 func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/simulator/")
@@ -30,7 +31,7 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// What changes something takes POST, so that no link or prefetch does it.
-	methods := map[string]string{"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "calls": http.MethodGet}
+	methods := map[string]string{"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "rename": http.MethodPost, "calls": http.MethodGet}
 	picture, isPicture := strings.CutPrefix(path, "media/")
 	if isPicture {
 		methods[path] = http.MethodGet
@@ -59,6 +60,12 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 			s.Misbehave(endpoint, Fault{})
 		}
 		s.ResetCalls()
+		w.WriteHeader(http.StatusNoContent)
+	case "rename":
+		if err := s.Rename(r.PostForm.Get("user"), r.PostForm.Get("to")); err != nil {
+			controlError(w, http.StatusBadRequest, err.Error())
+			return
+		}
 		w.WriteHeader(http.StatusNoContent)
 	case "remove":
 		s.controlRemove(w, r)

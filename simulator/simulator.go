@@ -11,6 +11,7 @@ package simulator
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -39,6 +40,8 @@ type Simulator struct {
 	config Config
 	now    func() time.Time
 	sender *http.Client // for the signed callbacks
+
+	naming sync.RWMutex // of accounts, read by every answer
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -95,11 +98,16 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.receive(endpoint, w, r) {
 		return
 	}
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		s.naming.RLock()
+		defer s.naming.RUnlock()
+		handle(w, r)
+	}
 	if fault, ok := s.nextFault(endpoint); ok {
-		s.misbehave(fault, handle, w, r)
+		s.misbehave(fault, answer, w, r)
 		return
 	}
-	handle(w, r)
+	answer(w, r)
 }
 
 // route finds the endpoint behind a path, nil if there is none.
@@ -167,4 +175,21 @@ func (m *memory[T]) put(key string, entry T) {
 		m.next = (m.next + 1) % capacity
 	}
 	m.entries[key] = entry
+}
+
+// Rename gives an account another username, as people do. Their tokens stay good.
+func (s *Simulator) Rename(username, to string) error {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	user := s.config.user(username)
+	switch {
+	case user == nil:
+		return fmt.Errorf("there is no user %q", username)
+	case !usernamePattern.MatchString(to):
+		return fmt.Errorf("%q cannot be a username", to)
+	case s.config.user(to) != nil:
+		return fmt.Errorf("%q is taken", to)
+	}
+	user.Username = to
+	return nil
 }
