@@ -20,10 +20,8 @@ func NewGate(n int, wait time.Duration) *Gate {
 // Enter takes a place, which leave gives back; leave may be called more than once.
 // ok is false if none became free in time or ctx ended.
 func (g *Gate) Enter(ctx context.Context) (leave func(), ok bool) {
-	select {
-	case g.places <- struct{}{}:
-		return g.leave(), true
-	default:
+	if leave, ok := g.Try(); ok {
+		return leave, true
 	}
 	timer := time.NewTimer(g.wait)
 	defer timer.Stop()
@@ -34,6 +32,16 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), ok bool) {
 	case <-ctx.Done():
 	}
 	return func() {}, false
+}
+
+// Try is Enter for who does not wait.
+func (g *Gate) Try() (leave func(), ok bool) {
+	select {
+	case g.places <- struct{}{}:
+		return g.leave(), true
+	default:
+		return func() {}, false
+	}
 }
 
 func (g *Gate) leave() func() {

@@ -1,0 +1,160 @@
+// Package renewal lets work run beside requests instead of in their way: once for each
+// key however many requests ask for it, a fixed number at a time, not again too soon
+// after a failure, its result kept for the requests that follow. Everything in it is
+// bounded, keeps its own clock and is safe for concurrent use.
+package renewal
+
+import (
+	"container/list"
+	"sync"
+	"time"
+)
+
+const (
+	// shortestPause and longestPause bound the rest after a failure that concerns every
+	// key. It doubles with each one in a row.
+	shortestPause = time.Second
+	longestPause  = 5 * time.Minute
+)
+
+// Group is the work of one kind. The zero value is not usable.
+type Group[T any] struct {
+	size   int
+	places int
+	keep   time.Duration
+	now    func() time.Time
+
+	mu      sync.Mutex
+	entries map[uint64]*list.Element
+	recent  *list.List // of *entry[T], the most recent in front
+	running int
+
+	failures int       // in a row
+	until    time.Time // nothing starts before
+}
+
+// entry is what is known of a key.
+type entry[T any] struct {
+	key     uint64
+	running bool
+	again   time.Time // nothing starts before
+
+	result  T
+	expires time.Time // of the result; zero without one
+}
+
+// New returns a group that remembers size keys, runs atATime pieces of work at a time
+// and keeps a result for keep.
+func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Group[T] {
+	return &Group[T]{
+		size: size, places: atATime, keep: keep, now: now,
+		entries: make(map[uint64]*list.Element), recent: list.New(),
+	}
+}
+
+// Result returns the last result for a key, if it is still kept.
+func (g *Group[T]) Result(key uint64) (result T, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	element, known := g.entries[key]
+	if !known {
+		return result, false
+	}
+	e := element.Value.(*entry[T])
+	if !g.now().Before(e.expires) {
+		return result, false
+	}
+	g.recent.MoveToFront(element)
+	return e.result, true
+}
+
+// Start reports whether the caller shall do the work for a key now, and end it with End.
+// If not, somebody does it already, all places are taken, or it is too soon.
+func (g *Group[T]) Start(key uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if g.running == g.places || now.Before(g.until) {
+		return false
+	}
+	e := g.entry(key)
+	if e.running || now.Before(e.again) {
+		return false
+	}
+	e.running = true
+	g.running++
+	return true
+}
+
+// Keep keeps a result for the requests that follow. It belongs between Start and End.
+func (g *Group[T]) Keep(key uint64, result T) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.forget()
+	e := g.entry(key)
+	e.result, e.expires = result, g.now().Add(g.keep)
+}
+
+// End ends the work for a key, which is not to be started again before wait has passed.
+func (g *Group[T]) End(key uint64, wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	e := g.entry(key)
+	e.running, e.again = false, g.now().Add(wait)
+	g.running--
+}
+
+// Pause has all work rest after a failure that concerns every key: for wait, or for
+// longer with every failure in a row. Of those that come while it rests, none counts.
+func (g *Group[T]) Pause(wait time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := g.now()
+	if !now.Before(g.until) {
+		g.failures++
+		wait = max(wait, min(shortestPause<<min(g.failures-1, 10), longestPause))
+	}
+	if until := now.Add(wait); until.After(g.until) {
+		g.until = until
+	}
+}
+
+// Resume says that work has succeeded.
+func (g *Group[T]) Resume() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures = 0
+}
+
+// forget drops what is of no use any more, as far as the oldest entries are that.
+func (g *Group[T]) forget() {
+	now := g.now()
+	for oldest := g.recent.Back(); oldest != nil; oldest = g.recent.Back() {
+		e := oldest.Value.(*entry[T])
+		if e.running || now.Before(e.expires) || now.Before(e.again) {
+			return
+		}
+		delete(g.entries, e.key)
+		g.recent.Remove(oldest)
+	}
+}
+
+// entry returns what is known of a key and makes it the most recent one. What is
+// forgotten for it is the oldest one whose work does not run.
+func (g *Group[T]) entry(key uint64) *entry[T] {
+	if element, known := g.entries[key]; known {
+		g.recent.MoveToFront(element)
+		return element.Value.(*entry[T])
+	}
+	for oldest := g.recent.Back(); oldest != nil && len(g.entries) >= g.size; {
+		previous := oldest.Prev()
+		if e := oldest.Value.(*entry[T]); !e.running {
+			delete(g.entries, e.key)
+			g.recent.Remove(oldest)
+		}
+		oldest = previous
+	}
+	e := &entry[T]{key: key}
+	g.entries[key] = g.recent.PushFront(e)
+	return e
+}
