@@ -22,6 +22,7 @@ import (
 var (
 	errQueueFull   = errors.New("too many logins wait for Instagram")
 	errBreakerOpen = errors.New("instagram failed several times in a row")
+	errNotGranted  = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
 	errOutdated    = errors.New("the list of ended sessions is older than max_staleness: the storage cannot be read")
 )
 
@@ -42,7 +43,7 @@ func (h *Handler) arrive(v *visit, returnTo string) (bool, error) {
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (h *Handler) handOff(v *visit, back comeback, who *session.Identity) (bool, error) {
+func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token string) (bool, error) {
 	header := v.w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
@@ -61,7 +62,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity) (bool,
 	live := *v.r.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
-	h.inject(v.r, who)
+	h.inject(v.r, who, token)
 	v.handedOff = true
 	return true, nil
 }
@@ -116,17 +117,24 @@ func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, caus
 	if back.userID != "" {
 		fields = append(fields, zap.String("user_id", back.userID))
 	}
-	if cause != nil {
-		fields = append(fields, zap.Error(cause))
-	}
-	if failure, ok := errors.AsType[*instagram.Error](cause); ok && failure.Remedy() != "" {
-		fields = append(fields, zap.String("remedy", failure.Remedy()))
-	} else if back.failed && !back.cancelled() {
+	fields = append(fields, reasons(cause)...)
+	if failure, ok := errors.AsType[*instagram.Error](cause); (!ok || failure.Remedy() == "") && back.failed && !back.cancelled() {
 		fields = append(fields, zap.String("remedy", remedyForWindow))
 	}
 	h.logger.Warn("sign-in refused", fields...)
 	reply.LoginURL = h.loginURL(back.login.ReturnTo)
 	return h.refuse(v, reply)
+}
+
+// reasons are the fields about an error that an operator may do something about.
+func reasons(err error) (fields []zap.Field) {
+	if err != nil {
+		fields = append(fields, zap.Error(err))
+	}
+	if failure, ok := errors.AsType[*instagram.Error](err); ok && failure.Remedy() != "" {
+		fields = append(fields, zap.String("remedy", failure.Remedy()))
+	}
+	return fields
 }
 
 // remedyForWindow is for errors that the authorization window itself sends back.

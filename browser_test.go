@@ -72,9 +72,12 @@ func navigation(t *testing.T, method, address string) *http.Request {
 func (b *browser) do(request *http.Request) response {
 	b.t.Helper()
 	answer, err := b.http.Do(request)
-	if (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) && request.Method == http.MethodGet {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		// While Caddy reloads, the old server closes a connection that it has just
 		// accepted. Browsers ask again, too.
+		if request.GetBody != nil {
+			request.Body, _ = request.GetBody()
+		}
 		answer, err = b.http.Do(request)
 	}
 	if err != nil {

@@ -71,6 +71,14 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		headers {
 //			<field>  <Header>|off
 //		}
+//		token {
+//			long_lived
+//			forward_as <Header>
+//		}
+//		revalidate    <duration>
+//		require_scope <permission>...
+//		step_up       <permission>...
+//
 //		session {
 //			lifetime <duration>
 //			idle     <duration>
@@ -169,7 +177,13 @@ func (p *parser) option(name string) error {
 		return p.duration(name, &h.SyncInterval)
 	case "on_storage_failure":
 		return p.onStorageFailure(name)
-	case "headers", "session", "endpoints":
+	case "revalidate":
+		return p.duration(name, &h.Revalidate)
+	case "require_scope":
+		return p.some(name, &h.RequireScope)
+	case "step_up":
+		return p.some(name, &h.StepUp)
+	case "headers", "session", "endpoints", "token":
 		return p.subBlock(name)
 	}
 	return p.Errf("unrecognized option %q", name)
@@ -186,7 +200,7 @@ func (p *parser) subBlock(name string) error {
 		p.h.Headers = make(map[string]string)
 	}
 	before := len(p.seen)
-	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint}[name]
+	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint, "token": p.token}[name]
 	if err := p.block(name+" ", option); err != nil {
 		return err
 	}
@@ -216,6 +230,18 @@ func (p *parser) session(name string) error {
 		return p.one(name, &s.Cookie)
 	case "session secret":
 		return p.some(name, &s.Secret)
+	}
+	return p.Errf("unrecognized option %q", name)
+}
+
+func (p *parser) token(name string) error {
+	t := &p.h.Token
+	switch name {
+	case "token long_lived":
+		t.LongLived = true
+		return p.none(name)
+	case "token forward_as":
+		return p.one(name, &t.ForwardAs)
 	}
 	return p.Errf("unrecognized option %q", name)
 }

@@ -25,6 +25,7 @@ type comeback struct {
 	redirect redirect
 	login    session.Login
 	userID   string // once it is known
+	token    instagram.Token
 }
 
 // callback answers the redirect URI. Everything that can be checked here is
@@ -113,21 +114,51 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 		return h.stale(v, back)
 	}
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
-	user, err := h.identify(ctx, back)
+	who, err := h.identify(ctx, &back)
 	report(v.r.Context(), call, err)
 	if err != nil {
 		return h.refuseLogin(v, back, replyTo(err), err)
 	}
-	return h.welcome(v, back, user)
+	back.userID = who.UserID
+	if !h.settings.admits(&who) { // [X1]
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
+	}
+	if missing := h.settings.lacking(&who); missing != 0 {
+		return h.refuseLogin(v, back, h.lacks(missing, ""), errNotGranted)
+	}
+	return h.welcome(v, back, who, h.tokenToKeep(ctx, &back, &who))
 }
 
-// identify makes the two calls of a login. The token is not kept.
-func (h *Handler) identify(ctx context.Context, back comeback) (instagram.User, error) {
-	token, err := h.settings.client.Exchange(ctx, back.redirect.uri, back.code)
-	if err != nil {
-		return instagram.User{}, err
+// identify makes the two calls of a login.
+func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
+	if back.token, err = h.settings.client.Exchange(ctx, back.redirect.uri, back.code); err != nil {
+		return who, err
 	}
-	return h.settings.client.User(ctx, token)
+	user, err := h.settings.client.User(ctx, back.token)
+	if err != nil {
+		return who, err
+	}
+	return identityOf(user), nil
+}
+
+// tokenToKeep returns the token of a new session, none where it is not kept. A login does
+// not fail because the token could not be exchanged for a long-lived one: that is tried
+// again later.
+func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.Identity) session.Token {
+	if !h.settings.keepToken {
+		return session.Token{}
+	}
+	if h.settings.longLived {
+		long, err := h.settings.client.LongLived(ctx, back.token)
+		if err == nil {
+			if long.Permissions != 0 {
+				who.Permissions = uint16(long.Permissions)
+			}
+			return h.sessionToken(long, true)
+		}
+		h.logger.Warn("getting a long-lived token failed; trying again later", append(reasons(err), zap.String("user_id", who.UserID))...)
+	}
+	return h.sessionToken(back.token, false)
 }
 
 // report tells the breaker whether Instagram is well. A visitor who went away says
@@ -143,15 +174,7 @@ func report(visitor context.Context, call *limit.Call, err error) {
 
 // welcome gives a visitor whose identity is proven their session, or hands them
 // over to the site.
-func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, error) {
-	who := session.Identity{UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username}
-	for _, f := range user.Fields {
-		who.Fields = append(who.Fields, session.Field(f))
-	}
-	if !h.settings.admits(&who) { // [X1]
-		back.userID = who.UserID
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
-	}
+func (h *Handler) welcome(v *visit, back comeback, who session.Identity, token session.Token) (bool, error) {
 	mark, err := h.settings.cookies.Mark(back.login)
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
@@ -159,21 +182,18 @@ func (h *Handler) welcome(v *visit, back comeback, user instagram.User) (bool, e
 	if h.settings.handoff {
 		v.w.Header().Add("Set-Cookie", mark)
 		h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
-		return h.handOff(v, back, &who)
+		return h.handOff(v, back, &who, h.forwarded(&token))
 	}
 	h.list.CatchUp(v.r.Context())
-	created, line, dropped, err := h.settings.cookies.Create(h.newSession(who))
+	created, line, dropped, err := h.settings.cookies.Create(h.newSession(who, token))
 	if err != nil {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
 	}
 	v.w.Header().Add("Set-Cookie", line)
 	v.w.Header().Add("Set-Cookie", mark)
 	h.replaceSession(v)
-	dropped = append(dropped, h.settings.withoutRoom(&created.Identity)...)
 	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID), sessionField(&created))...)
-	if len(dropped) > 0 {
-		h.logger.Warn("fields left out: they do not fit into the session cookie or a header", zap.Strings("fields", dropped))
-	}
+	h.warnLeftOut(&created, dropped)
 	return h.arrive(v, back.login.ReturnTo)
 }
 

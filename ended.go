@@ -30,7 +30,7 @@ func (e endedSessions) Destruct() error {
 func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
 	app := h.settings.appID
 	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return endedSessions{revocation.New(app, time.Now)}, nil
+		return endedSessions{revocation.New(app, h.now)}, nil
 	})
 	if err != nil {
 		return err
@@ -75,8 +75,8 @@ func (h *Handler) outdated(ctx context.Context) bool {
 }
 
 // newSession returns what a session of a person begins with.
-func (h *Handler) newSession(who session.Identity) session.Session {
-	s := session.Session{Identity: who, ID: session.NewID()}
+func (h *Handler) newSession(who session.Identity, token session.Token) session.Session {
+	s := session.Session{Identity: who, Token: token, ID: session.NewID()}
 	user := revocation.UserKey(h.settings.appID, who.UserID)
 	appScoped := user
 	if who.AppScopedID != "" {

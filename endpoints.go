@@ -3,8 +3,8 @@ package instagramauth
 import (
 	"net/http"
 	"strings"
-	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
@@ -81,6 +81,10 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	switch {
 	case v.turnedAway:
 		return h.turnAway(v)
+	case v.lacking != 0:
+		reply := h.lacks(v.lacking, h.returnFor(v))
+		reply.Wants = refusal.JSON
+		return h.refuse(v, reply)
 	case v.unsure:
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, Wants: refusal.JSON, RetryAfter: h.settings.syncInterval})
 	}
@@ -90,9 +94,14 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
 	}
 	v.w.Header().Set("Vary", "Cookie")
-	return h.answerJSON(v, struct {
-		ID        string    `json:"id"`
-		Username  string    `json:"username"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}{v.session.UserID, v.session.Username, v.session.End(h.settings.lifetime).UTC()})
+	answer := map[string]any{
+		"id": v.session.UserID, fieldUsername: v.session.Username, "expires_at": v.session.End(h.settings.lifetime).UTC(),
+	}
+	for _, f := range v.session.Fields {
+		answer[f.Name] = f.Value
+	}
+	if granted := instagram.Permissions(v.session.Permissions); granted != 0 {
+		answer[fieldPermissions] = granted.Names()
+	}
+	return h.answerJSON(v, answer)
 }

@@ -38,11 +38,15 @@ func (h *Handler) recognize(v *visit) {
 	if v.session, v.signedIn = h.settings.cookies.Open(&v.found, h.isEnded); !v.signedIn {
 		return
 	}
+	h.renew(v)
 	switch {
 	case h.outdated(v.r.Context()):
 		v.signedIn, v.unsure = false, true
 	case !h.settings.admits(&v.session.Identity):
 		v.signedIn, v.turnedAway = false, true
+	default:
+		v.lacking = h.settings.lacking(&v.session.Identity)
+		v.signedIn = v.lacking == 0
 	}
 }
 
@@ -84,6 +88,8 @@ func (h *Handler) gate(v *visit) (bool, error) {
 	case v.unsure:
 		// The cookie stays: the session may be as good as ever. [F1]
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+	case v.lacking != 0:
+		return h.refuse(v, h.lacks(v.lacking, returnTo))
 	case !isNavigation(v.r):
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:

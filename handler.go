@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -22,6 +23,9 @@ type visit struct {
 	found    session.Found
 	session  session.Session
 	signedIn bool
+	renewed  bool // the session is newer than its cookie
+	// lacking are required permissions that the owner of a session has not granted.
+	lacking instagram.Permissions
 	// turnedAway says that the session is good and its owner no longer let in,
 	// unsure that nobody can tell whether it has ended.
 	turnedAway, unsure bool
@@ -65,7 +69,7 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		return h.gate(v)
 	}
 	if v.signedIn {
-		h.inject(v.r, &v.session.Identity)
+		h.inject(v.r, &v.session.Identity, h.forwarded(&v.session.Token))
 	}
 	return true, nil
 }
@@ -98,7 +102,10 @@ func (h *Handler) keepAlive(v *visit) {
 		// The session cookie came back: the login has arrived. [A7]
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 	}
-	line, err := h.settings.cookies.Renew(&v.session)
+	line, dropped, err := h.settings.cookies.Renew(&v.session, v.renewed)
+	if len(dropped) > 0 {
+		h.warnLeftOut(&v.session, dropped)
+	}
 	if err != nil {
 		h.logger.Error("renewing a session failed", zap.Error(err))
 	}

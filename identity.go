@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -50,7 +51,7 @@ func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	names := map[string]string{fieldUserID: headerUserID, fieldUsername: headerUsername}
 	for field, name := range h.Headers {
-		known := []string{fieldUserID, fieldUsername, fieldAppScopedID}
+		known := []string{fieldUserID, fieldUsername, fieldAppScopedID, fieldPermissions}
 		if !slices.Contains(known, field) && !slices.Contains(h.Fields, field) {
 			return &optionError{"headers", fmt.Sprintf("%q is none of %s; list it in fields first", field, strings.Join(known, ", "))}
 		}
@@ -63,7 +64,10 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 			s.imprint.headers = append(s.imprint.headers, name)
 		}
 	}
-	for _, field := range append([]string{"id", fieldUsername, fieldAppScopedID}, h.Fields...) {
+	if s.forwardAs != "" {
+		s.imprint.headers = append(s.imprint.headers, s.forwardAs)
+	}
+	for _, field := range append([]string{"id", fieldUsername, fieldAppScopedID, fieldPermissions, fieldToken}, h.Fields...) {
 		s.imprint.placeholders = append(s.imprint.placeholders, placeholderUser+field)
 	}
 	stripped := append(slices.Clone(s.imprint.headers), headerEvent, headerEventUser)
@@ -76,7 +80,11 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	}
 	var err error
 	if s.guard, err = headerguard.New(stripped...); err != nil {
-		return &optionError{"headers", err.Error()}
+		option := "headers"
+		if slices.ContainsFunc(s.headers, func(other identityHeader) bool { return headerguard.Fold(other.name) == headerguard.Fold(s.forwardAs) }) {
+			option = "token forward_as"
+		}
+		return &optionError{option, err.Error()}
 	}
 	return nil
 }
@@ -94,8 +102,9 @@ func (h *Handler) strip(r *http.Request) {
 }
 
 // inject tells the site who the visitor is. Values go into the replacer as they
-// are and are never expanded themselves. [H4, H6]
-func (h *Handler) inject(r *http.Request, who *session.Identity) {
+// are and are never expanded themselves. [H4, H6] The site gets a token only where the
+// operator wants that. [P4]
+func (h *Handler) inject(r *http.Request, who *session.Identity, token string) {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	h.leaveMark(r, repl)
 	// One array holds the values of all headers; each gets its own piece of it.
@@ -113,8 +122,15 @@ func (h *Handler) inject(r *http.Request, who *session.Identity) {
 	repl.Set(placeholderUser+"id", who.UserID)
 	repl.Set(placeholderUser+fieldUsername, who.Username)
 	repl.Set(placeholderUser+fieldAppScopedID, who.AppScopedID)
+	if who.Permissions != 0 {
+		repl.Set(placeholderUser+fieldPermissions, instagram.Permissions(who.Permissions).String())
+	}
 	for _, field := range who.Fields {
 		repl.Set(placeholderUser+field.Name, field.Value)
+	}
+	if token != "" {
+		r.Header[h.settings.forwardAs] = []string{token}
+		repl.Set(placeholderUser+fieldToken, token)
 	}
 }
 
@@ -159,6 +175,8 @@ func valueOf(who *session.Identity, field string) (string, bool) {
 		return who.Username, true
 	case fieldAppScopedID:
 		return who.AppScopedID, who.AppScopedID != ""
+	case fieldPermissions:
+		return instagram.Permissions(who.Permissions).String(), who.Permissions != 0
 	}
 	for _, f := range who.Fields {
 		if f.Name == field {

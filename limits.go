@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -18,6 +19,10 @@ const (
 	callQueue       = time.Second      // how long a further one waits [D3]
 	breakAfter      = 5                // failures in a row [D3]
 	breakFor        = 10 * time.Second // [D3]
+
+	renewalsAtATime  = 8 // of callsAtATime, so that logins always find a place
+	rememberRenewals = 10_000
+	keepRenewed      = 48 * time.Hour // for the next request of the session
 )
 
 // limits is what an instance remembers beyond one request. None of it is needed to
@@ -28,6 +33,8 @@ type limits struct {
 	gate    *limit.Gate
 	breaker *limit.Breaker
 	nonces  *limit.Once
+	// renewals are what Instagram is asked again about sessions.
+	renewals *renewal.Group[renewed]
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -37,14 +44,20 @@ func (*limits) Destruct() error { return nil }
 // reload must not make used logins usable again.
 var pool = caddy.NewUsagePool()
 
+func newRenewals(now func() time.Time) *renewal.Group[renewed] {
+	return renewal.New[renewed](rememberRenewals, renewalsAtATime, keepRenewed, now)
+}
+
 func (h *Handler) borrowLimits() error {
 	key := h.settings.instance
 	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &limits{
-			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, time.Now),
+			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, h.now),
 			gate:    limit.NewGate(callsAtATime, callQueue),
-			breaker: limit.NewBreaker(breakAfter, breakFor, time.Now),
-			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, time.Now),
+			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),
+			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
+
+			renewals: newRenewals(h.now),
 		}, nil
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -23,18 +24,45 @@ func (h *Handler) login(v *visit) (bool, error) {
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
 	query, err := url.ParseQuery(v.asked.RawQuery)
 	returnTo := "/"
-	if err == nil {
+	if err != nil {
+		query = nil
+	} else {
 		returnTo = h.safeReturn(query.Get("return_to"))
+	}
+	more, err := h.stepUp(query["scope"])
+	if err != nil {
+		h.logger.Warn("sign-in refused: a link asks for a permission that is not configured", about(v.r, zap.Error(err))...)
+		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	}
 	if !isNavigation(v.r) {
 		// No login cookie for an image or a prefetch. [A8]
-		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
+		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
 	}
-	return h.startLogin(v, returnTo)
+	if len(more) > 0 && h.isForeign(v) {
+		// Another site may send a visitor to sign in, but not ask for more in our name:
+		// the visitor gets to see what it is about first. [A2]
+		return h.refuse(v, refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.loginURL(returnTo, more...)})
+	}
+	return h.startLogin(v, returnTo, more...)
 }
 
-// startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
-func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
+// isForeign reports whether a page of another site has led to a request. Browsers that do
+// not say so are believed where they name no other site either.
+func (h *Handler) isForeign(v *visit) bool {
+	switch v.r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin", "none":
+		return false
+	case "":
+		referer := v.r.Header.Get("Referer")
+		own, ok := h.settings.redirectFor(v.r.Host)
+		return referer != "" && !(ok && strings.HasPrefix(referer, own.origin+"/"))
+	}
+	return true
+}
+
+// startLogin sends the visitor to Instagram, which asks them for more permissions beside
+// the usual ones. Nothing is kept here. [D1]
+func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, error) {
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
@@ -64,7 +92,7 @@ func (h *Handler) startLogin(v *visit, returnTo string) (bool, error) {
 	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
 		status = http.StatusFound
 	}
-	return redirectTo(v, status, h.settings.client.AuthorizationURL(redirect.uri, state))
+	return redirectTo(v, status, h.settings.client.AuthorizationURL(redirect.uri, state, more...))
 }
 
 // redirectTo sends the visitor elsewhere. location goes out as it is and has been
@@ -101,11 +129,19 @@ func (h *Handler) safeReturn(address string) string {
 	return safe
 }
 
-// loginURL returns the address of the site's own sign-in link.
-func (h *Handler) loginURL(returnTo string) string {
+// loginURL returns the address of the site's own sign-in link, which may ask for more
+// permissions.
+func (h *Handler) loginURL(returnTo string, more ...string) string {
+	var query []string
+	if returnTo != "/" && returnTo != "" {
+		query = append(query, "return_to="+url.QueryEscape(returnTo))
+	}
+	if len(more) > 0 {
+		query = append(query, "scope="+strings.Join(more, ","))
+	}
 	login := h.settings.pathPrefix + pathLogin
-	if returnTo == "/" || returnTo == "" {
+	if len(query) == 0 {
 		return login
 	}
-	return login + "?return_to=" + url.QueryEscape(returnTo)
+	return login + "?" + strings.Join(query, "&")
 }

@@ -5,6 +5,7 @@ package instagramauth
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -43,6 +44,8 @@ func init() {
 // `{http.auth.user.username}` | The username, which can change and change owner
 // `{http.auth.user.app_scoped_id}` | The ID by which Instagram names the person to this app
 // `{http.auth.user.<field>}` | Each of `fields` that Instagram returned
+// `{http.auth.user.permissions}` | The permissions that they granted, with commas between
+// `{http.auth.user.access_token}` | The access token, with `token forward_as` alone
 //
 // Where this handler refuses a request, `{http.auth.instagram_auth.error}` holds the
 // code of the refusal, such as `login_expired`.
@@ -97,7 +100,7 @@ type Handler struct {
 	Errors string `json:"errors,omitempty"`
 
 	// Request headers for the site, by field: `user_id`, `username`,
-	// `app_scoped_id` or one of `fields`. The name `off` sends none. Default:
+	// `app_scoped_id`, `permissions` or one of `fields`. The name `off` sends none. Default:
 	// `X-Instagram-User-Id` and `X-Instagram-Username`.
 	Headers map[string]string `json:"headers,omitempty"`
 
@@ -132,6 +135,21 @@ type Handler struct {
 	// How old the list of ended sessions may be with `deny`. Default: `1m`.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
+	// What becomes of the access token after the login. Default: it is dropped.
+	Token TokenOptions `json:"token,omitzero"`
+
+	// How often Instagram is asked again who the owner of a session is: a new username
+	// shows, and a session whose token Instagram no longer accepts ends. Needs a
+	// long-lived token. Default: never.
+	Revalidate caddy.Duration `json:"revalidate,omitempty"`
+
+	// Those of `scope` without which nobody may sign in. Default: none.
+	RequireScope []string `json:"require_scope,omitempty"`
+
+	// Further permissions that a link of the site's may ask for later, as
+	// `login?scope=...`. Default: none.
+	StepUp []string `json:"step_up,omitempty"`
+
 	// The session.
 	Session SessionOptions `json:"session,omitzero"`
 
@@ -156,6 +174,9 @@ type Handler struct {
 	site      site
 	limitsKey string
 
+	now    func() time.Time
+	beside *beside // what runs beside requests
+
 	list      *revocation.List
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
@@ -177,6 +198,18 @@ type SessionOptions struct {
 	// Secrets of at least 32 bytes that the session keys are derived from. The
 	// first one seals, all of them open. Default: the app secret.
 	Secret []string `json:"secret,omitempty"`
+}
+
+// TokenOptions say what becomes of the access token. It is kept in the session cookie,
+// sealed, and nowhere else.
+type TokenOptions struct {
+	// Exchanges the token, which is good for an hour, for one that is good for 60 days,
+	// and refreshes it while the session is in use. Default: false.
+	LongLived bool `json:"long_lived,omitempty"`
+
+	// The request header in which the site gets the token; it is also in the
+	// placeholder `{http.auth.user.access_token}` then. Default: the site does not get it.
+	ForwardAs string `json:"forward_as,omitempty"`
 }
 
 // EndpointOptions are addresses of Instagram's API. They must be https; http is
@@ -216,7 +249,10 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 
 // provision is Provision with a storage.
 func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err error) {
-	h.logger = ctx.Logger()
+	h.logger, h.beside = ctx.Logger(), newBeside()
+	if h.now == nil {
+		h.now = time.Now
+	}
 	if h.settings, err = h.resolve(loadTime(caddy.NewReplacer())); err != nil {
 		return err
 	}
@@ -284,6 +320,9 @@ func (h *Handler) Validate() error {
 func (h *Handler) Cleanup() error {
 	claims.release(h.claimed, h)
 	h.claimed = nil
+	if h.beside != nil {
+		h.beside.stop()
+	}
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}

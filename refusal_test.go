@@ -112,7 +112,7 @@ func TestC8_OurAnswerIsTheAnswer(t *testing.T) {
 	s := startSite(t, siteConfig{})
 	b := s.newBrowser()
 	b.signIn("/")
-	if got := decode(t, b.fetch("/instagram_auth/userinfo")); got["id"] != userID || got["username"] != username || got["expires_at"] == "" || len(got) != 3 {
+	if got := decode(t, b.fetch("/instagram_auth/userinfo")); got["id"] != userID || got["username"] != username || got["expires_at"] == "" || fmt.Sprint(got["permissions"]) != "[instagram_business_basic]" || len(got) != 4 {
 		t.Errorf("userinfo = %v", got)
 	}
 	if n := s.upstream.count(); n != 0 {

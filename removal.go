@@ -89,7 +89,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	if code != "" {
 		return refuse(refusal.Reply{Code: code})
 	}
-	signed, err = instagram.ParseSignedRequest(text, h.settings.appSecrets, time.Now())
+	signed, err = instagram.ParseSignedRequest(text, h.settings.appSecrets, h.now())
 	switch {
 	case errors.Is(err, instagram.ErrSignedContent):
 		return refuse(refusal.Reply{Code: refusal.BadRequest})
@@ -165,7 +165,7 @@ func (h *Handler) confirmDeletion(v *visit, done bool) (bool, error) {
 	if !ok {
 		own = h.settings.redirects[0]
 	}
-	code := h.settings.codes.New(done, time.Now())
+	code := h.settings.codes.New(done, h.now())
 	return h.answerJSON(v, struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`

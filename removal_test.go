@@ -21,8 +21,9 @@ const (
 
 // setBody makes a form of a request.
 func setBody(request *http.Request, body string) {
-	request.Body, request.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
-	request.GetBody = nil
+	request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(body)), nil }
+	request.Body, _ = request.GetBody()
+	request.ContentLength = int64(len(body))
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 }
 

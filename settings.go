@@ -60,6 +60,11 @@ type settings struct {
 	lifetime     time.Duration
 	syncInterval time.Duration
 	maxStaleness time.Duration // 0 for any
+
+	keepToken, longLived bool
+	forwardAs            string                // a header; "" to keep the token from the site
+	revalidate           time.Duration         // 0 for never
+	required             instagram.Permissions // to sign in
 }
 
 // identityHeader is a request header for the site and the field it carries.
@@ -137,7 +142,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err
@@ -171,8 +176,8 @@ func choose(option, value, first, second string) (bool, error) {
 
 func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	c := instagram.Config{
-		API:     instagram.API(cmp.Or(h.API, string(instagram.InstagramLogin))),
-		Scopes:  h.Scope,
+		API:    instagram.API(cmp.Or(h.API, string(instagram.InstagramLogin))),
+		Scopes: h.Scope, Required: h.RequireScope, StepUp: h.StepUp,
 		Fields:  h.Fields,
 		Node:    instagram.NodePath(cmp.Or(h.UserNode, string(instagram.NodeMe))),
 		Timeout: time.Duration(h.Timeout),
@@ -259,6 +264,8 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
 		Idle:         time.Duration(h.Session.Idle),
 		InsecureHTTP: !s.secure,
+		Tokens:       s.keepToken,
+		Now:          h.now,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > 366*24*time.Hour {
 		return &optionError{"session lifetime", "want a duration between 1m and 366d"}

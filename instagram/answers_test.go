@@ -19,14 +19,14 @@ func TestTokenAnswersOfEveryShapeAreAccepted(t *testing.T) {
 		permissions []string
 	}{
 		"the tutorial's":      {`{"access_token":"T","user_id":17841405793187218}`, userID, nil},
-		"list of permissions": {`{"access_token":"T","user_id":17841405793187218,"permissions":["a","b"]}`, userID, []string{"a", "b"}},
-		"wrapped":             {`{"data":[{"access_token":"T","user_id":"17841405793187218","permissions":"a, b,"}]}`, userID, []string{"a", "b"}},
+		"list of permissions": {`{"access_token":"T","user_id":17841405793187218,"permissions":["instagram_business_basic","b"]}`, userID, []string{"instagram_business_basic"}},
+		"wrapped":             {`{"data":[{"access_token":"T","user_id":"17841405793187218","permissions":"instagram_business_manage_insights, instagram_business_basic,"}]}`, userID, []string{"instagram_business_basic", "instagram_business_manage_insights"}},
 		"without an ID":       {` {"access_token":"T","token_type":"bearer"} `, "", nil},
 		"ID is null":          {`{"access_token":"T","user_id":null}`, "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := serve(t, answer(200, c.body)).Exchange(t.Context(), redirectURI, "code")
-			want := instagram.Token{AccessToken: "T", UserID: c.user, Permissions: c.permissions}
+			want := instagram.Token{AccessToken: "T", UserID: c.user, Permissions: instagram.PermissionsOf(c.permissions...), Lifetime: time.Hour}
 			if err != nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("got %#v, %v", got, err)
 			}
@@ -70,12 +70,12 @@ func TestUserNodesOfEveryShapeAreAccepted(t *testing.T) {
 		body    string
 		want    instagram.User
 	}{
-		"basic_display":    {[]func(*instagram.Config){basicDisplay}, `{"id":"17841405793187218","username":"jayposiris"}`, instagram.User{ID: userID, AppScopedID: userID, Username: "jayposiris"}},
-		"flat":             {nil, `{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris"}},
-		"wrapped, numbers": {nil, `{"data":[{"user_id":17841405793187218,"username":"jayposiris","id":25025320793187218}]}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris"}},
-		"without user_id":  {nil, `{"id":"25025320793187218","username":"jayposiris"}`, instagram.User{ID: appScopedID, AppScopedID: appScopedID, Username: "jayposiris"}},
+		"basic_display":    {[]func(*instagram.Config){basicDisplay}, `{"id":"17841405793187218","username":"jayposiris"}`, instagram.User{ID: userID, AppScopedID: userID, Username: "jayposiris", Permissions: instagram.PermissionsOf("user_profile")}},
+		"flat":             {nil, `{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
+		"wrapped, numbers": {nil, `{"data":[{"user_id":17841405793187218,"username":"jayposiris","id":25025320793187218}]}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
+		"without user_id":  {nil, `{"id":"25025320793187218","username":"jayposiris"}`, instagram.User{ID: appScopedID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
 		"fields in our order": {[]func(*instagram.Config){fields}, `{"user_id":"1","username":"j","media_count":3,"name":"Jay\nP","account_type":null,"followers_count":{},"id":"2"}`,
-			instagram.User{ID: "1", AppScopedID: "2", Username: "j", Fields: []instagram.Field{{Name: "name", Value: "Jay\nP"}, {Name: "media_count", Value: "3"}}}},
+			instagram.User{ID: "1", AppScopedID: "2", Username: "j", Permissions: instagram.PermissionsOf("instagram_business_basic"), Fields: []instagram.Field{{Name: "name", Value: "Jay\nP"}, {Name: "media_count", Value: "3"}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := serve(t, answer(200, c.body), c.changes...).User(t.Context(), instagram.Token{AccessToken: token})

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -20,11 +21,12 @@ const (
 	dialTime   = 5 * time.Second
 )
 
-// Client makes the calls of a login. It is safe for concurrent use.
+// Client makes the calls of a login and of the life of a token after it. It is safe for concurrent use.
 type Client struct {
 	config Config
 	family family
-	window string // the authorization URL up to the redirect URI
+	window string // the authorization URL up to the scope of every login
+	params string // what follows the scope and is always the same
 }
 
 // New checks a configuration and returns a client for it. Its errors are of the
@@ -37,7 +39,7 @@ func New(c Config) (*Client, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
-	return &Client{config: c, family: f, window: windowURL(c)}, nil
+	return &Client{config: c, family: f, window: windowURL(c), params: windowParams(c)}, nil
 }
 
 func newTransport() *http.Transport {
@@ -62,19 +64,30 @@ func (c *Client) CloseIdleConnections() {
 
 // windowURL returns the part of the authorization URL that never changes.
 func windowURL(c Config) string {
-	q := "?client_id=" + c.AppID + "&response_type=code&scope=" + url.QueryEscape(strings.Join(c.Scopes, ","))
+	return c.Endpoints.Authorize + "?client_id=" + c.AppID + "&response_type=code&scope=" + url.QueryEscape(strings.Join(c.Scopes, ","))
+}
+
+func windowParams(c Config) (params string) {
 	for _, p := range c.Authorize {
-		q += "&" + p.Name + "=" + p.Value
+		params += "&" + p.Name + "=" + p.Value
 	}
-	return c.Endpoints.Authorize + q
+	return params
 }
 
 // AuthorizationURL returns the address of the authorization window for a login:
 // client_id, redirect_uri, response_type, scope, state and the configured
-// parameters, each once. [A2]
-func (c *Client) AuthorizationURL(redirectURI, state string) string {
-	return c.window + "&redirect_uri=" + url.QueryEscape(redirectURI) + "&state=" + url.QueryEscape(state)
+// parameters, each once. [A2] more are permissions to ask for beside those of every
+// login: the caller takes them from Config.StepUp.
+func (c *Client) AuthorizationURL(redirectURI, state string, more ...string) string {
+	further := ""
+	for _, permission := range more {
+		further += url.QueryEscape("," + permission)
+	}
+	return c.window + further + c.params + "&redirect_uri=" + url.QueryEscape(redirectURI) + "&state=" + url.QueryEscape(state)
 }
+
+// Asks reports whether every login asks for a permission.
+func (c *Client) Asks(permission string) bool { return slices.Contains(c.config.Scopes, permission) }
 
 // call makes one call and returns the JSON object of its answer. An object that
 // tells of an error, with whatever status, is returned as one. [T4, T5]

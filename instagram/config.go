@@ -50,6 +50,8 @@ type Config struct {
 	AppID     string   // the Instagram app ID, decimal; required
 	AppSecret string   // the Instagram app secret; required
 	Scopes    []string // default: the least that the user node needs
+	Required  []string // those of Scopes that a person must grant; default: none
+	StepUp    []string // further ones that may be asked for later; default: none
 	Fields    []string // further fields of the user node; default: none
 	Node      NodePath // default: NodeMe
 	Authorize []Param  // optional parameters of the window, in this order
@@ -77,7 +79,10 @@ type family struct {
 	params        []string
 	nodeFields    []string // always asked for
 	fields        []string // may be asked for
-	multipart     bool     // encoding of the token request
+	// proofs are the fields whose presence proves a permission, for token answers that
+	// do not name any.
+	proofs    map[string]string
+	multipart bool // encoding of the token request
 }
 
 var families = map[API]family{
@@ -97,6 +102,7 @@ var families = map[API]family{
 		scopes:        []string{"user_profile", "user_media"},
 		nodeFields:    []string{"id", "username"},
 		fields:        []string{"account_type", "media_count"},
+		proofs:        map[string]string{"user_media": "media_count"},
 		// As the tutorial's curl -F sends it.
 		multipart: true,
 	},
@@ -122,10 +128,13 @@ func (c *Config) check() (family, error) {
 	if len(c.Scopes) == 0 {
 		c.Scopes = f.defaultScopes
 	}
-	if err := checkList("scope", c.Scopes, f.scopes, c.API); err != nil {
+	if err := checkList("scope", c.Scopes, f.scopes, string(c.API)); err != nil {
 		return f, err
 	}
-	if err := checkList("fields", c.Fields, f.fields, c.API); err != nil {
+	if err := c.checkPermissions(f); err != nil {
+		return f, err
+	}
+	if err := checkList("fields", c.Fields, f.fields, string(c.API)); err != nil {
 		return f, err
 	}
 	if err := c.checkParams(f); err != nil {
@@ -135,10 +144,10 @@ func (c *Config) check() (family, error) {
 }
 
 // checkList accepts values of a fixed set, each once.
-func checkList(option string, values, known []string, api API) error {
+func checkList(option string, values, known []string, offeredBy string) error {
 	for i, v := range values {
 		if !slices.Contains(known, v) {
-			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, api, strings.Join(known, ", "))}
+			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, offeredBy, strings.Join(known, ", "))}
 		}
 		if slices.Contains(values[:i], v) {
 			return &ConfigError{option, fmt.Sprintf("%q is listed twice", v)}
@@ -158,7 +167,7 @@ func (c *Config) checkParams(f family) error {
 	if len(names) > 0 && len(f.params) == 0 {
 		return &ConfigError{"authorize", fmt.Sprintf("%s has no optional parameters", c.API)}
 	}
-	return checkList("authorize", names, f.params, c.API)
+	return checkList("authorize", names, f.params, string(c.API))
 }
 
 func (c *Config) checkEndpoints(f family) error {

@@ -38,6 +38,10 @@ func TestAWrongConfigurationNamesTheOption(t *testing.T) {
 		{"scope", func(c *instagram.Config) {
 			c.Scopes = []string{"instagram_business_basic", "instagram_business_basic"}
 		}},
+		{"require_scope", func(c *instagram.Config) { c.Required = []string{"instagram_business_manage_comments"} }},
+		{"step_up", func(c *instagram.Config) { c.StepUp = []string{"instagram_business_basic"} }},
+		{"step_up", func(c *instagram.Config) { c.StepUp = []string{"user_media"} }},
+		{"step_up", func(c *instagram.Config) { c.API, c.StepUp = instagram.BasicDisplay, []string{"user_media"} }},
 		{"fields", func(c *instagram.Config) { c.Fields = []string{"username"} }},
 		{"fields", func(c *instagram.Config) { c.Fields = []string{"name&access_token=x"} }},
 		{"fields", func(c *instagram.Config) { c.API, c.Fields = instagram.BasicDisplay, []string{"name"} }},

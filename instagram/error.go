@@ -31,8 +31,10 @@ const (
 type Endpoint string
 
 const (
-	TokenEndpoint Endpoint = "token"
-	UserEndpoint  Endpoint = "user"
+	TokenEndpoint     Endpoint = "token"
+	UserEndpoint      Endpoint = "user"
+	LongLivedEndpoint Endpoint = "long-lived token"
+	RefreshEndpoint   Endpoint = "refresh"
 )
 
 // Error is a call that failed. Its text has no URL and no secret in it, and
@@ -88,6 +90,19 @@ func (e *Error) RateLimited() bool {
 		return e.Kind == Refused
 	}
 	return e.Status == http.StatusTooManyRequests
+}
+
+// InvalidToken reports whether Instagram no longer accepts the access token: it has
+// expired, the person has removed the app or changed their password, or it was
+// invalidated for another reason.
+func (e *Error) InvalidToken() bool { return e.Kind == Refused && e.Code == 190 }
+
+// OfOnePerson reports whether a failure says nothing about calls for other people.
+func (e *Error) OfOnePerson() bool {
+	if e.Kind == Refused && (e.Code == 17 || e.Code == 32) {
+		return true // the rate limit of an account
+	}
+	return !e.Temporary()
 }
 
 // errorAnswer is both shapes of an error object: that of the authorization

@@ -9,6 +9,7 @@ import (
 var tokenSeeds = []string{
 	`{"access_token":"T","user_id":17841405793187218}`, `{"access_token":"T","user_id":"1","permissions":["a"]}`, `{"data":[{"access_token":"T","user_id":"1","permissions":"a,b"}]}`,
 	`{"data":[{"data":[]}]}`, `{`, `{}`, `null`, `[]`, `{"access_token":"\u0000"}`, `{"user_id":1e999,"access_token":"T"}`, `{"access_token":"T"}{"access_token":"U"}`,
+	`{"access_token":"T","token_type":"bearer","expires_in":5183944,"permissions":"instagram_business_basic"}`, `{"access_token":"T","expires_in":1e300}`, `{"access_token":"T","expires_in":"-1"}`,
 }
 
 func FuzzC9_TokenAnswer(f *testing.F) {
@@ -16,8 +17,8 @@ func FuzzC9_TokenAnswer(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		token, err := parseToken([]byte(body))
-		if err == nil && (token.AccessToken == "" || len(token.AccessToken) > maxToken || strings.ContainsAny(token.AccessToken, " \r\n\x00") || token.UserID != "" && !isID(token.UserID)) {
+		token, err := parseToken([]byte(body), TokenEndpoint)
+		if err == nil && (token.AccessToken == "" || len(token.AccessToken) > maxToken || strings.ContainsAny(token.AccessToken, " \r\n\x00") || token.UserID != "" && !isID(token.UserID) || token.Lifetime < 0 || token.Lifetime > maxLifetime) {
 			t.Errorf("%q gives %q, %q", body, token.AccessToken, token.UserID)
 		}
 	})
@@ -36,7 +37,7 @@ func fuzzUser(f *testing.F, api API, fields ...string) {
 		f.Add(seed, "17841405793187218")
 	}
 	f.Fuzz(func(t *testing.T, body, tokenUser string) {
-		user, err := client.parseUser([]byte(body), tokenUser)
+		user, err := client.parseUser([]byte(body), Token{UserID: tokenUser})
 		if err != nil {
 			return
 		}

@@ -10,17 +10,20 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 )
 
 const maxToken = 4096 // characters [T5]
 
-// Token is a short-lived access token and what came with it.
+// Token is an access token and what came with it.
 type Token struct {
 	AccessToken string
 	// UserID is the ID that the token answer names, empty if none.
 	UserID string
-	// Permissions are those that the visitor granted, nil if the answer is silent.
-	Permissions []string
+	// Permissions are those that the visitor granted, empty if the answer is silent.
+	Permissions Permissions
+	// Lifetime is how long the token is good for, to the second, 90 days at most.
+	Lifetime time.Duration
 }
 
 // String leaves the token out, wherever a Token is printed.
@@ -57,7 +60,11 @@ func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token,
 	if err != nil {
 		return Token{}, err
 	}
-	return parseToken(answer)
+	token, err := parseToken(answer, TokenEndpoint)
+	if token.Lifetime == 0 {
+		token.Lifetime = ShortLifetime
+	}
+	return token, err
 }
 
 // tokenForm encodes the fields in their order.
@@ -83,16 +90,18 @@ type tokenAnswer struct {
 	AccessToken string      `json:"access_token"`
 	UserID      id          `json:"user_id"`
 	Permissions permissions `json:"permissions"`
+	ExpiresIn   seconds     `json:"expires_in"`
 }
 
-func parseToken(body []byte) (Token, error) {
+// parseToken reads a token answer, that of the exchange or that of a long-lived token.
+func parseToken(body []byte, endpoint Endpoint) (Token, error) {
 	var answer tokenAnswer
 	if err := unmarshalNode(body, &answer); err != nil {
-		return Token{}, &Error{Kind: BadAnswer, Endpoint: TokenEndpoint, Status: http.StatusOK, Err: err}
+		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Err: err}
 	}
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if t := answer.AccessToken; t == "" || len(t) > maxToken || strings.ContainsFunc(t, notVisible) {
-		return Token{}, &Error{Kind: BadAnswer, Endpoint: TokenEndpoint, Status: http.StatusOK, Err: errNoToken}
+		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Err: errNoToken}
 	}
-	return Token{answer.AccessToken, string(answer.UserID), answer.Permissions}, nil
+	return Token{answer.AccessToken, string(answer.UserID), PermissionsOf(answer.Permissions...), time.Duration(answer.ExpiresIn)}, nil
 }

@@ -20,7 +20,11 @@ type User struct {
 	AppScopedID string
 	// Username is the account's name. It can change, and change owner.
 	Username string
-	// Fields are those of Config.Fields that Instagram returned, in that order.
+	// Permissions are those that the token answer named. Where it named none, they are
+	// what the node itself proves.
+	Permissions Permissions
+	// Fields are those of Config.Fields that Instagram returned, in that order. One that
+	// the permissions do not cover is absent.
 	Fields []Field
 }
 
@@ -45,36 +49,53 @@ func (c *Client) User(ctx context.Context, t Token) (User, error) {
 			return User{}, badProfile(errNoUserID)
 		}
 	}
-	fields := slices.Concat(c.family.nodeFields, c.config.Fields)
+	fields := slices.Concat(c.family.nodeFields, c.config.Fields, c.proofs(t))
 	// As documented the token goes into the query, so that no error may have the
 	// URL in it. [T6]
 	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",") + "&access_token=" + url.QueryEscape(t.AccessToken)
-	body, err := c.get(ctx, address)
+	body, err := c.get(ctx, UserEndpoint, address)
 	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
-		body, err = c.get(ctx, address)
+		body, err = c.get(ctx, UserEndpoint, address)
 	}
 	if err != nil {
 		return User{}, err
 	}
-	return c.parseUser(body, t.UserID)
-}
-
-func (c *Client) get(ctx context.Context, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, transportError(UserEndpoint, err)
-	}
-	request.Header.Set("Accept", "application/json")
-	return c.call(request, UserEndpoint)
+	return c.parseUser(body, t)
 }
 
 func badProfile(err error) error {
 	return &Error{Kind: BadProfile, Endpoint: UserEndpoint, Status: http.StatusOK, Err: err}
 }
 
-// parseUser reads a user node. tokenUser is the ID of the token answer: where it is
-// given, it must name the same person, by either of the two IDs.
-func (c *Client) parseUser(body []byte, tokenUser string) (User, error) {
+// proofs are further fields to ask for where a permission is required and the token
+// answer does not name those that were granted.
+func (c *Client) proofs(t Token) (fields []string) {
+	if t.Permissions != 0 {
+		return nil
+	}
+	for _, permission := range c.config.Required {
+		if field := c.family.proofs[permission]; field != "" && !slices.Contains(c.config.Fields, field) {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// proven returns the permissions that a user node proves. The first one of a family is
+// that of the node itself.
+func (c *Client) proven(members map[string]json.RawMessage) Permissions {
+	names := []string{c.family.scopes[0]}
+	for permission, field := range c.family.proofs {
+		if _, ok := scalar(members[field]); ok {
+			names = append(names, permission)
+		}
+	}
+	return PermissionsOf(names...)
+}
+
+// parseUser reads a user node. Where the token answer has an ID, it must name the same
+// person, by either of the two IDs.
+func (c *Client) parseUser(body []byte, t Token) (User, error) {
 	var members map[string]json.RawMessage
 	if err := unmarshalNode(body, &members); err != nil {
 		return User{}, badProfile(err)
@@ -96,8 +117,11 @@ func (c *Client) parseUser(body []byte, tokenUser string) (User, error) {
 		return User{}, badProfile(errNoUserID)
 	case !usernamePattern.MatchString(user.Username):
 		return User{}, badProfile(errNoUsername)
-	case tokenUser != "" && tokenUser != user.ID && tokenUser != user.AppScopedID:
+	case t.UserID != "" && t.UserID != user.ID && t.UserID != user.AppScopedID:
 		return User{}, badProfile(errOtherPerson)
+	}
+	if user.Permissions = t.Permissions; user.Permissions == 0 {
+		user.Permissions = c.proven(members)
 	}
 	for _, name := range c.config.Fields {
 		if value, ok := scalar(members[name]); ok {

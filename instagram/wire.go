@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"time"
 )
 
 // Instagram's oddities end here, in small types beside the structs that need them.
@@ -118,6 +119,18 @@ func (p *permissions) UnmarshalJSON(raw []byte) error {
 		if name = strings.TrimSpace(name); name != "" {
 			*p = append(*p, name)
 		}
+	}
+	return nil
+}
+
+// seconds is a duration in seconds. What is no positive number is 0, which says nothing;
+// what is too long to be true is cut. [T5]
+type seconds time.Duration
+
+func (s *seconds) UnmarshalJSON(raw []byte) error {
+	var n float64
+	if json.Unmarshal(bytes.Trim(raw, `"`), &n) == nil && n > 0 {
+		*s = seconds(time.Duration(min(n, maxLifetime.Seconds())) * time.Second)
 	}
 	return nil
 }

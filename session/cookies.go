@@ -61,6 +61,10 @@ type Config struct {
 	// Default: no limit.
 	Idle time.Duration
 
+	// Tokens makes room for an access token in the session cookie, which may then be
+	// twice as long. Default: tokens are dropped.
+	Tokens bool
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 }
@@ -72,6 +76,7 @@ type Cookies struct {
 	instance string
 	lifetime time.Duration
 	idle     time.Duration // 0 for none
+	tokens   bool
 	now      func() time.Time
 
 	session, login sealer
@@ -96,7 +101,7 @@ func New(c Config) (*Cookies, error) {
 	if c.Idle != 0 && c.Idle < 10*time.Second {
 		return nil, errors.New("an idle limit of at least ten seconds is required")
 	}
-	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime.Truncate(time.Second), idle: c.Idle.Truncate(time.Second), now: c.Now}
+	k := &Cookies{instance: c.Instance, lifetime: c.Lifetime.Truncate(time.Second), idle: c.Idle.Truncate(time.Second), tokens: c.Tokens, now: c.Now}
 	if k.now == nil {
 		k.now = time.Now
 	}

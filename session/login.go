@@ -14,8 +14,10 @@ const (
 	tagLength = 8
 
 	// maxLoginCookie is the longest login cookie, name and value together. It
-	// leaves MaxLogins of them, a session and a mark below 5 KB in all. [S8]
-	maxLoginCookie = 880
+	// leaves MaxLogins of them, a session and a mark below 5 KB in all; beside a session
+	// with a token there is less room. [S8]
+	maxLoginCookie      = 880
+	maxLoginBesideToken = 780
 
 	// StateLength is the length of a state, in characters: base64url puts six bits
 	// into each. It is a constant, so that nobody can change what is accepted.
@@ -48,7 +50,11 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	plaintext := append(make([]byte, 0, maxLoginCookie), l.Nonce[:]...)
 	plaintext = appendTime(plaintext, c.now())
 	plaintext = append(plaintext, byte(min(l.Rounds, MaxRounds)))
-	room := encoding.DecodedLen(maxLoginCookie-len(name)-len("=")) - overhead - len(plaintext)
+	longest := maxLoginCookie
+	if c.tokens {
+		longest = maxLoginBesideToken
+	}
+	room := encoding.DecodedLen(longest-len(name)-len("=")) - overhead - len(plaintext)
 	plaintext = append(plaintext, shorten(l.ReturnTo, room)...)
 
 	value, err := c.login.seal(plaintext, c.bind(name, l.RedirectURI))

@@ -4,12 +4,18 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 )
 
-// maxCookie is the longest session cookie, name and value together: all of ours
-// must fit beside a site's own cookies into one request's header. [S8]
-const maxCookie = 512
+// maxCookie is the longest session cookie, name and value together: all of ours must fit
+// beside a site's own cookies into one request's header. maxTokenCookie is that of one
+// with an access token. [S8]
+const (
+	maxCookie      = 512
+	maxTokenCookie = 1024
+)
 
 // Identity is who a visitor is. IDs are decimal text.
 type Identity struct {
@@ -20,6 +26,8 @@ type Identity struct {
 	AppScopedID string
 	// Username is the account's name. It can change, and change owner.
 	Username string
+	// Permissions is a set of what the person has granted. It is opaque here.
+	Permissions uint16
 	// Fields are further fields of the profile, in the order configured.
 	Fields []Field
 }
@@ -35,6 +43,10 @@ type Session struct {
 	// Keys are what a list of ended sessions knows the session and its person by.
 	// They are made at login and sealed, because hashing costs more than opening.
 	Keys Keys
+	// Token is the person's access token, if the session keeps it.
+	Token Token
+	// Checked is when Instagram was last asked who the person is. In whole seconds.
+	Checked time.Time
 	// Issued is when the login was finished, Expires when the session ends
 	// whatever happens. Both in whole seconds.
 	Issued, Expires time.Time
@@ -55,6 +67,26 @@ func (s *Session) End(lifetime time.Duration) time.Time {
 	return s.Expires
 }
 
+// Token is an access token of Instagram's. Its text stays out of whatever prints it.
+type Token struct {
+	Access    string
+	LongLived bool
+	// Issued is when it was received, Expires when it is of no use any more. Both in
+	// whole seconds.
+	Issued, Expires time.Time
+}
+
+// String leaves the token out.
+func (t Token) String() string {
+	return fmt.Sprintf("access token (%d characters) until %s", len(t.Access), t.Expires.UTC().Format(time.RFC3339))
+}
+
+// GoString leaves the token out for the verb %#v.
+func (t Token) GoString() string { return t.String() }
+
+// LogValue leaves the token out of structured logs.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
 // IDSize is the size of a session's ID, in bytes. [S1]
 const IDSize = 32
 
@@ -69,71 +101,82 @@ func NewID() (id [IDSize]byte) {
 
 var errIdentityTooLong = errors.New("identity does not fit into the session cookie")
 
+// DroppedToken stands among the names of what was dropped for the access token.
+const DroppedToken = "access_token"
+
 // Create makes the session of a visitor who has just proven who they are and
 // returns it with the Set-Cookie line that hands it over. The caller says who they
-// are, and may set ID, Keys, and a moment from which the session counts; an ID and
-// the present are the default. Fields that no longer fit into the cookie are left out
-// of both and named in dropped.
+// are, and may set ID, Keys, Token, and a moment from which the session counts; an ID and
+// the present are the default. What no longer fits into the cookie is left out of both
+// and named in dropped: fields first, then the token.
 func (c *Cookies) Create(s Session) (created Session, setCookie string, dropped []string, err error) {
 	now := c.now().Truncate(time.Second)
-	s.Issued, s.Expires, s.Seen = now, now.Add(c.lifetime), now
+	s.Issued, s.Expires, s.Seen, s.Checked = now, now.Add(c.lifetime), now, now
 	if s.Began.Before(now) {
 		s.Began = c.now().Truncate(time.Millisecond)
 	}
 	if s.ID == ([IDSize]byte{}) {
 		s.ID = NewID()
 	}
-	s.Fields, dropped = fitting(c.room(), s)
-	if len(appendSession(nil, s)) > c.room() {
-		return Session{}, "", nil, errIdentityTooLong
-	}
-	line, err := c.handOver(s, now)
+	setCookie, dropped, err = c.handOver(&s, now)
 	if err != nil {
 		return Session{}, "", nil, err
 	}
-	return s, line, dropped, nil
+	return s, setCookie, dropped, nil
 }
 
-// handOver returns the Set-Cookie line with a session. The browser keeps it no longer
-// than it is good for.
-func (c *Cookies) handOver(s Session, now time.Time) (setCookie string, err error) {
-	value, err := c.session.seal(appendSession(nil, s), c.sessionAD)
+// handOver returns the Set-Cookie line with a session, less what does not fit. The
+// browser keeps it no longer than it is good for.
+func (c *Cookies) handOver(s *Session, now time.Time) (setCookie string, dropped []string, err error) {
+	if dropped, err = c.fit(s); err != nil {
+		return "", nil, err
+	}
+	value, err := c.session.seal(appendSession(nil, *s), c.sessionAD)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	age := s.End(c.lifetime).Sub(now)
 	if c.idle > 0 {
 		age = min(age, c.idle)
 	}
-	return c.set(c.name, value, age), nil
+	return c.set(c.name, value, age), dropped, nil
 }
 
-// Renew notes that a session is in use where there is an idle limit, and returns the
-// Set-Cookie line for it; none where the last note is less than a tenth of the limit
-// old. [S7]
-func (c *Cookies) Renew(s *Session) (setCookie string, err error) {
-	if c.idle == 0 {
-		return "", nil
-	}
+// Renew hands a session over again where it has changed, or where there is an idle limit
+// and the last note of its use is a tenth of that old or more. [S7] Otherwise there is no
+// Set-Cookie line. What no longer fits is dropped as by Create.
+func (c *Cookies) Renew(s *Session, changed bool) (setCookie string, dropped []string, err error) {
 	now := c.now().Truncate(time.Second)
-	if now.Sub(s.Seen) < c.idle/10 {
-		return "", nil
+	if !changed && (c.idle == 0 || now.Sub(s.Seen) < c.idle/10) {
+		return "", nil, nil
 	}
 	s.Seen = now
-	return c.handOver(*s, now)
+	return c.handOver(s, now)
 }
 
 // room is how many bytes of plaintext fit into the session cookie.
 func (c *Cookies) room() int {
-	return encoding.DecodedLen(maxCookie-len(c.name)-len("=")) - overhead
+	longest := maxCookie
+	if c.tokens {
+		longest = maxTokenCookie
+	}
+	return encoding.DecodedLen(longest-len(c.name)-len("=")) - overhead
 }
 
-// fitting returns the fields that fit into room bytes beside the rest of the
-// session, first come first served, and the names of the others.
-func fitting(room int, s Session) (kept []Field, dropped []string) {
-	fields := s.Fields
-	s.Fields = nil
-	room -= len(appendSession(nil, s))
+// fit drops from a session what has no room beside the rest, first come first served,
+// and names it. Only an identity that does not fit at all is an error.
+func (c *Cookies) fit(s *Session) (dropped []string, err error) {
+	fields, token := s.Fields, s.Token
+	s.Fields, s.Token = nil, Token{}
+	if len(appendSession(nil, *s)) > c.room() {
+		return nil, errIdentityTooLong
+	}
+	if token.Access != "" {
+		if s.Token = token; !c.tokens || len(appendSession(nil, *s)) > c.room() {
+			s.Token, dropped = Token{}, []string{DroppedToken}
+		}
+	}
+	room := c.room() - len(appendSession(nil, *s))
 	for _, f := range fields {
 		size := len(appendField(nil, f))
 		if size > room {
@@ -141,9 +184,9 @@ func fitting(room int, s Session) (kept []Field, dropped []string) {
 			continue
 		}
 		room -= size
-		kept = append(kept, f)
+		s.Fields = append(s.Fields, f)
 	}
-	return kept, dropped
+	return dropped, nil
 }
 
 func appendSession(b []byte, s Session) []byte {
@@ -151,10 +194,13 @@ func appendSession(b []byte, s Session) []byte {
 	b = appendTime(b, s.Issued)
 	b = appendTime(b, s.Expires)
 	b = appendTime(b, s.Seen)
+	b = appendTime(b, s.Checked)
 	b = binary.BigEndian.AppendUint64(b, uint64(s.Began.UnixMilli()))
 	for _, key := range []uint64{s.Keys.Session, s.Keys.User, s.Keys.AppScoped} {
 		b = binary.BigEndian.AppendUint64(b, key)
 	}
+	b = binary.BigEndian.AppendUint16(b, s.Permissions)
+	b = appendToken(b, s.Token)
 	b = appendString(b, s.UserID)
 	b = appendString(b, s.AppScopedID)
 	b = appendString(b, s.Username)
@@ -162,6 +208,24 @@ func appendSession(b []byte, s Session) []byte {
 		b = appendField(b, f)
 	}
 	return b
+}
+
+// The kinds of token, as one byte in front.
+const (
+	kindNone = iota
+	kindShort
+	kindLong
+)
+
+func appendToken(b []byte, t Token) []byte {
+	kind := byte(kindShort)
+	switch {
+	case t.Access == "":
+		return append(b, kindNone)
+	case t.LongLived:
+		kind = kindLong
+	}
+	return appendString(appendTime(appendTime(append(b, kind), t.Issued), t.Expires), t.Access)
 }
 
 func appendField(b []byte, f Field) []byte {
@@ -188,14 +252,32 @@ func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
 func readSession(plaintext string) (s Session, ok bool) {
 	r := reader{rest: plaintext}
 	copy(s.ID[:], r.take(len(s.ID)))
-	s.Issued, s.Expires, s.Seen = r.time(), r.time(), r.time()
+	s.Issued, s.Expires, s.Seen, s.Checked = r.time(), r.time(), r.time(), r.time()
 	s.Began = time.UnixMilli(int64(r.number(8)))
 	s.Keys = Keys{r.number(8), r.number(8), r.number(8)}
+	s.Permissions = uint16(r.number(2))
+	s.Token = readToken(&r)
 	s.UserID, s.AppScopedID, s.Username = r.string(), r.string(), r.string()
 	for r.rest != "" && !r.broken {
 		s.Fields = append(s.Fields, Field{r.string(), r.string()})
 	}
 	return s, r.done()
+}
+
+func readToken(r *reader) (t Token) {
+	switch r.number(1) {
+	case kindNone:
+		return Token{}
+	case kindShort:
+	case kindLong:
+		t.LongLived = true
+	default:
+		r.broken = true
+	}
+	t.Issued, t.Expires, t.Access = r.time(), r.time(), r.string()
+	// Every session has one spelling alone. [S3]
+	r.broken = r.broken || t.Access == ""
+	return t
 }
 
 // alive checks the lifetimes here and does not leave them to the browser. A lifetime

@@ -40,9 +40,9 @@ func TestS3_EncodingIsUnambiguous(t *testing.T) {
 	}
 }
 
-// fixedSize is what stands in front of a session's strings: its ID, four times and
-// three keys.
-const fixedSize = IDSize + 4*8 + 3*8
+// fixedSize is what stands in front of the strings of a session without a token: its ID,
+// five times, three keys, the permissions and the kind of the token.
+const fixedSize = IDSize + 5*8 + 3*8 + 2 + 1
 
 func TestS3_AByteMovedAcrossABorderIsRefused(t *testing.T) {
 	s := Session{Identity: Identity{UserID: "bob9", AppScopedID: "1", Username: "jay.9"}}
@@ -138,7 +138,7 @@ func sealerOf(t *testing.T, p purpose) sealer {
 }
 
 func FuzzSessionPlaintext(f *testing.F) {
-	f.Add(string(appendSession(nil, Session{Identity: Identity{"1", "2", "jay", []Field{{"name", "Jay"}}}, Issued: time.Unix(1, 0), Expires: time.Unix(2, 0)})))
+	f.Add(string(appendSession(nil, Session{Identity: Identity{"1", "2", "jay", 3, []Field{{"name", "Jay"}}}, Issued: time.Unix(1, 0), Expires: time.Unix(2, 0)})))
 	f.Add("")
 	f.Add(strings.Repeat("\xff", 60))
 	f.Fuzz(func(t *testing.T, plaintext string) {
@@ -156,10 +156,14 @@ func FuzzC9_SessionFields(f *testing.F) {
 		if len(id)+len(scoped)+len(username)+len(field)+len(value) > maxSealed {
 			return // Create has refused it long before.
 		}
-		who := Identity{id, scoped, username, []Field{{field, value}, {value, field}}}
+		who := Identity{id, scoped, username, uint16(issued), []Field{{field, value}, {value, field}}}
 		s := Session{Identity: who, Issued: time.Unix(issued, 0), Expires: time.Unix(expires, 0)}
 		s.ID[0], s.ID[31] = byte(issued), byte(expires)
 		s.Seen, s.Began, s.Keys = time.Unix(expires, 0), time.UnixMilli(issued), Keys{uint64(issued), uint64(expires), 1}
+		s.Checked = time.Unix(issued, 0)
+		if value != "" {
+			s.Token = Token{value, issued%2 == 0, time.Unix(issued, 0), time.Unix(expires, 0)}
+		}
 		if got, ok := readSession(string(appendSession(nil, s))); !ok || !reflect.DeepEqual(got, s) {
 			t.Errorf("%+v became %+v, %v", s, got, ok)
 		}

@@ -27,6 +27,7 @@ var contentSecurityPolicy = func() string {
 // view is what the template shows.
 type view struct {
 	Title, Text, Hint string
+	List              []string
 	Link, LinkURL     string
 	SignOut           *signOut
 	Confirmation      string

@@ -35,6 +35,7 @@ var promised = map[Code]struct {
 	ProviderTimeout:     {504, "Instagram did not answer in time."},
 	ProviderUnreachable: {503, "Instagram cannot be reached right now."},
 	NoAccess:            {403, "This account has no access here."},
+	MissingPermission:   {403, "This needs a permission of your Instagram account that was not given."},
 	CrossSite:           {403, "Please use the sign-out page."},
 	BadSignature:        {400, "The signature is not valid."},
 	TooLarge:            {413, "The request is too large."},
@@ -69,6 +70,18 @@ func TestE1_TheTableIsAsPromised(t *testing.T) {
 		if hint := object.Header().Get("Retry-After"); (hint != "") != (want.status == 429 || want.status == 503) {
 			t.Errorf("%s: Retry-After %q", code, hint)
 		}
+	}
+}
+
+func TestE1_WhatIsMissingIsSaidInWordsAndByName(t *testing.T) {
+	reply := Reply{Code: MissingPermission, Missing: []string{"user_media", "of_tomorrow"}, LoginURL: "/login"}
+	reply.Wants = Page
+	if page := written(reply).Body.String(); !strings.Contains(page, "<li>See your photos and videos</li>\n<li>of_tomorrow</li>") || !strings.Contains(page, `href="/login"`) {
+		t.Errorf("page:\n%s", page)
+	}
+	reply.Wants = JSON
+	if object := written(reply).Body.String(); !strings.Contains(object, `"missing":["user_media","of_tomorrow"]`) {
+		t.Errorf("JSON: %s", object)
 	}
 }
 

@@ -27,6 +27,8 @@ type Reply struct {
 	LoginURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
+	// Missing names the permissions, for MissingPermission; those of the configuration.
+	Missing []string
 	// Allow lists the methods, for Method.
 	Allow string
 	// RetryAfter is when to come back. A refusal that asks for patience says a
@@ -68,20 +70,21 @@ func (r Reply) SetHeaders(header http.Header) {
 
 func (r Reply) json() []byte {
 	body, err := json.Marshal(struct {
-		Error     Code   `json:"error"`
-		Message   string `json:"message"`
-		LoginURL  string `json:"login_url,omitempty"`
-		RequestID string `json:"request_id"`
-	}{r.Code, r.Code.Text(), r.LoginURL, r.RequestID})
+		Error     Code     `json:"error"`
+		Message   string   `json:"message"`
+		Missing   []string `json:"missing,omitempty"`
+		LoginURL  string   `json:"login_url,omitempty"`
+		RequestID string   `json:"request_id"`
+	}{r.Code, r.Code.Text(), r.Missing, r.LoginURL, r.RequestID})
 	if err != nil {
-		panic(err) // four strings always marshal
+		panic(err) // strings always marshal
 	}
 	return append(body, '\n')
 }
 
 func (r Reply) page() []byte {
 	row := table[r.Code]
-	view := view{Title: row.title, Text: row.text, Hint: row.hint, RequestID: r.RequestID}
+	view := view{Title: row.title, Text: row.text, Hint: row.hint, List: inWords(r.Missing), RequestID: r.RequestID}
 	if r.Code == ProviderRefused && r.AnyAccount {
 		view.Hint = ""
 	}

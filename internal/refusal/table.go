@@ -3,7 +3,10 @@
 // Instagram's, of a request or of an error.
 package refusal
 
-import "net/http"
+import (
+	"cmp"
+	"net/http"
+)
 
 // Code names a refusal, in JSON, in logs and to a site's error routes.
 type Code string
@@ -25,6 +28,7 @@ const (
 	ProviderTimeout     Code = "provider_timeout"
 	ProviderUnreachable Code = "provider_unreachable"
 	NoAccess            Code = "no_access"
+	MissingPermission   Code = "missing_permission"
 	CrossSite           Code = "cross_site"
 	BadSignature        Code = "bad_signature"
 	TooLarge            Code = "too_large"
@@ -61,12 +65,32 @@ var table = map[Code]entry{
 	ProviderTimeout:     {http.StatusGatewayTimeout, "No answer", "Instagram did not answer in time.", "", startAgain},
 	ProviderUnreachable: {http.StatusServiceUnavailable, "Instagram is out of reach", "Instagram cannot be reached right now.", "", startAgain},
 	NoAccess:            {http.StatusForbidden, "No access", "This account has no access here.", "", "Use another account"},
+	MissingPermission:   {http.StatusForbidden, "A permission is missing", "This needs a permission of your Instagram account that was not given.", "", "Continue to Instagram"},
 	CrossSite:           {http.StatusForbidden, "Not signed out", "Please use the sign-out page.", "", "Open the sign-out page"},
 	BadSignature:        {http.StatusBadRequest, "Not valid", "The signature is not valid.", "", ""},
 	TooLarge:            {http.StatusRequestEntityTooLarge, "Too large", "The request is too large.", "", ""},
 	BadType:             {http.StatusUnsupportedMediaType, "Wrong type", "The request is of a type that is not accepted here.", "", ""},
 	StoreUnavailable:    {http.StatusServiceUnavailable, "Not possible right now", "Please try again in a moment.", "", ""},
 	Internal:            {http.StatusInternalServerError, "Something went wrong", "Something went wrong.", "", ""},
+}
+
+// permissions say to people what Instagram's names of permissions mean.
+var permissions = map[string]string{
+	"user_profile":                       "See your account type and username",
+	"user_media":                         "See your photos and videos",
+	"instagram_business_basic":           "See your profile, photos and videos",
+	"instagram_business_content_publish": "Publish photos and videos for you",
+	"instagram_business_manage_messages": "Read and answer your messages",
+	"instagram_business_manage_comments": "Read and answer comments on your posts",
+	"instagram_business_manage_insights": "See figures about your account and posts",
+}
+
+// inWords lists permissions for people, by their names where there are no words.
+func inWords(names []string) (list []string) {
+	for _, name := range names {
+		list = append(list, cmp.Or(permissions[name], name))
+	}
+	return list
 }
 
 // Status returns the HTTP status of a refusal.

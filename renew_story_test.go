@@ -1,0 +1,199 @@
+package instagramauth
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+const day = 24 * time.Hour
+
+// longLived are the options of a site that wants a token at every time.
+func longLived(revalidate time.Duration) *Handler {
+	return &Handler{
+		Token:      TokenOptions{LongLived: true, ForwardAs: "X-Instagram-Access-Token"},
+		Revalidate: caddy.Duration(revalidate), Fields: []string{"name"}, Headers: map[string]string{"name": "X-Name"},
+		Session: SessionOptions{Lifetime: caddy.Duration(80 * day)},
+	}
+}
+
+// hours lets somebody come every hour for a while.
+func (v *visitor) hours(n int, username string) (token string) {
+	v.t.Helper()
+	for range n {
+		v.at.advance(time.Hour)
+		if token = v.wantSignedIn(username); !v.accepts(token) {
+			v.t.Fatal("the site got a token that Instagram does not accept")
+		}
+	}
+	return token
+}
+
+func (w *world) wantCalls(endpoint simulator.Endpoint, want int, when string) {
+	w.t.Helper()
+	if got := w.instagram.Calls(endpoint); got != want {
+		w.t.Errorf("%s: %d calls to %s, want %d", when, got, endpoint, want)
+	}
+}
+
+// Seventy days of a site, told by who visits it.
+func TestTheStoryOfSeventyDays(t *testing.T) {
+	w := newWorld(t, longLived(6*time.Hour))
+
+	// Day 0. Jay signs in: one call for each of code, user node, long-lived token.
+	jay := w.newVisitor()
+	jay.signIn()
+	w.wantCalls(simulator.Token, 1, "login")
+	w.wantCalls(simulator.UserNode, 1, "login")
+	w.wantCalls(simulator.LongLived, 1, "login")
+	first := jay.wantSignedIn("jayposiris")
+
+	// So does somebody who will come back when her token has expired.
+	away := w.newVisitor()
+	away.signIn()
+
+	// Days 0 to 20. He comes every hour. The least that is possible: one look at the
+	// user node each six hours, one refresh each 24.
+	w.instagram.ResetCalls()
+	last := jay.hours(20*24, "jayposiris")
+	w.wantCalls(simulator.UserNode, 20*4, "20 days")
+	w.wantCalls(simulator.Refresh, 20, "20 days")
+	w.wantCalls(simulator.Token, 0, "20 days")
+	w.wantCalls(simulator.LongLived, 0, "20 days")
+	if last == first {
+		t.Error("the site still gets the first token")
+	}
+
+	// Day 20. He changes his name, which shows within six hours and a visit.
+	if err := w.instagram.Rename("jayposiris", "jay.renamed"); err != nil {
+		t.Fatal(err)
+	}
+	old := 0
+	for jay.at.advance(time.Hour); jay.get("/page").Header.Get("Seen-User") == "jayposiris"; old++ {
+		jay.at.advance(time.Hour)
+	}
+	if old > 6 {
+		t.Errorf("%d visits with the old name", old)
+	}
+
+	// Days 20 to 22. Instagram is down: he notices nothing, and with each visit it is
+	// asked once at the most.
+	for _, endpoint := range []simulator.Endpoint{simulator.UserNode, simulator.Refresh} {
+		w.instagram.Misbehave(endpoint, simulator.Fault{Kind: simulator.Status503})
+	}
+	w.instagram.ResetCalls()
+	jay.hours(48, "jay.renamed")
+	if calls := w.instagram.Calls(simulator.UserNode) + w.instagram.Calls(simulator.Refresh); calls > 48 || calls < 20 {
+		t.Errorf("%d calls while Instagram was down", calls)
+	}
+
+	// Day 22. It is back, and wants to be left alone for five minutes at a time: of visits each two
+	// minutes, every third one asks.
+	w.instagram.Misbehave(simulator.Refresh, simulator.Fault{Kind: simulator.RateLimit})
+	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit})
+	w.instagram.ResetCalls()
+	for range 24 {
+		w.at.advance(2 * time.Minute)
+		jay.wantSignedIn("jay.renamed")
+	}
+	if calls := w.instagram.Calls(simulator.UserNode) + w.instagram.Calls(simulator.Refresh); calls != 24/3 {
+		t.Errorf("%d calls in 48 minutes while Instagram asked for patience", calls)
+	}
+	w.instagram.Misbehave(simulator.Refresh, simulator.Fault{})
+	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
+
+	// Days 23 to 69. All is well again, and as cheap.
+	jay.hours(24, "jay.renamed")
+	w.instagram.ResetCalls()
+	jay.hours(45*24, "jay.renamed")
+	w.wantCalls(simulator.UserNode, 45*4, "45 days")
+	w.wantCalls(simulator.Refresh, 45, "45 days")
+
+	// Day 69. Who stayed away comes back while Instagram is down: her session is as good
+	// as ever, but there is no token any more.
+	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Status500})
+	if token := away.wantSignedIn("jayposiris"); token != "" {
+		t.Errorf("an expired token is forwarded")
+	}
+	away.wantSignedIn("jayposiris")
+	// When Instagram is back it says that it no longer accepts the token: sign in again.
+	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
+	w.at.advance(time.Hour)
+	away.wantSignedIn("jayposiris")
+	if answer := away.get("/page"); answer.StatusCode != http.StatusFound {
+		t.Errorf("with a token that is not accepted: answered %s", answer.Status)
+	}
+
+	// Day 70. He removes the app at Instagram, whose callback never comes.
+	jay.hours(24, "jay.renamed")
+	if _, err := w.instagram.RemoveApp(t.Context(), "jay.renamed"); err != nil {
+		t.Fatal(err)
+	}
+	visits := 0
+	for ; jay.get("/page").StatusCode == http.StatusOK; visits++ {
+		w.at.advance(time.Hour)
+	}
+	if visits > 7 {
+		t.Errorf("%d visits after the app was removed", visits)
+	}
+	w.instagram.ResetCalls()
+	for range 24 {
+		w.at.advance(time.Hour)
+		jay.get("/other")
+	}
+	w.wantCalls(simulator.UserNode, 0, "after the end")
+	w.wantCalls(simulator.Refresh, 0, "after the end")
+	if passed := w.at.now().Sub(time.Unix(1_800_000_000, 0)); passed < 70*day {
+		t.Errorf("the story took %v", passed)
+	}
+}
+
+// A short-lived token, which is all that a login got while the exchange for a long-lived
+// one failed, is exchanged as soon as that works.
+func TestALoginDoesNotNeedTheLongLivedToken(t *testing.T) {
+	w := newWorld(t, longLived(0))
+	w.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status503})
+	v := w.newVisitor()
+	v.signIn()
+	short := v.wantSignedIn("jayposiris")
+	w.instagram.Misbehave(simulator.LongLived, simulator.Fault{})
+	w.at.advance(10 * time.Minute)
+	v.wantSignedIn("jayposiris")
+	long := v.wantSignedIn("jayposiris")
+	if long == short || !w.accepts(long) {
+		t.Error("the token is still the short-lived one")
+	}
+	w.at.advance(2 * time.Hour)
+	if v.wantSignedIn("jayposiris") != long {
+		t.Error("the long-lived token is not in the cookie")
+	}
+
+	// If it never works, the session outlives the hour of its token.
+	w.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status503})
+	other := w.newVisitor()
+	other.signIn()
+	w.at.advance(instagram.ShortLifetime)
+	if token := other.wantSignedIn("jayposiris"); token != "" {
+		t.Error("an expired token is forwarded")
+	}
+}
+
+func TestP4_TheShortLivedTokenIsForwardedForItsHour(t *testing.T) {
+	w := newWorld(t, &Handler{Token: TokenOptions{ForwardAs: "X-Instagram-Access-Token"}})
+	v := w.newVisitor()
+	v.signIn()
+	w.at.advance(instagram.ShortLifetime - time.Second)
+	if token := v.wantSignedIn("jayposiris"); !w.accepts(token) {
+		t.Error("there is no good token")
+	}
+	w.at.advance(time.Second)
+	if token := v.wantSignedIn("jayposiris"); token != "" {
+		t.Error("an expired token is forwarded")
+	}
+	w.wantCalls(simulator.LongLived, 0, "without long_lived")
+}

@@ -1,0 +1,120 @@
+package instagramauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// The access token after the login: whether it is kept, who gets it, and which
+// permissions go with it.
+
+const (
+	fieldPermissions = "permissions"
+	fieldToken       = "access_token"
+
+	shortestRevalidate = time.Minute
+)
+
+// resolveToken checks the options about the token and what it is kept for.
+func (h *Handler) resolveToken(s *settings, _ resolver) error {
+	s.longLived = h.Token.LongLived
+	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
+	s.revalidate = time.Duration(h.Revalidate)
+	switch {
+	case s.revalidate != 0 && !s.longLived:
+		return &optionError{"revalidate", "needs token long_lived: a short-lived token is of no use after an hour"}
+	case s.revalidate != 0 && s.handoff:
+		return &optionError{"revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own"}
+	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
+		return &optionError{"token", "with after_login handoff a token goes to the site or nowhere; add forward_as"}
+	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
+		return &optionError{"revalidate", "want a duration between 1m and 60d"}
+	}
+	s.required = instagram.PermissionsOf(h.RequireScope...)
+	return h.resolveForward(s)
+}
+
+// resolveForward checks the name of the header that carries the token.
+func (h *Handler) resolveForward(s *settings) error {
+	if h.Token.ForwardAs == "" {
+		return nil
+	}
+	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
+		return &optionError{"token forward_as", err.Error()}
+	}
+	s.forwardAs = http.CanonicalHeaderKey(h.Token.ForwardAs)
+	return nil
+}
+
+// sessionToken returns a token as the session keeps it.
+func (h *Handler) sessionToken(t instagram.Token, longLived bool) session.Token {
+	now := h.now().Truncate(time.Second)
+	return session.Token{Access: t.AccessToken, LongLived: longLived, Issued: now, Expires: now.Add(t.Lifetime)}
+}
+
+// forwarded returns the token that the site gets, "" for none.
+func (h *Handler) forwarded(t *session.Token) string {
+	if h.settings.forwardAs == "" || t.Access == "" || !h.now().Before(t.Expires) {
+		return ""
+	}
+	return t.Access
+}
+
+// lacking returns the required permissions that a person has not granted.
+func (s *settings) lacking(who *session.Identity) instagram.Permissions {
+	return s.required.Without(instagram.Permissions(who.Permissions))
+}
+
+// identityOf returns who a user node says that somebody is.
+func identityOf(user instagram.User) session.Identity {
+	who := session.Identity{
+		UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username, Permissions: uint16(user.Permissions),
+	}
+	for _, f := range user.Fields {
+		who.Fields = append(who.Fields, session.Field(f))
+	}
+	return who
+}
+
+// warnLeftOut tells the operator what the site will not get to see.
+func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
+	dropped = append(dropped, h.settings.withoutRoom(&s.Identity)...)
+	if len(dropped) > 0 {
+		h.logger.Warn("fields left out: they do not fit into the session cookie or a header", sessionField(s), zap.Strings("fields", dropped))
+	}
+}
+
+// lacks is the refusal of who has not granted all that is required, or all that a link of
+// the site's asks for. It offers to ask again.
+func (h *Handler) lacks(missing instagram.Permissions, returnTo string) refusal.Reply {
+	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.loginURL(returnTo)}
+}
+
+// stepUp reads the permissions that a link of the site's asks for beside those of every
+// login. Only what is configured can be asked for. [A2]
+func (h *Handler) stepUp(scope []string) (more []string, err error) {
+	if len(scope) > 1 {
+		return nil, errors.New("scope is given more than once")
+	}
+	for _, name := range strings.FieldsFunc(strings.Join(scope, ""), func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch {
+		case slices.Contains(more, name):
+		case slices.Contains(h.StepUp, name):
+			more = append(more, name)
+		case !h.settings.client.Asks(name):
+			return nil, fmt.Errorf("scope %+q is neither in scope nor in step_up", name[:min(len(name), 64)])
+		}
+	}
+	return more, nil
+}
