@@ -78,8 +78,13 @@ func sealed(b *testing.B, secret string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	cookie, _, _ := strings.Cut(line, ";")
-	return cookie
+	return pairOf(line)
+}
+
+// pairOf returns name and value of a Set-Cookie line.
+func pairOf(line string) string {
+	pair, _, _ := strings.Cut(line, ";")
+	return pair
 }
 
 // nowhere protects a path that no benchmark asks for.

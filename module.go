@@ -295,6 +295,9 @@ func (h *Handler) warn() {
 	if len(h.Session.Secret) == 0 && h.settings.weakSecret {
 		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
 	}
+	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
+		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", zap.String("header", h.settings.forwardAs))
+	}
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {
 			h.logger.Warn("usernames can change and change owner; list numeric user IDs instead", zap.String("option", option))

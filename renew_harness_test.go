@@ -19,6 +19,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -33,7 +34,7 @@ func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 
 // world is an Instagram and the nodes of a site.
 type world struct {
-	t         *testing.T
+	t         testing.TB
 	at        *clock
 	instagram *simulator.Simulator
 	options   *Handler
@@ -48,7 +49,7 @@ type node struct {
 	last http.Header // of the last request that reached the site
 }
 
-func newWorld(t *testing.T, options *Handler) *world {
+func newWorld(t testing.TB, options *Handler) *world {
 	t.Helper()
 	w := &world{t: t, at: new(clock), options: options, storage: &certmagic.FileStorage{Path: t.TempDir()}}
 	var err error
@@ -174,4 +175,22 @@ func (w *world) accepts(token string) bool {
 	recorder := httptest.NewRecorder()
 	w.instagram.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/me/media?fields=id&access_token="+url.QueryEscape(token), nil))
 	return recorder.Code == http.StatusOK
+}
+
+func mustURL(address string) *url.URL {
+	u, err := url.Parse(address)
+	if err != nil {
+		panic(err)
+	}
+	return u
+}
+
+func identity(username string) session.Identity {
+	return session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: username}
+}
+
+// sessionTokenOf returns a token that is due for a refresh.
+func sessionTokenOf(w *world) session.Token {
+	now := w.at.now()
+	return session.Token{Access: "TOKEN", LongLived: true, Issued: now.Add(-25 * time.Hour), Expires: now.Add(time.Hour)}
 }

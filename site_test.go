@@ -74,6 +74,7 @@ type siteConfig struct {
 	testers []string      // not nil: the app is in development mode
 	users   []simulator.User
 	shape   simulator.TokenShape
+	now     func() time.Time // of Instagram; default: time.Now
 
 	admin         string   // address of the admin endpoint; default: none
 	redirects     []string // further redirect URIs that are registered with Instagram
@@ -109,6 +110,7 @@ func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
 		Users:      c.users,
 		TokenShape: c.shape,
 		AutoAllow:  strings.TrimPrefix(c.window, "-"),
+		Now:        c.now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,37 @@ func TestS8_CookiesStaySmall(t *testing.T) {
 	}
 }
 
+func TestS8_ASessionWithATokenHasTwiceTheRoom(t *testing.T) {
+	token := session.Token{LongLived: true, Issued: time.Unix(1_700_000_000, 0), Expires: time.Unix(1_800_000_000, 0)}
+	who := session.Identity{UserID: strings.Repeat("9", 32), AppScopedID: strings.Repeat("8", 32), Username: strings.Repeat("u", 30), Permissions: 0xffff}
+	for range 10 {
+		who.Fields = append(who.Fields, session.Field{Name: "field", Value: strings.Repeat("v", 40)})
+	}
+	for _, size := range []struct {
+		token, most int
+		room, kept  bool // for tokens, and so the token itself
+	}{{200, 512, false, false}, {200, 1024, true, true}, {450, 1024, true, true}, {600, 1024, true, false}} {
+		c := newCookies(t, nil, func(c *session.Config) { c.Name, c.Tokens = strings.Repeat("n", 64), size.room })
+		token.Access = strings.Repeat("T", size.token)
+		made, line, dropped, err := c.Create(session.Session{Identity: who, Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(pair(line)); n > size.most {
+			t.Errorf("token of %d: the cookie has %d bytes", size.token, n)
+		}
+		got, ok := open(c, pair(line))
+		if !ok || (got.Token == token) != size.kept || slices.Contains(dropped, session.DroppedToken) == size.kept || len(got.Fields) != len(made.Fields) || got.Permissions != 0xffff {
+			t.Errorf("token of %d: %+v, dropped %v", size.token, got, dropped)
+		}
+		// What comes later has to fit, too.
+		made.Token.Access = strings.Repeat("T", size.token+500)
+		if line, dropped, err := c.Renew(&made, true); err != nil || len(pair(line)) > size.most || !slices.Contains(dropped, session.DroppedToken) {
+			t.Errorf("token of %d, grown: dropped %v, %v", size.token, dropped, err)
+		}
+	}
+}
+
 func TestS8_ALongReturnPathIsNeverCutInTheMiddle(t *testing.T) {
 	c := newCookies(t, nil)
 	for _, step := range []struct{ name, returnTo, want string }{
@@ -92,7 +123,13 @@ func TestS8_ABrowserHasFewLoginsUnderWay(t *testing.T) {
 }
 
 func TestS8_AllCookiesTogetherStayBelow5KB(t *testing.T) {
-	c := newCookies(t, nil, func(c *session.Config) { c.Name = strings.Repeat("n", 64) })
+	for _, tokens := range []bool{false, true} {
+		t.Run(fmt.Sprint("with tokens ", tokens), func(t *testing.T) { wantBelow5KB(t, tokens) })
+	}
+}
+
+func wantBelow5KB(t *testing.T, tokens bool) {
+	c := newCookies(t, nil, func(c *session.Config) { c.Name, c.Tokens = strings.Repeat("n", 64), tokens })
 	longest := func(who session.Identity) (cookie string) {
 		for {
 			_, line, _, err := c.Create(session.Session{Identity: who})

@@ -84,6 +84,9 @@ func (t Token) String() string {
 // GoString leaves the token out for the verb %#v.
 func (t Token) GoString() string { return t.String() }
 
+// MarshalText leaves the token out of JSON, which some loggers make of whatever they get.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
 // LogValue leaves the token out of structured logs.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 

@@ -1,0 +1,215 @@
+package instagramauth_test
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+const (
+	tokenHeader = "X-Instagram-Access-Token"
+	withToken   = "token {\n long_lived\n forward_as " + tokenHeader + "\n}"
+)
+
+func TestTheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
+	const placeholder = "{http.auth.user.access_token}" // Caddy leaves an unknown one as it is
+	for name, c := range map[string]struct {
+		options   string
+		calls     int // for a long-lived token
+		forwarded bool
+	}{
+		"by default":  {"", 0, false},
+		"short-lived": {"token {\n forward_as " + tokenHeader + "\n}", 0, true},
+		"long-lived":  {withToken, 1, true},
+		"kept alone":  {"token {\n long_lived\n}", 1, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t, siteConfig{options: c.options, after: "header >X-Seen \"" + placeholder + "\"\nreverse_proxy {upstream}"})
+			b := s.newBrowser()
+			b.signIn("/page")
+			page := b.get("/page")
+			got := s.upstream.last(t).Header.Get(tokenHeader)
+			if (got != "") != c.forwarded || page.Header.Get("X-Seen") != cmp.Or(got, placeholder) {
+				t.Errorf("header %q, placeholder %q", got, page.Header.Get("X-Seen"))
+			}
+			if n := s.instagram.Calls(simulator.LongLived); n != c.calls {
+				t.Errorf("%d exchanges for a long-lived token", n)
+			}
+			if got != "" && strings.Contains(b.cookieHeader()+b.fetch("/instagram_auth/userinfo").body, got) {
+				t.Error("the token is in the clear")
+			}
+			if size := len(sessionCookie) + 1 + len(b.cookie(sessionCookie)); size > 1024 || size > 512 && c.options == "" {
+				t.Errorf("the session cookie has %d bytes", size)
+			}
+		})
+	}
+}
+
+func TestH1_AForgedTokenIsStripped(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/private*", options: withToken})
+	for _, header := range []string{tokenHeader, "X_Instagram_Access_Token", "x.instagram.access.token"} {
+		request := navigation(t, http.MethodGet, "/public")
+		request.Header[header] = []string{"forged"}
+		request.Header.Set("Connection", "close, "+header)
+		s.newBrowser().do(request)
+		for name, values := range s.upstream.last(t).Header {
+			if slices.Contains(values, "forged") {
+				t.Errorf("%s reached the site", name)
+			}
+		}
+	}
+	// Nor can Connection take away what is ours.
+	b := s.newBrowser()
+	b.signIn("/private")
+	request := navigation(t, http.MethodGet, "/public")
+	request.Header.Set("Connection", "close, "+tokenHeader)
+	b.do(request)
+	if s.upstream.last(t).Header.Get(tokenHeader) == "" {
+		t.Error("the token did not reach the site")
+	}
+}
+
+func TestAHandoffHandsOverTheTokenToo(t *testing.T) {
+	s := startSite(t, siteConfig{options: "after_login handoff\n" + withToken})
+	b := s.newBrowser()
+	start := b.get("/instagram_auth/login")
+	b.get(b.window(start))
+	request := s.upstream.last(t)
+	if request.Header.Get(tokenHeader) == "" || request.Header.Get("X-Instagram-User-Id") != userID {
+		t.Errorf("the site got %v", request.Header)
+	}
+	if b.cookie(sessionCookie) != "" {
+		t.Error("there is a session cookie")
+	}
+}
+
+// A token that no cookie has room for is not kept, and all else is.
+func TestS8_ATokenThatIsTooLongIsDropped(t *testing.T) {
+	s := startSite(t, siteConfig{options: withToken + "\nfields name"})
+	s.instagram.Misbehave(simulator.LongLived, simulator.Fault{
+		Kind: simulator.Answer, ContentType: "application/json", Body: `{"access_token":"` + strings.Repeat("x", 900) + `","token_type":"bearer","expires_in":5183944}`,
+	})
+	b := s.newBrowser()
+	b.signIn("/page")
+	b.get("/page")
+	if got := s.upstream.last(t).Header; got.Get("X-Instagram-User-Id") != userID || got.Get(tokenHeader) != "" {
+		t.Errorf("the site got %v", got)
+	}
+	lines := s.logged("fields left out: they do not fit into the session cookie or a header")
+	if len(lines) != 1 || fmt.Sprint(lines[0]["fields"]) != "[access_token]" {
+		t.Errorf("log lines = %v", lines)
+	}
+}
+
+func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
+	s := startSite(t, siteConfig{
+		window: "maria.sees",
+		options: `fields name account_type profile_picture_url media_count followers_count
+			headers {
+				name X-Name
+				media_count X-Media-Count
+				profile_picture_url X-Picture
+				permissions X-Permissions
+			}`,
+		after: "header >X-Seen-Name \"{http.auth.user.name}\"\nheader >X-Seen-Type \"{http.auth.user.account_type}\"\nreverse_proxy {upstream}",
+		users: []simulator.User{{ID: userID, Username: "maria.sees", Name: "María Núñez", AccountType: "Media_Creator", MediaCount: 24, PictureURL: "https://pictures.test/" + strings.Repeat("x", 400)}},
+	})
+	b := s.newBrowser()
+	b.signIn("/page")
+	page := b.get("/page")
+	got := s.upstream.last(t).Header
+	if got.Get("X-Name") != "Mar%C3%ADa%20N%C3%BA%C3%B1ez" || got.Get("X-Media-Count") != "24" || got.Get("X-Permissions") != "instagram_business_basic" {
+		t.Errorf("the site got %v", got)
+	}
+	if page.Header.Get("X-Seen-Name") != "María Núñez" || page.Header.Get("X-Seen-Type") != "Media_Creator" {
+		t.Errorf("placeholders = %q, %q", page.Header.Get("X-Seen-Name"), page.Header.Get("X-Seen-Type"))
+	}
+	if _, there := got["X-Picture"]; there {
+		t.Error("a picture's address is in a header that it does not fit into")
+	}
+	info := decode(t, b.fetch("/instagram_auth/userinfo"))
+	if info["name"] != "María Núñez" || info["media_count"] != "24" || info["followers_count"] != "0" {
+		t.Errorf("userinfo = %v", info)
+	}
+	lines := s.logged("fields left out: they do not fit into the session cookie or a header")
+	if len(lines) != 1 || fmt.Sprint(lines[0]["fields"]) != "[profile_picture_url]" {
+		t.Errorf("log lines = %v", lines)
+	}
+}
+
+// P1 with each kind of token, at DEBUG, with the filters of the example: a short-lived
+// one, a long-lived one, and one that a refresh brought.
+func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
+	late := time.Duration(0)
+	s := startSite(t, siteConfig{
+		logFilter: productionFilters(t), options: withToken + "\nrevalidate 1m",
+		now:   func() time.Time { return time.Now().Add(late) },
+		after: "handle /php* {\n php_fastcgi 127.0.0.1:9 \n}\nhandle_errors {\n respond failed \n}\nreverse_proxy {upstream}",
+	})
+	var tokens []string
+	see := func(b *browser) string {
+		b.get("/page")
+		token := s.upstream.last(t).Header.Get(tokenHeader)
+		tokens = append(tokens, token)
+		// To a site over FastCGI, and to one that is down, the token goes as well.
+		b.get("/php/index.php")
+		return token
+	}
+	s.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status500, Times: 1})
+	b := s.newBrowser()
+	b.signIn("/page")
+	short := see(b)
+	eventually(t, "a long-lived token", func() bool { return see(b) != short })
+	long := see(b)
+
+	// A day later, for Instagram and by what the session says.
+	late = 25 * time.Hour
+	cookies, err := session.New(session.Config{
+		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
+		Tokens: true, Now: func() time.Time { return time.Now().Add(-late) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued := time.Now().Add(-late)
+	_, line, _, err := cookies.Create(session.Session{
+		Identity: somebody(), Token: session.Token{Access: long, LongLived: true, Issued: issued, Expires: issued.Add(60 * 24 * time.Hour)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, _, _ := strings.Cut(strings.TrimPrefix(line, sessionCookie+"="), ";")
+	old := s.newBrowser()
+	old.plant(sessionCookie, value)
+	eventually(t, "a refreshed token", func() bool { return see(old) != long })
+
+	// And each failure on the way.
+	for _, kind := range []simulator.FaultKind{simulator.Status502, simulator.Redirect, simulator.Reset, simulator.WrongTypes, simulator.Truncated} {
+		s.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: kind, Times: 1})
+		another := s.newBrowser()
+		another.signIn("/page")
+		see(another)
+	}
+	for _, endpoint := range []simulator.Endpoint{simulator.LongLived, simulator.Refresh, simulator.UserNode} {
+		for _, request := range s.instagram.Requests(endpoint) {
+			tokens = append(tokens, query(t, request.URL).Get("access_token"))
+		}
+	}
+	if n := s.instagram.Calls(simulator.Refresh); n != 1 {
+		t.Errorf("%d refreshes", n)
+	}
+	logs := s.logs()
+	if !strings.Contains(logs, "upstream roundtrip") || !strings.Contains(logs, "http.reverse_proxy.transport.fastcgi") || !strings.Contains(logs, "getting a long-lived token failed") {
+		t.Error("the log does not have the lines that this test is about")
+	}
+	if seen := wantNoneOf(t, logs, append(tokens, appSecret, value)); seen < 10 {
+		t.Errorf("only %d tokens were looked for", seen)
+	}
+}
