@@ -142,6 +142,7 @@ func bubble(t *testing.T, test func(*testing.T)) {
 type files struct {
 	mu    sync.Mutex
 	names map[string]bool
+	notes map[string][]byte // the values of names that have any to speak of
 	locks map[string]bool
 }
 
@@ -155,7 +156,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{files: &files{names: make(map[string]bool), locks: make(map[string]bool)}}
+	return &memory{files: &files{names: make(map[string]bool), notes: make(map[string][]byte), locks: make(map[string]bool)}}
 }
 
 // beside returns a storage with the same files and no trouble.
@@ -196,8 +197,14 @@ func (m *memory) do(ctx context.Context, call string, operation func() error) er
 	return operation()
 }
 
-func (m *memory) Store(ctx context.Context, key string, _ []byte) error {
-	return m.do(ctx, "store "+key, func() error { m.names[key] = true; return nil })
+func (m *memory) Store(ctx context.Context, key string, value []byte) error {
+	return m.do(ctx, "store "+key, func() error {
+		m.names[key] = true
+		if strings.Contains(key, "/once/") {
+			m.notes[key] = value
+		}
+		return nil
+	})
 }
 
 func (m *memory) Delete(ctx context.Context, key string) error {
@@ -270,7 +277,15 @@ func (m *memory) Unlock(ctx context.Context, name string) error {
 	return m.do(ctx, "unlock "+name, func() error { delete(m.locks, name); return nil })
 }
 
-func (m *memory) Load(context.Context, string) ([]byte, error) { return nil, io.EOF }
+func (m *memory) Load(ctx context.Context, key string) (value []byte, err error) {
+	err = m.do(ctx, "load "+key, func() error {
+		if value = m.notes[key]; value == nil || !m.names[key] {
+			return fs.ErrNotExist
+		}
+		return nil
+	})
+	return value, err
+}
 
 func (m *memory) Stat(context.Context, string) (certmagic.KeyInfo, error) {
 	return certmagic.KeyInfo{}, io.EOF

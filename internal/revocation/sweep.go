@@ -85,10 +85,10 @@ func (l *List) toSweep(buckets map[string]*bucketKeys) {
 // sweep deletes old buckets, a part of them at a time, while it holds a lock that one
 // node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
 func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
-	if !l.lock(ctx, m) {
+	if l.lock(ctx, m, l.lockName()) != nil {
 		return expired
 	}
-	defer l.unlock(m)
+	defer l.unlock(m, l.lockName())
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if l.swept(ctx, m, expired[0]) {
@@ -141,33 +141,34 @@ func (l *List) delete(ctx context.Context, m *Member, key string) bool {
 // lockName has no slash: some storages make a file of it.
 func (l *List) lockName() string { return strings.ReplaceAll(l.root, "/", "_") + "_sweep" }
 
-func (l *List) lock(ctx context.Context, m *Member) bool {
+// lock takes a lock of the storage's. An error says that it is not held.
+func (l *List) lock(ctx context.Context, m *Member, name string) error {
 	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
 	// Not TryLock: with files it never gets past the empty lock of a node that was
 	// killed just then.
 	err := perform(ctx, l.storage, lockTimeout, func(ctx context.Context) error {
-		err := m.Storage.Lock(ctx, l.lockName())
+		err := m.Storage.Lock(ctx, name)
 		if err == nil && !decided.CompareAndSwap(false, true) {
 			// Nobody waits any more, and nobody else would give it back.
-			return m.Storage.Unlock(context.WithoutCancel(ctx), l.lockName())
+			return m.Storage.Unlock(context.WithoutCancel(ctx), name)
 		}
 		return err
 	})
-	if err != nil {
-		return !decided.CompareAndSwap(false, true)
+	if err != nil && !decided.CompareAndSwap(false, true) {
+		return nil // it came just then
 	}
-	return true
+	return err
 }
 
 // unlock gives the lock back with a context of its own: that of the work may have
 // ended. [F5]
-func (l *List) unlock(m *Member) {
+func (l *List) unlock(m *Member, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	err := perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
-		return m.Storage.Unlock(ctx, l.lockName())
+		return m.Storage.Unlock(ctx, name)
 	})
 	if err != nil {
-		m.Logger.Warn("giving back the lock of the sweep failed; it expires by itself", "error", err)
+		m.Logger.Warn("giving back a lock of the storage failed; it expires by itself", "error", err)
 	}
 }

@@ -130,6 +130,7 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 		}
 		buckets[bucket].note(key, l.needed(minute, e, readable))
 	}
+	l.oldNotes(ctx, m, buckets)
 	l.toSweep(buckets)
 	if l.carryOver(m, keys, sealers) {
 		l.state.member = m

@@ -1,0 +1,135 @@
+package revocation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+)
+
+// OnceFor is how long the note lasts that something has been done once.
+const OnceFor = 10 * time.Minute
+
+// Once runs work for a key on one node alone. It holds a lock of the storage's meanwhile
+// and leaves a note behind, because of which no node runs it again within OnceFor. ran is
+// false if another node does it, or has done it; an error of the work's is returned as it
+// is, and leaves no note.
+//
+// A storage that is down keeps nobody from working: done twice is better than never. [T7]
+func (l *List) Once(ctx context.Context, key Key, work func(context.Context) error) (ran bool, err error) {
+	m := l.current()
+	if m == nil {
+		return true, work(ctx)
+	}
+	lock := l.onceLock(key)
+	err = l.lock(ctx, m, lock)
+	switch {
+	case err == nil:
+		defer l.unlock(m, lock)
+		if l.noted(ctx, m, key) {
+			return false, nil
+		}
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, context.DeadlineExceeded) && l.Status().Failing == nil:
+		return false, nil // somebody else has it
+	}
+	if err := work(ctx); err != nil {
+		return true, err
+	}
+	l.leaveNote(ctx, m, key)
+	return true, nil
+}
+
+// Notes stand in buckets of an hour, so that old ones are swept without being read. Their
+// names are hashes and their content is sealed: a reader of the storage learns how many
+// there are. [F3, F4]
+
+const minutesOfHour = 60
+
+func (l *List) onceRoot() string { return path.Dir(l.root) + "/once" }
+
+func (l *List) onceLock(key Key) string {
+	return strings.ReplaceAll(l.onceRoot(), "/", "_") + "_" + onceName(l.root, key)
+}
+
+func (l *List) noteOf(key Key, at time.Time) string {
+	return path.Join(l.onceBucket(at), onceName(l.root, key))
+}
+
+func (l *List) onceBucket(at time.Time) string {
+	return fmt.Sprintf("%s/%0*d", l.onceRoot(), minuteDigits, minuteOf(at)/minutesOfHour)
+}
+
+func onceName(root string, key Key) string {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("once "+root+" "), uint64(key)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// noted reports whether there is a note that still counts. One that cannot be read is none.
+func (l *List) noted(ctx context.Context, m *Member, key Key) bool {
+	now := l.now()
+	for _, at := range []time.Time{now.Add(clockSkew), now, now.Add(-OnceFor)} {
+		name := l.noteOf(key, at)
+		value, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) ([]byte, error) {
+			return m.Storage.Load(ctx, name)
+		})
+		if err != nil {
+			continue
+		}
+		if left, ok := openNote(value, name, l.sealers()); ok && left.After(now.Add(-OnceFor)) && !left.After(now.Add(clockSkew)) {
+			return true
+		}
+	}
+	return false
+}
+
+func openNote(value []byte, name string, sealers []Sealer) (left time.Time, ok bool) {
+	for _, s := range sealers {
+		if plaintext, err := s.Open(value, []byte(name)); err == nil && len(plaintext) == 8 {
+			return time.Unix(int64(binary.BigEndian.Uint64(plaintext)), 0), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// leaveNote says to the other nodes that the work is done. Where it cannot be written, one
+// of them may do it again.
+func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
+	now := l.now()
+	name := l.noteOf(key, now)
+	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(now.Unix())), []byte(name))
+	if err == nil {
+		err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, name, value) })
+	}
+	if err != nil {
+		m.Logger.Debug("a note for other nodes could not be written", "error", err)
+	}
+}
+
+// oldNotes adds the notes that no longer count to what is to be swept.
+func (l *List) oldNotes(ctx context.Context, m *Member, buckets map[string]*bucketKeys) {
+	keys, err := l.list(ctx, m, l.onceRoot(), fullTimeout)
+	if err != nil {
+		return // the next full look finds them
+	}
+	current := path.Base(l.onceBucket(l.now().Add(-OnceFor - clockSkew)))
+	for _, key := range keys {
+		hour, name, _ := strings.Cut(strings.TrimPrefix(key, l.onceRoot()+"/"), "/")
+		if len(hour) != minuteDigits || hour >= current || strings.Trim(hour, "0123456789") != "" || strings.Contains(name, "/") {
+			continue
+		}
+		bucket := path.Join(l.onceRoot(), hour)
+		if buckets[bucket] == nil {
+			buckets[bucket] = &bucketKeys{bucket: bucket}
+		}
+		if name != "" {
+			buckets[bucket].note(key, false)
+		}
+	}
+}
