@@ -43,6 +43,7 @@ type cluster struct {
 	simulator *simulator.Simulator
 	instagram string // the simulator's origin
 	storage   *sharedStorage
+	options   string // further lines of the block of instagram_auth
 }
 
 // node is a Caddy with instagram_auth.
@@ -95,12 +96,12 @@ func inRedis(t *testing.T) *sharedStorage {
 }
 
 // onBoth tells a story on a cluster with each of the storages.
-func onBoth(t *testing.T, program binary, story func(t *testing.T, c *cluster)) {
-	t.Run("file system", func(t *testing.T) { story(t, startCluster(t, program, inFiles(t))) })
-	t.Run("Redis", func(t *testing.T) { story(t, startCluster(t, program, inRedis(t))) })
+func onBoth(t *testing.T, program binary, story func(t *testing.T, c *cluster), options ...string) {
+	t.Run("file system", func(t *testing.T) { story(t, startCluster(t, program, inFiles(t), options...)) })
+	t.Run("Redis", func(t *testing.T) { story(t, startCluster(t, program, inRedis(t), options...)) })
 }
 
-func startCluster(t *testing.T, program binary, storage *sharedStorage) *cluster {
+func startCluster(t *testing.T, program binary, storage *sharedStorage, options ...string) *cluster {
 	t.Helper()
 	file, err := program()
 	if err != nil {
@@ -110,7 +111,7 @@ func startCluster(t *testing.T, program binary, storage *sharedStorage) *cluster
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, storage: storage, balancer: "127.0.0.1:" + freePort(t)}
+	c := &cluster{t: t, storage: storage, balancer: "127.0.0.1:" + freePort(t), options: strings.Join(options, "\n")}
 	site := "127.0.0.1:" + freePort(t)
 	var addresses []string
 	for i := range c.nodes {
@@ -179,13 +180,14 @@ func (c *cluster) nodeCaddyfile(n *node, site string) string {
 			redirect_uri %s
 			endpoints %s
 			sync_interval %s
+			%s
 		}
 		reverse_proxy %s {
 			transport http {
 				keepalive 2s
 			}
 		}
-	}`, n.admin, c.storage.caddyfile, portOf(n.address), appID, appSecret, callback, c.instagram, syncInterval, site)
+	}`, n.admin, c.storage.caddyfile, portOf(n.address), appID, appSecret, callback, c.instagram, syncInterval, c.options, site)
 }
 
 // startInstagram runs the simulator, which tells node 2 who has removed the app.
