@@ -5,9 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,7 +16,7 @@ import (
 // OnceFor is how long the note lasts that something has been done once.
 const OnceFor = 10 * time.Minute
 
-// Once runs work for a key on one node alone. It holds a lock of the storage's meanwhile
+// Once runs work for a key on one node alone, which must not ask twice at a time. It holds a lock of the storage's meanwhile
 // and leaves a note behind, because of which no node runs it again within OnceFor. ran is
 // false if another node does it, or has done it; an error of the work's is returned as it
 // is, and leaves no note.
@@ -27,23 +28,34 @@ func (l *List) Once(ctx context.Context, key Key, work func(context.Context) err
 		return true, work(ctx)
 	}
 	lock := l.onceLock(key)
-	err = l.lock(ctx, m, lock)
-	switch {
-	case err == nil:
+	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
+	err = l.lock(waiting, m, lock)
+	waited := waiting.Err() != nil
+	cancel()
+	if err == nil {
 		defer l.unlock(m, lock)
-		if l.noted(ctx, m, key) {
-			return false, nil
-		}
+	}
+	switch {
 	case ctx.Err() != nil:
 		return false, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded) && l.Status().Failing == nil:
+	case err == nil && l.noted(ctx, m, key):
+		return false, nil
+	case err != nil && waited && !l.failing():
 		return false, nil // somebody else has it
 	}
 	if err := work(ctx); err != nil {
 		return true, err
 	}
-	l.leaveNote(ctx, m, key)
+	// Also where ctx has ended meanwhile: the work is done.
+	l.leaveNote(context.WithoutCancel(ctx), m, key)
 	return true, nil
+}
+
+// failing reports whether the storage is known to fail.
+func (l *List) failing() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.failing != nil
 }
 
 // Notes stand in buckets of an hour, so that old ones are swept without being read. Their
@@ -74,8 +86,13 @@ func onceName(root string, key Key) string {
 // noted reports whether there is a note that still counts. One that cannot be read is none.
 func (l *List) noted(ctx context.Context, m *Member, key Key) bool {
 	now := l.now()
+	seen := ""
 	for _, at := range []time.Time{now.Add(clockSkew), now, now.Add(-OnceFor)} {
 		name := l.noteOf(key, at)
+		if name == seen {
+			continue // mostly all three are in one hour
+		}
+		seen = name
 		value, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) ([]byte, error) {
 			return m.Storage.Load(ctx, name)
 		})
@@ -112,12 +129,13 @@ func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
 	}
 }
 
-// oldNotes adds the notes that no longer count to what is to be swept.
-func (l *List) oldNotes(ctx context.Context, m *Member, buckets map[string]*bucketKeys) {
+// oldNotes returns the notes that no longer count.
+func (l *List) oldNotes(ctx context.Context, m *Member) (old []bucketKeys) {
 	keys, err := l.list(ctx, m, l.onceRoot(), fullTimeout)
 	if err != nil {
-		return // the next full look finds them
+		return nil // they are found after the next full look
 	}
+	buckets := make(map[string]*bucketKeys)
 	current := path.Base(l.onceBucket(l.now().Add(-OnceFor - clockSkew)))
 	for _, key := range keys {
 		hour, name, _ := strings.Cut(strings.TrimPrefix(key, l.onceRoot()+"/"), "/")
@@ -132,4 +150,8 @@ func (l *List) oldNotes(ctx context.Context, m *Member, buckets map[string]*buck
 			buckets[bucket].note(key, false)
 		}
 	}
+	for _, bucket := range slices.Sorted(maps.Keys(buckets)) {
+		old = append(old, *buckets[bucket])
+	}
+	return old
 }

@@ -29,21 +29,24 @@ func TestT7_WorkIsDoneOnOneNodeAlone(t *testing.T) {
 	dir := t.TempDir()
 	bubble(t, func(t *testing.T) {
 		a, b := newNode(t, &certmagic.FileStorage{Path: dir}), newNode(t, &certmagic.FileStorage{Path: dir})
-		key, w := newKey(), new(worker)
+		var workers [8]worker
 		var all sync.WaitGroup
-		for i := range 50 {
-			n := []*node{a, b}[i%2]
-			all.Go(func() {
-				if _, err := n.Once(t.Context(), key, w.work); err != nil {
-					t.Error(err)
-				}
-			})
+		for i := range workers {
+			key := newKey()
+			for _, n := range []*node{a, b} {
+				all.Go(func() {
+					if _, err := n.Once(t.Context(), key, workers[i].work); err != nil {
+						t.Error(err)
+					}
+				})
+			}
 		}
 		all.Wait()
-		if n := w.done.Load(); n != 1 {
-			t.Errorf("done %d times", n)
+		for i := range workers {
+			if n := workers[i].done.Load(); n != 1 {
+				t.Errorf("done %d times", n)
+			}
 		}
-		w.once(t, b, newKey(), true)
 		time.Sleep(10 * time.Second) // until certmagic sees that its locks are gone
 	})
 }
@@ -136,6 +139,32 @@ func TestT7_ALostLockKeepsNobodyFromWorking(t *testing.T) {
 			a.sync()
 			new(worker).once(t, a, newKey(), true)
 		})
+	})
+}
+
+// A time-out of the storage's own is no lock of somebody else's.
+func TestT7_AStorageThatGivesUpEarlyKeepsNobodyFromWorking(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		m.inTrouble(func(_ context.Context, call string) error {
+			return map[bool]error{true: context.DeadlineExceeded}[strings.HasPrefix(call, "lock ")]
+		})
+		new(worker).once(t, a, newKey(), true)
+	})
+}
+
+// What ends while the work is done does not make another node do it again.
+func TestT7_TheNoteIsLeftWhateverEndsMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a, b := newNode(t, m), newNode(t, m.beside())
+		key := newKey()
+		ctx, cancel := context.WithCancel(t.Context())
+		if ran, err := a.Once(ctx, key, func(context.Context) error { cancel(); return nil }); !ran || err != nil {
+			t.Errorf("ran = %v, %v", ran, err)
+		}
+		new(worker).once(t, b, key, false)
 	})
 }
 

@@ -47,16 +47,20 @@ type sweeper struct {
 	all     sync.WaitGroup // of the one that runs
 }
 
-// sweepBeside starts a sweep if there is something to sweep and none runs.
-func (l *List) sweepBeside(ctx context.Context, m *Member) {
+// sweepBeside starts a sweep if there is something to sweep and none runs. After a full
+// look it looks for old notes, too.
+func (l *List) sweepBeside(ctx context.Context, m *Member, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.sweeper.running || len(l.sweeper.expired) == 0 {
+	if l.sweeper.running || len(l.sweeper.expired) == 0 && !full {
 		return
 	}
 	expired := l.sweeper.expired
 	l.sweeper.running = true
 	l.sweeper.all.Go(func() {
+		if full {
+			expired = append(expired, l.oldNotes(ctx, m)...)
+		}
 		rest := l.sweep(ctx, m, expired)
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -85,7 +89,7 @@ func (l *List) toSweep(buckets map[string]*bucketKeys) {
 // sweep deletes old buckets, a part of them at a time, while it holds a lock that one
 // node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
 func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
-	if l.lock(ctx, m, l.lockName()) != nil {
+	if len(expired) == 0 || l.lock(ctx, m, l.lockName()) != nil {
 		return expired
 	}
 	defer l.unlock(m, l.lockName())

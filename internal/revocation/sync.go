@@ -52,7 +52,8 @@ func (l *List) Sync(ctx context.Context) {
 	unwritten := l.flush(ctx)
 	start := l.now()
 	var err error
-	if l.wantsFull(m, start) {
+	full := l.wantsFull(m, start)
+	if full {
 		if err = l.readAll(ctx, m); err == nil {
 			l.state.fullAt = start
 		}
@@ -62,7 +63,7 @@ func (l *List) Sync(ctx context.Context) {
 	if err == nil {
 		l.state.polledAt = start
 		l.lastSync.Store(start.Unix())
-		l.sweepBeside(ctx, m)
+		l.sweepBeside(ctx, m, full)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
 }
@@ -130,7 +131,6 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 		}
 		buckets[bucket].note(key, l.needed(minute, e, readable))
 	}
-	l.oldNotes(ctx, m, buckets)
 	l.toSweep(buckets)
 	if l.carryOver(m, keys, sealers) {
 		l.state.member = m
