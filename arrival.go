@@ -62,7 +62,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token 
 	live := *v.r.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
-	h.inject(v.r, who, token)
+	h.inject(v, who, token)
 	v.handedOff = true
 	return true, nil
 }

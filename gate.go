@@ -22,7 +22,9 @@ var errNotProvisioned = errors.New("instagram_auth has not been provisioned")
 // the site nor an error route gets to see them. [H5]
 func (h *Handler) takeCookies(v *visit) {
 	v.found = h.settings.cookies.Find(v.r.Header["Cookie"])
-	if v.found.Any() {
+	if line, start, end, ok := v.found.Single(); ok {
+		headerguard.CutOne(v.r.Header, line, start, end)
+	} else if v.found.Any() {
 		headerguard.CutCookies(v.r.Header, h.settings.cookies.Ours)
 	}
 }
@@ -35,7 +37,7 @@ func (h *Handler) recognize(v *visit) {
 		return
 	}
 	h.list.Await(v.r.Context())
-	if v.session, v.signedIn = h.settings.cookies.Open(&v.found, h.isEnded); !v.signedIn {
+	if v.signedIn = h.settings.cookies.OpenInto(&v.session, &v.found, h.isEnded); !v.signedIn {
 		return
 	}
 	h.renew(v)

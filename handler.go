@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ type visit struct {
 	// asked is the address as the visitor asked for it. Rewrites run before this
 	// handler and change only r.URL.
 	asked *url.URL
+	vars  map[string]any // the request's, to look them up once
 
 	found    session.Found
 	session  session.Session
@@ -32,7 +34,12 @@ type visit struct {
 
 	handedOff bool
 	deletion  bool // the site is asked whether it deletes a person's data
+
+	response siteResponse // the site's, where it can be lent
 }
+
+// visits are lent to requests, because most of what makes one is what it is kept in.
+var visits = sync.Pool{New: func() any { return new(visit) }}
 
 // ServeHTTP takes a request through the five steps, one way down: strip what only
 // we may say, answer our own paths, recognize the session, ask for one where it
@@ -42,20 +49,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		// Never provisioned, or cleaned up: nobody may pass. [A6]
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned)
 	}
-	v := &visit{w: w, r: r, asked: askedURL(r)}
-	if proceed, err := h.intercept(v); !proceed {
-		return err
+	v := visits.Get().(*visit)
+	v.w, v.r, v.asked = w, r, askedURL(r)
+	v.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	proceed, err := h.intercept(v)
+	if proceed {
+		err = h.forward(v, next)
 	}
-	return h.forward(v, next)
+	*v = visit{} // after a panic it is not given back at all
+	visits.Put(v)
+	return err
 }
 
 // intercept reports whether the request goes on to the site. If not, it has been
 // answered, or the error says how Caddy shall answer it. [C8]
 func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 	defer h.catch(v, &proceed, &err)
-	h.strip(v.r)
+	h.strip(v)
 	h.takeCookies(v)
-	if v.r.Method == http.MethodPost && caddyhttp.GetVar(v.r.Context(), passedVar) == true {
+	if v.r.Method == http.MethodPost && v.vars[passedVar] == true {
 		return true, nil // a callback that another block of ours has verified
 	}
 	if endpoint := h.endpoint(v); endpoint != nil {
@@ -69,7 +81,7 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		return h.gate(v)
 	}
 	if v.signedIn {
-		h.inject(v.r, &v.session.Identity, h.forwarded(&v.session.Token))
+		h.inject(v, &v.session.Identity, h.forwarded(&v.session.Token))
 	}
 	return true, nil
 }
@@ -82,10 +94,8 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if v.signedIn {
 		h.keepAlive(v)
 	}
-	w := &siteResponse{
-		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: v.w},
-		private:               v.signedIn, handedOff: v.handedOff,
-	}
+	w := v.siteResponse()
+	w.ResponseWriter, w.private, w.handedOff = v.w, v.signedIn, v.handedOff
 	err := next.ServeHTTP(w, v.r)
 	if err != nil {
 		w.amend() // an error page may differ by visitor, too
@@ -94,6 +104,15 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 		return h.answerForSite(v, err)
 	}
 	return err
+}
+
+// siteResponse returns what the site answers with. It is lent only where nobody has a
+// reason to keep it: a connection that switches protocols outlives its request.
+func (v *visit) siteResponse() *siteResponse {
+	if v.r.Method == http.MethodGet && v.r.Header["Upgrade"] == nil {
+		return &v.response
+	}
+	return new(siteResponse)
 }
 
 // keepAlive notes that a session is in use.

@@ -39,11 +39,22 @@ const (
 	passedVar = directive + ".callback"
 )
 
-// imprint is what a block of ours sets on a request for a signed-in visitor.
-type imprint struct {
-	headers      []string
-	placeholders []string
+// presence is what blocks of ours have said about the visitor of a request: one for all of
+// them, so that the last one's word counts and an identity is whole. It lives as long as
+// the request, because Caddy asks for placeholders up to the end, for its access log.
+type presence struct {
+	headers []string // their names
+	who     session.Identity
+	token   string
+	asked   bool // Caddy knows to ask here for placeholders
+
+	// first and last are the blocks that have spoken. The header values of the first one
+	// stand here, which saves an array of their own.
+	first, last *Handler
+	values      [maxValuesHere]string
 }
+
+const maxValuesHere = 4
 
 func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
@@ -61,16 +72,13 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 		if names[field] != headerOff {
 			name := http.CanonicalHeaderKey(names[field])
 			s.headers = append(s.headers, identityHeader{name, field})
-			s.imprint.headers = append(s.imprint.headers, name)
+			s.headerNames = append(s.headerNames, name)
 		}
 	}
 	if s.forwardAs != "" {
-		s.imprint.headers = append(s.imprint.headers, s.forwardAs)
+		s.headerNames = append(s.headerNames, s.forwardAs)
 	}
-	for _, field := range append([]string{"id", fieldUsername, fieldAppScopedID, fieldPermissions, fieldToken}, h.Fields...) {
-		s.imprint.placeholders = append(s.imprint.placeholders, placeholderUser+field)
-	}
-	stripped := append(slices.Clone(s.imprint.headers), headerEvent, headerEventUser)
+	stripped := append(slices.Clone(s.headerNames), headerEvent, headerEventUser)
 	for _, name := range []string{headerUserID, headerUsername} {
 		// Under another name or none, too: the site may be one that still reads the
 		// names of the documentation, and nobody else may fill them in. [H1]
@@ -91,24 +99,26 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 
 // strip deletes from a request what only this handler may say: identity headers in
 // every spelling, their names in Connection, identity trailers. [H1, H2, H3]
-func (h *Handler) strip(r *http.Request) {
+func (h *Handler) strip(v *visit) {
 	var keep func(string) bool
-	if earlier, ok := caddyhttp.GetVar(r.Context(), setVar).(*imprint); ok {
+	if earlier, ok := v.vars[setVar].(*presence); ok {
 		keep = func(name string) bool { return slices.Contains(earlier.headers, name) }
 	}
-	h.settings.guard.Strip(r.Header, keep)
-	h.settings.guard.CleanConnection(r.Header)
-	h.settings.guard.StripTrailers(r)
+	h.settings.guard.Strip(v.r.Header, keep)
+	h.settings.guard.CleanConnection(v.r.Header)
+	h.settings.guard.StripTrailers(v.r)
 }
 
-// inject tells the site who the visitor is. Values go into the replacer as they
-// are and are never expanded themselves. [H4, H6] The site gets a token only where the
-// operator wants that. [P4]
-func (h *Handler) inject(r *http.Request, who *session.Identity, token string) {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	h.leaveMark(r, repl)
-	// One array holds the values of all headers; each gets its own piece of it.
-	values := make([]string, len(h.settings.headers))
+// inject tells the site who the visitor is. Values are handed out as they are and are
+// never expanded themselves. [H4, H6] The site gets a token only where the operator wants
+// that. [P4]
+func (h *Handler) inject(v *visit, who *session.Identity, token string) {
+	p := h.presence(v)
+	p.who, p.token = *who, token
+	values := p.values[:]
+	if p.first != h || len(h.settings.headers) > len(values) {
+		values = make([]string, len(h.settings.headers))
+	}
 	for i, header := range h.settings.headers {
 		value, ok := valueOf(who, header.field)
 		if !ok {
@@ -116,42 +126,61 @@ func (h *Handler) inject(r *http.Request, who *session.Identity, token string) {
 		}
 		if encoded, fits := headerguard.EncodeValue(value); fits {
 			values[i] = encoded
-			r.Header[header.name] = values[i : i+1 : i+1]
+			v.r.Header[header.name] = values[i : i+1 : i+1]
 		}
 	}
-	repl.Set(placeholderUser+"id", who.UserID)
-	repl.Set(placeholderUser+fieldUsername, who.Username)
-	repl.Set(placeholderUser+fieldAppScopedID, who.AppScopedID)
-	if who.Permissions != 0 {
-		repl.Set(placeholderUser+fieldPermissions, instagram.Permissions(who.Permissions).String())
-	}
-	for _, field := range who.Fields {
-		repl.Set(placeholderUser+field.Name, field.Value)
-	}
 	if token != "" {
-		r.Header[h.settings.forwardAs] = []string{token}
-		repl.Set(placeholderUser+fieldToken, token)
+		v.r.Header[h.settings.forwardAs] = []string{token}
 	}
 }
 
-// leaveMark notes for further blocks of ours on this request's way what is about to be
-// set. What an earlier block has set stays only where it keeps apart: an identity is
-// whole, and no field of one person may stand beside the ID of another. [H7]
-func (h *Handler) leaveMark(r *http.Request, repl *caddy.Replacer) {
-	mine := &h.settings.imprint
-	earlier, ok := caddyhttp.GetVar(r.Context(), setVar).(*imprint)
-	if ok && earlier != mine {
-		for _, placeholder := range earlier.placeholders {
-			repl.Delete(placeholder)
-		}
-		if slices.ContainsFunc(mine.headers, func(name string) bool { return slices.Contains(earlier.headers, name) }) {
-			for _, name := range earlier.headers {
-				delete(r.Header, name)
+// presence returns the request's presence, for this block to fill in. What an earlier
+// block has set stays only where it keeps apart: no field of one person may stand beside
+// the ID of another. [H7]
+func (h *Handler) presence(v *visit) *presence {
+	p, ok := v.vars[setVar].(*presence)
+	switch {
+	case !ok:
+		p = &presence{headers: h.settings.headerNames, first: h}
+		caddyhttp.SetVar(v.r.Context(), setVar, p)
+	case p.last != h:
+		if slices.ContainsFunc(h.settings.headerNames, func(name string) bool { return slices.Contains(p.headers, name) }) {
+			for _, name := range p.headers {
+				delete(v.r.Header, name)
 			}
 		}
-		mine = &imprint{slices.Concat(earlier.headers, mine.headers), slices.Concat(earlier.placeholders, mine.placeholders)}
+		p.headers = slices.Concat(p.headers, h.settings.headerNames)
 	}
-	caddyhttp.SetVar(r.Context(), setVar, mine)
+	p.last = h
+	repl := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	// What another module has said about a user is about somebody else.
+	repl.DeleteByPrefix(placeholderUser)
+	if !p.asked {
+		p.asked = true
+		repl.Map(p.placeholder)
+	}
+	return p
+}
+
+// placeholder gives Caddy the value of a placeholder when it is asked for, which saves
+// setting each of them in advance.
+func (p *presence) placeholder(key string) (any, bool) {
+	field, ours := strings.CutPrefix(key, placeholderUser)
+	if !ours {
+		return nil, false
+	}
+	switch field {
+	case "id":
+		return p.who.UserID, true
+	case fieldAppScopedID:
+		return p.who.AppScopedID, true
+	case fieldToken:
+		return p.token, p.token != ""
+	case fieldUserID:
+		return nil, false // the name of a header's field alone
+	}
+	value, ok := valueOf(&p.who, field)
+	return value, ok
 }
 
 // withoutRoom returns the fields whose value is too long for their header. [H4]

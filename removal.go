@@ -137,7 +137,7 @@ func (h *Handler) passOn(v *visit, what removal, userID string) {
 	v.r.Header[headerEventUser] = []string{userID}
 	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
 	caddyhttp.SetVar(v.r.Context(), passedVar, true)
-	caddyhttp.SetVar(v.r.Context(), setVar, &imprint{headers: []string{headerEvent, headerEventUser}})
+	caddyhttp.SetVar(v.r.Context(), setVar, &presence{headers: []string{headerEvent, headerEventUser}})
 }
 
 // askSite lets the site answer a request for deletion. If it accepts, Meta gets the

@@ -48,8 +48,8 @@ type settings struct {
 	origins    []string
 	pathPrefix string
 
-	headers []identityHeader
-	imprint imprint
+	headers     []identityHeader
+	headerNames []string // and that of the token
 
 	handoff, loginPage, handleErrors  bool
 	passDeauthorize, passDataDeletion bool

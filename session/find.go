@@ -23,42 +23,65 @@ type Found struct {
 	logins []login
 	// partial says that there were more cookies than are looked at.
 	partial bool
+
+	// ours is how many pairs have a name of ours, good or not, and last where the last
+	// of them stands.
+	ours int
+	last span
 }
 
 // login is a login cookie as it came: the tag from its name, and its value.
 type login struct{ tag, value string }
 
+// span is a pair in one of the lines, from behind the semicolon in front of it to the
+// semicolon behind it.
+type span struct{ line, start, end int }
+
 // Any reports whether the request carries any of our cookies, or may do so among
 // those that were too many to be looked at.
-func (f *Found) Any() bool {
-	return f.sessionCount > 0 || f.round != "" || len(f.logins) > 0 || f.partial
+func (f *Found) Any() bool { return f.ours > 0 || f.partial }
+
+// Single returns where the one pair of ours stands, if there is just one.
+func (f *Found) Single() (line, start, end int, ok bool) {
+	return f.last.line, f.last.start, f.last.end, f.ours == 1 && !f.partial
 }
 
 // Find scans the Cookie lines of a request once for everything of ours. lines
 // are the values of the Cookie header: HTTP/1 clients may send several.
 func (c *Cookies) Find(lines []string) (f Found) {
 	pairs := 0
-	for _, line := range lines {
-		for line != "" {
+	for i, line := range lines {
+		for start := 0; start < len(line); {
 			if pairs == maxPairs {
 				f.partial = true
 				return f
 			}
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
 			pairs++
-			pair = strings.Trim(pair, " \t")
-			if strings.HasPrefix(pair, c.name) {
-				c.note(&f, pair)
+			end := len(line)
+			if n := strings.IndexByte(line[start:], ';'); n >= 0 {
+				end = start + n
 			}
+			first := start
+			for first < end && (line[first] == ' ' || line[first] == '\t') {
+				first++
+			}
+			if strings.HasPrefix(line[first:end], c.name) {
+				c.note(&f, line[first:end], span{i, start, end})
+			}
+			start = end + 1
 		}
 	}
 	return f
 }
 
 // note files a pair whose name begins with the session cookie's name.
-func (c *Cookies) note(f *Found, pair string) {
+func (c *Cookies) note(f *Found, pair string, at span) {
 	name, value, ok := strings.Cut(pair, "=")
+	if c.Ours(strings.TrimRight(name, " \t")) {
+		f.ours++
+		f.last = at
+	}
+	value = strings.TrimRight(value, " \t")
 	switch {
 	case !ok || value == "":
 	case name == c.name:

@@ -195,9 +195,11 @@ func TestS9_ManyOrLargeCookiesCostNothing(t *testing.T) {
 		"15 KB of our names": strings.Repeat(name+";", 1000),
 	} {
 		lines := []string{header}
+		var found session.Found
+		s := new(session.Session)
 		scan := func() {
-			found := c.Find(lines)
-			if _, ok := c.Open(&found, nil); ok {
+			found = c.Find(lines)
+			if c.OpenInto(s, &found, nil) {
 				t.Errorf("%s: opened", what)
 			}
 		}

@@ -4,9 +4,12 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"sync"
+	"sync/atomic"
 )
 
 const (
@@ -33,14 +36,39 @@ var errNotSealed = errors.New("value was not sealed here")
 // changed and the value would still open.
 var encoding = base64.RawURLEncoding.Strict()
 
-// A key seals with XAES-256-GCM (C2SP): AES-256-GCM under a key of its own for
-// each message, which AES-CMAC derives from the first half of a 192-bit nonce.
-// Random 96-bit nonces under one key would be worn out after 2^32 seals, a
-// number that a flood of login starts can reach. [S2]
+// A key seals with XAES-256-GCM (C2SP): AES-256-GCM under a key that AES-CMAC derives
+// from the first half of a 192-bit nonce. Random 96-bit nonces under one key would be
+// worn out after 2^32 seals, a number that a flood of login starts can reach. [S2]
+//
+// The first half is drawn anew at each start and for every 2^30 seals, and not for each
+// seal: deriving a key costs more than opening with it, so those that have opened
+// something are kept. For values of another origin no key is derived at all: a half says
+// whose it is.
 type key struct {
 	block cipher.Block
 	k1    [aes.BlockSize]byte // the CMAC subkey for whole blocks, SP 800-38B 6.1
+
+	opened atomic.Pointer[map[half]cipher.AEAD] // replaced as a whole
+	spare  cipher.AEAD                          // opens nothing
+
+	mu      sync.Mutex // of what follows, and of replacing opened
+	half    half
+	sealing cipher.AEAD
+	left    int // seals
 }
+
+// half is the first half of a nonce: random bytes, and a MAC of them.
+type half [12]byte
+
+const (
+	randomOfHalf = 8
+
+	sealsPerHalf = 1 << 30
+
+	// maxDerived is how many derived keys are kept, of about a KB each: one for each
+	// process whose cookies come in.
+	maxDerived = 256
+)
 
 func newKey(secret []byte) (*key, error) {
 	block, err := aes.NewCipher(secret)
@@ -55,23 +83,74 @@ func newKey(secret []byte) (*key, error) {
 	}
 	// The reduction is chosen by arithmetic and not by a branch, because msb is secret.
 	k.k1[len(k.k1)-1] ^= msb * 0x87
-	return k, nil
+	k.opened.Store(new(map[half]cipher.AEAD))
+	k.spare, err = k.derive(half{})
+	return k, err
 }
 
-// message returns the AEAD for one message. It uses nonce[:12]; nonce[12:] is
-// left for the AEAD itself.
-func (k *key) message(nonce []byte) (cipher.AEAD, error) {
-	var derived [32]byte
-	for i := range 2 {
-		half := derived[i*aes.BlockSize : (i+1)*aes.BlockSize]
-		copy(half, []byte{0, byte(i + 1), 'X', 0})
-		copy(half[4:], nonce[:12])
-		for j := range half {
-			half[j] ^= k.k1[j]
-		}
-		k.block.Encrypt(half, half)
+// cmac returns the AES-CMAC of one block, which label tells from those of other purposes.
+func (k *key) cmac(label [4]byte, text []byte) (mac [aes.BlockSize]byte) {
+	copy(mac[:], label[:])
+	copy(mac[4:], text)
+	for i := range mac {
+		mac[i] ^= k.k1[i]
 	}
-	block, err := aes.NewCipher(derived[:])
+	k.block.Encrypt(mac[:], mac[:])
+	return mac
+}
+
+// sign writes the MAC of a half's random bytes behind them.
+func (k *key) sign(h *half) {
+	mac := k.cmac([4]byte{0, 0, 'H', 0}, h[:randomOfHalf])
+	copy(h[randomOfHalf:], mac[:])
+}
+
+// signed reports whether a half was drawn under this key.
+func (k *key) signed(h half) bool {
+	own := h
+	k.sign(&own)
+	return subtle.ConstantTimeCompare(own[:], h[:]) == 1
+}
+
+// forSealing returns the AEAD for one seal, and the first half of its nonce.
+func (k *key) forSealing() (half, cipher.AEAD, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.left == 0 {
+		rand.Read(k.half[:randomOfHalf]) // never fails: crypto/rand ends the program instead. [S1]
+		k.sign(&k.half)
+		aead, err := k.derive(k.half)
+		if err != nil {
+			return half{}, nil, err
+		}
+		k.sealing, k.left = aead, sealsPerHalf
+	}
+	k.left--
+	return k.half, k.sealing, nil
+}
+
+// keep keeps a derived key that has opened something.
+func (k *key) keep(h half, aead cipher.AEAD) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	opened := maps.Clone(*k.opened.Load())
+	if opened == nil {
+		opened = make(map[half]cipher.AEAD)
+	}
+	for some := range opened {
+		if len(opened) < maxDerived {
+			break
+		}
+		delete(opened, some)
+	}
+	opened[h] = aead
+	k.opened.Store(&opened)
+}
+
+// derive returns the AEAD for the messages whose nonces begin with h.
+func (k *key) derive(h half) (cipher.AEAD, error) {
+	first, second := k.cmac([4]byte{0, 1, 'X', 0}, h[:]), k.cmac([4]byte{0, 2, 'X', 0}, h[:])
+	block, err := aes.NewCipher(append(first[:], second[:]...))
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +166,13 @@ type sealer []*key
 func (s sealer) sealBytes(plaintext, ad []byte) ([]byte, error) {
 	out := make([]byte, 1+nonceSize, overhead+len(plaintext))
 	out[0] = formatVersion
-	nonce := out[1:]
-	rand.Read(nonce) // never fails: crypto/rand ends the program instead. [S1]
-	aead, err := s[0].message(nonce)
+	first, aead, err := s[0].forSealing()
 	if err != nil {
 		return nil, err
 	}
+	nonce := out[1:]
+	copy(nonce, first[:])
+	rand.Read(nonce[12:]) // never fails, see there
 	return aead.Seal(out, nonce[12:], plaintext, ad), nil
 }
 
@@ -103,17 +183,47 @@ func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
 		return nil, errNotSealed
 	}
 	nonce, sealed := value[1:1+nonceSize], value[1+nonceSize:]
-	for _, k := range s {
-		aead, err := k.message(nonce)
-		if err != nil {
+	first := half(nonce)
+	aead, k, kept := s.known(first)
+	if k == nil {
+		if aead, k = s.drawn(first); k == nil {
+			// Of another origin. It costs what a value of ours does that is refused: a
+			// clock must not tell them apart. [Z1]
+			_, _ = s[0].spare.Open(dst, nonce[12:], sealed, ad)
 			return nil, errNotSealed
 		}
-		plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
-		if err == nil {
-			return plaintext, nil
+	}
+	plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
+	if err != nil {
+		return nil, errNotSealed
+	}
+	if !kept {
+		k.keep(first, aead)
+	}
+	return plaintext, nil
+}
+
+// known returns the AEAD that has opened something with this half before.
+func (s sealer) known(h half) (aead cipher.AEAD, owner *key, ok bool) {
+	for _, k := range s {
+		if aead, ok := (*k.opened.Load())[h]; ok {
+			return aead, k, true
 		}
 	}
-	return nil, errNotSealed
+	return nil, nil, false
+}
+
+// drawn derives the AEAD for a half that was drawn under one of the keys.
+func (s sealer) drawn(h half) (aead cipher.AEAD, owner *key) {
+	for _, k := range s {
+		if !k.signed(h) {
+			continue
+		}
+		if aead, err := k.derive(h); err == nil {
+			return aead, k
+		}
+	}
+	return nil, nil
 }
 
 // seal returns what sealBytes does as base64url text.
@@ -134,24 +244,25 @@ type scratch struct {
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
-// open returns the plaintext of value as a string: the one copy that leaves the
-// pooled buffers, of which the fields of a session are then substrings.
+// open returns the plaintext of a value as a string.
 func (s sealer) open(value string, ad []byte) (string, error) {
-	// Length before base64, base64 before the cipher. [S9]
-	if len(value) > maxSealed || len(value) < encoding.EncodedLen(overhead) {
-		return "", errNotSealed
-	}
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
+	plaintext, err := s.openInto(buf, value, ad)
+	return string(plaintext), err
+}
+
+// openInto returns the plaintext of a value, which stands in buf.
+func (s sealer) openInto(buf *scratch, value string, ad []byte) ([]byte, error) {
+	// Length before base64, base64 before the cipher. [S9]
+	if len(value) > maxSealed || len(value) < encoding.EncodedLen(overhead) {
+		return nil, errNotSealed
+	}
 	n, err := encoding.Decode(buf.raw[:], buf.text[:copy(buf.text[:], value)])
 	// base64 passes over line breaks. Without the comparison of n a value with some
 	// inside would open, too, and one of nothing else would have no nonce. [S2, C9]
 	if err != nil || n != encoding.DecodedLen(len(value)) {
-		return "", errNotSealed
+		return nil, errNotSealed
 	}
-	plaintext, err := s.openBytes(buf.text[:0], buf.raw[:n], ad)
-	if err != nil {
-		return "", errNotSealed
-	}
-	return string(plaintext), nil
+	return s.openBytes(buf.text[:0], buf.raw[:n], ad)
 }

@@ -22,7 +22,7 @@ func TestS2_SealingIsXAES256GCM(t *testing.T) {
 				t.Fatal(err)
 			}
 			nonce := []byte("ABCDEFGHIJKLMNOPQRSTUVWX")
-			aead, err := k.message(nonce)
+			aead, err := k.derive(half(nonce))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -31,5 +31,64 @@ func TestS2_SealingIsXAES256GCM(t *testing.T) {
 				t.Errorf("sealed = %s, want %s", got, v.sealed)
 			}
 		})
+	}
+}
+
+func TestS2_ADerivedKeySealsABoundedNumberOfTimes(t *testing.T) {
+	s := sealerOf(t, purposeSession)
+	halves := make(map[half]bool)
+	seal := func() {
+		t.Helper()
+		value, err := s.sealBytes([]byte("text"), []byte("ad"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		halves[half(value[1:])] = true
+		if text, err := s.openBytes(nil, value, []byte("ad")); err != nil || string(text) != "text" {
+			t.Errorf("opened %q, %v", text, err)
+		}
+	}
+	seal()
+	if s[0].left != sealsPerHalf-1 {
+		t.Errorf("%d seals are left", s[0].left)
+	}
+	for range 3 {
+		s[0].left = 2
+		for range 3 {
+			seal()
+		}
+	}
+	if len(halves) != 4 {
+		t.Errorf("%d keys were derived", len(halves))
+	}
+	// Another start draws anew.
+	again := sealerOf(t, purposeSession)
+	value, err := again.sealBytes([]byte("text"), []byte("ad"))
+	if err != nil || halves[half(value[1:])] {
+		t.Errorf("another process seals with the same derived key, %v", err)
+	}
+}
+
+func TestD5_DerivedKeysAreKeptInABoundedNumber(t *testing.T) {
+	s := sealerOf(t, purposeSession)
+	for range maxDerived + 100 {
+		s[0].left = 0
+		value, err := s.sealBytes([]byte("text"), []byte("ad"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if _, err := s.openBytes(nil, value, []byte("ad")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		forged := bytes.Clone(value)
+		forged[5] ^= 1
+		if _, err := s.openBytes(nil, forged, []byte("ad")); err == nil {
+			t.Fatal("a forged value opens")
+		}
+	}
+	if n := len(*s[0].opened.Load()); n != maxDerived {
+		t.Errorf("%d are kept", n)
 	}
 }

@@ -149,8 +149,11 @@ func (c *Cookies) handOver(s *Session, now time.Time) (setCookie string, dropped
 // and the last note of its use is a tenth of that old or more. [S7] Otherwise there is no
 // Set-Cookie line. What no longer fits is dropped as by Create.
 func (c *Cookies) Renew(s *Session, changed bool) (setCookie string, dropped []string, err error) {
+	if !changed && c.idle == 0 {
+		return "", nil, nil
+	}
 	now := c.now().Truncate(time.Second)
-	if !changed && (c.idle == 0 || now.Sub(s.Seen) < c.idle/10) {
+	if !changed && now.Sub(s.Seen) < c.idle/10 {
 		return "", nil, nil
 	}
 	s.Seen = now
@@ -192,6 +195,7 @@ func (c *Cookies) fit(s *Session) (dropped []string, err error) {
 	return dropped, nil
 }
 
+// appendSession writes what readTimes and readTexts read.
 func appendSession(b []byte, s Session) []byte {
 	b = append(b, s.ID[:]...)
 	b = appendTime(b, s.Issued)
@@ -240,31 +244,62 @@ func appendField(b []byte, f Field) []byte {
 // future, ended early) is one and the same: no session. [S2] ended, which may be nil,
 // says which sessions ended before their time.
 func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
+	s := new(Session)
+	ok := c.OpenInto(s, f, ended)
+	return *s, ok
+}
+
+// OpenInto is Open with a session to write to, which saves what makes one. Without a
+// session in the cookies, it is the zero one.
+func (c *Cookies) OpenInto(s *Session, f *Found, ended func(*Session) bool) bool {
+	if f.sessionCount == 0 {
+		*s = Session{}
+		return false
+	}
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
 	for _, value := range f.sessions[:f.sessionCount] {
-		plaintext, err := c.session.open(value, c.sessionAD)
+		plaintext, err := c.session.openInto(buf, value, c.sessionAD)
 		if err != nil {
 			continue
 		}
-		if s, ok := readSession(plaintext); ok && c.alive(&s) && (ended == nil || !ended(&s)) {
-			return s, true
+		if readTimes(s, plaintext) && c.alive(s) && (ended == nil || !ended(s)) && readTexts(s, plaintext) {
+			return true
 		}
 	}
-	return Session{}, false
+	*s = Session{}
+	return false
 }
 
-func readSession(plaintext string) (s Session, ok bool) {
-	r := reader{rest: plaintext}
-	copy(s.ID[:], r.take(len(s.ID)))
-	s.Issued, s.Expires, s.Seen, s.Checked = r.time(), r.time(), r.time(), r.time()
-	s.Began = time.UnixMilli(int64(r.number(8)))
-	s.Keys = Keys{r.number(8), r.number(8), r.number(8)}
-	s.Permissions = uint16(r.number(2))
+// fixedSize is what of a session stands in front, at fixed places: its ID, five times,
+// three keys and the permissions.
+const fixedSize = IDSize + 5*8 + 3*8 + 2
+
+// readTimes reads what decides whether a session is alive, where it stands: a session that
+// is not costs no copy of anything.
+func readTimes(s *Session, plaintext []byte) bool {
+	if len(plaintext) < fixedSize {
+		return false
+	}
+	copy(s.ID[:], plaintext)
+	number := func(i int) int64 { return int64(binary.BigEndian.Uint64(plaintext[IDSize+8*i:])) }
+	s.Issued, s.Expires, s.Seen, s.Checked = time.Unix(number(0), 0), time.Unix(number(1), 0), time.Unix(number(2), 0), time.Unix(number(3), 0)
+	s.Began = time.UnixMilli(number(4))
+	s.Keys = Keys{uint64(number(5)), uint64(number(6)), uint64(number(7))}
+	return true
+}
+
+// readTexts reads the rest. All texts are parts of the one string that is copied here.
+func readTexts(s *Session, plaintext []byte) bool {
+	s.Permissions = binary.BigEndian.Uint16(plaintext[fixedSize-2:])
+	r := reader{rest: string(plaintext[fixedSize:])}
 	s.Token = readToken(&r)
 	s.UserID, s.AppScopedID, s.Username = r.string(), r.string(), r.string()
+	s.Fields = nil
 	for r.rest != "" && !r.broken {
 		s.Fields = append(s.Fields, Field{r.string(), r.string()})
 	}
-	return s, r.done()
+	return r.done()
 }
 
 func readToken(r *reader) (t Token) {

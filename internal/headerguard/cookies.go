@@ -2,6 +2,7 @@ package headerguard
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,6 +28,32 @@ func CutCookies(headers http.Header, ours func(name string) bool) {
 	headers["Cookie"] = kept
 }
 
+// CutOne is CutCookies where it is known that a single pair is ours and where it stands:
+// in this line, from behind the semicolon in front of it to the semicolon behind it. It
+// saves the search, and where the pair is at an end of its line, as it mostly is, a copy.
+func CutOne(headers http.Header, line, start, end int) {
+	lines := headers["Cookie"]
+	whole := lines[line]
+	rest := ""
+	switch {
+	case start == 0 && end == len(whole):
+	case start == 0:
+		rest = trimLine(whole[end+1:])
+	case end == len(whole):
+		rest = trimLine(whole[:start])
+	default:
+		rest = trimLine(whole[:start] + whole[end+1:])
+	}
+	switch {
+	case rest != "":
+		lines[line] = rest // the request's own slice is written over
+	case len(lines) == 1:
+		delete(headers, "Cookie")
+	default:
+		headers["Cookie"] = slices.Delete(lines, line, line+1)
+	}
+}
+
 // cutLine returns a Cookie line without our pairs. A pair goes together with the
 // semicolon and the space that set it apart from its neighbour.
 func cutLine(line string, ours func(string) bool) string {
@@ -46,9 +73,13 @@ func cutLine(line string, ours func(string) bool) string {
 	if copied == 0 {
 		return line
 	}
-	// Where the first pair went, the space before the second leads; where the last
-	// went, the semicolon before it is left over.
-	return strings.TrimRight(strings.TrimLeft(kept+line[copied:], " \t"), "; \t")
+	return trimLine(kept + line[copied:])
+}
+
+// trimLine tidies up a line that a pair was cut out of. Where the first one went, the space
+// before the second leads; where the last went, the semicolon before it is left over.
+func trimLine(line string) string {
+	return strings.TrimRight(strings.TrimLeft(line, " \t"), "; \t")
 }
 
 func pairName(pair string) string {

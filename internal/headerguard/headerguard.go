@@ -14,6 +14,7 @@ import (
 // Guard knows the identity headers of one instance.
 type Guard struct {
 	headers []header
+	lengths uint64 // a bit for each length of a name, up to 63
 }
 
 type header struct{ canonical, folded string }
@@ -58,6 +59,7 @@ func New(names ...string) (*Guard, error) {
 			}
 		}
 		g.headers = append(g.headers, header{http.CanonicalHeaderKey(name), folded})
+		g.lengths |= 1 << min(len(name), 63)
 	}
 	return g, nil
 }
@@ -95,6 +97,9 @@ func fold(b byte) byte {
 
 // find returns the header that a name folds to. It does not allocate.
 func (g *Guard) find(name string) (header, bool) {
+	if g.lengths&(1<<min(len(name), 63)) == 0 {
+		return header{}, false // as are nearly all names
+	}
 next:
 	for _, h := range g.headers {
 		if len(h.folded) != len(name) {
