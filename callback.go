@@ -16,8 +16,13 @@ import (
 
 // The way back from Instagram: check, exchange, read the user node, make a session.
 
-// loginTimeout bounds all calls of one login together. [T4]
-const loginTimeout = 20 * time.Second
+const (
+	// loginTimeout bounds all calls of one login together. [T4]
+	loginTimeout = 20 * time.Second
+
+	// exchangeTimeout bounds the one of them that a login can do without.
+	exchangeTimeout = 3 * time.Second
+)
 
 // A comeback is a visitor who has come back from Instagram and whose login is ours.
 type comeback struct {
@@ -123,10 +128,14 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 	if !h.settings.admits(&who) { // [X1]
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
+	var token session.Token
+	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
+		token = h.tokenToKeep(ctx, &back, &who) // which may say what was granted
+	}
 	if missing := h.settings.lacking(&who); missing != 0 {
 		return h.refuseLogin(v, back, h.lacks(missing, ""), errNotGranted)
 	}
-	return h.welcome(v, back, who, h.tokenToKeep(ctx, &back, &who))
+	return h.welcome(v, back, who, token)
 }
 
 // identify makes the two calls of a login.
@@ -148,7 +157,10 @@ func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.
 	if !h.settings.keepToken {
 		return session.Token{}
 	}
-	if h.settings.longLived {
+	if h.settings.longLived && !h.limits.tokens.Paused() {
+		// No login waits for long for what can be had later.
+		ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+		defer cancel()
 		long, err := h.settings.client.LongLived(ctx, back.token)
 		if err == nil {
 			if long.Permissions != 0 {
@@ -156,7 +168,10 @@ func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.
 			}
 			return h.sessionToken(long, true)
 		}
-		h.logger.Warn("getting a long-lived token failed; trying again later", append(reasons(err), zap.String("user_id", who.UserID))...)
+		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
+			h.limits.tokens.Pause(failure.RetryAfter)
+		}
+		h.logger.Warn("getting a long-lived token failed; going on with the short-lived one", append(reasons(err), zap.String("user_id", who.UserID))...)
 	}
 	return h.sessionToken(back.token, false)
 }

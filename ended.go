@@ -90,17 +90,31 @@ func (h *Handler) newSession(who session.Identity, token session.Token) session.
 // end ends a session on every node. It has ended on this one even if an error says
 // that the storage does not know yet.
 func (h *Handler) end(ctx context.Context, s *session.Session) error {
+	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	return h.list.EndSession(ctx, revocation.Key(s.Keys.Session), s.Expires)
 }
 
 // endQuietly is end where nobody waits for the storage.
 func (h *Handler) endQuietly(s *session.Session) {
+	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	h.list.EndSessionLater(revocation.Key(s.Keys.Session), s.Expires)
 }
 
 // endEverywhere ends all sessions of a person.
 func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
+	h.forgetPerson(s.UserID)
 	return h.list.EndUser(ctx, revocation.Key(s.Keys.User))
+}
+
+// forget drops what Instagram has said about sessions that match. [P5]
+func (h *Handler) forget(match func(key uint64, s session.Session) bool) {
+	h.limits.tokens.Drop(match)
+	h.limits.profiles.Drop(match)
+}
+
+// forgetPerson drops what Instagram has said about a person, by either of their IDs.
+func (h *Handler) forgetPerson(id string) {
+	h.forget(func(_ uint64, s session.Session) bool { return s.UserID == id || s.AppScopedID == id })
 }
 
 // sessionField names a session in a log: the hash that the operator's commands take,

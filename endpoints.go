@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -82,6 +83,7 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	case v.turnedAway:
 		return h.turnAway(v)
 	case v.lacking != 0:
+		h.handOver(v)
 		reply := h.lacks(v.lacking, h.returnFor(v))
 		reply.Wants = refusal.JSON
 		return h.refuse(v, reply)
@@ -98,7 +100,9 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 		"id": v.session.UserID, fieldUsername: v.session.Username, "expires_at": v.session.End(h.settings.lifetime).UTC(),
 	}
 	for _, f := range v.session.Fields {
-		answer[f.Name] = f.Value
+		if slices.Contains(h.Fields, f.Name) {
+			answer[f.Name] = f.Value
+		}
 	}
 	if granted := instagram.Permissions(v.session.Permissions); granted != 0 {
 		answer[fieldPermissions] = granted.Names()

@@ -91,6 +91,7 @@ func (h *Handler) gate(v *visit) (bool, error) {
 		// The cookie stays: the session may be as good as ever. [F1]
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	case v.lacking != 0:
+		h.handOver(v)
 		return h.refuse(v, h.lacks(v.lacking, returnTo))
 	case !isNavigation(v.r):
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})

@@ -91,15 +91,13 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if v.deletion {
 		return h.askSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
 	}
-	if v.signedIn {
-		h.keepAlive(v)
-	}
 	w := v.siteResponse()
 	w.ResponseWriter, w.private, w.handedOff = v.w, v.signedIn, v.handedOff
-	err := next.ServeHTTP(w, v.r)
-	if err != nil {
-		w.amend() // an error page may differ by visitor, too
+	if v.signedIn {
+		h.keepAlive(v, w)
 	}
+	err := next.ServeHTTP(w, v.r)
+	w.amend() // an error page may differ by visitor, and so may an empty answer
 	if err != nil && v.handedOff {
 		return h.answerForSite(v, err)
 	}
@@ -115,22 +113,33 @@ func (v *visit) siteResponse() *siteResponse {
 	return new(siteResponse)
 }
 
-// keepAlive notes that a session is in use.
-func (h *Handler) keepAlive(v *visit) {
+// keepAlive notes that a session is in use. What is new of it goes out with the site's
+// answer.
+func (h *Handler) keepAlive(v *visit, w *siteResponse) {
 	if v.found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 	}
-	line, dropped, err := h.settings.cookies.Renew(&v.session, v.renewed)
-	if len(dropped) > 0 {
-		h.warnLeftOut(&v.session, dropped)
+	if w.renewed = h.renewedCookie(v); w.renewed != "" {
+		w.ended = func() bool { return h.ended(&v.session) }
 	}
+}
+
+// handOver hands a session that is newer than its cookie over with an answer of ours.
+func (h *Handler) handOver(v *visit) {
+	if line := h.renewedCookie(v); line != "" {
+		v.w.Header().Add("Set-Cookie", line)
+	}
+}
+
+// renewedCookie returns the Set-Cookie line of a session that has to be handed over again,
+// "" if it need not be.
+func (h *Handler) renewedCookie(v *visit) string {
+	line, _, err := h.settings.cookies.Renew(&v.session, v.renewed)
 	if err != nil {
 		h.logger.Error("renewing a session failed", zap.Error(err))
 	}
-	if line != "" {
-		v.w.Header().Add("Set-Cookie", line)
-	}
+	return line
 }
 
 // askedURL returns the address that the visitor asked for.

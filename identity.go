@@ -30,6 +30,9 @@ const (
 	placeholderUser  = "http.auth.user."
 	placeholderError = "http.auth." + directive + ".error"
 
+	// placeholderMissing lists the permissions that a refusal is about.
+	placeholderMissing = "http.auth." + directive + ".missing"
+
 	// setVar is the request variable in which blocks of ours leave what they set, so
 	// that the next one does not take it for forged.
 	setVar = directive + ".identity"
@@ -75,9 +78,6 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 			s.headerNames = append(s.headerNames, name)
 		}
 	}
-	if s.forwardAs != "" {
-		s.headerNames = append(s.headerNames, s.forwardAs)
-	}
 	stripped := append(slices.Clone(s.headerNames), headerEvent, headerEventUser)
 	for _, name := range []string{headerUserID, headerUsername} {
 		// Under another name or none, too: the site may be one that still reads the
@@ -88,11 +88,14 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	}
 	var err error
 	if s.guard, err = headerguard.New(stripped...); err != nil {
-		option := "headers"
-		if slices.ContainsFunc(s.headers, func(other identityHeader) bool { return headerguard.Fold(other.name) == headerguard.Fold(s.forwardAs) }) {
-			option = "token forward_as"
-		}
-		return &optionError{option, err.Error()}
+		return &optionError{"headers", err.Error()}
+	}
+	if s.forwardAs == "" {
+		return nil
+	}
+	s.headerNames = append(s.headerNames, s.forwardAs)
+	if s.guard, err = headerguard.New(append(stripped, s.forwardAs)...); err != nil {
+		return &optionError{"token forward_as", err.Error()}
 	}
 	return nil
 }
@@ -178,6 +181,9 @@ func (p *presence) placeholder(key string) (any, bool) {
 		return p.token, p.token != ""
 	case fieldUserID:
 		return nil, false // the name of a header's field alone
+	}
+	if field != fieldUsername && field != fieldPermissions && !slices.Contains(p.last.Fields, field) {
+		return nil, false // nobody asks for it any more
 	}
 	value, ok := valueOf(&p.who, field)
 	return value, ok

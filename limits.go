@@ -20,7 +20,7 @@ const (
 	breakAfter      = 5                // failures in a row [D3]
 	breakFor        = 10 * time.Second // [D3]
 
-	renewalsAtATime  = 8 // of callsAtATime, so that logins always find a place
+	renewalsAtATime  = 8 // of each kind, of callsAtATime, so that logins always find a place
 	rememberRenewals = 10_000
 	keepRenewed      = 48 * time.Hour // for the next request of the session
 )
@@ -33,8 +33,9 @@ type limits struct {
 	gate    *limit.Gate
 	breaker *limit.Breaker
 	nonces  *limit.Once
-	// renewals are what Instagram is asked again about sessions.
-	renewals *renewal.Group[renewed]
+	// tokens and profiles are what Instagram is asked again about sessions. They are kept
+	// apart, so that trouble with one of them does not hold up the other.
+	tokens, profiles *renewal.Group[session.Session]
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -44,8 +45,8 @@ func (*limits) Destruct() error { return nil }
 // reload must not make used logins usable again.
 var pool = caddy.NewUsagePool()
 
-func newRenewals(now func() time.Time) *renewal.Group[renewed] {
-	return renewal.New[renewed](rememberRenewals, renewalsAtATime, keepRenewed, now)
+func newRenewals(now func() time.Time) *renewal.Group[session.Session] {
+	return renewal.New[session.Session](rememberRenewals, renewalsAtATime, keepRenewed, now)
 }
 
 func (h *Handler) borrowLimits() error {
@@ -57,7 +58,7 @@ func (h *Handler) borrowLimits() error {
 			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),
 			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
 
-			renewals: newRenewals(h.now),
+			tokens: newRenewals(h.now), profiles: newRenewals(h.now),
 		}, nil
 	})
 	if err != nil {

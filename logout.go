@@ -26,7 +26,7 @@ func (h *Handler) logout(v *visit) (bool, error) {
 	}
 	h.recognize(v)
 	refusal.SignOutPage{
-		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure,
+		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }

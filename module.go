@@ -48,7 +48,8 @@ func init() {
 // `{http.auth.user.access_token}` | The access token, with `token forward_as` alone
 //
 // Where this handler refuses a request, `{http.auth.instagram_auth.error}` holds the
-// code of the refusal, such as `login_expired`.
+// code of the refusal, such as `login_expired`, and `{http.auth.instagram_auth.missing}` the
+// permissions that it is about.
 type Handler struct {
 	// Required. The Instagram app ID (not the Facebook app ID of the same app).
 	AppID string `json:"app_id,omitempty"`
@@ -175,7 +176,8 @@ type Handler struct {
 	limitsKey string
 
 	now    func() time.Time
-	beside *beside // what runs beside requests
+	beside *beside  // what runs beside requests
+	asks   []errand // of Instagram, again
 
 	list      *revocation.List
 	leaveList func()
@@ -265,6 +267,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	if err := h.joinList(ctx, storage); err != nil {
 		return err
 	}
+	h.asks = h.errands()
 	h.isEnded = h.ended
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)

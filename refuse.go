@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -17,6 +18,9 @@ import (
 func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	repl := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	repl.Set(placeholderError, string(reply.Code))
+	if len(reply.Missing) > 0 {
+		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
+	}
 	status := reply.Code.Status()
 	if h.settings.handleErrors && !h.keepFromLog(v, status) {
 		reply.SetHeaders(v.w.Header())

@@ -103,6 +103,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.r.Context())
+	h.forgetPerson(signed.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
 			about(v.r, zap.String("user_id", signed.UserID), zap.Error(err))...)

@@ -82,7 +82,7 @@ func TestK1_WhatMetaHasNotSignedChangesNothing(t *testing.T) {
 	signature, payload, _ := strings.Cut(signed, ".")
 	before := s.stored()
 	for name, bad := range map[string]string{
-		"another payload": signature + "." + payload + "A", "another signature": "A" + signature[1:] + "." + payload, "swapped": payload + "." + signature,
+		"another payload": signature + "." + payload + "A", "another signature": map[bool]string{true: "B", false: "A"}[signature[0] == 'A'] + signature[1:] + "." + payload, "swapped": payload + "." + signature,
 		"three parts": signed + ".x", "no signature": "." + payload, "empty": "", "no dot": payload,
 	} {
 		for _, path := range []string{deauthorizePath, deletionPath} {

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -23,91 +25,115 @@ import (
 // of, unless it says another time.
 const patience = time.Hour
 
-// renewed is what Instagram said when it was asked again.
-type renewed struct {
-	identity session.Identity
-	token    session.Token
-	checked  time.Time
+// errand is one thing to ask Instagram about a session.
+type errand struct {
+	name  string
+	group *renewal.Group[session.Session]
+	// due reports whether it is time, wait how long it is not, after the errand.
+	due  func(*session.Session) bool
+	wait func(newer *session.Session, old *session.Token) time.Duration
+	ask  func(context.Context, session.Session) (session.Session, error) // newer
 }
 
-// due is what of a session Instagram is to be asked about.
-type due struct{ token, profile bool }
-
-// due looks at the times in a session.
-func (h *Handler) due(s *session.Session) due {
-	if !h.settings.longLived || s.Token.Access == "" {
-		return due{}
+// errands lists what Instagram is asked again.
+func (h *Handler) errands() []errand {
+	var all []errand
+	if h.settings.longLived {
+		all = append(all, errand{"token", h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
 	}
-	now := h.now()
-	return due{
-		// An expired token cannot be refreshed; a short-lived one that is still there
-		// could not be exchanged at the login.
-		token:   now.Before(s.Token.Expires) && (!s.Token.LongLived || now.Sub(s.Token.Issued) >= instagram.RefreshAge),
-		profile: h.settings.revalidate != 0 && now.Sub(s.Checked) >= h.settings.revalidate,
-	}
-}
-
-// wait returns how long nothing is due. A client that does not keep the renewed cookie
-// asks no more often than one that does, unless its token is about to expire.
-func (h *Handler) wait(s *session.Session, old *session.Token) time.Duration {
-	now := h.now()
-	wait := min(s.Token.Issued.Add(instagram.RefreshAge).Sub(now), old.Expires.Sub(now)/4)
 	if h.settings.revalidate != 0 {
-		wait = min(wait, s.Checked.Add(h.settings.revalidate).Sub(now))
+		all = append(all, errand{"profile", h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
 	}
-	return wait
+	return all
 }
+
+// tokenDue reports whether a token can be refreshed and should be, or is a short-lived one
+// that could not be exchanged at the login.
+func (h *Handler) tokenDue(s *session.Session) bool {
+	now := h.now()
+	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || h.passed(now, s.Token.Issued, instagram.RefreshAge))
+}
+
+// tokenWait lets a client that does not keep the renewed cookie ask no more often than one
+// that does, unless its token is about to expire.
+func (h *Handler) tokenWait(s *session.Session, old *session.Token) time.Duration {
+	now := h.now()
+	return min(s.Token.Issued.Add(instagram.RefreshAge).Sub(now), old.Expires.Sub(now)/4)
+}
+
+// profileDue reports whether a profile is to be looked at again. A short-lived token that
+// has expired is not asked about: everybody knows the answer, and it would end the session.
+func (h *Handler) profileDue(s *session.Session) bool {
+	now := h.now()
+	usable := s.Token.Access != "" && (s.Token.LongLived || now.Before(s.Token.Expires))
+	return usable && h.passed(now, s.Checked, h.settings.revalidate)
+}
+
+func (h *Handler) profileWait(s *session.Session, _ *session.Token) time.Duration {
+	return s.Checked.Add(h.settings.revalidate).Sub(h.now())
+}
+
+// passed reports whether a time is a duration ago. One that lies in the future was noted by
+// a clock that was wrong, and says nothing.
+func (h *Handler) passed(now, at time.Time, d time.Duration) bool {
+	return now.Sub(at) >= d || at.After(now.Add(clockSkew))
+}
+
+// clockSkew is how far the clocks of two nodes may be apart. [S7]
+const clockSkew = time.Minute
 
 // renew brings a session up to date with what Instagram has said since its cookie was
 // made, and has it asked again where that is due.
 func (h *Handler) renew(v *visit) {
-	what := h.due(&v.session)
-	if what == (due{}) {
-		return
-	}
-	if r, ok := h.limits.renewals.Result(v.session.Keys.Session); ok && r.apply(&v.session) {
-		v.renewed = true
-		if what = h.due(&v.session); what == (due{}) {
-			return
+	for i := range h.asks {
+		e := &h.asks[i]
+		if !e.due(&v.session) {
+			continue
+		}
+		if newer, ok := e.group.Result(v.session.Keys.Session); ok && update(&v.session, &newer, h.now()) {
+			v.renewed = true
+		}
+		if e.due(&v.session) {
+			h.renewBeside(v.session, e)
 		}
 	}
-	h.renewBeside(v.session, what)
 }
 
-// apply puts what is newer into a session, and reports whether there was anything.
-func (r *renewed) apply(s *session.Session) (changed bool) {
-	if r.token.Issued.After(s.Token.Issued) || r.token.LongLived && !s.Token.LongLived {
-		s.Token, s.Permissions, changed = r.token, r.identity.Permissions, true
+// update puts what is newer into a session, and reports whether there was anything.
+func update(s, by *session.Session, now time.Time) (changed bool) {
+	isNewer := func(at, old time.Time) bool { return at.After(old) || old.After(now.Add(clockSkew)) }
+	if by.Token != s.Token && (isNewer(by.Token.Issued, s.Token.Issued) || by.Token.LongLived && !s.Token.LongLived) {
+		s.Token, s.Permissions, changed = by.Token, by.Permissions, true
 	}
-	if r.checked.After(s.Checked) {
-		s.Username, s.Fields, s.Permissions, s.Checked, changed = r.identity.Username, r.identity.Fields, r.identity.Permissions, r.checked, true
+	if !by.Checked.Equal(s.Checked) && isNewer(by.Checked, s.Checked) {
+		s.Username, s.Fields, s.Permissions, s.Checked, changed = by.Username, by.Fields, by.Permissions, by.Checked, true
 	}
 	return changed
 }
 
 // renewBeside asks Instagram about a session beside the request that brought it, unless
 // that is under way already, or too much is.
-func (h *Handler) renewBeside(s session.Session, what due) {
+func (h *Handler) renewBeside(s session.Session, e *errand) {
 	key := s.Keys.Session
-	if !h.limits.renewals.Start(key) {
+	if !e.group.Start(key) {
 		return
 	}
 	leave, ok := h.limits.gate.Try() // [D3]
 	if ok {
 		ok = h.beside.run(func(ctx context.Context) {
 			defer leave()
-			h.limits.renewals.End(key, h.ask(ctx, s, what))
+			e.group.End(key, h.run(ctx, s, e))
 		})
 	}
 	if !ok {
 		leave()
-		h.limits.renewals.End(key, time.Second)
+		e.group.End(key, time.Second)
 	}
 }
 
-// ask asks Instagram what is due, keeps what it says, and returns how long to leave it
-// alone about this session.
-func (h *Handler) ask(ctx context.Context, s session.Session, what due) (wait time.Duration) {
+// run runs an errand, keeps what Instagram says, and returns how long to leave it alone
+// about this session.
+func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
@@ -116,72 +142,78 @@ func (h *Handler) ask(ctx context.Context, s session.Session, what due) (wait ti
 	}()
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	old := s.Token
-	result, err := h.askAgain(ctx, &s, what)
-	if result.apply(&s) {
-		h.limits.renewals.Keep(s.Keys.Session, result)
+	newer, err := e.ask(ctx, s)
+	if err != nil {
+		return h.notRenewed(ctx, &s, e, err)
+	}
+	e.group.Resume()
+	h.fit(&newer, &s.Token)
+	e.group.Keep(newer.Keys.Session, newer)
+	h.forget(func(_ uint64, s session.Session) bool { return h.ended(&s) }) // this one, too
+	return e.wait(&newer, &s.Token)
+}
+
+// fit takes out of a session what its cookie has no room for. A good token does not give
+// way to one that is too long.
+func (h *Handler) fit(s *session.Session, old *session.Token) {
+	dropped, err := h.settings.cookies.Fit(s)
+	if slices.Contains(dropped, session.DroppedToken) {
+		s.Token = *old
+		_, err = h.settings.cookies.Fit(s)
 	}
 	if err != nil {
-		return h.notRenewed(ctx, &s, err)
+		h.logger.Error("renewing a session failed", sessionField(s), zap.Error(err))
 	}
-	h.limits.renewals.Resume()
-	return h.wait(&s, &old)
+	h.warnLeftOut(s, dropped)
 }
 
 // errElsewhere says that another node is just doing the same.
 var errElsewhere = errors.New("another node asks")
 
-// askAgain makes the calls that are due. What it returns beside an error is good.
-func (h *Handler) askAgain(ctx context.Context, s *session.Session, what due) (renewed, error) {
-	result := renewed{s.Identity, s.Token, s.Checked}
-	token := instagram.Token{AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions)}
-	var tokenErr error
-	if what.token {
-		var longer instagram.Token
-		if longer, tokenErr = h.lengthen(ctx, s, token); tokenErr == nil {
-			token = longer
-			result.token, result.identity.Permissions = h.sessionToken(longer, true), uint16(longer.Permissions)
-		} else if failure, ok := errors.AsType[*instagram.Error](tokenErr); !ok || !failure.OfOnePerson() || failure.InvalidToken() {
-			return result, tokenErr
-		}
-	}
-	if !what.profile {
-		return result, tokenErr
-	}
-	user, err := h.settings.client.User(ctx, token)
-	if err != nil {
-		return result, err
-	}
-	// The client has made sure that it is the same person. Their IDs stay what they were
-	// at the login, because the list of ended sessions knows them by those.
-	who := identityOf(user)
-	who.UserID, who.AppScopedID = s.UserID, s.AppScopedID
-	result.identity, result.checked = who, h.now().Truncate(time.Second)
-	return result, tokenErr
+// instagramToken returns the token of a session as the client takes it.
+func instagramToken(s *session.Session) instagram.Token {
+	return instagram.Token{AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions)}
 }
 
 // lengthen refreshes a long-lived token, or exchanges a short-lived one for such a token,
 // on one node alone. [T7]
-func (h *Handler) lengthen(ctx context.Context, s *session.Session, old instagram.Token) (longer instagram.Token, err error) {
+func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
 	call := h.settings.client.LongLived
 	if s.Token.LongLived {
 		call = h.settings.client.Refresh
 	}
+	var longer instagram.Token
 	ran, err := h.list.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
-		longer, err = call(ctx, old)
+		longer, err = call(ctx, instagramToken(&s))
 		return err
 	})
 	if err == nil && !ran {
 		err = errElsewhere
 	}
-	return longer, err
+	if err == nil {
+		s.Token, s.Permissions = h.sessionToken(longer, true), uint16(longer.Permissions)
+	}
+	return s, err
+}
+
+// recheck asks who the owner of a session is. The client makes sure that it is the same
+// person. Their IDs stay what they were at the login, because the list of ended sessions
+// knows them by those.
+func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
+	user, err := h.settings.client.Recheck(ctx, instagramToken(&s))
+	if err == nil {
+		who := identityOf(user)
+		s.Username, s.Fields, s.Permissions = who.Username, who.Fields, who.Permissions
+		s.Checked = h.now().Truncate(time.Second)
+	}
+	return s, err
 }
 
 // notRenewed does what has to be done where Instagram did not say what it was asked, and
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
-func (h *Handler) notRenewed(ctx context.Context, s *session.Session, err error) time.Duration {
-	about := append(reasons(err), zap.String("user_id", s.UserID), sessionField(s))
+func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
+	about := append(reasons(err), zap.String("about", e.name), zap.String("user_id", s.UserID), sessionField(s))
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case errors.Is(err, errElsewhere):
@@ -202,7 +234,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, err error)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)
 	}
-	h.limits.renewals.Pause(failure.RetryAfter)
+	e.group.Pause(failure.RetryAfter)
 	return 0
 }
 

@@ -225,8 +225,8 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	v.signIn()
 	client := w.nodes[0].settings.client
 	w.nodes[0].settings.client = nil
-	w.nodes[0].limits.renewals.Start(1)
-	if wait := w.nodes[0].ask(t.Context(), w.nodes[0].newSession(identity("jayposiris"), sessionTokenOf(w)), due{token: true}); wait != patience {
+	h := w.nodes[0].Handler
+	if wait := h.run(t.Context(), h.newSession(identity("jayposiris"), sessionTokenOf(w)), &h.asks[0]); wait != patience {
 		t.Errorf("left alone for %v", wait)
 	}
 	w.nodes[0].settings.client = client

@@ -18,6 +18,12 @@ type siteResponse struct {
 	private   bool
 	handedOff bool
 	done      bool
+
+	// renewed is the Set-Cookie line of the session that the request came with. It goes
+	// out unless the session has ended meanwhile: a slow answer must not put an old
+	// session in the place of a new one. [L1]
+	renewed string
+	ended   func() bool
 }
 
 // Shared by all answers, which saves an allocation each. Whoever adds to them gets a
@@ -40,11 +46,29 @@ func (s *siteResponse) amend() {
 	if s.private && len(header["Cache-Control"]) == 0 {
 		header["Cache-Control"] = private
 	}
+	// An answer that anybody may get from a cache is no place for somebody's session: the
+	// next one is.
+	if s.renewed != "" && !isPublic(header["Cache-Control"]) && !s.ended() {
+		header.Add("Set-Cookie", s.renewed)
+	}
 	// A site that redirects from the callback would pass Instagram's #_ on, because
 	// browsers inherit fragments. An empty one of its own ends that. [C5]
 	if location := header.Get("Location"); s.handedOff && location != "" && !strings.Contains(location, "#") {
 		header.Set("Location", location+"#")
 	}
+}
+
+// isPublic reports whether shared caches may keep an answer whoever asked for it.
+func isPublic(cacheControl []string) bool {
+	for _, line := range cacheControl {
+		for directive := range strings.SplitSeq(strings.ToLower(line), ",") {
+			name, _, _ := strings.Cut(strings.TrimSpace(directive), "=")
+			if name == "public" || name == "s-maxage" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func variesByCookie(vary []string) bool {

@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,6 +41,8 @@ func (h *Handler) resolveToken(s *settings, _ resolver) error {
 		return &optionError{"token", "with after_login handoff a token goes to the site or nowhere; add forward_as"}
 	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
 		return &optionError{"revalidate", "want a duration between 1m and 60d"}
+	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
+		return &optionError{"revalidate", "is longer than a session lasts, and so would never happen"}
 	}
 	s.required = instagram.PermissionsOf(h.RequireScope...)
 	return h.resolveForward(s)
@@ -49,6 +52,9 @@ func (h *Handler) resolveToken(s *settings, _ resolver) error {
 func (h *Handler) resolveForward(s *settings) error {
 	if h.Token.ForwardAs == "" {
 		return nil
+	}
+	if strings.EqualFold(h.Token.ForwardAs, headerOff) {
+		return &optionError{"token forward_as", "leave the option out to keep the token from the site"}
 	}
 	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
 		return &optionError{"token forward_as", err.Error()}
@@ -87,7 +93,7 @@ func identityOf(user instagram.User) session.Identity {
 	return who
 }
 
-// warnLeftOut tells the operator what the site will not get to see.
+// warnLeftOut tells the operator what the site will not get to see: fields, and the token.
 func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
 	dropped = append(dropped, h.settings.withoutRoom(&s.Identity)...)
 	if len(dropped) > 0 {
@@ -95,8 +101,7 @@ func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
 	}
 }
 
-// lacks is the refusal of who has not granted all that is required, or all that a link of
-// the site's asks for. It offers to ask again.
+// lacks is the refusal of who has not granted all that is required. It offers to ask again.
 func (h *Handler) lacks(missing instagram.Permissions, returnTo string) refusal.Reply {
 	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.loginURL(returnTo)}
 }

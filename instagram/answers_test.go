@@ -212,7 +212,7 @@ func TestT6_ATokenIsNeverPrinted(t *testing.T) {
 
 func TestRetryAfterIsReadFromEachHeader(t *testing.T) {
 	for header, want := range map[string]time.Duration{
-		"Retry-After: 30": 30 * time.Second, "Retry-After: 999999": time.Hour, "Retry-After: -1": 0, "Retry-After: soon": 0,
+		"Retry-After: 30": 30 * time.Second, "Retry-After: 999999": 24 * time.Hour, "Retry-After: -1": 0, "Retry-After: soon": 0,
 		`X-App-Usage: {"call_count":100,"estimated_time_to_regain_access":5}`:                                  5 * time.Minute,
 		`X-Business-Use-Case-Usage: {"1784":[{"call_count":100,"estimated_time_to_regain_access":7},{"x":1}]}`: 7 * time.Minute,
 		`X-Business-Use-Case-Usage: broken`:                                                                    0,

@@ -91,7 +91,9 @@ func (c *Client) Asks(permission string) bool { return slices.Contains(c.config.
 
 // call makes one call and returns the JSON object of its answer. An object that
 // tells of an error, with whatever status, is returned as one. [T4, T5]
-func (c *Client) call(request *http.Request, endpoint Endpoint) ([]byte, error) {
+//
+// An answer may repeat what it was asked with: none of the secrets gets into an error. [T6]
+func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(request.Context(), c.config.Timeout)
 	defer cancel()
 	// Without http.Client, which knows redirects: a code or a secret must not travel
@@ -126,7 +128,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint) ([]byte, error) 
 	case !isJSON(kind):
 		failure.Err = errNotJSON
 	default:
-		return body, failure.read(body)
+		return body, failure.read(body, secrets...)
 	}
 	return nil, failure
 }

@@ -1,9 +1,11 @@
 package instagram
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -55,7 +57,12 @@ type Error struct {
 	Err error
 }
 
-const maxMessage = 200 // bytes of Instagram's words that are kept [T6]
+const (
+	maxMessage = 200 // bytes of Instagram's words that are kept [T6]
+
+	// maxRetryAfter is how long Instagram is left alone at the most, whatever it says.
+	maxRetryAfter = 24 * time.Hour
+)
 
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -99,10 +106,18 @@ func (e *Error) InvalidToken() bool { return e.Kind == Refused && e.Code == 190 
 
 // OfOnePerson reports whether a failure says nothing about calls for other people.
 func (e *Error) OfOnePerson() bool {
-	if e.Kind == Refused && (e.Code == 17 || e.Code == 32) {
-		return true // the rate limit of an account
+	switch e.Kind {
+	case Refused:
+		return e.Code == 17 || e.Code == 32 || !e.Temporary() // those two are limits of an account
+	case BadProfile:
+		return true
 	}
-	return !e.Temporary()
+	return false
+}
+
+// lacksPermission reports whether a permission is missing for what was asked.
+func (e *Error) lacksPermission() bool {
+	return e.Kind == Refused && (e.Code == 10 || e.Code >= 200 && e.Code <= 299)
 }
 
 // errorAnswer is both shapes of an error object: that of the authorization
@@ -122,15 +137,16 @@ type errorAnswer struct {
 
 // read completes e from an answer and returns it, or nil if the answer tells of no
 // error. An error object counts with whatever status it comes.
-func (e *Error) read(body []byte) error {
+func (e *Error) read(body []byte, secrets ...string) error {
 	var answer errorAnswer
 	err := unmarshalObject(body, &answer)
+	safe := func(text string) string { return cut(without(text, secrets)) }
 	switch {
 	case err == nil && answer.Error != nil:
 		e.Code, e.Subcode = int(answer.Error.Code), int(answer.Error.Subcode)
-		e.Type, e.Message, e.TraceID = cut(answer.Error.Type), cut(answer.Error.Message), cut(answer.Error.TraceID)
+		e.Type, e.Message, e.TraceID = safe(answer.Error.Type), safe(answer.Error.Message), safe(answer.Error.TraceID)
 	case err == nil && (answer.Type != "" || answer.Message != ""):
-		e.Code, e.Type, e.Message = int(answer.Code), cut(answer.Type), cut(answer.Message)
+		e.Code, e.Type, e.Message = int(answer.Code), safe(answer.Type), safe(answer.Message)
 	case e.Status == http.StatusOK && err == nil:
 		return nil
 	default:
@@ -145,16 +161,46 @@ func (e *Error) read(body []byte) error {
 
 func cut(s string) string { return s[:min(len(s), maxMessage)] }
 
+// tellsASecret is how many characters of a secret are too many to be repeated.
+const tellsASecret = 8
+
+// without blanks out what a text repeats of secrets, be it escaped or cut off.
+func without(text string, secrets []string) string {
+	for _, secret := range secrets {
+		for _, spelling := range []string{secret, url.QueryEscape(secret)} {
+			if len(spelling) < tellsASecret {
+				text = strings.ReplaceAll(text, cmp.Or(spelling, text), "***")
+				continue
+			}
+			for {
+				at := strings.Index(text, spelling[:tellsASecret])
+				if at < 0 {
+					break
+				}
+				end := at + tellsASecret
+				for n := tellsASecret; n < len(spelling) && end < len(text) && text[end] == spelling[n]; n++ {
+					end++
+				}
+				text = text[:at] + "***" + text[end:]
+			}
+		}
+	}
+	return text
+}
+
 // retryAfter reads from an answer's headers when to ask again.
 func retryAfter(header http.Header) time.Duration {
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
-		return min(time.Duration(seconds)*time.Second, time.Hour)
+		return min(time.Duration(min(seconds, 1e9))*time.Second, maxRetryAfter)
+	}
+	if at, err := http.ParseTime(header.Get("Retry-After")); err == nil && time.Until(at) > 0 {
+		return min(time.Until(at).Round(time.Second), maxRetryAfter)
 	}
 	var usage struct {
 		Minutes int `json:"estimated_time_to_regain_access"`
 	}
 	if json.Unmarshal([]byte(header.Get("X-App-Usage")), &usage) == nil && usage.Minutes > 0 {
-		return min(time.Duration(usage.Minutes)*time.Minute, time.Hour)
+		return min(time.Duration(min(usage.Minutes, 1e6))*time.Minute, maxRetryAfter)
 	}
 	// By business use case there is a list for each account.
 	var cases map[string][]struct {
@@ -164,9 +210,9 @@ func retryAfter(header http.Header) time.Duration {
 	if json.Unmarshal([]byte(header.Get("X-Business-Use-Case-Usage")), &cases) == nil {
 		for _, list := range cases {
 			for _, entry := range list {
-				longest = max(longest, time.Duration(entry.Minutes)*time.Minute)
+				longest = max(longest, time.Duration(min(entry.Minutes, 1e6))*time.Minute)
 			}
 		}
 	}
-	return min(longest, time.Hour)
+	return min(longest, maxRetryAfter)
 }

@@ -20,8 +20,8 @@ const (
 	maxLifetime = 90 * 24 * time.Hour // [T5]
 )
 
-// LongLived exchanges a short-lived token for a long-lived one. It is tried once. A
-// code or a secret that is refused is an *Error, as with the other calls.
+// LongLived exchanges a short-lived token for a long-lived one. Its errors are of the
+// type *Error, as those of the other calls.
 //
 // Meta documents it as a GET with the app secret in the query, so no error has the
 // address in it. [T6]
@@ -39,7 +39,7 @@ func (c *Client) Refresh(ctx context.Context, long Token) (Token, error) {
 // they granted is what it was.
 func (c *Client) lengthen(ctx context.Context, endpoint Endpoint, old Token, call string) (Token, error) {
 	address := unversioned(c.config.Endpoints.Graph) + call + "&access_token=" + url.QueryEscape(old.AccessToken)
-	body, err := c.get(ctx, endpoint, address)
+	body, err := c.get(ctx, endpoint, address, old.AccessToken, c.config.AppSecret)
 	if err != nil {
 		return Token{}, err
 	}
@@ -63,12 +63,12 @@ var version = regexp.MustCompile(`/v[0-9]+(\.[0-9]+)?$`)
 // without one.
 func unversioned(base string) string { return version.ReplaceAllString(base, "") }
 
-// get asks for an address of the graph.
-func (c *Client) get(ctx context.Context, endpoint Endpoint, address string) ([]byte, error) {
+// get asks for an address of the graph that has these secrets in it.
+func (c *Client) get(ctx context.Context, endpoint Endpoint, address string, secrets ...string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, transportError(endpoint, err)
 	}
 	request.Header.Set("Accept", "application/json")
-	return c.call(request, endpoint)
+	return c.call(request, endpoint, secrets...)
 }

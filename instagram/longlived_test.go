@@ -78,7 +78,7 @@ func TestTokensThatInstagramNoLongerAcceptsAreToldApart(t *testing.T) {
 		{400, "10", false, true}, {400, "100", false, true}, {400, "200", false, true},
 		{400, "17", false, true}, {400, "32", false, true}, // the limit of an account
 		{400, "4", false, false}, {400, "613", false, false}, {429, "0", false, false}, // the app's
-		{400, "1", false, false}, {400, "2", false, false},
+		{400, "1", false, false}, {302, "10", false, false}, // an outage {400, "2", false, false},
 	} {
 		client := serve(t, answer(c.status, `{"error":{"message":"m","code":`+c.code+`}}`))
 		_, err := client.Refresh(t.Context(), instagram.Token{AccessToken: "T"})

@@ -59,7 +59,7 @@ func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token,
 	request.GetBody = nil
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("Accept", "application/json")
-	answer, err := c.call(request, TokenEndpoint)
+	answer, err := c.call(request, TokenEndpoint, c.config.AppSecret, code)
 	if err != nil {
 		return Token{}, err
 	}

@@ -49,18 +49,38 @@ func (c *Client) User(ctx context.Context, t Token) (User, error) {
 			return User{}, badProfile(errNoUserID)
 		}
 	}
-	fields := slices.Concat(c.family.nodeFields, c.config.Fields, c.proofs(t))
-	// As documented the token goes into the query, so that no error may have the
-	// URL in it. [T6]
-	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",") + "&access_token=" + url.QueryEscape(t.AccessToken)
-	body, err := c.get(ctx, UserEndpoint, address)
-	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
-		body, err = c.get(ctx, UserEndpoint, address)
+	body, err := c.node(ctx, node, t, c.fieldsFor(t))
+	if failure, ok := errors.AsType[*Error](err); ok && failure.lacksPermission() && len(c.config.Fields)+len(c.proofs(t)) > 0 {
+		// A permission that was declined mostly leaves its fields out of the answer, and at
+		// times spoils it. Who they are is all that a login needs.
+		body, err = c.node(ctx, node, t, c.family.nodeFields)
 	}
 	if err != nil {
 		return User{}, err
 	}
 	return c.parseUser(body, t)
+}
+
+// Recheck is User for somebody who is known. A permission that a field proves is looked at
+// again, because it may have been withdrawn.
+func (c *Client) Recheck(ctx context.Context, t Token) (User, error) {
+	silent := t
+	if silent.Permissions = 0; len(c.proofs(silent)) > 0 {
+		t = silent
+	}
+	return c.User(ctx, t)
+}
+
+// node asks for a user node.
+func (c *Client) node(ctx context.Context, node string, t Token, fields []string) ([]byte, error) {
+	// As documented the token goes into the query, so that no error may have the
+	// URL in it. [T6]
+	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",") + "&access_token=" + url.QueryEscape(t.AccessToken)
+	body, err := c.get(ctx, UserEndpoint, address, t.AccessToken)
+	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
+		body, err = c.get(ctx, UserEndpoint, address, t.AccessToken)
+	}
+	return body, err
 }
 
 func badProfile(err error) error {
@@ -74,7 +94,18 @@ func (c *Client) proofs(t Token) (fields []string) {
 		return nil
 	}
 	for _, permission := range c.config.Required {
-		if field := c.family.proofs[permission]; field != "" && !slices.Contains(c.config.Fields, field) {
+		if field := c.family.proofs[permission]; field != "" {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// fieldsFor lists all fields to ask for, each once.
+func (c *Client) fieldsFor(t Token) []string {
+	fields := slices.Concat(c.family.nodeFields, c.config.Fields)
+	for _, field := range c.proofs(t) {
+		if !slices.Contains(fields, field) {
 			fields = append(fields, field)
 		}
 	}

@@ -131,7 +131,7 @@ func (c *Cookies) Create(s Session) (created Session, setCookie string, dropped 
 // handOver returns the Set-Cookie line with a session, less what does not fit. The
 // browser keeps it no longer than it is good for.
 func (c *Cookies) handOver(s *Session, now time.Time) (setCookie string, dropped []string, err error) {
-	if dropped, err = c.fit(s); err != nil {
+	if dropped, err = c.Fit(s); err != nil {
 		return "", nil, err
 	}
 	value, err := c.session.seal(appendSession(nil, *s), c.sessionAD)
@@ -169,9 +169,9 @@ func (c *Cookies) room() int {
 	return encoding.DecodedLen(longest-len(c.name)-len("=")) - overhead
 }
 
-// fit drops from a session what has no room beside the rest, first come first served,
-// and names it. Only an identity that does not fit at all is an error.
-func (c *Cookies) fit(s *Session) (dropped []string, err error) {
+// Fit drops from a session what its cookie has no room for, as Create does, and names it.
+// Only an identity that does not fit at all is an error.
+func (c *Cookies) Fit(s *Session) (dropped []string, err error) {
 	fields, token := s.Fields, s.Token
 	s.Fields, s.Token = nil, Token{}
 	if len(appendSession(nil, *s)) > c.room() {

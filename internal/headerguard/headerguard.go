@@ -23,7 +23,7 @@ type header struct{ canonical, folded string }
 // would break it, or change what the site believes about it.
 var reserved = []string{
 	"accept", "authorization", "connection", "cookie", "expect", "forwarded", "host", "keep-alive", "origin", "proxy-authorization", "proxy-connection",
-	"range", "referer", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "x-real-ip",
+	"range", "referer", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via", "x-real-ip",
 }
 
 // reservedPrefixes are those of whole families of such headers.

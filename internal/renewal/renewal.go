@@ -15,6 +15,9 @@ const (
 	// key. It doubles with each one in a row.
 	shortestPause = time.Second
 	longestPause  = 5 * time.Minute
+
+	// fetched is how long a result is kept for others once somebody has fetched it.
+	fetched = time.Minute
 )
 
 // Group is the work of one kind. The zero value is not usable.
@@ -52,7 +55,8 @@ func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Gr
 	}
 }
 
-// Result returns the last result for a key, if it is still kept.
+// Result returns the last result for a key, if it is still kept. Once it has been fetched, it
+// is kept for a moment only, for those who ask at the same time.
 func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,10 +66,34 @@ func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 	}
 	e := element.Value.(*entry[T])
 	if !g.now().Before(e.expires) {
-		return result, false
+		var none T
+		e.result = none
+		return none, false
 	}
 	g.recent.MoveToFront(element)
+	if soon := g.now().Add(fetched); soon.Before(e.expires) {
+		e.expires = soon
+	}
 	return e.result, true
+}
+
+// Drop forgets the results that match.
+func (g *Group[T]) Drop(match func(key uint64, result T) bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var none T
+	for key, element := range g.entries {
+		if e := element.Value.(*entry[T]); !e.expires.IsZero() && match(key, e.result) {
+			e.result, e.expires = none, time.Time{}
+		}
+	}
+}
+
+// Paused reports whether all work rests.
+func (g *Group[T]) Paused() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.now().Before(g.until)
 }
 
 // Start reports whether the caller shall do the work for a key now, and end it with End.

@@ -68,6 +68,42 @@ func TestAResultIsKeptForAWhile(t *testing.T) {
 	wantResult(t, g, 1, "done")
 	at.advance(1)
 	wantResult(t, g, 1, "")
+	// Once it has been fetched, only those get it who ask at the same time.
+	g.Keep(1, "again")
+	wantResult(t, g, 1, "again")
+	at.advance(time.Minute - 1)
+	wantResult(t, g, 1, "again")
+	at.advance(1)
+	wantResult(t, g, 1, "")
+}
+
+func TestP5_ResultsAreDroppedWithWhatTheyBelongTo(t *testing.T) {
+	g, _ := newGroup(100, 8)
+	for key, result := range []string{"jay", "maria", "jay"} {
+		g.Start(uint64(key))
+		g.Keep(uint64(key), result)
+		g.End(uint64(key), time.Hour)
+	}
+	g.Drop(func(key uint64, result string) bool { return result == "jay" && key == 2 })
+	wantResult(t, g, 0, "jay")
+	wantResult(t, g, 1, "maria")
+	wantResult(t, g, 2, "")
+	wantStart(t, g, 2, false) // what is known of it besides stays
+}
+
+func TestAPauseIsKnown(t *testing.T) {
+	g, at := newGroup(100, 8)
+	if g.Paused() {
+		t.Error("paused from the beginning")
+	}
+	g.Pause(time.Hour)
+	if !g.Paused() {
+		t.Error("not paused")
+	}
+	at.advance(time.Hour)
+	if g.Paused() {
+		t.Error("paused for ever")
+	}
 }
 
 func TestP5_ResultsThatNobodyFetchesAreForgotten(t *testing.T) {
