@@ -2,6 +2,7 @@ package instagram_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -64,6 +65,24 @@ func TestT6_ErrorsAboutLongLivedTokensNameNoSecret(t *testing.T) {
 				t.Errorf("error = %v", err)
 			}
 		}
+	}
+}
+
+func TestT6_WhatAnAnswerRepeatsOfASecretIsBlankedOut(t *testing.T) {
+	const long = "IGAA/with+characters=that&are%escaped0123456789"
+	for _, repeated := range []string{long, url.QueryEscape(long), long[:20], long + long, "x" + url.QueryEscape(long)[:12] + "y"} {
+		client := serve(t, answer(400, `{"error":{"message":"Malformed access token `+repeated+` it was","type":"`+repeated+`","fbtrace_id":"`+repeated+`","code":190}}`))
+		_, one := client.Refresh(t.Context(), instagram.Token{AccessToken: long})
+		_, two := client.User(t.Context(), instagram.Token{AccessToken: long})
+		for _, err := range []error{one, two} {
+			if strings.Contains(err.Error(), long[:8]) || strings.Contains(err.Error(), url.QueryEscape(long)[:8]) || !strings.Contains(err.Error(), "Malformed access token") || !strings.Contains(err.Error(), " it was") {
+				t.Errorf("%q: %v", repeated, err)
+			}
+		}
+	}
+	client := serve(t, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"not `+appSecret+` with the code and thecode"}`))
+	if _, err := client.Exchange(t.Context(), redirectURI, "thecode"); strings.Contains(err.Error(), appSecret) || strings.Contains(err.Error(), "thecode") || !strings.Contains(err.Error(), "with the code and") {
+		t.Errorf("error = %v", err)
 	}
 }
 

@@ -32,15 +32,27 @@ type Group[T any] struct {
 	recent  *list.List // of *entry[T], the most recent in front
 	running int
 
-	failures int       // in a row
-	until    time.Time // nothing starts before
+	failures int  // in a row
+	rest     rest // nothing starts before
+}
+
+// rest is a time to wait from a moment on.
+type rest struct {
+	from time.Time
+	wait time.Duration
+}
+
+// lasts reports whether a rest is not over. One that lies in the future was begun by a clock
+// that was wrong.
+func (r rest) lasts(now time.Time) bool {
+	return now.Before(r.from.Add(r.wait)) && !now.Before(r.from.Add(-time.Minute))
 }
 
 // entry is what is known of a key.
 type entry[T any] struct {
 	key     uint64
 	running bool
-	again   time.Time // nothing starts before
+	rest    rest // nothing starts before
 
 	result  T
 	expires time.Time // of the result; zero without one
@@ -93,7 +105,7 @@ func (g *Group[T]) Drop(match func(key uint64, result T) bool) {
 func (g *Group[T]) Paused() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.now().Before(g.until)
+	return g.rest.lasts(g.now())
 }
 
 // Start reports whether the caller shall do the work for a key now, and end it with End.
@@ -102,11 +114,11 @@ func (g *Group[T]) Start(key uint64) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if g.running == g.places || now.Before(g.until) {
+	if g.running == g.places || g.rest.lasts(now) {
 		return false
 	}
 	e := g.entry(key)
-	if e.running || now.Before(e.again) {
+	if e.running || e.rest.lasts(now) {
 		return false
 	}
 	e.running = true
@@ -128,7 +140,7 @@ func (g *Group[T]) End(key uint64, wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	e := g.entry(key)
-	e.running, e.again = false, g.now().Add(wait)
+	e.running, e.rest = false, rest{g.now(), wait}
 	g.running--
 }
 
@@ -138,12 +150,13 @@ func (g *Group[T]) Pause(wait time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := g.now()
-	if !now.Before(g.until) {
+	if !g.rest.lasts(now) {
 		g.failures++
-		wait = max(wait, min(shortestPause<<min(g.failures-1, 10), longestPause))
+		g.rest = rest{now, max(wait, min(shortestPause<<min(g.failures-1, 10), longestPause))}
+		return
 	}
-	if until := now.Add(wait); until.After(g.until) {
-		g.until = until
+	if now.Add(wait).After(g.rest.from.Add(g.rest.wait)) {
+		g.rest = rest{now, wait}
 	}
 }
 
@@ -159,7 +172,7 @@ func (g *Group[T]) forget() {
 	now := g.now()
 	for oldest := g.recent.Back(); oldest != nil; oldest = g.recent.Back() {
 		e := oldest.Value.(*entry[T])
-		if e.running || now.Before(e.expires) || now.Before(e.again) {
+		if e.running || now.Before(e.expires) || e.rest.lasts(now) {
 			return
 		}
 		delete(g.entries, e.key)

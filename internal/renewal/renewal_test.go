@@ -91,6 +91,16 @@ func TestP5_ResultsAreDroppedWithWhatTheyBelongTo(t *testing.T) {
 	wantStart(t, g, 2, false) // what is known of it besides stays
 }
 
+func TestAClockThatJumpsBackStopsNothing(t *testing.T) {
+	g, at := newGroup(100, 8)
+	at.advance(1000 * time.Hour)
+	wantStart(t, g, 1, true)
+	g.End(1, 24*time.Hour)
+	g.Pause(time.Hour)
+	at.advance(-1000 * time.Hour)
+	wantStart(t, g, 1, true)
+}
+
 func TestAPauseIsKnown(t *testing.T) {
 	g, at := newGroup(100, 8)
 	if g.Paused() {
