@@ -23,6 +23,7 @@ var rooms = map[string][]string{
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
 	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},
+	"example/media":       {},
 }
 
 // positions are those of everything that sources has parsed.

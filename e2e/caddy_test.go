@@ -46,8 +46,13 @@ var binaries string
 
 // build compiles a module's cmd/caddy.
 func build(name, module string, flags ...string) (file string, err error) {
+	return compile(name, module, "./cmd/caddy", flags...)
+}
+
+// compile compiles a program of a module.
+func compile(name, module, program string, flags ...string) (file string, err error) {
 	file = filepath.Join(binaries, name)
-	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", file, "./cmd/caddy")...)
+	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", file, program)...)
 	command.Dir = module
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)

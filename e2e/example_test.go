@@ -99,7 +99,7 @@ func TestNoExampleNamesASecretOfItsOwn(t *testing.T) {
 
 func TestTheExamplesAreFormatted(t *testing.T) {
 	inProject(t)
-	for _, file := range []string{"Caddyfile", "production.Caddyfile"} {
+	for _, file := range []string{"Caddyfile", "media.Caddyfile", "production.Caddyfile"} {
 		if out, err := exec.Command(caddyBinary, "fmt", filepath.Join("example", file)).Output(); err != nil {
 			t.Errorf("%s: %v\n%s", file, err, out)
 		}

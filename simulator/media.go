@@ -113,6 +113,16 @@ func makeMedia(c graphCall, index int) object {
 	}
 }
 
+// pictureBehind returns the picture that a permalink leads to, "" if a path is no
+// permalink. Instagram has a page there; the simulator has the picture alone.
+func pictureBehind(path string) string {
+	id, ok := strings.CutPrefix(path, "/p/")
+	if id = strings.TrimSuffix(id, "/"); !ok || !isDecimal(id) {
+		return ""
+	}
+	return "/simulator/media/" + id + ".svg"
+}
+
 // base is the address by which the client reached the simulator.
 func base(r *http.Request) string {
 	u := url.URL{Scheme: "http", Host: r.Host}

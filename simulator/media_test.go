@@ -18,6 +18,7 @@ type mediaList struct {
 		ID           string
 		MediaType    string `json:"media_type"`
 		MediaURL     string `json:"media_url"`
+		Permalink    string
 		ThumbnailURL string `json:"thumbnail_url"`
 		Timestamp    string
 		Username     string
@@ -118,6 +119,20 @@ func TestPicturesOfMediaAreServed(t *testing.T) {
 	for _, name := range []string{"x.svg", "1.png", ""} {
 		if got := i.get("/simulator/media/"+name, nil); got.StatusCode != http.StatusNotFound {
 			t.Errorf("%q = %s", name, got.Status)
+		}
+	}
+}
+
+func TestAPermalinkLeadsToThePicture(t *testing.T) {
+	i := start(t, nil)
+	media := i.media(url.Values{"fields": {"media_url,permalink"}, "limit": {"1"}, "access_token": {i.token("jayposiris", authorization())}}).Data[0]
+	got := i.do(http.NewRequest(http.MethodGet, media.Permalink, nil))
+	if want := strings.TrimPrefix(media.MediaURL, i.url); got.StatusCode != http.StatusFound || got.Header.Get("Location") != want {
+		t.Errorf("permalink = %s to %q, want %q", got.Status, got.Header.Get("Location"), want)
+	}
+	for _, path := range []string{"/p/", "/p/x/", "/p/1/2/", "/p/%2F%2Fexample.com/"} {
+		if got := i.get(path, nil); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s = %s", path, got.Status)
 		}
 	}
 }

@@ -89,6 +89,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveControl(w, r)
 		return
 	}
+	if picture := pictureBehind(r.URL.Path); picture != "" {
+		http.Redirect(w, r, picture, http.StatusFound)
+		return
+	}
 	endpoint, handle := s.route(r.URL.Path)
 	if handle == nil {
 		// Inferred: Graph's answer to a path that it does not know.
