@@ -1,7 +1,6 @@
 package instagram
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -168,22 +167,27 @@ const tellsASecret = 8
 func without(text string, secrets []string) string {
 	for _, secret := range secrets {
 		for _, spelling := range []string{secret, url.QueryEscape(secret)} {
-			if len(spelling) < tellsASecret {
-				text = strings.ReplaceAll(text, cmp.Or(spelling, text), "***")
-				continue
-			}
-			for {
-				at := strings.Index(text, spelling[:tellsASecret])
-				if at < 0 {
-					break
-				}
-				end := at + tellsASecret
-				for n := tellsASecret; n < len(spelling) && end < len(text) && text[end] == spelling[n]; n++ {
-					end++
-				}
-				text = text[:at] + "***" + text[end:]
-			}
+			text = blanked(text, spelling)
 		}
+	}
+	return text
+}
+
+// blanked blanks out a secret, and what begins as it does.
+func blanked(text, secret string) string {
+	telling := secret[:min(len(secret), tellsASecret)]
+	for at := 0; telling != ""; {
+		found := strings.Index(text[at:], telling)
+		if found < 0 {
+			break
+		}
+		at += found
+		end := at + len(telling)
+		for end < len(text) && end-at < len(secret) && text[end] == secret[end-at] {
+			end++
+		}
+		text = text[:at] + "***" + text[end:]
+		at += len("***")
 	}
 	return text
 }

@@ -54,7 +54,9 @@ func TestT5_LifetimesOfTokensAreBounded(t *testing.T) {
 func TestT6_ErrorsAboutLongLivedTokensNameNoSecret(t *testing.T) {
 	for _, handler := range []http.HandlerFunc{
 		answer(400, `{"error":{"message":"Error validating client secret.","type":"OAuthException","code":100}}`), answer(500, "{}"), answer(200, "{}"), answer(200, `{"access_token":" "}`),
-		func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere?"+r.URL.RawQuery, http.StatusFound) },
+		func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere?"+r.URL.RawQuery, http.StatusFound)
+		},
 		func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		client := serve(t, handler)
