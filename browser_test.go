@@ -38,6 +38,7 @@ func (s *site) newBrowser() *browser {
 	}
 	transport := &http.Transport{DialTLSContext: toCaddy}
 	s.t.Cleanup(transport.CloseIdleConnections)
+	s.transports = append(s.transports, transport)
 	return &browser{t: s.t, site: s, jar: jar, http: &http.Client{
 		Jar: jar, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

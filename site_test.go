@@ -57,6 +57,8 @@ type site struct {
 	upstream  *upstream
 	logFile   string
 	storage   string // Caddy's, a folder of this site's own
+
+	transports []*http.Transport // of its browsers
 }
 
 // siteConfig says what differs from the usual site. The zero value protects
@@ -174,6 +176,10 @@ func (s *site) load(c siteConfig) {
 	}
 	if err := caddy.Load(config, true); err != nil {
 		s.t.Fatalf("loading: %v", err)
+	}
+	// The server that has been replaced may go on for a moment with connections that it has.
+	for _, transport := range s.transports {
+		transport.CloseIdleConnections()
 	}
 }
 
