@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,11 +38,8 @@ func (v *visitor) close() {
 // signIn makes one complete login, from a protected page to that page, and returns the
 // session cookie. from is the address that the visitor has, for a site behind a proxy.
 func (v *visitor) signIn(host, from string) (session string, err error) {
-	if err := errors.Join(v.site.conn.SetDeadline(time.Now().Add(patience)), v.window.conn.SetDeadline(time.Now().Add(patience))); err != nil {
-		return "", err
-	}
 	headers := []string{"X-Forwarded-For: " + from}
-	begun, err := v.step(v.site, request(host, privatePath, headers...), 302)
+	begun, err := v.site.get(request(host, privatePath, headers...), 302)
 	if err != nil {
 		return "", fmt.Errorf("starting a login: %w", err)
 	}
@@ -51,7 +47,7 @@ func (v *visitor) signIn(host, from string) (session string, err error) {
 	if !found {
 		return "", fmt.Errorf("a login leads to %.200q", begun.location)
 	}
-	allowed, err := v.step(v.window, request(v.instagram, uri), 302)
+	allowed, err := v.window.get(request(v.instagram, uri), 302)
 	if err != nil {
 		return "", fmt.Errorf("at the window: %w", err)
 	}
@@ -59,11 +55,11 @@ func (v *visitor) signIn(host, from string) (session string, err error) {
 	if err != nil || back.Host != host {
 		return "", fmt.Errorf("the window leads to %.200q", allowed.location)
 	}
-	ended, err := v.step(v.site, request(host, back.RequestURI(), append(headers, "Cookie: "+pairs(begun.cookies))...), 303)
+	ended, err := v.site.get(request(host, back.RequestURI(), append(headers, "Cookie: "+pairs(begun.cookies))...), 303)
 	if err != nil {
 		return "", fmt.Errorf("coming back from the window: %w", err)
 	}
-	if _, err = v.step(v.site, request(host, privatePath, append(headers, "Cookie: "+pairs(ended.cookies))...), 200); err != nil {
+	if _, err = v.site.get(request(host, privatePath, append(headers, "Cookie: "+pairs(ended.cookies))...), 200); err != nil {
 		return "", fmt.Errorf("the page after a login: %w", err)
 	}
 	for _, line := range ended.cookies {
@@ -75,13 +71,6 @@ func (v *visitor) signIn(host, from string) (session string, err error) {
 		return "", errors.New("a login made no session")
 	}
 	return session, nil
-}
-
-func (v *visitor) step(c *client, request []byte, status int) (answer reply, err error) {
-	if _, err = c.ask(request, &answer); err == nil && answer.status != status {
-		err = fmt.Errorf("the status is %d, want %d: %.200s", answer.status, status, bytes.TrimSpace(answer.body))
-	}
-	return answer, err
 }
 
 // pairs are the cookies that Set-Cookie lines set, without those that they delete.

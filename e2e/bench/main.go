@@ -4,7 +4,8 @@
 //	cd e2e && go run ./bench -out ../docs/bench
 //
 // It measures in rounds, each of which has every contestant once and in another order,
-// and writes a table (results.md) and a plot (results.svg). All traffic is on loopback addresses.
+// and writes a table (results.md) and a plot (results.svg). With -scale it measures
+// instead how the cost grows, and writes scale.md. All traffic is on loopback addresses.
 package main
 
 import (
@@ -32,7 +33,7 @@ type options struct {
 	slice                time.Duration
 	seed                 uint64
 	only                 *regexp.Regexp
-	quick                bool
+	quick, scale         bool
 
 	command string // that repeats this run
 }
@@ -75,7 +76,7 @@ func main() {
 func parse(args []string, output io.Writer) (o options, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(output)
-	flags.StringVar(&o.out, "out", "", "folder for results.md and results.svg; none are written without it")
+	flags.StringVar(&o.out, "out", "", "folder for results.md, results.svg and scale.md; none are written without it")
 	flags.StringVar(&o.peers, "peers", "", "file with further contestants, see bench/peers.example")
 	flags.StringVar(&o.profiled, "profile", "", "write profiles of a contestant, or of logins, into the folder of -out and measure nothing else")
 	flags.IntVar(&o.rounds, "rounds", 15, "rounds")
@@ -85,7 +86,8 @@ func parse(args []string, output io.Writer) (o options, err error) {
 	flags.DurationVar(&o.slice, "time", 500*time.Millisecond, "time for each contestant in each round")
 	flags.Uint64Var(&o.seed, "seed", uint64(time.Now().Unix()), "seed of the order within rounds")
 	flags.BoolVar(&o.quick, "quick", false, "3 rounds of 100 ms: to see that it works")
-	only := flags.String("only", "", "regular expression of the contestants; respond and reverse_proxy always take part")
+	flags.BoolVar(&o.scale, "scale", false, "measure how the cost grows instead")
+	only := flags.String("only", "", "regular expression of the contestants, or of the tables with -scale; respond and reverse_proxy always take part")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -132,21 +134,26 @@ func benchmark(ctx context.Context, o options, stdout, log io.Writer) (err error
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	if o.profiled != "" {
+	switch {
+	case o.profiled != "":
 		return b.profileOne()
+	case o.scale:
+		return b.measureScale(stdout)
 	}
 	if err := b.enter(); err != nil {
 		return err
 	}
+	var logins func() error
 	if o.only.MatchString("logins") {
 		if err := b.startLogins(); err != nil {
 			return err
 		}
+		logins = func() error { return b.measureLogins(b.slice) }
 	}
-	if err := b.run(); err != nil {
+	if err := b.run(b.entered, logins); err != nil {
 		return err
 	}
-	if err := b.countAllocations(); err != nil {
+	if err := b.countAllocations(b.entered); err != nil {
 		return err
 	}
 	if err := b.explainLogins(); err != nil {

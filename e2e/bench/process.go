@@ -62,7 +62,7 @@ func (s *server) stop() {
 func (s *server) ready(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, fmt.Errorf("nobody listens on %s", address))
 	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
 		conn, err := net.DialTimeout("tcp", address, time.Second)

@@ -26,21 +26,21 @@ func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Mi
 const warm = 0.2
 
 // run measures all contestants in rounds. Each round has every contestant once, in
-// another order, so that what changes on the machine meets all of them alike.
-func (b *bench) run() error {
+// another order, so that what changes on the machine meets all of them alike. between is
+// what else belongs to a round.
+func (b *bench) run(all []*contestant, between func() error) error {
 	shuffle := rand.New(rand.NewPCG(b.seed, 0))
 	for n := range b.rounds {
-		order := shuffle.Perm(len(b.entered))
-		for _, i := range order {
-			c := b.entered[i]
+		for _, i := range shuffle.Perm(len(all)) {
+			c := all[i]
 			measured, err := b.measure(c.target, c.server, b.slice)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
 			c.rounds = append(c.rounds, measured)
 		}
-		if b.logins.server != nil {
-			if err := b.measureLogins(b.slice); err != nil {
+		if between != nil {
+			if err := between(); err != nil {
 				return err
 			}
 		}
@@ -79,8 +79,8 @@ func (b *bench) measure(t target, s *server, slice time.Duration) (r round, err 
 }
 
 // countAllocations counts for all contestants that are Caddys.
-func (b *bench) countAllocations() error {
-	for _, c := range b.entered {
+func (b *bench) countAllocations(all []*contestant) error {
+	for _, c := range all {
 		if c.server.admin == "" {
 			continue
 		}

@@ -155,16 +155,26 @@ func (c *client) part(n int, keep *reply) error {
 	return err
 }
 
+// get asks within the usual time for an answer with a certain status.
+func (c *client) get(request []byte, status int) (answer reply, err error) {
+	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return answer, err
+	}
+	if _, err := c.ask(request, &answer); err != nil {
+		return answer, err
+	}
+	if answer.status != status {
+		return answer, fmt.Errorf("an answer has the status %d, want %d: %.200s", answer.status, status, bytes.TrimSpace(answer.body))
+	}
+	return answer, nil
+}
+
 // askOnce sends one request on a connection of its own.
-func askOnce(ctx context.Context, address string, request []byte) (answer reply, err error) {
-	c, err := dial(ctx, address)
+func askOnce(ctx context.Context, t target) (answer reply, err error) {
+	c, err := dial(ctx, t.address)
 	if err != nil {
 		return answer, err
 	}
 	defer c.close()
-	if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
-		return answer, err
-	}
-	_, err = c.ask(request, &answer)
-	return answer, err
+	return c.get(t.request, t.status)
 }
