@@ -1,0 +1,19 @@
+# What a request costs, beside what else Caddy can do with one. BENCH takes further flags, for example
+#
+#	make bench BENCH="-rounds 30 -peers bench/my-peers"
+#
+# `cd e2e && go run ./bench -help` lists them.
+
+.PHONY: bench bench-scale bench-quick
+
+# Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
+bench:
+	cd e2e && go run ./bench -out ../docs/bench $(BENCH)
+
+# How the cost grows with cookies, revocations, instances and cores, and what else the module takes: docs/bench/scale.md.
+bench-scale:
+	cd e2e && go run ./bench -scale -out ../docs/bench $(BENCH)
+
+# To see that it works; the numbers mean little.
+bench-quick:
+	cd e2e && go run ./bench -quick $(BENCH)
