@@ -41,17 +41,16 @@ var encoding = base64.RawURLEncoding.Strict()
 // worn out after 2^32 seals, a number that a flood of login starts can reach. [S2]
 //
 // The first half is drawn anew at each start and for every 2^30 seals, and not for each
-// seal: deriving a key costs more than opening with it, so those that have opened
-// something are kept. For values of another origin no key is derived at all: a half says
-// whose it is.
+// seal: deriving a key costs more than opening with it, so derived keys are kept. For
+// values of another origin none is derived: a half says whose it is.
 type key struct {
 	block cipher.Block
 	k1    [aes.BlockSize]byte // the CMAC subkey for whole blocks, SP 800-38B 6.1
 
-	opened atomic.Pointer[map[half]cipher.AEAD] // replaced as a whole
-	spare  cipher.AEAD                          // opens nothing
+	derived atomic.Pointer[map[half]cipher.AEAD] // replaced as a whole
+	spare   cipher.AEAD                          // opens nothing
 
-	mu      sync.Mutex // of what follows, and of replacing opened
+	mu      sync.Mutex // of what follows, and of replacing derived
 	half    half
 	sealing cipher.AEAD
 	left    int // seals
@@ -83,7 +82,7 @@ func newKey(secret []byte) (*key, error) {
 	}
 	// The reduction is chosen by arithmetic and not by a branch, because msb is secret.
 	k.k1[len(k.k1)-1] ^= msb * 0x87
-	k.opened.Store(new(map[half]cipher.AEAD))
+	k.derived.Store(new(map[half]cipher.AEAD))
 	k.spare, err = k.derive(half{})
 	return k, err
 }
@@ -129,22 +128,22 @@ func (k *key) forSealing() (half, cipher.AEAD, error) {
 	return k.half, k.sealing, nil
 }
 
-// keep keeps a derived key that has opened something.
+// keep keeps a derived key. Nobody can fill the room for them: halves are not made up.
 func (k *key) keep(h half, aead cipher.AEAD) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	opened := maps.Clone(*k.opened.Load())
-	if opened == nil {
-		opened = make(map[half]cipher.AEAD)
+	derived := maps.Clone(*k.derived.Load())
+	if derived == nil {
+		derived = make(map[half]cipher.AEAD)
 	}
-	for some := range opened {
-		if len(opened) < maxDerived {
+	for some := range derived {
+		if len(derived) < maxDerived {
 			break
 		}
-		delete(opened, some)
+		delete(derived, some)
 	}
-	opened[h] = aead
-	k.opened.Store(&opened)
+	derived[h] = aead
+	k.derived.Store(&derived)
 }
 
 // derive returns the AEAD for the messages whose nonces begin with h.
@@ -184,46 +183,38 @@ func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
 	}
 	nonce, sealed := value[1:1+nonceSize], value[1+nonceSize:]
 	first := half(nonce)
-	aead, k, kept := s.known(first)
-	if k == nil {
-		if aead, k = s.drawn(first); k == nil {
-			// Of another origin. It costs what a value of ours does that is refused: a
-			// clock must not tell them apart. [Z1]
-			_, _ = s[0].spare.Open(dst, nonce[12:], sealed, ad)
-			return nil, errNotSealed
-		}
+	aead := s.aeadOf(first)
+	if aead == nil {
+		// Of another origin. It costs what a value of ours does that is refused: a clock
+		// must not tell them apart. [Z1]
+		_, _ = s[0].spare.Open(dst, nonce[12:], sealed, ad)
+		return nil, errNotSealed
 	}
 	plaintext, err := aead.Open(dst, nonce[12:], sealed, ad)
 	if err != nil {
 		return nil, errNotSealed
 	}
-	if !kept {
-		k.keep(first, aead)
-	}
 	return plaintext, nil
 }
 
-// known returns the AEAD that has opened something with this half before.
-func (s sealer) known(h half) (aead cipher.AEAD, owner *key, ok bool) {
+// aeadOf returns the AEAD for the messages whose nonces begin with h, nil if h was drawn
+// under none of the keys.
+func (s sealer) aeadOf(h half) cipher.AEAD {
 	for _, k := range s {
-		if aead, ok := (*k.opened.Load())[h]; ok {
-			return aead, k, true
+		if aead, kept := (*k.derived.Load())[h]; kept {
+			return aead
 		}
 	}
-	return nil, nil, false
-}
-
-// drawn derives the AEAD for a half that was drawn under one of the keys.
-func (s sealer) drawn(h half) (aead cipher.AEAD, owner *key) {
 	for _, k := range s {
 		if !k.signed(h) {
 			continue
 		}
 		if aead, err := k.derive(h); err == nil {
-			return aead, k
+			k.keep(h, aead)
+			return aead
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // seal returns what sealBytes does as base64url text.

@@ -88,7 +88,7 @@ func TestD5_DerivedKeysAreKeptInABoundedNumber(t *testing.T) {
 			t.Fatal("a forged value opens")
 		}
 	}
-	if n := len(*s[0].opened.Load()); n != maxDerived {
+	if n := len(*s[0].derived.Load()); n != maxDerived {
 		t.Errorf("%d are kept", n)
 	}
 }
