@@ -18,7 +18,6 @@ func TestT7_AThousandRequestsToThreeNodesAskInstagramOnce(t *testing.T) {
 	onBoth(t, fastBinary, func(t *testing.T, c *cluster) {
 		c.simulator.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status503, Times: 1})
 		v := c.signedIn("visitor1")
-		c.simulator.ResetCalls()
 		begun := time.Now()
 		var all sync.WaitGroup
 		for i := range 10 {
@@ -31,13 +30,13 @@ func TestT7_AThousandRequestsToThreeNodesAskInstagramOnce(t *testing.T) {
 		}
 		all.Wait()
 		t.Logf("1,000 requests took %s", time.Since(begun).Round(time.Millisecond))
-		for deadline := time.Now().Add(10 * time.Second); c.simulator.Calls(simulator.LongLived) == 0 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(10 * time.Second); c.simulator.Calls(simulator.LongLived) < 2 && time.Now().Before(deadline); {
 			time.Sleep(10 * time.Millisecond)
 		}
 		// Whoever waits for the lock sees after a second that there is nothing left to do.
 		time.Sleep(2 * time.Second)
-		if calls := c.simulator.Calls(simulator.LongLived); calls != 1 {
-			t.Errorf("%d calls", calls)
+		if calls := c.simulator.Calls(simulator.LongLived); calls != 1+1 {
+			t.Errorf("%d calls, that of the login included", calls)
 		}
 		v.wantAlive()
 	}, "token {\n long_lived\n}")
