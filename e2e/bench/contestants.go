@@ -53,6 +53,8 @@ func (b *bench) contestants(hash string) []*contestant {
 		{name: bareProxy + " with two header_up", want: 200, shows: identity, site: fmt.Sprintf(" reverse_proxy %s {\n  header_up X-Instagram-User-Id 17841405793187218\n  header_up X-Instagram-Username %s\n }\n", b.site.address, username)},
 		{name: "basic_auth", kin: ofOthers, want: 200, site: " basic_auth {\n  bench " + hash + "\n }\n" + open, headers: []string{"Authorization: Basic YmVuY2g6YmVuY2htYXJr"}},
 		{name: "forward_auth to the least authorizer", kin: ofOthers, want: 200, shows: "Remote-User: " + username, site: fmt.Sprintf(" forward_auth %s {\n  uri /verify\n  copy_headers Remote-User\n }\n", b.authorizer.address) + open, headers: []string{good}},
+		{name: "basic_auth, respond behind", kin: ofOthers, want: 200, site: " basic_auth {\n  bench " + hash + "\n }\n" + respondOK, headers: []string{"Authorization: Basic YmVuY2g6YmVuY2htYXJr"}},
+		{name: "forward_auth, respond behind", kin: ofOthers, want: 200, site: fmt.Sprintf(" forward_auth %s {\n  uri /verify\n  copy_headers Remote-User\n }\n", b.authorizer.address) + respondOK, headers: []string{good}},
 		{name: "instagram_auth, anonymous on a public path", kin: ofOurs, path: publicPath, want: 200, site: auth + open, hides: "X-Instagram-"},
 		{name: "instagram_auth, signed in", kin: ofOurs, want: 200, site: auth + open, headers: []string{good}, shows: identity, hides: cookie},
 		{name: "instagram_auth, signed in, 20 foreign cookies", kin: ofOurs, want: 200, site: auth + open, headers: []string{"Cookie: " + foreignCookies(20) + b.session}, shows: identity, hides: cookie},
