@@ -235,7 +235,7 @@ func TestAPersonalAccountIsToldWhy(t *testing.T) {
 	tab := newBrowser(t, "")
 	run(t, tab, chromedp.Navigate(s.origin+"/private"), chromedp.WaitVisible("#allow"))
 	personal := ask(t, tab, chromedp.Evaluate[string](`[...document.querySelectorAll("input[type=radio]")].at(-1).value`))
-	run(t, tab, chromedp.Click(`input[type=radio][value="`+personal+`"]`), chromedp.Click("#allow"), chromedp.WaitVisible("form button"), chromedp.Click("form button"), chromedp.WaitVisible("a.button"))
+	run(t, tab, chromedp.Click(`input[type=radio][value="`+personal+`"]`), chromedp.Click("#allow"), chromedp.WaitNotPresent("#allow"), chromedp.WaitVisible("form button"), chromedp.Click("form button"), chromedp.WaitVisible("a.button"))
 	if got := look(t, tab); !strings.Contains(got.text, "Only professional accounts") {
 		t.Errorf("page = %q at %s", got.text, got.address)
 	}
