@@ -142,7 +142,7 @@ func TestLinesOfGoBenchmarksAreRead(t *testing.T) {
 func TestTheCPUTimeOfAProcessGrowsWithItsWork(t *testing.T) {
 	before, err := cpuTime(os.Getpid())
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	for n := 0; ; n++ {
 		now, err := cpuTime(os.Getpid())
