@@ -28,10 +28,9 @@ func (l *List) Once(ctx context.Context, key Key, work func(context.Context) err
 		return true, work(ctx)
 	}
 	lock := l.onceLock(key)
-	waiting, cancel := context.WithTimeout(ctx, lockTimeout)
-	err = l.lock(waiting, m, lock)
-	waited := waiting.Err() != nil
-	cancel()
+	began := time.Now()
+	err = l.lock(ctx, m, lock)
+	waited := time.Since(began) >= lockTimeout // and not a time-out of the storage's own
 	if err == nil {
 		defer l.unlock(m, lock)
 	}
