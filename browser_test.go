@@ -33,8 +33,15 @@ func (s *site) newBrowser() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	toCaddy := func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, s.addr)
+	toCaddy := func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
+		// A listener that a reload is about to close resets who waits at it. Nothing has
+		// been sent yet.
+		for range 20 {
+			if conn, err = new(net.Dialer).DialContext(ctx, network, s.addr); !errors.Is(err, syscall.ECONNRESET) {
+				break
+			}
+		}
+		return conn, err
 	}
 	transport := &http.Transport{DialTLSContext: toCaddy}
 	s.t.Cleanup(transport.CloseIdleConnections)
