@@ -1,0 +1,155 @@
+// Command mutants breaks the lines that security depends on, one at a time, and shows
+// that the tests notice. It changes nothing on the disk: each broken file is laid over the
+// real one for one run of `go test`.
+//
+//	cd e2e && go run ./mutants [-only H1] [-dir ..]
+//
+// It prints a line for each mutant and fails if one survives.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	root := flag.String("dir", "..", "the project's folder")
+	only := flag.String("only", "", "the one number of docs/security.md to try")
+	parallel := flag.Int("parallel", 2, "how many mutants are tried at a time")
+	flag.Parse()
+	dir, err := filepath.Abs(*root)
+	if err == nil {
+		err = tryAll(dir, *only, *parallel)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func tryAll(dir, only string, parallel int) error {
+	var (
+		all      sync.WaitGroup
+		mu       sync.Mutex
+		tried    int
+		survived []string
+		places   = make(chan struct{}, parallel)
+	)
+	for _, m := range mutants {
+		if only != "" && m.number != only {
+			continue
+		}
+		all.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			began := time.Now()
+			killers, err := m.try(dir)
+			mu.Lock()
+			defer mu.Unlock()
+			tried++
+			verdict := "killed by " + strings.Join(killers, ", ")
+			if err != nil {
+				verdict = "SURVIVED: " + err.Error()
+				survived = append(survived, m.number+" "+m.what)
+			}
+			fmt.Printf("%-3s %-70s %s (%.0f s)\n", m.number, m.what, verdict, time.Since(began).Seconds())
+		})
+	}
+	all.Wait()
+	fmt.Printf("\n%d mutants, %d killed\n", tried, tried-len(survived))
+	if len(survived) > 0 || tried == 0 {
+		return fmt.Errorf("not killed: %s", strings.Join(survived, "; "))
+	}
+	return nil
+}
+
+// A mutant is one way to break the code.
+type mutant struct {
+	number string // the promise in docs/security.md that it breaks
+	what   string
+	file   string
+	old    string // what stands there, once
+	new    string
+	rooms  string // the packages whose tests of that number shall notice; default: the file's own
+}
+
+// broken returns the file with the mutant in it.
+func (m mutant) broken(dir string) ([]byte, error) {
+	content, err := os.ReadFile(filepath.Join(dir, m.file))
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(content), m.old); n != 1 {
+		return nil, fmt.Errorf("%s (%s): %q stands %d times in %s, want once", m.number, m.what, m.old, n, m.file)
+	}
+	return []byte(strings.Replace(string(content), m.old, m.new, 1)), nil
+}
+
+const patience = 4 * time.Minute
+
+var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+
+// try runs the tests of the mutant's number and returns those that fail. A mutant that
+// does not even compile proves nothing and is an error.
+func (m mutant) try(dir string) (killers []string, err error) {
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(filepath.Dir(overlay))
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	rooms := m.rooms
+	if rooms == "" {
+		rooms = "./" + filepath.Dir(m.file)
+	}
+	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", "^(Test|Fuzz)" + m.number + "_"}, strings.Fields(rooms)...)
+	command := exec.CommandContext(ctx, "go", arguments...)
+	command.Dir = dir
+	output, failed := command.CombinedOutput()
+	for _, match := range failedTest.FindAllSubmatch(output, -1) {
+		killers = append(killers, string(match[1]))
+	}
+	switch {
+	case len(killers) > 0:
+		return killers, nil
+	case failed == nil:
+		return nil, fmt.Errorf("all tests of %s in %s pass", m.number, rooms)
+	case strings.Contains(string(output), "panic: test timed out"):
+		return []string{"a time-out"}, nil
+	}
+	return nil, fmt.Errorf("go test: %w\n%s", failed, last(string(output), 600))
+}
+
+// overlay writes the broken file and the list that `go test -overlay` reads, and returns
+// the list's name.
+func (m mutant) overlay(dir string) (string, error) {
+	content, err := m.broken(dir)
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp("", "mutant")
+	if err != nil {
+		return "", err
+	}
+	broken, list := filepath.Join(folder, "broken.go"), filepath.Join(folder, "overlay.json")
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(dir, m.file): broken}})
+	if err == nil {
+		err = os.WriteFile(broken, content, 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(list, text, 0o600)
+	}
+	return list, err
+}
+
+func last(text string, n int) string { return text[max(0, len(text)-n):] }

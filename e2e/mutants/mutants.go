@@ -1,0 +1,105 @@
+package main
+
+var mutants = []mutant{
+	// The gate.
+	{"A1", "the state is not random", "session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
+	{"A3", "an unknown host gets the first redirect URI", "redirect.go", `return redirect{}, false`, `return s.redirects[0], true`, ""},
+	{"A5", "a redirect carries the body on", "login.go", `status := http.StatusSeeOther`, `status := http.StatusTemporaryRedirect`, ""},
+	{"A6", "a matcher that fails protects nothing", "gate.go", `return match || err != nil`, `return match`, ""},
+	{"A6", "a panic lets the request through", "gate.go", `*proceed, *err = h.refuse(v, refusal.Reply{Code: refusal.Internal})`, `*proceed = true`, ""},
+	{"A7", "rounds are not counted", "login.go", `if rounds >= session.MaxRounds {`, `if false {`, ""},
+	{"A8", "everything is a navigation", "gate.go", `case !isNavigation(v.r):`, `case false:`, ""},
+	// The callback.
+	{"C1", "the nonce is not compared with the state", "session/login.go",
+		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./session ."},
+	{"C1", "a login never expires", "session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./session ."},
+	{"C2", "a code may hold anything", "callback_query.go", `(hasFault || isCode(q.code))`, `(hasFault || q.code != "")`, ""},
+	{"C3", "a login is not bound to its redirect URI", "session/cookies.go", `	for _, s := range more {
+		ad = appendString(ad, s)
+	}
+`, "", "./session ."},
+	{"C4", "a code is exchanged as often as it comes", "callback.go", `if !h.limits.nonces.First(back.login.Nonce) {
+		call.Withdraw()`, `if false {
+		call.Withdraw()`, ""},
+	{"C5", "the code keeps Instagram's #_", "callback_query.go", `strings.TrimSuffix(code, "#_")`, `code`, ""},
+	{"C7", "escaped spellings of an own path are one, too", "endpoints.go", `if u.RawPath != "" {`, `if false {`, ""},
+	{"C8", "the site answers after a refusal", "handler.go", `	if proceed {
+		err = h.forward(v, next)`, `	if proceed || err == nil {
+		err = h.forward(v, next)`, ""},
+	// Calls to Instagram.
+	{"T2", "a redirect of Instagram's is an answer", "instagram/client.go", `case status >= 300 && status < 400:`, `case false:`, "./instagram ."},
+	{"T4", "an answer may be endless", "instagram/client.go", `io.ReadAll(io.LimitReader(answer.Body, maxBody+1))`, `io.ReadAll(answer.Body)`, "./instagram ."},
+	{"T5", "a token may hold anything", "instagram/token.go", `strings.ContainsFunc(t, notVisible)`, `false && strings.ContainsFunc(t, notVisible)`, "./instagram"},
+	{"T5", "an ID may be any text", "instagram/wire.go", `if !isID(text) {`, `if text == "" {`, "./instagram"},
+	{"T6", "a transport error is printed as it is", "instagram/client.go", `failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}`, `_ = cause; failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}`, "./instagram ."},
+	// Cookies and sessions.
+	{"S1", "the ID of a session is not random", "session/session.go", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "./session ."},
+	{"S2", "nonces repeat", "session/seal.go", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},
+	{"S2", "line breaks inside a value are passed over", "session/seal.go", `if err != nil || n != encoding.DecodedLen(len(value)) {`, `if err != nil {`, ""},
+	{"S4", "all purposes have one key", "session/keys.go", `nil, string(p), 32)`, `nil, "instagram_auth", 32)`, ""},
+	{"S5", "scripts may read our cookies", "session/cookies.go", `"; Path=/; Secure; HttpOnly; SameSite=Lax"`, `"; Path=/; Secure; SameSite=Lax"`, "./session ."},
+	{"S6", "deleting a cookie deletes nothing", "session/cookies.go", `"=; Max-Age=0; Expires=`, `"=; Expires=`, "./session ."},
+	{"S7", "a session never ends", "session/session.go", `return now.Before(s.End(c.lifetime)) && `, `return `, "./session ."},
+	{"S7", "an idle session never ends", "session/session.go", `(c.idle == 0 || now.Before(s.Seen.Add(c.idle)))`, `true`, "./session ."},
+	{"S7", "a session from the future is good", "session/session.go", `!s.Issued.After(now.Add(clockSkew)) && `, ``, "./session ."},
+	{"S7", "a session is renewed at each request", "session/session.go", `now.Sub(s.Seen) < c.idle/10`, `now.Sub(s.Seen) < 0`, "./session ."},
+	{"S9", "all cookies of a request are looked at", "session/find.go", `if pairs == maxPairs {`, `if false {`, "./session ."},
+	{"S10", "the old session lives on after a new login", "callback.go", `	h.replaceSession(v)
+`, ``, ""},
+	// What the site is told.
+	{"H1", "forged identity headers reach the site", "handler.go", `	h.strip(v)
+	h.takeCookies(v)
+`, `	h.takeCookies(v)
+`, ""},
+	{"H1", "forged trailers reach the site", "identity.go", `	h.settings.guard.StripTrailers(v.r)
+`, ``, ""},
+	{"H2", "only one spelling of a header is stripped", "internal/headerguard/headerguard.go", `if fold(name[i]) != h.folded[i] {`, `if name[i] != h.canonical[i] {`, "./internal/headerguard ."},
+	{"H3", "Connection drops our headers", "identity.go", `	h.settings.guard.CleanConnection(v.r.Header)
+`, ``, ""},
+	{"H5", "the site sees the session cookie", "gate.go", `headerguard.CutOne(v.r.Header, line, start, end)`, `_, _, _, _ = headerguard.CutOne, line, start, end`, ""},
+	{"H5", "the site sees our cookies if there are several", "gate.go", `headerguard.CutCookies(v.r.Header, h.settings.cookies.Ours)`, `_ = headerguard.CutCookies`, ""},
+	{"H7", "what is kept of a request is given to the next", "handler.go", `	*v = visit{} // after a panic it is not given back at all
+`, ``, ""},
+	// Signing out.
+	{"L1", "an ended session goes on", "ended.go", `	return h.list.Ended(revocation.Subject{`, `	return false && h.list.Ended(revocation.Subject{`, ""},
+	{"L2", "another site can sign a visitor out", "logout.go", `if !h.isOwnForm(v) {`, `if false {`, ""},
+	{"L3", "a sign-out that was not stored claims success", "logout.go", `	if err != nil {
+		h.logger.Error("a session has ended on this node alone`, `	if false {
+		h.logger.Error("a session has ended on this node alone`, ""},
+	// Meta's callbacks.
+	{"K1", "any signature will do", "instagram/signed_request.go", `if hmac.Equal(sum, mac.Sum(nil)) {`, `if hmac.Equal(sum, sum) {`, "./instagram ."},
+	{"K1", "the empty secret signs", "instagram/signed_request.go", `			continue // anybody can sign with the empty secret
+`, ``, "./instagram"},
+	{"K2", "the algorithm is not looked at", "instagram/signed_request.go", `err != nil || algorithm != signedAlgorithm`, `err != nil || signedAlgorithm == ""`, "./instagram"},
+	{"K3", "deauthorize ends nothing", "removal.go", `if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {`,
+		`if _, err := ctx, error(nil); err != nil || revocation.UserKey == nil {`, ""},
+	{"K5", "a callback may be of any size", "removal.go", `http.MaxBytesReader(v.w, v.r.Body, maxForm)`, `v.r.Body`, ""},
+	// Return addresses.
+	{"R1", "a backslash is no slash", "internal/returnpath/returnpath.go", ` || b == '\\' {`, ` {`, "./internal/returnpath ."},
+	{"R1", "two slashes lead elsewhere", "internal/returnpath/returnpath.go", ` || strings.HasPrefix(address, "//") {`, ` {`, "./internal/returnpath ."},
+	{"R1", "dots hide two slashes", "internal/returnpath/returnpath.go", `return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//") && validEscapes(address)`, `return validEscapes(address)`, "./internal/returnpath ."},
+	{"R3", "visitors are sent back to own paths", "login.go", `	if h.isOwn(safe) {`, `	if false {`, ""},
+	// The list of ended sessions.
+	{"F1", "a failing storage signs everybody out", "ended.go", `	if h.settings.maxStaleness == 0 {
+		return false`, `	if h.settings.maxStaleness == 0 {
+		return h.list.Status().Error != nil`, ""},
+	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
+	// Who may come in, and how often.
+	{"X1", "everybody may sign in", "callback.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
+	{"X1", "a part of an ID is enough", "access.go", `slices.Contains(p.ids, who.UserID) ||`, `strings.Contains(strings.Join(p.ids, " "), who.UserID) ||`, ""},
+	{"X2", "a list counts at the login alone", "gate.go", `case !h.settings.admits(&v.session.Identity):`, `case false:`, ""},
+	{"D2", "no client is limited", "callback.go", `!ok { // [D2]`, `!ok && wait < 0 { // [D2]`, ""},
+	{"D2", "each address of an IPv6 network is a client", "internal/limit/rate.go", `addr.Prefix(64)`, `addr.Prefix(128)`, ""},
+	{"D3", "the breaker never opens", "internal/limit/gate.go", `if b.failures++; b.failures >= b.limit {`, `if b.failures >= b.limit {`, "./internal/limit ."},
+	{"D3", "any number of calls at a time", "internal/limit/gate.go", `make(chan struct{}, n)`, `make(chan struct{}, 1000*n)`, "./internal/limit ."},
+	{"D5", "every client is remembered", "internal/limit/rate.go", `for r.recent.Len() >= r.size {`, `for false {`, ""},
+	// What goes out.
+	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
+`, ``, "./internal/refusal ."},
+	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && h.settings.isCallbackPath(v.asked.Path)`, `return false`, ""},
+	{"P3", "the callback's address is a Referer", "login.go", `	header.Set("Referrer-Policy", "no-referrer") // [P3]
+`, ``, ""},
+	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
+	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = onlyCookie
+`, ``, ""},
+}

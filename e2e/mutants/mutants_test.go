@@ -1,0 +1,16 @@
+package main
+
+import "testing"
+
+// The mutants are tried by `make mutants`. Here, and at each run of the tests, it is seen
+// that they still fit the code.
+func TestEachMutantFitsTheCode(t *testing.T) {
+	if len(mutants) < 12 {
+		t.Errorf("%d mutants, want a dozen at least", len(mutants))
+	}
+	for _, m := range mutants {
+		if _, err := m.broken("../.."); err != nil {
+			t.Error(err)
+		}
+	}
+}
