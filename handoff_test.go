@@ -39,7 +39,7 @@ func TestHandoffLetsTheSiteStartItsOwnSession(t *testing.T) {
 	}
 }
 
-func TestHandoffTakesTheCodeOutOfTheOriginalAddressToo(t *testing.T) {
+func TestN6_HandoffTakesTheCodeOutOfTheOriginalAddressToo(t *testing.T) {
 	s := startSite(t, siteConfig{options: "after_login handoff", after: "respond {http.request.orig_uri}|{http.request.uri}|{http.auth.user.id}"})
 	b := s.newBrowser()
 	handed := b.get(b.window(b.get("/instagram_auth/login?return_to=/page")))
@@ -48,7 +48,7 @@ func TestHandoffTakesTheCodeOutOfTheOriginalAddressToo(t *testing.T) {
 	}
 }
 
-func TestHandoffIsTakenByNobodyElse(t *testing.T) {
+func TestN6_HandoffIsTakenByNobodyElse(t *testing.T) {
 	s := startSite(t, siteConfig{options: "after_login handoff"})
 	b := s.newBrowser()
 	forged := navigation(t, http.MethodGet, callback+"?return_to=/x&code=a")

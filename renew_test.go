@@ -126,7 +126,7 @@ func TestT7_AFailedRefreshKeepsTheSessionAndARevokedTokenEndsItEverywhere(t *tes
 	}
 }
 
-func TestRevalidationHasItsCodesRight(t *testing.T) {
+func TestN4_RevalidationHasItsCodesRight(t *testing.T) {
 	for _, c := range []struct {
 		name, answer string
 		ends         bool
@@ -177,7 +177,7 @@ func TestAFieldThatIsNoLongerThereIsForgotten(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedOfInstagramIsBounded(t *testing.T) {
+func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	var visitors []*visitor
 	for range renewalsAtATime + 5 {

@@ -41,7 +41,7 @@ func (v *visitor) session() session.Session {
 	return s
 }
 
-func TestAShortLivedTokenThatExpiredEndsNoSession(t *testing.T) {
+func TestN4_AShortLivedTokenThatExpiredEndsNoSession(t *testing.T) {
 	w := newWorld(t, longLived(6*time.Hour))
 	w.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status500, Times: 1})
 	v := w.newVisitor()
@@ -169,7 +169,7 @@ func TestAClockThatJumpsStopsNothing(t *testing.T) {
 	}
 }
 
-func TestTroubleWithRefreshingHidesNoRemoval(t *testing.T) {
+func TestN4_TroubleWithRefreshingHidesNoRemoval(t *testing.T) {
 	w := newWorld(t, longLived(6*time.Hour))
 	v := w.newVisitor()
 	v.signIn()
@@ -186,7 +186,7 @@ func TestTroubleWithRefreshingHidesNoRemoval(t *testing.T) {
 	}
 }
 
-func TestAnOutageCostsOneCallHoweverManyCome(t *testing.T) {
+func TestN3_AnOutageCostsOneCallHoweverManyCome(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	var visitors []*visitor
 	for range 15 {

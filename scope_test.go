@@ -28,7 +28,7 @@ func (b *browser) allowing(start response, permissions ...string) response {
 	return b.get(back.location())
 }
 
-func TestWhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
+func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
 		api      instagram.API
 		shape    simulator.TokenShape

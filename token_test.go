@@ -18,7 +18,7 @@ const (
 	withToken   = "token {\n long_lived\n forward_as " + tokenHeader + "\n}"
 )
 
-func TestTheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
+func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 	const placeholder = "{http.auth.user.access_token}" // Caddy leaves an unknown one as it is
 	for name, c := range map[string]struct {
 		options   string

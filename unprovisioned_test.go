@@ -93,12 +93,26 @@ type panicking struct{}
 
 func (panicking) MatchWithError(*http.Request) (bool, error) { panic("bug") }
 
+// failing is a matcher that cannot tell.
+type failing struct{}
+
+func (failing) MatchWithError(*http.Request) (bool, error) { return false, errors.New("cannot tell") }
+
+func TestA6_AMatcherThatFailsProtects(t *testing.T) {
+	h := provisioned(t)
+	h.protect = caddyhttp.MatcherSets{{failing{}}}
+	w, asked, err := serve(h, nil)
+	if asked || err != nil || w.Code != http.StatusFound {
+		t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)
+	}
+}
+
 // aborting is a matcher that ends the request.
 type aborting struct{}
 
 func (aborting) MatchWithError(*http.Request) (bool, error) { panic(http.ErrAbortHandler) }
 
-func TestEarlyDataIsNotACallback(t *testing.T) {
+func TestN1_EarlyDataIsNotACallback(t *testing.T) {
 	h := provisioned(t)
 	w, asked, err := serve(h, func(r *http.Request) {
 		r.TLS.HandshakeComplete = false

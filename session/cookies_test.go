@@ -132,7 +132,7 @@ func TestA1_StatesAreRandomAndShowNothing(t *testing.T) {
 	}
 }
 
-func TestC1_ALoginIsResumedByItsOwnCookieAlone(t *testing.T) {
+func TestC1_C3_ALoginIsResumedByItsOwnCookieAlone(t *testing.T) {
 	at := &clock{time.Unix(1_800_000_000, 0)}
 	c := newCookies(t, at)
 	state, cookie := begin(t, c, "")

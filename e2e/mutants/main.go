@@ -112,7 +112,7 @@ func (m mutant) try(dir string) (killers []string, err error) {
 	if rooms == "" {
 		rooms = "./" + filepath.Dir(m.file)
 	}
-	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", "^(Test|Fuzz)" + m.number + "_"}, strings.Fields(rooms)...)
+	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", `^(Test|Fuzz)([A-Z]\d+_)*` + m.number + "_"}, strings.Fields(rooms)...)
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
 	output, failed := command.CombinedOutput()
