@@ -34,11 +34,10 @@ type visit struct {
 
 	handedOff bool
 	deletion  bool // the site is asked whether it deletes a person's data
-
-	response siteResponse // the site's, where it can be lent
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
+// Nothing of a visit is handed to the site, which may keep what it gets beyond its answer.
 var visits = sync.Pool{New: func() any { return new(visit) }}
 
 // ServeHTTP takes a request through the five steps, one way down: strip what only
@@ -46,7 +45,7 @@ var visits = sync.Pool{New: func() any { return new(visit) }}
 // is required, tell the site who the visitor is.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.settings.client == nil {
-		// Never provisioned, or cleaned up: nobody may pass. [A6]
+		// Never provisioned: nobody may pass. [A6]
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned)
 	}
 	v := visits.Get().(*visit)
@@ -91,8 +90,8 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if v.deletion {
 		return h.askSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
 	}
-	w := v.siteResponse()
-	w.ResponseWriter, w.private, w.handedOff = v.w, v.signedIn, v.handedOff
+	w := &siteResponse{private: v.signedIn, handedOff: v.handedOff}
+	w.ResponseWriter = v.w
 	if v.signedIn {
 		h.keepAlive(v, w)
 	}
@@ -104,15 +103,6 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	return err
 }
 
-// siteResponse returns what the site answers with. It is lent only where nobody has a
-// reason to keep it: a connection that switches protocols outlives its request.
-func (v *visit) siteResponse() *siteResponse {
-	if v.r.Method == http.MethodGet && v.r.Header["Upgrade"] == nil {
-		return &v.response
-	}
-	return new(siteResponse)
-}
-
 // keepAlive notes that a session is in use. What is new of it goes out with the site's
 // answer.
 func (h *Handler) keepAlive(v *visit, w *siteResponse) {
@@ -121,7 +111,8 @@ func (h *Handler) keepAlive(v *visit, w *siteResponse) {
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 	}
 	if w.renewed = h.renewedCookie(v); w.renewed != "" {
-		w.ended = func() bool { return h.ended(&v.session) }
+		keys, began := v.session.Keys, v.session.Began
+		w.ended = func() bool { return h.ended(&session.Session{Keys: keys, Began: began}) }
 	}
 }
 

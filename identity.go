@@ -59,6 +59,10 @@ type presence struct {
 
 const maxValuesHere = 4
 
+// String says nothing: a presence stands among the request's variables, which an operator
+// can print, and may hold a token. [P1]
+func (*presence) String() string { return "" }
+
 func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // resolveHeaders decides on the request headers for the site.

@@ -101,6 +101,9 @@ func (h *Handler) renew(v *visit) {
 
 // update puts what is newer into a session, and reports whether there was anything.
 func update(s, by *session.Session, now time.Time) (changed bool) {
+	if by.ID != s.ID {
+		return false // results are kept by a part of a hash
+	}
 	isNewer := func(at, old time.Time) bool { return at.After(old) || old.After(now.Add(clockSkew)) }
 	if by.Token.Access != s.Token.Access && (isNewer(by.Token.Issued, s.Token.Issued) || by.Token.LongLived && !s.Token.LongLived) {
 		s.Token, s.Permissions, changed = by.Token, by.Permissions, true

@@ -24,11 +24,11 @@ type siteResponse struct {
 	// session in the place of a new one. [L1]
 	renewed string
 	ended   func() bool
-}
 
-// Shared by all answers, which saves an allocation each. Whoever adds to them gets a
-// copy, because they have no room.
-var onlyCookie, private = []string{"Cookie"}, []string{"private"}
+	// The values of the headers that are set here stand here, which saves an allocation
+	// each. Not shared: Caddy's header directive changes values in place.
+	vary, cacheControl [1]string
+}
 
 // amend completes the headers, once.
 func (s *siteResponse) amend() {
@@ -39,16 +39,18 @@ func (s *siteResponse) amend() {
 	header := s.Header()
 	switch vary := header["Vary"]; {
 	case len(vary) == 0:
-		header["Vary"] = onlyCookie
+		s.vary[0] = "Cookie"
+		header["Vary"] = s.vary[:1:1]
 	case !variesByCookie(vary):
 		header["Vary"] = append(vary, "Cookie")
 	}
 	if s.private && len(header["Cache-Control"]) == 0 {
-		header["Cache-Control"] = private
+		s.cacheControl[0] = "private"
+		header["Cache-Control"] = s.cacheControl[:1:1]
 	}
 	// An answer that anybody may get from a cache is no place for somebody's session: the
 	// next one is.
-	if s.renewed != "" && !isPublic(header["Cache-Control"]) && !s.ended() {
+	if s.renewed != "" && !isShared(header) && !s.ended() {
 		header.Add("Set-Cookie", s.renewed)
 	}
 	// A site that redirects from the callback would pass Instagram's #_ on, because
@@ -58,17 +60,27 @@ func (s *siteResponse) amend() {
 	}
 }
 
-// isPublic reports whether shared caches may keep an answer whoever asked for it.
-func isPublic(cacheControl []string) bool {
-	for _, line := range cacheControl {
+// isShared reports whether caches may show an answer to others than who asked for it. One
+// with a max-age needs no "public" for that, and of what an answer says to certain caches
+// alone, its Vary may be no part. [RFC 9111, 3; RFC 9213]
+func isShared(header http.Header) bool {
+	if header["Cdn-Cache-Control"] != nil || header["Surrogate-Control"] != nil {
+		return true
+	}
+	lasts, closed := false, false
+	for _, line := range header["Cache-Control"] {
 		for directive := range strings.SplitSeq(strings.ToLower(line), ",") {
-			name, _, _ := strings.Cut(strings.TrimSpace(directive), "=")
-			if name == "public" || name == "s-maxage" {
+			switch name, value, _ := strings.Cut(strings.TrimSpace(directive), "="); name {
+			case "public", "s-maxage":
 				return true
+			case "max-age":
+				lasts = lasts || strings.Trim(value, `"0`) != ""
+			case "private", "no-store", "no-cache":
+				closed = true
 			}
 		}
 	}
-	return false
+	return lasts && !closed
 }
 
 func variesByCookie(vary []string) bool {

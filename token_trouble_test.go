@@ -113,7 +113,7 @@ func TestAFieldThatPermissionsDoNotCoverFailsNoLogin(t *testing.T) {
 }
 
 func TestP4_ASessionGoesOutWithNoAnswerForEverybody(t *testing.T) {
-	for _, public := range []string{"public, max-age=31536000, immutable", "max-age=60, S-MaxAge=60", "PUBLIC"} {
+	for _, public := range []string{"public, max-age=31536000, immutable", "max-age=60, S-MaxAge=60", "PUBLIC", "max-age=60, must-revalidate"} {
 		t.Run(public, func(t *testing.T) {
 			s := startSite(t, siteConfig{options: rechecked})
 			b := s.newBrowser()

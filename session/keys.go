@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
+	"sync"
+	"weak"
 )
 
 // A purpose is the HKDF label of the keys for one kind of value. A value that
@@ -48,11 +51,34 @@ func newSealer(p purpose, secrets []string) (sealer, error) {
 	}
 	keys := make(sealer, 0, len(derived))
 	for i, d := range derived {
-		k, err := newKey(d)
+		k, err := keyOf(d)
 		if err != nil {
 			return nil, fmt.Errorf("making key %d: %w", i+1, err)
 		}
 		keys = append(keys, k)
 	}
 	return keys, nil
+}
+
+// keys are those in use by any configuration. A reload goes on with the key that it finds,
+// so that what sealed before goes on sealing: each new start costs all nodes a derivation.
+var keys = struct {
+	mu    sync.Mutex
+	known map[[32]byte]weak.Pointer[key]
+}{known: make(map[[32]byte]weak.Pointer[key])}
+
+// keyOf returns the key of a derived secret, the same one for the same secret.
+func keyOf(derived []byte) (*key, error) {
+	keys.mu.Lock()
+	defer keys.mu.Unlock()
+	if k := keys.known[[32]byte(derived)].Value(); k != nil {
+		return k, nil
+	}
+	k, err := newKey(derived)
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(keys.known, func(_ [32]byte, unused weak.Pointer[key]) bool { return unused.Value() == nil })
+	keys.known[[32]byte(derived)] = weak.Make(k)
+	return k, nil
 }

@@ -40,7 +40,7 @@ var encoding = base64.RawURLEncoding.Strict()
 // from the first half of a 192-bit nonce. Random 96-bit nonces under one key would be
 // worn out after 2^32 seals, a number that a flood of login starts can reach. [S2]
 //
-// The first half is drawn anew at each start and for every 2^30 seals, and not for each
+// The first half is drawn anew at each start of the process and for every 2^30 seals, and not for each
 // seal: deriving a key costs more than opening with it, so derived keys are kept. For
 // values of another origin none is derived: a half says whose it is.
 type key struct {
@@ -82,7 +82,7 @@ func newKey(secret []byte) (*key, error) {
 	}
 	// The reduction is chosen by arithmetic and not by a branch, because msb is secret.
 	k.k1[len(k.k1)-1] ^= msb * 0x87
-	k.derived.Store(new(map[half]cipher.AEAD))
+	k.derived.Store(&map[half]cipher.AEAD{})
 	k.spare, err = k.derive(half{})
 	return k, err
 }
@@ -122,20 +122,16 @@ func (k *key) forSealing() (half, cipher.AEAD, error) {
 		if err != nil {
 			return half{}, nil, err
 		}
+		k.keep(k.half, aead)
 		k.sealing, k.left = aead, sealsPerHalf
 	}
 	k.left--
 	return k.half, k.sealing, nil
 }
 
-// keep keeps a derived key. Nobody can fill the room for them: halves are not made up.
+// keep keeps a derived key in the place of some other, if there is no room.
 func (k *key) keep(h half, aead cipher.AEAD) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	derived := maps.Clone(*k.derived.Load())
-	if derived == nil {
-		derived = make(map[half]cipher.AEAD)
-	}
 	for some := range derived {
 		if len(derived) < maxDerived {
 			break
@@ -144,6 +140,17 @@ func (k *key) keep(h half, aead cipher.AEAD) {
 	}
 	derived[h] = aead
 	k.derived.Store(&derived)
+}
+
+// keepIfRoom keeps a derived key of another process if there is room. Halves cannot be made
+// up, but be collected: who sends old ones must not push out the one that is sealed with,
+// nor have the map copied again and again.
+func (k *key) keepIfRoom(h half, aead cipher.AEAD) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(*k.derived.Load()) < maxDerived {
+		k.keep(h, aead)
+	}
 }
 
 // derive returns the AEAD for the messages whose nonces begin with h.
@@ -210,7 +217,7 @@ func (s sealer) aeadOf(h half) cipher.AEAD {
 			continue
 		}
 		if aead, err := k.derive(h); err == nil {
-			k.keep(h, aead)
+			k.keepIfRoom(h, aead)
 			return aead
 		}
 	}

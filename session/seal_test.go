@@ -61,12 +61,29 @@ func TestS2_ADerivedKeySealsABoundedNumberOfTimes(t *testing.T) {
 	if len(halves) != 4 {
 		t.Errorf("%d keys were derived", len(halves))
 	}
-	// Another start draws anew.
-	again := sealerOf(t, purposeSession)
+	// A reload goes on, another start draws anew.
+	if again := sealerOf(t, purposeSession); again[0] != s[0] {
+		t.Error("a reload draws anew")
+	}
+	again := startAnew(t, s)
 	value, err := again.sealBytes([]byte("text"), []byte("ad"))
 	if err != nil || halves[half(value[1:])] {
 		t.Errorf("another process seals with the same derived key, %v", err)
 	}
+}
+
+// startAnew returns what another process has of the secret of sealerOf.
+func startAnew(t *testing.T, s sealer) sealer {
+	t.Helper()
+	derived, err := deriveKeys(purposeSession, []string{"secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := newKey(derived[0])
+	if err != nil || k == s[0] {
+		t.Fatalf("the same key, %v", err)
+	}
+	return sealer{k}
 }
 
 func TestD5_DerivedKeysAreKeptInABoundedNumber(t *testing.T) {
@@ -90,5 +107,33 @@ func TestD5_DerivedKeysAreKeptInABoundedNumber(t *testing.T) {
 	}
 	if n := len(*s[0].derived.Load()); n != maxDerived {
 		t.Errorf("%d are kept", n)
+	}
+	if _, kept := (*s[0].derived.Load())[s[0].half]; !kept {
+		t.Error("the one that is sealed with is not kept")
+	}
+}
+
+// Old cookies of many processes, collected and sent again, cost no more than a derivation.
+func TestD5_CollectedCookiesPushNothingOut(t *testing.T) {
+	s := startAnew(t, sealerOf(t, purposeSession))
+	own, err := s.sealBytes([]byte("text"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxDerived + 100 {
+		old, err := startAnew(t, s).sealBytes([]byte("text"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := s[0].derived.Load()
+		if _, err := s.openBytes(nil, old, nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(*before) == maxDerived && s[0].derived.Load() != before {
+			t.Fatal("the map was copied though it is full")
+		}
+	}
+	if _, kept := (*s[0].derived.Load())[half(own[1:])]; !kept {
+		t.Error("the one that is sealed with was pushed out")
 	}
 }
