@@ -112,6 +112,9 @@ func fuzzToken(f *testing.F, api API, call func(*Client) (Token, error), sent ..
 		if status != 200 || !oneObject(body) || !tokenPattern.MatchString(token.AccessToken) || len(token.AccessToken) > 4096 || token.Lifetime < 0 || token.Lifetime > 90*24*time.Hour {
 			t.Errorf("%d %q gives %q for %s", status, body, token.AccessToken, token.Lifetime)
 		}
+		if slices.Contains(sent, plantedToken) && token.UserID != knownID {
+			t.Errorf("%q makes %q of the ID %q", body, token.UserID, knownID)
+		}
 		// An ID is the text that came: as a number it might have become its neighbour.
 		if token.UserID != "" && token.UserID != knownID && (!idPattern.MatchString(token.UserID) || !strings.Contains(body, token.UserID)) {
 			t.Errorf("%q gives the ID %q", body, token.UserID)
