@@ -17,3 +17,12 @@ bench-scale:
 # To see that it works; the numbers mean little.
 bench-quick:
 	cd e2e && go run ./bench -quick $(BENCH)
+
+# Runs each fuzz target for this long: FUZZTIME=10s, or a number of executions, FUZZTIME=1000x. FUZZWORKERS run at once.
+FUZZTIME = 60s
+FUZZWORKERS = $(shell nproc)
+
+# What fails is kept below testdata/fuzz of its package, to be committed with what mends it; `go test` replays it.
+.PHONY: fuzz
+fuzz:
+	scripts/fuzz $(FUZZTIME) $(FUZZWORKERS)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -29,9 +28,7 @@ var (
 // arrive sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
 func (h *Handler) arrive(v *visit, returnTo string) (bool, error) {
-	if !returnpath.OK(returnTo) || h.isOwn(returnTo) {
-		returnTo = "/"
-	}
+	returnTo = h.safeReturn(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
@@ -47,10 +44,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token 
 	header := v.w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
-	returnTo := back.login.ReturnTo
-	if !returnpath.OK(returnTo) {
-		returnTo = "/"
-	}
+	returnTo := h.safeReturn(back.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		asked := *v.asked

@@ -110,7 +110,14 @@ func isLoopback(host string) bool {
 
 // normalHost returns a Host header's value in the form that redirect.host has.
 func normalHost(host string, secure bool) string {
-	host = strings.ToLower(host)
+	// Not strings.ToLower, which makes ASCII letters of some that are none, such as the
+	// Kelvin sign.
+	host = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, host)
 	name, port, err := net.SplitHostPort(host)
 	if err != nil || port != "" && port != map[bool]string{true: "443", false: "80"}[secure] {
 		return host

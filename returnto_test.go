@@ -1,40 +1,11 @@
 package instagramauth_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 )
-
-// hostileReturns are addresses that a browser would take elsewhere, or that are
-// none. The whole list of attack strings is in internal/returnpath; these go
-// through a complete login.
-var hostileReturns = []string{
-	"https://evil.example/", "http://example.test/", "//evil.example", "///evil.example", "/\\evil.example", "\\/evil.example", "/\t/evil.example",
-	"https:evil.example", "javascript:alert(1)", "data:text/html,x", "/\r\nSet-Cookie: a=b", "https://example.test@evil.example/", "https://example.test.evil.example/",
-	"https://example.test:444/", "/ /evil.example", "/%", "relative", "?x=1", "#x", "", "/./\\evil.example", "/instagram_auth/login", "/instagram_auth", callback, callback + "?code=x",
-	"/x/..//evil.example", "/" + strings.Repeat("x", 2100),
-}
-
-func TestR1_ALoginOnlyReturnsToThisSite(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	for i, hostile := range hostileReturns {
-		b := s.newBrowser()
-		request := navigation(t, http.MethodGet, "/instagram_auth/login?return_to="+url.QueryEscape(hostile))
-		// Each from another address, because logins of one client are limited.
-		request.RemoteAddr = fmt.Sprint(i)
-		got := b.get(b.window(b.do(request))).location()
-		if i >= 19 && got == "" {
-			// The limit of finished logins for one client; the start is what counts.
-			continue
-		}
-		if u, err := url.Parse(got); err != nil || u.Host != "" || !strings.HasPrefix(got, "/") || strings.HasPrefix(got, "//") || strings.Contains(got, "evil.example/") {
-			t.Errorf("%q came back to %q", hostile, got)
-		}
-	}
-}
 
 func TestR1_HonestAddressesSurviveByteForByte(t *testing.T) {
 	s := startSite(t, siteConfig{})

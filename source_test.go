@@ -20,6 +20,7 @@ const module = "github.com/caddy-instagram/caddy-instagram-auth"
 var rooms = map[string][]string{
 	".":         {module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "github.com/prometheus/client_golang/prometheus"},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/refusal": {}, "internal/renewal": {},
+	"internal/attack":     {},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
 	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},
@@ -71,6 +72,9 @@ func TestImportsGoOneWay(t *testing.T) {
 		}
 		for _, file := range files {
 			for _, path := range imports(file) {
+				if path == module+"/internal/attack" {
+					t.Errorf("%s imports %s, which is for tests alone", room, path)
+				}
 				if strings.Contains(strings.Split(path, "/")[0], ".") && !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
 					t.Errorf("%s imports %s", room, path)
 				}

@@ -3,6 +3,9 @@ package session_test
 import (
 	"crypto/rand"
 	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,22 +16,51 @@ import (
 // another process, and none of those may open for them.
 func newSecret() func(*session.Config) { return secrets(rand.Text() + rand.Text()) }
 
+// values returns the values that a Cookie header has for a name, as RFC 6265 reads it.
+func values(header, name string) (all []string) {
+	for pair := range strings.SplitSeq(header, ";") {
+		if n, value, ok := strings.Cut(strings.Trim(pair, " \t"), "="); ok && n == name {
+			all = append(all, strings.TrimRight(value, " \t"))
+		}
+	}
+	return all
+}
+
+// setCookiePattern is what every Set-Cookie line of ours looks like.
+var setCookiePattern = regexp.MustCompile(`^__Host-Http-ig(_round|_login_[A-Za-z0-9_-]{8})?=[A-Za-z0-9_-]*; Max-Age=[0-9]+(; Expires=Thu, 01 Jan 1970 00:00:00 GMT)?; Path=/; Secure; HttpOnly; SameSite=Lax$`)
+
 func FuzzC9_CookieHeader(f *testing.F) {
 	c := newCookies(f, nil, newSecret())
 	good := create(f, c)
+	_, value, _ := strings.Cut(good, "=")
 	_, login := begin(f, c, "")
-	for _, seed := range []string{"", good, login, good + "; " + login, name + "=", name, "; ;=;" + name + "_login_=", "a=1;" + strings.Repeat(name+"=x;", 9), name + "_round=x", "\x00=" + name} {
+	for _, seed := range []string{
+		"", good, login, good + "; " + login, name + "=", name, "; ;=;" + name + "_login_=", "a=1;" + strings.Repeat(name+"=x;", 9), name + "_round=x", "\x00=" + name, "a=" + good, name + "=x; " + good, " \t" + good + "\t ;", name + " =" + value, strings.ToLower(good),
+		strings.Repeat("a=1;", 200) + good, good + "\r\nX: y", name + "_login_../../x=1", name + "_login_abcdefgh=1; " + name + "_login_abcdefg\n=1", name + "==" + value, name + "=\"" + value + "\"",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		found := c.Find([]string{header})
-		if _, ok := c.Open(&found, nil); ok && !strings.Contains(header, good) {
-			t.Errorf("%q is a session", header)
+		if s, ok := c.Open(&found, nil); ok && (!slices.Contains(values(header, name), value) || !reflect.DeepEqual(s.Identity, somebody())) {
+			t.Errorf("%q is a session of %+v", header, s.Identity)
+		}
+		ours := 0
+		for pair := range strings.SplitSeq(header, ";") {
+			if n, _, _ := strings.Cut(pair, "="); pair != "" && c.Ours(strings.Trim(n, " \t")) {
+				ours++
+			}
+		}
+		if line, start, end, ok := found.Single(); ok && (ours != 1 || line != 0 || strings.Contains(header[start:end], ";") || start > 0 && header[start-1] != ';' || end < len(header) && header[end] != ';') || found.Any() != (ours > 0) && strings.Count(header, ";") < 200 {
+			t.Errorf("%q: %d of ours, single %v at %d to %d", header, ours, ok, start, end)
 		}
 		c.Rounds(&found)
 		c.Resume(&found, strings.Repeat("A", session.StateLength), redirectURI)
-		if _, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/"}, &found); err != nil || strings.ContainsAny(strings.Join(lines, ""), "\r\n\x00") {
-			t.Errorf("%q, %v", lines, err)
+		_, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/"}, &found)
+		for _, line := range append(lines, c.Clear(&found)...) {
+			if err != nil || !setCookiePattern.MatchString(line) {
+				t.Errorf("%q sets %q, %v", header, line, err)
+			}
 		}
 	})
 }
@@ -36,12 +68,12 @@ func FuzzC9_CookieHeader(f *testing.F) {
 func FuzzC9_SessionCookie(f *testing.F) {
 	c := newCookies(f, nil, newSecret())
 	_, value, _ := strings.Cut(create(f, c), "=")
-	for _, seed := range []string{"", value, value[:40], "AQ", strings.Repeat("A", 1024)} {
+	for _, seed := range []string{"", value, value[:40], "AQ", strings.Repeat("A", 1024), value + "=", value + "A", " " + value, value + "; a=" + value, value[:len(value)-1] + "_", value[:60] + "\n" + value[60:], strings.ReplaceAll(value, "_", "/"), value + "\x00"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, v string) {
-		if _, ok := open(c, name+"="+v); ok && strings.Trim(strings.Split(v, ";")[0], " \t") != value && !strings.Contains(v, value) {
-			t.Errorf("%q opened", v)
+		if s, ok := open(c, name+"="+v); ok != slices.Contains(values(name+"="+v, name), value) || ok && !reflect.DeepEqual(s.Identity, somebody()) {
+			t.Errorf("%q opened %v: %+v", v, ok, s.Identity)
 		}
 	})
 }
@@ -50,12 +82,16 @@ func FuzzC9_LoginCookie(f *testing.F) {
 	c := newCookies(f, nil, newSecret())
 	state, cookie := begin(f, c, "")
 	loginName, value, _ := strings.Cut(cookie, "=")
-	for _, seed := range []string{"", value, value[:40], strings.Repeat("A", 900)} {
-		f.Add(seed)
+	for _, seed := range []string{"", value, value[:40], strings.Repeat("A", 900), value + "=", value + "A", " " + value + "\t", value + "; x=1", value[:60] + "\n" + value[60:], "x; " + loginName + "=" + value} {
+		f.Add(seed, state)
 	}
-	f.Fuzz(func(t *testing.T, v string) {
-		if _, ok := resume(c, loginName+"="+v, state); ok && !strings.Contains(v, value) {
-			t.Errorf("%q resumed", v)
+	for _, other := range []string{"", state[:42], state + "A", state[:8] + strings.Repeat("A", 35), strings.ToLower(state)} {
+		f.Add(value, other)
+	}
+	f.Fuzz(func(t *testing.T, v, asked string) {
+		l, ok := resume(c, loginName+"="+v, asked)
+		if good := slices.Contains(values(loginName+"="+v, loginName), value) && asked == state; ok && (!good || l.ReturnTo != "/page?x=1" || l.RedirectURI != redirectURI) {
+			t.Errorf("%q resumed by %q: %+v", v, asked, l)
 		}
 	})
 }

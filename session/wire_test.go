@@ -143,6 +143,10 @@ func FuzzSessionPlaintext(f *testing.F) {
 	f.Add(string(appendSession(nil, Session{Identity: Identity{"1", "2", "jay", 3, []Field{{"name", "Jay"}}}, Issued: time.Unix(1, 0), Expires: time.Unix(2, 0)})))
 	f.Add("")
 	f.Add(strings.Repeat("\xff", 60))
+	f.Add(strings.Repeat("\x00", fixedSize))
+	f.Add(strings.Repeat("\x00", fixedSize+7))
+	f.Add(string(appendSession(nil, Session{Token: Token{Access: "T", LongLived: true}})))
+	f.Add(string(appendSession(nil, Session{Identity: Identity{UserID: "1"}})) + "\x00")
 	f.Fuzz(func(t *testing.T, plaintext string) {
 		if s, ok := readSession(plaintext); ok && string(appendSession(nil, s)) != plaintext {
 			t.Errorf("%q became %q", plaintext, appendSession(nil, s))
@@ -153,6 +157,8 @@ func FuzzSessionPlaintext(f *testing.F) {
 func FuzzC9_SessionFields(f *testing.F) {
 	f.Add("17841405793187218", "25025320793187218", "jay", "name", "Jay", int64(1), int64(2))
 	f.Add("bob9", "1", "", "", "", int64(-1), int64(1<<62))
+	f.Add("", "", "", "", "", int64(0), int64(0))
+	f.Add("1", "2", "j", "name", strings.Repeat("x", 255), int64(1), int64(2))
 	f.Add("\x00\x04", "\x00", "\xff\xff", "\x00\x00", "\x00", int64(-1<<63), int64(1<<63-1))
 	f.Fuzz(func(t *testing.T, id, scoped, username, field, value string, issued, expires int64) {
 		if len(id)+len(scoped)+len(username)+len(field)+len(value) > maxSealed {
@@ -184,6 +190,8 @@ func FuzzC9_LoginPlaintext(f *testing.F) {
 	f.Add(append(appendTime(make([]byte, nonceLength), now), 1))
 	f.Add(append(appendTime(nil, now), 1))
 	f.Add([]byte{})
+	f.Add(append(appendTime(make([]byte, nonceLength), now.Add(time.Hour)), "\x00/"...))
+	f.Add(append(appendTime(make([]byte, nonceLength), now.Add(-time.Hour)), "\xff//evil.example"...))
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
 		if overhead+len(plaintext) > encoding.DecodedLen(maxSealed) {
 			return // It would be refused unopened.

@@ -240,6 +240,9 @@ func FuzzCaddyfile(f *testing.F) {
 	f.Add(required + "user jay {\nid 1\nmedia 3\n}")
 	f.Add("code_lifetime 1d\ntesters a b\nuser {\n}")
 	f.Add("user jay\nuser jay {\n}\n}\n{")
+	f.Add(required + "user jay {\nid x\nmedia -1\nname \"a\\r\\nb\"\n}")
+	f.Add(required + required)
+	f.Add("")
 	f.Fuzz(func(t *testing.T, block string) {
 		tokens, err := caddyfile.Tokenize([]byte("instagram_simulator {\n"+block+"\n}"), "Caddyfile")
 		if err != nil {

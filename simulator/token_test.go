@@ -227,6 +227,9 @@ func FuzzToken(f *testing.F) {
 	kind, body := multipartForm(exchange("AQ"))
 	f.Add(kind, body)
 	f.Add("multipart/form-data; boundary=x", "--x\r\n\r\n")
+	f.Add("multipart/form-data", body)
+	f.Add("text/plain", "code=AQ")
+	f.Add("application/x-www-form-urlencoded", "code=%&code=a;b")
 	f.Fuzz(func(t *testing.T, kind, body string) {
 		r := httptest.NewRequest(http.MethodPost, "/oauth/access_token", strings.NewReader(body))
 		r.Header.Set("Content-Type", kind)

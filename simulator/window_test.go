@@ -274,6 +274,9 @@ func FuzzWindow(f *testing.F) {
 	f.Add(authorization().Encode(), "action=allow&user=jayposiris")
 	f.Add(authorization("scope", "a b,c", "redirect_uri", "//x").Encode(), "action=cancel")
 	f.Add("client_id=%zz;scope", "user=%")
+	f.Add(authorization("redirect_uri", "https://example.test/auth/../../x").Encode(), "action=allow&user=jayposiris")
+	f.Add(authorization("redirect_uri", "https://example.test@evil.example/auth/").Encode(), "action=allow&user=jayposiris")
+	f.Add(authorization("state", "a\r\nLocation: //evil.example").Encode(), "action=allow&user=jayposiris&permission=x")
 	f.Fuzz(func(t *testing.T, query, form string) {
 		w := serve(s, http.MethodPost, "/oauth/authorize", query, form)
 		switch location := w.Header().Get("Location"); w.Code {

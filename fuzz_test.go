@@ -1,0 +1,186 @@
+package instagramauth
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+func FuzzR3_SafeReturn(f *testing.F) {
+	h := provisioned(f)
+	addresses, err := attack.Returns("example.test")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i := 0; i < len(addresses); i += 10 {
+		f.Add(addresses[i]) // all of them would take the fuzzer's first half minute
+	}
+	for _, own := range []string{"/auth/", "/auth/.", "/%61uth/", "/x/../auth/?x", "https://example.test/auth/#x", "/instagram_auth", "/instagram%5fauth/login", "/instagram_auth/x/..", "/.%2e/instagram_auth/logout"} {
+		f.Add(own)
+	}
+	f.Fuzz(func(t *testing.T, address string) { wantArrival(t, address, h.safeReturn(address)) })
+}
+
+// lowerASCII is strings.ToLower for ASCII alone: some letters beyond it, such as the Kelvin
+// sign, have an ASCII letter as their lower case.
+func lowerASCII(s string) string {
+	b := []byte(s)
+	for i := range b {
+		if 'A' <= b[i] && b[i] <= 'Z' {
+			b[i] += 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+func FuzzA3_Host(f *testing.F) {
+	own, err := parseRedirect("https://kiosk.test/auth/")
+	if err != nil {
+		f.Fatal(err)
+	}
+	s := settings{redirects: []redirect{own}, secure: true}
+	for _, seed := range []string{"kiosk.test", "KIOSK.test", "kiosk.test:443", "kiosk.test:", "kiosk.test:80", "kiosk.test.", "\u212aiosk.test", "kio\u017fk.test", "[kiosk.test]", "[kiosk.test]:443", "kiosk.test:443:443", "", "evil.example", "kiosk.test@evil.example", "kiosk.test\x00"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		got, ok := s.redirectFor(host)
+		name, port, given := strings.Cut(lowerASCII(host), ":")
+		if bare, bracketed := strings.CutPrefix(name, "["); bracketed && given {
+			name = strings.TrimSuffix(bare, "]")
+		}
+		want := name == "kiosk.test" && (port == "" || port == "443")
+		if ok != want || ok && got != own {
+			t.Errorf("%q is ours: %v, want %v", host, ok, want)
+		}
+	})
+}
+
+// headed returns a request of a method with headers, those without a value left out.
+func headed(method string, headers map[string]string) *http.Request {
+	r := &http.Request{Method: method, Host: "example.test", Header: make(http.Header)}
+	for name, value := range headers {
+		if value != "" {
+			r.Header.Set(name, value)
+		}
+	}
+	return r
+}
+
+func FuzzA8_Navigation(f *testing.F) {
+	for _, seed := range [][6]string{
+		{"", "", "navigate", "document", "", "text/html"}, {"", "", "navigate", "iframe", "", "text/html"}, {"", "", "no-cors", "image", "", "*/*"}, {"", "", "cors", "empty", "", "application/json"}, {"", "", "navigate", "", "", ""},
+		{"websocket", "", "", "", "", "text/html"}, {"", "prefetch;prerender", "navigate", "document", "", "text/html"}, {"", "", "", "", "xmlhttprequest", "text/html"}, {"", "", "", "", "", "*/*"}, {"", "", "", "", "", "text/event-stream"}, {"", "", "", "document", "", "text/html"},
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+			f.Add(method, seed[0], seed[1], seed[2], seed[3], seed[4], seed[5])
+		}
+	}
+	f.Fuzz(func(t *testing.T, method, upgrade, purpose, mode, dest, with, accept string) {
+		r := headed(method, map[string]string{"Upgrade": upgrade, "Sec-Purpose": purpose, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest, "X-Requested-With": with, "Accept": accept})
+		fetched := mode != "" || dest != ""
+		for why, never := range map[string]bool{
+			"it asks what is allowed":       method == http.MethodOptions,
+			"it leaves the protocol":        upgrade != "",
+			"nobody has asked for it yet":   strings.Contains(purpose, "prefetch"),
+			"the browser says it is no one": fetched && mode != "navigate",
+			"it is a part of another page":  dest != "" && dest != "document",
+			"a script says so":              !fetched && lowerASCII(with) == "xmlhttprequest",
+			"it cannot show what it gets":   !fetched && accept != "" && accept != "*/*" && !strings.Contains(accept, "text/html"),
+			"":                              false,
+		} {
+			if never && isNavigation(r) {
+				t.Errorf("%s %v is a navigation, but %s", method, r.Header, why)
+			}
+		}
+		if method == http.MethodGet && upgrade+purpose == "" && (mode == "navigate" && dest == "document" || !fetched && with == "" && strings.Contains(accept, "text/html")) && !isNavigation(r) {
+			t.Errorf("%v is no navigation", r.Header)
+		}
+	})
+}
+
+func FuzzL2_OwnForm(f *testing.F) {
+	h := provisioned(f)
+	for _, seed := range [][3]string{
+		{"example.test", "same-origin", ""}, {"example.test", "none", ""}, {"example.test", "same-site", "https://example.test"}, {"example.test", "cross-site", "https://example.test"}, {"example.test", "", "https://example.test"}, {"example.test", "", "null"},
+		{"example.test:443", "", "https://example.test"}, {"example.test:444", "", "https://example.test:444"}, {"evil.example", "", "https://evil.example"}, {"example.test", "", "http://example.test"}, {"example.test", "", ""}, {"example.test", "Same-Origin", ""}, {"example.test", " none", ""},
+	} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, host, site, from string) {
+		r := headed(http.MethodPost, map[string]string{"Sec-Fetch-Site": site, "Origin": from})
+		r.Host = host
+		_, ours := h.settings.redirectFor(host)
+		want := site == "same-origin" || site == "none" || site == "" && ours && from == "https://example.test"
+		if got := h.isOwnForm(&visit{r: r}); got != want {
+			t.Errorf("a form to %q from %q, %q is ours: %v, want %v", host, from, site, got, want)
+		}
+		// A link that asks for more is no more believed than that.
+		if from == "" && site != "" && h.isForeign(&visit{r: r}) == want {
+			t.Errorf("a link from %q is foreign: %v", site, !want)
+		}
+	})
+}
+
+func FuzzX1_AccessList(f *testing.F) {
+	for _, list := range []string{"17841405793187218", "@jayposiris", "@JayPosiris\n1", "", "@", "1 ", "١", "0x1", "@a b", "17841405793187218\n@maria.sees\n25025320793187218", strings.Repeat("1", 33), "1\n\n2"} {
+		f.Add(list, "17841405793187218", "25025320793187218", "jayposiris")
+		f.Add(list, "1784140579318721", "", "JAYPOSIRIS")
+	}
+	entry := regexp.MustCompile(`^([0-9]{1,32}|@[A-Za-z0-9._]{1,30})$`)
+	f.Fuzz(func(t *testing.T, list, id, scoped, name string) {
+		entries := strings.Split(list, "\n")
+		bad := slices.ContainsFunc(entries, func(e string) bool { return !entry.MatchString(e) })
+		p, err := parsePeople("allow", entries)
+		if (err != nil) != bad {
+			t.Fatalf("%q: %v", entries, err)
+		}
+		if bad || !entry.MatchString(id) || id[0] == '@' || scoped != "" && (!entry.MatchString(scoped) || scoped[0] == '@') || !entry.MatchString("@"+name) {
+			return // nobody has such an ID or name
+		}
+		want := slices.ContainsFunc(entries, func(e string) bool {
+			return e == id || e == scoped || lowerASCII(e) == "@"+lowerASCII(name)
+		})
+		if got := p.include(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
+			t.Errorf("%q includes %s, %s, %s: %v", entries, id, scoped, name, got)
+		}
+	})
+}
+
+func FuzzK5_SignedBody(f *testing.F) {
+	const form = "application/x-www-form-urlencoded"
+	for _, kind := range []string{form, form + "; charset=UTF-8", "Application/X-WWW-Form-URLEncoded", "multipart/form-data; boundary=x", "", form + ";", form + "; a; b", "text/plain"} {
+		f.Add(kind, "signed_request=a.b")
+	}
+	for _, body := range []string{"", "signed_request=", "signed_request=a&signed_request=b", "signed%5frequest=a.b", "x=1&signed_request=a%2Eb&y", "signed_request=%", "signed_request=a;b", "signed_request", "Signed_Request=a.b", "signed_request=" + strings.Repeat("a", maxForm)} {
+		f.Add(form, body)
+	}
+	f.Fuzz(func(t *testing.T, kind, body string) {
+		v := &visit{w: httptest.NewRecorder(), r: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
+		v.r.Header.Set("Content-Type", kind)
+		signed, code := readSigned(v)
+		values, whole := parameters(body)
+		bare, _, more := strings.Cut(kind, ";")
+		isForm := strings.TrimSpace(lowerASCII(bare)) == form
+		want := isForm && len(body) <= 16384 && whole && len(values["signed_request"]) == 1
+		if code == "" && !want || code != "" && want && !more {
+			t.Fatalf("%q, %q: answered %q", kind, body, code)
+		}
+		if code != "" {
+			if signed != "" {
+				t.Errorf("%q, %q: %q is read and refused", kind, body, signed)
+			}
+			return
+		}
+		left, err := io.ReadAll(v.r.Body)
+		if signed != values["signed_request"][0] || err != nil || string(left) != body || v.r.ContentLength != int64(len(body)) {
+			t.Errorf("%q, %q: read %q, left %q for the site, %v", kind, body, signed, left, err)
+		}
+	})
+}

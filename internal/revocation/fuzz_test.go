@@ -1,0 +1,72 @@
+package revocation
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+)
+
+// FuzzF3_SealedEntries takes what is sealed under the right key for anything, as that of a
+// newer version might be: what is read of it is all of it.
+func FuzzF3_SealedEntries(f *testing.F) {
+	v, other := newVault(f, testSecret), newVault(f, "another secret, of thirty-two bytes")
+	for _, seed := range [][]byte{nil, {1}, make([]byte, entrySize), bytes.Repeat([]byte{1}, entrySize), bytes.Repeat([]byte{2}, entrySize), append([]byte{3}, make([]byte, entrySize-1)...), append([]byte{1}, make([]byte, entrySize-1)...), bytes.Repeat([]byte{3}, entrySize), bytes.Repeat([]byte{4}, entrySize), bytes.Repeat([]byte{1}, entrySize+1), bytes.Repeat([]byte{0xff}, entrySize)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, plaintext []byte) {
+		sealed, err := v.Seal(plaintext, []byte(testBucket))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := encodeName(sealed)
+		e, ok := readName(testBucket, name, []Sealer{other, v})
+		kind := byte(0)
+		if len(plaintext) == 25 {
+			kind = plaintext[0]
+		}
+		about := len(plaintext) == 25 && !bytes.Equal(plaintext[1:9], make([]byte, 8))
+		if want := (kind == 1 || kind == 2) && about || kind == 3 && !about; ok != want {
+			t.Fatalf("%x: read %v, want %v", plaintext, ok, want)
+		}
+		for where, sealers := range map[string][]Sealer{testBucket + "1": {v}, testBucket: {other}} {
+			if _, ok := readName(where, name, sealers); ok {
+				t.Errorf("%x: read in %s, by %v", plaintext, where, sealers)
+			}
+		}
+		if !ok {
+			return
+		}
+		again := []byte{byte(e.kind)}
+		for _, n := range []uint64{uint64(e.key), uint64(e.before), uint64(e.expires)} {
+			again = binary.BigEndian.AppendUint64(again, n)
+		}
+		if !bytes.Equal(again, plaintext) {
+			t.Errorf("%x is read as %+v", plaintext, e)
+		}
+	})
+}
+
+// FuzzF3_Notes does the same for the notes that something has been done once.
+func FuzzF3_Notes(f *testing.F) {
+	v := newVault(f, testSecret)
+	const name, elsewhere = "instagram_auth/0/once/0000000001/a", "instagram_auth/0/once/0000000001/b"
+	for _, seed := range []string{"", "\x00\x00\x00\x00\x6b\x49\xd2\x00", "1234567", "123456789", "\xff\xff\xff\xff\xff\xff\xff\xff", "\x80\x00\x00\x00\x00\x00\x00\x00"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if left, ok := openNote(content, name, []Sealer{v}); ok {
+			t.Errorf("%x, which nobody has sealed, is a note of %s", content, left)
+		}
+		sealed, err := v.Seal(content, []byte(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, ok := openNote(sealed, name, []Sealer{v})
+		if ok != (len(content) == 8) || ok && uint64(left.Unix()) != binary.BigEndian.Uint64(content) {
+			t.Errorf("%x is a note of %s, %v", content, left, ok)
+		}
+		if left, ok := openNote(sealed, elsewhere, []Sealer{v}); ok {
+			t.Errorf("%x, moved elsewhere, is a note of %s", content, left)
+		}
+	})
+}
