@@ -4,7 +4,7 @@
 #
 # `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick
+.PHONY: bench bench-scale bench-quick floods soak
 
 # Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
@@ -17,3 +17,7 @@ bench-scale:
 # To see that it works; the numbers mean little.
 bench-quick:
 	cd e2e && go run ./bench -quick $(BENCH)
+
+# What floods do to signed-in visitors, memory and goroutines: docs/floods.md. A tenth of it runs with the tests.
+floods:
+	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
