@@ -21,3 +21,8 @@ bench-quick:
 # What floods do to signed-in visitors, memory and goroutines: docs/floods.md. A tenth of it runs with the tests.
 floods:
 	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
+
+# People and trouble for a long time: SOAK is how long, SEED repeats what happened. A minute of it runs with the tests.
+SOAK ?= 20m
+soak:
+	cd e2e && SOAK=$(SOAK) SEED=$(SEED) go test -count=1 -v -timeout 24h -run '^TestF5_Soak$$' .
