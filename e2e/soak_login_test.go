@@ -22,7 +22,7 @@ func (p *person) login(b *browser) {
 		p.s.problem("a login: %v", err)
 		return
 	}
-	old := b.twin()
+	old := p.copyOf(b)
 	answer, ok := p.ask(b.visitor, second, "the end of a login", func() (*http.Request, error) {
 		return from(address)(b.request(http.MethodGet, second.address, uri, byScript, nil))
 	})

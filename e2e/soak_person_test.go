@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -169,9 +170,7 @@ func (b *browser) forget() {
 
 // forge comes with nothing but lies.
 func (p *person) forge() {
-	n, stranger := p.node(), p.s.visitor(p.name)
-	defer stranger.client.CloseIdleConnections()
-	stranger.client = p.browsers[0].client
+	n, stranger := p.node(), p.stranger()
 	for uri, want := range map[string]int{"/private/page": http.StatusUnauthorized, "/public/page": http.StatusOK} {
 		answer, ok := p.ask(stranger, n, "a forged request", func() (*http.Request, error) {
 			r, err := stranger.request(http.MethodGet, n.address, uri, byScript, nil)
@@ -186,6 +185,18 @@ func (p *person) forge() {
 	}
 }
 
+// stranger is a visitor without a cookie, who shares the person's connections.
+func (p *person) stranger() *visitor {
+	return &visitor{t: p.s.t, c: p.s.cluster, name: p.name, cookies: make(map[string]string), client: p.browsers[0].client}
+}
+
+// copyOf is somebody who has copied a browser's cookies.
+func (p *person) copyOf(b *browser) *visitor {
+	copy := p.stranger()
+	copy.cookies = maps.Clone(b.cookies)
+	return copy
+}
+
 // haunt tries the cookie of a session that has ended.
 func (p *person) haunt() {
 	if len(p.ended) == 0 {
@@ -197,9 +208,8 @@ func (p *person) haunt() {
 // try tries it on a node, and reports whether it was refused.
 func (p *person) try(g *grave, n *node) (refused bool) {
 	began := time.Now()
-	again := g.copy.twin()
-	again.client.CloseIdleConnections()
-	again.client = p.browsers[0].client
+	again := p.stranger()
+	again.cookies = maps.Clone(g.copy.cookies)
 	answer, ok := p.ask(again, n, "an ended session", func() (*http.Request, error) {
 		return again.request(http.MethodGet, n.address, "/private/page", byScript, nil)
 	})
@@ -221,19 +231,23 @@ func (p *person) bury(b *browser, copy *visitor, n *node, written bool) {
 	p.ended = append(p.ended, &grave{copy, time.Now(), n, written})
 }
 
-// follow measures how long the other nodes go on serving a session that has ended.
+// follow measures how long the other nodes go on serving a session that has ended, where
+// the storage works.
 func (p *person) follow(g *grave) {
+	served := g.at
 	for _, n := range p.s.nodes {
 		for !p.try(g, n) {
-			if p.s.given() || time.Since(g.at) > time.Minute {
+			now := time.Now()
+			if p.s.given() || now.Sub(g.at) > 2*(syncInterval+slack) || p.s.weather.was(storageDown, nil, g.at, now) {
 				return
+			}
+			if !p.s.weather.was(nodeDown, n, g.at, now) {
+				served = now
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
 	}
-	if g.written && p.s.weather.quiet(g.at, time.Now()) >= time.Since(g.at)-time.Millisecond {
-		p.s.delay(time.Since(g.at))
-	}
+	p.s.delay(served.Sub(g.at))
 }
 
 // logout ends one session, or all.
@@ -242,7 +256,7 @@ func (p *person) logout(b *browser, everywhere bool) {
 	if everywhere {
 		form.Set("everywhere", "1")
 	}
-	replay := b.twin()
+	replay := p.copyOf(b)
 	answer, ok := p.ask(b.visitor, n, "a logout", func() (*http.Request, error) {
 		return b.request(http.MethodPost, n.address, "/instagram_auth/logout", byOwnScript, form)
 	})
@@ -261,7 +275,7 @@ func (p *person) logout(b *browser, everywhere bool) {
 		p.s.count("logouts everywhere", 1)
 		p.sweep(n, written)
 	}
-	if len(p.ended) > 0 && p.rand.IntN(4) == 0 {
+	if written && len(p.ended) > 0 && p.rand.IntN(4) == 0 {
 		p.follow(p.ended[len(p.ended)-1])
 	}
 }
@@ -294,7 +308,7 @@ func (p *person) unknown(b *browser, all bool) {
 // sweep takes note of the end of all sessions.
 func (p *person) sweep(n *node, written bool) {
 	for _, b := range p.browsers {
-		p.bury(b, b.twin(), n, written)
+		p.bury(b, p.copyOf(b), n, written)
 		b.forget()
 	}
 	p.swept, p.heard = time.Now(), written
@@ -306,8 +320,7 @@ func (p *person) sweep(n *node, written bool) {
 func (p *person) removed(path string) {
 	time.Sleep(time.Until(p.swept.Truncate(time.Second).Add(time.Second)))
 	n, began := p.node(), time.Now()
-	meta := p.s.visitor(p.name)
-	meta.client = p.browsers[0].client
+	meta := p.stranger()
 	form := url.Values{"signed_request": {p.s.simulator.SignedRequest(p.name)}}
 	answer, ok := p.ask(meta, n, path, func() (*http.Request, error) { return meta.request(http.MethodPost, n.address, path, nil, form) })
 	if !ok {
