@@ -112,7 +112,9 @@ func (p *person) disguise(r *http.Request) {
 	for _, name := range []string{"X-Instagram-User-Id", "X-Instagram-Username", "X_Instagram_User_Id", "x.instagram.username"} {
 		r.Header[name] = []string{"forged"}
 	}
-	r.Header.Set("Connection", "X-Instagram-User-Id, X-Instagram-Username")
+	if p.rand.IntN(2) == 0 { // which also takes the forged ones away on the way to the site
+		r.Header.Set("Connection", "X-Instagram-User-Id, X-Instagram-Username")
+	}
 	cookies := []string{cookie + "=" + p.s.foreign}
 	if own := r.Header.Get("Cookie"); own != "" {
 		cookies = append(cookies, own)
