@@ -4,7 +4,7 @@
 #
 # `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick
+.PHONY: bench bench-scale bench-quick fuzz floods soak mutants
 
 # Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
@@ -23,6 +23,18 @@ FUZZTIME = 60s
 FUZZWORKERS = $(shell nproc)
 
 # What fails is kept below testdata/fuzz of its package, to be committed with what mends it; `go test` replays it.
-.PHONY: fuzz
 fuzz:
 	scripts/fuzz $(FUZZTIME) $(FUZZWORKERS)
+
+# What floods do to signed-in visitors, memory and goroutines: docs/floods.md. A tenth of it runs with the tests.
+floods:
+	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
+
+# People and trouble for a long time: SOAK is how long, SEED repeats what happened. A minute of it runs with the tests.
+SOAK ?= 20m
+soak:
+	cd e2e && SOAK=$(SOAK) SEED=$(SEED) go test -count=1 -v -timeout 24h -run '^TestF5_Soak$$' .
+
+# Breaks each line that security depends on, one at a time, and shows that the tests notice. MUTANT=H1 tries one number.
+mutants:
+	cd e2e && go run ./mutants $(if $(MUTANT),-only $(MUTANT))

@@ -70,13 +70,16 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		return true, nil // a callback that another block of ours has verified
 	}
 	if endpoint := h.endpoint(v); endpoint != nil {
+		limitBody(v)
 		return endpoint(h, v)
 	}
 	h.recognize(v)
-	if v.turnedAway {
+	switch {
+	case v.turnedAway:
+		limitBody(v)
 		return h.turnAway(v)
-	}
-	if !v.signedIn && h.required(v) {
+	case !v.signedIn && h.required(v):
+		limitBody(v)
 		return h.gate(v)
 	}
 	if v.signedIn {

@@ -12,9 +12,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
-// maxForm is the largest body of a form that is read, in bytes. [K5]
-const maxForm = 16 << 10
-
 // logout shows a page with a button to whoever follows a link, and signs out whoever
 // presses it. A link alone changes nothing: any site could hold one. [L2]
 func (h *Handler) logout(v *visit) (bool, error) {

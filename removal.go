@@ -128,6 +128,7 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 	if err != nil || malformed != nil || len(form["signed_request"]) != 1 {
 		return "", refusal.BadRequest
 	}
+	unlimitBody(v) // the site may take its time
 	v.r.Body, v.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return form.Get("signed_request"), ""
 }

@@ -17,7 +17,8 @@ type load struct {
 	began   time.Time
 	stop    chan struct{}
 	clients sync.WaitGroup
-	tries   int // of a request whose connection breaks before there is an answer
+	tries   int           // of a request whose connection breaks before there is an answer
+	pace    time.Duration // from one request of a client to the next
 
 	mu       sync.Mutex
 	waits    []time.Duration
@@ -34,7 +35,7 @@ const (
 // those of the story and must all stay signed in.
 func (c *cluster) underLoad(address string, tries int) *load {
 	c.t.Helper()
-	l := &load{t: c.t, began: time.Now(), stop: make(chan struct{}), tries: tries}
+	l := &load{t: c.t, began: time.Now(), stop: make(chan struct{}), tries: tries, pace: time.Second * loadClients / loadRate}
 	for i := range loadClients {
 		v := c.signedIn(fmt.Sprint("visitor", 20+i))
 		l.clients.Go(func() { l.ask(address, v.page) })
@@ -46,7 +47,7 @@ func (c *cluster) underLoad(address string, tries int) *load {
 // ask asks for pages, in turns by a link, which would be sent to Instagram, and by a
 // script, which would be refused. request says what is wrong with an answer.
 func (l *load) ask(address string, request func(address string, headers map[string]string) error) {
-	pace := time.NewTicker(time.Second * loadClients / loadRate)
+	pace := time.NewTicker(l.pace)
 	defer pace.Stop()
 	for n := 0; ; n++ {
 		select {

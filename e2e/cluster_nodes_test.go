@@ -44,6 +44,7 @@ type cluster struct {
 	instagram string // the simulator's origin
 	storage   *sharedStorage
 	options   string // further lines of the block of instagram_auth
+	global    string // further global options of the nodes
 }
 
 // node is a Caddy with instagram_auth.
@@ -103,28 +104,16 @@ func onBoth(t *testing.T, program binary, story func(t *testing.T, c *cluster), 
 
 func startCluster(t *testing.T, program binary, storage *sharedStorage, options ...string) *cluster {
 	t.Helper()
-	file, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := newCluster(t, program, storage, options...)
+	site := "127.0.0.1:" + freePort(t)
+	c.startNodes(site, c.nodes[:]...)
 	fast, err := fastBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{t: t, storage: storage, balancer: "127.0.0.1:" + freePort(t), options: strings.Join(options, "\n")}
-	site := "127.0.0.1:" + freePort(t)
 	var addresses []string
-	for i := range c.nodes {
-		c.nodes[i] = &node{t: t, name: fmt.Sprint("node ", i+1), address: "127.0.0.1:" + freePort(t), admin: "127.0.0.1:" + freePort(t), binary: file}
-		addresses = append(addresses, c.nodes[i].address)
-	}
-	c.startInstagram()
 	for _, n := range c.nodes {
-		n.file = filepath.Join(t.TempDir(), "Caddyfile")
-		if err := os.WriteFile(n.file, []byte(c.nodeCaddyfile(n, site)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		n.start()
+		addresses = append(addresses, n.address)
 	}
 	// A node that has died is tried no more for a second, and GET goes to another.
 	front := filepath.Join(t.TempDir(), "Caddyfile")
@@ -156,6 +145,33 @@ func startCluster(t *testing.T, program binary, storage *sharedStorage, options 
 	return c
 }
 
+// newCluster returns a cluster of which nothing but Instagram runs.
+func newCluster(t *testing.T, program binary, storage *sharedStorage, options ...string) *cluster {
+	t.Helper()
+	file, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cluster{t: t, storage: storage, balancer: "127.0.0.1:" + freePort(t), options: strings.Join(options, "\n")}
+	for i := range c.nodes {
+		c.nodes[i] = &node{t: t, name: fmt.Sprint("node ", i+1), address: "127.0.0.1:" + freePort(t), admin: "127.0.0.1:" + freePort(t), binary: file}
+	}
+	c.startInstagram()
+	return c
+}
+
+// startNodes starts nodes in front of a site and does not wait for them.
+func (c *cluster) startNodes(site string, nodes ...*node) {
+	c.t.Helper()
+	for _, n := range nodes {
+		n.file = filepath.Join(c.t.TempDir(), "Caddyfile")
+		if err := os.WriteFile(n.file, []byte(c.nodeCaddyfile(n, site)), 0o600); err != nil {
+			c.t.Fatal(err)
+		}
+		n.start()
+	}
+}
+
 func portOf(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 
 // callback is where Instagram sends visitors back to: the nodes stand behind something
@@ -172,6 +188,7 @@ func (c *cluster) nodeCaddyfile(n *node, site string) string {
 		persist_config off
 		default_bind 127.0.0.1
 		%s
+		%s
 	}
 	http://:%s {
 		instagram_auth /private* {
@@ -187,7 +204,7 @@ func (c *cluster) nodeCaddyfile(n *node, site string) string {
 				keepalive 2s
 			}
 		}
-	}`, n.admin, c.storage.caddyfile, portOf(n.address), appID, appSecret, callback, c.instagram, syncInterval, c.options, site)
+	}`, n.admin, c.storage.caddyfile, c.global, portOf(n.address), appID, appSecret, callback, c.instagram, syncInterval, c.options, site)
 }
 
 // startInstagram runs the simulator, which tells node 2 who has removed the app.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -41,9 +42,10 @@ func (v *visitor) twin() *visitor {
 
 // The ways to ask for a page.
 var (
-	byScript = map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "application/json"}
-	byLink   = map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
-	byForm   = map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+	byScript    = map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Accept": "application/json"}
+	byLink      = map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Accept": "text/html"}
+	byOwnScript = map[string]string{"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Sec-Fetch-Site": "same-origin", "Accept": "application/json"}
+	byForm      = map[string]string{"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 )
 
 // reply is an answer that has been read.
@@ -84,9 +86,23 @@ func (v *visitor) send(request *http.Request, err error) reply {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	answer, err := v.client.Do(request)
+	answer, err := v.exchange(request)
 	if err != nil {
 		v.t.Fatal(err)
+	}
+	return answer
+}
+
+// exchange is send for who expects that there may be no answer.
+func (v *visitor) exchange(request *http.Request) (reply, error) {
+	answer, err := v.client.Do(request)
+	if err != nil {
+		return reply{}, err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return reply{}, err
 	}
 	for _, c := range answer.Cookies() {
 		if c.MaxAge < 0 {
@@ -95,7 +111,7 @@ func (v *visitor) send(request *http.Request, err error) reply {
 			v.cookies[c.Name] = c.Value
 		}
 	}
-	return reply{answer.StatusCode, answer.Header, body(v.t, answer)}
+	return reply{answer.StatusCode, answer.Header, string(text)}, nil
 }
 
 func (v *visitor) get(address, uri string, headers map[string]string) reply {
@@ -116,16 +132,10 @@ func (v *visitor) signIn(start, end string) {
 	if begun.status != http.StatusFound || !strings.HasPrefix(window, v.c.instagram+"/oauth/authorize?") {
 		v.t.Fatalf("a login began with %d, %q: %s", begun.status, window, begun.body)
 	}
-	allowed, err := v.client.PostForm(window, url.Values{"action": {"allow"}, "user": {v.name}})
+	uri, err := v.allow(window)
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	_ = body(v.t, allowed)
-	back, found := strings.CutPrefix(allowed.Header.Get("Location"), strings.TrimSuffix(callback, "/auth/"))
-	if !found {
-		v.t.Fatalf("Instagram answered %d, %q", allowed.StatusCode, allowed.Header.Get("Location"))
-	}
-	uri, _, _ = strings.Cut(back, "#")
 	if ended := v.get(end, uri, byLink); ended.status != http.StatusSeeOther || v.cookies[cookie] == old {
 		v.t.Fatalf("a login ended with %d, %q: %s", ended.status, ended.header.Get("Location"), ended.body)
 	}
@@ -133,6 +143,21 @@ func (v *visitor) signIn(start, end string) {
 	if page := v.get(end, "/private", byLink); page.status != http.StatusOK || page.body != v.name {
 		v.t.Fatalf("the page after a login is %d: %s", page.status, page.body)
 	}
+}
+
+// allow presses Allow in Instagram's window and returns where that leads.
+func (v *visitor) allow(window string) (uri string, err error) {
+	allowed, err := v.client.PostForm(window, url.Values{"action": {"allow"}, "user": {v.name}})
+	if err != nil {
+		return "", err
+	}
+	_ = allowed.Body.Close()
+	back, found := strings.CutPrefix(allowed.Header.Get("Location"), strings.TrimSuffix(callback, "/auth/"))
+	if !found {
+		return "", fmt.Errorf("the window answered %d, %q", allowed.StatusCode, allowed.Header.Get("Location"))
+	}
+	uri, _, _ = strings.Cut(back, "#")
+	return uri, nil
 }
 
 // signedIn returns a visitor who has signed in.

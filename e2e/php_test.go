@@ -60,7 +60,13 @@ func sessionFor(t *testing.T) string {
 // would.
 func sessionOf(t *testing.T, who session.Identity) string {
 	t.Helper()
-	cookies, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
+	return sealedWith(t, appSecret, who)
+}
+
+// sealedWith is sessionOf with a secret of another site.
+func sealedWith(t *testing.T, secret string, who session.Identity) string {
+	t.Helper()
+	cookies, err := session.New(session.Config{Secrets: []string{secret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
