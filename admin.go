@@ -44,9 +44,10 @@ func (AdminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets up the logger.
-func (a *AdminAPI) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+// Provision sets up the logger. Caddy's context has none for admin modules that would
+// say where its lines come from.
+func (a *AdminAPI) Provision(caddy.Context) error {
+	a.logger = caddy.Log().Named(string(a.CaddyModule().ID))
 	return nil
 }
 
