@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -77,6 +77,6 @@ func (s *settings) admits(who *session.Identity) bool {
 func (h *Handler) turnAway(v *visit) (bool, error) {
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
-	h.logger.Warn("access refused", about(v.r, zap.String("user_id", v.session.UserID), sessionField(&v.session))...)
+	h.logSampled(zapcore.WarnLevel, "access refused", "", h.aboutPerson(v.r, &v.session.Identity, sessionField(&v.session))...)
 	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.loginURL(h.returnFor(v))})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -43,9 +44,10 @@ func (AdminAPI) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets up the logger.
-func (a *AdminAPI) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+// Provision sets up the logger. Caddy's context has none for admin modules that would
+// say where its lines come from.
+func (a *AdminAPI) Provision(caddy.Context) error {
+	a.logger = caddy.Log().Named(string(a.CaddyModule().ID))
 	return nil
 }
 
@@ -114,11 +116,11 @@ func stateOf(s revocation.Status, now time.Time) appState {
 
 // knownLists returns the lists of the running configuration, by app ID: all of them,
 // or that of one app.
-func knownLists(app string) (known []*revocation.List, err error) {
-	byID := make(map[string]*revocation.List)
+func knownLists(app string) (known []endedSessions, err error) {
+	byID := make(map[string]endedSessions)
 	lists.Range(func(key, value any) bool {
 		if id := key.(string); app == "" || app == id {
-			byID[id] = value.(endedSessions).List
+			byID[id] = value.(endedSessions)
 		}
 		return true
 	})
@@ -158,7 +160,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	var failed []error
 	for _, list := range known {
-		app := list.Status().App
+		app, told := list.Status().App, list.privacies.newest()
 		switch {
 		case q.All:
 			err = list.EndAll(r.Context())
@@ -168,12 +170,21 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 			err = list.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions ended by the operator", zap.String("app_id", app), zap.String("user_id", q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
+		a.logger.Info("sessions ended by the operator", zap.String(labelApp, app), told.address(remoteIP(r)), told.user(q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("ended on this node alone: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
 	}
 	return answerAdmin(w, known)
+}
+
+// remoteIP returns the address that a request comes from, "" for a Unix socket.
+func remoteIP(r *http.Request) string {
+	ip, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return ip
 }
 
 func (a *AdminAPI) sessions(w http.ResponseWriter, r *http.Request) error {
@@ -196,7 +207,7 @@ func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
 }
 
 // answerAdmin answers with the state of lists.
-func answerAdmin(w http.ResponseWriter, known []*revocation.List) error {
+func answerAdmin(w http.ResponseWriter, known []endedSessions) error {
 	states := make([]appState, 0, len(known))
 	for _, list := range known {
 		states = append(states, stateOf(list.Status(), time.Now()))

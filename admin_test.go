@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // adminSite is a site with an admin endpoint.
@@ -143,17 +144,8 @@ func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
 	s, admin := adminSite(t, siteConfig{options: "sync_interval 1s", global: "metrics"})
 	b := s.newBrowser()
 	b.signIn("/page")
-	metric := func(name string) (value string) {
-		answer, err := http.Get("http://" + admin + "/metrics")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		content := new(bytes.Buffer)
-		_, _ = content.ReadFrom(answer.Body)
-		_, rest, _ := strings.Cut(content.String(), "\ncaddy_instagram_auth_"+name+"{app_id=\""+appID+"\"} ")
-		value, _, _ = strings.Cut(rest, "\n")
-		return value
+	metric := func(name string) string {
+		return scrape(t, admin)["caddy_instagram_auth_"+name+"{app_id=\""+appID+"\"}"]
 	}
 	// A reload makes a new registry, and a second block shares it.
 	s.load(siteConfig{options: "sync_interval 1s", global: "metrics", admin: admin})
@@ -161,11 +153,11 @@ func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
 	mend := s.breakStorage()
 	defer mend()
 	b.logout(nil)
-	if metric("ended_sessions") == "" || metric("ended_sessions_queued") != "1" || metric("ended_sessions_lost") != "0" {
-		t.Errorf("ended %s, queued %s, lost %s", metric("ended_sessions"), metric("ended_sessions_queued"), metric("ended_sessions_lost"))
+	if metric("ended_sessions") == "" || metric("ended_sessions_queued") != "1" || metric("ended_sessions_lost_total") != "0" {
+		t.Errorf("ended %s, queued %s, lost %s", metric("ended_sessions"), metric("ended_sessions_queued"), metric("ended_sessions_lost_total"))
 	}
 	eventually(t, "an age of more than two seconds", func() bool {
-		age, err := strconv.ParseFloat(metric("ended_sessions_age_seconds"), 64)
-		return err == nil && age > 2
+		read, err := strconv.ParseFloat(metric("ended_sessions_last_read_timestamp_seconds"), 64)
+		return err == nil && float64(time.Now().Unix())-read > 2
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -57,7 +58,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token 
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
 	h.inject(v, who, token)
-	v.handedOff = true
+	v.handedOff, v.outcome = true, passedOn
 	return true, nil
 }
 
@@ -107,15 +108,14 @@ func replyTo(err error) refusal.Reply {
 // refuseLogin refuses the end of a login and tells the operator why, in one line
 // that says what to change where that is known.
 func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, cause error) (bool, error) {
-	fields := about(v.r, zap.String("code", string(reply.Code)))
-	if back.userID != "" {
-		fields = append(fields, zap.String("user_id", back.userID))
-	}
-	fields = append(fields, reasons(cause)...)
+	code := string(reply.Code)
+	fields := append(h.aboutPerson(v.r, &back.who, zap.String("code", code)), reasons(cause)...)
 	if failure, ok := errors.AsType[*instagram.Error](cause); (!ok || failure.Remedy() == "") && back.failed && !back.cancelled() {
 		fields = append(fields, zap.String("remedy", remedyForWindow))
 	}
-	h.logger.Warn("sign-in refused", fields...)
+	h.logSampled(zapcore.WarnLevel, "sign-in refused", code, fields...)
+	h.metrics.login(code).Inc()
+	h.emit(v, eventLoginRefused, &back.who, map[string]any{"code": code})
 	reply.LoginURL = h.loginURL(back.login.ReturnTo)
 	return h.refuse(v, reply)
 }

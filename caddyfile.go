@@ -79,6 +79,12 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		require_scope <permission>...
 //		step_up       <permission>...
 //
+//		log {
+//			client_ip on|hash|off
+//			user_id   on|hash|off
+//			username  on|off
+//		}
+//
 //		session {
 //			lifetime <duration>
 //			idle     <duration>
@@ -183,7 +189,7 @@ func (p *parser) option(name string) error {
 		return p.some(name, &h.RequireScope)
 	case "step_up":
 		return p.some(name, &h.StepUp)
-	case "headers", "session", "endpoints", "token":
+	case "headers", "session", "endpoints", "token", "log":
 		return p.subBlock(name)
 	}
 	return p.Errf("unrecognized option %q", name)
@@ -200,7 +206,7 @@ func (p *parser) subBlock(name string) error {
 		p.h.Headers = make(map[string]string)
 	}
 	before := len(p.seen)
-	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint, "token": p.token}[name]
+	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint, "token": p.token, "log": p.log}[name]
 	if err := p.block(name+" ", option); err != nil {
 		return err
 	}
@@ -242,6 +248,19 @@ func (p *parser) token(name string) error {
 		return p.none(name)
 	case "token forward_as":
 		return p.one(name, &t.ForwardAs)
+	}
+	return p.Errf("unrecognized option %q", name)
+}
+
+func (p *parser) log(name string) error {
+	l := &p.h.Log
+	switch name {
+	case "log client_ip":
+		return p.one(name, &l.ClientIP)
+	case "log user_id":
+		return p.one(name, &l.UserID)
+	case "log username":
+		return p.one(name, &l.Username)
 	}
 	return p.Errf("unrecognized option %q", name)
 }

@@ -88,6 +88,10 @@ var broken = []struct{ name, block, option, says string }{
 	{"header with a space", with("headers {\n user_id \"X User\"\n}"), "headers", "at Caddyfile:5"},
 	{"endpoints over http", with("endpoints http://a.test"), "endpoints", "at Caddyfile:5"},
 	{"endpoints with a query", with("endpoints {\n token https://a.test/?x=1\n}"), "endpoints", "at Caddyfile:5"},
+	{"unknown word for client_ip", with("log {\n client_ip maybe\n}"), "log client_ip", "at Caddyfile:6"},
+	{"unknown word for user_id", with("log {\n client_ip off\n user_id md5\n}"), "log user_id", "at Caddyfile:7"},
+	{"a hash of the username", with("log {\n username hash\n}"), "log username", "at Caddyfile:6"},
+	{"unknown log option", with("log {\n level debug\n}"), "log level", "unrecognized"},
 	{"unknown endpoint", with("endpoints {\n media https://a.test\n}"), "endpoints media", "unrecognized"},
 }
 

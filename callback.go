@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
@@ -29,7 +30,7 @@ type comeback struct {
 	callbackQuery
 	redirect redirect
 	login    session.Login
-	userID   string // once it is known
+	who      session.Identity // once it is known
 	token    instagram.Token
 }
 
@@ -120,11 +121,11 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 	}
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	who, err := h.identify(ctx, &back)
-	report(v.r.Context(), call, err)
+	h.report(v, call, err)
 	if err != nil {
 		return h.refuseLogin(v, back, replyTo(err), err)
 	}
-	back.userID = who.UserID
+	back.who = who
 	if !h.settings.admits(&who) { // [X1]
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
@@ -140,10 +141,10 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 
 // identify makes the two calls of a login.
 func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.settings.client.Exchange(ctx, back.redirect.uri, back.code); err != nil {
+	if back.token, err = h.calls.Exchange(ctx, back.redirect.uri, back.code); err != nil {
 		return who, err
 	}
-	user, err := h.settings.client.User(ctx, back.token)
+	user, err := h.calls.User(ctx, back.token)
 	if err != nil {
 		return who, err
 	}
@@ -161,7 +162,7 @@ func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.
 		// No login waits for long for what can be had later.
 		ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 		defer cancel()
-		long, err := h.settings.client.LongLived(ctx, back.token)
+		long, err := h.calls.LongLived(ctx, back.token)
 		if err == nil {
 			if long.Permissions != 0 {
 				who.Permissions = uint16(long.Permissions)
@@ -171,20 +172,26 @@ func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			h.limits.tokens.Pause(failure.RetryAfter)
 		}
-		h.logger.Warn("getting a long-lived token failed; going on with the short-lived one", append(reasons(err), zap.String("user_id", who.UserID))...)
+		h.logSampled(zapcore.WarnLevel, "getting a long-lived token failed; going on with the short-lived one", "", append(reasons(err), h.settings.privacy.user(who.UserID))...)
 	}
 	return h.sessionToken(back.token, false)
 }
 
 // report tells the breaker whether Instagram is well. A visitor who went away says
 // nothing about that; one whose code was refused has had an answer.
-func report(visitor context.Context, call *limit.Call, err error) {
-	if visitor.Err() != nil {
+func (h *Handler) report(v *visit, call *limit.Call, err error) {
+	if v.r.Context().Err() != nil {
 		call.Withdraw()
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
-	call.Report(!ok || !failure.Temporary())
+	switch call.Report(!ok || !failure.Temporary()) {
+	case limit.Opened:
+		h.metrics.openings.Inc()
+		h.logger.Error("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", h.about(v.r, append(reasons(err), zap.Int("failures", breakAfter))...)...)
+	case limit.Closed:
+		h.logger.Info("breaker closed: instagram answers again", h.about(v.r)...)
+	}
 }
 
 // welcome gives a visitor whose identity is proven their session, or hands them
@@ -196,7 +203,7 @@ func (h *Handler) welcome(v *visit, back comeback, who session.Identity, token s
 	}
 	if h.settings.handoff {
 		v.w.Header().Add("Set-Cookie", mark)
-		h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID))...)
+		h.signedIn(v, &who)
 		return h.handOff(v, back, &who, h.forwarded(&token))
 	}
 	h.list.CatchUp(v.r.Context())
@@ -207,9 +214,16 @@ func (h *Handler) welcome(v *visit, back comeback, who session.Identity, token s
 	v.w.Header().Add("Set-Cookie", line)
 	v.w.Header().Add("Set-Cookie", mark)
 	h.replaceSession(v)
-	h.logger.Info("signed in", about(v.r, zap.String("user_id", who.UserID), sessionField(&created))...)
+	h.signedIn(v, &who, sessionField(&created))
 	h.warnLeftOut(&created, dropped)
 	return h.arrive(v, back.login.ReturnTo)
+}
+
+// signedIn tells the operator of a login.
+func (h *Handler) signedIn(v *visit, who *session.Identity, more ...zap.Field) {
+	h.logger.Info("signed in", h.aboutPerson(v.r, who, more...)...)
+	h.metrics.login(resultOK).Inc()
+	h.emit(v, eventLogin, who, nil)
 }
 
 // replaceSession ends the session that a visitor had before a new login. [S10]

@@ -18,7 +18,11 @@ import (
 var lists = caddy.NewUsagePool()
 
 // endedSessions is a list in the pool.
-type endedSessions struct{ *revocation.List }
+type endedSessions struct {
+	*revocation.List
+	// privacies are those of the handlers, for what the log tells beside them.
+	privacies *privacies
+}
 
 // Destruct implements caddy.Destructor.
 func (e endedSessions) Destruct() error {
@@ -30,16 +34,19 @@ func (e endedSessions) Destruct() error {
 func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
 	app := h.settings.appID
 	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return endedSessions{revocation.New(app, h.now)}, nil
+		return endedSessions{revocation.New(app, h.now), new(privacies)}, nil
 	})
 	if err != nil {
 		return err
 	}
-	h.list = shared.(endedSessions).List
-	h.leaveList = h.list.Join(revocation.Member{
-		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger(),
+	ended := shared.(endedSessions)
+	h.list = ended.List
+	hide := ended.privacies.join(&h.settings.privacy)
+	leave := h.list.Join(revocation.Member{
+		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
 		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime,
 	})
+	h.leaveList = func() { leave(); hide() }
 	return nil
 }
 

@@ -2,7 +2,9 @@ package instagramauth_test
 
 import (
 	"context"
+	"fmt"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
@@ -41,17 +43,72 @@ func TestEventsTellOfTheEndsOfSessions(t *testing.T) {
 	s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username))
 	s.fromMeta(deauthorizePath, "a.b")
 	s.fromMeta(deletionPath, s.instagram.SignedRequest(username))
-	recorded.Lock()
-	defer recorded.Unlock()
+	events := takeEvents()
 	want := []struct{ name, user string }{
 		{"instagram_auth_logout", userID}, {"instagram_auth_deauthorized", appScopedID}, {"instagram_auth_data_deletion", appScopedID},
 	}
-	if len(recorded.events) != len(want) {
-		t.Fatalf("%d events", len(recorded.events))
+	if len(events) != len(want) {
+		t.Fatalf("%d events", len(events))
 	}
-	for i, e := range recorded.events {
+	for i, e := range events {
 		if e.Name() != want[i].name || e.Data["user_id"] != want[i].user || e.Data["app_id"] != appID {
 			t.Errorf("event %s %v", e.Name(), e.Data)
+		}
+	}
+}
+
+// takeEvents returns the events since the last call.
+func takeEvents() (events []caddy.Event) {
+	recorded.Lock()
+	defer recorded.Unlock()
+	events, recorded.events = recorded.events, nil
+	return events
+}
+
+func TestEventsTellOfLogins(t *testing.T) {
+	const global = "events {\n on instagram_auth_login recorder\n on instagram_auth_login_refused recorder\n}"
+	takeEvents()
+	for _, c := range []struct {
+		name, options string
+		want          map[string]string // "*" for anything
+	}{
+		{"by default", "", map[string]string{"user_id": userID, "client_ip": "127.0.0.1"}},
+		{"with the username", "log {\n username on\n}", map[string]string{"user_id": userID, "client_ip": "127.0.0.1", "username": username}},
+		{"as pseudonyms", "log {\n user_id hash\n client_ip hash\n}", map[string]string{"user_id_hash": "*", "client_ip_hash": "*"}},
+		{"without people", "log {\n user_id off\n client_ip off\n}", map[string]string{}},
+		{"of a handoff", "after_login handoff", map[string]string{"user_id": userID, "client_ip": "127.0.0.1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startSite(t, siteConfig{global: global, options: c.options})
+			b := s.newBrowser()
+			b.get(b.window(b.get("/instagram_auth/login")))
+			state := query(t, s.newBrowser().get("/instagram_auth/login").location()).Get("state")
+			s.newBrowser().get(callback + "?code=the-code-0123456789&state=" + state)
+			events := takeEvents()
+			if len(events) != 2 {
+				t.Fatalf("%d events", len(events))
+			}
+			wantEvent(t, events[0], "instagram_auth_login", c.want)
+			refused := map[string]string{"code": "login_expired"}
+			for name, value := range c.want {
+				if strings.HasPrefix(name, "client_ip") { // nobody else is known
+					refused[name] = value
+				}
+			}
+			wantEvent(t, events[1], "instagram_auth_login_refused", refused)
+		})
+	}
+}
+
+// wantEvent fails the test unless an event has just these data, the app and the request.
+func wantEvent(t *testing.T, e caddy.Event, name string, want map[string]string) {
+	t.Helper()
+	if e.Name() != name || len(e.Data) != len(want)+2 || e.Data["app_id"] != appID || len(fmt.Sprint(e.Data["request_id"])) != 36 {
+		t.Errorf("event %s %v", e.Name(), e.Data)
+	}
+	for field, value := range want {
+		if got, there := e.Data[field]; !there || value != "*" && got != value {
+			t.Errorf("%s: %s is %v, want %s", name, field, got, value)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -77,7 +78,7 @@ func (h *Handler) required(v *visit) bool {
 func (h *Handler) matches(r *http.Request) bool {
 	match, err := h.protect.AnyMatchWithError(r)
 	if err != nil {
-		h.logger.Error("matcher of protect failed; asking for a session", zap.Error(err))
+		h.logSampled(zapcore.ErrorLevel, "matcher of protect failed; asking for a session", "", h.about(r, zap.Error(err))...)
 	}
 	return match || err != nil
 }

@@ -32,6 +32,7 @@ type visit struct {
 	// unsure that nobody can tell whether it has ended.
 	turnedAway, unsure bool
 
+	outcome   outcome
 	handedOff bool
 	deletion  bool // the site is asked whether it deletes a person's data
 }
@@ -52,6 +53,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	v.w, v.r, v.asked = w, r, askedURL(r)
 	v.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	proceed, err := h.intercept(v)
+	h.metrics.requests[v.outcome].Inc()
 	if proceed {
 		err = h.forward(v, next)
 	}
@@ -67,9 +69,11 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 	h.strip(v)
 	h.takeCookies(v)
 	if v.r.Method == http.MethodPost && v.vars[passedVar] == true {
+		v.outcome = passedOn
 		return true, nil // a callback that another block of ours has verified
 	}
 	if endpoint := h.endpoint(v); endpoint != nil {
+		v.outcome = ownPath
 		limitBody(v)
 		return endpoint(h, v)
 	}
@@ -83,6 +87,7 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		return h.gate(v)
 	}
 	if v.signedIn {
+		v.outcome = signedIn
 		h.inject(v, &v.session.Identity, h.forwarded(&v.session.Token))
 	}
 	return true, nil

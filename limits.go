@@ -29,6 +29,7 @@ const (
 // finish a login elsewhere; it keeps floods away from Instagram and lets a login
 // be finished once.
 type limits struct {
+	app     string
 	rate    *limit.Rate
 	gate    *limit.Gate
 	breaker *limit.Breaker
@@ -53,6 +54,7 @@ func (h *Handler) borrowLimits() error {
 	key := h.settings.instance
 	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &limits{
+			app:     h.settings.appID,
 			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, h.now),
 			gate:    limit.NewGate(callsAtATime, callQueue),
 			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),

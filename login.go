@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -31,7 +32,7 @@ func (h *Handler) login(v *visit) (bool, error) {
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
-		h.logger.Warn("sign-in refused: a link asks for a permission that is not configured", about(v.r, zap.Error(err))...)
+		h.logSampled(zapcore.WarnLevel, "sign-in refused: a link asks for a permission that is not configured", "", h.about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	}
 	if !isNavigation(v.r) {
@@ -82,7 +83,7 @@ func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, e
 	}
 	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
-		h.logger.Error("starting a login failed", zap.Error(err))
+		h.logSampled(zapcore.ErrorLevel, "starting a login failed", "", h.about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
 	}
 	for _, line := range setCookies {
@@ -92,6 +93,7 @@ func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, e
 	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
 		status = http.StatusFound
 	}
+	v.outcome = redirected
 	return redirectTo(v, status, h.settings.client.AuthorizationURL(redirect.uri, state, more...))
 }
 
@@ -112,6 +114,7 @@ func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
 	if _, ok := h.settings.redirectFor(v.r.Host); !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
 	}
+	v.outcome = loginPage
 	refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),
 		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -45,7 +46,7 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", about(v.r, zap.Error(err))...)
+		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
 	if problem != "" {
@@ -95,8 +96,8 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 		if everywhere {
 			errs = append(errs, h.endEverywhere(ctx, &s))
 		}
-		h.logger.Info("signed out", about(v.r, zap.String("user_id", s.UserID), sessionField(&s), zap.Bool("everywhere", everywhere))...)
-		h.emit(eventLogout, map[string]any{"user_id": s.UserID, "everywhere": everywhere})
+		h.logger.Info("signed out", h.aboutPerson(v.r, &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.emit(v, eventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)
 }

@@ -2,63 +2,189 @@ package instagramauth
 
 import (
 	"errors"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
-// listMetrics tells of the lists of ended sessions when it is asked, so that requests
-// pay nothing for it. Its one label is the app's ID, of which a configuration has few.
-type listMetrics struct{}
+// What this handler counts, in Caddy's registry. Labels are the app's ID, of which a
+// configuration has few, and words of ours: nothing of a request, and nobody's name.
 
-func listMetric(name, help string) *prometheus.Desc {
-	return prometheus.NewDesc(prometheus.BuildFQName("caddy", directive, name), help, []string{"app_id"}, nil)
-}
+const (
+	labelApp      = "app_id"
+	labelResult   = "result"
+	labelOutcome  = "outcome"
+	labelEndpoint = "endpoint"
+	labelErrand   = "errand"
+
+	resultOK = "ok"
+)
+
+// outcome is what becomes of a request.
+type outcome uint8
+
+const (
+	anonymous     outcome = iota // goes on to the site without an identity
+	signedIn                     // goes on to the site with an identity
+	passedOn                     // a verified callback goes on to the site
+	redirected                   // to Instagram's window
+	loginPage                    // answered with the page with one button
+	loginRequired                // answered with 401
+	refused                      // answered with any other refusal
+	ownPath                      // answered on an own path
+	outcomes      = iota
+)
+
+var outcomeNames = [outcomes]string{"anonymous", "signed_in", "passed_on", "redirected", "login_page", "login_required", "refused", "own_path"}
+
+// What becomes of a call beside the kinds of its error.
+const (
+	resultRateLimited = "rate_limited" // refused, because of too many calls
+	resultCancelled   = "cancelled"    // the visitor went away, or the configuration was replaced
+)
+
+// What becomes of an errand.
+const (
+	errandElsewhere = "elsewhere" // another node is doing it
+	errandEnded     = "ended"     // the session, because Instagram no longer accepts the token
+	errandFailed    = "failed"
+)
 
 var (
-	metricEnded    = listMetric("ended_sessions", "Sessions and users whose end is remembered.")
-	metricQueued   = listMetric("ended_sessions_queued", "Ended sessions that the storage does not know yet.")
-	metricLost     = listMetric("ended_sessions_lost", "Ended sessions that the storage will never know, because too many were queued.")
-	metricListAge  = listMetric("ended_sessions_age_seconds", "How long ago the storage was read. Absent if it never was.")
-	allListMetrics = []*prometheus.Desc{metricEnded, metricQueued, metricLost, metricListAge}
+	endpointNames = map[instagram.Endpoint]string{
+		instagram.TokenEndpoint: "token", instagram.UserEndpoint: "user_node", instagram.LongLivedEndpoint: "long_lived", instagram.RefreshEndpoint: "refresh",
+	}
+	callResults = []string{
+		resultOK, resultRateLimited, resultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),
+		instagram.TimedOut.String(), instagram.Unreachable.String(),
+	}
+	errandResults = []string{resultOK, errandElsewhere, errandEnded, errandFailed, resultCancelled}
 )
 
-// Describe implements prometheus.Collector.
-func (listMetrics) Describe(to chan<- *prometheus.Desc) {
-	for _, desc := range allListMetrics {
-		to <- desc
-	}
+func opts(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "caddy", Subsystem: directive, Name: name, Help: help}
 }
 
-// Collect implements prometheus.Collector.
-func (listMetrics) Collect(to chan<- prometheus.Metric) {
-	lists.Range(func(_, value any) bool {
-		collectList(to, value.(endedSessions).Status(), time.Now())
-		return true
-	})
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts(opts(name, help)), append([]string{labelApp}, labels...))
 }
 
-func collectList(to chan<- prometheus.Metric, s revocation.Status, now time.Time) {
-	gauge := func(desc *prometheus.Desc, value float64) {
-		to <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, s.App)
+// They belong to the process, so that they go on counting when the configuration is
+// replaced: Caddy makes a new registry then.
+var (
+	metricRequests = counters("requests_total", "Requests by what became of them.", labelOutcome)
+	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
+	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
+	metricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
+	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row.")
+
+	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "caddy", Subsystem: directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
+		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call may take a minute at most
+	}, []string{labelApp, labelEndpoint})
+	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("provider_calls_in_flight", "Calls to Instagram that are under way.")), []string{labelApp})
+
+	vectors = []interface {
+		prometheus.Collector
+		DeletePartialMatch(prometheus.Labels) int
+	}{metricRequests, metricLogins, metricCalls, metricErrands, metricOpenings, metricSeconds, metricInFlight}
+)
+
+// appMetrics are the series of one app, for all handlers of it.
+type appMetrics struct {
+	app      string
+	requests [outcomes]prometheus.Counter
+	openings prometheus.Counter
+	inFlight prometheus.Gauge
+}
+
+// metricsPool keeps the series of an app for as long as a handler of it runs.
+var metricsPool = caddy.NewUsagePool()
+
+// newAppMetrics makes every series of an app at once: what appears with its first event
+// has no rate at that moment.
+func newAppMetrics(app string) *appMetrics {
+	m := &appMetrics{app: app, openings: metricOpenings.WithLabelValues(app), inFlight: metricInFlight.WithLabelValues(app)}
+	for o, name := range outcomeNames {
+		m.requests[o] = metricRequests.WithLabelValues(app, name)
 	}
-	gauge(metricEnded, float64(s.Entries))
-	gauge(metricQueued, float64(s.Queued))
-	gauge(metricLost, float64(s.Lost))
-	if !s.Synced.IsZero() {
-		gauge(metricListAge, max(0, now.Sub(s.Synced).Seconds()))
+	m.login(resultOK)
+	for _, code := range refusal.Codes() {
+		m.login(string(code))
 	}
+	for _, endpoint := range endpointNames {
+		m.seconds(endpoint)
+		for _, result := range callResults {
+			m.call(endpoint, result)
+		}
+	}
+	for _, name := range []string{errandToken, errandProfile} {
+		for _, result := range errandResults {
+			m.errand(name, result)
+		}
+	}
+	return m
+}
+
+func (m *appMetrics) login(result string) prometheus.Counter {
+	return metricLogins.WithLabelValues(m.app, result)
+}
+
+func (m *appMetrics) call(endpoint, result string) prometheus.Counter {
+	return metricCalls.WithLabelValues(m.app, endpoint, result)
+}
+
+func (m *appMetrics) seconds(endpoint string) prometheus.Observer {
+	return metricSeconds.WithLabelValues(m.app, endpoint)
+}
+
+func (m *appMetrics) errand(name, result string) prometheus.Counter {
+	return metricErrands.WithLabelValues(m.app, name, result)
+}
+
+// Destruct implements caddy.Destructor. An app that runs no longer has no series.
+func (m *appMetrics) Destruct() error {
+	for _, vector := range vectors {
+		vector.DeletePartialMatch(prometheus.Labels{labelApp: m.app})
+	}
+	return nil
+}
+
+func (h *Handler) borrowMetrics() error {
+	shared, _, err := metricsPool.LoadOrNew(h.settings.appID, func() (caddy.Destructor, error) { return newAppMetrics(h.settings.appID), nil })
+	if err != nil {
+		return err
+	}
+	h.metrics, h.returnMetrics = shared.(*appMetrics), func() error { _, err := metricsPool.Delete(h.settings.appID); return err }
+	return nil
+}
+
+// quitMetrics gives the series back. The handler keeps its pointer to them: requests that
+// began before a reload may still be on their way.
+func (h *Handler) quitMetrics() error {
+	if h.returnMetrics == nil {
+		return nil
+	}
+	err := h.returnMetrics()
+	h.returnMetrics = nil
+	return err
 }
 
 // registerMetrics registers with the registry of this configuration: Caddy makes a new
 // one at each load, and all handlers of it share one.
 func registerMetrics(ctx caddy.Context) error {
-	err := ctx.GetMetricsRegistry().Register(listMetrics{})
-	if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); already {
-		return nil
+	collectors := []prometheus.Collector{stateMetrics{}}
+	for _, vector := range vectors {
+		collectors = append(collectors, vector)
 	}
-	return err
+	for _, c := range collectors {
+		err := ctx.GetMetricsRegistry().Register(c)
+		if _, already := errors.AsType[prometheus.AlreadyRegisteredError](err); err != nil && !already {
+			return err
+		}
+	}
+	return nil
 }

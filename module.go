@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -151,6 +152,9 @@ type Handler struct {
 	// `login?scope=...`. Default: none.
 	StepUp []string `json:"step_up,omitempty"`
 
+	// What log lines and events tell about people.
+	Log LogOptions `json:"log,omitzero"`
+
 	// The session.
 	Session SessionOptions `json:"session,omitzero"`
 
@@ -183,6 +187,11 @@ type Handler struct {
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
 	events    *emitter
+	calls     *provider // settings.client, watched
+
+	samples       *limit.Sample // of failures that are logged
+	metrics       *appMetrics
+	returnMetrics func() error
 }
 
 // SessionOptions configure the session cookie.
@@ -258,9 +267,15 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	if h.settings, err = h.resolve(loadTime(caddy.NewReplacer())); err != nil {
 		return err
 	}
+	h.logger = h.logger.With(zap.String("instance", h.settings.instance))
+	h.samples = limit.NewSample(sampleLines, sampleTime, h.now)
 	if h.protect, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
+	if err := h.borrowMetrics(); err != nil {
+		return err
+	}
+	h.calls = &provider{client: h.settings.client, metrics: h.metrics}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
@@ -298,6 +313,9 @@ func (h *Handler) warn() {
 	if len(h.Session.Secret) == 0 && h.settings.weakSecret {
 		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
 	}
+	if app, own := len(h.AppSecret), len(h.Session.Secret); app > 1 || own > 1 {
+		h.logger.Info("keys are being changed: older secrets are still accepted", zap.Int("app_secrets", app), zap.Int("session_secrets", own))
+	}
 	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
 		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", zap.String("header", h.settings.forwardAs))
 	}
@@ -332,7 +350,7 @@ func (h *Handler) Cleanup() error {
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	return errors.Join(h.quitList(), h.returnLimits())
+	return errors.Join(h.quitList(), h.returnLimits(), h.quitMetrics())
 }
 
 // Interface guards

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -20,6 +21,9 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	repl.Set(placeholderError, string(reply.Code))
 	if len(reply.Missing) > 0 {
 		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
+	}
+	if v.outcome = refused; reply.Code == refusal.LoginRequired {
+		v.outcome = loginRequired
 	}
 	status := reply.Code.Status()
 	if h.settings.handleErrors && !h.keepFromLog(v, status) {
@@ -50,30 +54,7 @@ func (h *Handler) keepFromLog(v *visit, status int) bool {
 // answerForSite answers a callback at which the site failed. Returned to Caddy, the
 // error would be logged with the address and the authorization code in it. [P1]
 func (h *Handler) answerForSite(v *visit, err error) error {
-	h.logger.Error("the site failed at a login that was handed off to it", about(v.r, zap.Error(err))...)
+	h.logSampled(zapcore.ErrorLevel, "the site failed at a login that was handed off to it", "", h.about(v.r, zap.Error(err))...)
 	_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, LoginURL: h.loginURL("/")})
 	return err
-}
-
-// requestID returns the identifier that Caddy gives to the request, which also
-// stands in the access log. It never comes from the client. [E2]
-func requestID(r *http.Request) string {
-	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	id, _ := repl.GetString("http.request.uuid")
-	return id
-}
-
-// about returns the fields that every log line about a request carries. [P2]
-func about(r *http.Request, more ...zap.Field) []zap.Field {
-	return append([]zap.Field{
-		zap.String("request_id", requestID(r)),
-		zap.String("client_ip", clientIP(r)),
-	}, more...)
-}
-
-// clientIP returns the client's address as Caddy sees it, which respects the
-// proxies that the operator trusts and no header besides.
-func clientIP(r *http.Request) string {
-	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
-	return ip
 }

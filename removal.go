@@ -13,11 +13,13 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // What Meta sends when somebody removes the app or asks for their data to be deleted.
@@ -80,7 +82,7 @@ func (h *Handler) dataDeletion(v *visit) (bool, error) {
 // false if it has been refused. [K1, K2, K3, K5]
 func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
 	refuse := func(reply refusal.Reply) (instagram.SignedRequest, bool, error) {
-		h.logger.Warn("callback refused", about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
+		h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code), h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
 		reply.Wants = refusal.JSON
 		_, err := h.refuse(v, reply)
 		return instagram.SignedRequest{}, false, err
@@ -103,14 +105,15 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.r.Context())
-	h.forgetPerson(signed.UserID)
+	who := session.Identity{UserID: signed.UserID}
+	h.forgetPerson(who.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
-			about(v.r, zap.String("user_id", signed.UserID), zap.Error(err))...)
+			h.aboutPerson(v.r, &who, zap.Error(err))...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
 	}
-	h.logger.Info("sessions ended by instagram", about(v.r, zap.String("callback", string(what)), zap.String("user_id", signed.UserID))...)
-	h.emit(eventOf[what], map[string]any{"user_id": signed.UserID, "issued_at": signed.IssuedAt.Unix()})
+	h.logger.Info("sessions ended by instagram", h.aboutPerson(v.r, &who, zap.String("callback", string(what)))...)
+	h.emit(v, eventOf[what], &who, map[string]any{"issued_at": signed.IssuedAt.Unix()})
 	return signed, true, nil
 }
 
@@ -135,6 +138,7 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
 func (h *Handler) passOn(v *visit, what removal, userID string) {
+	v.outcome = passedOn
 	v.r.Header[headerEvent] = []string{string(what)}
 	v.r.Header[headerEventUser] = []string{userID}
 	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
@@ -151,7 +155,7 @@ func (h *Handler) askSite(v *visit, next func(http.ResponseWriter) error) error 
 		return err
 	}
 	if verdict.status == 0 {
-		h.logger.Error("nobody behind this handler has answered a request for data deletion; data_deletion pass needs a site that does", about(v.r)...)
+		h.logger.Error("nobody behind this handler has answered a request for data deletion; data_deletion pass needs a site that does", h.about(v.r)...)
 		_, err := h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 		return err
 	}

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
@@ -25,6 +27,12 @@ import (
 // of, unless it says another time.
 const patience = time.Hour
 
+// The names of the errands.
+const (
+	errandToken   = "token"
+	errandProfile = "profile"
+)
+
 // errand is one thing to ask Instagram about a session.
 type errand struct {
 	name  string
@@ -39,10 +47,10 @@ type errand struct {
 func (h *Handler) errands() []errand {
 	var all []errand
 	if h.settings.longLived {
-		all = append(all, errand{"token", h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
+		all = append(all, errand{errandToken, h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
 	}
 	if h.settings.revalidate != 0 {
-		all = append(all, errand{"profile", h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
+		all = append(all, errand{errandProfile, h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
 	}
 	return all
 }
@@ -94,7 +102,7 @@ func (h *Handler) renew(v *visit) {
 			v.renewed = true
 		}
 		if e.due(&v.session) {
-			h.renewBeside(v.session, e)
+			h.renewBeside(v, e)
 		}
 	}
 }
@@ -116,8 +124,8 @@ func update(s, by *session.Session, now time.Time) (changed bool) {
 
 // renewBeside asks Instagram about a session beside the request that brought it, unless
 // that is under way already, or too much is.
-func (h *Handler) renewBeside(s session.Session, e *errand) {
-	key := s.Keys.Session
+func (h *Handler) renewBeside(v *visit, e *errand) {
+	s, key, asked := v.session, v.session.Keys.Session, trace.SpanFromContext(v.r.Context())
 	if !e.group.Start(key) {
 		return
 	}
@@ -125,6 +133,8 @@ func (h *Handler) renewBeside(s session.Session, e *errand) {
 	if ok {
 		ok = h.beside.run(func(ctx context.Context) {
 			defer leave()
+			ctx, end := traceBeside(ctx, asked, e.name)
+			defer end()
 			e.group.End(key, h.run(ctx, s, e))
 		})
 	}
@@ -132,6 +142,33 @@ func (h *Handler) renewBeside(s session.Session, e *errand) {
 		leave()
 		e.group.End(key, time.Second)
 	}
+}
+
+// traceBeside begins a trace of an errand's own, with a link to the request that found it
+// due: a trace should not go on after its request.
+func traceBeside(ctx context.Context, asked trace.Span, name string) (traced context.Context, end func()) {
+	if !asked.SpanContext().IsValid() {
+		return ctx, func() {}
+	}
+	ctx, span := asked.TracerProvider().Tracer(tracerName).Start(ctx, directive+" renew "+name,
+		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: asked.SpanContext()}))
+	return ctx, func() { span.End() }
+}
+
+// errandResult names what came of an errand.
+func errandResult(err error) string {
+	failure, ok := errors.AsType[*instagram.Error](err)
+	switch {
+	case err == nil:
+		return resultOK
+	case errors.Is(err, errElsewhere):
+		return errandElsewhere
+	case errors.Is(err, context.Canceled):
+		return resultCancelled
+	case ok && failure.InvalidToken():
+		return errandEnded
+	}
+	return errandFailed
 }
 
 // run runs an errand, keeps what Instagram says, and returns how long to leave it alone
@@ -146,6 +183,7 @@ func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait t
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	newer, err := e.ask(ctx, s)
+	h.metrics.errand(e.name, errandResult(err)).Inc()
 	if err != nil {
 		return h.notRenewed(ctx, &s, e, err)
 	}
@@ -181,9 +219,9 @@ func instagramToken(s *session.Session) instagram.Token {
 // lengthen refreshes a long-lived token, or exchanges a short-lived one for such a token,
 // on one node alone. [T7]
 func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
-	call := h.settings.client.LongLived
+	call := h.calls.LongLived
 	if s.Token.LongLived {
-		call = h.settings.client.Refresh
+		call = h.calls.Refresh
 	}
 	var longer instagram.Token
 	ran, err := h.list.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
@@ -203,7 +241,7 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 // person. Their IDs stay what they were at the login, because the list of ended sessions
 // knows them by those.
 func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
-	user, err := h.settings.client.Recheck(ctx, instagramToken(&s))
+	user, err := h.calls.Recheck(ctx, instagramToken(&s))
 	if err == nil {
 		who := identityOf(user)
 		s.Username, s.Fields, s.Permissions = who.Username, who.Fields, who.Permissions
@@ -216,7 +254,7 @@ func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Sessi
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
 func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
-	about := append(reasons(err), zap.String("about", e.name), zap.String("user_id", s.UserID), sessionField(s))
+	about := append(reasons(err), zap.String("about", e.name), h.settings.privacy.user(s.UserID), sessionField(s))
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case errors.Is(err, errElsewhere):
@@ -224,7 +262,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		h.logger.Warn("asking instagram again failed", about...)
+		h.logSampled(zapcore.WarnLevel, "asking instagram again failed", e.name, about...)
 		return patience
 	case failure.InvalidToken():
 		h.logger.Info("session ended: instagram no longer accepts its token", about...)
@@ -233,7 +271,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 		}
 		return patience
 	}
-	h.logger.Warn("asking instagram again failed; the session stays as it is", about...)
+	h.logSampled(zapcore.WarnLevel, "asking instagram again failed; the session stays as it is", e.name, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)
 	}

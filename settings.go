@@ -54,6 +54,7 @@ type settings struct {
 	handoff, loginPage, handleErrors  bool
 	passDeauthorize, passDataDeletion bool
 
+	privacy      privacy
 	allow, deny  *people // nil for no list
 	logoutTarget string
 
@@ -142,7 +143,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err
@@ -292,7 +293,10 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	if s.vault, err = session.NewVault(c.Secrets); err != nil {
 		return err
 	}
-	s.codes, err = session.NewCodes(c.Secrets)
+	if s.codes, err = session.NewCodes(c.Secrets); err != nil {
+		return err
+	}
+	s.privacy.pseudonyms, err = session.NewPseudonyms(c.Secrets)
 	return err
 }
 

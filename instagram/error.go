@@ -28,6 +28,11 @@ const (
 	Unreachable
 )
 
+var kinds = [...]string{Refused: "refused", BadAnswer: "bad_answer", BadProfile: "bad_profile", TimedOut: "timed_out", Unreachable: "unreachable"}
+
+// String returns the name of a kind, in lower case with underscores.
+func (k Kind) String() string { return kinds[k] }
+
 // Endpoint names what was called.
 type Endpoint string
 

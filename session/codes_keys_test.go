@@ -6,7 +6,7 @@ import (
 )
 
 func TestS4_ACodeIsSignedForThisPurposeAlone(t *testing.T) {
-	for _, p := range []purpose{purposeLogin, purposeSession, purposeStorage, purposeConfirm} {
+	for _, p := range []purpose{purposeLogin, purposeSession, purposeStorage, purposeConfirm, purposePseudonym} {
 		keys, err := deriveKeys(p, []string{"secret"})
 		if err != nil {
 			t.Fatal(err)

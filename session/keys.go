@@ -20,6 +20,8 @@ const (
 	purposeStorage purpose = "instagram_auth/v1/storage"
 	purposeConfirm purpose = "instagram_auth/v1/confirm"
 	purposeVaultID purpose = "instagram_auth/v1/storage-id"
+
+	purposePseudonym purpose = "instagram_auth/v1/pseudonym"
 )
 
 var errNoSecret = errors.New("no secret to derive keys from")

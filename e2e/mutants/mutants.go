@@ -64,8 +64,8 @@ var mutants = []mutant{
 	{"L1", "an ended session goes on", "ended.go", `	return h.list.Ended(revocation.Subject{`, `	return false && h.list.Ended(revocation.Subject{`, ""},
 	{"L2", "another site can sign a visitor out", "logout.go", `if !h.isOwnForm(v) {`, `if false {`, ""},
 	{"L3", "a sign-out that was not stored claims success", "logout.go", `	if err != nil {
-		h.logger.Error("a session has ended on this node alone`, `	if false {
-		h.logger.Error("a session has ended on this node alone`, ""},
+		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone`, `	if false {
+		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone`, ""},
 	// Meta's callbacks.
 	{"K1", "any signature will do", "instagram/signed_request.go", `if hmac.Equal(sum, mac.Sum(nil)) {`, `if hmac.Equal(sum, sum) {`, "./instagram ."},
 	{"K1", "the empty secret signs", "instagram/signed_request.go", `			continue // anybody can sign with the empty secret
@@ -98,6 +98,11 @@ var mutants = []mutant{
 	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "./internal/refusal ."},
 	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && h.settings.isCallbackPath(v.asked.Path)`, `return false`, ""},
+	{"P2", "what is hidden is told", "log.go", `case value == "" || how == hidden:`, `case value == "":`, ""},
+	{"P2", "a storm fills the log", "log.go", `	if !ok {
+		return
+	}
+	if missed > 0 {`, `	if !ok && missed > 0 {`, ""},
 	{"P3", "the callback's address is a Referer", "login.go", `	header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},

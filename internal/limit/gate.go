@@ -98,16 +98,40 @@ func (c *Call) Withdraw() {
 	}
 }
 
-// Report says how a call went.
-func (c *Call) Report(success bool) {
+// Change is what a report has made of a breaker.
+type Change int
+
+const (
+	Unchanged Change = iota
+	Opened           // with this failure; those of trials do not open it again
+	Closed           // with this success
+)
+
+// Report says how a call went, and returns what that has made of the breaker.
+func (c *Call) Report(success bool) (change Change) {
 	b := c.breaker
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	before := b.failures >= b.limit
 	if success {
-		b.failures = 0
-		return
+		if b.failures = 0; before {
+			change = Closed
+		}
+		return change
 	}
 	if b.failures++; b.failures >= b.limit {
 		b.until = b.now().Add(b.rest)
+		if !before {
+			change = Opened
+		}
 	}
+	return change
+}
+
+// Open reports whether calls are refused, but for a trial now and then: from the failure
+// that opened the breaker until a call succeeds.
+func (b *Breaker) Open() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.failures >= b.limit
 }

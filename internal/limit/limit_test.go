@@ -212,3 +212,52 @@ func TestC4_WhatIsRememberedIsBounded(t *testing.T) {
 		t.Error("the oldest is remembered")
 	}
 }
+
+func TestD3_ABreakerTellsWhenItOpensAndCloses(t *testing.T) {
+	at := new(clock)
+	b := limit.NewBreaker(2, 10*time.Second, at.now)
+	for i, step := range []struct {
+		success bool
+		change  limit.Change
+		open    bool
+	}{
+		{false, limit.Unchanged, false}, {false, limit.Opened, true}, {false, limit.Unchanged, true}, // a trial that fails
+		{true, limit.Closed, false}, {true, limit.Unchanged, false}, {false, limit.Unchanged, false}, {false, limit.Opened, true},
+	} {
+		call, _ := b.Ready()
+		if change := call.Report(step.success); change != step.change || b.Open() != step.open {
+			t.Errorf("report %d: change %d, open %v", i, change, b.Open())
+		}
+		at.advance(10 * time.Second)
+	}
+	if !b.Open() {
+		t.Error("closed by time alone")
+	}
+}
+
+func TestP2_AStormIsSampled(t *testing.T) {
+	at := new(clock)
+	s := limit.NewSample(3, time.Minute, at.now)
+	take := func(kind string, wantOK bool, wantMissed int) {
+		t.Helper()
+		if ok, missed := s.Take(kind); ok != wantOK || missed != wantMissed {
+			t.Errorf("%s: %v, missed %d; want %v, %d", kind, ok, missed, wantOK, wantMissed)
+		}
+	}
+	for range 3 {
+		take("a", true, 0)
+	}
+	at.advance(time.Minute - 1)
+	for range 5 {
+		take("a", false, 0)
+	}
+	take("b", true, 0) // another kind is another matter
+	at.advance(1)
+	take("a", true, 5)
+	take("a", true, 0)
+	at.advance(-time.Hour) // a clock that is set back stops nothing
+	for range 3 {
+		take("a", true, 0)
+	}
+	take("a", false, 0)
+}

@@ -5,7 +5,9 @@ package refusal
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 )
 
 // Code names a refusal, in JSON, in logs and to a site's error routes.
@@ -92,6 +94,9 @@ func inWords(names []string) (list []string) {
 	}
 	return list
 }
+
+// Codes returns the codes of the table, sorted.
+func Codes() []Code { return slices.Sorted(maps.Keys(table)) }
 
 // Status returns the HTTP status of a refusal.
 func (c Code) Status() int { return table[c].status }

@@ -1,0 +1,186 @@
+package instagramauth_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// scrape returns the values of all series at an admin endpoint, by name and labels.
+func scrape(t *testing.T, admin string) map[string]string {
+	t.Helper()
+	series := make(map[string]string)
+	for line := range strings.Lines(exposition(t, admin)) {
+		if at := strings.LastIndexByte(line, ' '); at > 0 && line[0] != '#' {
+			series[line[:at]] = strings.TrimSpace(line[at:])
+		}
+	}
+	return series
+}
+
+// exposition returns what an admin endpoint tells Prometheus.
+func exposition(t *testing.T, admin string) string {
+	t.Helper()
+	answer, err := http.Get("http://" + admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	content := new(bytes.Buffer)
+	if _, err := content.ReadFrom(answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	return content.String()
+}
+
+// counted returns our counters that are not 0, by name and labels without the app's.
+func counted(t *testing.T, admin string) map[string]string {
+	t.Helper()
+	counters := make(map[string]string)
+	for series, value := range scrape(t, admin) {
+		name, ours := strings.CutPrefix(series, "caddy_instagram_auth_")
+		if !ours || value == "0" || strings.HasPrefix(name, "ended_sessions") || strings.Contains(name, "_seconds_bucket") || strings.Contains(name, "_seconds_sum") {
+			continue
+		}
+		if !strings.Contains(name, `app_id="`+appID+`"`) {
+			t.Errorf("%s does not name the app", series)
+		}
+		counters[strings.NewReplacer(`app_id="`+appID+`",`, "", `{app_id="`+appID+`"}`, "").Replace(name)] = value
+	}
+	return counters
+}
+
+func wantCounted(t *testing.T, admin string, want map[string]string) {
+	t.Helper()
+	got := counted(t, admin)
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] {
+			t.Errorf("%s is %q, want %s", name, got[name], want[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if want[name] == "" {
+			t.Errorf("%s is %s, want 0", name, got[name])
+		}
+	}
+}
+
+func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
+	c := siteConfig{matcher: "/private*", global: "metrics", options: "deauthorize pass"}
+	s, admin := adminSite(t, c)
+	wantCounted(t, admin, nil)
+	b := s.newBrowser()
+	b.get("/public")
+	b.get("/public")
+	b.fetch("/private")
+	b.signIn("/private")
+	b.get("/private")
+	b.get("/instagram_auth/logout")
+	b.get("/instagram_auth/deauthorize")
+	s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username))
+	want := map[string]string{
+		`requests_total{outcome="anonymous"}`: "2", `requests_total{outcome="login_required"}`: "1", `requests_total{outcome="redirected"}`: "1",
+		`requests_total{outcome="signed_in"}`: "1", `requests_total{outcome="refused"}`: "1", `requests_total{outcome="passed_on"}`: "1",
+		`requests_total{outcome="own_path"}`:                 "2", // the callback and the page to sign out
+		`logins_total{result="ok"}`:                          "1",
+		`provider_calls_total{endpoint="token",result="ok"}`: "1", `provider_calls_total{endpoint="user_node",result="ok"}`: "1",
+		`provider_call_duration_seconds_count{endpoint="token"}`: "1", `provider_call_duration_seconds_count{endpoint="user_node"}`: "1",
+	}
+	wantCounted(t, admin, want)
+	// A reload makes a new registry, and a second block of the app shares the series.
+	c.admin, c.options = admin, "login_page"
+	c.extra = strings.Replace(fmt.Sprintf("http://:%s {\n%s\n}", port(freeAddr(t)), defaultBlock("path_prefix /other")), "{endpoints}", s.endpoints, 1)
+	s.load(c)
+	wantCounted(t, admin, want)
+	s.newBrowser().get("/private")
+	want[`requests_total{outcome="login_page"}`] = "1"
+	wantCounted(t, admin, want)
+	// Another app begins with nothing, and the one that is gone has no series.
+	s.load(siteConfig{global: "metrics", admin: admin, block: strings.Replace(defaultBlock(""), appID, "7", 1)})
+	for series := range scrape(t, admin) {
+		if strings.Contains(series, appID) {
+			t.Errorf("there still is %s", series)
+		}
+	}
+	if got := scrape(t, admin)[`caddy_instagram_auth_logins_total{app_id="7",result="ok"}`]; got != "0" {
+		t.Errorf("another app has %q logins", got)
+	}
+}
+
+func TestTheMetricsTellHowLoginsFail(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{global: "metrics"})
+	fail := func(endpoint simulator.Endpoint, kind simulator.FaultKind) {
+		t.Helper()
+		b := s.newBrowser()
+		back := b.window(b.get("/"))
+		s.instagram.Misbehave(endpoint, simulator.Fault{Kind: kind, Times: 1})
+		if answer := b.get(back); answer.StatusCode < 400 {
+			t.Errorf("%v: answered %s", kind, answer.Status)
+		}
+	}
+	state := query(t, s.newBrowser().get("/").location()).Get("state")
+	s.newBrowser().get(callback + "?code=x&state=" + state) // of another browser
+	fail(simulator.UserNode, simulator.RateLimit)
+	for range 3 {
+		fail(simulator.Token, simulator.Status500)
+	}
+	open := func() string {
+		return scrape(t, admin)[`caddy_instagram_auth_breaker_open{app_id="`+appID+`"}`]
+	}
+	if got := open(); got != "0" {
+		t.Errorf("after four failures the breaker is %q", got)
+	}
+	fail(simulator.Token, simulator.Status503)
+	if got := open(); got != "1" {
+		t.Errorf("after five failures the breaker is %q", got)
+	}
+	b := s.newBrowser()
+	b.get(b.window(b.get("/")))
+	wantCounted(t, admin, map[string]string{
+		`requests_total{outcome="redirected"}`: "7", `requests_total{outcome="refused"}`: "7",
+		`logins_total{result="login_expired"}`: "1", `logins_total{result="provider_error"}`: "5", `logins_total{result="provider_unreachable"}`: "1",
+		`provider_calls_total{endpoint="token",result="ok"}`: "1", `provider_calls_total{endpoint="token",result="bad_answer"}`: "4",
+		`provider_calls_total{endpoint="user_node",result="rate_limited"}`: "1",
+		`provider_call_duration_seconds_count{endpoint="token"}`:           "5", `provider_call_duration_seconds_count{endpoint="user_node"}`: "1",
+		`breaker_open`: "1", `breaker_openings_total`: "1",
+	})
+	if opened := s.logged("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds"); len(opened) != 1 || opened[0]["request_id"] == nil || opened[0]["error"] == nil {
+		t.Errorf("logged %v", opened)
+	}
+}
+
+func TestTheMetricsTellOfCallsUnderWay(t *testing.T) {
+	s, admin := adminSite(t, siteConfig{global: "metrics", options: "timeout 1m"})
+	b := s.newBrowser()
+	back := b.window(b.get("/"))
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
+	ctx, goAway := context.WithCancel(t.Context())
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		request := navigation(t, http.MethodGet, back).WithContext(ctx)
+		if answer, err := b.http.Do(request); err == nil {
+			_ = answer.Body.Close()
+			t.Error("answered")
+		}
+	}()
+	inFlight := func(want string) func() bool {
+		return func() bool {
+			return scrape(t, admin)[`caddy_instagram_auth_provider_calls_in_flight{app_id="`+appID+`"}`] == want
+		}
+	}
+	eventually(t, "a call under way", inFlight("1"))
+	goAway()
+	<-gone
+	eventually(t, "none under way", inFlight("0"))
+	if got := counted(t, admin)[`provider_calls_total{endpoint="token",result="cancelled"}`]; got != "1" {
+		t.Errorf("%q calls were cancelled", got)
+	}
+}
