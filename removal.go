@@ -80,7 +80,7 @@ func (h *Handler) dataDeletion(v *visit) (bool, error) {
 // false if it has been refused. [K1, K2, K3, K5]
 func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
 	refuse := func(reply refusal.Reply) (instagram.SignedRequest, bool, error) {
-		h.logger.Warn("callback refused", about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
+		h.logger.Warn("callback refused", about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)), zap.String("remedy", remedyForCallback(reply.Code)))...)
 		reply.Wants = refusal.JSON
 		_, err := h.refuse(v, reply)
 		return instagram.SignedRequest{}, false, err
@@ -106,12 +106,25 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	h.forgetPerson(signed.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
-			about(v.r, zap.String("user_id", signed.UserID), zap.Error(err))...)
+			about(v.r, zap.String("user_id", signed.UserID), zap.Error(err), storageRemedy)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
 	}
 	h.logger.Info("sessions ended by instagram", about(v.r, zap.String("callback", string(what)), zap.String("user_id", signed.UserID))...)
 	h.emit(eventOf[what], map[string]any{"user_id": signed.UserID, "issued_at": signed.IssuedAt.Unix()})
 	return signed, true, nil
+}
+
+// remedyForCallback tells an operator what to do about a callback that was refused.
+func remedyForCallback(code refusal.Code) string {
+	switch code {
+	case refusal.StoreUnavailable:
+		return revocation.Remedy
+	case refusal.BadSignature:
+		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is; otherwise there is nothing to change"
+	case refusal.TooMany:
+		return "somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"
+	}
+	return "this is no callback of Meta's: there is nothing to change, unless something in front of Caddy changes requests"
 }
 
 // readSigned returns the signed request of a callback's body, or the code of a
