@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -23,6 +24,7 @@ var (
 	errQueueFull   = errors.New("too many logins wait for Instagram")
 	errBreakerOpen = errors.New("instagram failed several times in a row")
 	errNotGranted  = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
+	errStale       = errors.New("the login is too old, used, or of another browser")
 	errOutdated    = errors.New("the list of ended sessions is older than max_staleness: the storage cannot be read")
 )
 
@@ -125,10 +127,29 @@ func reasons(err error) (fields []zap.Field) {
 	if err != nil {
 		fields = append(fields, zap.Error(err))
 	}
-	if failure, ok := errors.AsType[*instagram.Error](err); ok && failure.Remedy() != "" {
-		fields = append(fields, zap.String("remedy", failure.Remedy()))
+	remedy := remedyOf(err)
+	if failure, ok := errors.AsType[*instagram.Error](err); ok {
+		remedy = failure.Remedy()
+	}
+	if remedy != "" {
+		fields = append(fields, zap.String("remedy", remedy))
 	}
 	return fields
+}
+
+// remedyOf tells an operator what to do about an error of our own.
+func remedyOf(err error) string {
+	switch err {
+	case errStale:
+		return "nothing to change for one visitor; if it happens to everybody, check the clock of this machine, and that all nodes have the same secrets and redirect_uri"
+	case errQueueFull:
+		return "nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout"
+	case errBreakerOpen:
+		return "see the errors before this one; instagram is tried again after a rest"
+	case errOutdated:
+		return revocation.Remedy
+	}
+	return ""
 }
 
 // remedyForWindow is for errors that the authorization window itself sends back.

@@ -79,7 +79,7 @@ func (h *Handler) stale(v *visit, back comeback) (bool, error) {
 	if v.signedIn {
 		return h.arrive(v, back.login.ReturnTo)
 	}
-	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.LoginExpired}, nil)
+	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.LoginExpired}, errStale)
 }
 
 // denied answers a visitor who did not sign in. Instagram names the one ordinary

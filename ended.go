@@ -17,6 +17,9 @@ import (
 // one configuration replaces another.
 var lists = caddy.NewUsagePool()
 
+// storageRemedy goes with every error of the storage's.
+var storageRemedy = zap.String("remedy", revocation.Remedy)
+
 // endedSessions is a list in the pool.
 type endedSessions struct {
 	*revocation.List

@@ -46,7 +46,7 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err))...)
+		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err), storageRemedy)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
 	if problem != "" {

@@ -82,7 +82,8 @@ func (h *Handler) dataDeletion(v *visit) (bool, error) {
 // false if it has been refused. [K1, K2, K3, K5]
 func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
 	refuse := func(reply refusal.Reply) (instagram.SignedRequest, bool, error) {
-		h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code), h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
+		h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code),
+			h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)), zap.String("remedy", remedyForCallback(reply.Code)))...)
 		reply.Wants = refusal.JSON
 		_, err := h.refuse(v, reply)
 		return instagram.SignedRequest{}, false, err
@@ -109,12 +110,25 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	h.forgetPerson(who.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
-			h.aboutPerson(v.r, &who, zap.Error(err))...)
+			h.aboutPerson(v.r, &who, zap.Error(err), storageRemedy)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
 	}
 	h.logger.Info("sessions ended by instagram", h.aboutPerson(v.r, &who, zap.String("callback", string(what)))...)
 	h.emit(v, eventOf[what], &who, map[string]any{"issued_at": signed.IssuedAt.Unix()})
 	return signed, true, nil
+}
+
+// remedyForCallback tells an operator what to do about a callback that was refused.
+func remedyForCallback(code refusal.Code) string {
+	switch code {
+	case refusal.StoreUnavailable:
+		return revocation.Remedy
+	case refusal.BadSignature:
+		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is; otherwise there is nothing to change"
+	case refusal.TooMany:
+		return "somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"
+	}
+	return "this is no callback of Meta's: there is nothing to change, unless something in front of Caddy changes requests"
 }
 
 // readSigned returns the signed request of a callback's body, or the code of a

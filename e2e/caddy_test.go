@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binaries = dir
+		// Stories that run at the same time wait for time-outs most of the time.
+		flag.Parse()
+		if err := flag.Set("test.parallel", "48"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		if caddyBinary, err = build("caddy", "..", "-race"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1

@@ -104,14 +104,19 @@ func (v *visitor) exchange(request *http.Request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	for _, c := range answer.Cookies() {
+	v.keep(answer.Header)
+	return reply{answer.StatusCode, answer.Header, string(text)}, nil
+}
+
+// keep does what an answer says about cookies.
+func (v *visitor) keep(header http.Header) {
+	for _, c := range (&http.Response{Header: header}).Cookies() {
 		if c.MaxAge < 0 {
 			delete(v.cookies, c.Name)
 		} else {
 			v.cookies[c.Name] = c.Value
 		}
 	}
-	return reply{answer.StatusCode, answer.Header, string(text)}, nil
 }
 
 func (v *visitor) get(address, uri string, headers map[string]string) reply {
@@ -123,26 +128,40 @@ func (v *visitor) get(address, uri string, headers map[string]string) reply {
 // signed in already starts it by the site's own link.
 func (v *visitor) signIn(start, end string) {
 	v.t.Helper()
-	uri, old := "/private", v.cookies[cookie]
-	if old != "" {
-		uri = "/instagram_auth/login"
-	}
-	begun := v.get(start, uri, byLink)
-	window := begun.header.Get("Location")
-	if begun.status != http.StatusFound || !strings.HasPrefix(window, v.c.instagram+"/oauth/authorize?") {
-		v.t.Fatalf("a login began with %d, %q: %s", begun.status, window, begun.body)
-	}
-	uri, err := v.allow(window)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	if ended := v.get(end, uri, byLink); ended.status != http.StatusSeeOther || v.cookies[cookie] == old {
+	old := v.cookies[cookie]
+	if ended := v.get(end, v.back(start), byLink); ended.status != http.StatusSeeOther || v.cookies[cookie] == old {
 		v.t.Fatalf("a login ended with %d, %q: %s", ended.status, ended.header.Get("Location"), ended.body)
 	}
 	// The page that follows, on which what the login needed is cleared away.
 	if page := v.get(end, "/private", byLink); page.status != http.StatusOK || page.body != v.name {
 		v.t.Fatalf("the page after a login is %d: %s", page.status, page.body)
 	}
+}
+
+// begin starts a login and returns the address of the authorization window.
+func (v *visitor) begin(address string) (window string) {
+	v.t.Helper()
+	uri := "/private"
+	if v.cookies[cookie] != "" {
+		uri = "/instagram_auth/login"
+	}
+	begun := v.get(address, uri, byLink)
+	window = begun.header.Get("Location")
+	if begun.status != http.StatusFound || !strings.HasPrefix(window, v.c.instagram+"/oauth/authorize?") {
+		v.t.Fatalf("a login began with %d, %q: %s", begun.status, window, begun.body)
+	}
+	return window
+}
+
+// back starts a login and returns the path and query with which Instagram sends the
+// visitor back.
+func (v *visitor) back(start string) (uri string) {
+	v.t.Helper()
+	uri, err := v.allow(v.begin(start))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return uri
 }
 
 // allow presses Allow in Instagram's window and returns where that leads.

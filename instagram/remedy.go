@@ -1,6 +1,12 @@
 package instagram
 
-import "strings"
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"syscall"
+)
 
 // remedies tell an operator what to change, by what Instagram says. The first one
 // whose text occurs in the message counts.
@@ -30,6 +36,10 @@ func (e *Error) Remedy() string {
 	switch {
 	case e.RateLimited():
 		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
+	case e.causedBy(syscall.EMFILE, syscall.ENFILE):
+		return "caddy may open no more files: raise its limit of open files (ulimit -n, LimitNOFILE of the service)"
+	case e.causedBy(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET):
+		return "the connection to instagram broke off: nothing to change if it passes; otherwise check the network and any proxy between"
 	case e.Kind == Unreachable:
 		return "instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
 	case e.Kind == TimedOut:
@@ -46,5 +56,19 @@ func (e *Error) Remedy() string {
 	if e.Code >= 200 && e.Code <= 299 {
 		return codeRemedies[10]
 	}
-	return codeRemedies[e.Code]
+	if remedy := codeRemedies[e.Code]; remedy != "" {
+		return remedy
+	}
+	switch {
+	case e.Temporary():
+		return "instagram itself fails, or a proxy between: nothing to change here; if it lasts, see the status page of Meta's platform"
+	case e.Kind == BadProfile:
+		return "instagram tells of the person what cannot be used: check api, user_node and endpoints"
+	}
+	return ""
+}
+
+// causedBy reports whether one of some errors is the cause.
+func (e *Error) causedBy(causes ...error) bool {
+	return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(e.Err, cause) })
 }

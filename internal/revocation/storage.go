@@ -16,6 +16,10 @@ const (
 	operationsAtATime = 32
 )
 
+// Remedy tells an operator what to do about a storage that fails.
+const Remedy = "check Caddy's storage: its disk space, its permissions, its limit of open files, or the server that it is on; " +
+	"what is queued is written as soon as that is possible, unless this program ends before"
+
 var errBusy = errors.New("too many operations of the storage are under way")
 
 // gatekeeper lets a fixed number of storage operations run. A storage may ignore its

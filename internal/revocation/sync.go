@@ -33,6 +33,7 @@ type syncState struct {
 	member   *Member // whose storage was read
 	fullAt   time.Time
 	polledAt time.Time
+	lookedAt time.Time // of the last look, good or bad
 	warnedAt time.Time
 	failing  error
 
@@ -51,6 +52,7 @@ func (l *List) Sync(ctx context.Context) {
 	}
 	unwritten := l.flush(ctx)
 	start := l.now()
+	l.watchClock(m, start)
 	var err error
 	full := l.wantsFull(m, start)
 	if full {
@@ -66,6 +68,23 @@ func (l *List) Sync(ctx context.Context) {
 		l.sweepBeside(ctx, m, full)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
+}
+
+// watchClock tells the operator of a clock that was set to another time: a session of a
+// clock that was ahead is refused until its time has come. [S7] A monotonic clock, which
+// time.Time carries along, goes on as if nothing had happened.
+func (l *List) watchClock(m *Member, now time.Time) {
+	last := l.state.lookedAt
+	l.state.lookedAt = now
+	if last.IsZero() {
+		return
+	}
+	jump := now.Round(0).Sub(last.Round(0)) - now.Sub(last)
+	if jump.Abs() <= clockSkew {
+		return
+	}
+	m.Logger.Warn("the clock of this machine was set to another time", "by", jump.Round(time.Second).String(),
+		"remedy", "check that the time is right now, and how it is synchronized; sessions and logins that the clock dates more than a minute into the future do not count meanwhile")
 }
 
 // wantsFull reports whether everything is to be read: at first, from another storage,
@@ -273,6 +292,6 @@ func (l *List) report(ctx context.Context, m *Member, err error) {
 		if at := l.lastSync.Load(); at != 0 {
 			age = now.Sub(time.Unix(at, 0)).Truncate(time.Second).String()
 		}
-		m.Logger.Warn("the storage of ended sessions fails; going on with the last known list", "error", err, "age", age, "queued", queued)
+		m.Logger.Warn("the storage of ended sessions fails; going on with the last known list", "error", err, "age", age, "queued", queued, "remedy", Remedy)
 	}
 }

@@ -210,6 +210,7 @@ func (l *List) lastFlush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if left := len(l.queue.order); left > 0 && len(l.members) > 0 {
-		l.members[len(l.members)-1].Logger.Error("ended sessions could not be written before the end; other nodes will not learn of them", "count", left, "error", err)
+		l.members[len(l.members)-1].Logger.Error("ended sessions could not be written before the end; other nodes will not learn of them", "count", left, "error", err,
+			"remedy", "their log lines tell the session: end them again once the storage works, with caddy instagram-auth revoke")
 	}
 }

@@ -1,5 +1,5 @@
 // Command caddy is the project's cmd/caddy with a storage in Redis, for the tests of
-// clusters.
+// clusters, and one that fails on command, for those of faults.
 package main
 
 import (
@@ -7,6 +7,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-instagram/caddy-instagram-auth"
+	_ "github.com/caddy-instagram/caddy-instagram-auth/e2e/faultystorage"
 	_ "github.com/caddy-instagram/caddy-instagram-auth/e2e/redisstorage"
 	_ "github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
