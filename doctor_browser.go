@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -63,15 +64,10 @@ func (e *examination) comeback(r redirect) (string, error) {
 	if line = strings.TrimSpace(line); line != "" {
 		return line, nil
 	}
-	return "", cmpErr(err, errors.New("the line is empty"))
+	return "", cmp.Or(err, errEmptyLine)
 }
 
-func cmpErr(err, otherwise error) error {
-	if err != nil {
-		return err
-	}
-	return otherwise
-}
+var errEmptyLine = errors.New("the line is empty")
 
 // browserTime is how long a person has for the window.
 const browserTime = 10 * time.Minute

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -141,7 +142,9 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 			return redirectURI + "?" + parameters + "&state=" + url.QueryEscape(query(t, window).Get("state"))
 		}
 	}
-	paste := func(text string) func(*testing.T, string) string { return func(*testing.T, string) string { return text } }
+	paste := func(text string) func(*testing.T, string) string {
+		return func(*testing.T, string) string { return text }
+	}
 	node := func(body string) func(*clinic) {
 		return misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: body})
 	}
@@ -164,7 +167,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		}, nil, []string{"capital letters"}},
 		{"elsewhere", paste("https://elsewhere.test/?code=x"), nil, []string{"is not on redirect_uri"}},
 		{"no code", paste(redirectURI), nil, []string{"neither a code nor an error"}},
-		{"another state", swap("state", strings.Repeat("x", 22)), nil, []string{"state"}},
+		{"another state", swap("state", strings.Repeat("x", session.StateLength)), nil, []string{"state"}},
 		{"cancelled", back("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
 		{"a personal account", back("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"), nil, []string{"personal one", "business or creator"}},
 		{"a used code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has been used"), []string{"code was used before"}},

@@ -112,9 +112,8 @@ func (e *examination) otherDoor(server *caddyhttp.Server, address string) string
 	u, _ := url.Parse(address) // of a redirect URI, which was parsed before
 	port, _ := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme]))
 	httpPort := uint(cmp.Or(e.http.HTTPPort, caddyhttp.DefaultHTTPPort))
-	automatic := server.AutoHTTPS == nil || !server.AutoHTTPS.Disabled
-	listens := server.Listen
-	for _, listen := range listens {
+	automatic := server.AutoHTTPS == nil || !server.AutoHTTPS.Disabled && !slices.Contains(server.AutoHTTPS.Skip, u.Hostname())
+	for _, listen := range server.Listen {
 		at, err := caddy.ParseNetworkAddress(listen)
 		if err != nil || uint(port) < at.StartPort || uint(port) > at.EndPort {
 			continue
@@ -125,7 +124,7 @@ func (e *examination) otherDoor(server *caddyhttp.Server, address string) string
 		}
 		return ""
 	}
-	return "Caddy listens on " + strings.Join(listens, ", ")
+	return "Caddy listens on " + strings.Join(server.Listen, ", ")
 }
 
 // hasHosts reports whether a server has sites by name, which is what Caddy gets
@@ -170,13 +169,11 @@ func (e *examination) checkCookies(p *patient) []doctor.Finding {
 func (e *examination) checkLogs(p *patient) []doctor.Finding {
 	var open []string
 	logged := false
-	for _, server := range p.servers {
-		for _, logger := range e.accessLoggers(server) {
+	for _, logger := range p.accessLoggers() {
+		for name, encoder := range e.takers(logger) {
 			logged = true
-			for name, encoder := range e.takers(logger) {
-				if fields := doctor.Unfiltered(encoder); len(fields) > 0 {
-					open = append(open, fmt.Sprintf("%s (%s)", name, strings.Join(fields, ", ")))
-				}
+			if fields := doctor.Unfiltered(encoder); len(fields) > 0 {
+				open = append(open, fmt.Sprintf("%s (%s)", name, strings.Join(fields, ", ")))
 			}
 		}
 	}
@@ -189,22 +186,37 @@ func (e *examination) checkLogs(p *patient) []doctor.Finding {
 	return []doctor.Finding{finding}
 }
 
-// accessLoggers returns the names under which a server logs requests.
-func (e *examination) accessLoggers(server *caddyhttp.Server) (names []string) {
-	if server.Logs == nil {
-		return nil
-	}
-	const access = "http.log.access"
-	add := func(name string) { names = append(names, strings.TrimSuffix(access+"."+name, ".")) }
-	for _, list := range server.Logs.LoggerNames {
-		for _, name := range list {
-			add(name)
+// accessLoggers returns the names under which callbacks to a block are logged.
+func (p *patient) accessLoggers() (names []string) {
+	for _, server := range p.servers {
+		for _, r := range p.settings.redirects {
+			u, _ := url.Parse(r.uri) // was parsed before
+			for _, name := range loggersOf(server.Logs, u.Hostname()) {
+				names = append(names, strings.TrimSuffix("http.log.access."+name, "."))
+			}
 		}
 	}
-	if !server.Logs.SkipUnmappedHosts {
-		add(server.Logs.DefaultLoggerName)
-	}
 	return names
+}
+
+// loggersOf returns the loggers of a host, by its name or by a wildcard, as Caddy does.
+func loggersOf(logs *caddyhttp.ServerLogConfig, host string) []string {
+	if logs == nil || slices.Contains(logs.SkipHosts, host) {
+		return nil
+	}
+	labels := strings.Split(host, ".")
+	for i := range len(labels) + 1 {
+		if names, mapped := logs.LoggerNames[strings.Join(labels, ".")]; mapped {
+			return names
+		}
+		if i < len(labels) {
+			labels[i] = "*"
+		}
+	}
+	if logs.SkipUnmappedHosts {
+		return nil
+	}
+	return []string{logs.DefaultLoggerName}
 }
 
 // takers returns the encoders of the logs that take what a logger says, by name.

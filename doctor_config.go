@@ -72,7 +72,14 @@ func (e *examination) prepare() (cancel func()) {
 			}
 		}
 	}
-	e.modules, cancel = caddy.NewContext(caddy.Context{Context: e.ctx})
+	// Modules want a configuration around them, for their logger and file systems.
+	around := new(caddy.Config)
+	quiet(around)
+	base, err := caddy.ProvisionContext(around)
+	if err != nil {
+		base = caddy.Context{Context: e.ctx}
+	}
+	e.modules, cancel = caddy.NewContext(base)
 	return cancel
 }
 

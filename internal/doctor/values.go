@@ -97,8 +97,10 @@ func Unfiltered(encoder json.RawMessage) (fields []string) {
 		for _, action := range filter.Actions {
 			parameters[action.Parameter] = true
 		}
-		whole, _, _ := strings.Cut(carrier, ">")
-		_, above := e.Fields[whole]
+		above := false
+		for whole := range e.Fields {
+			above = above || strings.HasPrefix(carrier, whole+">")
+		}
 		if !above && (!has || filter.Filter == "query" && !(parameters["code"] && parameters["state"])) {
 			fields = append(fields, carrier)
 		}
