@@ -88,22 +88,24 @@ func notServed(address string) doctor.Finding {
 
 // arrival tells whether a request to an address reaches a block.
 func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
-	fault := notServed(address)
+	finding := notServed(address)
 	for _, server := range p.servers {
 		t, s := e.follow(server, p.raw, method, address)
 		switch {
 		case s == reached:
-			if problem := e.otherDoor(server, address); problem != "" {
-				return doctor.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
+			problem := e.otherDoor(server, address)
+			if problem == "" {
+				return doctor.OK("%s reaches this block", address)
 			}
-			return doctor.OK("%s reaches this block", address)
+			finding = doctor.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
+		case finding.Status == doctor.Look: // by another server it does reach the block
 		case t.end != "":
-			fault = doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, t.end), "move that out of its way, or choose another path for it")
+			finding = doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, t.end), "move that out of its way, or choose another path for it")
 		case t.met:
-			fault = doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
+			finding = doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 		}
 	}
-	return fault
+	return finding
 }
 
 // otherDoor says by which other scheme or port a server is reached, "" if by that of the

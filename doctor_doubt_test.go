@@ -42,6 +42,7 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 		{"no slash", siteConfig{redirects: []string{origin + "/cb"}}, nil, []string{redirectURI, origin + "/cb"}, []string{"redirect_uri: ", "no slash at its end"}},
 		{"another port", siteConfig{}, nil, []string{"example.test {", "example.test:8443 {"}, []string{"redirect_uri: ", "listens on :8443", "proxy"}},
 		{"plain http behind a proxy", siteConfig{redirects: []string{origin + ":8443/auth/"}}, nil, []string{"example.test {", "http://example.test:8443 {", tls, "", redirectURI, origin + ":8443/auth/"}, []string{"redirect_uri: ", "speaks plain http"}},
+		{"two doors", siteConfig{}, nil, []string{"example.test {", "http://example.test, https://example.test {", tls, ""}, nil},
 		{"a log", siteConfig{}, nil, []string{tls, tls + "\nlog"}, []string{"logs: ", "(request>uri, request>headers>Referer, resp_headers>Location)", "filter them"}},
 		{"a log that is half filtered", siteConfig{}, nil, []string{tls, tls + "\nlog {\nformat filter {\nwrap json\nrequest>uri query {\nreplace code x\n}\nrequest>headers delete\nresp_headers delete\n}\n}"}, []string{"logs: ", "(request>uri)"}},
 		{"a log that is filtered", siteConfig{}, nil, []string{tls, tls + "\n" + filtered(t)}, nil},

@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -28,6 +29,18 @@ type badStorage struct {
 
 func (s *badStorage) Load(context.Context, string) ([]byte, error) { return s.load() }
 func (s *badStorage) Delete(context.Context, string) error         { return s.delete }
+
+func TestTheDoctorsPageNamesEveryCheck(t *testing.T) {
+	page, err := os.ReadFile("docs/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, check := range blockChecks {
+		if !strings.Contains(string(page), "`"+check.name+"` ") {
+			t.Errorf("%s is not in docs/doctor.md", check.name)
+		}
+	}
+}
 
 func TestTheDoctorTriesTheStorage(t *testing.T) {
 	good := func() ([]byte, error) { return []byte("a trial"), nil }

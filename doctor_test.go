@@ -204,6 +204,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"no secret", siteConfig{}, nil, []string{appSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:9", "NO_SUCH_VARIABLE"}},
 		{"the other family", siteConfig{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
 		{"an unknown option", siteConfig{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:8", "app_key"}},
+		{"a secret on a line of its own", siteConfig{}, nil, []string{"app_secret " + appSecret, "app_secret {env.TEST_SECRET}\n" + appSecret}, []string{"load: ", "Caddyfile:10", "unrecognized option"}},
 		{"no block", siteConfig{}, nil, []string{"instagram_auth /private* {", "vars {"}, []string{"blocks: ", "no instagram_auth"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
