@@ -16,10 +16,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
 // The checks that ask nobody but this machine.
@@ -246,7 +246,7 @@ const storageTime = 5 * time.Second
 
 // checkStorage writes, reads and deletes a small key.
 func (e *examination) checkStorage() doctor.Finding {
-	var chosen certmagic.Storage = caddy.DefaultStorage
+	var chosen revocation.Storage = caddy.DefaultStorage
 	holder := struct {
 		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
 	}{slices.Clone(e.config.StorageRaw)}
@@ -274,7 +274,7 @@ func (e *examination) checkStorage() doctor.Finding {
 	}
 }
 
-func tryStorage(ctx context.Context, storage certmagic.Storage) error {
+func tryStorage(ctx context.Context, storage revocation.Storage) error {
 	key, value := directive+"/doctor/"+rand.Text(), []byte("a trial")
 	if err := storage.Store(ctx, key, value); err != nil {
 		return fmt.Errorf("writing: %w", err)
