@@ -28,6 +28,7 @@ func TestCredentialsAreLookedAtAndNeverRepeated(t *testing.T) {
 		{secret, []string{secret}, Wrong, "no number"},
 		{id + "\n", []string{secret}, Wrong, "space"},
 		{id, []string{secret + " "}, Wrong, "app_secret 1 has a space"},
+		{id, []string{strings.Repeat("0123", 8)}, Fine, "32 hex digits"},
 		{id, []string{id}, Wrong, "is a number"},
 		{"", []string{secret}, Wrong, "no number"},
 		{id, []string{secret[1:]}, Look, "32 hex digits"},

@@ -37,7 +37,7 @@ func Credentials(appID string, secrets []string) Finding {
 		switch {
 		case strings.TrimSpace(secret) != secret:
 			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "take it out of the variable or the file that holds it")
-		case isNumber(secret):
+		case isNumber(secret) && !isSecret(secret):
 			return Fault(fmt.Sprintf("app_secret %d is a number, as app IDs are", i+1), "copy the Instagram app secret from Meta's dashboard")
 		case !isSecret(secret):
 			return Doubt(fmt.Sprintf("app_secret %d is not 32 hex digits, as Meta's are", i+1), "copy the Instagram app secret from Meta's dashboard")
