@@ -4,72 +4,98 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"text/tabwriter"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "instagram-auth",
-		Usage: "revoke (--user <id> | --session <id> | --all) [--app <id>] | sessions [--app <id>]",
-		Short: "Ends sessions of visitors who signed in with Instagram",
+		Usage: "revoke | sessions | doctor",
+		Short: "Ends sessions of visitors who signed in with Instagram, and checks the configuration",
 		Long: `
-Talks to a running Caddy through its admin endpoint.
-
-revoke ends sessions, on every node that shares Caddy's storage: those of one user, by
-their numeric Instagram user ID; one session, by the 16 hex digits that stand in the log
-line "signed in"; or all of them. Whoever signs in again gets a new session.
-
-sessions shows for each app how many ended sessions are remembered, how many of them
-still have to be written to the storage, and how old the list is.
+revoke and sessions talk to a running Caddy through its admin endpoint; doctor reads a
+configuration and checks it, with Instagram and the storage, before or while it runs.
 `,
-		Flags: func() *flag.FlagSet {
-			flags := flag.NewFlagSet("instagram-auth", flag.ExitOnError)
-			flags.String("user", "", "the Instagram user ID whose sessions end")
-			flags.String("session", "", "the session that ends")
-			flags.Bool("all", false, "ends all sessions")
-			flags.String("app", "", "only sessions of this Instagram app ID")
-			flags.String("address", "", "the address of Caddy's admin endpoint, if not from the configuration")
-			flags.String("config", "", "the configuration file to find the address in")
-			flags.String("adapter", "", "the name of the configuration's adapter")
-			return flags
-		}(),
-		Func: runCommand,
+		CobraFunc: func(parent *cobra.Command) {
+			// Flags are those of the sub-commands: without one, that is what is wrong.
+			parent.FParseErrWhitelist.UnknownFlags = true
+			parent.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+				return caddy.ExitCodeFailedStartup, errors.New("want one of: revoke, sessions, doctor; see caddy help instagram-auth")
+			})
+			parent.AddCommand(revokeCommand(), sessionsCommand(), doctorCommand())
+		},
 	})
 }
 
-func runCommand(flags caddycmd.Flags) (int, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("finding Caddy's admin endpoint: %w", err)
+func revokeCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "revoke (--user <id> | --session <id> | --all) [--app <id>]",
+		Short: "Ends sessions, on every node that shares Caddy's storage",
+		Long: `
+Ends the sessions of one user, by their numeric Instagram user ID; one session, by the
+16 hex digits that stand in the log line "signed in"; or all of them. Whoever signs in
+again gets a new session.
+`,
 	}
-	verb := ""
-	if flags.NArg() == 1 {
-		verb = flags.Arg(0)
-	}
-	switch verb {
-	case "revoke":
-		err = commandRevoke(os.Stdout, address, revocationRequest{
+	command.Flags().String("user", "", "the Instagram user ID whose sessions end")
+	command.Flags().String("session", "", "the session that ends")
+	command.Flags().Bool("all", false, "ends all sessions")
+	talksToCaddy(command, func(flags caddycmd.Flags, address string) error {
+		return commandRevoke(command.OutOrStdout(), address, revocationRequest{
 			AppID: flags.String("app"), UserID: flags.String("user"), Session: flags.String("session"), All: flags.Bool("all"),
 		})
-	case "sessions":
-		err = commandSessions(os.Stdout, address, flags.String("app"))
-	default:
-		err = errors.New("want one of: revoke, sessions; see caddy help instagram-auth")
+	})
+	return command
+}
+
+func sessionsCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "sessions [--app <id>]",
+		Short: "Shows how many ended sessions are remembered",
+		Long: `
+Shows for each app how many ended sessions are remembered, how many of them still have to
+be written to the storage, and how old the list is.
+`,
 	}
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
+	talksToCaddy(command, func(flags caddycmd.Flags, address string) error {
+		return commandSessions(command.OutOrStdout(), address, flags.String("app"))
+	})
+	return command
+}
+
+// talksToCaddy gives a command the flags that find a running Caddy, and what to do there.
+func talksToCaddy(command *cobra.Command, run func(flags caddycmd.Flags, address string) error) {
+	command.Flags().String("app", "", "only sessions of this Instagram app ID")
+	command.Flags().String("address", "", "the address of Caddy's admin endpoint, if not from the configuration")
+	configurationFlags(command, "the configuration file to find the address in")
+	command.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+		if flags.NArg() > 0 {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("unexpected %q", flags.Arg(0))
+		}
+		address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
+		if err != nil {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("finding Caddy's admin endpoint: %w", err)
+		}
+		if err := run(flags, address); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+		return caddy.ExitCodeSuccess, nil
+	})
+}
+
+// configurationFlags gives a command the flags that name a configuration.
+func configurationFlags(command *cobra.Command, use string) {
+	command.Flags().StringP("config", "c", "", use)
+	command.Flags().StringP("adapter", "a", "", "the name of the configuration's adapter")
 }
 
 func commandRevoke(out io.Writer, address string, q revocationRequest) error {

@@ -18,9 +18,12 @@ const module = "github.com/caddy-instagram/caddy-instagram-auth"
 // rooms says what each room may import beside the standard library. Arrows go one
 // way, so that a change at Instagram touches one room and a change in Caddy another.
 var rooms = map[string][]string{
-	".":         {module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel"},
+	".": {
+		module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap",
+		"github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel", "github.com/spf13/cobra",
+	},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/refusal": {}, "internal/renewal": {},
-	"internal/attack":     {},
+	"internal/attack": {}, "internal/doctor": {},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
 	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},

@@ -116,7 +116,8 @@ func (c *Config) check() (family, error) {
 		return f, &ConfigError{"api", fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay)}
 	}
 	if !isID(c.AppID) {
-		return f, &ConfigError{"app_id", fmt.Sprintf("%q is no app ID; want the Instagram app ID, digits only", c.AppID)}
+		// It is not repeated: who swaps the two has the secret here. [T6]
+		return f, &ConfigError{"app_id", "this is no app ID; want the Instagram app ID, digits only, and the secret in app_secret"}
 	}
 	if c.AppSecret == "" {
 		return f, &ConfigError{"app_secret", "required"}

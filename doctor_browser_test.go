@@ -1,0 +1,194 @@
+package instagramauth_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// person sits at a terminal: they open the address that is printed there, and paste what
+// act returns, if that is anything.
+func (k *clinic) person(file string, act func(window string) (paste string)) (out, said string, err error) {
+	k.t.Helper()
+	terminal, talk := io.Pipe()
+	in, paste := io.Pipe()
+	var all strings.Builder
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		for lines := bufio.NewScanner(terminal); lines.Scan(); {
+			all.WriteString(lines.Text() + "\n")
+			address := strings.TrimSpace(lines.Text())
+			if !strings.HasPrefix(address, k.endpoints+"/oauth/authorize?") {
+				continue
+			}
+			wait.Go(func() {
+				if text := act(address); text != "" {
+					_, _ = io.WriteString(paste, text)
+				}
+				_ = paste.Close()
+			})
+		}
+	})
+	out, err = caddyCommand(k.t, in, talk, "doctor", "--browser", "--config", file)
+	_ = in.Close()
+	_ = talk.Close()
+	wait.Wait()
+	return out, all.String(), err
+}
+
+// opened presses Allow in a window and returns where it leads.
+func opened(t *testing.T, window string) string {
+	t.Helper()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Get(window)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer answer.Body.Close()
+	body, _ := io.ReadAll(answer.Body)
+	if answer.StatusCode == http.StatusFound {
+		return answer.Header.Get("Location")
+	}
+	return string(body)
+}
+
+func TestTheDoctorGoesThroughALogin(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	came := ""
+	out, said, err := k.person(k.file(), func(window string) string {
+		came = opened(t, window)
+		return came + "\n"
+	})
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username+", user ID "+userID+"\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	code := query(t, came).Get("code")
+	if code == "" || strings.Contains(out+said, code) || strings.Contains(out+said, "IGAA") || strings.Contains(out+said, appSecret) {
+		t.Errorf("code %q in what was said:\n%s%s", code, said, out)
+	}
+}
+
+func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
+	for _, taken := range []bool{false, true} {
+		addr := freeAddr(t)
+		uri := "http://" + addr + callback
+		k := newClinic(t, siteConfig{redirects: []string{uri}})
+		if taken { // by the site itself, as a rule
+			listener, err := net.Listen("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+		}
+		out, said, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri), func(window string) string {
+			came := opened(t, window)
+			if taken {
+				return came
+			}
+			for _, address := range []string{"http://" + addr + "/favicon.ico", came} {
+				answer, err := http.Get(address)
+				if err != nil {
+					t.Error(err)
+					return ""
+				}
+				_ = answer.Body.Close()
+			}
+			return ""
+		})
+		if err != nil || !strings.Contains(out, "signed in as "+username) || strings.Contains(said, "paste") != taken {
+			t.Errorf("port taken %v: %v\n%s%s", taken, err, said, out)
+		}
+		wantFault(t, "!", out, "cookies: ", "plain http")
+	}
+}
+
+func TestTheDoctorStopsWaitingForTheBrowser(t *testing.T) {
+	addr := freeAddr(t)
+	uri := "http://" + addr + callback
+	k := newClinic(t, siteConfig{redirects: []string{uri}})
+	ctx, cancel := context.WithCancel(t.Context())
+	out, err := caddyCommandIn(ctx, nil, writerFunc(func(text string) {
+		if strings.Contains(text, "Waiting") {
+			cancel()
+		}
+	}), "doctor", "--browser", "--config", k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri))
+	if err == nil {
+		t.Error("the command succeeds")
+	}
+	wantFault(t, "✗", out, "login: ", "no address came back")
+}
+
+// writerFunc is a writer that tells what is written.
+type writerFunc func(string)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(string(p)); return len(p), nil }
+
+func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
+	swap := func(name, value string) func(*testing.T, string) string {
+		return func(t *testing.T, window string) string { return replaceQuery(t, opened(t, window), name, value) }
+	}
+	back := func(parameters string) func(*testing.T, string) string {
+		return func(t *testing.T, window string) string {
+			return redirectURI + "?" + parameters + "&state=" + url.QueryEscape(query(t, window).Get("state"))
+		}
+	}
+	paste := func(text string) func(*testing.T, string) string {
+		return func(*testing.T, string) string { return text }
+	}
+	node := func(body string) func(*clinic) {
+		return misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: body})
+	}
+	for _, c := range []struct {
+		name  string
+		act   func(t *testing.T, window string) string
+		after func(*clinic) // while the window is open
+		words []string
+	}{
+		{"nothing pasted", paste(""), nil, []string{"no address came back"}},
+		{"an empty line", paste("\n"), nil, []string{"the line is empty"}},
+		{"a word", paste("hello\n"), nil, []string{"no address", "https://"}},
+		{"what the window says", paste(`{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`), nil, []string{"development mode", "tester"}},
+		{"the wrong app", paste("Invalid platform app"), nil, []string{"not the Facebook app ID"}},
+		{"a slash", func(t *testing.T, window string) string {
+			return strings.Replace(opened(t, window), "/auth/?", "/auth?", 1)
+		}, nil, []string{"by the slash at the end", "byte for byte"}},
+		{"capitals", func(t *testing.T, window string) string {
+			return strings.Replace(opened(t, window), "/auth/", "/Auth/", 1)
+		}, nil, []string{"capital letters"}},
+		{"elsewhere", paste("https://elsewhere.test/?code=x"), nil, []string{"is not on redirect_uri"}},
+		{"no code", paste(redirectURI), nil, []string{"neither a code nor an error"}},
+		{"another state", swap("state", strings.Repeat("x", session.StateLength)), nil, []string{"state"}},
+		{"cancelled", back("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
+		{"a personal account", back("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"), nil, []string{"personal one", "business or creator"}},
+		{"a used code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has been used"), []string{"code was used before"}},
+		{"an expired code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has expired"), []string{"code had expired"}},
+		{"a permission that is not approved", func(t *testing.T, window string) string { return opened(t, window) },
+			node(`{"error":{"message":"(#10) Application does not have permission for this action","type":"OAuthException","code":10}}`), []string{"user node", "permission is missing", "approved"}},
+		{"a node that is a page", func(t *testing.T, window string) string { return opened(t, window) },
+			misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.HTML}), []string{"user node", "not JSON"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newClinic(t, siteConfig{})
+			out, _, err := k.person(k.file(), func(window string) string {
+				if c.after != nil {
+					c.after(k)
+				}
+				return c.act(t, window)
+			})
+			if err == nil {
+				t.Error("the command succeeds")
+			}
+			wantFault(t, "✗", out, append(c.words, "login: ")...)
+		})
+	}
+}

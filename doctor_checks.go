@@ -1,0 +1,293 @@
+package instagramauth
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+)
+
+// The checks that ask nobody but this machine.
+
+// looksOf looks at the app ID and the secrets of a block, as far as they have a value.
+func (e *examination) looksOf(p *patient) doctor.Finding {
+	replacer := caddy.NewReplacer()
+	var secrets []string
+	for _, secret := range p.handler.AppSecret {
+		secrets = append(secrets, replacer.ReplaceAll(secret, ""))
+	}
+	appID := replacer.ReplaceAll(p.handler.AppID, "")
+	if appID == "" || len(secrets) == 0 || slices.Contains(secrets, "") {
+		return doctor.OK("") // it is said elsewhere that they are missing
+	}
+	return doctor.Credentials(appID, secrets)
+}
+
+func (e *examination) checkSecrets(p *patient) []doctor.Finding {
+	found := []doctor.Finding{doctor.Credentials(p.settings.appID, p.settings.appSecrets)}
+	if len(p.handler.Session.Secret) == 0 && p.settings.weakSecret {
+		found = append(found, doctor.Doubt("session keys are derived from an app_secret of less than 32 characters", "set session secret, made with: openssl rand -hex 32"))
+	}
+	return found
+}
+
+func (e *examination) checkAPI(p *patient) []doctor.Finding {
+	if p.settings.api == instagram.BasicDisplay && p.handler.Endpoints == (EndpointOptions{}) {
+		return []doctor.Finding{doctor.Fault("Meta switched basic_display off on 2024-12-04", "use api instagram_login, with an app that has the product Instagram")}
+	}
+	return []doctor.Finding{doctor.OK("%s", p.settings.api)}
+}
+
+// checkRedirects follows a visitor who comes back to each redirect URI.
+func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
+	for _, r := range p.settings.redirects {
+		arrival := e.arrival(p, http.MethodGet, r.uri)
+		if e.refused == "redirect_uri" && arrival == notServed(r.uri) {
+			continue // has been said
+		}
+		if found = append(found, arrival); arrival.Status == doctor.Wrong {
+			continue
+		}
+		found = append(found, doctor.Slash(r.uri))
+	}
+	return found
+}
+
+// checkCallbacks follows Meta's callbacks.
+func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
+	for _, path := range []string{pathDeauthorize, pathDataDeletion} {
+		address := p.settings.redirects[0].origin + p.settings.pathPrefix + path
+		switch arrival := e.arrival(p, http.MethodPost, address); {
+		case arrival.Status == doctor.Look: // has been said of the redirect URI, and so has
+			found = append(found, doctor.OK("%s reaches this block", address))
+		case arrival != notServed(address): // that the host is not served
+			found = append(found, arrival)
+		}
+	}
+	return found
+}
+
+func notServed(address string) doctor.Finding {
+	return doctor.Fault(address+" is not served by the site of this block", "give its host to the site, or write the redirect URI for a host that the site has")
+}
+
+// arrival tells whether a request to an address reaches a block.
+func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
+	finding := notServed(address)
+	for _, server := range p.servers {
+		t, s := e.follow(server, p.raw, method, address)
+		switch {
+		case s == reached:
+			problem := e.otherDoor(server, address)
+			if problem == "" {
+				return doctor.OK("%s reaches this block", address)
+			}
+			finding = doctor.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
+		case finding.Status == doctor.Look: // by another server it does reach the block
+		case t.end != "":
+			finding = doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, t.end), "move that out of its way, or choose another path for it")
+		case t.met:
+			finding = doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
+		}
+	}
+	return finding
+}
+
+// otherDoor says by which other scheme or port a server is reached, "" if by that of the
+// address.
+func (e *examination) otherDoor(server *caddyhttp.Server, address string) string {
+	u, _ := url.Parse(address) // of a redirect URI, which was parsed before
+	port, _ := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme]))
+	httpPort := uint(cmp.Or(e.http.HTTPPort, caddyhttp.DefaultHTTPPort))
+	automatic := server.AutoHTTPS == nil || !server.AutoHTTPS.Disabled && !slices.Contains(server.AutoHTTPS.Skip, u.Hostname())
+	for _, listen := range server.Listen {
+		at, err := caddy.ParseNetworkAddress(listen)
+		if err != nil || uint(port) < at.StartPort || uint(port) > at.EndPort {
+			continue
+		}
+		secure := len(server.TLSConnPolicies) > 0 || automatic && at.StartPort != httpPort && e.hasHosts(server)
+		if secure != (u.Scheme == "https") {
+			return map[bool]string{true: "Caddy speaks TLS there", false: "Caddy speaks plain http there"}[secure]
+		}
+		return ""
+	}
+	return "Caddy listens on " + strings.Join(server.Listen, ", ")
+}
+
+// hasHosts reports whether a server has sites by name, which is what Caddy gets
+// certificates for.
+func (e *examination) hasHosts(server *caddyhttp.Server) bool {
+	return slices.ContainsFunc(server.Routes, func(route caddyhttp.Route) bool {
+		return slices.ContainsFunc(route.MatcherSetsRaw, func(set caddy.ModuleMap) bool { return set["host"] != nil })
+	})
+}
+
+func (e *examination) checkMatcher(p *patient) []doctor.Finding {
+	sets := p.handler.ProtectRaw
+	switch {
+	case sets == nil && p.settings.handoff:
+		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.pathPrefix+pathLogin+", or give the block a matcher")}
+	case sets == nil || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }):
+		return []doctor.Finding{doctor.OK("the whole site is protected")}
+	case len(sets) == 0:
+		return []doctor.Finding{doctor.Doubt("nothing is protected", "give the block a matcher, such as /members*")}
+	}
+	var found []doctor.Finding
+	for _, set := range sets {
+		var paths []string
+		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
+			found = append(found, doctor.Paths(paths))
+			continue
+		}
+		found = append(found, doctor.OK("protected: what matches %s", asJSON(set)))
+	}
+	return found
+}
+
+func (e *examination) checkCookies(p *patient) []doctor.Finding {
+	name := p.settings.cookies.Name()
+	if !p.settings.secure {
+		return []doctor.Finding{doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")}
+	}
+	return []doctor.Finding{doctor.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}
+}
+
+// checkLogs looks for access logs that write the authorization code down.
+func (e *examination) checkLogs(p *patient) []doctor.Finding {
+	var open []string
+	logged := false
+	for _, logger := range p.accessLoggers() {
+		for name, encoder := range e.takers(logger) {
+			logged = true
+			if fields := doctor.Unfiltered(encoder); len(fields) > 0 {
+				open = append(open, fmt.Sprintf("%s (%s)", name, strings.Join(fields, ", ")))
+			}
+		}
+	}
+	if len(open) == 0 {
+		return []doctor.Finding{doctor.OK("%s", map[bool]string{true: "access logs leave out code and state", false: "there is no access log"}[logged])}
+	}
+	slices.Sort(open)
+	finding := doctor.Doubt("the authorization code and the state are written to the access log "+strings.Join(slices.Compact(open), ", "), "filter them, as here in the site:")
+	finding.Paste = doctor.LogFilter
+	return []doctor.Finding{finding}
+}
+
+// accessLoggers returns the names under which callbacks to a block are logged.
+func (p *patient) accessLoggers() (names []string) {
+	for _, server := range p.servers {
+		for _, r := range p.settings.redirects {
+			u, _ := url.Parse(r.uri) // was parsed before
+			for _, name := range loggersOf(server.Logs, u.Hostname()) {
+				names = append(names, strings.TrimSuffix("http.log.access."+name, "."))
+			}
+		}
+	}
+	return names
+}
+
+// loggersOf returns the loggers of a host, by its name or by a wildcard, as Caddy does.
+func loggersOf(logs *caddyhttp.ServerLogConfig, host string) []string {
+	if logs == nil || slices.Contains(logs.SkipHosts, host) {
+		return nil
+	}
+	labels := strings.Split(host, ".")
+	for i := range len(labels) + 1 {
+		if names, mapped := logs.LoggerNames[strings.Join(labels, ".")]; mapped {
+			return names
+		}
+		if i < len(labels) {
+			labels[i] = "*"
+		}
+	}
+	if logs.SkipUnmappedHosts {
+		return nil
+	}
+	return []string{logs.DefaultLoggerName}
+}
+
+// takers returns the encoders of the logs that take what a logger says, by name.
+func (e *examination) takers(logger string) map[string]json.RawMessage {
+	below := func(namespace string) bool {
+		return namespace == "*" || strings.HasPrefix(logger+".", namespace+".")
+	}
+	logs := make(map[string]json.RawMessage)
+	known := map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {}}
+	if e.config.Logging != nil {
+		for name, log := range e.config.Logging.Logs {
+			known[name] = log
+		}
+	}
+	for name, log := range known {
+		included := len(log.Include) == 0 || slices.ContainsFunc(log.Include, below)
+		if included && !slices.ContainsFunc(log.Exclude, below) && !strings.Contains(string(log.WriterRaw), `"discard"`) {
+			logs[name] = log.EncoderRaw
+		}
+	}
+	return logs
+}
+
+const storageTime = 5 * time.Second
+
+// checkStorage writes, reads and deletes a small key.
+func (e *examination) checkStorage() doctor.Finding {
+	var chosen revocation.Storage = caddy.DefaultStorage
+	holder := struct {
+		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
+	}{slices.Clone(e.config.StorageRaw)}
+	if holder.StorageRaw != nil {
+		module, err := e.modules.LoadModule(&holder, "StorageRaw")
+		if err == nil {
+			chosen, err = module.(caddy.StorageConverter).CertMagicStorage()
+		}
+		if err != nil {
+			return doctor.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
+		}
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, storageTime)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- tryStorage(ctx, chosen) }() // a storage may know nothing of time
+	select {
+	case err := <-done:
+		if err != nil {
+			return doctor.Fault("the storage fails: "+oneLine(err), "let the user that Caddy runs as read and write it, or check its address")
+		}
+		return doctor.OK("can be written, read and deleted from")
+	case <-ctx.Done():
+		return doctor.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
+	}
+}
+
+func tryStorage(ctx context.Context, storage revocation.Storage) error {
+	key, value := directive+"/doctor/"+rand.Text(), []byte("a trial")
+	if err := storage.Store(ctx, key, value); err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	got, err := storage.Load(ctx, key)
+	if err == nil && string(got) != string(value) {
+		err = errors.New("it is not what was written")
+	}
+	if err != nil {
+		err = fmt.Errorf("reading: %w", err)
+	}
+	if gone := storage.Delete(ctx, key); gone != nil {
+		err = errors.Join(err, fmt.Errorf("deleting: %w", gone))
+	}
+	return err
+}

@@ -1,0 +1,189 @@
+package instagramauth
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+)
+
+// The configuration that is checked, and the blocks in it.
+
+// load reads the configuration and adapts it.
+func (e *examination) load() error {
+	e.file = cmp.Or(e.file, "Caddyfile")
+	content, err := os.ReadFile(e.file)
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	if name := strings.ToLower(filepath.Base(e.file)); e.adapter == "" && filepath.Ext(name) != ".json" &&
+		(strings.HasPrefix(name, "caddyfile") || strings.HasSuffix(name, ".caddyfile")) {
+		e.adapter = "caddyfile" // as Caddy guesses
+	}
+	if e.adapter != "" {
+		e.text = string(content)
+		adapter := caddyconfig.GetAdapter(e.adapter)
+		if adapter == nil {
+			return fmt.Errorf("there is no configuration adapter %q", e.adapter)
+		}
+		if content, _, err = adapter.Adapt(content, map[string]any{"filename": e.file}); err != nil {
+			return fmt.Errorf("adapting the configuration: %w", err)
+		}
+	}
+	content = caddy.RemoveMetaFields(content)
+	if err := caddy.StrictUnmarshalJSON(content, &e.config); err != nil {
+		return fmt.Errorf("decoding the configuration: %w", err)
+	}
+	e.http = new(caddyhttp.App)
+	if raw := e.config.AppsRaw["http"]; raw != nil {
+		if err := json.Unmarshal(raw, e.http); err != nil {
+			return fmt.Errorf("decoding the http app: %w", err)
+		}
+	}
+	return nil
+}
+
+// prepare finds the blocks, and makes what checks load modules with.
+func (e *examination) prepare() (cancel func()) {
+	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
+		server := e.http.Servers[name]
+		var lists []caddyhttp.RouteList
+		lists = append(lists, server.Routes)
+		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
+			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
+		}
+		for _, routes := range lists {
+			for _, route := range routes {
+				for _, handler := range route.HandlersRaw {
+					e.find(server, handler)
+				}
+			}
+		}
+	}
+	// Modules want a configuration around them, for their logger and file systems.
+	around := new(caddy.Config)
+	quiet(around)
+	base, err := caddy.ProvisionContext(around)
+	if err != nil {
+		base = caddy.Context{Context: e.ctx}
+	}
+	e.modules, cancel = caddy.NewContext(base)
+	return cancel
+}
+
+// find finds the blocks in a handler, however deep they are.
+func (e *examination) find(server *caddyhttp.Server, raw json.RawMessage) {
+	var document any
+	if json.Unmarshal(raw, &document) != nil {
+		return // Caddy says what is wrong with it
+	}
+	var search func(any)
+	search = func(value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, element := range value {
+				search(element)
+			}
+		case map[string]any:
+			if value["handler"] == directive {
+				e.admit(server, canonical(value))
+				return
+			}
+			for _, name := range slices.Sorted(maps.Keys(value)) {
+				search(value[name])
+			}
+		}
+	}
+	search(document)
+}
+
+// admit takes a block in. The same one in several places is one.
+func (e *examination) admit(server *caddyhttp.Server, raw string) {
+	i := slices.IndexFunc(e.patients, func(p *patient) bool { return p.raw == raw })
+	if i < 0 {
+		h := new(Handler)
+		_ = json.Unmarshal([]byte(raw), h) // Caddy says what is wrong with it
+		name := fmt.Sprintf("%s %d", directive, len(e.patients)+1)
+		if len(h.RedirectURI) > 0 {
+			name = h.RedirectURI[0]
+		}
+		i, e.patients = len(e.patients), append(e.patients, &patient{name: name, raw: raw, handler: h})
+	}
+	if p := e.patients[i]; !slices.Contains(p.servers, server) {
+		p.servers = append(p.servers, server)
+	}
+}
+
+// canonical returns the JSON of a handler in a form that can be compared.
+func canonical(document any) string {
+	text, _ := json.Marshal(document) // it was JSON before
+	return string(text)
+}
+
+// checkLoad has Caddy load the configuration, without starting it.
+func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
+	var parsed *caddy.Config
+	content, err := json.Marshal(e.config)
+	if err == nil {
+		err = caddy.StrictUnmarshalJSON(content, &parsed)
+	}
+	if err != nil {
+		return doctor.Fault(oneLine(err), "mend the configuration and ask again")
+	}
+	quiet(parsed)
+	err = caddy.Validate(parsed)
+	if err == nil {
+		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
+	}
+	for _, p := range e.patients {
+		if _, wrong := p.handler.resolve(loadTime(caddy.NewReplacer())); wrong != nil {
+			return doctor.Doubt("Caddy does not load "+e.file, "see what is wrong with the options below")
+		}
+	}
+	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
+	if option, problem, ok := strings.Cut(ours, ": "); found && ok {
+		e.refused = option
+		return e.explainOption(new(patient{handler: new(Handler)}), &optionError{option, problem})
+	}
+	if !storageWorks {
+		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
+	}
+	return doctor.Fault("Caddy does not load "+e.file, oneLine(errors.New(cmp.Or(ours, err.Error()))))
+}
+
+// quiet keeps a configuration that is only looked at from writing: opening a log file
+// as another user than Caddy's would lock Caddy out of it.
+func quiet(config *caddy.Config) {
+	if config.Logging == nil {
+		config.Logging = new(caddy.Logging)
+	}
+	if config.Logging.Logs == nil {
+		config.Logging.Logs = make(map[string]*caddy.CustomLog)
+	}
+	if config.Logging.Logs[caddy.DefaultLoggerName] == nil {
+		config.Logging.Logs[caddy.DefaultLoggerName] = new(caddy.CustomLog)
+	}
+	discard := json.RawMessage(`{"output":"discard"}`)
+	for name, log := range config.Logging.Logs {
+		if name == caddy.DefaultLoggerName {
+			log.WriterRaw, log.Level = nil, "ERROR" // to stderr
+			continue
+		}
+		log.WriterRaw = bytes.Clone(discard)
+	}
+	if config.Logging.Sink != nil {
+		config.Logging.Sink.WriterRaw = bytes.Clone(discard)
+	}
+}

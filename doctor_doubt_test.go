@@ -1,0 +1,121 @@
+package instagramauth_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// filtered is an access log that leaves out what the example's leaves out.
+func filtered(t *testing.T) string {
+	t.Helper()
+	content, err := os.ReadFile("example/production.Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(content), "{$SITE:localhost} {\n")
+	block, _, _ := strings.Cut(rest, "\n\n")
+	return block
+}
+
+func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
+	const tls, matcher, first = "tls internal", "instagram_auth /private*", "app_id"
+	for _, c := range []struct {
+		name    string
+		config  siteConfig
+		before  func(*clinic)
+		changes []string
+		words   []string // none: nothing to look at
+	}{
+		{"a path that is one address", siteConfig{}, nil, []string{matcher, "instagram_auth /members"}, []string{"matcher: ", "/members*"}},
+		{"a file", siteConfig{}, nil, []string{matcher, "instagram_auth /members/list.html"}, nil},
+		{"the whole site", siteConfig{}, nil, []string{matcher, "instagram_auth"}, nil},
+		{"everything, as a matcher", siteConfig{}, nil, []string{matcher, "instagram_auth *"}, nil},
+		{"another matcher", siteConfig{}, nil, []string{tls, tls + "\n@m not path /public/*", matcher, "instagram_auth @m"}, nil},
+		{"a site that asks itself", siteConfig{}, nil, []string{matcher, "instagram_auth", first, "after_login handoff\napp_id"}, []string{"matcher: ", "nothing is protected", "/instagram_auth/login"}},
+		{"a secret that is not Meta's", siteConfig{}, nil, []string{appSecret, strings.Repeat("g", 32)}, []string{"secrets: ", "32 hex digits"}},
+		{"no slash", siteConfig{redirects: []string{origin + "/cb"}}, nil, []string{redirectURI, origin + "/cb"}, []string{"redirect_uri: ", "no slash at its end"}},
+		{"another port", siteConfig{}, nil, []string{"example.test {", "example.test:8443 {"}, []string{"redirect_uri: ", "listens on :8443", "proxy"}},
+		{"plain http behind a proxy", siteConfig{redirects: []string{origin + ":8443/auth/"}}, nil, []string{"example.test {", "http://example.test:8443 {", tls, "", redirectURI, origin + ":8443/auth/"}, []string{"redirect_uri: ", "speaks plain http"}},
+		{"two doors", siteConfig{}, nil, []string{"example.test {", "http://example.test, https://example.test {", tls, ""}, nil},
+		{"a log", siteConfig{}, nil, []string{tls, tls + "\nlog"}, []string{"logs: ", "(request>uri, request>headers>Referer, resp_headers>Location)", "filter them"}},
+		{"a log that is half filtered", siteConfig{}, nil, []string{tls, tls + "\nlog {\nformat filter {\nwrap json\nrequest>uri query {\nreplace code x\n}\nrequest>headers delete\nresp_headers delete\n}\n}"}, []string{"logs: ", "(request>uri)"}},
+		{"a log that is filtered", siteConfig{}, nil, []string{tls, tls + "\n" + filtered(t)}, nil},
+		{"a log that goes nowhere", siteConfig{}, nil, []string{tls, tls + "\nlog {\noutput discard\n}"}, nil},
+		{"a log by name", siteConfig{}, nil, []string{tls, tls + "\nlog mine {\noutput stderr\n}"}, []string{"logs: ", "mine"}},
+		{"a limit that is reached", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.RateLimit}), nil, []string{"app: ", "rate limit"}},
+		{"an unreadable app", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: codeNotFound, Header: map[string][]string{"Date": {"x"}}}), nil, nil},
+		{"basic_display", siteConfig{api: instagram.BasicDisplay}, nil, []string{first, "api basic_display\napp_id"}, nil},
+		{"a redirect that another host gets", siteConfig{}, nil, []string{tls, tls + "\n@x host x.test\nredir @x /auth/"}, nil},
+		{"a named route", siteConfig{}, nil, []string{"example.test {", "&(signin) {", tls, "", "respond hello", "}\nexample.test {\ntls internal\ninvoke signin\nrespond hello"}, nil},
+		{"a rewrite in front", siteConfig{redirects: []string{origin + "/shop/auth/"}}, nil, []string{tls, tls + "\nroot /srv\nhandle_path /shop/* {", "respond hello", "respond hello\n}", redirectURI, origin + "/shop/auth/", first, "path_prefix /shop/login\napp_id"}, nil},
+		{"a file server that lets others answer", siteConfig{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newClinic(t, c.config)
+			if c.before != nil {
+				c.before(k)
+			}
+			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			if (err == nil) == strings.Contains(out, "✗") {
+				t.Errorf("%v:\n%s", err, out)
+			}
+			if len(c.words) > 0 {
+				wantFault(t, "!", out, c.words...)
+			} else if strings.Contains(out, "! ") {
+				t.Errorf("there is something to look at:\n%s", out)
+			}
+		})
+	}
+}
+
+func TestTheDoctorSaysThatCaddySpeaksTLS(t *testing.T) {
+	const uri = "http://localhost:8443/auth/"
+	k := newClinic(t, siteConfig{redirects: []string{uri}})
+	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", redirectURI, uri))
+	if err != nil || !strings.Contains(out, "! redirect_uri: "+uri+" reaches this block, but Caddy speaks TLS there") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	content, err := os.ReadFile(k.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := adapt(string(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string) string {
+		file := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for _, c := range []struct{ file, adapter, says string }{
+		{write("caddy.json", string(config)), "", "✓ load"},
+		{write("site.Caddyfile", string(content)), "", "✓ load"},
+		{write("site.txt", string(content)), "caddyfile", "✓ load"},
+		{write("site.txt", string(content)), "", "decoding the configuration"},
+		{write("site.txt", string(content)), "toml", `no configuration adapter "toml"`},
+		{write("caddy.json", strings.Replace(string(config), `"listen"`, `"listens"`, 1)), "", "does not load"},
+		{write("caddy.json", `{"apps":{"http":{"servers":[]}}}`), "", "decoding the http app"},
+		{write("caddy.json", `{}`), "", "no instagram_auth"},
+		{write("caddy.json", strings.Replace(string(config), `"file_system"`, `"no_such"`, 1)), "", "✗ storage"},
+		{write("caddy.json", strings.Replace(string(config), `"protect"`, `"protects"`, 1)), "", "protects"},
+		{filepath.Join(t.TempDir(), "Caddyfile"), "", "reading the configuration"},
+	} {
+		out, err := caddyCommand(t, nil, io.Discard, "doctor", "-c", c.file, "-a", c.adapter)
+		if !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "✓") {
+			t.Errorf("%s with adapter %q: %v\n%s", c.file, c.adapter, err, out)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package instagramauth_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// caddyCommand runs `caddy instagram-auth` in this process. talk takes what it says beside
+// its result.
+func caddyCommand(t *testing.T, in io.Reader, talk io.Writer, args ...string) (out string, err error) {
+	t.Helper()
+	return caddyCommandIn(t.Context(), in, talk, args...)
+}
+
+func caddyCommandIn(ctx context.Context, in io.Reader, talk io.Writer, args ...string) (out string, err error) {
+	known := caddycmd.Commands()["instagram-auth"]
+	root, parent := &cobra.Command{Use: "caddy", SilenceUsage: true}, &cobra.Command{Use: known.Name}
+	known.CobraFunc(parent)
+	root.AddCommand(parent)
+	buffer := new(bytes.Buffer)
+	root.SetOut(buffer)
+	root.SetErr(talk)
+	root.SetIn(in)
+	root.SetArgs(append([]string{known.Name}, args...))
+	err = root.ExecuteContext(ctx)
+	return buffer.String(), err
+}
+
+// clinic is a configuration for the doctor, and a simulated Instagram.
+type clinic struct {
+	t         *testing.T
+	instagram *simulator.Simulator
+	endpoints string
+	storage   string
+}
+
+func newClinic(t *testing.T, c siteConfig) *clinic {
+	t.Helper()
+	k := &clinic{t: t, storage: storageDir(t)}
+	k.instagram, k.endpoints = newInstagram(t, c)
+	return k
+}
+
+// file writes a Caddyfile with the usual site, changed.
+func (k *clinic) file(changes ...string) string {
+	k.t.Helper()
+	text := fmt.Sprintf(`{
+	admin off
+	storage file_system %s
+}
+example.test {
+	tls internal
+	instagram_auth /private* {
+		app_id %s
+		app_secret %s
+		redirect_uri %s
+		endpoints %s
+	}
+	respond hello
+}
+`, k.storage, appID, appSecret, redirectURI, k.endpoints)
+	name := filepath.Join(k.t.TempDir(), "Caddyfile")
+	if err := os.WriteFile(name, []byte(strings.NewReplacer(changes...).Replace(text)), 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+	return name
+}
+
+// wantFault fails the test unless the report has one line with a fault, which has all these
+// words in it.
+func wantFault(t *testing.T, mark, report string, words ...string) {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(report) {
+		if strings.Contains(line, mark+" ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) != 1 {
+		t.Errorf("%d lines with %s:\n%s", len(lines), mark, report)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(lines[0], word) {
+			t.Errorf("%q does not say %q", lines[0], word)
+		}
+	}
+	if strings.Contains(report, appSecret) {
+		t.Error("the secret is in the report")
+	}
+}
+
+func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file())
+	if err != nil || strings.Contains(out, "✗") || strings.Contains(out, "! ") || strings.Contains(out, appSecret) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, field := range []string{
+		"Valid OAuth redirect URI   " + redirectURI + "\n",
+		"Deauthorize callback URL   " + origin + "/instagram_auth/deauthorize\n",
+		"Data deletion request URL  " + origin + "/instagram_auth/data_deletion\n",
+	} {
+		if !strings.Contains(out, field) {
+			t.Errorf("the report has no line %q:\n%s", field, out)
+		}
+	}
+	for _, check := range []string{"load", "storage", "options", "secrets", "api", "redirect_uri", "callbacks", "matcher", "cookies", "logs", "network", "app", "window", "clock"} {
+		if !strings.Contains(out, "✓ "+check+": ") {
+			t.Errorf("no check of %s:\n%s", check, out)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(k.storage, "instagram_auth", "doctor")); err == nil {
+		if left, _ := os.ReadDir(filepath.Join(k.storage, "instagram_auth", "doctor")); len(left) > 0 {
+			t.Errorf("left in the storage: %v", left)
+		}
+	}
+}
+
+// codeNotFound is how Instagram answers a made-up code.
+const codeNotFound = `{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}`
+
+// says makes the simulator answer with one of Instagram's errors.
+func says(endpoint simulator.Endpoint, message string) func(*clinic) {
+	body := fmt.Sprintf(`{"error_type":"OAuthException","code":400,"error_message":%q}`, message)
+	return misdeed(endpoint, simulator.Fault{Kind: simulator.Answer, Status: http.StatusBadRequest, Body: body})
+}
+
+func misdeed(endpoint simulator.Endpoint, fault simulator.Fault) func(*clinic) {
+	return func(k *clinic) { k.instagram.Misbehave(endpoint, fault) }
+}
+
+// storageOnAFile puts the storage below a file, where nothing can be written.
+func storageOnAFile(k *clinic) {
+	file := filepath.Join(k.t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		k.t.Fatal(err)
+	}
+	k.storage = filepath.Join(file, "storage")
+}
+
+func strangeCertificate(k *clinic) {
+	server := httptest.NewUnstartedServer(k.instagram)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	k.t.Cleanup(server.Close)
+	k.endpoints = server.URL
+}
+
+func TestTheDoctorNamesTheFault(t *testing.T) {
+	past := http.Header{"Date": {time.Now().Add(-2 * time.Hour).UTC().Format(http.TimeFormat)}}
+	second := "redirect_uri " + redirectURI
+	tls := "tls internal"
+	t.Setenv("TEST_SECRET", appSecret)
+	for _, c := range []struct {
+		name    string
+		config  siteConfig
+		before  func(*clinic)
+		changes []string
+		words   []string
+	}{
+		{"wrong secret", siteConfig{}, nil, []string{appSecret, strings.Repeat("0123", 8)}, []string{"app: ", "client secret", "app_secret is wrong"}},
+		{"the ID of the Facebook app", siteConfig{}, nil, []string{appID, "123456789012345"}, []string{"app: ", "platform app", "not the Facebook app ID"}},
+		{"no such ID", siteConfig{}, says(simulator.Token, "Invalid client_id"), nil, []string{"app: ", "app_id is wrong"}},
+		{"swapped", siteConfig{}, nil, []string{"app_id " + appID, "app_id " + appSecret, "app_secret " + appSecret, "app_secret " + appID}, []string{"load: ", "app_id", "Caddyfile:8", "app_secret"}},
+		{"swapped in the environment", siteConfig{}, nil, []string{"app_id " + appID, "app_id {env.TEST_SECRET}", "app_secret " + appSecret, "app_secret " + appID}, []string{"options: ", "swapped"}},
+		{"slash missing", siteConfig{}, nil, []string{redirectURI, origin + "/auth"}, []string{"window: ", origin + "/auth says", "slash included"}},
+		{"slash too many", siteConfig{redirects: []string{origin + "/cb"}}, nil, []string{redirectURI, origin + "/cb/"}, []string{"window: ", origin + "/cb/", "slash included"}},
+		{"redirect URI in the exchange", siteConfig{}, says(simulator.Token, "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"), nil, []string{"app: ", "redirect_uri differs"}},
+		{"plain http", siteConfig{}, nil, []string{redirectURI, "http://example.test/auth/"}, []string{"load: ", "redirect_uri", "Caddyfile:10", "plain http"}},
+		{"host not served", siteConfig{redirects: []string{"https://third.test/auth/"}}, nil, []string{second, second + " https://third.test/auth/"}, []string{"redirect_uri: ", "https://third.test/auth/ is not served"}},
+		{"no host of it served", siteConfig{}, nil, []string{"example.test {", "else.test {"}, []string{"load: ", "redirect_uri (", "no address of this site"}},
+		{"shadowed", siteConfig{}, nil, []string{tls, tls + "\nredir /auth/ /elsewhere"}, []string{"redirect_uri: ", "answered by static_response"}},
+		{"in a route for other addresses", siteConfig{}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}"}, []string{"redirect_uri: ", "does not get to this block"}},
+		{"callback shadowed", siteConfig{}, nil, []string{tls, tls + "\nredir /instagram_auth/deauthorize /elsewhere"}, []string{"callbacks: ", "answered by static_response"}},
+		{"development mode", siteConfig{testers: []string{}}, nil, nil, []string{"window: ", "development mode"}},
+		{"scope", siteConfig{}, says(simulator.Window, "Invalid scope: ['instagram_business_basic']"), nil, []string{"window: ", "scope names a permission"}},
+		{"no scope", siteConfig{}, says(simulator.Window, "No valid scopes requested"), nil, []string{"window: ", "scope names no permission"}},
+		{"clock", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: 400, Header: past, Body: codeNotFound}), nil, []string{"clock: ", "2h0m", "NTP"}},
+		{"storage", siteConfig{}, storageOnAFile, nil, []string{"storage: ", "writing"}},
+		{"unreachable", siteConfig{}, func(k *clinic) { k.endpoints = "http://127.0.0.1:1" }, nil, []string{"network: ", "refused", "firewall"}},
+		{"certificate", siteConfig{}, strangeCertificate, nil, []string{"network: ", "unknown authority"}},
+		{"a page", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.HTML}), nil, []string{"app: ", "not JSON", "proxy"}},
+		{"a token for nothing", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Body: `{"access_token":"IGAAx","user_id":1}`}), nil, []string{"app: ", "made-up code"}},
+		{"words that nobody knows", siteConfig{}, says(simulator.Token, "The moon is full"), nil, []string{"app: ", "The moon is full", "dashboard"}},
+		{"down", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "later"}},
+		{"hanging", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Hang}), []string{"app_id", "timeout 300ms\napp_id"}, []string{"network: ", "in time"}},
+		{"no secret", siteConfig{}, nil, []string{appSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:9", "NO_SUCH_VARIABLE"}},
+		{"the other family", siteConfig{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
+		{"an unknown option", siteConfig{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:8", "app_key"}},
+		{"a secret on a line of its own", siteConfig{}, nil, []string{"app_secret " + appSecret, "app_secret {env.TEST_SECRET}\n" + appSecret}, []string{"load: ", "Caddyfile:10", "unrecognized option"}},
+		{"no block", siteConfig{}, nil, []string{"instagram_auth /private* {", "vars {"}, []string{"blocks: ", "no instagram_auth"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := newClinic(t, c.config)
+			if c.before != nil {
+				c.before(k)
+			}
+			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			if err == nil {
+				t.Errorf("the command succeeds:\n%s", out)
+			}
+			wantFault(t, "✗", out, c.words...)
+		})
+	}
+}
+
+func TestTheDoctorSpeaksJSON(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--json", "--config", k.file(appSecret, strings.Repeat("0123", 8)))
+	var report struct {
+		Checks []struct{ Instance, Check, Status, Message, Remedy string } `json:"checks"`
+		Fields []struct {
+			URIs []string `json:"oauth_redirect_uris"`
+		} `json:"dashboard"`
+	}
+	if problem := json.Unmarshal([]byte(out), &report); err == nil || problem != nil {
+		t.Fatalf("%v, %v:\n%s", err, problem, out)
+	}
+	wrong := 0
+	for _, check := range report.Checks {
+		if check.Status == "wrong" {
+			wrong++
+			if check.Instance != redirectURI || check.Check != "app" || check.Remedy == "" {
+				t.Errorf("wrong is %+v", check)
+			}
+		}
+	}
+	if wrong != 1 || len(report.Fields) != 1 || len(report.Fields[0].URIs) != 1 || report.Fields[0].URIs[0] != redirectURI {
+		t.Errorf("report = %s", out)
+	}
+}

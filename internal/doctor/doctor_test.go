@@ -1,0 +1,121 @@
+package doctor
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	id     = "990602627938098"
+	secret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+)
+
+func TestCredentialsAreLookedAtAndNeverRepeated(t *testing.T) {
+	for _, c := range []struct {
+		id      string
+		secrets []string
+		status  Status
+		says    string
+	}{
+		{id, []string{secret}, Fine, "number"},
+		{id, []string{secret, strings.ToUpper(secret)}, Look, "app_secret 2"},
+		{secret, []string{id}, Wrong, "swapped"},
+		{secret, []string{secret}, Wrong, "no number"},
+		{id + "\n", []string{secret}, Wrong, "space"},
+		{id, []string{secret + " "}, Wrong, "app_secret 1 has a space"},
+		{id, []string{strings.Repeat("0123", 8)}, Fine, "32 hex digits"},
+		{id, []string{id}, Wrong, "is a number"},
+		{"", []string{secret}, Wrong, "no number"},
+		{id, []string{secret[1:]}, Look, "32 hex digits"},
+	} {
+		f := Credentials(c.id, c.secrets)
+		if f.Status != c.status || !strings.Contains(f.Message, c.says) || (f.Remedy == "") != (c.status == Fine) {
+			t.Errorf("%q and %q: %+v", c.id, c.secrets, f)
+		}
+		if strings.Contains(f.Message+f.Remedy, secret) {
+			t.Errorf("%+v has the secret in it", f)
+		}
+	}
+}
+
+func TestAMinuteIsFarEnoughForAClock(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for apart, status := range map[time.Duration]Status{
+		0: Fine, time.Minute: Fine, -time.Minute: Fine, 61 * time.Second: Wrong, -61 * time.Second: Wrong, 24 * time.Hour: Wrong,
+	} {
+		if f := Clock(now.Add(apart), now); f.Status != status {
+			t.Errorf("%v apart: %+v", apart, f)
+		}
+	}
+}
+
+func TestUnfilteredFieldsOfALogAreFound(t *testing.T) {
+	query := `{"filter":"query","actions":[{"parameter":"code","type":"replace"},{"parameter":"state","type":"delete"}]}`
+	for encoder, want := range map[string][]string{
+		``:                                  carriers,
+		`{"format":"json"}`:                 carriers,
+		`{"format":"filter","fields":{}}`:   carriers,
+		`{"format":"filter","fields":true}`: carriers,
+		`{"format":"filter","fields":{"request":{"filter":"delete"},"resp_headers":{"filter":"delete"}}}`:                                            nil,
+		`{"format":"filter","fields":{"request>uri":` + query + `,"request>headers":{"filter":"delete"},"resp_headers>Location":{"filter":"hash"}}}`: nil,
+		`{"format":"filter","fields":{"request>uri":` + strings.Replace(query, "state", "page", 1) + `,"request>headers>Referer":` + query + `}}`:    {"request>uri", "resp_headers>Location"},
+	} {
+		if got := Unfiltered(json.RawMessage(encoder)); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", encoder, got, want)
+		}
+	}
+}
+
+func TestAddressesAreComparedByteForByte(t *testing.T) {
+	const want = "https://example.test/auth/"
+	for got, says := range map[string]string{
+		want: "", "https://example.test/auth": "slash", "https://example.test/Auth/": "capital", "https://example.test/": "not on", "http://example.test/auth/": "not on",
+	} {
+		if how := Differs(got, want); (how == "") != (says == "") || !strings.Contains(how, says) {
+			t.Errorf("%s: %q", got, how)
+		}
+	}
+}
+
+func TestPathsThatAreOneAddress(t *testing.T) {
+	for path, status := range map[string]Status{
+		"/members": Look, "/members/": Look, "/members*": Fine, "/members/*": Fine, "*": Fine, "/": Fine, "/a/list.html": Fine, "*.pdf": Fine,
+	} {
+		if f := Paths([]string{"/x*", path}); f.Status != status {
+			t.Errorf("%s: %+v", path, f)
+		}
+	}
+}
+
+func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
+	var r Report
+	r.Add("a", "one", Fault("said \x1b[2J\r\nby others", "mend it"), OK("well"))
+	r.Add("a", "two", Fault("the same from another side", "mend it"), OK("well"))
+	r.Add("b", "one", Fault("at another, unrecognized option \""+secret+"\"", "mend it"))
+	if r.Count(Wrong) != 2 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
+		t.Errorf("report = %+v", r)
+	}
+	var text bytes.Buffer
+	if err := r.Text(&text); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "  ✗ one: said  [2J  by others: mend it\n") || strings.ContainsAny(text.String(), "\x1b\r") {
+		t.Errorf("text = %q", &text)
+	}
+	if strings.Contains(text.String(), secret) {
+		t.Error("what looks like a secret is repeated")
+	}
+	if r.Text(failing{}) == nil || r.JSON(failing{}) == nil {
+		t.Error("a failing writer is not told of")
+	}
+}
+
+// failing is a writer that fails.
+type failing struct{}
+
+func (failing) Write([]byte) (int, error) { return 0, errors.New("full") }

@@ -1,0 +1,141 @@
+// Package doctor has what a check of a configuration finds, the way it is told, and
+// those of the checks that need nothing but values.
+package doctor
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Status says how a check ended.
+type Status string
+
+const (
+	Fine  Status = "fine"
+	Look  Status = "look" // may be right, but somebody should look at it
+	Wrong Status = "wrong"
+)
+
+var marks = map[Status]string{Fine: "✓", Look: "!", Wrong: "✗"}
+
+// Finding is what one check found.
+type Finding struct {
+	// Instance is the block that the check was about, by its first redirect URI; empty
+	// for the configuration as a whole.
+	Instance string `json:"instance"`
+	Check    string `json:"check"`
+	Status   Status `json:"status"`
+	Message  string `json:"message"`
+	// Remedy says what to change; empty where everything is fine.
+	Remedy string `json:"remedy"`
+	// Paste is a piece of a Caddyfile that mends it, if there is one.
+	Paste string `json:"paste,omitempty"`
+}
+
+// OK is a finding that all is well.
+func OK(format string, args ...any) Finding {
+	return Finding{Status: Fine, Message: fmt.Sprintf(format, args...)}
+}
+
+// Doubt is a finding that somebody should look at.
+func Doubt(message, remedy string) Finding {
+	return Finding{Status: Look, Message: message, Remedy: remedy}
+}
+
+// Fault is a finding that something is wrong.
+func Fault(message, remedy string) Finding {
+	return Finding{Status: Wrong, Message: message, Remedy: remedy}
+}
+
+// Dashboard is what belongs into the fields of Meta's dashboard.
+type Dashboard struct {
+	Instance     string   `json:"instance"`
+	RedirectURIs []string `json:"oauth_redirect_uris"`
+	Deauthorize  string   `json:"deauthorize_callback_url"`
+	DataDeletion string   `json:"data_deletion_request_url"`
+}
+
+// Report is everything that was found.
+type Report struct {
+	Findings   []Finding   `json:"checks"`
+	Dashboards []Dashboard `json:"dashboard"`
+}
+
+// likeASecret matches what looks as app secrets do. What Caddy says about a configuration
+// may quote what stands there in the wrong place.
+var likeASecret = regexp.MustCompile(`\b[0-9a-fA-F]{32}\b`)
+
+// Add adds what a check found. A fault that another check saw from its side is told once.
+func (r *Report) Add(instance, check string, findings ...Finding) {
+	for _, f := range findings {
+		f.Instance, f.Check = instance, check
+		f.Message, f.Remedy = likeASecret.ReplaceAllString(f.Message, "***"), likeASecret.ReplaceAllString(f.Remedy, "***")
+		if f.Status == Fine || !slices.ContainsFunc(r.Findings, func(known Finding) bool { return known.Instance == instance && known.Remedy == f.Remedy }) {
+			r.Findings = append(r.Findings, f)
+		}
+	}
+}
+
+// Count returns how many findings have a status.
+func (r *Report) Count(status Status) (n int) {
+	for _, f := range r.Findings {
+		if f.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// JSON writes the report for programs.
+func (r *Report) JSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// Text writes the report for people: a line for each finding, and what to paste.
+func (r *Report) Text(out io.Writer) error {
+	var b strings.Builder
+	about := "\x00"
+	for _, f := range r.Findings {
+		if f.Instance != about {
+			about = f.Instance
+			fmt.Fprintf(&b, "%s\n", cmp.Or(about, "the configuration"))
+		}
+		fmt.Fprintf(&b, "  %s %s: %s\n", marks[f.Status], f.Check, line(f))
+		for piece := range strings.Lines(f.Paste) {
+			b.WriteString("      " + piece)
+		}
+	}
+	for _, d := range r.Dashboards {
+		fmt.Fprintf(&b, "\nMeta's dashboard, for %s\n", d.Instance)
+		for _, uri := range d.RedirectURIs {
+			fmt.Fprintf(&b, "  Valid OAuth redirect URI   %s\n", uri)
+		}
+		fmt.Fprintf(&b, "  Deauthorize callback URL   %s\n", d.Deauthorize)
+		fmt.Fprintf(&b, "  Data deletion request URL  %s\n", d.DataDeletion)
+	}
+	fmt.Fprintf(&b, "\n%d fine, %d to look at, %d wrong\n", r.Count(Fine), r.Count(Look), r.Count(Wrong))
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// line is a finding in one line, whatever came into it from elsewhere.
+func line(f Finding) string {
+	text := f.Message
+	if f.Remedy != "" {
+		text += ": " + f.Remedy
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, text)
+}

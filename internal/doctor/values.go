@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxClockError is how far the clock of this machine may be from Instagram's: codes and
+// tokens live by the clock, and so do the cookies of a login.
+const maxClockError = 60 * time.Second
+
+// Clock compares the clock of this machine with Instagram's.
+func Clock(here, there time.Time) Finding {
+	apart := here.Sub(there).Round(time.Second)
+	if apart.Abs() <= maxClockError {
+		return OK("agrees with Instagram's to %v", max(apart.Abs(), time.Second))
+	}
+	return Fault(fmt.Sprintf("this machine's clock is %v from Instagram's", apart), "set it, and keep it right with NTP")
+}
+
+// Credentials looks at the app ID and the app secrets as they are written, without asking
+// anybody. It never repeats a secret.
+func Credentials(appID string, secrets []string) Finding {
+	if isSecret(appID) && slices.ContainsFunc(secrets, isNumber) {
+		return Fault("app_id and app_secret are swapped", "the app ID is the number, the app secret the 32 hex digits")
+	}
+	if strings.TrimSpace(appID) != appID {
+		return Fault("app_id has a space around it", "take it out of the variable or the file that holds it")
+	}
+	if !isNumber(appID) {
+		return Fault("app_id is no number", "copy the Instagram app ID from Meta's dashboard, digits only")
+	}
+	for i, secret := range secrets {
+		switch {
+		case strings.TrimSpace(secret) != secret:
+			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "take it out of the variable or the file that holds it")
+		case isNumber(secret) && !isSecret(secret):
+			return Fault(fmt.Sprintf("app_secret %d is a number, as app IDs are", i+1), "copy the Instagram app secret from Meta's dashboard")
+		case !isSecret(secret):
+			return Doubt(fmt.Sprintf("app_secret %d is not 32 hex digits, as Meta's are", i+1), "copy the Instagram app secret from Meta's dashboard")
+		}
+	}
+	return OK("app_id is a number, app_secret 32 hex digits")
+}
+
+func isNumber(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+func isSecret(s string) bool {
+	return len(s) == 32 && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) })
+}
+
+// Slash looks at the end of a redirect URI.
+func Slash(uri string) Finding {
+	if strings.HasSuffix(uri, "/") {
+		return OK("%s ends with a slash, as Meta's dashboard likes it", uri)
+	}
+	return Doubt(uri+" has no slash at its end, and Meta's dashboard may add one", "compare it with the dashboard, and if the slash is there, add it in redirect_uri, too")
+}
+
+// Paths looks at the paths of a `path` matcher that say who must sign in.
+func Paths(paths []string) Finding {
+	for _, path := range paths {
+		if path != "/" && !strings.Contains(path, "*") && !strings.Contains(path[strings.LastIndex(path, "/")+1:], ".") {
+			return Doubt(fmt.Sprintf("%s protects this one address, and nothing below it", path), fmt.Sprintf("write %s* if all of it is meant", path))
+		}
+	}
+	return OK("protected: %s", strings.Join(paths, " "))
+}
+
+// carriers are the fields of an access log that can have the authorization code or the
+// state in them.
+var carriers = []string{"request>uri", "request>headers>Referer", "resp_headers>Location"}
+
+// Unfiltered returns those fields of an access log in which the authorization code and the
+// state would be written down, by the encoder of the log.
+func Unfiltered(encoder json.RawMessage) (fields []string) {
+	var e struct {
+		Format string `json:"format"`
+		Fields map[string]struct {
+			Filter  string `json:"filter"`
+			Actions []struct {
+				Parameter string `json:"parameter"`
+			} `json:"actions"`
+		} `json:"fields"`
+	}
+	if json.Unmarshal(encoder, &e) != nil || e.Format != "filter" {
+		return carriers
+	}
+	for _, carrier := range carriers {
+		filter, has := e.Fields[carrier]
+		parameters := make(map[string]bool)
+		for _, action := range filter.Actions {
+			parameters[action.Parameter] = true
+		}
+		above := false
+		for whole := range e.Fields {
+			above = above || strings.HasPrefix(carrier, whole+">")
+		}
+		if !above && (!has || filter.Filter == "query" && !(parameters["code"] && parameters["state"])) {
+			fields = append(fields, carrier)
+		}
+	}
+	return fields
+}
+
+// LogFilter is the block that keeps the code and the state out of a log.
+const LogFilter = `log {
+	format filter {
+		wrap json
+		request>uri query {
+			replace code REDACTED
+			replace state REDACTED
+		}
+		request>headers>Referer query {
+			replace code REDACTED
+			replace state REDACTED
+		}
+		resp_headers>Location query {
+			replace code REDACTED
+			replace state REDACTED
+		}
+	}
+}
+`
+
+// Differs says in what way an address is not the redirect URI that it should be, "" if it
+// is. Both are without query and fragment.
+func Differs(got, want string) string {
+	switch {
+	case got == want:
+		return ""
+	case strings.TrimSuffix(got, "/") == strings.TrimSuffix(want, "/"):
+		return "differs from redirect_uri by the slash at the end"
+	case strings.EqualFold(got, want):
+		return "differs from redirect_uri in capital letters"
+	}
+	return "is not on redirect_uri"
+}
