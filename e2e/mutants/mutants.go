@@ -83,7 +83,7 @@ var mutants = []mutant{
 	// The list of ended sessions.
 	{"F1", "a failing storage signs everybody out", "ended.go", `	if h.settings.maxStaleness == 0 {
 		return false`, `	if h.settings.maxStaleness == 0 {
-		return h.list.Status().Error != nil`, ""},
+		return h.list.Status().Failing != nil`, ""},
 	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", "callback.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
@@ -106,6 +106,6 @@ var mutants = []mutant{
 	{"P3", "the callback's address is a Referer", "login.go", `	header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
-	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = onlyCookie
+	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = s.vary[:1:1]
 `, ``, ""},
 }
