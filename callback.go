@@ -178,14 +178,14 @@ func (h *Handler) tokenToKeep(ctx context.Context, back *comeback, who *session.
 }
 
 // report tells the breaker whether Instagram is well. A visitor who went away says
-// nothing about that; one whose code was refused has had an answer.
+// nothing about that, and what is wrong with one person's login nothing about others.
 func (h *Handler) report(v *visit, call *limit.Call, err error) {
 	if v.r.Context().Err() != nil {
 		call.Withdraw()
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
-	switch call.Report(!ok || !failure.Temporary()) {
+	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
 		h.metrics.openings.Inc()
 		h.logger.Error("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", h.about(v.r, append(reasons(err), zap.Int("failures", breakAfter))...)...)

@@ -120,6 +120,36 @@ func TestD3_AnInstagramInTroubleIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A page instead of JSON is trouble, a limit of one person's account is not.
+func TestD3_TroubleOfOnePersonDoesNotOpenTheBreaker(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		fault simulator.Fault
+		opens bool
+	}{
+		{"a page", simulator.Fault{Kind: simulator.HTML}, true},
+		{"broken JSON", simulator.Fault{Kind: simulator.Truncated}, true},
+		{"a redirect", simulator.Fault{Kind: simulator.Redirect}, true},
+		{"too many calls for this account", simulator.Fault{Kind: simulator.Answer, Status: 400, Body: `{"error":{"message":"m","type":"OAuthException","code":17}}`}, false},
+		{"a code that is refused", simulator.Fault{Kind: simulator.Answer, Status: 400, Body: `{"error_type":"OAuthException","code":400,"error_message":"m"}`}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := startSite(t, siteConfig{})
+			s.instagram.Misbehave(simulator.Token, c.fault)
+			for range 5 {
+				b := s.newBrowser()
+				b.get(b.window(b.get("/")))
+			}
+			s.instagram.ResetCalls()
+			b := s.newBrowser()
+			b.get(b.window(b.get("/")))
+			if opened := s.calls() == 0; opened != c.opens {
+				t.Errorf("the breaker has opened: %v", opened)
+			}
+		})
+	}
+}
+
 func TestD2_DenialsCountTowardsTheLimit(t *testing.T) {
 	s := startSite(t, siteConfig{})
 	for range 21 {
