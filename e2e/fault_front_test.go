@@ -120,12 +120,10 @@ func (s *faultSite) overTLS(t *testing.T, first *tls.Certificate) (origin string
 		return &tls.Config{Certificates: []tls.Certificate{*shown.Load()}}, nil
 	}}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Config.SetKeepAlivesEnabled(false) // so that each call meets the certificate of the moment
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return server.URL, func(c *tls.Certificate) {
-		shown.Store(c)
-		server.CloseClientConnections()
-	}
+	return server.URL, func(c *tls.Certificate) { shown.Store(c) }
 }
 
 // sessions opens and makes session cookies of a site's with tokens, by a clock.

@@ -44,6 +44,7 @@ func outOfFiles(t *testing.T, table *faultTable) {
 	before := s.metrics()
 	admin.CloseIdleConnections()
 
+	s.hangUp() // a login needs a connection of its own
 	crowd := s.crowd()
 	const fault = "out of file descriptors"
 	var rows []faultRow

@@ -46,6 +46,7 @@ func TestF6_FaultsOfTheProcess(t *testing.T) {
 					s.reloaded <- err
 				case <-time.After(3 * time.Second):
 				}
+				s.caddy.settle()
 			}},
 		} {
 			t.Run(fault.name, func(t *testing.T) {

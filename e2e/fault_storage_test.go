@@ -227,7 +227,7 @@ func (s *storageStory) atStart() {
 	operator := ""
 	switch {
 	case s.outage.unnoticed:
-		operator = told(s.heardOf(func(l line) bool { return strings.Contains(l.text("msg"), "cannot be read") }))
+		operator = told(s.warned(s.t, 0, func(l line) bool { return strings.Contains(l.text("msg"), "cannot be read") }))
 	case forgotten != "sent to Instagram":
 		operator = told(s.warned(s.t, 0, aboutStorage))
 	}
@@ -235,11 +235,4 @@ func (s *storageStory) atStart() {
 	time.Sleep(time.Second) // some looks into the storage that fails
 	s.outage.end(s.disk)
 	s.over(replay)
-}
-
-// heardOf waits for lines that may lack a remedy, because their message says what is wrong.
-func (s *storageStory) heardOf(match func(line) bool) (lines []line) {
-	s.t.Helper()
-	s.process.waitUntil("a line in the log", func() bool { lines = s.ours(0, match); return len(lines) > 0 })
-	return lines
 }

@@ -156,7 +156,8 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 	}
 	l.compact()
 	if unreadable > l.state.unreadable {
-		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable)
+		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,
+			"remedy", "list the secret again, or let all nodes run one version; if nothing of that has changed, check what Caddy's storage answers")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
