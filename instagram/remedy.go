@@ -64,7 +64,7 @@ func (e *Error) Remedy() string {
 	}
 	switch {
 	case e.Temporary():
-		return "instagram itself fails, or a proxy between: nothing to change here; if it lasts, see the status page of Meta's platform"
+		return "instagram itself fails, or a proxy between: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 	case e.Kind == BadProfile:
 		return "instagram tells of the person what cannot be used: check api, user_node and endpoints"
 	}
