@@ -370,6 +370,41 @@ func TestS7_LifetimesAreCheckedOnTheServer(t *testing.T) {
 	}
 }
 
+func TestS7_AnIdleSessionEndsOnTheServerAndUsePushesThatBack(t *testing.T) {
+	start := time.Date(2038, 2, 1, 0, 0, 0, 0, time.UTC)
+	at := &clock{start}
+	c := newCookies(t, at, func(c *session.Config) { c.Idle = 10 * time.Minute })
+	made := create(t, c)
+	alive := func(cookie string, after time.Duration, want bool) (s session.Session) {
+		t.Helper()
+		at.at = start.Add(after)
+		s, ok := open(c, cookie)
+		if ok != want {
+			t.Errorf("after %s: alive = %v", after, ok)
+		}
+		return s
+	}
+	s := alive(made, 10*time.Minute-time.Second, true)
+	line, _, err := c.Renew(&s, false)
+	if err != nil || line == "" {
+		t.Fatalf("a used session was not written anew: %q, %v", line, err)
+	}
+	renewed := pair(line)
+	alive(made, 10*time.Minute, false)
+	alive(renewed, 15*time.Minute, true)
+	alive(renewed, 20*time.Minute-time.Second, false)
+	// Use does not carry it beyond its lifetime.
+	s = alive(renewed, 19*time.Minute, true)
+	for at.at.Before(start.Add(59 * time.Minute)) {
+		at.at = at.at.Add(5 * time.Minute)
+		if line, _, err = c.Renew(&s, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alive(pair(line), time.Hour-time.Second, true)
+	alive(pair(line), time.Hour, false)
+}
+
 func TestS7_SecretsRotate(t *testing.T) {
 	first, second := strings.Repeat("1", 32), strings.Repeat("2", 32)
 	before, both, after := newCookies(t, nil, secrets(first)), newCookies(t, nil, secrets(second, first)), newCookies(t, nil, secrets(second))
