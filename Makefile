@@ -4,7 +4,7 @@
 #
 # `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults
+.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference
 
 # Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
@@ -43,3 +43,7 @@ mutants:
 # WRITE_FAULT_TABLE fail where the page says otherwise than they see.
 faults:
 	cd e2e && WRITE_FAULT_TABLE=1 go test -race -count=1 -timeout 15m -run '_FaultsOf' .
+
+# Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
+reference:
+	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' .

@@ -177,7 +177,16 @@ func wantRefusedLoad(t *testing.T, block, option string) {
 
 // validate does what `caddy validate` does with a Caddyfile.
 func validate(caddyfile string, change func(config map[string]any)) error {
-	config, err := adapt("{\n admin off\n auto_https off\n}\n" + caddyfile)
+	return validateChanged("{\n admin off\n auto_https off\n}\n"+caddyfile, change)
+}
+
+// validateWhole loads a Caddyfile with global options of its own as `caddy validate` does.
+func validateWhole(caddyfile string) error {
+	return validateChanged(caddyfile, func(config map[string]any) { config["admin"] = map[string]any{"disabled": true} })
+}
+
+func validateChanged(caddyfile string, change func(config map[string]any)) error {
+	config, err := adapt(caddyfile)
 	if err != nil {
 		return err
 	}

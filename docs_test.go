@@ -2,66 +2,107 @@ package instagramauth_test
 
 import (
 	"os"
-	"reflect"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 )
 
-func readme(t *testing.T) string {
+// The documentation says what the code does: its options, refusals, remedies and
+// messages, and that each Caddyfile in it is one that Caddy loads.
+
+// page returns a text of the project's by its path.
+func page(t *testing.T, name string) string {
 	t.Helper()
-	content, err := os.ReadFile("README.md")
+	content, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(content)
 }
 
-func TestTheREADMENamesEveryOption(t *testing.T) {
-	text := readme(t)
-	var walk func(kind reflect.Type)
-	walk = func(kind reflect.Type) {
-		for field := range kind.Fields() {
-			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-			if name == "" {
-				continue
-			}
-			if !strings.Contains(text, "`"+name) && !strings.Contains(text, " "+name+" ") && !strings.Contains(text, name+",") {
-				t.Errorf("%s is not in the README", name)
-			}
-			if field.Type.Kind() == reflect.Struct {
-				walk(field.Type)
-			}
-		}
-	}
-	walk(reflect.TypeFor[instagramauth.Handler]())
-}
-
-func TestTheREADMENamesEveryRefusal(t *testing.T) {
-	text := readme(t)
-	content, err := os.ReadFile("internal/refusal/table.go")
+// pages returns the names of all pages.
+func pages(t *testing.T) []string {
+	t.Helper()
+	top, err := filepath.Glob("*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := regexp.MustCompile(`Code = "([a-z_]+)"`).FindAllStringSubmatch(string(content), -1)
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil || len(docs) < 10 {
+		t.Fatalf("%d pages in docs, %v", len(docs), err)
+	}
+	return append(top, docs...)
+}
+
+var fence = regexp.MustCompile("(?ms)^```caddyfile([^\n]*)\n(.*?)^```$")
+
+// anApp is what the options of a block need around them to be a Caddyfile.
+const anApp = "http://localhost:8089 {\n instagram_auth {\n app_id 1\n app_secret {env.INSTAGRAM_APP_SECRET}\n redirect_uri http://localhost:8089/auth/\n"
+
+func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
+	t.Setenv("INSTAGRAM_APP_ID", appID)
+	t.Setenv("INSTAGRAM_APP_SECRET", appSecret)
+	t.Setenv("INSTAGRAM_SESSION_SECRET", strings.Repeat("5e55104", 6))
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	found := 0
+	for _, name := range pages(t) {
+		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+			found++
+			text := match[2]
+			if strings.Fields(match[1] + " file")[0] == "block" {
+				text = anApp + text + "}\n}\n"
+			}
+			if err := validateWhole(text); err != nil {
+				t.Errorf("%s: %v in\n%s", name, err, text)
+			}
+		}
+	}
+	if found < 6 {
+		t.Errorf("found %d Caddyfiles", found)
+	}
+}
+
+func TestEveryPathAndHeadingThatAPageLinksToExists(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for _, name := range pages(t) {
+		for _, match := range link.FindAllStringSubmatch(page(t, name), -1) {
+			target, heading, _ := strings.Cut(match[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			path := filepath.Join(filepath.Dir(name), target)
+			if target == "" {
+				path = name
+			}
+			if _, err := os.Stat(path); err != nil {
+				t.Errorf("%s links to %s, which is not there", name, match[1])
+			} else if heading != "" && !slices.Contains(headings(page(t, path)), heading) {
+				t.Errorf("%s links to %s, which has no such heading", name, match[1])
+			}
+		}
+	}
+}
+
+// headings returns the anchors of a page as GitHub makes them.
+func headings(text string) (anchors []string) {
+	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(plain, " ", "-"))
+	}
+	return anchors
+}
+
+func TestEveryRefusalIsInTheTable(t *testing.T) {
+	text := page(t, "docs/troubleshooting.md")
+	codes := regexp.MustCompile(`Code = "([a-z_]+)"`).FindAllStringSubmatch(page(t, "internal/refusal/table.go"), -1)
 	if len(codes) < 15 {
 		t.Fatalf("found %d codes", len(codes))
 	}
 	for _, code := range codes {
 		if !strings.Contains(text, "| `"+code[1]+"` |") {
-			t.Errorf("%s is not in the README's table", code[1])
+			t.Errorf("%s is not in the table of refusals", code[1])
 		}
-	}
-}
-
-func TestTheREADMEsCaddyfileIsValid(t *testing.T) {
-	t.Setenv("INSTAGRAM_APP_ID", appID)
-	t.Setenv("INSTAGRAM_APP_SECRET", appSecret)
-	_, rest, _ := strings.Cut(readme(t), "## Configure it\n\n")
-	block, _, _ := strings.Cut(rest, "\nThe matcher")
-	if err := validate(strings.Replace(block, "example.com {", "http://example.com:"+port(freeAddr(t))+" {", 1), nil); err != nil {
-		t.Error(err)
 	}
 }

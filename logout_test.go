@@ -367,8 +367,8 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 		}
 		place := regexp.MustCompile(`/[0-9a-f]{16}/`).ReplaceAllString(filepath.ToSlash(key), "/<hash of the app ID>/")
 		place = place[:strings.Index(place, "/ended/")+len("/ended/")]
-		if !strings.Contains(readme(t), "| Caddy's storage, `"+place+"` |") {
-			t.Errorf("the README does not say that %s is kept", place)
+		if !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `"+place+"` |") {
+			t.Errorf("docs/sessions.md does not say that %s is kept", place)
 		}
 		content, err := os.ReadFile(file)
 		if err != nil || string(content) != "ended\n" {
