@@ -4,7 +4,7 @@
 #
 # `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference
+.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference walk
 
 # Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
@@ -47,3 +47,7 @@ faults:
 # Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
 reference:
 	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' .
+
+# Goes the way of somebody new, from an empty folder, and prints how long each step takes.
+walk:
+	cd e2e && go test -count=1 -v -run '^TestTheNewcomersWalk$$' . | grep -v '^=== '
