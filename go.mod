@@ -3,7 +3,7 @@ module github.com/caddy-instagram/caddy-instagram-auth
 go 1.26.0
 
 require (
-	github.com/caddyserver/caddy/v2 v2.11.9
+	github.com/caddyserver/caddy/v2 v2.11.8
 	github.com/caddyserver/certmagic v0.25.6
 	github.com/prometheus/client_golang v1.24.1
 	github.com/spf13/cobra v1.10.2

@@ -61,12 +61,17 @@ func (w *weather) was(kind string, n *node, from, to time.Time) bool {
 	})
 }
 
-// started returns when a node was started last; zero if it runs from the beginning.
+// started returns when a node was started last; zero if it runs from the beginning. One that
+// is being started may answer already.
 func (w *weather) started(n *node) (at time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range w.spells {
-		if s.kind == nodeDown && s.node == n && s.to.After(at) {
+		switch {
+		case s.kind != nodeDown || s.node != n:
+		case s.to.IsZero():
+			return time.Now()
+		case s.to.After(at):
 			at = s.to
 		}
 	}
