@@ -3,44 +3,116 @@ package refusal
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"html/template"
+	"net/http"
 )
 
-//go:embed page.html
-var pageSource string
+// The files of the pages. An operator's files take their places one by one.
+const (
+	signInFile   = "sign_in.html"
+	errorFile    = "error.html"
+	signOutFile  = "sign_out.html"
+	deletionFile = "data_deletion.html"
+	layoutFile   = "layout.html" // what the others share
+)
 
-//go:embed page.css
+//go:embed templates/*.html
+var sources embed.FS
+
+//go:embed templates/style.css
 var style string
 
-var page = template.Must(template.New("page").Parse(pageSource))
+var builtIn = template.Must(template.ParseFS(sources, "templates/*.html"))
 
 // contentSecurityPolicy allows the one style sheet, by its hash, and forms and links
 // to this site. There is no script and nothing to load. [E3]
-var contentSecurityPolicy = func() string {
-	hash := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) +
-		"'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-}()
+var contentSecurityPolicy = policy("'"+hashOf(style)+"'", "")
 
-// view is what the template shows.
-type view struct {
-	Title, Text, Hint string
-	List              []string
-	Link, LinkURL     string
-	SignOut           *signOut
-	Confirmation      string
-	RequestID         string
+// policy makes a Content-Security-Policy from the sources of styles and further directives.
+func policy(styles, more string) string {
+	return "default-src 'none'; style-src " + styles + more + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 }
 
-func (v view) render() []byte {
+// hashOf returns a style sheet's source expression, without the quotes.
+func hashOf(style string) string {
+	hash := sha256.Sum256([]byte(style))
+	return "sha256-" + base64.StdEncoding.EncodeToString(hash[:])
+}
+
+// Look says how pages are shown. The zero value is the built-in pages in English.
+type Look struct {
+	// Language of the page; nil for English.
+	Language *Language
+	// Negotiated says that another visitor may get another language at the same address.
+	Negotiated bool
+	// Templates of the operator; nil for the built-in ones.
+	Templates *Templates
+}
+
+func (l Look) language() *Language {
+	if l.Language == nil {
+		return english
+	}
+	return l.Language
+}
+
+// View is what a template is given. Every text in it is of the page's language.
+type View struct {
+	// Page is the file's name without its ending.
+	Page string
+	// Language is the tag of the page's language, such as `en`.
+	Language string
+	// Title is the heading, Text the sentence below it, Hint a further line that may be
+	// empty.
+	Title, Text, Hint string
+	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
+	// both are empty where there is none.
+	Link, LinkURL string
+	// Code and Status are those of a refusal, on the page error.
+	Code   Code
+	Status int
+	// Missing are permissions in words, on the page error.
+	Missing []string
+	// SignOut is what the form of the page sign_out needs.
+	SignOut *SignOutForm
+	// Confirmation is the code on the page data_deletion; empty where it is not known.
+	Confirmation string
+	// RequestID stands in the log, too.
+	RequestID string
+	// Labels are short texts.
+	Labels Labels
+	// Style is the built-in style sheet.
+	Style template.CSS
+}
+
+// SignOutForm is the form of the sign-out page.
+type SignOutForm struct {
+	// Action is where the form is sent, with POST: a path of this site.
+	Action string
+	// SignedIn says that there is a session, Username whose it is. A field `everywhere`
+	// with the value 1 ends all of that person's sessions.
+	SignedIn bool
+	Username string
+}
+
+// show answers with a page, whose headers but for those of its kind are set already.
+func (l Look) show(w http.ResponseWriter, file string, status int, view View, head bool) {
+	view.Language, view.Labels, view.Style = l.language().tag, l.language().labels, template.CSS(style)
+	view.Page = file[:len(file)-len(".html")]
+	body, csp := l.Templates.render(file, view)
+	w.Header().Set("Content-Security-Policy", csp)
+	if l.Negotiated {
+		w.Header().Add("Vary", "Accept-Language")
+	}
+	write(w, "text/html; charset=utf-8", status, body, head)
+}
+
+// render makes a built-in page.
+func render(file string, view View) []byte {
 	var body bytes.Buffer
-	data := struct {
-		view
-		Style template.CSS
-	}{v, template.CSS(style)}
-	if err := page.Execute(&body, data); err != nil {
+	if err := builtIn.ExecuteTemplate(&body, file, view); err != nil {
 		panic(err) // the template and its data are ours alone
 	}
 	return body.Bytes()

@@ -1,7 +1,9 @@
 package refusal
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -14,17 +16,18 @@ type SignInPage struct {
 	LoginURL string
 	// ProfessionalOnly says that personal accounts cannot sign in.
 	ProfessionalOnly bool
+	Look             Look
 }
 
 // Write answers with the page, as the 401 that it is.
 func (p SignInPage) Write(w http.ResponseWriter, head bool) {
-	row := table[LoginRequired]
-	view := view{Title: row.title, Text: "This page is for signed-in visitors.", Link: row.link, LinkURL: p.LoginURL}
+	words := p.Look.language().signIn
+	view := View{Title: words.title, Text: words.text, Link: words.link, LinkURL: p.LoginURL}
 	if p.ProfessionalOnly {
-		view.Hint = "You need a professional Instagram account, business or creator. Personal accounts cannot sign in here."
+		view.Hint = words.hint
 	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
-	view.write(w, row.status, head)
+	p.Look.show(w, signInFile, LoginRequired.Status(), view, head)
 }
 
 // SignOutPage asks before it signs out: a GET changes nothing, and the form works
@@ -35,26 +38,24 @@ type SignOutPage struct {
 	// SignedIn says that there is a session, Username whose it is.
 	SignedIn bool
 	Username string
-}
-
-// signOut is the form of the sign-out page.
-type signOut struct {
-	Action     string
-	Everywhere bool // offer the other devices, too
+	Look     Look
 }
 
 // Write answers with the page. Without a session the button stays, because it also
 // takes away what is left of logins, but there are no other devices to speak of.
 func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
-	view := view{Title: "Sign out", Text: "You are not signed in.", SignOut: &signOut{p.Action, p.SignedIn}}
+	language := p.Look.language()
+	form := &SignOutForm{Action: p.Action}
+	view := View{Title: language.signOut, Text: language.notSignedIn, SignOut: form}
 	if p.SignedIn {
-		view.Text = "You are signed in as " + p.Username + "."
+		form.SignedIn, form.Username = true, p.Username
+		view.Text = fmt.Sprintf(language.signedIn, p.Username)
 	}
 	SecurityHeaders(w.Header())
 	// With no-referrer a browser calls the origin of the form "null", and one that does
 	// not send Sec-Fetch-Site could not sign out. [L2]
 	w.Header().Set("Referrer-Policy", "same-origin")
-	view.write(w, http.StatusOK, head)
+	p.Look.show(w, signOutFile, http.StatusOK, view, head)
 }
 
 // DeletionState is how far the deletion of somebody's data is.
@@ -76,31 +77,23 @@ type DeletionPage struct {
 	// Code is the confirmation code. It is shown only if it was issued here: a made-up
 	// one is a foreign text. [E2]
 	Code string
+	Look Look
 }
 
-// Write answers with the page.
+// Write answers with the page. What it says of a request that was passed on must stay true,
+// because the state of a code never changes.
 func (p DeletionPage) Write(w http.ResponseWriter, head bool) {
-	status, day := http.StatusOK, p.Day.UTC().Format("2 January 2006")
-	view := view{Confirmation: p.Code}
+	language := p.Look.language()
+	status, words, confirmation := http.StatusOK, wording{}, p.Code
 	switch p.State {
 	case DeletionDone:
-		view.Title = "Data deleted"
-		view.Text = "Your data was deleted on " + day + ", and all your sessions here were ended."
-		view.Hint = "The sign-in of this site keeps no profile data of your Instagram account."
+		words = language.deleted
 	case DeletionPending:
-		// The sentence must stay true, because the state of a code never changes.
-		view.Title = "Deletion requested"
-		view.Text = "Your request was received on " + day + ", and all your sessions here were ended."
-		view.Hint = "The sign-in of this site keeps no profile data of your Instagram account. Your request was passed on to the site itself, for what else it keeps about you."
+		words = language.deletionRequested
 	default:
-		status = http.StatusNotFound
-		view.Title, view.Text, view.Confirmation = "Not found", "There is no request for deletion with this code.", ""
-		view.Hint = "Check that the link is complete."
+		status, words, confirmation = http.StatusNotFound, language.deletionUnknown, ""
 	}
+	view := View{Title: words.title, Text: strings.ReplaceAll(words.text, "%s", language.date(p.Day)), Hint: words.hint, Confirmation: confirmation}
 	SecurityHeaders(w.Header())
-	view.write(w, status, head)
-}
-
-func (v view) write(w http.ResponseWriter, status int, head bool) {
-	write(w, "text/html; charset=utf-8", status, v.render(), head)
+	p.Look.show(w, deletionFile, status, view, head)
 }

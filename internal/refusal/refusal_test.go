@@ -51,8 +51,8 @@ func written(r Reply) *httptest.ResponseRecorder {
 }
 
 func TestE1_TheTableIsAsPromised(t *testing.T) {
-	if len(table) != len(promised) {
-		t.Errorf("%d rows, want %d", len(table), len(promised))
+	if len(statuses) != len(promised) {
+		t.Errorf("%d rows, want %d", len(statuses), len(promised))
 	}
 	for code, want := range promised {
 		if code.Status() != want.status || code.Text() != want.text {

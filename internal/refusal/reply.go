@@ -39,17 +39,18 @@ type Reply struct {
 	AnyAccount bool
 	// Head leaves the body out.
 	Head bool
+	// Look is how a page is shown.
+	Look Look
 }
 
 // Write answers with the refusal: headers, status, body.
 func (r Reply) Write(w http.ResponseWriter) {
-	header := w.Header()
-	r.SetHeaders(header)
-	body, contentType := r.json(), "application/json"
+	r.SetHeaders(w.Header())
 	if r.Wants == Page {
-		body, contentType = r.page(), "text/html; charset=utf-8"
+		r.showPage(w)
+		return
 	}
-	write(w, contentType, r.Code.Status(), body, r.Head)
+	write(w, "application/json", r.Code.Status(), r.json(), r.Head)
 }
 
 // SetHeaders sets the headers that belong to the refusal whoever writes its body.
@@ -82,9 +83,13 @@ func (r Reply) json() []byte {
 	return append(body, '\n')
 }
 
-func (r Reply) page() []byte {
-	row := table[r.Code]
-	view := view{Title: row.title, Text: row.text, Hint: row.hint, List: inWords(r.Missing), RequestID: r.RequestID}
+func (r Reply) showPage(w http.ResponseWriter) {
+	language := r.Look.language()
+	words := language.refusals[r.Code]
+	view := View{
+		Title: words.title, Text: words.text, Hint: words.hint, Code: r.Code, Status: r.Code.Status(),
+		Missing: language.inWords(r.Missing), RequestID: r.RequestID,
+	}
 	if r.Code == ProviderRefused && r.AnyAccount {
 		view.Hint = ""
 	}
@@ -92,10 +97,10 @@ func (r Reply) page() []byte {
 	if r.Code == CrossSite {
 		address = r.LogoutURL
 	}
-	if row.link != "" && address != "" {
-		view.Link, view.LinkURL = row.link, address
+	if words.link != "" && address != "" {
+		view.Link, view.LinkURL = words.link, address
 	}
-	return view.render()
+	r.Look.show(w, errorFile, view.Status, view, r.Head)
 }
 
 // write sends an answer of ours. A HEAD request gets the headers of a GET.

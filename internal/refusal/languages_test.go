@@ -1,0 +1,148 @@
+package refusal
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// texts returns every text of a language by where it stands.
+func texts(l *Language) map[string]string {
+	all := make(map[string]string)
+	var walk func(name string, value reflect.Value)
+	walk = func(name string, value reflect.Value) {
+		switch value.Kind() {
+		case reflect.String:
+			all[name] = value.String()
+		case reflect.Struct:
+			for i := range value.NumField() {
+				walk(name+"."+value.Type().Field(i).Name, value.Field(i))
+			}
+		case reflect.Map:
+			for _, key := range value.MapKeys() {
+				walk(name+"."+key.String(), value.MapIndex(key))
+			}
+		case reflect.Array:
+			for i := range value.Len() {
+				walk(fmt.Sprint(name, ".", i), value.Index(i))
+			}
+		}
+	}
+	walk("", reflect.ValueOf(*l))
+	return all
+}
+
+func TestEachLanguageHasEveryText(t *testing.T) {
+	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
+	verbs := func(s string) []string {
+		found := verb.FindAllString(s, -1)
+		slices.Sort(found)
+		return found
+	}
+	original := texts(english)
+	if len(original) < 100 {
+		t.Fatalf("%d texts", len(original))
+	}
+	for _, l := range languages[1:] {
+		translated := texts(l)
+		for where, text := range original {
+			other, there := translated[where]
+			switch {
+			case !there || (text == "") != (other == ""):
+				t.Errorf("%s%s is %q, and in English %q", l.tag, where, other, text)
+			case text == other && strings.Count(text, " ") > 0 && where != ".day":
+				t.Errorf("%s%s is not translated: %q", l.tag, where, text)
+			case !slices.Equal(verbs(text), verbs(other)):
+				t.Errorf("%s%s has %q, and in English %q", l.tag, where, verbs(other), verbs(text))
+			}
+		}
+		for where := range translated {
+			if _, there := original[where]; !there {
+				t.Errorf("%s%s is not there in English", l.tag, where)
+			}
+		}
+	}
+}
+
+func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
+	for _, l := range languages {
+		look := Look{Language: l, Negotiated: true}
+		for name, w := range map[string]*httptest.ResponseRecorder{
+			l.refusals[Cancelled].text:           written(Reply{Code: Cancelled, Wants: Page, Look: look}),
+			l.signIn.text:                        shown(SignInPage{LoginURL: "/l", Look: look}),
+			l.labels.Everywhere:                  shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay", Look: look}),
+			l.date(deletedOn):                    shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
+			l.permissions["user_media"]:          written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
+			l.deletionRequested.hint:             shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc", Look: look}),
+			fmt.Sprintf(l.signedIn, "jay_otter"): shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay_otter", Look: look}),
+		} {
+			page := w.Body.String()
+			if !strings.Contains(page, name) || !strings.Contains(page, `<html lang="`+l.tag+`">`) || strings.Contains(page, "%!") {
+				t.Errorf("%s: %q is not on the page:\n%s", l.tag, name, page)
+			}
+			if w.Header().Get("Vary") != "Accept-Language" {
+				t.Errorf("%s: Vary = %q", l.tag, w.Header().Get("Vary"))
+			}
+		}
+		object := written(Reply{Code: Cancelled, Wants: JSON, Look: look})
+		if !strings.Contains(object.Body.String(), english.refusals[Cancelled].text) || object.Header().Get("Vary") != "" {
+			t.Errorf("%s: a program gets %s", l.tag, object.Body)
+		}
+	}
+	if vary := shown(SignInPage{LoginURL: "/l", Look: Look{Language: german}}).Header().Get("Vary"); vary != "" {
+		t.Errorf("Vary = %q where there is one language", vary)
+	}
+}
+
+func TestDaysAreWrittenAsPeopleWriteThem(t *testing.T) {
+	day := time.Date(2026, time.March, 1, 23, 30, 0, 0, time.FixedZone("", -3600))
+	for tag, want := range map[string]string{
+		"en": "2 March 2026", "de": "2. März 2026", "es": "2 de marzo de 2026", "fr": "2 mars 2026", "it": "2 marzo 2026", "pt": "2 de março de 2026", "tr": "2 Mart 2026",
+	} {
+		if got := LanguageOf(tag).date(day); got != want {
+			t.Errorf("%s: %q", tag, got)
+		}
+	}
+}
+
+func TestTheVisitorsPreferenceCounts(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		want  string
+	}{
+		{nil, "en"}, {[]string{""}, "en"}, {[]string{"de"}, "de"}, {[]string{"de-AT,de;q=0.9,en;q=0.8"}, "de"}, {[]string{"pt-BR"}, "pt"},
+		{[]string{"ja, tr;q=0.4"}, "tr"}, {[]string{"en;q=0.5, fr;q=0.7"}, "fr"}, {[]string{"fr;q=0.7, en;q=0.7"}, "fr"}, {[]string{"DE"}, "de"},
+		{[]string{"de;q=0"}, "en"}, {[]string{"de;q=0, es;q=0.001"}, "es"}, {[]string{"*"}, "en"}, {[]string{"ja", "it"}, "it"}, {[]string{"en, de"}, "en"},
+		{[]string{"de;q=1.5"}, "en"}, {[]string{"de;q=-1"}, "en"}, {[]string{"de;q=abc"}, "en"}, {[]string{"de;level=1"}, "en"}, {[]string{"de;q=0.1234"}, "en"},
+		{[]string{"de_AT"}, "en"}, {[]string{"deutsch"}, "en"}, {[]string{"de;q=1.000"}, "de"}, {[]string{"de;q=1."}, "de"}, {[]string{"\tde ;\tq=0.3"}, "de"},
+		{[]string{strings.Repeat("xx,", 31) + "de"}, "de"}, {[]string{strings.Repeat("xx,", 32) + "de"}, "en"}, {[]string{strings.Repeat("x", 600) + ",de"}, "en"},
+	} {
+		if got := Preferred(c.lines).tag; got != c.want {
+			t.Errorf("%.60q: %s, want %s", c.lines, got, c.want)
+		}
+	}
+	if LanguageOf("xx") != nil || LanguageOf("") != nil || LanguageOf("PT") != portuguese || len(Tags()) != len(languages) {
+		t.Error("a language is not found by its tag")
+	}
+}
+
+func FuzzE2_AcceptLanguage(f *testing.F) {
+	for _, line := range []string{"de-AT,de;q=0.9,en;q=0.8", "*", "en;q=,,;;", "tr;q=1.0001", strings.Repeat("a,", 1000)} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		got := Preferred([]string{line})
+		if got == nil || !slices.Contains(languages, got) {
+			t.Fatalf("%q: %v", line, got)
+		}
+		// A language that the line does not name is never the answer.
+		if got != english && !strings.Contains(strings.ToLower(line), got.tag) {
+			t.Errorf("%q: %s", line, got.tag)
+		}
+	})
+}
