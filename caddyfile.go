@@ -58,6 +58,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		path_prefix  <path>
 //		login_page
 //		errors       page|handle
+//		language     auto|<tag>
+//		pages        <folder>
 //
 //		allow        <user-id>|@<username>...
 //		deny         <user-id>|@<username>...
@@ -167,6 +169,10 @@ func (p *parser) option(name string) error {
 		return p.none(name)
 	case "errors":
 		return p.one(name, &h.Errors)
+	case "language":
+		return p.one(name, &h.Language)
+	case "pages":
+		return p.one(name, &h.Pages)
 	case "timeout":
 		return p.duration(name, &h.Timeout)
 	case "allow":

@@ -48,6 +48,8 @@ var broken = []struct{ name, block, option, says string }{
 	{"parameter without value", with("authorize force_reauth"), "authorize", "parameter and its value"},
 	{"unknown after_login", with("after_login stay"), "after_login", "neither redirect nor handoff"},
 	{"unknown errors", with("errors log"), "errors", "neither page nor handle"},
+	{"unknown language", with("language xx"), "language", "none of auto, en, de"},
+	{"pages without a folder", with("pages"), "pages", "exactly one value"},
 	{"login_page with a value", with("login_page yes"), "login_page", "unexpected"},
 	{"path_prefix with a slash at the end", with("path_prefix /x/"), "path_prefix", "at Caddyfile:5"},
 	{"path_prefix without a slash", with("path_prefix x"), "path_prefix", "at Caddyfile:5"},

@@ -19,19 +19,20 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "instagram-auth",
-		Usage: "revoke | sessions | doctor",
+		Usage: "revoke | sessions | doctor | pages",
 		Short: "Ends sessions of visitors who signed in with Instagram, and checks the configuration",
 		Long: `
 revoke and sessions talk to a running Caddy through its admin endpoint; doctor reads a
-configuration and checks it, with Instagram and the storage, before or while it runs.
+configuration and checks it, with Instagram and the storage, before or while it runs;
+pages writes the built-in pages into a folder.
 `,
 		CobraFunc: func(parent *cobra.Command) {
 			// Flags are those of the sub-commands: without one, that is what is wrong.
 			parent.FParseErrWhitelist.UnknownFlags = true
 			parent.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-				return caddy.ExitCodeFailedStartup, errors.New("want one of: revoke, sessions, doctor; see caddy help instagram-auth")
+				return caddy.ExitCodeFailedStartup, errors.New("want one of: revoke, sessions, doctor, pages; see caddy help instagram-auth")
 			})
-			parent.AddCommand(revokeCommand(), sessionsCommand(), doctorCommand())
+			parent.AddCommand(revokeCommand(), sessionsCommand(), doctorCommand(), pagesCommand())
 		},
 	})
 }

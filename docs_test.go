@@ -1,6 +1,7 @@
 package instagramauth_test
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,11 +47,15 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	t.Setenv("INSTAGRAM_APP_SECRET", appSecret)
 	t.Setenv("INSTAGRAM_SESSION_SECRET", strings.Repeat("5e55104", 6))
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	folder := filepath.Join(t.TempDir(), "pages")
+	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {
+		t.Fatal(err)
+	}
 	found := 0
 	for _, name := range pages(t) {
 		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
 			found++
-			text := match[2]
+			text := strings.Replace(match[2], "/etc/caddy/pages", folder, 1)
 			if strings.Fields(match[1] + " file")[0] == "block" {
 				text = anApp + text + "}\n}\n"
 			}

@@ -118,6 +118,7 @@ func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
 	refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),
 		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
+		Look:             h.look(v.r),
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }

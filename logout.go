@@ -24,7 +24,7 @@ func (h *Handler) logout(v *visit) (bool, error) {
 	}
 	h.recognize(v)
 	refusal.SignOutPage{
-		Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
+		Look: h.look(v.r), Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }

@@ -101,6 +101,15 @@ type Handler struct {
 	// returns the error to the site's `handle_errors`. Default: `page`.
 	Errors string `json:"errors,omitempty"`
 
+	// The language of the pages: `auto` for the one that the visitor's browser asks for, or
+	// one of `en`, `de`, `es`, `fr`, `it`, `pt`, `tr`. Default: `auto`, and English where the
+	// visitor's is none of these.
+	Language string `json:"language,omitempty"`
+
+	// A folder with templates that take the places of the built-in pages. It is read when
+	// the configuration is loaded. Default: the built-in pages.
+	Pages string `json:"pages,omitempty"`
+
 	// Request headers for the site, by field: `user_id`, `username`,
 	// `app_scoped_id`, `permissions` or one of `fields`. The name `off` sends none. Default:
 	// `X-Instagram-User-Id` and `X-Instagram-Username`.
@@ -273,6 +282,9 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	if err := h.borrowMetrics(); err != nil {
+		return err
+	}
+	if err := h.loadPages(); err != nil {
 		return err
 	}
 	h.calls = &provider{client: h.settings.client, metrics: h.metrics}

@@ -40,6 +40,9 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 			reply.Wants = refusal.Page
 		}
 	}
+	if reply.Wants == refusal.Page {
+		reply.Look = h.look(v.r)
+	}
 	reply.Write(v.w)
 	return false, nil
 }

@@ -203,6 +203,7 @@ func (h *Handler) showDeletion(v *visit) (bool, error) {
 			}
 		}
 	}
+	page.Look = h.look(v.r)
 	page.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }

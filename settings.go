@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -52,6 +53,9 @@ type settings struct {
 	headerNames []string // and that of the token
 
 	handoff, loginPage, handleErrors  bool
+	language                          *refusal.Language // nil for the visitor's
+	negotiated                        bool
+	templates                         *refusal.Templates // nil for the built-in ones
 	passDeauthorize, passDataDeletion bool
 
 	privacy      privacy
@@ -143,7 +147,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog, h.resolvePages,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err

@@ -1,0 +1,82 @@
+package instagramauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// The pages that people see: their language, and an operator's templates.
+
+const languageAuto = "auto"
+
+func (h *Handler) resolvePages(s *settings, _ resolver) error {
+	if s.negotiated = h.Language == "" || h.Language == languageAuto; s.negotiated {
+		return nil
+	}
+	if s.language = refusal.LanguageOf(h.Language); s.language == nil {
+		return &optionError{"language", fmt.Sprintf("%q is none of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))}
+	}
+	return nil
+}
+
+// loadPages reads the operator's templates.
+func (h *Handler) loadPages() (err error) {
+	if h.Pages == "" {
+		return nil
+	}
+	h.settings.templates, err = refusal.Load(h.Pages, h.reportPage)
+	if err != nil {
+		return &optionError{"pages", oneLine(err)}
+	}
+	return nil
+}
+
+// remedyForPages is for templates that fail only with what some visitor brings up.
+const remedyForPages = "mend the template in the folder of pages and reload; the built-in page was shown instead"
+
+func (h *Handler) reportPage(err error) {
+	h.logSampled(zapcore.ErrorLevel, "a page could not be made of its template", "", zap.Error(err), zap.String("remedy", remedyForPages))
+}
+
+// look returns how a page is shown to whoever asks.
+func (h *Handler) look(r *http.Request) refusal.Look {
+	look := refusal.Look{Language: h.settings.language, Negotiated: h.settings.negotiated, Templates: h.settings.templates}
+	if look.Negotiated {
+		look.Language = refusal.Preferred(r.Header["Accept-Language"])
+	}
+	return look
+}
+
+func pagesCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "pages <folder>",
+		Short: "Writes the built-in pages into a folder, as a start for one's own",
+		Long: `
+Writes the templates of the built-in pages into a folder, which is made if there is none.
+Change what is to be different, delete the other files, and name the folder with the
+option pages. No file is replaced.
+`,
+		Args:         cobra.ExactArgs(1),
+		SilenceUsage: true,
+	}
+	command.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
+		written, err := refusal.WriteFiles(flags.Arg(0))
+		for _, file := range written {
+			fmt.Fprintln(command.OutOrStdout(), file)
+		}
+		if err != nil {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("writing the pages: %w", err)
+		}
+		return caddy.ExitCodeSuccess, nil
+	})
+	return command
+}

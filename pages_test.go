@@ -1,0 +1,91 @@
+package instagramauth_test
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// asked goes to an address with a language, as a person does.
+func (b *browser) asked(t *testing.T, path, language string) response {
+	t.Helper()
+	request := navigation(t, http.MethodGet, path)
+	request.Header.Set("Accept-Language", language)
+	return b.do(request)
+}
+
+func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/private*", options: "login_page"})
+	for path, want := range map[string]string{
+		"/private":                             "Diese Seite ist für angemeldete Besucher.",
+		"/instagram_auth/logout":               "Du bist nicht angemeldet.",
+		callback + "?code=x":                   "Diese Anmeldung ist nicht mehr gültig.",
+		"/instagram_auth/data_deletion?code=x": "Zu diesem Code gibt es keinen Antrag auf Löschung.",
+	} {
+		answer := s.newBrowser().asked(t, path, "de-CH, en;q=0.5")
+		if !strings.Contains(answer.body, want) || !strings.Contains(answer.body, `<html lang="de">`) {
+			t.Errorf("%s: %d\n%s", path, answer.StatusCode, answer.body)
+		}
+		if !strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Accept-Language") {
+			t.Errorf("%s: Vary = %q", path, answer.Header.Values("Vary"))
+		}
+		if answer := s.newBrowser().asked(t, path, "ja"); !strings.Contains(answer.body, `<html lang="en">`) {
+			t.Errorf("%s for somebody whose language we do not have:\n%s", path, answer.body)
+		}
+	}
+}
+
+func TestOneLanguageForEverybody(t *testing.T) {
+	s := startSite(t, siteConfig{options: "login_page\nlanguage tr"})
+	answer := s.newBrowser().asked(t, "/private", "de")
+	if !strings.Contains(answer.body, `<html lang="tr">`) || strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Accept-Language") {
+		t.Errorf("%q\n%s", answer.Header.Values("Vary"), answer.body)
+	}
+}
+
+func TestAnOperatorsPagesAreShown(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "pages")
+	out, err := caddyCommand(t, nil, io.Discard, "pages", dir)
+	if err != nil || !strings.Contains(out, filepath.Join(dir, "sign_out.html")+"\n") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if _, err := caddyCommand(t, nil, io.Discard, "pages", dir); err == nil {
+		t.Error("the command replaces files")
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("sign_out.html", `<form method="post" action="{{.SignOut.Action}}"><h1>Our shop: {{.SignOut.Username}}</h1></form>`)
+	write("error.html", `<h1>Our shop</h1>{{.LinkURL}}{{if eq .Code "login_expired"}}{{index .Missing 7}}{{end}}`)
+	options := "pages " + dir
+	s := startSite(t, siteConfig{matcher: "/private*", options: options})
+	b := s.newBrowser()
+	b.signIn("/private")
+	if answer := b.get("/instagram_auth/logout"); !strings.Contains(answer.body, "<h1>Our shop: "+username+"</h1>") ||
+		!strings.Contains(answer.Header.Get("Content-Security-Policy"), "img-src 'self'") {
+		t.Errorf("%s\n%s", answer.Header.Get("Content-Security-Policy"), answer.body)
+	}
+	if answer := s.newBrowser().get(callback + "?error=access_denied&state=x"); !strings.Contains(answer.body, "<h1>Our shop</h1>") {
+		t.Errorf("%d\n%s", answer.StatusCode, answer.body)
+	}
+	// One that fails is no blank page, and the operator is told.
+	if answer := s.newBrowser().get(callback + "?code=x&state=" + strings.Repeat("x", session.StateLength)); answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.body, "This sign-in is no longer valid.") {
+		t.Errorf("%d\n%s", answer.StatusCode, answer.body)
+	}
+	if lines := s.logged("a page could not be made of its template"); len(lines) != 1 || lines[0]["remedy"] == "" || !strings.Contains(lines[0]["error"].(string), "error.html:1") {
+		t.Errorf("log: %v", lines)
+	}
+	write("erorr.html", "a typo")
+	err = validate(strings.Replace(anApp, "auth/\n", "auth/\n"+options+"\n", 1)+"}\n}\n", func(map[string]any) { t.Setenv("INSTAGRAM_APP_SECRET", appSecret) })
+	if err == nil || !strings.Contains(err.Error(), "pages: "+filepath.Join(dir, "erorr.html")+" is none of") {
+		t.Errorf("a folder with a typo: %v", err)
+	}
+}
