@@ -24,8 +24,7 @@ import (
 func (e *examination) browse(p *patient) doctor.Finding {
 	r := p.settings.redirects[0]
 	state := newState()
-	fmt.Fprintf(e.talk, "Open this address in a browser, sign in and allow:\n\n  %s\n\n", p.settings.client.AuthorizationURL(r.uri, state))
-	came, err := e.comeback(r)
+	came, err := e.comeback(r, p.settings.client.AuthorizationURL(r.uri, state))
 	if err != nil {
 		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}
@@ -52,12 +51,15 @@ func (e *examination) browse(p *patient) doctor.Finding {
 	return doctor.OK("signed in as %s, user ID %s", user.Username, user.ID)
 }
 
-// comeback waits for the address that the browser comes back to.
-func (e *examination) comeback(r redirect) (string, error) {
-	if u, err := url.Parse(r.uri); err == nil && u.Scheme == "http" && isLoopback(u.Hostname()) {
-		if listener, err := net.Listen("tcp", r.host); err == nil {
-			return e.catch(listener, r)
-		}
+// comeback prints the address of the window and waits for the one that the browser comes
+// back to.
+func (e *examination) comeback(r redirect, window string) (string, error) {
+	// Before the address is there to be opened: a browser that is signed in already is
+	// back at once.
+	listener := listenAt(r)
+	fmt.Fprintf(e.talk, "Open this address in a browser, sign in and allow:\n\n  %s\n\n", window)
+	if listener != nil {
+		return e.catch(listener, r)
 	}
 	fmt.Fprintln(e.talk, "Then copy the whole address that the browser shows, whatever page that is, and paste it here.\nIf the window shows an error instead, paste that.")
 	line, err := bufio.NewReader(e.in).ReadString('\n')
@@ -71,6 +73,16 @@ var errEmptyLine = errors.New("the line is empty")
 
 // browserTime is how long a person has for the window.
 const browserTime = 10 * time.Minute
+
+// listenAt listens on the redirect URI if that can be done here; nil if not.
+func listenAt(r redirect) net.Listener {
+	if u, err := url.Parse(r.uri); err == nil && u.Scheme == "http" && isLoopback(u.Hostname()) {
+		if listener, err := net.Listen("tcp", r.host); err == nil {
+			return listener
+		}
+	}
+	return nil
+}
 
 // catch waits on a loopback address for the browser itself. Whatever else asks there gets
 // a page that is not found.
