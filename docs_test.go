@@ -46,6 +46,8 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	t.Setenv("INSTAGRAM_APP_ID", appID)
 	t.Setenv("INSTAGRAM_APP_SECRET", appSecret)
 	t.Setenv("INSTAGRAM_SESSION_SECRET", strings.Repeat("5e55104", 6))
+	t.Setenv("STUDIO_APP_ID", appID+"1")
+	t.Setenv("STUDIO_APP_SECRET", strings.Repeat("57d10", 7))
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	folder := filepath.Join(t.TempDir(), "pages")
 	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {

@@ -22,7 +22,7 @@ const greeting = `header Content-Type text/html
 		HTML 200`
 
 // newBrowser starts Chromium with an empty profile and returns a tab of it.
-func newBrowser(t *testing.T, preferences string) context.Context {
+func newBrowser(t *testing.T, preferences string, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	profile := t.TempDir()
 	if preferences != "" {
@@ -42,7 +42,7 @@ func newBrowser(t *testing.T, preferences string) context.Context {
 	for _, flag := range []string{"disable-gpu", "disable-quic", "disable-background-networking", "disable-component-update", "disable-sync", "ignore-certificate-errors"} {
 		options = append(options, chromedp.Flag(flag, true))
 	}
-	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, cancel := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	t.Cleanup(cancel)
 	ctx, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(closeTab)
