@@ -108,4 +108,26 @@ var mutants = []mutant{
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = s.vary[:1:1]
 `, ``, ""},
+	// One each for promises that have none above.
+	{"A2", "a link may ask for any permission", "token.go", `case !h.settings.client.Asks(name):`, `case false:`, ""},
+	{"A4", "the address that a request was rewritten to decides alone", "gate.go", `	rewritten, uri := v.r.URL, v.r.RequestURI
+`, `	if h != nil {
+		return false
+	}
+	rewritten, uri := v.r.URL, v.r.RequestURI
+`, ""},
+	{"C6", "an old tab shows an error to somebody who is signed in", "callback.go", `	if v.signedIn {
+		return h.arrive`, `	if false {
+		return h.arrive`, ""},
+	{"T1", "any version of TLS will do", "instagram/client.go", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, "./instagram"},
+	{"S8", "a session cookie may be large", "session/session.go", `longest := maxCookie`, `longest := 8 * maxCookie`, "./session ."},
+	{"H4", "a header may be of any length", "internal/headerguard/cookies.go", `return value, len(value) <= maxValue`, `return value, true`, "./internal/headerguard ."},
+	{"H4", "a header may hold anything", "internal/headerguard/cookies.go", `plain = isPlain(value[i])`, `plain = value[i] != 0`, "./internal/headerguard ."},
+	{"L4", "a request to end sessions may name several", "admin.go", `case named != 1:`, `case named < 1:`, ""},
+	{"K4", "a confirmation code proves nothing", "session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sum) {`, "./session ."},
+	{"N1", "a callback may be replayed in early data", "callback.go", `!v.r.TLS.HandshakeComplete`, `false`, ""},
+	{"N5", "nobody lacks a permission", "token.go", `return s.required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
+	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
+	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(seconds, 10))`, `_ = strconv.FormatInt(seconds, 10)`, "./internal/refusal ."},
+	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
 }

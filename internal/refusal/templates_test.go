@@ -85,7 +85,7 @@ func TestE2_WhatAnOperatorsTemplateIsGivenIsEscaped(t *testing.T) {
 	}
 }
 
-func TestATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
+func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		words string
