@@ -29,7 +29,7 @@ func TestRewritesDoNotHideTheCallback(t *testing.T) {
 	}
 }
 
-func TestARewriteDoesNotHideAProtectedPath(t *testing.T) {
+func TestA4_ARewriteDoesNotHideAProtectedPath(t *testing.T) {
 	s := startSite(t, siteConfig{matcher: "/admin/*", before: "rewrite /admin/x /index.html\nrewrite /secret /admin/hidden"})
 	b := s.newBrowser()
 	for path, want := range map[string]int{"/admin/x": 302, "/secret": 302, "/admin/y": 302, "/public": 200, "/": 200} {
