@@ -180,6 +180,7 @@ func anotherWayIn(k *kitchen) {
 	k.want("the robot", k.guest().fetch("https://example.com/", append(forged, password("robot", "correct horse battery staple")...)...), "200 /: [|]")
 	k.want("a wrong password", k.guest().fetch("https://example.com/", password("robot", "guess")...), "401 ")
 	k.want("another kind of Authorization", k.guest().fetch("https://example.com/", "Authorization", "Bearer x"), "401 ")
+	k.want("an empty Authorization", k.guest().fetch("https://example.com/", "Authorization", ""), "401 ")
 	k.want("the office", k.guestFrom("127.0.0.3").fetch("https://example.com/", forged...), "200 /: [|]")
 	k.want("an address that the client made up", k.guest().fetch("https://example.com/", "X-Forwarded-For", "127.0.0.3"), "401 ")
 	k.want("a person", k.guest().get("https://example.com/"), "200 /: "+seenAs)
