@@ -36,6 +36,9 @@ func (o object) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// wrap puts an object into the list in which some answers come.
+func wrap(o object) object { return object{{"data", []object{o}}} }
+
 // encode writes a value as JSON. <, > and & stay as they are: Instagram does not
 // escape them.
 func encode(w io.Writer, value any) error {

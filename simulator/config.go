@@ -36,6 +36,9 @@ type App struct {
 	// Testers are the usernames of the accounts that accepted a tester role.
 	Testers []string
 
+	// State says how far Meta lets the app go. Default: Approved.
+	State AppState
+
 	// Name is shown in the authorization window. Default: "Example app".
 	Name string
 
@@ -50,24 +53,30 @@ type App struct {
 
 // User is an account of the simulated Instagram.
 type User struct {
-	// ID is the account's ID, decimal and above 2^53. Required.
+	// ID is the account's ID: 1 to 32 digits that do not begin with 0. Required.
 	ID string `json:"id"`
 
-	// AppScopedID is the ID by which the app knows the account, decimal and above
-	// 2^53. In basic_display there is one ID alone, and this one is always equal to
-	// ID. Default: an ID made from the app's and the account's, always the same.
+	// AppScopedID is the ID by which the app knows the account, of the same form. In
+	// basic_display there is one ID alone, and this one is always equal to ID. Default:
+	// an ID made from the app's and the account's, always the same.
 	AppScopedID string `json:"app_scoped_id,omitempty"`
 
 	// Username has 1 to 30 letters, digits, dots and underscores. Required.
 	Username string `json:"username"`
 
 	// AccountType is business, creator or personal. The spellings of Instagram's
-	// answers (BUSINESS, Media_Creator) are accepted too. Default: business.
+	// answers (BUSINESS, MEDIA_CREATOR) are accepted too. Default: business.
 	AccountType string `json:"account_type,omitempty"`
 
-	// Name and PictureURL are left out of answers where they are empty.
+	// Private makes the user node of instagram_login the app-scoped ID alone, whatever
+	// is asked for: Instagram shows no more of a private account.
+	Private bool `json:"private,omitempty"`
+
+	// These are left out of answers where they are empty. Only instagram_login has them.
 	Name       string `json:"name,omitempty"`
 	PictureURL string `json:"picture_url,omitempty"`
+	Biography  string `json:"biography,omitempty"`
+	Website    string `json:"website,omitempty"`
 
 	// Followers, Follows and MediaCount are the numbers in the user node.
 	Followers  int `json:"followers,omitempty"`
@@ -75,15 +84,27 @@ type User struct {
 	MediaCount int `json:"media_count,omitempty"`
 }
 
-// TokenShape is the shape of the token endpoint's answer. All three are documented
+// TokenShape is the shape of the token endpoint's answer. All of them are documented
 // or were seen, so a client must accept each.
 type TokenShape string
 
-// The shapes. Wrapped wraps the user node of instagram_login as well.
+// The shapes. The wrapped ones wrap the user node of instagram_login as well.
 const (
-	Flat            TokenShape = "flat"        // access_token and user_id, a number
-	WithPermissions TokenShape = "permissions" // and a list of permissions
-	Wrapped         TokenShape = "wrapped"     // {"data":[{…}]}, user_id a string, permissions too
+	Flat            TokenShape = "flat"         // access_token and user_id, a number
+	WithPermissions TokenShape = "permissions"  // and a list of permissions
+	Wrapped         TokenShape = "wrapped"      // {"data":[{…}]}, user_id and permissions are texts
+	WrappedList     TokenShape = "wrapped_list" // {"data":[{…}]}, user_id a number, permissions a list
+)
+
+var tokenShapes = []TokenShape{Flat, WithPermissions, Wrapped, WrappedList}
+
+// TokenID says which of an account's two IDs the token endpoint calls user_id.
+type TokenID string
+
+// The IDs.
+const (
+	AppScoped TokenID = "app_scoped" // as in live answers and in Meta's words
+	Account   TokenID = "account"    // the professional account's, as in one of Meta's walk-throughs
 )
 
 // Config is what [New] needs to know.
@@ -97,6 +118,15 @@ type Config struct {
 	// TokenShape is the shape of token answers. Default: WithPermissions, which
 	// instagram_login sends today, or Flat for basic_display, as it is documented.
 	TokenShape TokenShape
+
+	// TokenUserID is the ID in token answers. basic_display has only one. Default:
+	// AppScoped.
+	TokenUserID TokenID
+
+	// NodeWithoutID leaves `id` out of the user node even where it was asked for, as
+	// Meta's own sample does. NodeWithoutUserID leaves `user_id` out. Default: both are
+	// there.
+	NodeWithoutID, NodeWithoutUserID bool
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -135,8 +165,11 @@ func (c Config) complete() (Config, error) {
 	if err := c.App.check(); err != nil {
 		return c, err
 	}
-	if !slices.Contains([]TokenShape{Flat, WithPermissions, Wrapped}, c.TokenShape) {
-		return c, fmt.Errorf("token_shape: %q is none of flat, permissions, wrapped", c.TokenShape)
+	if !slices.Contains(tokenShapes, c.TokenShape) {
+		return c, fmt.Errorf("token_shape: %q is none of flat, permissions, wrapped, wrapped_list", c.TokenShape)
+	}
+	if c.TokenUserID != AppScoped && c.TokenUserID != Account {
+		return c, fmt.Errorf("token_user_id: %q is neither app_scoped nor account", c.TokenUserID)
 	}
 	if c.CodeLifetime < 0 || c.TokenLifetime < 0 {
 		return c, errors.New("lifetime: is negative")
@@ -169,6 +202,12 @@ func (c *Config) defaults() {
 			c.TokenShape = Flat
 		}
 	}
+	if c.TokenUserID == "" {
+		c.TokenUserID = AppScoped
+	}
+	if c.App.State == "" {
+		c.App.State = Approved
+	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -192,6 +231,8 @@ func (a App) check() error {
 		return errors.New("app_secret: is missing")
 	case a.API != instagramLogin && a.API != basicDisplay:
 		return fmt.Errorf("api: %q is neither instagram_login nor basic_display", a.API)
+	case !slices.Contains(appStates, a.State):
+		return fmt.Errorf("state: %q is none of approved, invitation_pending, restricted", a.State)
 	case len(a.RedirectURIs) == 0:
 		return errors.New("redirect_uri: is missing")
 	}
@@ -248,10 +289,10 @@ func (u *User) complete(app App) error {
 	switch {
 	case !usernamePattern.MatchString(u.Username):
 		return errors.New("username: needs 1 to 30 letters, digits, dots and underscores")
-	case !isLargeID(u.ID):
-		return fmt.Errorf("id: %q is not a decimal number between 2^53 and 2^63", u.ID)
-	case !isLargeID(u.AppScopedID):
-		return fmt.Errorf("app_scoped_id: %q is not a decimal number between 2^53 and 2^63", u.AppScopedID)
+	case !isID(u.ID):
+		return fmt.Errorf("id: %q is not 1 to 32 digits that do not begin with 0", u.ID)
+	case !isID(u.AppScopedID):
+		return fmt.Errorf("app_scoped_id: %q is not 1 to 32 digits that do not begin with 0", u.AppScopedID)
 	case app.API == instagramLogin && u.AppScopedID == u.ID:
 		return errors.New("app_scoped_id: equals id, which it never does in instagram_login")
 	case u.Followers < 0 || u.Follows < 0 || u.MediaCount < 0:
@@ -271,18 +312,16 @@ func (c *Config) user(username string) *User {
 }
 
 // appScopedID makes an ID that is the same at every start and differs from app to
-// app: 17 digits that begin with 2, above 2^53 like all IDs here.
+// app: 17 digits that begin with 2. It is above 2^53, so that a client which reads IDs
+// as floats goes wrong. [T5]
 func appScopedID(app, id string) string {
 	sum := sha256.Sum256([]byte(app + "/" + id))
 	return strconv.FormatUint(2e16+binary.BigEndian.Uint64(sum[:])%1e16, 10)
 }
 
-// isLargeID tells whether s is an ID that a float64 cannot hold exactly: smaller ones
-// would hide the mistake of a client that reads IDs as floats. [T5]
-func isLargeID(s string) bool {
-	n, err := strconv.ParseInt(s, 10, 64)
-	return err == nil && isDecimal(s) && s[0] != '0' && n > 1<<53
-}
+// isID tells whether s can be an ID. Those below 2^53 exist at Instagram, too. A zero
+// in front could not be sent as a JSON number.
+func isID(s string) bool { return isDecimal(s) && s[0] != '0' }
 
 func isDecimal(s string) bool {
 	return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == ""

@@ -58,14 +58,20 @@ func (s *Simulator) authenticate(token string) (*access, *graphError) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.tokens.entries[token]
-	// Removed before expired: a person who removed the app is told so for ever.
+	// Removed before expired: a person who removed the app is told so for ever. Inferred:
+	// a restricted app learns nothing about its tokens, and a pending one whether they
+	// are good.
 	switch {
 	case a == nil:
 		return nil, &graphError{Code: 190, Message: "Invalid OAuth access token - Cannot parse access token"}
+	case s.state == Restricted:
+		return nil, blocked()
 	case a.revoked:
 		return nil, &graphError{Code: 190, Subcode: 458, Message: "Invalid OAuth access token: The user has not authorized the application"}
 	case !s.now().Before(a.expires):
 		return nil, &graphError{Code: 190, Subcode: 463, Message: "Invalid OAuth access token: Session has expired on " + a.expires.UTC().Format("Monday, 02-Jan-06 15:04:05 MST")}
+	case s.state == InvitationPending && !s.isTester(a.user):
+		return nil, unsupported()
 	}
 	found := *a
 	return &found, nil
@@ -87,45 +93,61 @@ func unknownField(field, node string) graphError {
 
 // serveUser answers the user node.
 func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
-	node := s.userNode(c.user)
-	var answer object
-	// `id` comes along whether it was asked for or not, last if it was not.
-	for _, field := range append(askedFields(c.r), "id") {
-		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
-		if i < 0 {
-			writeGraphError(w, unknownField(field, "User"))
-			return
-		}
-		// What is empty is left out, not null: clients must cope with absent fields.
-		asked := slices.ContainsFunc(answer, func(m member) bool { return m.name == field })
-		if !asked && node[i].value != "" && s.mayRead(field, c.permissions) {
-			answer = append(answer, node[i])
-		}
+	answer, problem := s.chooseUser(c)
+	if problem != nil {
+		writeGraphError(w, *problem)
+		return
 	}
 	// Basic Display documents the flat form alone.
-	if s.config.TokenShape == Wrapped && s.config.App.API == instagramLogin {
-		writeJSON(w, http.StatusOK, object{{"data", []object{answer}}})
-		return
+	wrapped := s.config.TokenShape == Wrapped || s.config.TokenShape == WrappedList
+	if wrapped && s.config.App.API == instagramLogin {
+		answer = wrap(answer)
 	}
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// userNode is the whole node, every field that the family has.
-func (s *Simulator) userNode(u *User) object {
-	if s.config.App.API == basicDisplay {
-		// One ID, and the spellings of its own documentation.
-		kinds := map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
-		return object{
-			{"id", u.ID}, {"username", u.Username}, {"account_type", kinds[u.AccountType]}, {"media_count", u.MediaCount},
+// chooseUser picks the fields that were asked for from the user node.
+func (s *Simulator) chooseUser(c graphCall) (chosen object, problem *graphError) {
+	node, kind := s.userNode(c.user)
+	if c.user.Private && s.config.App.API == instagramLogin {
+		return object{{"id", c.user.AppScopedID}}, nil
+	}
+	// `id` comes along whether it was asked for or not, last if it was not.
+	for _, field := range append(askedFields(c.r), "id") {
+		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
+		if i < 0 {
+			// One field that does not exist spoils the others.
+			e := unknownField(field, kind)
+			return nil, &e
+		}
+		hidden := field == "id" && s.config.NodeWithoutID || field == "user_id" && s.config.NodeWithoutUserID
+		// What is empty is left out, not null: clients must cope with absent fields.
+		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
+		if !asked && !hidden && node[i].value != "" && s.mayRead(field, c.permissions) {
+			chosen = append(chosen, node[i])
 		}
 	}
-	// No word for a personal account: it cannot get a token in this family.
-	kinds := map[string]string{business: "Business", creator: "Media_Creator"}
+	return chosen, nil
+}
+
+// accountTypes are the words of the graph. A personal account gets no token in
+// instagram_login.
+var accountTypes = map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
+
+// userNode is the whole node, every field that the family has, and the name of its
+// type in error messages.
+func (s *Simulator) userNode(u *User) (node object, kind string) {
+	accountType := accountTypes[u.AccountType]
+	if s.config.App.API == basicDisplay {
+		return object{
+			{"id", u.ID}, {"username", u.Username}, {"account_type", accountType}, {"media_count", u.MediaCount},
+		}, "User"
+	}
 	return object{
 		{"id", u.AppScopedID}, {"user_id", u.ID}, {"username", u.Username}, {"name", u.Name},
-		{"account_type", kinds[u.AccountType]}, {"profile_picture_url", u.PictureURL},
+		{"account_type", accountType}, {"profile_picture_url", u.PictureURL}, {"biography", u.Biography}, {"website", u.Website},
 		{"followers_count", u.Followers}, {"follows_count", u.Follows}, {"media_count", u.MediaCount},
-	}
+	}, "IGUser"
 }
 
 // mayRead tells whether a field is visible with these permissions. A field that is

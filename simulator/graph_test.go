@@ -33,15 +33,15 @@ func TestSomebodyElsesNodeIsRefused(t *testing.T) {
 }
 
 func TestTheUserNodeHasTheFieldsOfItsFamily(t *testing.T) {
-	const all = "user_id,username,name,account_type,profile_picture_url,followers_count,follows_count,media_count,id"
+	const all = "user_id,username,name,account_type,profile_picture_url,biography,website,followers_count,follows_count,media_count,id"
 	for name, row := range map[string]struct {
 		basic              bool
 		user, fields, want string
 	}{
 		"login, everything": {false, "jayposiris", all,
-			`{"user_id":"17841405793187218","username":"jayposiris","name":"Jay <Posiris>","account_type":"Business","profile_picture_url":"https://pictures.test/jay","followers_count":12,"follows_count":3,"media_count":30,"id":"25025320793187218"}`},
-		"login, what is empty is left out": {false, "maria.sees", "account_type,name,profile_picture_url,media_count",
-			`{"account_type":"Media_Creator","media_count":0,"id":"` + mariaScopedID(t) + `"}`},
+			`{"user_id":"17841405793187218","username":"jayposiris","name":"Jay <Posiris>","account_type":"BUSINESS","profile_picture_url":"https://pictures.test/jay","biography":"Cafés & cameras","website":"https://jay.test/?a=1&b=2","followers_count":12,"follows_count":3,"media_count":30,"id":"25025320793187218"}`},
+		"login, what is empty is left out": {false, "maria.sees", "account_type,name,profile_picture_url,biography,website,media_count",
+			`{"account_type":"MEDIA_CREATOR","media_count":0,"id":"` + mariaScopedID(t) + `"}`},
 		"login, fields in the order of the request": {false, "jayposiris", "username,user_id", `{"username":"jayposiris","user_id":"17841405793187218","id":"25025320793187218"}`},
 		"login, a field twice":                      {false, "jayposiris", "username,username", `{"username":"jayposiris","id":"25025320793187218"}`},
 		"login, no fields":                          {false, "jayposiris", "-", `{"id":"25025320793187218"}`},
@@ -79,14 +79,16 @@ func mariaScopedID(t *testing.T) string {
 }
 
 func TestTheUserNodeIsWrappedWithTheTokenAnswerInInstagramLoginOnly(t *testing.T) {
-	wrapped := func(c *simulator.Config) { c.TokenShape = simulator.Wrapped }
-	i := start(t, wrapped)
-	ask := url.Values{"fields": {"user_id,username"}, "access_token": {i.token("jayposiris", authorization())}}
-	wantBody(t, i.get("/me", ask), http.StatusOK, `{"data":[{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}]}`+"\n")
+	for _, shape := range []simulator.TokenShape{simulator.Wrapped, simulator.WrappedList} {
+		wrapped := func(c *simulator.Config) { c.TokenShape = shape }
+		i := start(t, wrapped)
+		ask := url.Values{"fields": {"user_id,username"}, "access_token": {i.token("jayposiris", authorization())}}
+		wantBody(t, i.get("/me", ask), http.StatusOK, `{"data":[{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}]}`+"\n")
 
-	i = start(t, func(c *simulator.Config) { wrapped(c); basicDisplay(c) })
-	ask = url.Values{"fields": {"id,username"}, "access_token": {i.token("jayposiris", authorization("scope", "user_profile"))}}
-	wantBody(t, i.get("/me", ask), http.StatusOK, `{"id":"17841405793187218","username":"jayposiris"}`+"\n")
+		i = start(t, func(c *simulator.Config) { wrapped(c); basicDisplay(c) })
+		ask = url.Values{"fields": {"id,username"}, "access_token": {i.token("jayposiris", authorization("scope", "user_profile"))}}
+		wantBody(t, i.get("/me", ask), http.StatusOK, `{"id":"17841405793187218","username":"jayposiris"}`+"\n")
+	}
 }
 
 func TestAnUnknownFieldIsRefused(t *testing.T) {
@@ -94,14 +96,66 @@ func TestAnUnknownFieldIsRefused(t *testing.T) {
 	token := i.token("jayposiris", authorization())
 	basic := start(t, basicDisplay)
 	basicToken := basic.token("jayposiris", authorization("scope", "user_profile"))
-	for _, fields := range []string{"email", "user_id,username,", "", "username ", "biography,username", "permissions"} {
+	for _, fields := range []string{"email", "user_id,username,", "", "username ", "biography,email,username", "permissions"} {
 		t.Run(fields, func(t *testing.T) {
 			wantGraphError(t, i.get("/me", url.Values{"fields": {fields}, "access_token": {token}}), 100, 0)
 		})
 	}
-	for _, fields := range []string{"user_id", "name", "profile_picture_url", "followers_count"} {
+	got := i.get("/me", url.Values{"fields": {"id,email"}, "access_token": {token}})
+	if want := `{"error":{"message":"(#100) Tried accessing nonexisting field (email) on node type (IGUser)","type":"IGApiException","code":100,`; !strings.HasPrefix(got.body, want) {
+		t.Errorf("error = %s", got.body)
+	}
+	for _, fields := range []string{"user_id", "name", "profile_picture_url", "biography", "website", "followers_count"} {
 		t.Run("basic display "+fields, func(t *testing.T) {
 			wantGraphError(t, basic.get("/me", url.Values{"fields": {fields}, "access_token": {basicToken}}), 100, 0)
+		})
+	}
+}
+
+func TestTheUserNodeCanLackAnIDAsInMetasSample(t *testing.T) {
+	for name, row := range map[string]struct {
+		change       func(*simulator.Config)
+		fields, want string
+	}{
+		"no id, asked for":            {func(c *simulator.Config) { c.NodeWithoutID = true }, "id,user_id,username", `{"user_id":"17841405793187218","username":"jayposiris"}`},
+		"no id, not asked for":        {func(c *simulator.Config) { c.NodeWithoutID = true }, "user_id", `{"user_id":"17841405793187218"}`},
+		"no user_id":                  {func(c *simulator.Config) { c.NodeWithoutUserID = true }, "id,user_id,username", `{"id":"25025320793187218","username":"jayposiris"}`},
+		"neither":                     {func(c *simulator.Config) { c.NodeWithoutID, c.NodeWithoutUserID = true, true }, "id,user_id,username", `{"username":"jayposiris"}`},
+		"no id in a list":             {func(c *simulator.Config) { c.NodeWithoutID, c.TokenShape = true, simulator.WrappedList }, "id,username", `{"data":[{"username":"jayposiris"}]}`},
+		"a private account":           {func(c *simulator.Config) { c.Users[0].Private = true }, "user_id,username", `{"id":"25025320793187218"}`},
+		"a private account in a list": {func(c *simulator.Config) { c.Users[0].Private, c.TokenShape = true, simulator.Wrapped }, "username", `{"data":[{"id":"25025320793187218"}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := start(t, row.change)
+			ask := url.Values{"fields": {row.fields}, "access_token": {i.token("jayposiris", authorization())}}
+			wantBody(t, i.get("/me", ask), http.StatusOK, row.want+"\n")
+		})
+	}
+	t.Run("basic_display shows private accounts", func(t *testing.T) {
+		i := start(t, func(c *simulator.Config) { basicDisplay(c); c.Users[0].Private = true })
+		ask := url.Values{"fields": {"username"}, "access_token": {i.token("jayposiris", authorization("scope", "user_profile"))}}
+		wantBody(t, i.get("/me", ask), http.StatusOK, `{"username":"jayposiris","id":"17841405793187218"}`+"\n")
+	})
+}
+
+func TestIDsOfAnyLengthAreHandedOnAsTheyAre(t *testing.T) {
+	for _, id := range []string{"1", "1784140579318721", "9007199254740993", "18446744073709551617", strings.Repeat("9", 32)} {
+		t.Run(id, func(t *testing.T) {
+			i := start(t, func(c *simulator.Config) { c.Users[0].AppScopedID, c.Users[0].MediaCount = id, 2 })
+			got := i.post("/oauth/access_token", exchange(i.code("jayposiris", authorization())))
+			if !strings.Contains(got.body, `"user_id":`+id+`,`) {
+				t.Errorf("token answer = %s", got.body)
+			}
+			query := url.Values{"fields": {"id"}, "access_token": {tokenOf(t, got)}}
+			wantBody(t, i.get("/"+id, query), http.StatusOK, `{"id":"`+id+`"}`+"\n")
+
+			i = start(t, func(c *simulator.Config) { c.Users[0].ID, c.Users[0].MediaCount = id, 2 })
+			query = url.Values{"fields": {"user_id"}, "access_token": {i.token("jayposiris", authorization())}}
+			wantBody(t, i.get("/me", query), http.StatusOK, `{"user_id":"`+id+`","id":"25025320793187218"}`+"\n")
+			query.Set("fields", "id")
+			if media := i.media(query); len(media.Data) != 2 || media.Data[0].ID == media.Data[1].ID {
+				t.Errorf("media = %+v", media.Data)
+			}
 		})
 	}
 }

@@ -97,9 +97,10 @@ func chooseMedia(c graphCall, index int) (chosen object, problem *graphError) {
 // drawn by the simulator, so that a page which shows it needs nothing from outside.
 func makeMedia(c graphCall, index int) object {
 	number := c.user.MediaCount - index // the oldest is 1
-	// Media IDs are above 2^53 too, and differ between accounts.
-	account, _ := strconv.ParseUint(c.user.ID, 10, 64)
-	id := strconv.FormatUint(18e15+(account%1e9)*1e6+uint64(number), 10)
+	// Media IDs are above 2^53 and differ between accounts: their middle is the end of
+	// the account's ID, which has up to 32 digits.
+	account, _ := strconv.ParseUint(c.user.ID[max(0, len(c.user.ID)-9):], 10, 64)
+	id := strconv.FormatUint(18e15+account*1e6+uint64(number), 10)
 	picture := base(c.r) + "/simulator/media/" + id + ".svg"
 	kinds := []string{"IMAGE", "CAROUSEL_ALBUM", "VIDEO"}
 	kind, thumbnail := kinds[number%len(kinds)], ""

@@ -47,6 +47,7 @@ type Simulator struct {
 	closed    chan struct{}
 
 	mu       sync.Mutex
+	state    AppState
 	grants   memory[*grant]  // authorization codes
 	tokens   memory[*access] // access tokens, short- and long-lived
 	records  map[Endpoint]*record
@@ -65,6 +66,7 @@ func New(config Config) (*Simulator, error) {
 		now:      config.Now,
 		sender:   newSender(),
 		closed:   make(chan struct{}),
+		state:    config.App.State,
 		grants:   newMemory[*grant](),
 		tokens:   newMemory[*access](),
 		records:  make(map[Endpoint]*record),

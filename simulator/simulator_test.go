@@ -63,7 +63,7 @@ func usual() simulator.Config {
 			RedirectURIs: []string{redirectURI, "https://example.test/auth?x=1"},
 		},
 		Users: []simulator.User{
-			{ID: jayID, AppScopedID: jayScopedID, Username: "jayposiris", AccountType: "Business", Name: "Jay <Posiris>", PictureURL: "https://pictures.test/jay", Followers: 12, Follows: 3, MediaCount: 30},
+			{ID: jayID, AppScopedID: jayScopedID, Username: "jayposiris", AccountType: "Business", Name: "Jay <Posiris>", PictureURL: "https://pictures.test/jay", Biography: "Cafés & cameras", Website: "https://jay.test/?a=1&b=2", Followers: 12, Follows: 3, MediaCount: 30},
 			{ID: mariaID, Username: "maria.sees", AccountType: "Media_Creator"},
 			{ID: "17841405822304915", Username: "quiet_otter", AccountType: "Personal"},
 		},

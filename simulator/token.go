@@ -147,19 +147,23 @@ func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []
 	return g.user, slices.Clone(g.permissions), token, ""
 }
 
-// tokenAnswer is the answer in the shape that was asked for. The wrapped one names
-// the person by the app-scoped ID, as its documentation says; the others by the ID
-// of the account, as in the documentation's examples.
+// tokenAnswer is the answer in the shape that the configuration asks for.
 func (s *Simulator) tokenAnswer(user *User, permissions []string, token string) object {
-	answer := object{{"access_token", token}}
-	switch s.config.TokenShape {
-	case Wrapped:
-		answer = append(answer,
-			member{"user_id", user.AppScopedID}, member{"permissions", strings.Join(permissions, ",")})
-		return object{{"data", []object{answer}}}
-	case WithPermissions:
-		// A number in JSON, so that a client which reads floats goes wrong. [T5]
-		return append(answer, member{"user_id", json.Number(user.ID)}, member{"permissions", permissions})
+	id := user.AppScopedID
+	if s.config.TokenUserID == Account {
+		id = user.ID
 	}
-	return append(answer, member{"user_id", json.Number(user.ID)})
+	if s.config.TokenShape == Wrapped {
+		return wrap(object{{"access_token", token}, {"user_id", id}, {"permissions", strings.Join(permissions, ",")}})
+	}
+	// A number in JSON, so that a client which reads floats goes wrong. [T5]
+	answer := object{{"access_token", token}, {"user_id", json.Number(id)}}
+	if s.config.TokenShape == Flat {
+		return answer
+	}
+	answer = append(answer, member{"permissions", permissions})
+	if s.config.TokenShape == WrappedList {
+		return wrap(answer)
+	}
+	return answer
 }

@@ -115,20 +115,28 @@ func TestACodeIsBoundToTheRedirectURIOfItsWindow(t *testing.T) {
 func TestTheTokenAnswerHasTheShapeThatWasAskedFor(t *testing.T) {
 	for name, row := range map[string]struct {
 		shape simulator.TokenShape
+		id    simulator.TokenID
 		basic bool
 		body  string
 	}{
-		"instagram_login by itself": {"", false, `{"access_token":"IGAA…","user_id":17841405793187218,"permissions":["instagram_business_basic"]}`},
-		"instagram_login flat":      {simulator.Flat, false, `{"access_token":"IGAA…","user_id":17841405793187218}`},
-		"instagram_login wrapped":   {simulator.Wrapped, false, `{"data":[{"access_token":"IGAA…","user_id":"25025320793187218","permissions":"instagram_business_basic"}]}`},
-		"basic_display by itself":   {"", true, `{"access_token":"IGQVJ…","user_id":17841405793187218}`},
-		"basic_display permissions": {simulator.WithPermissions, true, `{"access_token":"IGQVJ…","user_id":17841405793187218,"permissions":["user_profile","user_media"]}`},
-		"basic_display wrapped":     {simulator.Wrapped, true, `{"data":[{"access_token":"IGQVJ…","user_id":"17841405793187218","permissions":"user_profile,user_media"}]}`},
+		"instagram_login by itself":               {"", "", false, `{"access_token":"IGAA…","user_id":25025320793187218,"permissions":["instagram_business_basic"]}`},
+		"instagram_login flat":                    {simulator.Flat, "", false, `{"access_token":"IGAA…","user_id":25025320793187218}`},
+		"instagram_login wrapped":                 {simulator.Wrapped, "", false, `{"data":[{"access_token":"IGAA…","user_id":"25025320793187218","permissions":"instagram_business_basic"}]}`},
+		"instagram_login wrapped list":            {simulator.WrappedList, "", false, `{"data":[{"access_token":"IGAA…","user_id":25025320793187218,"permissions":["instagram_business_basic"]}]}`},
+		"instagram_login account's":               {"", simulator.Account, false, `{"access_token":"IGAA…","user_id":17841405793187218,"permissions":["instagram_business_basic"]}`},
+		"instagram_login flat, account's":         {simulator.Flat, simulator.Account, false, `{"access_token":"IGAA…","user_id":17841405793187218}`},
+		"instagram_login wrapped, account's":      {simulator.Wrapped, simulator.Account, false, `{"data":[{"access_token":"IGAA…","user_id":"17841405793187218","permissions":"instagram_business_basic"}]}`},
+		"instagram_login wrapped list, account's": {simulator.WrappedList, simulator.Account, false, `{"data":[{"access_token":"IGAA…","user_id":17841405793187218,"permissions":["instagram_business_basic"]}]}`},
+		"basic_display by itself":                 {"", "", true, `{"access_token":"IGQVJ…","user_id":17841405793187218}`},
+		"basic_display, account's":                {"", simulator.Account, true, `{"access_token":"IGQVJ…","user_id":17841405793187218}`},
+		"basic_display permissions":               {simulator.WithPermissions, "", true, `{"access_token":"IGQVJ…","user_id":17841405793187218,"permissions":["user_profile","user_media"]}`},
+		"basic_display wrapped":                   {simulator.Wrapped, "", true, `{"data":[{"access_token":"IGQVJ…","user_id":"17841405793187218","permissions":"user_profile,user_media"}]}`},
+		"basic_display wrapped list":              {simulator.WrappedList, "", true, `{"data":[{"access_token":"IGQVJ…","user_id":17841405793187218,"permissions":["user_profile","user_media"]}]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			query := authorization()
 			i := start(t, func(c *simulator.Config) {
-				c.TokenShape = row.shape
+				c.TokenShape, c.TokenUserID = row.shape, row.id
 				if row.basic {
 					basicDisplay(c)
 					query.Set("scope", "user_profile,user_media")

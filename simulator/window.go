@@ -124,7 +124,7 @@ func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorizatio
 	app := s.config.App
 	switch {
 	// The app's own limits come before the account's kind (inferred).
-	case !app.Live && !slices.Contains(app.Testers, d.user.Username):
+	case !s.maySignIn(d.user):
 		refuse(w, "Insufficient developer role")
 	case app.API == instagramLogin && d.user.AccountType == personal:
 		s.showPersonal(w, r, d.user)

@@ -183,8 +183,8 @@ func TestAutoAllowAnswersWithoutAPerson(t *testing.T) {
 		t.Fatalf("answer = %s to %q", got.Status, location)
 	}
 	token := i.post("/oauth/access_token", exchange(location.Query().Get("code")))
-	if !strings.Contains(token.body, `"user_id":`+mariaID) {
-		t.Errorf("token answer = %s", token.body)
+	if node := i.get("/me", url.Values{"fields": {"username"}, "access_token": {tokenOf(t, token)}}); !strings.Contains(node.body, `"username":"maria.sees"`) {
+		t.Errorf("user node = %s", node.body)
 	}
 }
 
