@@ -128,6 +128,11 @@ type Config struct {
 	// there.
 	NodeWithoutID, NodeWithoutUserID bool
 
+	// NoBearer makes the graph ignore the Authorization header, so that a token in it
+	// alone is no token. Default: instagram_login reads the header, basic_display does
+	// not.
+	NoBearer bool
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 

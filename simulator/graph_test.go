@@ -179,8 +179,6 @@ func TestABadTokenMeetsError190(t *testing.T) {
 	i := start(t, nil)
 	token := i.token("jayposiris", authorization())
 	for name, query := range map[string]url.Values{
-		"no token":        {},
-		"empty token":     {"access_token": {""}},
 		"unknown token":   {"access_token": {"IGAAabc"}},
 		"token and more":  {"access_token": {token + "x"}},
 		"the token twice": {"access_token": {token, token}},
@@ -191,13 +189,6 @@ func TestABadTokenMeetsError190(t *testing.T) {
 			}
 		})
 	}
-	t.Run("token in the header, which is not documented", func(t *testing.T) {
-		request, err := http.NewRequest(http.MethodGet, i.url+"/me", nil)
-		if err == nil {
-			request.Header.Set("Authorization", "Bearer "+token)
-		}
-		wantGraphError(t, i.do(request, err), 190, 0)
-	})
 }
 
 func TestATokenExpiresAfterAnHour(t *testing.T) {

@@ -62,7 +62,7 @@ func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantT
 		writeGraphError(w, graphError{Code: 100, Message: "Invalid grant_type"})
 		return nil, false
 	}
-	a, problem := s.authenticate(only(query, "access_token"))
+	_, a, problem := s.authenticate(r)
 	if problem != nil {
 		writeGraphError(w, *problem)
 		return nil, false

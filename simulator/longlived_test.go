@@ -76,7 +76,7 @@ func TestTheExchangeOfAShortTokenIsStrict(t *testing.T) {
 		"the refresh's grant_type": {longLived(short, "grant_type", "ig_refresh_token"), 100},
 		"no secret":                {longLived(short, "client_secret", ""), 100},
 		"wrong secret":             {longLived(short, "client_secret", "x"), 100},
-		"no token":                 {longLived(""), 190},
+		"no token":                 {longLived(""), 104},
 		"unknown token":            {longLived("IGAA"), 190},
 		"token long-lived already": {longLived(long), 100},
 	} {
@@ -120,7 +120,7 @@ func TestRefreshingIsStrict(t *testing.T) {
 	}{
 		"no grant_type":    {refreshed(long, "grant_type", ""), 100},
 		"short-lived":      {refreshed(short), 100},
-		"no token":         {refreshed(""), 190},
+		"no token":         {refreshed(""), 104},
 		"unknown token":    {refreshed("IGAA"), 190},
 		"other grant_type": {refreshed(long, "grant_type", "ig_exchange_token"), 100},
 	} {

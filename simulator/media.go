@@ -59,8 +59,9 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 	writeJSON(w, http.StatusOK, mediaPage(c, list, start, end))
 }
 
-// mediaPage adds the cursors. `next` contains the access token, as the graph's does:
-// a client that follows or logs it gives the token away.
+// mediaPage adds the cursors. `next` contains the access token, as the graph's does,
+// and (inferred) also where the token came in a header: a client that follows or logs
+// it gives the token away.
 func mediaPage(c graphCall, list []object, start, end int) object {
 	if len(list) == 0 {
 		return object{{"data", list}}
@@ -70,6 +71,7 @@ func mediaPage(c graphCall, list []object, start, end int) object {
 	if end < c.user.MediaCount {
 		query := c.r.URL.Query()
 		query.Set("after", after)
+		query.Set("access_token", c.token)
 		paging = append(paging, member{"next", base(c.r) + c.r.URL.Path + "?" + query.Encode()})
 	}
 	return object{{"data", list}, {"paging", paging}}
