@@ -81,10 +81,15 @@ func writeGraphError(w http.ResponseWriter, e graphError) {
 		e.Status = http.StatusBadRequest
 	}
 	kind := "OAuthException"
-	if e.Code == 100 {
+	if e.Code == 100 || e.Code == 2500 {
 		kind = "IGApiException"
 	}
-	body := object{{"message", e.Message}, {"type", kind}, {"code", e.Code}}
+	body := object{{"message", e.Message}, {"type", kind}}
+	// 1 and 2 are faults that pass; 4 is a limit of the whole app.
+	if e.Code == 1 || e.Code == 2 || e.Code == 4 {
+		body = append(body, member{"is_transient", true})
+	}
+	body = append(body, member{"code", e.Code})
 	if e.Subcode != 0 {
 		body = append(body, member{"error_subcode", e.Subcode})
 	}

@@ -133,6 +133,15 @@ type Config struct {
 	// not.
 	NoBearer bool
 
+	// OldCodeErrors makes the token endpoint of instagram_login say whether a code is
+	// unknown, used or expired, in the older words. Default: each of them is an "Invalid
+	// authorization code". basic_display always uses the older words.
+	OldCodeErrors bool
+
+	// Subcodes adds 463 or 458 to the error about a token that has expired or whose owner
+	// removed the app. Default: instagram_login has no subcode, basic_display always does.
+	Subcodes bool
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 

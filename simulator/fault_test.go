@@ -40,7 +40,7 @@ func TestFaultsThatAreAnAnswerOfTheirOwn(t *testing.T) {
 		body   string // a part of it
 		header http.Header
 	}{
-		"status 500":  {simulator.Fault{Kind: simulator.Status500}, 500, "application/json; charset=utf-8", `"code":2`, nil},
+		"status 500":  {simulator.Fault{Kind: simulator.Status500}, 500, "application/json; charset=utf-8", `"is_transient":true,"code":2,`, nil},
 		"status 502":  {simulator.Fault{Kind: simulator.Status502}, 502, "text/html; charset=utf-8", "Bad gateway", nil},
 		"status 503":  {simulator.Fault{Kind: simulator.Status503}, 503, "text/html; charset=utf-8", "Service unavailable", http.Header{"Retry-After": {"30"}}},
 		"HTML":        {simulator.Fault{Kind: simulator.HTML}, 200, "text/html; charset=utf-8", "<!DOCTYPE html>", nil},
@@ -281,7 +281,7 @@ func TestAFaultOfOneEndpointLeavesTheOthersAlone(t *testing.T) {
 	if got := i.get("/oauth/authorize", authorization()); got.StatusCode != http.StatusBadGateway {
 		t.Errorf("window = %s", got.Status)
 	}
-	wantBody(t, i.post("/oauth/access_token", exchange("AQ")), http.StatusBadRequest, oauthError("Matching code was not found or was already used"))
+	wantBody(t, i.post("/oauth/access_token", exchange("AQ")), http.StatusBadRequest, oauthError("Invalid authorization code"))
 }
 
 func TestATruncatedTokenAnswerHasUsedTheCodeUp(t *testing.T) {
@@ -291,5 +291,5 @@ func TestATruncatedTokenAnswerHasUsedTheCodeUp(t *testing.T) {
 	if got := i.post("/oauth/access_token", exchange(code)); got.StatusCode != http.StatusOK || json.Valid([]byte(got.body)) {
 		t.Errorf("answer = %s %q", got.Status, got.body)
 	}
-	wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError("This authorization code has been used"))
+	wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError("Invalid authorization code"))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // graphCall is a request to a node of the graph by somebody with a valid token, for a
@@ -91,14 +92,28 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	case s.state == Restricted:
 		return nil, blocked()
 	case a.revoked:
-		return nil, &graphError{Code: 190, Subcode: 458, Message: "Invalid OAuth access token: The user has not authorized the application"}
+		return nil, s.deadToken(458, "The user has not authorized application "+s.config.App.ID+".")
 	case !s.now().Before(a.expires):
-		return nil, &graphError{Code: 190, Subcode: 463, Message: "Invalid OAuth access token: Session has expired on " + a.expires.UTC().Format("Monday, 02-Jan-06 15:04:05 MST")}
+		return nil, s.deadToken(463, "Session has expired on "+a.expires.In(pacific).Format(dateForm)+". The current time is "+s.now().In(pacific).Format(dateForm)+".")
 	case s.state == InvitationPending && !s.isTester(a.user):
 		return nil, unsupported()
 	}
 	found := *a
 	return &found, nil
+}
+
+// Dates in messages are in the time of Meta's headquarters.
+const dateForm = "Monday, 02-Jan-06 15:04:05 MST"
+
+var pacific = time.FixedZone("PST", -8*60*60)
+
+// deadToken is the error about a token that was good once. graph.instagram.com sends
+// no subcode today.
+func (s *Simulator) deadToken(subcode int, reason string) *graphError {
+	if s.config.App.API == instagramLogin && !s.config.Subcodes {
+		subcode = 0
+	}
+	return &graphError{Code: 190, Subcode: subcode, Message: "Error validating access token: " + reason}
 }
 
 // askedFields reads the fields parameter. Inferred: without it the node is its ID.

@@ -204,7 +204,7 @@ func TestATokenExpiresAfterAnHour(t *testing.T) {
 				t.Errorf("answer = %s %s", got.Status, got.body)
 			}
 			i.clock.advance(time.Second)
-			wantGraphError(t, i.get("/me", query), 190, 463)
+			wantGraphError(t, i.get("/me", query), 190, 0)
 		})
 	}
 }

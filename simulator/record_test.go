@@ -100,7 +100,7 @@ func TestTheOldestCodeMakesRoomForTheNewest(t *testing.T) {
 	for range 100_000 - 1 {
 		allow()
 	}
-	if w := serve(s, http.MethodPost, "/oauth/access_token", "", exchange(first).Encode()); w.Body.String() != oauthError("Matching code was not found or was already used") {
+	if w := serve(s, http.MethodPost, "/oauth/access_token", "", exchange(first).Encode()); w.Body.String() != oauthError("Invalid authorization code") {
 		t.Errorf("the oldest code: %s", w.Body)
 	}
 	if w := serve(s, http.MethodPost, "/oauth/access_token", "", exchange(second).Encode()); w.Code != http.StatusOK {

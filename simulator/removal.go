@@ -45,7 +45,7 @@ func (d Delivery) Text() string {
 }
 
 // RemoveApp does what happens when somebody removes the app in the settings of their
-// account: their codes and tokens end (error 190, subcode 458), then the deauthorize
+// account: their codes and tokens end (error 190), then the deauthorize
 // and data deletion callbacks are sent, in this order, where the app has registered
 // them. The error tells that there is no such user; what became of the callbacks
 // stands in the answer.

@@ -97,8 +97,8 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	endpoint, handle := s.route(r.URL.Path)
 	if handle == nil {
-		// Inferred: Graph's answer to a path that it does not know.
-		writeGraphError(w, graphError{Code: 2500, Message: "Unknown path components"})
+		// Also where the version stands in a path twice.
+		writeGraphError(w, graphError{Code: 2500, Message: "Unknown path components: " + r.URL.Path})
 		return
 	}
 	if !s.receive(endpoint, w, r) {

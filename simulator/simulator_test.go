@@ -235,9 +235,13 @@ func wantGraphError(t *testing.T, got answer, code, subcode int) {
 
 func TestAddressesThatInstagramDoesNotHaveMeetTheGraphsError(t *testing.T) {
 	i := start(t, nil)
-	for _, path := range []string{"/", "/you", "/me/", "/me/likes", "/me/media/1", "/v25.0", "/v25/me", "/v250.0/me", "/x/v25.0/me", "/oauth/authorize/", "/17841405793187218x", "/v25.0/oauth/authorize"} {
+	for _, path := range []string{"/", "/you", "/me/", "/me/likes", "/me/media/1", "/v25.0", "/v25/me", "/v25.0/v25.0/me", "/v250.0/me", "/x/v25.0/me", "/oauth/authorize/", "/17841405793187218x", "/v25.0/oauth/authorize"} {
 		t.Run(path, func(t *testing.T) {
-			wantGraphError(t, i.get(path, nil), 2500, 0)
+			got := i.get(path, nil)
+			wantGraphError(t, got, 2500, 0)
+			if !strings.HasPrefix(got.body, `{"error":{"message":"Unknown path components: `+path+`","type":"IGApiException",`) {
+				t.Errorf("error = %s", got.body)
+			}
 		})
 	}
 }

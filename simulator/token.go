@@ -121,6 +121,20 @@ func (s *Simulator) isSecret(given string) bool {
 	return subtle.ConstantTimeCompare([]byte(given), []byte(s.config.App.Secret)) == 1
 }
 
+// problem says in the older words why a code cannot be used, "" if it can. There is no
+// grant behind an unknown code.
+func (g *grant) problem(now time.Time) string {
+	switch {
+	case g == nil || g.revoked:
+		return "Matching code was not found or was already used"
+	case g.used:
+		return "This authorization code has been used"
+	case !now.Before(g.expires):
+		return "This authorization code has expired"
+	}
+	return ""
+}
+
 // redeem uses a code up, or says in Instagram's words why it cannot be used. A
 // request that is refused leaves the code as it was (inferred).
 func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []string, token, problem string) {
@@ -128,14 +142,13 @@ func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []
 	defer s.mu.Unlock()
 	g := s.grants.entries[code]
 	now := s.now()
-	switch {
-	case g == nil || g.revoked:
-		return nil, nil, "", "Matching code was not found or was already used"
-	case g.used:
-		return nil, nil, "", "This authorization code has been used"
-	case !now.Before(g.expires):
-		return nil, nil, "", "This authorization code has expired"
-	case redirectURI != g.redirectURI:
+	if problem = g.problem(now); problem != "" {
+		if s.config.App.API == instagramLogin && !s.config.OldCodeErrors {
+			problem = "Invalid authorization code"
+		}
+		return nil, nil, "", problem
+	}
+	if redirectURI != g.redirectURI {
 		// Another registered one is wrong, too: the code belongs to one window.
 		return nil, nil, "", "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"
 	}

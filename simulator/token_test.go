@@ -32,8 +32,8 @@ func TestTheTokenEndpointRefusesEachBadFieldInInstagramsWords(t *testing.T) {
 		"client_id of another app":   {[]string{"client_id", "12345"}, "Invalid platform app"},
 		"wrong secret":               {[]string{"client_secret", appSecret[1:]}, "Error validating client secret."},
 		"wrong grant_type":           {[]string{"grant_type", "client_credentials"}, "Invalid grant_type"},
-		"unknown code":               {[]string{"code", "AQabc"}, "Matching code was not found or was already used"},
-		"code with the fragment":     {[]string{"code", code + "#_"}, "Matching code was not found or was already used"},
+		"unknown code":               {[]string{"code", "AQabc"}, "Invalid authorization code"},
+		"code with the fragment":     {[]string{"code", code + "#_"}, "Invalid authorization code"},
 		"redirect_uri lacks a slash": {[]string{"redirect_uri", strings.TrimSuffix(redirectURI, "/")}, redirectDiffers},
 		"another registered URI":     {[]string{"redirect_uri", "https://example.test/auth?x=1"}, redirectDiffers},
 		"secret before code":         {[]string{"client_secret", "x", "code", "y"}, "Error validating client secret."},
@@ -54,7 +54,7 @@ func TestACodeIsGoodOnce(t *testing.T) {
 	if got := i.post("/oauth/access_token", exchange(code)); got.StatusCode != http.StatusOK {
 		t.Fatalf("answer = %s %s", got.Status, got.body)
 	}
-	wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError("This authorization code has been used"))
+	wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError("Invalid authorization code"))
 }
 
 func TestACodeThatIsSentTwentyTimesAtOnceGivesOneToken(t *testing.T) {
@@ -95,9 +95,39 @@ func TestACodeIsGoodForAnHour(t *testing.T) {
 			if got.StatusCode != row.want {
 				t.Errorf("answer = %s %s", got.Status, got.body)
 			}
-			if row.want != http.StatusOK && got.body != oauthError("This authorization code has expired") {
+			if row.want != http.StatusOK && got.body != oauthError("Invalid authorization code") {
 				t.Errorf("body = %s", got.body)
 			}
+		})
+	}
+}
+
+func TestTheOlderWordsTellApartWhyACodeIsRefused(t *testing.T) {
+	for name, row := range map[string]struct {
+		change func(*simulator.Config)
+		scope  string
+	}{
+		"instagram_login": {func(c *simulator.Config) { c.OldCodeErrors = true }, "instagram_business_basic"},
+		"basic_display":   {basicDisplay, "user_profile"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := start(t, row.change)
+			query := authorization("scope", row.scope)
+			refused := func(code, message string) {
+				t.Helper()
+				wantBody(t, i.post("/oauth/access_token", exchange(code)), http.StatusBadRequest, oauthError(message))
+			}
+			used, expired := i.code("jayposiris", query), i.code("jayposiris", query)
+			i.post("/oauth/access_token", exchange(used))
+			refused("AQabc", "Matching code was not found or was already used")
+			refused(used, "This authorization code has been used")
+			i.clock.advance(time.Hour)
+			refused(expired, "This authorization code has expired")
+			removed := i.code("jayposiris", query)
+			if _, err := i.RemoveApp(t.Context(), "jayposiris"); err != nil {
+				t.Fatal(err)
+			}
+			refused(removed, "Matching code was not found or was already used")
 		})
 	}
 }
