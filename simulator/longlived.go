@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,13 +37,16 @@ func (s *Simulator) serveLongLived(w http.ResponseWriter, r *http.Request) {
 }
 
 // serveRefresh renews a long-lived token that is at least 24 hours old and has not
-// expired. The old one stays good until its own end (inferred).
+// expired, for a person who granted the basic permission. The old one stays good until
+// its own end (inferred).
 func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.longLivedCall(w, r, "ig_refresh_token")
 	switch {
 	case !ok:
 	case !a.longLived:
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is not long-lived"})
+	case !slices.Contains(a.permissions, basicPermission(s.config.App.API)):
+		writeGraphError(w, missingPermission())
 	case s.now().Sub(a.issued) < refreshAge:
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is less than 24 hours old"})
 	default:
@@ -70,8 +74,7 @@ func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantT
 	return a, true
 }
 
-// answerLongLived issues a long-lived token. In instagram_login the answer names the
-// permissions.
+// answerLongLived issues a long-lived token. No live answer names the permissions.
 func (s *Simulator) answerLongLived(w http.ResponseWriter, a *access) {
 	now := s.now()
 	s.mu.Lock()
@@ -80,9 +83,5 @@ func (s *Simulator) answerLongLived(w http.ResponseWriter, a *access) {
 	})
 	s.mu.Unlock()
 	// Seconds, as a number.
-	answer := object{{"access_token", token}, {"token_type", "bearer"}, {"expires_in", int(longLifetime / time.Second)}}
-	if s.config.App.API == instagramLogin {
-		answer = append(answer, member{"permissions", strings.Join(a.permissions, ",")})
-	}
-	writeJSON(w, http.StatusOK, answer)
+	writeJSON(w, http.StatusOK, object{{"access_token", token}, {"token_type", "bearer"}, {"expires_in", int(longLifetime / time.Second)}})
 }

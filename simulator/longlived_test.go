@@ -41,7 +41,7 @@ func TestAShortTokenIsExchangedForOneOf60Days(t *testing.T) {
 		want    string
 	}{
 		"instagram_login": {start(t, nil), "instagram_business_basic,instagram_business_manage_comments", 0,
-			`{"access_token":"IGAA…","token_type":"bearer","expires_in":5184000,"permissions":"instagram_business_basic,instagram_business_manage_comments"}`},
+			`{"access_token":"IGAA…","token_type":"bearer","expires_in":5184000}`},
 		"basic_display": {start(t, basicDisplay), "user_profile", 463, `{"access_token":"IGQVJ…","token_type":"bearer","expires_in":5184000}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +101,11 @@ func TestALongTokenIsRefreshedWhenItIsADayOld(t *testing.T) {
 	}
 
 	i.clock.advance(time.Second)
-	fresh := tokenOf(t, i.get("/v25.0/refresh_access_token", refreshed(long)))
+	renewed := i.get("/v25.0/refresh_access_token", refreshed(long))
+	fresh := tokenOf(t, renewed)
+	if want := `{"access_token":"` + fresh + `","token_type":"bearer","expires_in":5184000}` + "\n"; renewed.body != want {
+		t.Errorf("answer = %s, want %s", renewed.body, want)
+	}
 	// The new one begins a day of its own, and both are good.
 	wantGraphError(t, i.get("/refresh_access_token", refreshed(fresh)), 100, 0)
 	i.clock.advance(sixtyDays - 24*time.Hour)
@@ -129,6 +133,11 @@ func TestRefreshingIsStrict(t *testing.T) {
 			wantGraphError(t, i.get("/refresh_access_token", row.query), row.code, 0)
 		})
 	}
+	i.clock.advance(24 * time.Hour)
+	comments := i.token("jayposiris", authorization("scope", "instagram_business_manage_comments"))
+	comments = tokenOf(t, i.get("/access_token", longLived(comments)))
+	i.clock.advance(24 * time.Hour)
+	wantGraphError(t, i.get("/refresh_access_token", refreshed(comments)), 10, 0)
 	i.clock.advance(sixtyDays)
 	wantGraphError(t, i.get("/refresh_access_token", refreshed(long)), 190, 0)
 }
