@@ -13,28 +13,29 @@ type FaultKind string
 // The kinds of fault. Where a kind speaks of the honest answer, the request is really
 // carried out: a code is used up although the client learns little of it.
 const (
-	Delay            FaultKind = "delay"               // waits, then answers honestly
-	Hang             FaultKind = "hang"                // accepts and never answers, until the client leaves or Close
-	Reset            FaultKind = "reset"               // resets the connection instead of answering
-	CutOff           FaultKind = "cut_off"             // sends half of the honest answer and drops the connection
-	Status500        FaultKind = "status_500"          // 500 with a JSON error that says "try again"
-	Status502        FaultKind = "status_502"          // 502 with the HTML of some proxy
-	Status503        FaultKind = "status_503"          // 503 with the HTML of some proxy, and Retry-After
-	HTML             FaultKind = "html"                // 200 with a page instead of JSON
-	Truncated        FaultKind = "truncated"           // half of the honest answer, as if it were all
-	Huge             FaultKind = "huge"                // JSON that does not end
-	WrongTypes       FaultKind = "wrong_types"         // the right members with values of the wrong type
-	Redirect         FaultKind = "redirect"            // 307 to another address
-	RateLimit        FaultKind = "rate_limit"          // error 4, with the headers that say when to come back
-	GzipBomb         FaultKind = "gzip_bomb"           // a few KB that unpack to 32 MB of JSON
-	OneBytePerSecond FaultKind = "one_byte_per_second" // the honest answer, slowly
-	Answer           FaultKind = "answer"              // the status, type, header and body that the fault says
+	Delay             FaultKind = "delay"               // waits, then answers honestly
+	Hang              FaultKind = "hang"                // accepts and never answers, until the client leaves or Close
+	Reset             FaultKind = "reset"               // resets the connection instead of answering
+	CutOff            FaultKind = "cut_off"             // sends half of the honest answer and drops the connection
+	Status500         FaultKind = "status_500"          // 500 with a JSON error that says "try again"
+	Status502         FaultKind = "status_502"          // 502 with the HTML of some proxy
+	Status503         FaultKind = "status_503"          // 503 with the HTML of some proxy, and Retry-After
+	HTML              FaultKind = "html"                // 200 with a page instead of JSON
+	Truncated         FaultKind = "truncated"           // half of the honest answer, as if it were all
+	Huge              FaultKind = "huge"                // JSON that does not end
+	WrongTypes        FaultKind = "wrong_types"         // the right members with values of the wrong type
+	Redirect          FaultKind = "redirect"            // 307 to another address
+	RateLimit         FaultKind = "rate_limit"          // error 4, with the headers that say when to come back
+	RateLimitBusiness FaultKind = "rate_limit_business" // error 80002, Instagram's own limit for one account, with its header
+	GzipBomb          FaultKind = "gzip_bomb"           // a few KB that unpack to 32 MB of JSON
+	OneBytePerSecond  FaultKind = "one_byte_per_second" // the honest answer, slowly
+	Answer            FaultKind = "answer"              // the status, type, header and body that the fault says
 )
 
 // faultKinds lists all kinds, for those that come as text.
 var faultKinds = []FaultKind{
 	Delay, Hang, Reset, CutOff, Status500, Status502, Status503, HTML, Truncated, Huge, WrongTypes, Redirect,
-	RateLimit, GzipBomb, OneBytePerSecond, Answer,
+	RateLimit, RateLimitBusiness, GzipBomb, OneBytePerSecond, Answer,
 }
 
 // Fault is a way for an endpoint to misbehave. The zero value is none.
@@ -51,7 +52,7 @@ type Fault struct {
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
 	// application/json, no header, no body. Redirect takes its status and its Location
 	// from here too; its defaults are 307 and an address that counts as Redirected.
-	// RateLimit takes its status, by default 400.
+	// The two rate limits take their status, by default 400.
 	Status      int
 	ContentType string
 	Header      http.Header
@@ -139,7 +140,12 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 	case Redirect:
 		f.redirect(w, r)
 	case RateLimit:
-		f.rateLimit(w, s.config.Users[0].ID)
+		w.Header().Set("X-App-Usage", `{"call_volume":100,"cpu_time":25}`)
+		f.rateLimit(w, s.config.Users[0].ID, graphError{Code: 4, Message: "(#4) Application request limit reached"})
+	case RateLimitBusiness:
+		f.rateLimit(w, s.config.Users[0].ID, graphError{
+			Code: 80002, Subcode: 2446079, Message: "(#80002) This Instagram account has made too many calls. Wait a while and try again.",
+		})
 	case Answer:
 		f.answer(w)
 	default:
@@ -158,12 +164,11 @@ func (f Fault) redirect(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(orDefault(f.Status, http.StatusTemporaryRedirect))
 }
 
-// rateLimit answers as the graph does when the app has asked too often.
-func (f Fault) rateLimit(w http.ResponseWriter, id string) {
-	h := w.Header()
-	h.Set("X-App-Usage", `{"call_count":100,"total_cputime":25,"total_time":31}`)
-	h.Set("X-Business-Use-Case-Usage", `{"`+id+`":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":31,"estimated_time_to_regain_access":5}]}`)
-	writeGraphError(w, graphError{Status: f.Status, Code: 4, Message: "(#4) Application request limit reached"})
+// rateLimit answers with one of the limits and the minutes until it ends.
+func (f Fault) rateLimit(w http.ResponseWriter, id string, e graphError) {
+	w.Header().Set("X-Business-Use-Case-Usage", `{"`+id+`":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":31,"estimated_time_to_regain_access":5}]}`)
+	e.Status = f.Status
+	writeGraphError(w, e)
 }
 
 // answer answers what the fault says.
