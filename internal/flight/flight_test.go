@@ -1,0 +1,116 @@
+package flight_test
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
+)
+
+const (
+	abandon = 3 * time.Second
+	keep    = 10 * time.Second
+)
+
+// inBackground starts work as a server does that is not being shut down.
+func inBackground(work func(context.Context)) bool {
+	go work(context.Background())
+	return true
+}
+
+func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		var began atomic.Int32
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int {
+					time.Sleep(time.Second)
+					return int(began.Add(1))
+				})
+				if !ok || value != 1 {
+					t.Errorf("got %d, %v", value, ok)
+				}
+			})
+		}
+		all.Wait()
+		// What has been handed out is forgotten: the next request begins anew.
+		if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return int(began.Add(1)) }); !ok || value != 2 {
+			t.Errorf("afterwards: %d, %v", value, ok)
+		}
+		if value, ok := g.Do(t.Context(), "other", inBackground, func(context.Context) int { return 7 }); !ok || value != 7 {
+			t.Errorf("another key: %d, %v", value, ok)
+		}
+	})
+}
+
+// gone asks with a context that ends after a while, and returns when Do has.
+func gone(t *testing.T, g *flight.Group[string, int], after time.Duration, work func(context.Context) int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), after)
+	defer cancel()
+	if _, ok := g.Do(ctx, "key", inBackground, work); ok {
+		t.Error("a request that went away got the value")
+	}
+}
+
+func TestWorkGoesOnForARequestThatComesSoonAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		gone(t, g, time.Second, func(ctx context.Context) int {
+			time.Sleep(5 * time.Second)
+			if ctx.Err() != nil {
+				t.Error("the work was cancelled")
+			}
+			return 1
+		})
+		time.Sleep(2 * time.Second)
+		if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != 1 {
+			t.Errorf("got %d, %v", value, ok)
+		}
+	})
+}
+
+func TestWorkThatNobodyWaitsForIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		began, cancelled := time.Now(), make(chan time.Duration, 1)
+		gone(t, g, time.Second, func(ctx context.Context) int {
+			<-ctx.Done()
+			cancelled <- time.Since(began)
+			return 0
+		})
+		if after := <-cancelled; after != time.Second+abandon {
+			t.Errorf("cancelled after %s", after)
+		}
+	})
+}
+
+func TestAValueThatNobodyGotIsKeptForAWhile(t *testing.T) {
+	for wait, want := range map[time.Duration]int{keep - time.Second: 1, keep + time.Second: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			g := flight.New[string, int](abandon, keep)
+			gone(t, g, time.Second, func(context.Context) int { time.Sleep(2 * time.Second); return 1 })
+			time.Sleep(time.Second + wait)
+			if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != want {
+				t.Errorf("after %s: %d, %v", wait, value, ok)
+			}
+		})
+	}
+}
+
+func TestWhereNothingCanBeginNobodyWaits(t *testing.T) {
+	g := flight.New[string, int](abandon, keep)
+	refuse := func(func(context.Context)) bool { return false }
+	if _, ok := g.Do(t.Context(), "key", refuse, func(context.Context) int { return 1 }); ok {
+		t.Error("there is a value of work that did not begin")
+	}
+	if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != 2 {
+		t.Errorf("afterwards: %d, %v", value, ok)
+	}
+}
