@@ -57,6 +57,7 @@ type Breaker struct {
 
 	mu       sync.Mutex
 	failures int
+	locked   bool      // by Lock, until a call succeeds
 	until    time.Time // no one passes before
 }
 
@@ -114,6 +115,7 @@ func (c *Call) Report(success bool) (change Change) {
 	defer b.mu.Unlock()
 	before := b.failures >= b.limit
 	if success {
+		b.locked = false
 		if b.failures = 0; before {
 			change = Closed
 		}
@@ -126,6 +128,34 @@ func (c *Call) Report(success bool) (change Change) {
 		}
 	}
 	return change
+}
+
+// Lock opens the breaker at once, for rest: what has failed fails for everybody. It reports
+// whether it was not locked before. A call that succeeds unlocks it.
+func (b *Breaker) Lock(rest time.Duration) (first bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	first = !b.locked
+	b.locked, b.failures, b.until = true, max(b.failures, b.limit), b.now().Add(rest)
+	return first
+}
+
+// Unlock closes a locked breaker, and reports whether it was locked.
+func (b *Breaker) Unlock() (was bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if was = b.locked; was {
+		b.locked, b.failures = false, 0
+	}
+	return was
+}
+
+// Locked reports whether the breaker is locked and lets nobody pass, and for how long.
+func (b *Breaker) Locked() (wait time.Duration, locked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	wait = b.until.Sub(b.now())
+	return wait, b.locked && wait > 0
 }
 
 // Open reports whether calls are refused, but for a trial now and then: from the failure
