@@ -73,7 +73,7 @@ func TestUserNodesOfEveryShapeAreAccepted(t *testing.T) {
 		"basic_display":    {[]func(*instagram.Config){basicDisplay}, `{"id":"17841405793187218","username":"jayposiris"}`, instagram.User{ID: userID, AppScopedID: userID, Username: "jayposiris", Permissions: instagram.PermissionsOf("user_profile")}},
 		"flat":             {nil, `{"user_id":"17841405793187218","username":"jayposiris","id":"25025320793187218"}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
 		"wrapped, numbers": {nil, `{"data":[{"user_id":17841405793187218,"username":"jayposiris","id":25025320793187218}]}`, instagram.User{ID: userID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
-		"without user_id":  {nil, `{"id":"25025320793187218","username":"jayposiris"}`, instagram.User{ID: appScopedID, AppScopedID: appScopedID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
+		"without id":       {nil, `{"user_id":"17841405793187218","username":"jayposiris"}`, instagram.User{ID: userID, Username: "jayposiris", Permissions: instagram.PermissionsOf("instagram_business_basic")}},
 		"fields in our order": {[]func(*instagram.Config){fields}, `{"user_id":"1","username":"j","media_count":3,"name":"Jay\nP","account_type":null,"followers_count":{},"id":"2"}`,
 			instagram.User{ID: "1", AppScopedID: "2", Username: "j", Permissions: instagram.PermissionsOf("instagram_business_basic"), Fields: []instagram.Field{{Name: "name", Value: "Jay\nP"}, {Name: "media_count", Value: "3"}}}},
 	} {
@@ -88,17 +88,20 @@ func TestUserNodesOfEveryShapeAreAccepted(t *testing.T) {
 
 func TestTheUserNodeIsAskedAsDocumented(t *testing.T) {
 	for want, change := range map[string]func(*instagram.Config){
-		"/me?fields=user_id,username&access_token=" + token: func(*instagram.Config) {},
-		"/me?fields=id,username&access_token=" + token:      basicDisplay,
+		"/me?fields=id,user_id,username":               func(*instagram.Config) {},
+		"/me?fields=id,username&access_token=" + token: basicDisplay,
 		"/17841405793187218?fields=id,username,media_count&access_token=" + token: func(c *instagram.Config) {
 			basicDisplay(c)
 			c.Node, c.Fields = instagram.NodeID, []string{"media_count"}
 		},
-		"/v25.0/me?fields=user_id,username&access_token=" + token: func(c *instagram.Config) { c.Endpoints.Graph += "/v25.0/" },
+		"/v25.0/me?fields=id,user_id,username": func(c *instagram.Config) { c.Endpoints.Graph += "/v25.0/" },
 	} {
 		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.Method != http.MethodGet || r.RequestURI != want {
 				t.Errorf("asked %s %s, want %s", r.Method, r.RequestURI, want)
+			}
+			if header := r.Header.Get("Authorization"); (header == "Bearer "+token) == strings.Contains(want, "access_token") {
+				t.Errorf("%s: Authorization = %q", want, header)
 			}
 			answer(200, `{"id":"17841405793187218","user_id":"17841405793187218","username":"j"}`)(w, r)
 		}, change)

@@ -26,7 +26,7 @@ type Client struct {
 	config Config
 	family family
 	window string // the authorization URL up to the scope of every login
-	params string // what follows the scope and is always the same
+	bearer bearer
 }
 
 // New checks a configuration and returns a client for it. Its errors are of the
@@ -39,7 +39,7 @@ func New(c Config) (*Client, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
-	return &Client{config: c, family: f, window: windowURL(c), params: windowParams(c)}, nil
+	return &Client{config: c, family: f, window: windowURL(c)}, nil
 }
 
 func newTransport() *http.Transport {
@@ -67,27 +67,55 @@ func windowURL(c Config) string {
 	return c.Endpoints.Authorize + "?client_id=" + c.AppID + "&response_type=code&scope=" + url.QueryEscape(strings.Join(c.Scopes, ","))
 }
 
-func windowParams(c Config) (params string) {
-	for _, p := range c.Authorize {
-		params += "&" + p.Name + "=" + p.Value
-	}
-	return params
+// Authorization is what one login asks the authorization window for.
+type Authorization struct {
+	RedirectURI string
+	State       string
+	// More are permissions beside those of every login. The caller takes them from
+	// Config.StepUp.
+	More []string
+	// Reauthenticate asks Instagram to let the person sign in again, so that they can
+	// choose another account. BasicDisplay has no such parameter.
+	Reauthenticate bool
 }
 
 // AuthorizationURL returns the address of the authorization window for a login:
 // client_id, redirect_uri, response_type, scope, state and the configured
-// parameters, each once. [A2] more are permissions to ask for beside those of every
-// login: the caller takes them from Config.StepUp.
-func (c *Client) AuthorizationURL(redirectURI, state string, more ...string) string {
-	further := ""
-	for _, permission := range more {
-		further += url.QueryEscape("," + permission)
+// parameters, each once. [A2]
+func (c *Client) AuthorizationURL(a Authorization) string {
+	var b strings.Builder
+	b.WriteString(c.window)
+	for _, permission := range a.More {
+		b.WriteString(url.QueryEscape("," + permission))
 	}
-	return c.window + further + c.params + "&redirect_uri=" + url.QueryEscape(redirectURI) + "&state=" + url.QueryEscape(state)
+	reauthenticate := a.Reauthenticate && slices.Contains(c.family.params, paramReauthenticate)
+	for _, p := range c.config.Authorize {
+		if p.Name != paramReauthenticate || !reauthenticate {
+			b.WriteString("&" + p.Name + "=" + p.Value)
+		}
+	}
+	if reauthenticate {
+		b.WriteString("&" + paramReauthenticate + "=true")
+	}
+	return b.String() + "&redirect_uri=" + url.QueryEscape(a.RedirectURI) + "&state=" + url.QueryEscape(a.State)
 }
 
 // Asks reports whether every login asks for a permission.
 func (c *Client) Asks(permission string) bool { return slices.Contains(c.config.Scopes, permission) }
+
+// get asks for an address, with an Authorization header where there is one. secrets are
+// what the answer may repeat.
+func (c *Client) get(ctx context.Context, endpoint Endpoint, address, authorization string, secrets ...string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, transportError(endpoint, err)
+	}
+	request.Header.Set("Accept", "application/json")
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	return c.call(request, endpoint, secrets...)
+}
 
 // call makes one call and returns the JSON object of its answer. An object that
 // tells of an error, with whatever status, is returned as one. [T4, T5]
@@ -126,7 +154,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...strin
 	case len(body) > maxBody:
 		failure.Err = errTooLarge
 	case !isJSON(kind):
-		failure.Err = errNotJSON
+		failure.Err, failure.Message = errNotJSON, excerpt(body, secrets)
 	default:
 		return body, failure.read(body, secrets...)
 	}
@@ -138,7 +166,6 @@ var (
 	errRedirect = errors.New("answer is a redirect, which is not followed")
 	errSwitch   = errors.New("answer switches protocols, which was not asked for")
 	errNotJSON  = errors.New("answer is not JSON")
-	errBroken   = errors.New("answer is broken JSON or has members of the wrong type")
 )
 
 // isJSON reports whether a media type is one that JSON comes in: the graph sends

@@ -69,7 +69,18 @@ type ConfigError struct{ Option, Problem string }
 
 func (e *ConfigError) Error() string { return e.Option + ": " + e.Problem }
 
-const defaultTimeout = 10 * time.Second
+const (
+	defaultTimeout = 10 * time.Second
+
+	paramFacebook       = "enable_fb_login"
+	paramReauthenticate = "force_reauth"
+
+	// ParamForceAuthentication is a parameter of the window that Meta no longer documents.
+	// It is still sent where it is configured; force_reauth has taken its place.
+	ParamForceAuthentication = "force_authentication"
+
+	fieldAccountType = "account_type"
+)
 
 // family is what differs between the families.
 type family struct {
@@ -91,17 +102,18 @@ var families = map[API]family{
 		defaultScopes: []string{"instagram_business_basic"},
 		scopes: []string{"instagram_business_basic", "instagram_business_content_publish", "instagram_business_manage_messages",
 			"instagram_business_manage_comments", "instagram_business_manage_insights"},
-		params: []string{"enable_fb_login", "force_authentication", "force_reauth"},
-		// id, the ID that is scoped to the app, comes along unasked.
-		nodeFields: []string{"user_id", "username"},
-		fields:     []string{"name", "account_type", "profile_picture_url", "followers_count", "follows_count", "media_count"},
+		params: []string{paramFacebook, ParamForceAuthentication, paramReauthenticate},
+		// id mostly comes unasked, but not in Meta's own sample.
+		nodeFields: []string{"id", "user_id", "username"},
+		fields: []string{"name", fieldAccountType, "profile_picture_url", "followers_count", "follows_count", "media_count",
+			"biography", "website"},
 	},
 	BasicDisplay: {
 		endpoints:     Endpoints{"https://api.instagram.com/oauth/authorize", "https://api.instagram.com/oauth/access_token", "https://graph.instagram.com"},
 		defaultScopes: []string{"user_profile", "user_media"},
 		scopes:        []string{"user_profile", "user_media"},
 		nodeFields:    []string{"id", "username"},
-		fields:        []string{"account_type", "media_count"},
+		fields:        []string{fieldAccountType, "media_count"},
 		proofs:        map[string]string{"user_media": "media_count"},
 		// As the tutorial's curl -F sends it.
 		multipart: true,
@@ -161,7 +173,12 @@ func (c *Config) checkParams(f family) error {
 	var names []string
 	for _, p := range c.Authorize {
 		names = append(names, p.Name)
-		if p.Value != "true" && p.Value != "false" {
+		switch {
+		case p.Value == "true" || p.Value == "false":
+		case p.Name == paramFacebook && (p.Value == "0" || p.Value == "1"): // as Meta's dashboard writes it
+		case p.Name == paramFacebook:
+			return &ConfigError{"authorize", fmt.Sprintf("%s is true, false, 1 or 0, not %q", p.Name, p.Value)}
+		default:
 			return &ConfigError{"authorize", fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
 		}
 	}

@@ -84,10 +84,10 @@ func TestA2_AuthorizationURLsAreThoseOfTheDocumentation(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := client.AuthorizationURL(redirectURI, "S-_"); got != c.want {
+			if got := client.AuthorizationURL(instagram.Authorization{RedirectURI: redirectURI, State: "S-_"}); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			u, err := url.Parse(client.AuthorizationURL("https://a.test/?x=&y#z", "a&b=c"))
+			u, err := url.Parse(client.AuthorizationURL(instagram.Authorization{RedirectURI: "https://a.test/?x=&y#z", State: "a&b=c"}))
 			if err != nil || u.Query().Get("state") != "a&b=c" || u.Query().Get("redirect_uri") != "https://a.test/?x=&y#z" {
 				t.Errorf("values break out of their places: %s", u)
 			}

@@ -2,9 +2,11 @@ package instagram
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -50,10 +52,13 @@ type Error struct {
 	Endpoint Endpoint
 	Status   int // of the answer; 0 without one
 
-	// What Instagram says, in either of its two shapes.
+	// What Instagram says, in whichever shape it says it. Of an answer in an unknown
+	// shape, Message is the beginning.
 	Code, Subcode int
 	Type, Message string
 	TraceID       string
+	// Transient is Instagram's own word that the failure passes.
+	Transient bool
 
 	// RetryAfter is when Instagram wants to be asked again; 0 if it does not say.
 	RetryAfter time.Duration
@@ -87,80 +92,140 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Temporary reports whether asking again later makes sense.
 func (e *Error) Temporary() bool {
-	if e.Kind == TimedOut || e.Kind == Unreachable || e.Status >= 500 {
+	switch {
+	case e.Kind == TimedOut || e.Kind == Unreachable || e.Transient || e.RateLimited() || e.distrustsAddress():
 		return true
+	case e.Kind == Refused:
+		return e.Code == codeUnknown || e.Code == codeService || e.Code == codePolicy
 	}
-	// 1 and 2 are faults of Instagram's that pass.
-	return e.Kind == Refused && (e.Code == 1 || e.Code == 2) || e.RateLimited()
+	return e.Status >= 500
 }
 
-// RateLimited reports whether the app or the person has asked too often.
+// Error codes of the graph, by Meta's table of error codes unless a comment says otherwise.
+const (
+	codeUnknown      = 1
+	codeService      = 2
+	codeCapability   = 3
+	codeAppLimit     = 4
+	codePermission   = 10
+	codeUserLimit    = 17
+	codePageLimit    = 32
+	codeParameter    = 100
+	codeSessionKey   = 102
+	codeAnonymous    = 104 // seen live: "An access token is required to request this resource."
+	codeNotAccepted  = 190
+	codeAppCallLimit = 341
+	codePolicy       = 368
+	codeCustomLimit  = 613
+	codeNoObject     = 803
+	codePath         = 2500
+	// Limits by business use case have codes from codeCaseLimit to lastCaseLimit; 80002 is
+	// Instagram's.
+	codeCaseLimit = 80000
+	lastCaseLimit = 80014
+
+	subcodeNoObject    = 33
+	subcodeCheckpoint  = 459
+	subcodeUnconfirmed = 464
+	subcodeCaseLimit   = 2446079
+)
+
+// RateLimited reports whether the app or the person has asked too often. Instagram says so
+// with any status.
 func (e *Error) RateLimited() bool {
 	switch e.Code {
-	case 4, 17, 32, 613:
-		return e.Kind == Refused
+	case codeAppLimit, codeUserLimit, codePageLimit, codeAppCallLimit, codeCustomLimit:
+		return true
 	}
-	return e.Status == http.StatusTooManyRequests
+	return e.caseLimited() || e.Status == http.StatusTooManyRequests
+}
+
+// caseLimited reports whether the limit of a business use case is reached. Meta counts it
+// for each pair of an app and an account.
+func (e *Error) caseLimited() bool {
+	return e.Code >= codeCaseLimit && e.Code <= lastCaseLimit || e.Subcode == subcodeCaseLimit
 }
 
 // InvalidToken reports whether Instagram no longer accepts the access token: it has
 // expired, the person has removed the app or changed their password, or it was
 // invalidated for another reason.
-func (e *Error) InvalidToken() bool { return e.Kind == Refused && e.Code == 190 }
+func (e *Error) InvalidToken() bool {
+	return e.Kind == Refused && !e.Transient && (e.Code == codeNotAccepted || e.Code == codeSessionKey)
+}
 
 // OfOnePerson reports whether a failure says nothing about calls for other people.
 func (e *Error) OfOnePerson() bool {
-	switch e.Kind {
-	case Refused:
-		return e.Code == 17 || e.Code == 32 || !e.Temporary() // those two are limits of an account
-	case BadProfile:
-		return true
-	}
-	return false
-}
-
-// lacksPermission reports whether a permission is missing for what was asked.
-func (e *Error) lacksPermission() bool {
-	return e.Kind == Refused && (e.Code == 10 || e.Code >= 200 && e.Code <= 299)
-}
-
-// errorAnswer is both shapes of an error object: that of the authorization
-// endpoints and that of the graph.
-type errorAnswer struct {
-	Type    string `json:"error_type"`
-	Code    code   `json:"code"`
-	Message string `json:"error_message"`
-	Error   *struct {
-		Message string `json:"message"`
-		Type    string `json:"type"`
-		Code    code   `json:"code"`
-		Subcode code   `json:"error_subcode"`
-		TraceID string `json:"fbtrace_id"`
-	} `json:"error"`
-}
-
-// read completes e from an answer and returns it, or nil if the answer tells of no
-// error. An error object counts with whatever status it comes.
-func (e *Error) read(body []byte, secrets ...string) error {
-	var answer errorAnswer
-	err := unmarshalObject(body, &answer)
-	safe := func(text string) string { return cut(without(text, secrets)) }
 	switch {
-	case err == nil && answer.Error != nil:
-		e.Code, e.Subcode = int(answer.Error.Code), int(answer.Error.Subcode)
-		e.Type, e.Message, e.TraceID = safe(answer.Error.Type), safe(answer.Error.Message), safe(answer.Error.TraceID)
-	case err == nil && (answer.Type != "" || answer.Message != ""):
-		e.Code, e.Type, e.Message = int(answer.Code), safe(answer.Type), safe(answer.Message)
-	case e.Status == http.StatusOK && err == nil:
-		return nil
-	default:
-		e.Err = errBroken
-		return e
+	case e.Kind == BadProfile:
+		return true
+	case e.Kind != Refused || e.AppState() == AppRestricted:
+		return false
+	case e.Code == codeUserLimit || e.Code == codePageLimit || e.Code == codePolicy || e.caseLimited():
+		return true // limits of an account
 	}
-	if e.Status < 500 {
-		e.Kind = Refused
+	return !e.Temporary()
+}
+
+// AppState is what a failed call tells about the app as a whole.
+type AppState int
+
+const (
+	// AppFine: nothing that concerns everybody.
+	AppFine AppState = iota
+	// AppRestricted: Meta has blocked or deactivated the app. Nobody can sign in.
+	AppRestricted
+	// AppWithoutAccess: the app may not call the API for this account. Consent works and
+	// each call fails. Accounts with a role in the app are not affected, unless their
+	// invitation is not accepted.
+	AppWithoutAccess
+)
+
+var appStates = [...]string{AppFine: "fine", AppRestricted: "app_restricted", AppWithoutAccess: "app_without_access"}
+
+// String returns the name of a state, in lower case with underscores.
+func (s AppState) String() string { return appStates[s] }
+
+// AppState returns what the failure tells about the app.
+func (e *Error) AppState() AppState {
+	if e.Kind != Refused {
+		return AppFine
 	}
-	return e
+	switch message := strings.ToLower(e.Message); {
+	case strings.Contains(message, "api access blocked"), strings.Contains(message, "api access deactivated"):
+		return AppRestricted
+	case strings.Contains(message, "unsupported request - method type"):
+		return AppWithoutAccess
+	}
+	return AppFine
+}
+
+// LacksPermission reports whether a permission is missing for what was asked, of the person
+// or of the app.
+func (e *Error) LacksPermission() bool {
+	permission := e.Code == codeCapability || e.Code == codePermission || e.Code >= 200 && e.Code <= 299
+	return e.Kind == Refused && permission && e.AppState() == AppFine
+}
+
+// noObject reports whether the node does not exist or may not be read.
+func (e *Error) noObject() bool {
+	return e.Code == codeNoObject || e.Code == codeParameter && e.Subcode == subcodeNoObject
+}
+
+// unknownField matches Instagram's words about a field that a node does not have.
+var unknownField = regexp.MustCompile(`nonexisting field \(([a-z_]{1,64})\)`)
+
+// UnknownField returns the field that Instagram does not know, "" if the failure names none.
+func (e *Error) UnknownField() string {
+	if match := unknownField.FindStringSubmatch(e.Message); match != nil && e.Code == codeParameter {
+		return match[1]
+	}
+	return ""
+}
+
+// distrustsAddress reports whether Instagram answers as its website does to an address that
+// it distrusts: well-formed JSON, and none of the API's.
+func (e *Error) distrustsAddress() bool {
+	return errors.Is(e.Err, errUnknownShape) && strings.Contains(strings.ToLower(e.Message), "wait a few minutes")
 }
 
 func cut(s string) string { return s[:min(len(s), maxMessage)] }

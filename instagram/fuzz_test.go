@@ -170,7 +170,7 @@ func fuzzUser(f *testing.F, api API, fields ...string) {
 			t.Errorf("%q gives %+v", body, user)
 		}
 		for _, id := range []string{user.ID, user.AppScopedID} {
-			if !(id == "" && user.ID != "") && (!idPattern.MatchString(id) || !strings.Contains(body, id)) {
+			if !(id == "" && user.ID != "") && !(id == known && id == user.AppScopedID) && (!idPattern.MatchString(id) || !strings.Contains(body, id)) {
 				t.Errorf("%q gives the ID %q", body, id)
 			}
 		}

@@ -2,7 +2,6 @@ package instagram
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"regexp"
 	"time"
@@ -24,7 +23,7 @@ const (
 // type *Error, as those of the other calls.
 //
 // Meta documents it as a GET with the app secret in the query, so no error has the
-// address in it. [T6]
+// address in it. [T6] The token goes into a header where Instagram takes it there.
 func (c *Client) LongLived(ctx context.Context, short Token) (Token, error) {
 	return c.lengthen(ctx, LongLivedEndpoint, short, "/access_token?grant_type=ig_exchange_token&client_secret="+url.QueryEscape(c.config.AppSecret))
 }
@@ -38,12 +37,11 @@ func (c *Client) Refresh(ctx context.Context, long Token) (Token, error) {
 // lengthen makes either call. What the answer does not say of the person and of what
 // they granted is what it was.
 func (c *Client) lengthen(ctx context.Context, endpoint Endpoint, old Token, call string) (Token, error) {
-	address := unversioned(c.config.Endpoints.Graph) + call + "&access_token=" + url.QueryEscape(old.AccessToken)
-	body, err := c.get(ctx, endpoint, address, old.AccessToken, c.config.AppSecret)
+	body, err := c.graph(ctx, endpoint, unversioned(c.config.Endpoints.Graph)+call, old.AccessToken)
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := parseToken(body, endpoint)
+	token, err := parseToken(body, endpoint, old.AccessToken, c.config.AppSecret)
 	if err != nil {
 		return Token{}, err
 	}
@@ -62,13 +60,3 @@ var version = regexp.MustCompile(`/v[0-9]+(\.[0-9]+)?$`)
 // unversioned takes the version segment off a base URL: these two calls are documented
 // without one.
 func unversioned(base string) string { return version.ReplaceAllString(base, "") }
-
-// get asks for an address of the graph that has these secrets in it.
-func (c *Client) get(ctx context.Context, endpoint Endpoint, address string, secrets ...string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, transportError(endpoint, err)
-	}
-	request.Header.Set("Accept", "application/json")
-	return c.call(request, endpoint, secrets...)
-}

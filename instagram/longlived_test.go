@@ -14,7 +14,7 @@ import (
 func TestTheCallsAboutLongLivedTokensAreThoseOfTheDocumentation(t *testing.T) {
 	var asked []string
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.Method+" "+r.URL.RequestURI())
+		asked = append(asked, r.Method+" "+r.URL.RequestURI()+" "+r.Header.Get("Authorization"))
 		answer(200, `{"access_token":"LONG","token_type":"bearer","expires_in":5183944}`)(w, r)
 	}, func(c *instagram.Config) { c.Endpoints.Graph += "/v25.0" })
 	short := instagram.Token{AccessToken: "SH/RT", UserID: userID, Permissions: instagram.PermissionsOf("instagram_business_basic")}
@@ -27,8 +27,8 @@ func TestTheCallsAboutLongLivedTokensAreThoseOfTheDocumentation(t *testing.T) {
 	}
 	// Both are documented without a version segment.
 	if !slices.Equal(asked, []string{
-		"GET /access_token?grant_type=ig_exchange_token&client_secret=" + appSecret + "&access_token=SH%2FRT",
-		"GET /refresh_access_token?grant_type=ig_refresh_token&access_token=SH%2FRT",
+		"GET /access_token?grant_type=ig_exchange_token&client_secret=" + appSecret + " Bearer SH/RT",
+		"GET /refresh_access_token?grant_type=ig_refresh_token Bearer SH/RT",
 	}) {
 		t.Errorf("asked for %q", asked)
 	}
@@ -98,7 +98,9 @@ func TestTokensThatInstagramNoLongerAcceptsAreToldApart(t *testing.T) {
 		{500, "190", false, false}, // a server that fails says nothing about a person
 		{400, "10", false, true}, {400, "100", false, true}, {400, "200", false, true},
 		{400, "17", false, true}, {400, "32", false, true}, // the limit of an account
-		{400, "4", false, false}, {400, "613", false, false}, {429, "0", false, false}, // the app's
+		{400, "80002", false, true}, {400, `4,"error_subcode":2446079`, false, true}, {500, "80002", false, true},
+		{400, "4", false, false}, {400, "613", false, false}, {400, "341", false, false}, {500, "4", false, false}, {429, "0", false, false}, // the app's
+		{400, "102", true, true}, {500, "102", false, false}, {400, `190,"is_transient":true`, false, false}, {400, "368", false, true}, {400, "3", false, true}, {403, "803", false, true},
 		{400, "1", false, false}, {302, "10", false, false}, // an outage {400, "2", false, false},
 	} {
 		client := serve(t, answer(c.status, `{"error":{"message":"m","code":`+c.code+`}}`))
@@ -162,7 +164,7 @@ func TestA2_FurtherPermissionsStandBehindThoseOfEveryLogin(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "https://www.instagram.com/oauth/authorize?client_id=" + appID + "&response_type=code&scope=instagram_business_basic%2Cinstagram_business_manage_comments&force_reauth=true&redirect_uri=https%3A%2F%2Fexample.test%2Fauth%2F&state=S"
-	if got := client.AuthorizationURL(redirectURI, "S", "instagram_business_manage_comments"); got != want {
+	if got := client.AuthorizationURL(instagram.Authorization{RedirectURI: redirectURI, State: "S", More: []string{"instagram_business_manage_comments"}}); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	if !client.Asks("instagram_business_basic") || client.Asks("instagram_business_manage_comments") {

@@ -60,7 +60,7 @@ var aboutTheCode = []string{"code was not found", "code has been used", "code ha
 // in. The window says itself what is wrong with the app, the redirect URI or the scope,
 // and that is the error; a page, or a redirect to one, tells of no fault.
 func (c *Client) ProbeWindow(ctx context.Context, redirectURI, state string) error {
-	_, err := c.get(ctx, WindowEndpoint, c.AuthorizationURL(redirectURI, state), state)
+	_, err := c.get(ctx, WindowEndpoint, c.AuthorizationURL(Authorization{RedirectURI: redirectURI, State: state}), "", state)
 	failure, ok := errors.AsType[*Error](err)
 	if ok && failure.Status < 500 && (errors.Is(err, errNotJSON) || errors.Is(err, errRedirect) || errors.Is(err, errTooLarge)) {
 		return nil

@@ -9,36 +9,78 @@ import (
 )
 
 // remedies tell an operator what to change, by what Instagram says. The first one
-// whose text occurs in the message counts.
+// whose text occurs in the message, or in the type, counts.
 var remedies = []struct{ says, remedy string }{
 	{"validating client secret", "app_secret is wrong: copy the Instagram app secret from Meta's dashboard, not the secret of the Facebook app"},
 	{"redirect_uri is identical", "redirect_uri differs from the one that the login began with: list it exactly as registered with Meta, trailing slash included, and the same on every node"},
-	{"redirect uri does not match", "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"},
-	{"invalid redirect_uri", "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"},
+	{"redirect uri does not match", remedyRedirectURI},
+	{"invalid redirect_uri", remedyRedirectURI},
+	{"invalid scrubbed redirect_uri", remedyRedirectURI},
 	{"invalid platform app", "app_id is not that of an Instagram app: use the Instagram app ID, not the Facebook app ID of the same app, and check that api names the product that the app has"},
 	{"invalid client_id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app"},
-	{"invalid scope", "scope names a permission that the app does not have: compare it with the permissions of the product in Meta's dashboard, and with api"},
+	{"invalid scope", remedyScope},
+	{"invalid_scope", remedyScope},
 	{"no valid scopes", "scope names no permission that the app has: compare it with the permissions of the product in Meta's dashboard, and with api"},
 	{"professional account", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free"},
+	{"not professional", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free"},
 	{"developer role", "the app is in development mode and the account is no tester of it: add the account under App roles and let it accept, or switch the app to live"},
+	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret are of one app, and that nothing opens the callback twice"},
 	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice"},
 	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests"},
 	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine"},
+	{"cannot parse access token", "the access token is of the other family of the API: check that api and endpoints belong together"},
 }
+
+const (
+	remedyRedirectURI = "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"
+	remedyScope       = "scope names a permission that the app does not have: compare it with the permissions of the product in Meta's dashboard, and with api"
+	remedyPermission  = "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are no testers, and the account must be a professional one"
+	remedyToken       = "the access token is not valid: if it happens to everybody, check that api and endpoints belong together"
+	remedyNoObject    = "instagram does not show this user node: check user_node, and that the account is not a private one"
+
+	remedyRestricted = "Meta has restricted the app and nobody can sign in: open the app in Meta's dashboard, see its alerts and required actions, and mend or appeal what stands there"
+
+	remedyWithoutAccess = "the app may not read this account, and nobody but testers can sign in. In this order: a tester has to accept the invitation in Instagram (Settings, Website permissions, Apps and websites, Tester invites); " +
+		"for everybody else the app needs Advanced Access to instagram_business_basic through Meta's app review; then look for a business verification, access verification or data use checkup that is missing or overdue; " +
+		"an app of Basic Display was switched off in December 2024"
+)
 
 // codeRemedies tell the same by the code of the graph.
 var codeRemedies = map[int]string{
-	10:  "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are no testers, and the account must be a professional one",
-	100: "instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
-	190: "the access token is not valid: if it happens to everybody, check that api and endpoints belong together",
+	codeCapability:  remedyPermission,
+	codePermission:  remedyPermission,
+	codeParameter:   "instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
+	codeSessionKey:  remedyToken,
+	codeAnonymous:   "instagram got no access token: check that nothing between Caddy and instagram takes the Authorization header or the query away",
+	codeNotAccepted: remedyToken,
+	codePolicy:      "instagram blocks this for a while because of its policies: wait, and see the app's alerts in Meta's dashboard if it happens to everybody",
+	codePath:        "endpoints graph is wrong: instagram does not know the path; want https://graph.instagram.com, with one version segment at the most",
+}
+
+// profileRemedies are those of user nodes that cannot be used.
+var profileRemedies = []struct {
+	because error
+	remedy  string
+}{
+	{errPrivate, "the account is private, and instagram tells nothing of it: the person can make it public, or switch it to a business or creator account, which is free; testers must be public, too"},
+	{errNoUserID, "instagram left user_id out, and nobody is signed in under another ID instead: check that api and endpoints belong together; if it lasts, report it to this project"},
+	{errOtherPerson, "instagram names two people in one login: check that api, user_node and endpoints belong together, and that no cache stands between Caddy and instagram"},
 }
 
 // Remedy returns a sentence that tells the operator what to change, "" if there is
 // nothing to change here.
 func (e *Error) Remedy() string {
-	switch {
+	switch app := e.AppState(); {
+	case app == AppRestricted:
+		return remedyRestricted
+	case app == AppWithoutAccess:
+		return remedyWithoutAccess
+	case e.caseLimited():
+		return "instagram's rate limit for this app and this account is reached: wait; if it happens to everybody, see the app's usage in Meta's dashboard"
 	case e.RateLimited():
 		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
+	case e.distrustsAddress():
+		return "instagram distrusts the address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
 	case e.causedBy(syscall.EMFILE, syscall.ENFILE):
 		return "caddy may open no more files: raise its limit of open files (ulimit -n, LimitNOFILE of the service)"
 	case e.causedBy(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET):
@@ -47,29 +89,53 @@ func (e *Error) Remedy() string {
 		return "instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
 	case e.Kind == TimedOut:
 		return "instagram did not answer in time: check the network, or raise timeout"
-	case e.Kind == BadAnswer && e.Status < 500:
+	case e.Kind == BadAnswer && e.Status < 500 && !e.Transient:
 		return "what answers is not instagram's API: check endpoints and any proxy between"
+	case e.Kind == BadProfile:
+		return e.profileRemedy()
 	}
-	message := strings.ToLower(e.Message)
+	return e.remedyByWords()
+}
+
+// remedyByWords looks for the words of a refusal, and then for its code.
+func (e *Error) remedyByWords() string {
+	said := strings.ToLower(e.Message + " " + e.Type)
 	for _, r := range remedies {
-		if strings.Contains(message, r.says) {
+		if strings.Contains(said, r.says) {
 			return r.remedy
 		}
 	}
-	if e.Code >= 200 && e.Code <= 299 {
-		return codeRemedies[10]
-	}
-	if remedy := codeRemedies[e.Code]; remedy != "" {
-		return remedy
-	}
 	switch {
-	case e.Temporary():
+	case e.Transient:
+	case e.headerUnread():
+		return codeRemedies[codeAnonymous]
+	case e.InvalidToken() && (e.Subcode == subcodeCheckpoint || e.Subcode == subcodeUnconfirmed):
+		return "the person has to log in or to confirm the account at instagram.com: nothing to change here"
+	case e.noObject():
+		return remedyNoObject
+	case e.LacksPermission():
+		return remedyPermission
+	case codeRemedies[e.Code] != "":
+		return codeRemedies[e.Code]
+	}
+	if e.Temporary() {
 		return "instagram itself fails, or a proxy between: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
-	case e.Kind == BadProfile:
-		return "instagram tells of the person what cannot be used: check api, user_node and endpoints"
 	}
 	return ""
 }
+
+func (e *Error) profileRemedy() string {
+	for _, r := range profileRemedies {
+		if errors.Is(e.Err, r.because) {
+			return r.remedy
+		}
+	}
+	return "instagram tells of the person what cannot be used: check api, user_node and endpoints"
+}
+
+// PrivateAccount reports whether the user node was that of a private account, of which
+// Instagram tells nothing but an ID.
+func (e *Error) PrivateAccount() bool { return errors.Is(e.Err, errPrivate) }
 
 // causedBy reports whether one of some errors is the cause.
 func (e *Error) causedBy(causes ...error) bool {

@@ -63,7 +63,7 @@ func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token,
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := parseToken(answer, TokenEndpoint)
+	token, err := parseToken(answer, TokenEndpoint, c.config.AppSecret, code)
 	if token.Lifetime == 0 {
 		token.Lifetime = ShortLifetime
 	}
@@ -97,14 +97,18 @@ type tokenAnswer struct {
 }
 
 // parseToken reads a token answer, that of the exchange or that of a long-lived token.
-func parseToken(body []byte, endpoint Endpoint) (Token, error) {
+// secrets are what the answer may repeat.
+func parseToken(body []byte, endpoint Endpoint, secrets ...string) (Token, error) {
+	unusable := func(err error) (Token, error) {
+		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Message: excerpt(body, secrets), Err: err}
+	}
 	var answer tokenAnswer
 	if err := unmarshalNode(body, &answer); err != nil {
-		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Err: err}
+		return unusable(err)
 	}
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
 	if t := answer.AccessToken; t == "" || len(t) > maxToken || strings.ContainsFunc(t, notVisible) {
-		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Err: errNoToken}
+		return unusable(errNoToken)
 	}
 	return Token{answer.AccessToken, string(answer.UserID), PermissionsOf(answer.Permissions...), time.Duration(answer.ExpiresIn)}, nil
 }

@@ -1,11 +1,13 @@
 package instagram
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,10 +15,11 @@ import (
 
 // User is a user node.
 type User struct {
-	// ID is the person's stable ID: the account's ID in InstagramLogin, or the
-	// app-scoped one where Instagram gives no other.
+	// ID is the person's stable ID: user_id in InstagramLogin, which is the ID of the
+	// professional account, and id in BasicDisplay.
 	ID string
-	// AppScopedID is the ID by which Instagram names the person to this app.
+	// AppScopedID is the ID by which Instagram names the person to this app. It is empty
+	// where neither the node nor the token answer has it.
 	AppScopedID string
 	// Username is the account's name. It can change, and change owner.
 	Username string
@@ -24,8 +27,12 @@ type User struct {
 	// what the node itself proves.
 	Permissions Permissions
 	// Fields are those of Config.Fields that Instagram returned, in that order. One that
-	// the permissions do not cover is absent.
+	// the permissions do not cover is absent. account_type is BUSINESS, MEDIA_CREATOR or
+	// PERSONAL, however Instagram spells it.
 	Fields []Field
+	// FieldError says why Instagram returned none of Config.Fields, nil if it did not
+	// refuse them.
+	FieldError *Error
 }
 
 // Field is a field of the user node; numbers and truth values as their JSON text.
@@ -33,52 +40,84 @@ type Field struct{ Name, Value string }
 
 var (
 	errNoToken     = errors.New("answer has no usable access token")
-	errNoUserID    = errors.New("profile has no usable ID")
+	errNoID        = errors.New("profile has no usable ID")
+	errNoUserID    = errors.New("profile has no user_id, the ID that people are known by")
 	errNoUsername  = errors.New("profile has no usable username")
+	errPrivate     = errors.New("profile is that of a private account: it has nothing but an ID")
 	errOtherPerson = errors.New("token answer and profile name different people")
 
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
 )
 
 // User reads the user node that a token belongs to. It tries a second time if the
-// connection failed before anything came back. [T4]
+// connection failed before anything came back. [T4] Where a further field spoils the call,
+// it asks once more without them: who somebody is is all that a login needs.
 func (c *Client) User(ctx context.Context, t Token) (User, error) {
-	node := "me"
-	if c.config.Node == NodeID {
-		if node = t.UserID; node == "" {
-			return User{}, badProfile(errNoUserID)
-		}
-	}
-	body, err := c.node(ctx, node, t, c.fieldsFor(t))
-	if failure, ok := errors.AsType[*Error](err); ok && failure.lacksPermission() && len(c.config.Fields)+len(c.proofs(t)) > 0 {
-		// A permission that was declined mostly leaves its fields out of the answer, and at
-		// times spoils it. Who they are is all that a login needs.
-		body, err = c.node(ctx, node, t, c.family.nodeFields)
-	}
+	body, spoiled, err := c.readNode(ctx, t)
 	if err != nil {
 		return User{}, err
 	}
-	return c.parseUser(body, t)
+	user, err := c.parseUser(body, t)
+	user.FieldError = spoiled
+	return user, err
 }
 
-// Recheck is User for somebody who is known. A permission that a field proves is looked at
-// again, because it may have been withdrawn.
-func (c *Client) Recheck(ctx context.Context, t Token) (User, error) {
+// Recheck is User for somebody who is known: the node must be that of the same person, and
+// their IDs stay what they were. A permission that a field proves is looked at again,
+// because it may have been withdrawn.
+func (c *Client) Recheck(ctx context.Context, t Token, known User) (User, error) {
 	silent := t
 	if silent.Permissions = 0; len(c.proofs(silent)) > 0 {
 		t = silent
 	}
-	return c.User(ctx, t)
+	t.UserID = known.ID
+	body, spoiled, err := c.readNode(ctx, t)
+	if err != nil {
+		return User{}, err
+	}
+	node, err := c.parseNode(body)
+	if err != nil {
+		return User{}, err
+	}
+	if !node.isOf(known) {
+		return User{}, badProfile(errOtherPerson)
+	}
+	user := c.userOf(node, t)
+	user.ID, user.AppScopedID, user.FieldError = known.ID, known.AppScopedID, spoiled
+	return user, nil
+}
+
+// readNode asks for the user node, and returns the failure for which it had to leave the
+// further fields out.
+func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *Error, err error) {
+	node := "me"
+	if c.config.Node == NodeID {
+		if node = t.UserID; node == "" {
+			return nil, nil, badProfile(errNoID)
+		}
+	}
+	fields := c.fieldsFor(t)
+	body, err = c.node(ctx, node, t, fields)
+	failure, ok := errors.AsType[*Error](err)
+	if !ok || len(fields) == len(c.family.nodeFields) {
+		return body, nil, err
+	}
+	// A permission that was declined mostly leaves its fields out of the answer, and at
+	// times spoils it. A field that Instagram does not know, or will not show for this
+	// account, always does.
+	if failure.LacksPermission() || failure.Kind == Refused && failure.Code == codeParameter {
+		body, err = c.node(ctx, node, t, c.family.nodeFields)
+		return body, failure, err
+	}
+	return body, nil, err
 }
 
 // node asks for a user node.
 func (c *Client) node(ctx context.Context, node string, t Token, fields []string) ([]byte, error) {
-	// As documented the token goes into the query, so that no error may have the
-	// URL in it. [T6]
-	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",") + "&access_token=" + url.QueryEscape(t.AccessToken)
-	body, err := c.get(ctx, UserEndpoint, address, t.AccessToken)
+	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",")
+	body, err := c.graph(ctx, UserEndpoint, address, t.AccessToken)
 	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
-		body, err = c.get(ctx, UserEndpoint, address, t.AccessToken)
+		body, err = c.graph(ctx, UserEndpoint, address, t.AccessToken)
 	}
 	return body, err
 }
@@ -124,40 +163,95 @@ func (c *Client) proven(members map[string]json.RawMessage) Permissions {
 	return PermissionsOf(names...)
 }
 
-// parseUser reads a user node. Where the token answer has an ID, it must name the same
-// person, by either of the two IDs.
-func (c *Client) parseUser(body []byte, t Token) (User, error) {
-	var members map[string]json.RawMessage
-	if err := unmarshalNode(body, &members); err != nil {
-		return User{}, badProfile(err)
+// userNode is what every answer of a user node is read into.
+type userNode struct {
+	ID       id     `json:"id"`
+	UserID   id     `json:"user_id"`
+	Username string `json:"username"`
+
+	members map[string]json.RawMessage
+}
+
+// parseNode reads a user node, with whatever IDs it has.
+func (c *Client) parseNode(body []byte) (n userNode, err error) {
+	if err := unmarshalNode(body, &n.members); err != nil {
+		return n, badProfile(err)
 	}
-	var node struct {
-		ID       id     `json:"id"`
-		UserID   id     `json:"user_id"`
-		Username string `json:"username"`
-	}
-	if err := unmarshalNode(body, &node); err != nil {
-		return User{}, badProfile(err)
-	}
-	user := User{ID: string(node.ID), AppScopedID: string(node.ID), Username: node.Username}
-	if c.config.API == InstagramLogin && node.UserID != "" {
-		user.ID = string(node.UserID)
+	err = unmarshalNode(body, &n)
+	if c.config.API == BasicDisplay {
+		n.UserID = "" // it has one ID alone
 	}
 	switch {
-	case user.ID == "":
-		return User{}, badProfile(errNoUserID)
-	case !usernamePattern.MatchString(user.Username):
-		return User{}, badProfile(errNoUsername)
-	case t.UserID != "" && t.UserID != user.ID && t.UserID != user.AppScopedID:
+	case err != nil:
+		return n, badProfile(fmt.Errorf("%w; it has %s", err, n.names()))
+	case n.ID == "" && n.UserID == "":
+		return n, badProfile(fmt.Errorf("%w; it has %s", errNoID, n.names()))
+	case len(n.members) == 1 && n.ID != "":
+		return n, badProfile(errPrivate)
+	case !usernamePattern.MatchString(n.Username):
+		return n, badProfile(fmt.Errorf("%w; it has %s", errNoUsername, n.names()))
+	}
+	return n, nil
+}
+
+// names lists the members of a node, for the log: their values are about a person. [P2]
+func (n *userNode) names() string {
+	names := strings.Join(slices.Sorted(maps.Keys(n.members)), ", ")
+	return cut("the members " + longWord.ReplaceAllStringFunc(printable(names), func(word string) string {
+		if slices.Contains(families[InstagramLogin].fields, word) {
+			return word
+		}
+		return "***"
+	}))
+}
+
+// isOf reports whether a node is that of somebody who is known. user_id decides where the
+// node has it. Sessions of older versions may have the app-scoped ID in its place.
+func (n *userNode) isOf(known User) bool {
+	if n.UserID != "" {
+		return string(n.UserID) == known.ID || known.ID == known.AppScopedID && string(n.ID) == known.ID
+	}
+	return string(n.ID) == known.AppScopedID
+}
+
+// parseUser reads the user node of a login. Where the token answer has an ID, it must name
+// the same person, by either of the two IDs.
+func (c *Client) parseUser(body []byte, t Token) (User, error) {
+	node, err := c.parseNode(body)
+	if err != nil {
+		return User{}, err
+	}
+	if c.config.API == InstagramLogin && node.UserID == "" {
+		// The app-scoped ID would make another person of somebody who has been here before.
+		return User{}, badProfile(fmt.Errorf("%w; it has %s", errNoUserID, node.names()))
+	}
+	user := c.userOf(node, t)
+	switch {
+	case t.UserID == "" || t.UserID == user.ID || t.UserID == user.AppScopedID:
+	case c.config.API == InstagramLogin && user.AppScopedID == "":
+		// As in Meta's own sample: of the two IDs the token answer has the app-scoped one.
+		user.AppScopedID = t.UserID
+	default:
 		return User{}, badProfile(errOtherPerson)
 	}
-	if user.Permissions = t.Permissions; user.Permissions == 0 {
-		user.Permissions = c.proven(members)
+	return user, nil
+}
+
+// userOf makes a user of a node.
+func (c *Client) userOf(n userNode, t Token) User {
+	user := User{ID: string(cmp.Or(n.UserID, n.ID)), AppScopedID: string(n.ID), Username: n.Username, Permissions: t.Permissions}
+	if user.Permissions == 0 {
+		user.Permissions = c.proven(n.members)
 	}
 	for _, name := range c.config.Fields {
-		if value, ok := scalar(members[name]); ok {
-			user.Fields = append(user.Fields, Field{name, value})
+		value, ok := scalar(n.members[name])
+		if !ok {
+			continue
 		}
+		if name == fieldAccountType {
+			value = strings.ToUpper(value) // Meta's pages and its answers differ
+		}
+		user.Fields = append(user.Fields, Field{name, value})
 	}
-	return user, nil
+	return user
 }

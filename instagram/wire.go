@@ -146,6 +146,25 @@ func (c *code) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// text is a member of an error that comes as text; anything else is empty.
+type text string
+
+func (t *text) UnmarshalJSON(raw []byte) error {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		*t = text(s)
+	}
+	return nil
+}
+
+// flag is a truth value; anything else is false.
+type flag bool
+
+func (f *flag) UnmarshalJSON(raw []byte) error {
+	*f = string(raw) == "true"
+	return nil
+}
+
 // scalar returns a member as text. Objects, lists, null and absence are none.
 func scalar(raw json.RawMessage) (text string, ok bool) {
 	if len(raw) == 0 {

@@ -1,0 +1,136 @@
+package instagram
+
+import (
+	"encoding/json"
+	"errors"
+	"html"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// What an answer says where it is not the one that was asked for.
+
+var (
+	errBroken       = errors.New("answer is broken JSON or has members of the wrong type")
+	errUnknownShape = errors.New("answer is JSON of an unknown shape")
+)
+
+// graphError is the error object of the graph.
+type graphError struct {
+	Message   text `json:"message"`
+	Type      text `json:"type"`
+	Code      code `json:"code"`
+	Subcode   code `json:"error_subcode"`
+	Transient flag `json:"is_transient"`
+	TraceID   text `json:"fbtrace_id"`
+}
+
+// errorAnswer is every known shape of an error. No member of the wrong type spoils the
+// others: what Instagram says must get into the log.
+type errorAnswer struct {
+	// That of the authorization endpoints.
+	ErrorType    text `json:"error_type"`
+	Code         code `json:"code"`
+	ErrorMessage text `json:"error_message"`
+	// That of the graph, or the text of RFC 6749, section 5.2.
+	Error       json.RawMessage `json:"error"`
+	Description text            `json:"error_description"`
+	// That of instagram.com itself.
+	Message text `json:"message"`
+	Status  text `json:"status"`
+}
+
+// read completes e from an answer and returns it, or nil if the answer tells of no
+// error. An error object counts with whatever status it comes.
+func (e *Error) read(body []byte, secrets ...string) error {
+	var answer errorAnswer
+	if unmarshalObject(body, &answer) != nil {
+		if !json.Valid(body) {
+			e.Err = errBroken
+		} else {
+			e.Err = errUnknownShape
+		}
+		// The answer of a user node is about a person, whom the log names only where the
+		// operator wants that. [P2]
+		if e.Endpoint != UserEndpoint || e.Status != http.StatusOK {
+			e.Message = excerpt(body, secrets)
+		}
+		return e
+	}
+	safe := func(t text) string { return cut(without(string(t), secrets)) }
+	var graph graphError
+	var word text
+	switch {
+	case unmarshalObject(answer.Error, &graph) == nil:
+		e.Code, e.Subcode, e.Transient = int(graph.Code), int(graph.Subcode), bool(graph.Transient)
+		e.Type, e.Message, e.TraceID = safe(graph.Type), safe(graph.Message), safe(graph.TraceID)
+		// A server that fails says nothing about a token. Any other code counts.
+		if e.Status < 500 || e.Code > codeService && e.Code != codeNotAccepted && e.Code != codeSessionKey {
+			e.Kind = Refused
+		}
+	case answer.ErrorType != "" || answer.ErrorMessage != "":
+		e.Code, e.Type, e.Message = int(answer.Code), safe(answer.ErrorType), safe(answer.ErrorMessage)
+		e.refusedBelow500()
+	case json.Unmarshal(answer.Error, &word) == nil && word != "":
+		e.Code, e.Type, e.Message = int(answer.Code), safe(word), safe(answer.Description)
+		e.refusedBelow500()
+	case e.Status == http.StatusOK && answer.Status != "fail":
+		return nil
+	case answer.Message != "":
+		e.Err, e.Message = errUnknownShape, safe(text(printable(string(answer.Message))))
+	default:
+		e.Err, e.Message = errUnknownShape, excerpt(body, secrets)
+	}
+	return e
+}
+
+func (e *Error) refusedBelow500() {
+	if e.Status < 500 {
+		e.Kind = Refused
+	}
+}
+
+// excerpt is the beginning of an answer that nobody knows, for the log. What may be a
+// secret in it is blanked out: nobody knows either where such an answer keeps a token.
+func excerpt(body []byte, secrets []string) string {
+	plain := printable(pageText(body))
+	return cut(longWord.ReplaceAllString(without(plain, secrets), "***"))
+}
+
+// longWord matches what is too long for a word that people read, as codes and tokens are.
+var longWord = regexp.MustCompile(`[A-Za-z0-9_\-+/=%.|~]{20,}`)
+
+var (
+	hiddenParts = regexp.MustCompile(`(?is)<(script|style|noscript|template|svg|head)\b.*?</(script|style|noscript|template|svg|head)\s*>|<!--.*?-->|<(script|style)\b.*\z`)
+	tags        = regexp.MustCompile(`(?s)<[/!?a-zA-Z][^>]*>`)
+	titles      = regexp.MustCompile(`(?is)<title\b[^>]*>(.*?)</title\s*>`)
+)
+
+// pageText returns what a person would read of a page, title first. What is no page stays
+// as it is.
+func pageText(body []byte) string {
+	page := string(body)
+	if !strings.HasPrefix(strings.TrimSpace(page), "<") {
+		return page
+	}
+	visible := tags.ReplaceAllString(hiddenParts.ReplaceAllString(page, " "), " ")
+	if title := titles.FindStringSubmatch(page); title != nil && !strings.Contains(visible, title[1]) {
+		visible = title[1] + " " + visible
+	}
+	return html.UnescapeString(visible)
+}
+
+// printable keeps the printable characters of a text, and one space between its words.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r <= ' ' || r == '\u00a0':
+			return ' '
+		case r == 0x7f || r == '\ufffd':
+			return -1
+		}
+		return r
+	}, s)
+	return strings.Join(strings.Fields(s), " ")
+}
