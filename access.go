@@ -77,6 +77,6 @@ func (s *settings) admits(who *session.Identity) bool {
 func (h *Handler) turnAway(v *visit) (bool, error) {
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
-	h.logSampled(zapcore.WarnLevel, "access refused", "", h.aboutPerson(v.r, &v.session.Identity, sessionField(&v.session))...)
-	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.loginURL(h.returnFor(v))})
+	h.logSampled(zapcore.WarnLevel, "access refused", "", h.aboutPerson(requesterOf(v.r), &v.session.Identity, sessionField(&v.session))...)
+	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.otherAccountURL(h.returnFor(v))})
 }

@@ -20,12 +20,21 @@ import (
 // How a login ends: at the page first asked for, at the site's own callback, or
 // with a refusal.
 
+// An ownError is an error of this handler that an operator may do something about.
+type ownError struct{ text, remedy string }
+
+func (e *ownError) Error() string  { return e.text }
+func (e *ownError) Remedy() string { return e.remedy }
+
 var (
-	errQueueFull   = errors.New("too many logins wait for Instagram")
-	errBreakerOpen = errors.New("instagram failed several times in a row")
-	errNotGranted  = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
-	errStale       = errors.New("the login is too old, used, or of another browser")
-	errOutdated    = errors.New("the list of ended sessions is older than max_staleness: the storage cannot be read")
+	errQueueFull = &ownError{"too many logins wait for Instagram",
+		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout"}
+	errBreakerOpen = &ownError{"instagram failed several times in a row",
+		"see the errors before this one; instagram is tried again after a rest"}
+	errStale = &ownError{"the login is too old, used, or of another browser",
+		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, and that all nodes have the same secrets and redirect_uri"}
+	errOutdated   = &ownError{"the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy}
+	errNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
 )
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked
@@ -80,7 +89,7 @@ func handOffQuery(raw, returnTo string) string {
 
 func isCallbackParameter(name string) bool {
 	switch name {
-	case "code", "state", "error", "error_reason", "error_description", "return_to":
+	case "code", "state", "error", "error_reason", "error_description", "error_code", "error_message", "return_to":
 		return true
 	}
 	return false
@@ -92,12 +101,21 @@ func replyTo(err error) refusal.Reply {
 	if !ok {
 		return refusal.Reply{Code: refusal.ProviderError}
 	}
+	switch failure.AppState() {
+	case instagram.AppRestricted:
+		return refusal.Reply{Code: refusal.AppBlocked, RetryAfter: lockFor}
+	case instagram.AppWithoutAccess:
+		return refusal.Reply{Code: refusal.AppNotOpen}
+	}
 	switch failure.Kind {
 	case instagram.Refused:
 		if !failure.Temporary() {
 			return refusal.Reply{Code: refusal.ProviderRefused}
 		}
 	case instagram.BadProfile:
+		if failure.PrivateAccount() {
+			return refusal.Reply{Code: refusal.PrivateAccount}
+		}
 		return refusal.Reply{Code: refusal.BadProfile}
 	case instagram.TimedOut:
 		return refusal.Reply{Code: refusal.ProviderTimeout}
@@ -107,51 +125,42 @@ func replyTo(err error) refusal.Reply {
 	return refusal.Reply{Code: refusal.ProviderError, RetryAfter: failure.RetryAfter}
 }
 
-// refuseLogin refuses the end of a login and tells the operator why, in one line
-// that says what to change where that is known.
+// refuseLogin refuses the end of a login and tells the operator why.
 func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, cause error) (bool, error) {
-	code := string(reply.Code)
-	fields := append(h.aboutPerson(v.r, &back.who, zap.String("code", code)), reasons(cause)...)
-	if failure, ok := errors.AsType[*instagram.Error](cause); (!ok || failure.Remedy() == "") && back.failed && !back.cancelled() {
-		fields = append(fields, zap.String("remedy", remedyForWindow))
-	}
-	h.logSampled(zapcore.WarnLevel, "sign-in refused", code, fields...)
-	h.metrics.login(code).Inc()
-	h.emit(v, eventLoginRefused, &back.who, map[string]any{"code": code})
-	reply.LoginURL = h.loginURL(back.login.ReturnTo)
+	h.loginRefused(requesterOf(v.r), &back, reply.Code, cause)
+	reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
 	return h.refuse(v, reply)
+}
+
+// loginRefused tells the operator of a login that was refused: in one line of the log, which
+// says what to change where that is known, in the metrics and as an event.
+func (h *Handler) loginRefused(from requester, back *comeback, code refusal.Code, cause error) {
+	h.logSampled(zapcore.WarnLevel, "sign-in refused", string(code), append(h.aboutPerson(from, &back.who, zap.String("code", string(code))), reasons(cause)...)...)
+	h.metrics.login(string(code)).Inc()
+	h.emit(from, eventLoginRefused, &back.who, map[string]any{"code": string(code)})
+}
+
+// loginURLFor returns where a visitor can start again. Who has no access with one account
+// wants to choose another, and Instagram would sign the same one in without a question.
+func (h *Handler) loginURLFor(code refusal.Code, returnTo string) string {
+	if code == refusal.NoAccess {
+		return h.otherAccountURL(returnTo)
+	}
+	return h.loginURL(returnTo)
 }
 
 // reasons are the fields about an error that an operator may do something about.
 func reasons(err error) (fields []zap.Field) {
-	if err != nil {
-		fields = append(fields, zap.Error(err))
+	if err == nil {
+		return nil
 	}
-	remedy := remedyOf(err)
-	if failure, ok := errors.AsType[*instagram.Error](err); ok {
-		remedy = failure.Remedy()
+	fields = append(fields, zap.Error(err))
+	type remediable interface {
+		error
+		Remedy() string
 	}
-	if remedy != "" {
-		fields = append(fields, zap.String("remedy", remedy))
+	if known, ok := errors.AsType[remediable](err); ok && known.Remedy() != "" {
+		fields = append(fields, zap.String("remedy", known.Remedy()))
 	}
 	return fields
 }
-
-// remedyOf tells an operator what to do about an error of our own.
-func remedyOf(err error) string {
-	switch err {
-	case errStale:
-		return "nothing to change for one visitor; if it happens to everybody, check the clock of this machine, and that all nodes have the same secrets and redirect_uri"
-	case errQueueFull:
-		return "nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout"
-	case errBreakerOpen:
-		return "see the errors before this one; instagram is tried again after a rest"
-	case errOutdated:
-		return revocation.Remedy
-	}
-	return ""
-}
-
-// remedyForWindow is for errors that the authorization window itself sends back.
-const remedyForWindow = "the account may be a personal one (only business and creator accounts can sign in with instagram_login), " +
-	"or the app may be in development mode and the account no tester of it; check the account type and the app's roles at Meta"

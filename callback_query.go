@@ -1,10 +1,14 @@
 package instagramauth
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -21,7 +25,8 @@ type callbackQuery struct {
 	failed      bool
 	fault       string // the parameter error
 	reason      string // the parameter error_reason
-	description string // the parameter error_description
+	number      int    // the parameter error_code, which Facebook's windows send
+	description string // the parameter error_description or error_message
 }
 
 // parseCallback takes the query of a callback apart. What is odd anywhere is
@@ -44,17 +49,26 @@ func parseCallback(raw string) (q callbackQuery, ok bool) {
 	}
 	code, hasCode, okCode := single(values, "code")
 	fault, hasFault, okFault := single(values, "error")
-	if !okCode || !okFault || hasCode == hasFault || len(values["state"]) > 1 {
+	number, hasNumber, okNumber := single(values, "error_code")
+	message, hasMessage, okMessage := single(values, "error_message")
+	failed := hasFault || hasNumber || hasMessage
+	if !okCode || !okFault || !okNumber || !okMessage || hasCode == failed || len(values["state"]) > 1 {
 		return q, false
 	}
-	state := values.Get("state")
-	q = callbackQuery{state: state, failed: hasFault, fault: fault}
-	q.code = strings.TrimSuffix(code, "#_") // Instagram's addition, no part of the code
-	q.reason, q.description = values.Get("error_reason"), values.Get("error_description")
+	state := withoutFragment(values.Get("state"))
+	q = callbackQuery{state: state, code: withoutFragment(code), failed: failed, fault: fault}
+	q.reason, q.description = values.Get("error_reason"), cmp.Or(values.Get("error_description"), message)
+	q.number, _ = strconv.Atoi(number) // no number is no number that anybody knows
 	// A state that is missing is a login that is unknown, not an odd query:
 	// Instagram itself leaves it out at times. [C1]
-	return q, (state == "" || isState(state)) && (hasFault || isCode(q.code))
+	return q, (state == "" || isState(state)) && (failed || isCode(q.code))
 }
+
+// fragment matches what Instagram appends to its address, plain or encoded on its way. It is
+// no part of a value.
+var fragment = regexp.MustCompile(`(#|%23)(_|%5[Ff])$`)
+
+func withoutFragment(value string) string { return fragment.ReplaceAllString(value, "") }
 
 // single returns a parameter that may stand in a query once, and not empty. ok is
 // false if it stands there in another way.
@@ -83,15 +97,60 @@ func isAlphanumeric(r rune) bool {
 }
 
 // cancelled reports whether the visitor pressed Cancel, as opposed to Instagram
-// refusing the account or the app.
+// refusing the account or the app: that has the same name, and words of its own.
 func (q *callbackQuery) cancelled() bool {
-	return q.fault == "access_denied" && (q.reason == "" || q.reason == "user_denied")
+	return q.fault == "access_denied" && (q.reason == "" || q.reason == "user_denied") && q.inWords().Remedy() == ""
 }
 
-// providerError returns Instagram's words for the log, quoted and cut.
-func (q *callbackQuery) providerError() error {
-	return fmt.Errorf("instagram sent back error %s, reason %s, description %s", quote(q.fault), quote(q.reason), quote(q.description))
+// temporary reports whether a fault of Instagram's passes. [RFC 6749, 4.1.2.1]
+func (q *callbackQuery) temporary() bool {
+	return q.fault == "server_error" || q.fault == "temporarily_unavailable" || q.asError().Temporary()
 }
+
+// asError returns what came back as an error of the window.
+func (q *callbackQuery) asError() *instagram.Error {
+	failure := q.inWords()
+	failure.Code = q.number
+	return failure
+}
+
+// inWords is asError without the number, which Facebook's windows also send with a
+// cancellation.
+func (q *callbackQuery) inWords() *instagram.Error {
+	words := q.description + " " + strings.ReplaceAll(q.reason, "_", " ")
+	return &instagram.Error{Kind: instagram.Refused, Endpoint: instagram.WindowEndpoint, Type: q.fault, Message: words}
+}
+
+// A windowError is an error that the authorization window has sent a visitor back with.
+type windowError struct{ callbackQuery }
+
+// Error returns Instagram's words for the log, quoted and cut.
+func (e *windowError) Error() string {
+	text := fmt.Sprintf("instagram sent back error %s, reason %s, description %s", quote(e.fault), quote(e.reason), quote(e.description))
+	if e.number != 0 {
+		text += fmt.Sprintf(", number %d", e.number)
+	}
+	return text
+}
+
+// Remedy tells the operator what to change; somebody who has cancelled asks for nothing.
+func (e *windowError) Remedy() string {
+	switch {
+	case e.cancelled():
+		return ""
+	case e.temporary():
+		return remedyForWindowFault
+	}
+	return cmp.Or(e.asError().Remedy(), remedyForWindow)
+}
+
+const (
+	// remedyForWindow is for words that nobody knows.
+	remedyForWindow = "the account may be a personal one (only business and creator accounts can sign in with instagram_login), " +
+		"or the app may be in development mode and the account no tester of it; check the account type and the app's roles at Meta"
+
+	remedyForWindowFault = "instagram itself fails: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
+)
 
 func quote(s string) string {
 	return fmt.Sprintf("%+q", s[:min(len(s), maxReason)])

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -17,7 +18,7 @@ import (
 var (
 	codePattern     = regexp.MustCompile(`^[A-Za-z0-9_.~%#-]+$`)
 	statePattern    = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
-	callbackPattern = regexp.MustCompile(`^(code|state|error|error_reason|error_description|return_to)$`)
+	callbackPattern = regexp.MustCompile(`^(code|state|error|error_reason|error_description|error_code|error_message|return_to)$`)
 
 	escapePattern = regexp.MustCompile(`\+|%[0-9A-Fa-f]{2}`)
 	badEscape     = regexp.MustCompile(`%($|[^0-9A-Fa-f]|[0-9A-Fa-f]($|[^0-9A-Fa-f]))`)
@@ -51,7 +52,14 @@ func parameters(raw string) (values map[string][]string, ok bool) {
 // inOrder reports whether a callback's query keeps rule C2, and what its code is.
 func inOrder(raw string) (code string, ok bool) {
 	values, ok := parameters(raw)
-	if !ok || len(raw) > 4096 || len(values["code"])+len(values["error"]) != 1 || len(values["state"]) > 1 {
+	faults := 0
+	for _, name := range []string{"error", "error_code", "error_message"} {
+		if list := values[name]; len(list) > 1 || len(list) == 1 && list[0] == "" {
+			return "", false
+		}
+		faults += len(values[name])
+	}
+	if !ok || len(raw) > 4096 || len(values["code"]) > 1 || (len(values["code"]) == 1) == (faults > 0) || len(values["state"]) > 1 {
 		return "", false
 	}
 	for name, list := range values {
@@ -59,14 +67,24 @@ func inOrder(raw string) (code string, ok bool) {
 			return "", false
 		}
 	}
-	if state := strings.Join(values["state"], ""); state != "" && !statePattern.MatchString(state) {
+	if state := bare(strings.Join(values["state"], "")); state != "" && !statePattern.MatchString(state) {
 		return "", false
 	}
-	if len(values["error"]) == 1 {
-		return "", values["error"][0] != ""
+	if faults > 0 {
+		return "", true
 	}
-	code = strings.TrimSuffix(values["code"][0], "#_")
+	code = bare(values["code"][0])
 	return code, codePattern.MatchString(code) && len(code) <= 1024
+}
+
+// bare takes off one #_ at the end, in each of its spellings.
+func bare(value string) string {
+	for _, end := range []string{"#_", "%23_", "#%5F", "#%5f", "%23%5F", "%23%5f"} {
+		if before, had := strings.CutSuffix(value, end); had {
+			return before
+		}
+	}
+	return value
 }
 
 func FuzzC9_CallbackQuery(f *testing.F) {
@@ -76,6 +94,8 @@ func FuzzC9_CallbackQuery(f *testing.F) {
 		"code=a;b", "code=%", "code=%2", "code=%zz", "code=a&code=b", "code=a&error=b", "error=x&error_description=%00", "code=", "error=", "code=a&state=", "code=a&state=" + state + "A", "code=a&state=" + state[1:] + "%20",
 		"code=a&state=" + state + "&state=" + state, "c%6fde=a&%63ode=b", "code=a%0d%0a", "x%00=y&code=a", "code=" + strings.Repeat("a", 1024), "code=" + strings.Repeat("a", 1025), "code=%23_", "code=#_", "code=a%23_%23_", "code=a+b",
 		"code=\xc3\xa4", "code[]=a", "Code=a", "&&code=a&&", "=&code=a", "code=a&x=" + strings.Repeat("y", 4096), "code=a=b", "error=x\n&state=" + state,
+		"code=a%2523_&state=" + state + "%23_", "code=a&state=" + state + "%2523%255f", "code=a&state=%23_", "error_code=200&error_message=m&state=" + state, "error_code=1&error_code=2", "error_message=", "code=a&error_code=1", "error_code=x&error_message=m",
+		"error=access_denied&error_code=200&error_description=Permissions+error&error_reason=user_denied&state=" + state, "error=access_denied&error_description=Insufficient+developer+role", "error=server_error", "error=invalid_scope&error_description=Invalid+scope",
 	} {
 		f.Add(seed)
 	}
@@ -85,14 +105,18 @@ func FuzzC9_CallbackQuery(f *testing.F) {
 		if ok != want {
 			t.Fatalf("%q: accepted %v, want %v", raw, ok, want)
 		}
-		if text := q.providerError().Error(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || len(text) > 3*4*200+100 {
+		window := &windowError{q}
+		if text := window.Error(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || len(text) > 3*4*200+100 {
 			t.Errorf("%q gives %q", raw, text)
+		}
+		if q.failed && (q.cancelled() == (window.Remedy() != "") || q.cancelled() && q.fault != "access_denied") {
+			t.Errorf("%q: cancelled %v, remedy %q", raw, q.cancelled(), window.Remedy())
 		}
 		if !ok {
 			return
 		}
 		values, _ := parameters(raw)
-		if q.code != code || q.failed == (q.code != "") || q.state != strings.Join(values["state"], "") || q.fault != strings.Join(values["error"], "") {
+		if q.code != code || q.failed == (q.code != "") || q.state != bare(strings.Join(values["state"], "")) || q.fault != strings.Join(values["error"], "") {
 			t.Errorf("%q gives %+v", raw, q)
 		}
 	})
@@ -150,7 +174,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 			}
 			return
 		}
-		window, _ := url.Parse(h.settings.client.AuthorizationURL("https://example.test/auth/", "state", more...))
+		window, _ := url.Parse(h.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: "https://example.test/auth/", State: "state", More: more}))
 		query := window.Query()
 		if got := query["scope"]; len(got) != 1 || got[0] != strings.Join(append([]string{"instagram_business_basic"}, want...), ",") || len(query) != 5 {
 			t.Errorf("%q: the window is asked for %q", scope, window)

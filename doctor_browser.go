@@ -24,7 +24,7 @@ import (
 func (e *examination) browse(p *patient) doctor.Finding {
 	r := p.settings.redirects[0]
 	state := newState()
-	came, err := e.comeback(r, p.settings.client.AuthorizationURL(r.uri, state))
+	came, err := e.comeback(r, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.uri, State: state}))
 	if err != nil {
 		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}

@@ -96,6 +96,9 @@ func explain(who string, err error) doctor.Finding {
 	switch {
 	case failure.Message != "":
 		what = fmt.Sprintf("%s says %+q", who, failure.Message)
+		if failure.Err != nil {
+			what += ", which is no answer of the API: " + failure.Err.Error()
+		}
 	case failure.Err != nil:
 		what = who + ": " + failure.Err.Error()
 	}

@@ -38,16 +38,16 @@ func newEmitter(ctx caddy.Context) (*emitter, error) {
 
 // emit tells of an event in a request. What it says of people is what the log may say,
 // because Caddy logs events at DEBUG; for the same reason more must hold nothing secret.
-func (h *Handler) emit(v *visit, name string, who *session.Identity, more map[string]any) {
+func (h *Handler) emit(from requester, name string, who *session.Identity, more map[string]any) {
 	if h.events == nil || !h.events.app.ShouldEmit(name) {
 		return // without events also outside a running Caddy, as in a benchmark
 	}
-	data := map[string]any{labelApp: h.settings.appID, "request_id": requestID(v.r)}
+	data := map[string]any{labelApp: h.settings.appID, "request_id": from.requestID}
 	p := &h.settings.privacy
 	for _, personal := range []struct {
 		name, value string
 		how         disclosure
-	}{{fieldClientIP, clientIP(v.r), p.clientIP}, {fieldUserID, who.UserID, p.userID}, {fieldUsername, who.Username, p.username}} {
+	}{{fieldClientIP, from.clientIP, p.clientIP}, {fieldUserID, who.UserID, p.userID}, {fieldUsername, who.Username, p.username}} {
 		if field, told, ok := p.tell(personal.name, personal.value, personal.how); ok {
 			data[field] = told
 		}

@@ -99,7 +99,7 @@ func (h *Handler) gate(v *visit) (bool, error) {
 	case h.settings.loginPage:
 		return h.showLoginPage(v, returnTo)
 	}
-	return h.startLogin(v, returnTo)
+	return h.startLogin(v, loginStart{returnTo: returnTo})
 }
 
 // isNavigation reports whether a person in a browser is about to see the answer.

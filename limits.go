@@ -5,6 +5,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -19,6 +20,14 @@ const (
 	callQueue       = time.Second      // how long a further one waits [D3]
 	breakAfter      = 5                // failures in a row [D3]
 	breakFor        = 10 * time.Second // [D3]
+	lockFor         = time.Minute      // where Meta has restricted the app
+	tellAgain       = 24 * time.Hour   // what concerns everybody is logged once in this time
+
+	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
+	// long its result is kept: a browser that loads the callback again breaks the first
+	// request off.
+	abandonLogin = 3 * time.Second
+	keepLogin    = 10 * time.Second
 
 	renewalsAtATime  = 8 // of each kind, of callsAtATime, so that logins always find a place
 	rememberRenewals = 10_000
@@ -34,6 +43,8 @@ type limits struct {
 	gate    *limit.Gate
 	breaker *limit.Breaker
 	nonces  *limit.Once
+	logins  *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
+	told    *limit.Sample                     // what concerns everybody
 	// tokens and profiles are what Instagram is asked again about sessions. They are kept
 	// apart, so that trouble with one of them does not hold up the other.
 	tokens, profiles *renewal.Group[session.Session]
@@ -59,6 +70,8 @@ func (h *Handler) borrowLimits() error {
 			gate:    limit.NewGate(callsAtATime, callQueue),
 			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),
 			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
+			logins:  flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
+			told:    limit.NewSample(1, tellAgain, h.now),
 
 			tokens: newRenewals(h.now), profiles: newRenewals(h.now),
 		}, nil

@@ -136,14 +136,24 @@ func (p *privacies) newest() *privacy {
 	return p.all[len(p.all)-1]
 }
 
+// requester is what log lines and events say about where a request came from. It outlives
+// the request.
+type requester struct{ requestID, clientIP string }
+
+func requesterOf(r *http.Request) requester { return requester{requestID(r), clientIP(r)} }
+
 // about returns the fields that every log line about a request carries.
 func (h *Handler) about(r *http.Request, more ...zap.Field) []zap.Field {
-	return append([]zap.Field{zap.String("request_id", requestID(r)), h.settings.privacy.address(clientIP(r))}, more...)
+	return h.aboutRequester(requesterOf(r), more...)
+}
+
+func (h *Handler) aboutRequester(from requester, more ...zap.Field) []zap.Field {
+	return append([]zap.Field{zap.String("request_id", from.requestID), h.settings.privacy.address(from.clientIP)}, more...)
 }
 
 // aboutPerson is about for a request of somebody who is known.
-func (h *Handler) aboutPerson(r *http.Request, who *session.Identity, more ...zap.Field) []zap.Field {
-	return append(h.about(r, h.settings.privacy.person(who)...), more...)
+func (h *Handler) aboutPerson(from requester, who *session.Identity, more ...zap.Field) []zap.Field {
+	return append(h.aboutRequester(from, h.settings.privacy.person(who)...), more...)
 }
 
 // logSampled logs a failure of which there can be a storm. kind tells apart what is

@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -39,12 +40,13 @@ func (h *Handler) login(v *visit) (bool, error) {
 		// No login cookie for an image or a prefetch. [A8]
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
 	}
+	another := err == nil && slices.Equal(query[paramAnotherAccount], []string{"true"})
 	if len(more) > 0 && h.isForeign(v) {
 		// Another site may send a visitor to sign in, but not ask for more in our name:
 		// the visitor gets to see what it is about first. [A2]
 		return h.refuse(v, refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.loginURL(returnTo, more...)})
 	}
-	return h.startLogin(v, returnTo, more...)
+	return h.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
 }
 
 // isForeign reports whether a page of another site has led to a request. Browsers that do
@@ -61,9 +63,19 @@ func (h *Handler) isForeign(v *visit) bool {
 	return true
 }
 
-// startLogin sends the visitor to Instagram, which asks them for more permissions beside
-// the usual ones. Nothing is kept here. [D1]
-func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, error) {
+// paramAnotherAccount is the parameter of the sign-in link that lets the visitor choose
+// another account.
+const paramAnotherAccount = "another_account"
+
+// loginStart is what a login begins with.
+type loginStart struct {
+	returnTo       string
+	more           []string // permissions to ask for beside the usual ones
+	anotherAccount bool     // Instagram is to ask which account
+}
+
+// startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
+func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
@@ -72,6 +84,10 @@ func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, e
 		// What would come of it would be refused at once. [F2]
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
+	if wait, locked := h.limits.breaker.Locked(); locked {
+		// Nobody can come back from the window with anything but a code that is of no use.
+		return h.refuse(v, refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo)})
+	}
 	rounds := h.settings.cookies.Rounds(&v.found)
 	if h.settings.handoff && h.isOwn(pathForm(v.asked)) {
 		rounds = 0 // the site's button, and the site's own session: no sign of a loop
@@ -79,9 +95,9 @@ func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, e
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
-		return h.refuseLogin(v, comeback{login: session.Login{ReturnTo: returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
+		return h.refuseLogin(v, comeback{login: session.Login{ReturnTo: start.returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: returnTo, Rounds: rounds}, &v.found)
+	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: start.returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
 		h.logSampled(zapcore.ErrorLevel, "starting a login failed", "", h.about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
@@ -94,7 +110,9 @@ func (h *Handler) startLogin(v *visit, returnTo string, more ...string) (bool, e
 		status = http.StatusFound
 	}
 	v.outcome = redirected
-	return redirectTo(v, status, h.settings.client.AuthorizationURL(redirect.uri, state, more...))
+	return redirectTo(v, status, h.settings.client.AuthorizationURL(instagram.Authorization{
+		RedirectURI: redirect.uri, State: state, More: start.more, Reauthenticate: start.anotherAccount,
+	}))
 }
 
 // redirectTo sends the visitor elsewhere. location goes out as it is and has been
@@ -143,6 +161,19 @@ func (h *Handler) loginURL(returnTo string, more ...string) string {
 	if len(more) > 0 {
 		query = append(query, "scope="+strings.Join(more, ","))
 	}
+	return h.loginLink(query)
+}
+
+// otherAccountURL is loginURL for somebody who wants to choose another account.
+func (h *Handler) otherAccountURL(returnTo string) string {
+	query := []string{paramAnotherAccount + "=true"}
+	if returnTo != "/" && returnTo != "" {
+		query = append(query, "return_to="+url.QueryEscape(returnTo))
+	}
+	return h.loginLink(query)
+}
+
+func (h *Handler) loginLink(query []string) string {
 	login := h.settings.pathPrefix + pathLogin
 	if len(query) == 0 {
 		return login

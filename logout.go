@@ -96,8 +96,8 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 		if everywhere {
 			errs = append(errs, h.endEverywhere(ctx, &s))
 		}
-		h.logger.Info("signed out", h.aboutPerson(v.r, &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
-		h.emit(v, eventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
+		h.logger.Info("signed out", h.aboutPerson(requesterOf(v.r), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.emit(requesterOf(v.r), eventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)
 }

@@ -59,7 +59,7 @@ var (
 	}
 	callResults = []string{
 		resultOK, resultRateLimited, resultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),
-		instagram.TimedOut.String(), instagram.Unreachable.String(),
+		instagram.TimedOut.String(), instagram.Unreachable.String(), instagram.AppRestricted.String(), instagram.AppWithoutAccess.String(),
 	}
 	errandResults = []string{resultOK, errandElsewhere, errandEnded, errandFailed, resultCancelled}
 )

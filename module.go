@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -330,6 +331,9 @@ func (h *Handler) warn() {
 	}
 	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
 		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", zap.String("header", h.settings.forwardAs))
+	}
+	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
+		h.logger.Warn("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth")
 	}
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {

@@ -34,8 +34,8 @@ func (p *provider) User(ctx context.Context, t instagram.Token) (instagram.User,
 }
 
 // Recheck is the client's.
-func (p *provider) Recheck(ctx context.Context, t instagram.Token) (instagram.User, error) {
-	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.User, error) { return p.client.Recheck(ctx, t) })
+func (p *provider) Recheck(ctx context.Context, t instagram.Token, known instagram.User) (instagram.User, error) {
+	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.User, error) { return p.client.Recheck(ctx, t, known) })
 }
 
 // LongLived is the client's.
@@ -76,6 +76,8 @@ func resultOf(ctx context.Context, err error) string {
 		return resultCancelled
 	case !ok:
 		return instagram.BadAnswer.String() // does not happen: the client has no other errors
+	case failure.AppState() != instagram.AppFine:
+		return failure.AppState().String()
 	case failure.RateLimited():
 		return resultRateLimited
 	}

@@ -110,11 +110,11 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	h.forgetPerson(who.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
-			h.aboutPerson(v.r, &who, zap.Error(err), storageRemedy)...)
+			h.aboutPerson(requesterOf(v.r), &who, zap.Error(err), storageRemedy)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
 	}
-	h.logger.Info("sessions ended by instagram", h.aboutPerson(v.r, &who, zap.String("callback", string(what)))...)
-	h.emit(v, eventOf[what], &who, map[string]any{"issued_at": signed.IssuedAt.Unix()})
+	h.logger.Info("sessions ended by instagram", h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
+	h.emit(requesterOf(v.r), eventOf[what], &who, map[string]any{"issued_at": signed.IssuedAt.Unix()})
 	return signed, true, nil
 }
 

@@ -187,6 +187,7 @@ func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait t
 	if err != nil {
 		return h.notRenewed(ctx, &s, e, err)
 	}
+	h.heedSuccess()
 	e.group.Resume()
 	h.fit(&newer, &s.Token)
 	e.group.Keep(newer.Keys.Session, newer)
@@ -241,10 +242,14 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 // person. Their IDs stay what they were at the login, because the list of ended sessions
 // knows them by those.
 func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
-	user, err := h.calls.Recheck(ctx, instagramToken(&s))
+	user, err := h.calls.Recheck(ctx, instagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
 	if err == nil {
+		h.warnOfField(user.FieldError)
 		who := identityOf(user)
-		s.Username, s.Fields, s.Permissions = who.Username, who.Fields, who.Permissions
+		s.Username, s.Permissions = who.Username, who.Permissions
+		if user.FieldError == nil || user.FieldError.LacksPermission() {
+			s.Fields = who.Fields // otherwise nothing was said of them
+		}
 		s.Checked = h.now().Truncate(time.Second)
 	}
 	return s, err
@@ -271,6 +276,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 		}
 		return patience
 	}
+	h.heedApp(err)
 	h.logSampled(zapcore.WarnLevel, "asking instagram again failed; the session stays as it is", e.name, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)

@@ -78,6 +78,8 @@ type siteConfig struct {
 	shape   simulator.TokenShape
 	now     func() time.Time // of Instagram; default: time.Now
 
+	simulate func(*simulator.Config) // changes the simulated Instagram
+
 	admin         string   // address of the admin endpoint; default: none
 	redirects     []string // further redirect URIs that are registered with Instagram
 	tokenEndpoint string   // instead of the simulator's
@@ -104,7 +106,7 @@ func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
 	if c.window == "" {
 		c.window = username
 	}
-	sim, err := simulator.New(simulator.Config{
+	config := simulator.Config{
 		App: simulator.App{
 			ID: appID, Secret: appSecret, RedirectURIs: append([]string{redirectURI, "https://other.test/auth/", "https://example.test/second/"}, c.redirects...),
 			API: c.api, Live: c.testers == nil, Testers: c.testers, Name: "Test site",
@@ -113,7 +115,11 @@ func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
 		TokenShape: c.shape,
 		AutoAllow:  strings.TrimPrefix(c.window, "-"),
 		Now:        c.now,
-	})
+	}
+	if c.simulate != nil {
+		c.simulate(&config)
+	}
+	sim, err := simulator.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

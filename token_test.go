@@ -119,7 +119,7 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 				permissions X-Permissions
 			}`,
 		after: "header >X-Seen-Name \"{http.auth.user.name}\"\nheader >X-Seen-Type \"{http.auth.user.account_type}\"\nreverse_proxy {upstream}",
-		users: []simulator.User{{ID: userID, Username: "maria.sees", Name: "María Núñez", AccountType: "Media_Creator", MediaCount: 24, PictureURL: "https://pictures.test/" + strings.Repeat("x", 400)}},
+		users: []simulator.User{{ID: userID, Username: "maria.sees", Name: "María Núñez", AccountType: "MEDIA_CREATOR", MediaCount: 24, PictureURL: "https://pictures.test/" + strings.Repeat("x", 400)}},
 	})
 	b := s.newBrowser()
 	b.signIn("/page")
@@ -128,7 +128,7 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 	if got.Get("X-Name") != "Mar%C3%ADa%20N%C3%BA%C3%B1ez" || got.Get("X-Media-Count") != "24" || got.Get("X-Permissions") != "instagram_business_basic" {
 		t.Errorf("the site got %v", got)
 	}
-	if page.Header.Get("X-Seen-Name") != "María Núñez" || page.Header.Get("X-Seen-Type") != "Media_Creator" {
+	if page.Header.Get("X-Seen-Name") != "María Núñez" || page.Header.Get("X-Seen-Type") != "MEDIA_CREATOR" {
 		t.Errorf("placeholders = %q, %q", page.Header.Get("X-Seen-Name"), page.Header.Get("X-Seen-Type"))
 	}
 	if _, there := got["X-Picture"]; there {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,9 +17,25 @@ import (
 // older, so that Instagram is to be asked again.
 func (s *site) olderSession(b *browser, ago time.Duration) (token string) {
 	s.t.Helper()
+	token = s.tokenOf(b)
+	b.plant(sessionCookie, s.olderCookie(token, ago))
+	return token
+}
+
+// tokenOf signs a browser in and returns the token that the site gets.
+func (s *site) tokenOf(b *browser) string {
+	s.t.Helper()
 	b.signIn("/page")
 	b.get("/page")
-	token = s.upstream.last(s.t).Header.Get(tokenHeader)
+	return s.upstream.last(s.t).Header.Get(tokenHeader)
+}
+
+// sessions counts those that olderCookie has made.
+var sessions atomic.Uint64
+
+// olderCookie returns the cookie of a session of its own that began some time ago.
+func (s *site) olderCookie(token string, ago time.Duration) string {
+	s.t.Helper()
 	cookies, err := session.New(session.Config{
 		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
 		Tokens: true, Now: func() time.Time { return time.Now().Add(-ago) },
@@ -28,15 +45,14 @@ func (s *site) olderSession(b *browser, ago time.Duration) (token string) {
 	}
 	issued := time.Now().Add(-ago)
 	_, line, _, err := cookies.Create(session.Session{
-		Identity: somebody(), Keys: session.Keys{Session: 4711, User: 4712, AppScoped: 4713},
+		Identity: somebody(), Keys: session.Keys{Session: 4711 + 4*sessions.Add(1), User: 4712, AppScoped: 4713},
 		Token: session.Token{Access: token, LongLived: true, Issued: issued, Expires: issued.Add(60 * 24 * time.Hour)},
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	value, _, _ := strings.Cut(strings.TrimPrefix(line, sessionCookie+"="), ";")
-	b.plant(sessionCookie, value)
-	return token
+	return value
 }
 
 const rechecked = withToken + "\nrevalidate 1m"

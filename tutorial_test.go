@@ -107,7 +107,7 @@ func multipartForm(t *testing.T, contentType, body string) (names []string, fiel
 }
 
 func TestTheSameStoryInInstagramLogin(t *testing.T) {
-	for _, shape := range []simulator.TokenShape{simulator.Flat, simulator.WithPermissions, simulator.Wrapped} {
+	for _, shape := range []simulator.TokenShape{simulator.Flat, simulator.WithPermissions, simulator.Wrapped, simulator.WrappedList} {
 		t.Run(string(shape), func(t *testing.T) {
 			s := startSite(t, siteConfig{shape: shape, after: "header >X-App-Scoped {http.auth.user.app_scoped_id}\nreverse_proxy {upstream}"})
 			b := s.newBrowser()
@@ -120,8 +120,11 @@ func TestTheSameStoryInInstagramLogin(t *testing.T) {
 				t.Errorf("token request = %v", form)
 			}
 			request := s.instagram.Requests(simulator.UserNode)[0]
-			if !strings.HasPrefix(request.URL, "/me?") || query(t, request.URL).Get("fields") != "user_id,username" {
+			if !strings.HasPrefix(request.URL, "/me?") || query(t, request.URL).Get("fields") != "id,user_id,username" {
 				t.Errorf("user node request = %s", request.URL)
+			}
+			if strings.Contains(request.URL, "access_token") || !strings.HasPrefix(request.Header.Get("Authorization"), "Bearer ") {
+				t.Errorf("the token stands in the address: %s", request.URL)
 			}
 			// The person is known by the account's ID; the ID that is scoped to the app
 			// goes beside it, because Meta's callbacks name that one.

@@ -13,15 +13,14 @@ var mutants = []mutant{
 	{"C1", "the nonce is not compared with the state", "session/login.go",
 		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./session ."},
 	{"C1", "a login never expires", "session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./session ."},
-	{"C2", "a code may hold anything", "callback_query.go", `(hasFault || isCode(q.code))`, `(hasFault || q.code != "")`, ""},
+	{"C2", "a code may hold anything", "callback_query.go", `(failed || isCode(q.code))`, `(failed || q.code != "")`, ""},
 	{"C3", "a login is not bound to its redirect URI", "session/cookies.go", `	for _, s := range more {
 		ad = appendString(ad, s)
 	}
 `, "", "./session ."},
-	{"C4", "a code is exchanged as often as it comes", "callback.go", `if !h.limits.nonces.First(back.login.Nonce) {
-		call.Withdraw()`, `if false {
-		call.Withdraw()`, ""},
-	{"C5", "the code keeps Instagram's #_", "callback_query.go", `strings.TrimSuffix(code, "#_")`, `code`, ""},
+	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
+	{"C4", "a session that has ended is handed out once more", "login_end.go", ` && h.ended(&end.session):`, ` && false:`, ""},
+	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", "endpoints.go", `if u.RawPath != "" {`, `if false {`, ""},
 	{"C8", "the site answers after a refusal", "handler.go", `	if proceed {
 		err = h.forward(v, next)`, `	if proceed || err == nil {
@@ -30,6 +29,12 @@ var mutants = []mutant{
 	{"T2", "a redirect of Instagram's is an answer", "instagram/client.go", `case status >= 300 && status < 400:`, `case false:`, "./instagram ."},
 	{"T4", "an answer may be endless", "instagram/client.go", `io.ReadAll(io.LimitReader(answer.Body, maxBody+1))`, `io.ReadAll(answer.Body)`, "./instagram ."},
 	{"T5", "a token may hold anything", "instagram/token.go", `strings.ContainsFunc(t, notVisible)`, `false && strings.ContainsFunc(t, notVisible)`, "./instagram"},
+	{"T5", "the app-scoped ID takes the place of a missing user_id", "instagram/user.go", `if c.config.API == InstagramLogin && node.UserID == "" {`, `if false {`, "./instagram ."},
+	{"T5", "a profile is read again for whomever it names", "instagram/user.go", `if !node.isOf(known) {`, `if false {`, "./instagram ."},
+	{"T6", "the token goes into the address", "instagram/bearer.go", `if c.config.API == BasicDisplay || place == inQuery {`, `if true {`, "./instagram ."},
+	{"T6", "an unknown answer is logged with what may be a token", "instagram/answer.go", `longWord.ReplaceAllString(without(plain, secrets), "***")`, `without(plain, secrets)`, "./instagram"},
+	{"D3", "a restricted app costs each visitor a code", "app_state.go", `if h.limits.breaker.Lock(lockFor) {`, `if false {`, ""},
+	{"D3", "a restricted app is looked for at Instagram all the same", "login.go", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
 	{"T5", "an ID may be any text", "instagram/wire.go", `if !isID(text) {`, `if text == "" {`, "./instagram"},
 	{"T6", "a transport error is printed as it is", "instagram/client.go", `failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}`, `_ = cause; failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}`, "./instagram ."},
 	// Cookies and sessions.
@@ -44,7 +49,7 @@ var mutants = []mutant{
 	{"S7", "a session from the future is good", "session/session.go", `!s.Issued.After(now.Add(clockSkew)) && `, ``, "./session ."},
 	{"S7", "a session is renewed at each request", "session/session.go", `now.Sub(s.Seen) < c.idle/10`, `now.Sub(s.Seen) < 0`, "./session ."},
 	{"S9", "all cookies of a request are looked at", "session/find.go", `if pairs == maxPairs {`, `if false {`, "./session ."},
-	{"S10", "the old session lives on after a new login", "callback.go", `	h.replaceSession(v)
+	{"S10", "the old session lives on after a new login", "login_end.go", `	h.replaceSession(v, &end.session)
 `, ``, ""},
 	// What the site is told.
 	{"H1", "forged identity headers reach the site", "handler.go", `	h.strip(v)

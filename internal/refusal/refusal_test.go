@@ -40,6 +40,9 @@ var promised = map[Code]struct {
 	BadSignature:        {400, "The signature is not valid."},
 	TooLarge:            {413, "The request is too large."},
 	BadType:             {415, "The request is of a type that is not accepted here."},
+	AppBlocked:          {503, "Nobody can sign in here at the moment."},
+	AppNotOpen:          {403, "Instagram does not let this site read your account."},
+	PrivateAccount:      {403, "Instagram tells us nothing about a private account."},
 	StoreUnavailable:    {503, "Please try again in a moment."},
 	Internal:            {500, "Something went wrong."},
 }

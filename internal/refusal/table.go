@@ -28,6 +28,9 @@ const (
 	ProviderError       Code = "provider_error"
 	ProviderTimeout     Code = "provider_timeout"
 	ProviderUnreachable Code = "provider_unreachable"
+	AppBlocked          Code = "app_blocked"
+	AppNotOpen          Code = "app_not_open"
+	PrivateAccount      Code = "private_account"
 	NoAccess            Code = "no_access"
 	MissingPermission   Code = "missing_permission"
 	CrossSite           Code = "cross_site"
@@ -55,6 +58,9 @@ var statuses = map[Code]int{
 	ProviderError:       http.StatusBadGateway,
 	ProviderTimeout:     http.StatusGatewayTimeout,
 	ProviderUnreachable: http.StatusServiceUnavailable,
+	AppBlocked:          http.StatusServiceUnavailable,
+	AppNotOpen:          http.StatusForbidden,
+	PrivateAccount:      http.StatusForbidden,
 	NoAccess:            http.StatusForbidden,
 	MissingPermission:   http.StatusForbidden,
 	CrossSite:           http.StatusForbidden,

@@ -1,0 +1,210 @@
+package instagramauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// The end of a login: what Instagram says, what becomes of it, and the answer to each
+// request that has brought the login back.
+
+// loginEnd is what came of a login.
+type loginEnd struct {
+	who     session.Identity
+	token   session.Token
+	session session.Session // none after a handoff
+	cookie  string          // the Set-Cookie line of session
+
+	reply *refusal.Reply // why the visitor is not signed in; nil if they are
+	used  bool           // the login was finished before, and Instagram was not asked
+	spent bool           // the code was sent
+}
+
+// finishLogin makes the calls of a login, within the limits that keep Instagram and this
+// server out of each other's trouble. [D3] It runs in the background of the requests that
+// wait for it, and says once for all of them in log, metrics and events what came of it.
+func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback) (end loginEnd) {
+	defer h.catchLogin(from, &back, &end)
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	defer cancel()
+	refuse := func(reply refusal.Reply, cause error) loginEnd {
+		end.reply = &reply
+		h.loginRefused(from, &back, reply.Code, cause)
+		return end
+	}
+	leave, ok := h.limits.gate.Enter(ctx)
+	if !ok {
+		return refuse(refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue}, errQueueFull)
+	}
+	defer leave()
+	// A used login must not take the one trial that the breaker grants.
+	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
+		return end
+	}
+	call, wait := h.limits.breaker.Ready()
+	if call == nil {
+		if _, locked := h.limits.breaker.Locked(); locked {
+			return refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait}, errAppBlocked)
+		}
+		return refuse(refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait}, errBreakerOpen)
+	}
+	// From here on the code is spent, whatever happens. [C4]
+	if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {
+		call.Withdraw()
+		return end
+	}
+	end.spent = true
+	who, err := h.identify(ctx, &back)
+	h.report(ctx, from, call, err)
+	if err != nil {
+		return refuse(replyTo(err), err)
+	}
+	back.who, end.who = who, who
+	if !h.settings.admits(&who) { // [X1]
+		return refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
+	}
+	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
+		end.token = h.tokenToKeep(ctx, from, &back, &end.who) // which may say what was granted
+	}
+	if missing := h.settings.lacking(&end.who); missing != 0 {
+		return refuse(h.lacks(missing, ""), errNotGranted)
+	}
+	if err := h.begin(ctx, from, &end); err != nil {
+		return refuse(refusal.Reply{Code: refusal.Internal}, err)
+	}
+	return end
+}
+
+// catchLogin turns a panic of ours into a refusal, as catch does in a request. [A6]
+func (h *Handler) catchLogin(from requester, back *comeback, end *loginEnd) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
+	*end = loginEnd{reply: &refusal.Reply{Code: refusal.Internal}, spent: end.spent}
+	h.loginRefused(from, back, refusal.Internal, nil)
+}
+
+// begin begins the session of somebody whose identity is proven. After a handoff the site
+// keeps the sessions.
+func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err error) {
+	var about []zap.Field
+	if !h.settings.handoff {
+		h.list.CatchUp(ctx)
+		var dropped []string
+		if end.session, end.cookie, dropped, err = h.settings.cookies.Create(h.newSession(end.who, end.token)); err != nil {
+			return err
+		}
+		h.warnLeftOut(&end.session, dropped)
+		about = append(about, sessionField(&end.session))
+	}
+	h.logger.Info("signed in", h.aboutPerson(from, &end.who, about...)...)
+	h.metrics.login(resultOK).Inc()
+	h.emit(from, eventLogin, &end.who, nil)
+	return nil
+}
+
+// answerLogin answers one of the requests that have brought a login back.
+func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) (bool, error) {
+	if end.spent {
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	}
+	switch {
+	case end.used, end.reply == nil && !h.settings.handoff && h.ended(&end.session):
+		return h.stale(v, back)
+	case end.reply != nil:
+		reply := *end.reply
+		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
+		return h.refuse(v, reply)
+	}
+	mark, err := h.settings.cookies.Mark(back.login)
+	if err != nil {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
+	}
+	if h.settings.handoff {
+		v.w.Header().Add("Set-Cookie", mark)
+		return h.handOff(v, back, &end.who, h.forwarded(&end.token))
+	}
+	v.w.Header().Add("Set-Cookie", end.cookie)
+	v.w.Header().Add("Set-Cookie", mark)
+	h.replaceSession(v, &end.session)
+	return h.arrive(v, back.login.ReturnTo)
+}
+
+// replaceSession ends the session that a visitor had before a new login. [S10]
+func (h *Handler) replaceSession(v *visit, by *session.Session) {
+	if old, ok := h.settings.cookies.Open(&v.found, h.isEnded); ok && old.ID != by.ID {
+		h.endQuietly(&old)
+	}
+}
+
+// identify makes the two calls of a login.
+func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
+	if back.token, err = h.calls.Exchange(ctx, back.redirect.uri, back.code); err != nil {
+		return who, err
+	}
+	user, err := h.calls.User(ctx, back.token)
+	if err != nil {
+		return who, err
+	}
+	h.warnOfField(user.FieldError)
+	return identityOf(user), nil
+}
+
+// tokenToKeep returns the token of a new session, none where it is not kept. A login does
+// not fail because the token could not be exchanged for a long-lived one: that is tried
+// again later.
+func (h *Handler) tokenToKeep(ctx context.Context, from requester, back *comeback, who *session.Identity) session.Token {
+	if !h.settings.keepToken {
+		return session.Token{}
+	}
+	if h.settings.longLived && !h.limits.tokens.Paused() {
+		// No login waits for long for what can be had later.
+		ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
+		defer cancel()
+		long, err := h.calls.LongLived(ctx, back.token)
+		if err == nil {
+			if long.Permissions != 0 {
+				who.Permissions = uint16(long.Permissions)
+			}
+			return h.sessionToken(long, true)
+		}
+		h.heedApp(err, h.aboutRequester(from)...)
+		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
+			h.limits.tokens.Pause(failure.RetryAfter)
+		}
+		h.logSampled(zapcore.WarnLevel, "getting a long-lived token failed; going on with the short-lived one", "", append(reasons(err), h.settings.privacy.user(who.UserID))...)
+	}
+	return h.sessionToken(back.token, false)
+}
+
+// report tells the breaker whether Instagram is well. A login that was given up says
+// nothing about that, and what is wrong with one person's login nothing about others.
+func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, err error) {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		call.Withdraw()
+		return
+	}
+	if h.heedApp(err, h.aboutRequester(from)...) {
+		return
+	}
+	failure, ok := errors.AsType[*instagram.Error](err)
+	switch call.Report(!ok || failure.OfOnePerson()) {
+	case limit.Opened:
+		h.metrics.openings.Inc()
+		h.logger.Error("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", h.aboutRequester(from, append(reasons(err), zap.Int("failures", breakAfter))...)...)
+	case limit.Closed:
+		h.logger.Info("breaker closed: instagram answers again", h.aboutRequester(from)...)
+	}
+}
