@@ -127,6 +127,15 @@ func (s *Simulator) showPersonal(w http.ResponseWriter, r *http.Request, u *User
 	}{s.page("A professional account is needed"), u.Username})
 }
 
+// showProblem shows an error that ends the window.
+func (s *Simulator) showProblem(w http.ResponseWriter, r *http.Request, status int, text string) {
+	title, _, _ := strings.Cut(text, ":")
+	writePage(w, r, status, "problem", struct {
+		page
+		Text string
+	}{s.page(title), text})
+}
+
 // showRemoval tells what removing the app has done.
 func (s *Simulator) showRemoval(w http.ResponseWriter, r *http.Request, removal Removal) {
 	type field struct{ Name, Value string }
@@ -137,7 +146,7 @@ func (s *Simulator) showRemoval(w http.ResponseWriter, r *http.Request, removal 
 	}{page: s.page("App removed"), Removal: removal}
 	// The way back to the window is a form, because its address is the app's request.
 	query := r.URL.Query()
-	for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state"} {
+	for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state", "enable_fb_login", "force_reauth"} {
 		if query.Has(name) {
 			data.Query = append(data.Query, field{name, query.Get(name)})
 		}
