@@ -277,8 +277,8 @@ func (a App) check() error {
 
 // completeUsers checks the accounts and gives each its app-scoped ID.
 func (c *Config) completeUsers() error {
-	// The caller's slice stays as it was.
-	c.Users = slices.Clone(c.Users)
+	// The caller's slices stay as they were.
+	c.Users, c.App.Testers = slices.Clone(c.Users), slices.Clone(c.App.Testers)
 	seen := make(map[string]bool)
 	for i := range c.Users {
 		u := &c.Users[i]

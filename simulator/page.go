@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -91,7 +90,8 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 		Permissions []asking
 		Host        string
 	}{page: s.page("Sign in to " + s.config.App.Name)}
-	for i, u := range s.config.Users {
+	for i := range s.config.Users {
+		u := &s.config.Users[i]
 		data.Accounts = append(data.Accounts, account{u.Username, initial(u.Username), s.describe(u), i == 0})
 	}
 	basic := basicPermission(s.config.App.API)
@@ -105,14 +105,14 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 }
 
 // describe says in a few words what kind of account this is.
-func (s *Simulator) describe(u User) string {
+func (s *Simulator) describe(u *User) string {
 	texts := map[string]string{business: "Business account", creator: "Creator account", personal: "Personal account"}
 	text := texts[u.AccountType]
 	if u.Name != "" {
 		text = u.Name + " · " + text
 	}
 	// In a live app the role means nothing to whoever signs in.
-	if !s.config.App.Live && slices.Contains(s.config.App.Testers, u.Username) {
+	if !s.config.App.Live && s.isTester(u) {
 		text += " · tester"
 	}
 	return text
