@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,8 +44,16 @@ func TestTheDirectiveAdaptsToJSON(t *testing.T) {
 		redirect_uri   http://localhost:8080/auth/ https://example.test/auth/
 		api            basic_display
 		mode           development
+		state          invitation_pending
 		testers        jay maria
-		token_shape    wrapped
+		token_shape    wrapped_list
+		token_user_id  account
+		node_without_id
+		node_without_user_id
+		no_bearer
+		window_error_status 200
+		old_code_errors
+		subcodes
 		auto_allow     jay
 		code_lifetime  10m
 		token_lifetime 1d
@@ -52,8 +63,11 @@ func TestTheDirectiveAdaptsToJSON(t *testing.T) {
 			id            17841405793187218
 			app_scoped_id 25025320793187218
 			account_type  creator
+			private
 			name          "Jay P"
 			picture       https://example.test/p
+			biography     "Cafés and cameras"
+			website       https://jay.test/
 			followers     1
 			follows       2
 			media         3
@@ -68,12 +82,15 @@ func TestTheDirectiveAdaptsToJSON(t *testing.T) {
 	const handler = `{
 		"handler": "instagram_simulator", "app_id": "{env.ID}", "app_secret": "{file./run/secret}", "app_name": "Example site",
 		"redirect_uri": ["http://localhost:8080/auth/", "https://example.test/auth/"], "api": "basic_display",
-		"mode": "development", "testers": ["jay", "maria"], "token_shape": "wrapped", "auto_allow": "jay",
+		"mode": "development", "testers": ["jay", "maria"], "state": "invitation_pending", "token_shape": "wrapped_list",
+		"token_user_id": "account", "node_without_id": true, "node_without_user_id": true, "no_bearer": true,
+		"window_error_status": 200, "old_code_errors": true, "subcodes": true, "auto_allow": "jay",
 		"code_lifetime": 600000000000, "token_lifetime": 86400000000000,
 		"deauthorize": "http://localhost:8080/d", "data_deletion": "http://localhost:8080/e",
 		"users": [
 			{"id": "17841405793187218", "app_scoped_id": "25025320793187218", "username": "jay", "account_type": "creator",
-			 "name": "Jay P", "picture_url": "https://example.test/p", "followers": 1, "follows": 2, "media_count": 3},
+			 "private": true, "name": "Jay P", "picture_url": "https://example.test/p",
+			 "biography": "Cafés and cameras", "website": "https://jay.test/", "followers": 1, "follows": 2, "media_count": 3},
 			{"id": "17841405822304914", "username": "maria"}
 		]
 	}`
@@ -116,6 +133,10 @@ func TestMistakesInTheBlockAreReportedWithTheirLine(t *testing.T) {
 		"no testers":            {"testers", `wrong argument count or unexpected line ending after 'testers', at Caddyfile:3`},
 		"bad duration":          {"code_lifetime soon", `parsing code_lifetime: time: invalid duration "soon", at Caddyfile:3`},
 		"no duration":           {"token_lifetime", `wrong argument count or unexpected line ending after 'token_lifetime', at Caddyfile:3`},
+		"flag with a value":     {"subcodes yes", `wrong argument count or unexpected line ending after 'yes', at Caddyfile:3`},
+		"flag of a user":        {"user jay {\nprivate yes\n}", `wrong argument count or unexpected line ending after 'yes', at Caddyfile:4`},
+		"flag twice":            {"no_bearer\nno_bearer", `no_bearer already specified, at Caddyfile:4`},
+		"status of letters":     {"window_error_status ok", `window_error_status: "ok" is not a number of zero or more, at Caddyfile:3`},
 		"negative duration":     {"token_lifetime -1h", `token_lifetime must be longer than zero, at Caddyfile:3`},
 		"user without name":     {"user {\nid 1\n}", `wrong argument count`},
 		"unknown option of it":  {"user jay {\nage 7\n}", `user jay: unrecognized subdirective "age", at Caddyfile:4`},
@@ -194,6 +215,10 @@ func TestAHandlerThatCannotBeSetUpSaysWhichOptionIsWrong(t *testing.T) {
 		"bad mode":              {required + "mode test", `instagram_simulator: mode: "test" is neither live nor development`},
 		"bad family":            {required + "api graph", `instagram_simulator: api: "graph" is neither`},
 		"bad shape":             {required + "token_shape round", `instagram_simulator: token_shape: "round" is none of`},
+		"bad state":             {required + "state blocked", `instagram_simulator: state: "blocked" is none of`},
+		"bad token ID":          {required + "token_user_id both", `instagram_simulator: token_user_id: "both" is neither`},
+		"bad status":            {required + "window_error_status 7", `instagram_simulator: window_error_status: 7 is not`},
+		"placeholder, state":    {"state {env.NOT_SET_ANYWHERE}", `instagram_simulator: state: replacing placeholders`},
 		"user without ID":       {required + "user jay", `instagram_simulator: user "jay": id: "" is not`},
 		"callback elsewhere":    {required + "deauthorize https://example.com/", `instagram_simulator: deauthorize: "https://example.com/" is not`},
 	} {
@@ -220,6 +245,57 @@ func TestADevelopmentModeOfTheDirectiveIsOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheOptionsOfTheDirectiveReachTheSimulator(t *testing.T) {
+	for name, row := range map[string]struct{ block, method, path, body, want string }{
+		"window_error_status": {"window_error_status 200", http.MethodGet, "/oauth/authorize", "", "200 <h1>Invalid Request: "},
+		"token_user_id":       {"token_user_id account", http.MethodPost, "/oauth/access_token", "{code}", `200 "user_id":17841405793187218`},
+		"token_shape":         {"token_shape wrapped_list", http.MethodPost, "/oauth/access_token", "{code}", `200 {"data":[{"access_token":`},
+		"old_code_errors":     {"old_code_errors", http.MethodPost, "/oauth/access_token", exchangeAt("x"), "400 Matching code was not found"},
+		"state":               {"state restricted", http.MethodGet, "/me?access_token={token}", "", "400 API access blocked."},
+		"node_without_id":     {"node_without_id", http.MethodGet, "/me?fields=id,username&access_token={token}", "", `200 {"username":"jayposiris"}`},
+		"node_without_user_id": {"node_without_user_id", http.MethodGet, "/me?fields=user_id,username&access_token={token}", "",
+			`200 {"username":"jayposiris",`},
+		"no_bearer": {"no_bearer", http.MethodGet, "/me", "", `400 "code":104`},
+		"a bearer":  {"", http.MethodGet, "/me", "", `200 {"id":`},
+		"subcodes":  {"subcodes\ntoken_lifetime 1ns", http.MethodGet, "/me?access_token={token}", "", `400 "error_subcode":463`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, err := provision(t, required+"auto_allow jayposiris\n"+row.block)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask := func(method, path, body, token string) *httptest.ResponseRecorder {
+				w, r := httptest.NewRecorder(), httptest.NewRequest(method, path, strings.NewReader(body))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r.Header.Set("Authorization", "Bearer "+token)
+				if err := h.ServeHTTP(w, r, nil); err != nil {
+					t.Fatal(err)
+				}
+				return w
+			}
+			code := func() string {
+				w := ask(http.MethodGet, "/oauth/authorize?"+authorization("redirect_uri", "http://localhost:8080/auth/").Encode(), "", "")
+				location, err := url.Parse(w.Header().Get("Location"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return exchangeAt(location.Query().Get("code"))
+			}
+			token := regexp.MustCompile(`IGAA[\w-]+`).FindString(ask(http.MethodPost, "/oauth/access_token", code(), "").Body.String())
+			got := ask(row.method, strings.ReplaceAll(row.path, "{token}", token), strings.ReplaceAll(row.body, "{code}", code()), token)
+			status, text, _ := strings.Cut(row.want, " ")
+			if strconv.Itoa(got.Code) != status || !strings.Contains(got.Body.String(), text) {
+				t.Errorf("answer = %d %.2000s, want %s", got.Code, got.Body, row.want)
+			}
+		})
+	}
+}
+
+// exchangeAt is a token request of the app that required describes.
+func exchangeAt(code string) string {
+	return exchange(code, "client_secret", "s3cr3t", "redirect_uri", "http://localhost:8080/auth/").Encode()
 }
 
 func TestCleanupEndsWhatHangsAndCopesWithAFailedStart(t *testing.T) {

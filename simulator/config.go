@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -133,6 +134,10 @@ type Config struct {
 	// not.
 	NoBearer bool
 
+	// WindowErrorStatus is the status of the pages on which the window of instagram_login
+	// shows an error. 200 and 400 were seen. Default: 400.
+	WindowErrorStatus int
+
 	// OldCodeErrors makes the token endpoint of instagram_login say whether a code is
 	// unknown, used or expired, in the older words. Default: each of them is an "Invalid
 	// authorization code". basic_display always uses the older words.
@@ -185,6 +190,9 @@ func (c Config) complete() (Config, error) {
 	if c.TokenUserID != AppScoped && c.TokenUserID != Account {
 		return c, fmt.Errorf("token_user_id: %q is neither app_scoped nor account", c.TokenUserID)
 	}
+	if c.WindowErrorStatus < 200 || c.WindowErrorStatus > 599 {
+		return c, fmt.Errorf("window_error_status: %d is not between 200 and 599", c.WindowErrorStatus)
+	}
 	if c.CodeLifetime < 0 || c.TokenLifetime < 0 {
 		return c, errors.New("lifetime: is negative")
 	}
@@ -222,6 +230,7 @@ func (c *Config) defaults() {
 	if c.App.State == "" {
 		c.App.State = Approved
 	}
+	c.WindowErrorStatus = orDefault(c.WindowErrorStatus, http.StatusBadRequest)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -268,8 +277,8 @@ func (a App) check() error {
 
 // completeUsers checks the accounts and gives each its app-scoped ID.
 func (c *Config) completeUsers() error {
-	// The caller's slice stays as it was.
-	c.Users = slices.Clone(c.Users)
+	// The caller's slices stay as they were.
+	c.Users, c.App.Testers = slices.Clone(c.Users), slices.Clone(c.App.Testers)
 	seen := make(map[string]bool)
 	for i := range c.Users {
 		u := &c.Users[i]

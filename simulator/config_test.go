@@ -27,6 +27,7 @@ func TestAConfigurationThatInstagramWouldNotHaveIsRefused(t *testing.T) {
 		"callback broken":                     {func(c *simulator.Config) { c.App.DataDeletionURL = "http://%zz" }, `data_deletion: "http://%zz" is not`},
 		"callback that looks local":           {func(c *simulator.Config) { c.App.DataDeletionURL = "http://localhost.evil.test/" }, `data_deletion: "http://localhost.evil.test/" is not`},
 		"token shape":                         {func(c *simulator.Config) { c.TokenShape = "round" }, `token_shape: "round" is none of flat, permissions, wrapped, wrapped_list`},
+		"status of the window's errors":       {func(c *simulator.Config) { c.WindowErrorStatus = 99 }, `window_error_status: 99 is not between 200 and 599`},
 		"negative lifetime":                   {func(c *simulator.Config) { c.TokenLifetime = -time.Second }, `lifetime: is negative`},
 		"auto_allow of nobody":                {func(c *simulator.Config) { c.AutoAllow = "nobody" }, `auto_allow: there is no user "nobody"`},
 		"tester who is nobody":                {func(c *simulator.Config) { c.App.Testers = []string{"nobody"} }, `testers: there is no user "nobody"`},

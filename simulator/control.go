@@ -20,6 +20,7 @@ var endpoints = []Endpoint{Window, Token, UserNode, Media, LongLived, Refresh, R
 //	POST /simulator/reset    ends all faults and forgets the counts
 //	POST /simulator/remove   user: RemoveApp, its result as JSON
 //	POST /simulator/rename   user, to: Rename
+//	POST /simulator/state    state: SetState
 //	GET  /simulator/media/…  the pictures of the media endpoint
 func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/simulator/")
@@ -31,7 +32,10 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// What changes something takes POST, so that no link or prefetch does it.
-	methods := map[string]string{"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "rename": http.MethodPost, "calls": http.MethodGet}
+	methods := map[string]string{
+		"fault": http.MethodPost, "reset": http.MethodPost, "remove": http.MethodPost, "rename": http.MethodPost, "state": http.MethodPost,
+		"calls": http.MethodGet,
+	}
 	picture, isPicture := strings.CutPrefix(path, "media/")
 	if isPicture {
 		methods[path] = http.MethodGet
@@ -62,11 +66,9 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 		s.ResetCalls()
 		w.WriteHeader(http.StatusNoContent)
 	case "rename":
-		if err := s.Rename(r.PostForm.Get("user"), r.PostForm.Get("to")); err != nil {
-			controlError(w, http.StatusBadRequest, err.Error())
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
+		controlDone(w, s.Rename(r.PostForm.Get("user"), r.PostForm.Get("to")))
+	case "state":
+		controlDone(w, s.SetState(AppState(r.PostForm.Get("state"))))
 	case "remove":
 		s.controlRemove(w, r)
 	default:
@@ -77,6 +79,15 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 // controlError answers in a form of its own: it is no error of Instagram's.
 func controlError(w http.ResponseWriter, status int, text string) {
 	writeJSON(w, status, object{{"error", text}})
+}
+
+// controlDone answers that something was done, or why it was not.
+func controlDone(w http.ResponseWriter, err error) {
+	if err != nil {
+		controlError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // counts lists the number of requests to each endpoint.

@@ -87,6 +87,29 @@ func TestTheAppIsRemovedOverHTTP(t *testing.T) {
 	wantBody(t, got, http.StatusBadRequest, `{"error":"removing the app: there is no user \"\""}`+"\n")
 }
 
+func TestTheStateOfTheAppIsSetOverHTTP(t *testing.T) {
+	i := start(t, nil)
+	token := i.token("jayposiris", authorization())
+	for _, row := range []struct {
+		state  string
+		status int
+		want   string // of the next call
+	}{
+		{"invitation_pending", http.StatusNoContent, unsupportedBody},
+		{"", http.StatusBadRequest, unsupportedBody},
+		{"Restricted", http.StatusBadRequest, unsupportedBody},
+		{"restricted", http.StatusNoContent, blockedBody},
+		{"approved", http.StatusNoContent, `{"id":"`},
+	} {
+		if got := i.post("/simulator/state", url.Values{"state": {row.state}}); got.StatusCode != row.status {
+			t.Errorf("%q = %s %s", row.state, got.Status, got.body)
+		}
+		if got := i.get("/me", url.Values{"access_token": {token}}); !strings.HasPrefix(got.body, row.want) {
+			t.Errorf("after %q: %s %s", row.state, got.Status, got.body)
+		}
+	}
+}
+
 func TestTheControlAddressesAreStrict(t *testing.T) {
 	i := start(t, nil)
 	for name, row := range map[string]struct {
@@ -96,6 +119,7 @@ func TestTheControlAddressesAreStrict(t *testing.T) {
 	}{
 		"fault by GET":       {http.MethodGet, "/simulator/fault", "", 405, "POST"},
 		"reset by GET":       {http.MethodGet, "/simulator/reset", "", 405, "POST"},
+		"state by GET":       {http.MethodGet, "/simulator/state", "", 405, "POST"},
 		"calls by POST":      {http.MethodPost, "/simulator/calls", "", 405, "GET"},
 		"a picture by POST":  {http.MethodPost, "/simulator/media/1.svg", "", 405, "GET"},
 		"unknown":            {http.MethodGet, "/simulator/faults", "", 404, ""},
@@ -125,6 +149,7 @@ func FuzzControl(f *testing.F) {
 	f.Add("/simulator/fault", "endpoint=token&kind=answer&status=200&delay=1s&times=3")
 	f.Add("/simulator/remove", "user=jayposiris")
 	f.Add("/simulator/reset", "")
+	f.Add("/simulator/state", "state=restricted")
 	f.Add("/simulator/calls", "%")
 	f.Add("/simulator/media/1", "x")
 	f.Fuzz(func(t *testing.T, path, form string) {

@@ -27,6 +27,9 @@ const (
 	Redirect          FaultKind = "redirect"            // 307 to another address
 	RateLimit         FaultKind = "rate_limit"          // error 4, with the headers that say when to come back
 	RateLimitBusiness FaultKind = "rate_limit_business" // error 80002, Instagram's own limit for one account, with its header
+	PageUnavailable   FaultKind = "page_unavailable"    // the window's page "Sorry, this page isn't available."
+	SessionInvalid    FaultKind = "session_invalid"     // the window's page "Session Invalid"
+	SendBack          FaultKind = "send_back"           // the window sends the person back with the query in Fault.Body
 	GzipBomb          FaultKind = "gzip_bomb"           // a few KB that unpack to 32 MB of JSON
 	OneBytePerSecond  FaultKind = "one_byte_per_second" // the honest answer, slowly
 	Answer            FaultKind = "answer"              // the status, type, header and body that the fault says
@@ -35,7 +38,7 @@ const (
 // faultKinds lists all kinds, for those that come as text.
 var faultKinds = []FaultKind{
 	Delay, Hang, Reset, CutOff, Status500, Status502, Status503, HTML, Truncated, Huge, WrongTypes, Redirect,
-	RateLimit, RateLimitBusiness, GzipBomb, OneBytePerSecond, Answer,
+	RateLimit, RateLimitBusiness, PageUnavailable, SessionInvalid, SendBack, GzipBomb, OneBytePerSecond, Answer,
 }
 
 // Fault is a way for an endpoint to misbehave. The zero value is none.
@@ -52,7 +55,9 @@ type Fault struct {
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
 	// application/json, no header, no body. Redirect takes its status and its Location
 	// from here too; its defaults are 307 and an address that counts as Redirected.
-	// The two rate limits take their status, by default 400.
+	// The two rate limits and the window's pages take their status, by default 400.
+	// SendBack takes its query from Body, such as "error=server_error"; the request's
+	// state comes behind it.
 	Status      int
 	ContentType string
 	Header      http.Header
@@ -146,11 +151,29 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 		f.rateLimit(w, s.config.Users[0].ID, graphError{
 			Code: 80002, Subcode: 2446079, Message: "(#80002) This Instagram account has made too many calls. Wait a while and try again.",
 		})
+	case PageUnavailable:
+		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
+	case SessionInvalid:
+		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Session Invalid")
+	case SendBack:
+		s.sendBack(f, w, r)
 	case Answer:
 		f.answer(w)
 	default:
 		http.Error(w, fmt.Sprintf("simulator: there is no fault %q", f.Kind), http.StatusNotImplemented)
 	}
+}
+
+// sendBack ends the window with an error of which the app is told. Only a registered
+// redirect URI is told anything.
+func (s *Simulator) sendBack(f Fault, w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	a := authorization{redirectURI: only(query, "redirect_uri"), state: only(query, "state")}
+	if !slices.Contains(s.config.App.RedirectURIs, a.redirectURI) {
+		s.refuseParameters(w, r, "Invalid redirect_uri")
+		return
+	}
+	redirect(w, a, f.Body, "")
 }
 
 // redirect answers with a redirect that keeps the method and the body: a client that

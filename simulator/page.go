@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -91,7 +90,8 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 		Permissions []asking
 		Host        string
 	}{page: s.page("Sign in to " + s.config.App.Name)}
-	for i, u := range s.config.Users {
+	for i := range s.config.Users {
+		u := &s.config.Users[i]
 		data.Accounts = append(data.Accounts, account{u.Username, initial(u.Username), s.describe(u), i == 0})
 	}
 	basic := basicPermission(s.config.App.API)
@@ -105,14 +105,14 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 }
 
 // describe says in a few words what kind of account this is.
-func (s *Simulator) describe(u User) string {
+func (s *Simulator) describe(u *User) string {
 	texts := map[string]string{business: "Business account", creator: "Creator account", personal: "Personal account"}
 	text := texts[u.AccountType]
 	if u.Name != "" {
 		text = u.Name + " · " + text
 	}
 	// In a live app the role means nothing to whoever signs in.
-	if !s.config.App.Live && slices.Contains(s.config.App.Testers, u.Username) {
+	if !s.config.App.Live && s.isTester(u) {
 		text += " · tester"
 	}
 	return text
@@ -127,6 +127,15 @@ func (s *Simulator) showPersonal(w http.ResponseWriter, r *http.Request, u *User
 	}{s.page("A professional account is needed"), u.Username})
 }
 
+// showProblem shows an error that ends the window.
+func (s *Simulator) showProblem(w http.ResponseWriter, r *http.Request, status int, text string) {
+	title, _, _ := strings.Cut(text, ":")
+	writePage(w, r, status, "problem", struct {
+		page
+		Text string
+	}{s.page(title), text})
+}
+
 // showRemoval tells what removing the app has done.
 func (s *Simulator) showRemoval(w http.ResponseWriter, r *http.Request, removal Removal) {
 	type field struct{ Name, Value string }
@@ -137,7 +146,7 @@ func (s *Simulator) showRemoval(w http.ResponseWriter, r *http.Request, removal 
 	}{page: s.page("App removed"), Removal: removal}
 	// The way back to the window is a form, because its address is the app's request.
 	query := r.URL.Query()
-	for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state"} {
+	for _, name := range []string{"client_id", "redirect_uri", "response_type", "scope", "state", "enable_fb_login", "force_reauth"} {
 		if query.Has(name) {
 			data.Query = append(data.Query, field{name, query.Get(name)})
 		}

@@ -69,8 +69,8 @@ func TestRemovingTheAppEndsCodesAndTokensOfThatPersonAlone(t *testing.T) {
 	code := i.code("jayposiris", authorization())
 	maria, mariasCode := i.token("maria.sees", authorization()), i.code("maria.sees", authorization())
 
-	got := i.press("remove", "jayposiris", authorization())
-	for _, want := range []string{"Test site was removed from jayposiris", "ended with it: 2.", "has registered none", `name="redirect_uri" value="` + redirectURI + `"`} {
+	got := i.press("remove", "jayposiris", authorization("force_reauth", "true"))
+	for _, want := range []string{"Test site was removed from jayposiris", `name="force_reauth" value="true"`, "ended with it: 2.", "has registered none", `name="redirect_uri" value="` + redirectURI + `"`} {
 		if !strings.Contains(got.body, want) {
 			t.Errorf("the page lacks %q", want)
 		}

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 func TestAnAccountKeepsItsTokensUnderANewName(t *testing.T) {
@@ -16,6 +18,16 @@ func TestAnAccountKeepsItsTokensUnderANewName(t *testing.T) {
 	}
 	if got := i.get("/me", me); !strings.Contains(got.body, `"jay.renamed"`) {
 		t.Errorf("user node = %s", got.body)
+	}
+	// A code from AutoAllow and the tester role are the account's, not the name's.
+	i = start(t, func(c *simulator.Config) {
+		c.AutoAllow, c.App.Live, c.App.Testers = "jayposiris", false, []string{"jayposiris"}
+	})
+	if err := i.Rename("jayposiris", "jay.renamed"); err != nil {
+		t.Fatal(err)
+	}
+	if location := i.get("/oauth/authorize", authorization()).Header.Get("Location"); !strings.Contains(location, "?code=") {
+		t.Errorf("the window sends a renamed tester to %q", location)
 	}
 	for _, form := range []url.Values{{"user": {"jayposiris"}, "to": {"x"}}, {"user": {"jay.renamed"}, "to": {"maria.sees"}}, {"user": {"jay.renamed"}, "to": {"no name"}}, {}} {
 		if got := i.post("/simulator/rename", form); got.StatusCode != http.StatusBadRequest {

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -183,7 +184,8 @@ func (m *memory[T]) put(key string, entry T) {
 	m.entries[key] = entry
 }
 
-// Rename gives an account another username, as people do. Their tokens stay good.
+// Rename gives an account another username, as people do. Their tokens stay good, and so
+// do AutoAllow and a tester role.
 func (s *Simulator) Rename(username, to string) error {
 	s.naming.Lock()
 	defer s.naming.Unlock()
@@ -197,5 +199,11 @@ func (s *Simulator) Rename(username, to string) error {
 		return fmt.Errorf("%q is taken", to)
 	}
 	user.Username = to
+	if s.config.AutoAllow == username {
+		s.config.AutoAllow = to
+	}
+	if i := slices.Index(s.config.App.Testers, username); i >= 0 {
+		s.config.App.Testers[i] = to
+	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (s *Simulator) serveWindow(w http.ResponseWriter, r *http.Request) {
 	// what the page showed is checked again.
 	asked, problem := s.checkAuthorization(r.URL.Query())
 	if problem != "" {
-		refuse(w, problem)
+		s.refuseParameters(w, r, problem)
 		return
 	}
 	switch {
@@ -53,6 +53,9 @@ func (s *Simulator) checkAuthorization(query url.Values) (a authorization, probl
 	}
 	// Byte for byte: a missing slash at the end is the most frequent mistake.
 	if !slices.Contains(app.RedirectURIs, a.redirectURI) {
+		if app.API == instagramLogin {
+			return a, "Invalid redirect_uri"
+		}
 		return a, "Redirect URI does not match registered redirect URI"
 	}
 	if only(query, "response_type") != "code" {
@@ -73,6 +76,21 @@ func (s *Simulator) checkAuthorization(query url.Values) (a authorization, probl
 	return a, ""
 }
 
+// refuseParameters tells in the window that the app's request is wrong.
+func (s *Simulator) refuseParameters(w http.ResponseWriter, r *http.Request, problem string) {
+	s.refuseInWindow(w, r, "Invalid Request: Request parameters are invalid: ", problem)
+}
+
+// refuseInWindow shows an error in the window: on a page today, as JSON without the
+// page's opening words in basic_display.
+func (s *Simulator) refuseInWindow(w http.ResponseWriter, r *http.Request, opening, problem string) {
+	if s.config.App.API == basicDisplay {
+		refuse(w, problem)
+		return
+	}
+	s.showProblem(w, r, s.config.WindowErrorStatus, opening+problem)
+}
+
 // decision is what a person chose in the window.
 type decision struct {
 	user    *User
@@ -82,7 +100,7 @@ type decision struct {
 // serveDecision answers the window's form.
 func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a authorization) {
 	if err := r.ParseForm(); err != nil {
-		refuse(w, "Invalid form")
+		s.refuseInWindow(w, r, "", "Invalid form")
 		return
 	}
 	// The name of the button that was pressed. Cancel comes first: it needs nothing
@@ -101,7 +119,7 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 	user := s.config.user(only(r.PostForm, "user"))
 	granted := r.PostForm["permission"]
 	if user == nil || slices.ContainsFunc(granted, func(p string) bool { return !slices.Contains(names(a.asked), p) }) {
-		refuse(w, "Invalid form")
+		s.refuseInWindow(w, r, "", "Invalid form")
 		return
 	}
 	switch action {
@@ -114,7 +132,7 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 	case "remove":
 		s.showRemoval(w, r, s.removeApp(r.Context(), user))
 	default:
-		refuse(w, "Invalid form")
+		s.refuseInWindow(w, r, "", "Invalid form")
 	}
 }
 
@@ -125,7 +143,7 @@ func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorizatio
 	switch {
 	// The app's own limits come before the account's kind (inferred).
 	case !s.maySignIn(d.user):
-		refuse(w, "Insufficient developer role")
+		s.refuseInWindow(w, r, "Insufficient Developer Role: ", "Insufficient developer role")
 	case app.API == instagramLogin && d.user.AccountType == personal:
 		s.showPersonal(w, r, d.user)
 	default:
@@ -149,7 +167,7 @@ func redirect(w http.ResponseWriter, a authorization, query, fragment string) {
 	}
 	// An app that sent no state gets none back, not an empty one.
 	if a.state != "" {
-		query += "&state=" + url.QueryEscape(a.state)
+		query = strings.TrimPrefix(query+"&state="+url.QueryEscape(a.state), "&")
 	}
 	w.Header().Set("Location", a.redirectURI+separator+query+fragment)
 	w.Header().Set("Cache-Control", "no-store")

@@ -13,45 +13,81 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
+// wantPage checks a page that tells of an error in its only heading.
+func wantPage(t *testing.T, got answer, status int, text string) {
+	t.Helper()
+	heading := regexp.MustCompile(`<h1>([^<]*)</h1>`).FindStringSubmatch(got.body)
+	if got.StatusCode != status || got.Header.Get("Content-Type") != "text/html; charset=utf-8" || heading == nil || html.UnescapeString(heading[1]) != text {
+		t.Errorf("answer = %s, %s, heading %q\nwant %d %q", got.Status, got.Header.Get("Content-Type"), heading, status, text)
+	}
+	if location := got.Header.Get("Location"); location != "" {
+		t.Errorf("redirected to %q", location)
+	}
+}
+
+const badRequest = "Invalid Request: Request parameters are invalid: "
+
 func TestTheWindowRefusesBadParametersInItselfInInstagramsOrder(t *testing.T) {
-	i := start(t, nil)
+	login, basic := start(t, nil), start(t, basicDisplay)
 	for name, row := range map[string]struct {
 		changes []string
 		message string
+		older   string // in basic_display, where it differs
 	}{
-		"no client_id":                      {[]string{"client_id", ""}, "Invalid platform app"},
-		"another app":                       {[]string{"client_id", "990602627938099"}, "Invalid platform app"},
-		"client_id that is no number":       {[]string{"client_id", appID + " "}, "Invalid platform app"},
-		"no redirect_uri":                   {[]string{"redirect_uri", ""}, "Invalid redirect_uri"},
-		"redirect_uri without host":         {[]string{"redirect_uri", "/auth/"}, "Invalid redirect_uri"},
-		"redirect_uri of another scheme":    {[]string{"redirect_uri", "ftp://example.test/auth/"}, "Invalid redirect_uri"},
-		"redirect_uri that is no URL":       {[]string{"redirect_uri", "https://example.test/%zz"}, "Invalid redirect_uri"},
-		"redirect_uri without its slash":    {[]string{"redirect_uri", "https://example.test/auth"}, "Redirect URI does not match registered redirect URI"},
-		"redirect_uri with a query":         {[]string{"redirect_uri", redirectURI + "?a=1"}, "Redirect URI does not match registered redirect URI"},
-		"redirect_uri in another case":      {[]string{"redirect_uri", "https://EXAMPLE.test/auth/"}, "Redirect URI does not match registered redirect URI"},
-		"redirect_uri of another host":      {[]string{"redirect_uri", "https://evil.test/auth/"}, "Redirect URI does not match registered redirect URI"},
-		"redirect_uri with its port":        {[]string{"redirect_uri", "https://example.test:443/auth/"}, "Redirect URI does not match registered redirect URI"},
-		"no response_type":                  {[]string{"response_type", ""}, "Invalid response_type"},
-		"response_type token":               {[]string{"response_type", "token"}, "Invalid response_type"},
-		"no scope":                          {[]string{"scope", ""}, "No valid scopes requested"},
-		"scope of commas":                   {[]string{"scope", ", ,"}, "No valid scopes requested"},
-		"unknown scope":                     {[]string{"scope", "basic"}, "Invalid scope: ['basic']"},
-		"scope of the other family":         {[]string{"scope", "user_profile,user_media"}, "Invalid scope: ['user_profile', 'user_media']"},
-		"scope with a name that has ended":  {[]string{"scope", "instagram_business_basic,business_manage_comments"}, "Invalid scope: ['business_manage_comments']"},
-		"client_id before redirect_uri":     {[]string{"client_id", "1", "redirect_uri", ""}, "Invalid platform app"},
-		"redirect_uri before response_type": {[]string{"redirect_uri", "", "response_type", ""}, "Invalid redirect_uri"},
-		"response_type before scope":        {[]string{"response_type", "", "scope", ""}, "Invalid response_type"},
+		"no client_id":                      {[]string{"client_id", ""}, "Invalid platform app", ""},
+		"another app":                       {[]string{"client_id", "990602627938099"}, "Invalid platform app", ""},
+		"client_id that is no number":       {[]string{"client_id", appID + " "}, "Invalid platform app", ""},
+		"no redirect_uri":                   {[]string{"redirect_uri", ""}, "Invalid redirect_uri", ""},
+		"redirect_uri without host":         {[]string{"redirect_uri", "/auth/"}, "Invalid redirect_uri", ""},
+		"redirect_uri of another scheme":    {[]string{"redirect_uri", "ftp://example.test/auth/"}, "Invalid redirect_uri", ""},
+		"redirect_uri that is no URL":       {[]string{"redirect_uri", "https://example.test/%zz"}, "Invalid redirect_uri", ""},
+		"redirect_uri without its slash":    {[]string{"redirect_uri", "https://example.test/auth"}, "Invalid redirect_uri", doesNotMatch},
+		"redirect_uri with a query":         {[]string{"redirect_uri", redirectURI + "?a=1"}, "Invalid redirect_uri", doesNotMatch},
+		"redirect_uri in another case":      {[]string{"redirect_uri", "https://EXAMPLE.test/auth/"}, "Invalid redirect_uri", doesNotMatch},
+		"redirect_uri of another host":      {[]string{"redirect_uri", "https://evil.test/auth/"}, "Invalid redirect_uri", doesNotMatch},
+		"redirect_uri with its port":        {[]string{"redirect_uri", "https://example.test:443/auth/"}, "Invalid redirect_uri", doesNotMatch},
+		"no response_type":                  {[]string{"response_type", ""}, "Invalid response_type", ""},
+		"response_type token":               {[]string{"response_type", "token"}, "Invalid response_type", ""},
+		"no scope":                          {[]string{"scope", ""}, "No valid scopes requested", ""},
+		"scope of commas":                   {[]string{"scope", ", ,"}, "No valid scopes requested", ""},
+		"unknown scope":                     {[]string{"scope", "basic"}, "Invalid scope: ['basic']", ""},
+		"two unknown scopes":                {[]string{"scope", "a,b"}, "Invalid scope: ['a', 'b']", ""},
+		"scope with markup":                 {[]string{"scope", "<b>&amp;"}, "Invalid scope: ['<b>&amp;']", ""},
+		"client_id before redirect_uri":     {[]string{"client_id", "1", "redirect_uri", ""}, "Invalid platform app", ""},
+		"redirect_uri before response_type": {[]string{"redirect_uri", "", "response_type", ""}, "Invalid redirect_uri", ""},
+		"response_type before scope":        {[]string{"response_type", "", "scope", ""}, "Invalid response_type", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := i.get("/oauth/authorize", authorization(row.changes...))
-			wantBody(t, got, http.StatusBadRequest, oauthError(row.message))
-			if location := got.Header.Get("Location"); location != "" {
-				t.Errorf("redirected to %q", location)
-			}
+			query := authorization(row.changes...)
+			wantPage(t, login.get("/oauth/authorize", query), http.StatusBadRequest, badRequest+row.message)
 			// Pressing a button of such a window does not help.
-			wantBody(t, i.press("allow", "jayposiris", authorization(row.changes...)), http.StatusBadRequest, oauthError(row.message))
+			wantPage(t, login.press("allow", "jayposiris", query), http.StatusBadRequest, badRequest+row.message)
+			if row.older == "" {
+				row.older = row.message
+			}
+			if query.Get("scope") == "instagram_business_basic" {
+				query.Set("scope", "user_profile")
+			}
+			wantBody(t, basic.get("/oauth/authorize", query), http.StatusBadRequest, oauthError(row.older))
 		})
 	}
+	for scope, message := range map[string]string{
+		"user_profile,user_media":                           "Invalid scope: ['user_profile', 'user_media']",
+		"instagram_business_basic,business_manage_comments": "Invalid scope: ['business_manage_comments']",
+	} {
+		wantPage(t, login.get("/oauth/authorize", authorization("scope", scope)), http.StatusBadRequest, badRequest+message)
+	}
+	wantBody(t, basic.get("/oauth/authorize", authorization()), http.StatusBadRequest, oauthError("Invalid scope: ['instagram_business_basic']"))
+}
+
+const doesNotMatch = "Redirect URI does not match registered redirect URI"
+
+func TestErrorPagesOfTheWindowCanHaveAnotherStatus(t *testing.T) {
+	i := start(t, func(c *simulator.Config) { c.WindowErrorStatus, c.App.Live = http.StatusOK, false })
+	wantPage(t, i.get("/oauth/authorize", authorization("client_id", "1")), http.StatusOK, badRequest+"Invalid platform app")
+	wantPage(t, i.press("allow", "jayposiris", authorization()), http.StatusOK, "Insufficient Developer Role: Insufficient developer role")
+	i.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SessionInvalid})
+	wantPage(t, i.get("/oauth/authorize", authorization()), http.StatusOK, "Session Invalid")
 }
 
 func TestAParameterThatIsThereTwiceIsRefused(t *testing.T) {
@@ -63,8 +99,21 @@ func TestAParameterThatIsThereTwiceIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			query := authorization()
 			query.Add(name, query.Get(name))
-			wantBody(t, i.get("/oauth/authorize", query), http.StatusBadRequest, oauthError(message))
+			wantPage(t, i.get("/oauth/authorize", query), http.StatusBadRequest, badRequest+message)
 		})
+	}
+}
+
+func TestFurtherParametersAreIgnored(t *testing.T) {
+	i := start(t, func(c *simulator.Config) { c.AutoAllow = "jayposiris" })
+	for _, query := range []string{"enable_fb_login=0", "enable_fb_login=false", "enable_fb_login=1&force_reauth=true", "force_authentication=1", "logger_id=a&logger_id=b"} {
+		got := i.do(http.NewRequest(http.MethodGet, i.url+"/oauth/authorize?"+authorization().Encode()+"&"+query, nil))
+		if location := got.Header.Get("Location"); got.StatusCode != http.StatusFound || !strings.HasPrefix(location, redirectURI+"?code=AQ") {
+			t.Errorf("%s = %s to %q", query, got.Status, location)
+		}
+		if requests := i.Requests(simulator.Window); !strings.Contains(requests[len(requests)-1].URL, query) {
+			t.Errorf("recorded as %q", requests[len(requests)-1].URL)
+		}
 	}
 }
 
@@ -119,7 +168,7 @@ func TestTheFormIsChecked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := i.post("/oauth/authorize?"+authorization().Encode(), row)
-			wantBody(t, got, http.StatusBadRequest, oauthError("Invalid form"))
+			wantPage(t, got, http.StatusBadRequest, "Invalid form")
 		})
 	}
 	t.Run("form that cannot be read", func(t *testing.T) {
@@ -127,7 +176,7 @@ func TestTheFormIsChecked(t *testing.T) {
 		if err == nil {
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}
-		wantBody(t, i.do(request, err), http.StatusBadRequest, oauthError("Invalid form"))
+		wantPage(t, i.do(request, err), http.StatusBadRequest, "Invalid form")
 	})
 }
 
@@ -149,12 +198,15 @@ func TestInDevelopmentModeOnlyTestersGetIn(t *testing.T) {
 	})
 	for _, user := range []string{"jayposiris", "quiet_otter"} {
 		got := i.press("allow", user, authorization())
-		wantBody(t, got, http.StatusBadRequest, oauthError("Insufficient developer role"))
+		wantPage(t, got, http.StatusBadRequest, "Insufficient Developer Role: Insufficient developer role")
 	}
 	i.code("maria.sees", authorization())
 	if page := i.get("/oauth/authorize", authorization()).body; strings.Count(page, "· tester") != 1 || !strings.Contains(page, "development mode") {
 		t.Error("the window does not show who is a tester")
 	}
+	i = start(t, func(c *simulator.Config) { basicDisplay(c); c.App.Live = false })
+	got := i.press("allow", "jayposiris", authorization("scope", "user_profile"))
+	wantBody(t, got, http.StatusBadRequest, oauthError("Insufficient developer role"))
 }
 
 func TestAPersonalAccountIsToldThatAProfessionalOneIsNeeded(t *testing.T) {
@@ -218,6 +270,7 @@ func TestE3_PagesHaveNoScriptAndLoadNothing(t *testing.T) {
 		"window":   i.get("/oauth/authorize", authorization()),
 		"personal": i.press("allow", "quiet_otter", authorization()),
 		"removed":  i.press("remove", "jayposiris", authorization()),
+		"problem":  i.get("/oauth/authorize", authorization("client_id", "1")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			style := got.body[strings.Index(got.body, "<style>")+len("<style>") : strings.Index(got.body, "</style>")]
