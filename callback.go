@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -107,12 +105,12 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 // under way (a double click, a reload) gets the same result, so that the visitor is signed
 // in whichever answer the browser shows.
 func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
-	from, span := requesterOf(v.r), trace.SpanFromContext(v.r.Context())
-	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(work func(context.Context)) bool {
-		return h.beside.run(func(ctx context.Context) { work(trace.ContextWithSpan(ctx, span)) })
-	}, func(ctx context.Context) loginEnd { return h.finishLogin(ctx, from, back) })
+	from := requesterOf(v.r)
+	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(ctx context.Context) loginEnd {
+		return h.finishLogin(ctx, from, back)
+	})
 	if !ok {
-		// Nobody is there to read this, or Caddy is being stopped.
+		// Nobody is there to read this.
 		return h.refuse(v, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.loginURL(back.login.ReturnTo)})
 	}
 	return h.answerLogin(v, back, &end)

@@ -20,9 +20,8 @@ type Group[K comparable, V any] struct {
 
 // call is one piece of work and those who wait for it.
 type call[V any] struct {
-	done   chan struct{} // closed when value is there, or the work could not begin
+	done   chan struct{} // closed when value is there
 	value  V
-	failed bool // it could not begin
 	cancel context.CancelFunc
 
 	waiting   int
@@ -36,14 +35,11 @@ func New[K comparable, V any](abandon, keep time.Duration) *Group[K, V] {
 	return &Group[K, V]{abandon: abandon, keep: keep, calls: make(map[K]*call[V])}
 }
 
-// Do returns the value of the work for a key. It begins the work with start, unless it is
-// under way already; start reports false if it can begin nothing any more. ok is false then,
-// and where ctx ended before the value was there. The work must not panic.
-func (g *Group[K, V]) Do(ctx context.Context, key K, start func(func(context.Context)) bool, work func(context.Context) V) (value V, ok bool) {
-	c := g.join(key)
-	if c == nil {
-		c = g.begin(key, start, work)
-	}
+// Do returns the value of the work for a key, and begins the work unless it is under way
+// already. The work gets the values of ctx, and not its end. It must not panic. ok is false
+// where ctx ended before the value was there.
+func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) V) (value V, ok bool) {
+	c := g.join(ctx, key, work)
 	select {
 	case <-c.done:
 	case <-ctx.Done():
@@ -51,51 +47,25 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, start func(func(context.Con
 	return g.leave(ctx, key, c)
 }
 
-// join waits for work that is under way, or whose value nobody has got; nil if there is none.
-func (g *Group[K, V]) join(key K) *call[V] {
+// join waits for work that is under way, or whose value nobody has got, and begins it if
+// there is none.
+func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context) V) *call[V] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.calls[key]
-	if c != nil {
-		g.admit(c)
+	if c == nil {
+		working, cancel := context.WithCancel(context.WithoutCancel(ctx))
+		c = &call[V]{done: make(chan struct{}), cancel: cancel}
+		g.calls[key] = c
+		go func() {
+			defer cancel()
+			g.finish(key, c, work(working))
+		}()
 	}
-	return c
-}
-
-func (g *Group[K, V]) admit(c *call[V]) {
 	c.waiting++
 	if c.end != nil {
 		c.end.Stop()
 		c.end = nil
-	}
-}
-
-// begin begins the work, or joins the one that has begun in the meantime.
-func (g *Group[K, V]) begin(key K, start func(func(context.Context)) bool, work func(context.Context) V) *call[V] {
-	g.mu.Lock()
-	if c := g.calls[key]; c != nil {
-		g.admit(c)
-		g.mu.Unlock()
-		return c
-	}
-	abandoned, abandon := context.WithCancel(context.Background())
-	c := &call[V]{done: make(chan struct{}), waiting: 1, cancel: abandon}
-	g.calls[key] = c
-	g.mu.Unlock()
-	started := start(func(ctx context.Context) {
-		defer abandon()
-		ctx, stop := context.WithCancel(ctx)
-		defer stop()
-		defer context.AfterFunc(abandoned, stop)()
-		g.finish(key, c, work(ctx))
-	})
-	if !started {
-		abandon()
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.forget(key, c)
-		c.failed = true
-		close(c.done)
 	}
 	return c
 }
@@ -120,7 +90,7 @@ func (g *Group[K, V]) leave(ctx context.Context, key K, c *call[V]) (value V, ok
 	select {
 	case <-c.done:
 		done = true
-		if ctx.Err() == nil && !c.failed {
+		if ctx.Err() == nil {
 			value, ok, c.delivered = c.value, true, true
 		}
 	default:

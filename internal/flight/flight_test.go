@@ -16,12 +16,6 @@ const (
 	keep    = 10 * time.Second
 )
 
-// inBackground starts work as a server does that is not being shut down.
-func inBackground(work func(context.Context)) bool {
-	go work(context.Background())
-	return true
-}
-
 func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := flight.New[string, int](abandon, keep)
@@ -29,7 +23,7 @@ func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int {
+				value, ok := g.Do(t.Context(), "key", func(context.Context) int {
 					time.Sleep(time.Second)
 					return int(began.Add(1))
 				})
@@ -40,10 +34,10 @@ func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 		}
 		all.Wait()
 		// What has been handed out is forgotten: the next request begins anew.
-		if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return int(began.Add(1)) }); !ok || value != 2 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return int(began.Add(1)) }); !ok || value != 2 {
 			t.Errorf("afterwards: %d, %v", value, ok)
 		}
-		if value, ok := g.Do(t.Context(), "other", inBackground, func(context.Context) int { return 7 }); !ok || value != 7 {
+		if value, ok := g.Do(t.Context(), "other", func(context.Context) int { return 7 }); !ok || value != 7 {
 			t.Errorf("another key: %d, %v", value, ok)
 		}
 	})
@@ -54,7 +48,7 @@ func gone(t *testing.T, g *flight.Group[string, int], after time.Duration, work 
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), after)
 	defer cancel()
-	if _, ok := g.Do(ctx, "key", inBackground, work); ok {
+	if _, ok := g.Do(ctx, "key", work); ok {
 		t.Error("a request that went away got the value")
 	}
 }
@@ -70,7 +64,7 @@ func TestWorkGoesOnForARequestThatComesSoonAfter(t *testing.T) {
 			return 1
 		})
 		time.Sleep(2 * time.Second)
-		if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != 1 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != 1 {
 			t.Errorf("got %d, %v", value, ok)
 		}
 	})
@@ -97,20 +91,9 @@ func TestAValueThatNobodyGotIsKeptForAWhile(t *testing.T) {
 			g := flight.New[string, int](abandon, keep)
 			gone(t, g, time.Second, func(context.Context) int { time.Sleep(2 * time.Second); return 1 })
 			time.Sleep(time.Second + wait)
-			if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != want {
+			if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != want {
 				t.Errorf("after %s: %d, %v", wait, value, ok)
 			}
 		})
-	}
-}
-
-func TestWhereNothingCanBeginNobodyWaits(t *testing.T) {
-	g := flight.New[string, int](abandon, keep)
-	refuse := func(func(context.Context)) bool { return false }
-	if _, ok := g.Do(t.Context(), "key", refuse, func(context.Context) int { return 1 }); ok {
-		t.Error("there is a value of work that did not begin")
-	}
-	if value, ok := g.Do(t.Context(), "key", inBackground, func(context.Context) int { return 2 }); !ok || value != 2 {
-		t.Errorf("afterwards: %d, %v", value, ok)
 	}
 }
