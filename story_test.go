@@ -249,7 +249,7 @@ func TestC4_ACallbackThatIsLoadedAgainIsRefusedInTheSameWords(t *testing.T) {
 
 // Who has no access with one account wants to choose another. Instagram would sign the same
 // one in again without a question.
-func TestX1_WhoHasNoAccessCanChooseAnotherAccount(t *testing.T) {
+func TestA2_X1_WhoHasNoAccessCanChooseAnotherAccount(t *testing.T) {
 	s := startSite(t, siteConfig{options: "deny " + userID + "\nauthorize force_reauth false\nauthorize enable_fb_login 0"})
 	b := s.newBrowser()
 	start := b.get("/private?x=1")

@@ -47,6 +47,9 @@ func TestAWrongConfigurationNamesTheOption(t *testing.T) {
 		{"fields", func(c *instagram.Config) { c.API, c.Fields = instagram.BasicDisplay, []string{"name"} }},
 		{"authorize", func(c *instagram.Config) { c.Authorize = []instagram.Param{{Name: "state", Value: "true"}} }},
 		{"authorize", func(c *instagram.Config) { c.Authorize = []instagram.Param{{Name: "force_reauth", Value: "yes&x=1"}} }},
+		{"authorize", func(c *instagram.Config) { c.Authorize = []instagram.Param{{Name: "force_reauth", Value: "1"}} }},
+		{"authorize", func(c *instagram.Config) { c.Authorize = []instagram.Param{{Name: "enable_fb_login", Value: "2"}} }},
+		{"fields", func(c *instagram.Config) { c.API, c.Fields = instagram.BasicDisplay, []string{"biography"} }},
 		{"authorize", func(c *instagram.Config) {
 			c.API, c.Authorize = instagram.BasicDisplay, []instagram.Param{{Name: "force_reauth", Value: "true"}}
 		}},
