@@ -196,7 +196,7 @@ func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, 
 		call.Withdraw()
 		return
 	}
-	if h.heedApp(err, h.aboutRequester(from)...) {
+	if h.heedApp(err, h.aboutRequester(from)...) || err != nil && h.limits.breaker.StayLocked(lockFor) {
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)

@@ -140,6 +140,17 @@ func (b *Breaker) Lock(rest time.Duration) (first bool) {
 	return first
 }
 
+// StayLocked lets a locked breaker rest again, and reports whether it is locked: a failure
+// of another kind is no sign that the reason has gone.
+func (b *Breaker) StayLocked(rest time.Duration) (locked bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.locked {
+		b.until = b.now().Add(rest)
+	}
+	return b.locked
+}
+
 // Unlock closes a locked breaker, and reports whether it was locked.
 func (b *Breaker) Unlock() (was bool) {
 	b.mu.Lock()
