@@ -84,8 +84,8 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	defer s.mu.Unlock()
 	a := s.tokens.entries[token]
 	// Removed before expired: a person who removed the app is told so for ever. Inferred:
-	// a restricted app learns nothing about its tokens, and a pending one whether they
-	// are good.
+	// every known token of a restricted app meets the block, and of a pending one only a
+	// good token meets "Unsupported request".
 	switch {
 	case a == nil:
 		return nil, &graphError{Code: 190, Message: "Invalid OAuth access token - Cannot parse access token"}
@@ -102,7 +102,8 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	return &found, nil
 }
 
-// Dates in messages are in the time of Meta's headquarters.
+// Dates in messages are in Meta's own time zone. Here it is winter all year, so that no
+// database of time zones is needed.
 const dateForm = "Monday, 02-Jan-06 15:04:05 MST"
 
 var pacific = time.FixedZone("PST", -8*60*60)
