@@ -98,6 +98,8 @@ type patient struct {
 	settings settings
 	out      map[instagram.Endpoint]bool // those that do not answer
 	clock    *doctor.Finding             // what was learned of it on the way
+
+	closedWindow bool // the configured window is the one that Meta closed
 }
 
 // run fills the report.
@@ -128,6 +130,7 @@ var blockChecks = []struct {
 }{
 	{"secrets", (*examination).checkSecrets},
 	{"api", (*examination).checkAPI},
+	{"endpoints", (*examination).checkEndpoints},
 	{"redirect_uri", (*examination).checkRedirects},
 	{"callbacks", (*examination).checkCallbacks},
 	{"matcher", (*examination).checkMatcher},

@@ -58,7 +58,7 @@ func (e *examination) checkApp(p *patient) []doctor.Finding {
 
 // checkWindow asks for the authorization window of each redirect URI.
 func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
-	if p.out[instagram.WindowEndpoint] {
+	if p.out[instagram.WindowEndpoint] || p.closedWindow {
 		return nil // has been said
 	}
 	for _, r := range p.settings.redirects {
