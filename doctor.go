@@ -77,7 +77,8 @@ type examination struct {
 	file, adapter string
 	browser       bool // test a login in a browser, too
 	in            io.Reader
-	talk          io.Writer // to the person, beside the report
+	lines         <-chan string // of in, once they are read
+	talk          io.Writer     // to the person, beside the report
 	now           func() time.Time
 
 	text     string         // of the configuration file

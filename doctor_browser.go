@@ -2,11 +2,11 @@ package instagramauth
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -56,14 +56,66 @@ func (e *examination) comeback(r redirect, window string) (string, error) {
 		return e.catch(listener, r)
 	}
 	fmt.Fprintln(e.talk, "Then copy the whole address that the browser shows, whatever page that is, and paste it here.\nIf the window shows an error instead, paste that.")
-	line, err := bufio.NewReader(e.in).ReadString('\n')
-	if line = strings.TrimSpace(line); line != "" {
-		return line, nil
-	}
-	return "", cmp.Or(err, errEmptyLine)
+	return e.pasted()
 }
 
 var errEmptyLine = errors.New("the line is empty")
+
+const (
+	// pasteTime is the longest pause between two lines of one paste.
+	pasteTime = 300 * time.Millisecond
+	maxPaste  = 1 << 20 // bytes
+)
+
+// pasted waits for an address, or for the lines of a page that the person copied.
+func (e *examination) pasted() (string, error) {
+	if e.lines == nil {
+		e.lines = linesOf(e.ctx, e.in)
+	}
+	var text strings.Builder
+	var pause <-chan time.Time
+	for {
+		select {
+		case line, open := <-e.lines:
+			if address := strings.TrimSpace(line); strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://") {
+				return address, nil
+			}
+			if !open && text.Len() == 0 {
+				return "", io.EOF
+			}
+			text.WriteString(line + "\n")
+			if pause = time.After(pasteTime); open && text.Len() <= maxPaste {
+				continue
+			}
+		case <-pause:
+		case <-e.ctx.Done():
+			return "", e.ctx.Err()
+		}
+		if all := strings.TrimSpace(text.String()); all != "" {
+			return all, nil
+		}
+		return "", errEmptyLine
+	}
+}
+
+// linesOf reads lines for the rest of the run: reading from a terminal cannot be interrupted, and
+// a second reader would miss what the first one has buffered.
+func linesOf(ctx context.Context, in io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, maxPaste)
+		for scanner.Scan() {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}
 
 // browserTime is how long a person has for the window.
 const browserTime = 10 * time.Minute

@@ -199,6 +199,8 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		{"a fault of Instagram's", back("error=server_error&error_description=An+unexpected+error+has+occurred."), nil, []string{"server error: An unexpected error", "ask again later"}},
 		{"an error as Facebook's", back("error_code=100&error_message=Invalid+redirect_uri"), nil, []string{`says "Invalid redirect_uri"`, "slash included"}},
 		{"what the window says today", paste("Invalid Request: Request parameters are invalid: Invalid scope: user_profile"), nil, []string{"Invalid scope: user_profile", "scope names a permission"}},
+		{"all that the window shows", paste("Instagram\n\nInvalid Request\nRequest parameters are invalid: Invalid platform app\n\nMeta\nAbout\n"), nil, []string{`says "Request parameters are invalid: Invalid platform app"`, "not the Facebook app ID"}},
+		{"the source of the page", paste("<!DOCTYPE html>\n<html>\n<script>var x = 1</script>\n<p>Insufficient developer role</p>\n</html>\n"), nil, []string{`says "Insufficient developer role"`, "development mode"}},
 		{"what it says with an apostrophe", paste("Sorry, this page isn’t available."), nil, []string{"this page isn't available", "leave endpoints authorize out"}},
 		{"what it says of sessions", paste("400 Session Invalid"), nil, []string{"400 Session Invalid", "three URLs"}},
 		{"the address of the error page", paste("https://www.instagram.com/oauth/authorize/third_party/error/?message=Insufficient%20Developer%20Role"), nil, []string{"Insufficient Developer Role", "tester"}},

@@ -1,6 +1,7 @@
 package instagram
 
 import (
+	"cmp"
 	"html"
 	"net/url"
 	"slices"
@@ -69,6 +70,10 @@ func WindowError(copied string) *Error {
 		return answer
 	} else {
 		_, words := refusalIn(readPage(copied).shown)
+		if !strings.Contains(copied, "<") { // copied as text, whose lines are those that were seen
+			_, line := refusalIn(plain(copied))
+			words = cmp.Or(line, words)
+		}
 		failure.Message = cut(words)
 	}
 	if failure.Message == "" {

@@ -244,6 +244,9 @@ func TestWordsThatAreNotTheWindowsAreNoError(t *testing.T) {
 			t.Errorf("%q: %+v", copied, failure)
 		}
 	}
+	if failure := instagram.WindowError("Instagram\r\nInvalid Request\r\nRequest parameters are invalid: Invalid redirect_uri\r\nMeta\r\nAbout"); failure == nil || failure.Message != "Request parameters are invalid: Invalid redirect_uri" {
+		t.Errorf("several lines: %+v", failure)
+	}
 	page := " https://www.instagram.com/oauth/authorize/third_party/error/?message=Insufficient%20Developer%20Role\n"
 	if failure := instagram.WindowError(page); failure == nil || failure.Message != "Insufficient Developer Role" || !strings.Contains(failure.Remedy(), "tester") {
 		t.Errorf("the address of the error page: %+v", failure)
