@@ -45,13 +45,13 @@ user ID and username.
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		flag := func(name string) string { return command.Flag(name).Value.String() }
 		e := &examination{
-			ctx: command.Context(), file: flag("config"), adapter: flag("adapter"),
+			ctx: command.Context(), file: flag("config"), adapter: flag("adapter"), browser: flag("browser") == "true",
 			in: command.InOrStdin(), talk: command.ErrOrStderr(), now: time.Now,
 		}
 		if e.ctx == nil {
 			e.ctx = context.Background()
 		}
-		e.run(flag("browser") == "true")
+		e.run()
 		write := e.report.Text
 		if flag("json") == "true" {
 			write = e.report.JSON
@@ -75,8 +75,10 @@ var errSomethingIsWrong = errors.New("something is wrong with the configuration"
 type examination struct {
 	ctx           context.Context
 	file, adapter string
+	browser       bool // test a login in a browser, too
 	in            io.Reader
-	talk          io.Writer // to the person, beside the report
+	lines         <-chan string // of in, once they are read
+	talk          io.Writer     // to the person, beside the report
 	now           func() time.Time
 
 	text     string         // of the configuration file
@@ -97,11 +99,14 @@ type patient struct {
 
 	settings settings
 	out      map[instagram.Endpoint]bool // those that do not answer
-	clock    *doctor.Finding             // what was learned of it on the way
+
+	closedWindow bool            // the configured window is the one that Meta closed
+	signedIn     bool            // a login with the first redirect URI succeeded
+	clock        *doctor.Finding // what was learned of it on the way
 }
 
 // run fills the report.
-func (e *examination) run(browser bool) {
+func (e *examination) run() {
 	if err := e.load(); err != nil {
 		e.report.Add("", "load", doctor.Fault(oneLine(err), "mend the configuration and ask again"))
 		return
@@ -116,7 +121,7 @@ func (e *examination) run(browser bool) {
 	}
 	e.report.Add("", "storage", storage)
 	for _, p := range e.patients {
-		e.examine(p, browser)
+		e.examine(p)
 	}
 }
 
@@ -128,6 +133,7 @@ var blockChecks = []struct {
 }{
 	{"secrets", (*examination).checkSecrets},
 	{"api", (*examination).checkAPI},
+	{"endpoints", (*examination).checkEndpoints},
 	{"redirect_uri", (*examination).checkRedirects},
 	{"callbacks", (*examination).checkCallbacks},
 	{"matcher", (*examination).checkMatcher},
@@ -135,11 +141,12 @@ var blockChecks = []struct {
 	{"logs", (*examination).checkLogs},
 	{"network", (*examination).checkNetwork},
 	{"app", (*examination).checkApp},
+	{"login", (*examination).checkLogin}, // before the window, because a login proves more
 	{"window", (*examination).checkWindow},
 	{"clock", (*examination).checkClock},
 }
 
-func (e *examination) examine(p *patient, browser bool) {
+func (e *examination) examine(p *patient) {
 	var err error
 	p.handler.now = e.now
 	if p.settings, err = p.handler.resolve(loadTime(caddy.NewReplacer())); err != nil {
@@ -151,9 +158,6 @@ func (e *examination) examine(p *patient, browser bool) {
 	e.report.Add(p.name, "options", doctor.OK("every option has a value that makes sense"))
 	for _, check := range blockChecks {
 		e.report.Add(p.name, check.name, check.of(e, p)...)
-	}
-	if browser {
-		e.report.Add(p.name, "login", e.browse(p))
 	}
 	e.report.Dashboards = append(e.report.Dashboards, p.dashboard())
 }

@@ -2,11 +2,11 @@ package instagramauth
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,15 +28,9 @@ func (e *examination) browse(p *patient) doctor.Finding {
 	if err != nil {
 		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}
-	query, wrong := readComeback(came, r.uri)
+	query, wrong := readComeback(came, r.uri, state)
 	if wrong != nil {
 		return *wrong
-	}
-	if subtle.ConstantTimeCompare([]byte(query.state), []byte(state)) != 1 {
-		return doctor.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads")
-	}
-	if query.failed {
-		return explainDenied(&query)
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, loginTimeout)
 	defer cancel()
@@ -62,14 +56,66 @@ func (e *examination) comeback(r redirect, window string) (string, error) {
 		return e.catch(listener, r)
 	}
 	fmt.Fprintln(e.talk, "Then copy the whole address that the browser shows, whatever page that is, and paste it here.\nIf the window shows an error instead, paste that.")
-	line, err := bufio.NewReader(e.in).ReadString('\n')
-	if line = strings.TrimSpace(line); line != "" {
-		return line, nil
-	}
-	return "", cmp.Or(err, errEmptyLine)
+	return e.pasted()
 }
 
 var errEmptyLine = errors.New("the line is empty")
+
+const (
+	// pasteTime is the longest pause between two lines of one paste.
+	pasteTime = 300 * time.Millisecond
+	maxPaste  = 1 << 20 // bytes
+)
+
+// pasted waits for an address, or for the lines of a page that the person copied.
+func (e *examination) pasted() (string, error) {
+	if e.lines == nil {
+		e.lines = linesOf(e.ctx, e.in)
+	}
+	var text strings.Builder
+	var pause <-chan time.Time
+	for {
+		select {
+		case line, open := <-e.lines:
+			if address := strings.TrimSpace(line); strings.HasPrefix(address, "https://") || strings.HasPrefix(address, "http://") {
+				return address, nil
+			}
+			if !open && text.Len() == 0 {
+				return "", io.EOF
+			}
+			text.WriteString(line + "\n")
+			if pause = time.After(pasteTime); open && text.Len() <= maxPaste {
+				continue
+			}
+		case <-pause:
+		case <-e.ctx.Done():
+			return "", e.ctx.Err()
+		}
+		if all := strings.TrimSpace(text.String()); all != "" {
+			return all, nil
+		}
+		return "", errEmptyLine
+	}
+}
+
+// linesOf reads lines for the rest of the run: reading from a terminal cannot be interrupted, and
+// a second reader would miss what the first one has buffered.
+func linesOf(ctx context.Context, in io.Reader) <-chan string {
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, maxPaste)
+		for scanner.Scan() {
+			select {
+			case lines <- scanner.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return lines
+}
 
 // browserTime is how long a person has for the window.
 const browserTime = 10 * time.Minute
@@ -91,7 +137,7 @@ func (e *examination) catch(listener net.Listener, r redirect) (string, error) {
 	came := make(chan string, 1)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		query := request.URL.Query()
-		if !query.Has("code") && !query.Has("error") {
+		if !query.Has("code") && instagram.Denial(query) == nil {
 			http.NotFound(w, request)
 			return
 		}
@@ -120,13 +166,16 @@ func (e *examination) catch(listener net.Listener, r redirect) (string, error) {
 	}
 }
 
-// readComeback reads what came back: an address, or what the window says.
-func readComeback(came, want string) (query callbackQuery, wrong *doctor.Finding) {
+// readComeback reads what the person pasted: the address of the callback, or the window's error.
+func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.Finding) {
 	say := func(f doctor.Finding) (callbackQuery, *doctor.Finding) { return callbackQuery{}, &f }
+	if refused := instagram.WindowError(came); refused != nil {
+		return say(explain("window", refused))
+	}
 	u, err := url.Parse(came)
 	if err != nil || u.Host == "" {
-		window := &instagram.Error{Kind: instagram.Refused, Message: came}
-		if remedy := window.Remedy(); remedy != "" {
+		said := &instagram.Error{Kind: instagram.Refused, Message: came}
+		if remedy := said.Remedy(); remedy != "" {
 			return say(doctor.Fault("the window refused", remedy))
 		}
 		return say(doctor.Fault("that is no address", "paste the whole address, from https:// to its end"))
@@ -134,20 +183,33 @@ func readComeback(came, want string) (query callbackQuery, wrong *doctor.Finding
 	address := *u
 	address.RawQuery, address.Fragment, address.RawFragment = "", "", ""
 	if how := doctor.Differs(address.String(), want); how != "" {
+		if host := "." + strings.ToLower(u.Hostname()); strings.HasSuffix(host, ".instagram.com") {
+			return say(doctor.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
+		}
 		return say(doctor.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
 	}
+	values := u.Query()
+	denied := instagram.Denial(values)
 	query, ok := parseCallback(u.RawQuery)
-	if !ok {
+	if denied == nil && !ok {
 		return say(doctor.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
+	}
+	// Instagram sometimes leaves the state out of a denial.
+	if got := strings.TrimSuffix(values.Get("state"), "#_"); (denied == nil || got != "") && subtle.ConstantTimeCompare([]byte(got), []byte(state)) != 1 {
+		return say(doctor.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
+	}
+	if denied != nil {
+		return say(explainDenied(values, denied))
 	}
 	return query, nil
 }
 
-// explainDenied explains an answer of the window without a code.
-func explainDenied(query *callbackQuery) doctor.Finding {
-	if query.cancelled() {
+// explainDenied explains a callback without a code. access_denied is also the error of an account
+// without a tester role, so a known sentence in the description comes first.
+func explainDenied(query url.Values, denied *instagram.Error) doctor.Finding {
+	reason := query.Get("error_reason")
+	if query.Get("error") == "access_denied" && (reason == "" || reason == "user_denied") && denied.Remedy() == "" {
 		return doctor.Fault("the login was cancelled in the window", "start again and press Allow")
 	}
-	window := &instagram.Error{Kind: instagram.Refused, Message: strings.ReplaceAll(query.reason, "_", " ") + ": " + query.description}
-	return explain("window", window)
+	return explain("window", denied)
 }

@@ -112,6 +112,25 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 	}
 }
 
+func TestTheDoctorCatchesARefusalOnLoopback(t *testing.T) {
+	addr := freeAddr(t)
+	uri := "http://" + addr + callback
+	k := newClinic(t, siteConfig{redirects: []string{uri}})
+	out, _, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri), func(window string) string {
+		answer, err := http.Get(uri + "?error_code=100&error_message=Invalid+redirect_uri&state=" + url.QueryEscape(query(t, window).Get("state")))
+		if err != nil {
+			t.Error(err)
+			return ""
+		}
+		_ = answer.Body.Close()
+		return ""
+	})
+	if err == nil {
+		t.Error("the command succeeds")
+	}
+	wantFault(t, "✗", out, "login: ", `says "Invalid redirect_uri"`, "slash included")
+}
+
 func TestTheDoctorStopsWaitingForTheBrowser(t *testing.T) {
 	addr := freeAddr(t)
 	uri := "http://" + addr + callback
@@ -170,6 +189,22 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		{"another state", swap("state", strings.Repeat("x", session.StateLength)), nil, []string{"state"}},
 		{"cancelled", back("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
 		{"a personal account", back("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"), nil, []string{"personal one", "business or creator"}},
+		{"cancelled, without a state", paste(redirectURI + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
+		{"cancelled in another login", paste(redirectURI + "?error=access_denied&state=" + strings.Repeat("x", session.StateLength)), nil, []string{"the state in the address"}},
+		{"cancelled, and #_ is encoded", func(t *testing.T, window string) string {
+			return redirectURI + "?error=access_denied&state=" + url.QueryEscape(query(t, window).Get("state")) + "%23_"
+		}, nil, []string{"cancelled"}},
+		{"no tester", back("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), nil, []string{"Insufficient developer role", "development mode", "tester"}},
+		{"a permission that is not offered", back("error=invalid_scope&error_description=Invalid+scopes"), nil, []string{`says "invalid scope: `, "scope names a permission"}},
+		{"a fault of Instagram's", back("error=server_error&error_description=An+unexpected+error+has+occurred."), nil, []string{"server error: An unexpected error", "ask again later"}},
+		{"an error as Facebook's", back("error_code=100&error_message=Invalid+redirect_uri"), nil, []string{`says "Invalid redirect_uri"`, "slash included"}},
+		{"what the window says today", paste("Invalid Request: Request parameters are invalid: Invalid scope: user_profile"), nil, []string{"Invalid scope: user_profile", "scope names a permission"}},
+		{"all that the window shows", paste("Instagram\n\nInvalid Request\nRequest parameters are invalid: Invalid platform app\n\nMeta\nAbout\n"), nil, []string{`says "Request parameters are invalid: Invalid platform app"`, "not the Facebook app ID"}},
+		{"the source of the page", paste("<!DOCTYPE html>\n<html>\n<script>var x = 1</script>\n<p>Insufficient developer role</p>\n</html>\n"), nil, []string{`says "Insufficient developer role"`, "development mode"}},
+		{"what it says with an apostrophe", paste("Sorry, this page isn’t available."), nil, []string{"this page isn't available", "leave endpoints authorize out"}},
+		{"what it says of sessions", paste("400 Session Invalid"), nil, []string{"400 Session Invalid", "three URLs"}},
+		{"the address of the error page", paste("https://www.instagram.com/oauth/authorize/third_party/error/?message=Insufficient%20Developer%20Role"), nil, []string{"Insufficient Developer Role", "tester"}},
+		{"the address of the login", paste("https://www.instagram.com/accounts/login/?next=%2Foauth%2Fauthorize%2F"), nil, []string{"still at Instagram", "press Allow"}},
 		{"a used code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has been used"), []string{"code was used before"}},
 		{"an expired code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has expired"), []string{"code had expired"}},
 		{"a permission that is not approved", func(t *testing.T, window string) string { return opened(t, window) },

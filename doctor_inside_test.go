@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/certmagic"
 
@@ -17,6 +18,43 @@ func TestTheDoctorKnowsWhatMetaSwitchedOff(t *testing.T) {
 	p := &patient{settings: settings{api: instagram.BasicDisplay}, handler: new(Handler)}
 	if found := new(examination).checkAPI(p); len(found) != 1 || found[0].Status != doctor.Wrong || !strings.Contains(found[0].Message, "2024-12-04") {
 		t.Errorf("found %+v", found)
+	}
+}
+
+func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
+	const closed, mirror = "https://api.instagram.com/oauth/authorize", "https://mirror.test/"
+	now := func() time.Time { return time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC) }
+	for name, c := range map[string]struct {
+		api    instagram.API
+		set    EndpointOptions
+		remedy string // of the old window, "" where it is another one
+	}{
+		"today's":                     {instagram.InstagramLogin, EndpointOptions{}, ""},
+		"the old one":                 {instagram.InstagramLogin, EndpointOptions{Authorize: closed}, "leave endpoints authorize out"},
+		"the old one by the tutorial": {instagram.BasicDisplay, EndpointOptions{Authorize: closed}, "use api instagram_login"},
+		"the family's, that is old":   {instagram.BasicDisplay, EndpointOptions{Token: mirror}, "use api instagram_login"},
+		"another one":                 {instagram.BasicDisplay, EndpointOptions{Authorize: mirror}, ""},
+		"said of api":                 {instagram.BasicDisplay, EndpointOptions{}, ""},
+	} {
+		p := &patient{settings: settings{api: c.api}, handler: &Handler{Endpoints: c.set}}
+		e := &examination{ctx: t.Context(), now: now}
+		found := e.checkEndpoints(p)
+		if c.remedy == "" {
+			if len(found) != 1 || found[0].Status != doctor.Fine || p.closedWindow {
+				t.Errorf("%s: %+v", name, found)
+			}
+			continue
+		}
+		if len(found) != 1 || found[0].Status != doctor.Wrong || !strings.Contains(found[0].Message, "Sorry, this page isn't available.") || !strings.HasPrefix(found[0].Remedy, c.remedy) {
+			t.Errorf("%s: %+v", name, found)
+		}
+		if again := e.checkWindow(p); again != nil {
+			t.Errorf("%s: it is said again: %+v", name, again)
+		}
+	}
+	both := &patient{settings: settings{api: instagram.InstagramLogin}, handler: &Handler{Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
+	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != doctor.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
+		t.Errorf("an old version, too: %+v", found)
 	}
 }
 

@@ -56,21 +56,6 @@ func (e *examination) checkApp(p *patient) []doctor.Finding {
 	return []doctor.Finding{explain("token endpoint", err)}
 }
 
-// checkWindow asks for the authorization window of each redirect URI.
-func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
-	if p.out[instagram.WindowEndpoint] {
-		return nil // has been said
-	}
-	for _, r := range p.settings.redirects {
-		if err := p.settings.client.ProbeWindow(e.ctx, r.uri, newState()); err != nil {
-			found = append(found, explain("window for "+r.uri, err))
-			continue
-		}
-		found = append(found, doctor.OK("finds no fault with app_id, scope and %s, as far as it says without an account", r.uri))
-	}
-	return found
-}
-
 func (e *examination) checkClock(p *patient) []doctor.Finding {
 	if len(p.out) > 0 && p.clock == nil {
 		return nil // has been said
@@ -94,13 +79,12 @@ func explain(who string, err error) doctor.Finding {
 	}
 	what := fmt.Sprintf("%s answers with status %d", who, failure.Status)
 	switch {
+	case failure.Message != "" && failure.Err != nil:
+		what = fmt.Sprintf("%s: %v, and says %+q", who, failure.Err, failure.Message)
 	case failure.Message != "":
 		what = fmt.Sprintf("%s says %+q", who, failure.Message)
-		if failure.Err != nil {
-			what += ", which is no answer of the API: " + failure.Err.Error()
-		}
 	case failure.Err != nil:
 		what = who + ": " + failure.Err.Error()
 	}
-	return doctor.Fault(what, cmp.Or(failure.Remedy(), "ask again later, and compare the app's settings in Meta's dashboard"))
+	return doctor.Fault(what, cmp.Or(windowRemedy(failure), "ask again later, and compare the app's settings in Meta's dashboard"))
 }

@@ -2,7 +2,6 @@ package instagram_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -26,35 +25,6 @@ func TestAProbeOfTheAppTellsTheCodeFromTheApp(t *testing.T) {
 	// A fault of the server with words about the code says nothing about the app.
 	if accepted, err := serve(t, answer(500, `{"error_type":"O","code":500,"error_message":"code was not found"}`)).ProbeApp(t.Context(), redirectURI); accepted || err == nil {
 		t.Errorf("a 500: %v, %v", accepted, err)
-	}
-}
-
-func TestAProbeOfTheWindowHearsErrorsAlone(t *testing.T) {
-	const state = "state-of-the-probe"
-	page := func(status int, header ...string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			for i := 0; i < len(header); i += 2 {
-				w.Header().Set(header[i], header[i+1])
-			}
-			w.WriteHeader(status)
-			_, _ = w.Write([]byte("<html>"))
-		}
-	}
-	for name, c := range map[string]struct {
-		handler http.HandlerFunc
-		says    string // "" for no error
-	}{
-		"a page":             {page(200), ""},
-		"a login":            {page(302, "Location", "https://elsewhere.test/login"), ""},
-		"a page that is big": {answer(200, strings.Repeat("x", 100_000)), ""},
-		"a broken server":    {page(502), "502"},
-		"an error":           {answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app `+state+`"}`), "Invalid platform app ***"},
-	} {
-		err := serve(t, c.handler).ProbeWindow(t.Context(), redirectURI, state)
-		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), state)) {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
 

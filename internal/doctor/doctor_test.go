@@ -97,6 +97,10 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 	r.Add("a", "one", Fault("said \x1b[2J\r\nby others", "mend it"), OK("well"))
 	r.Add("a", "two", Fault("the same from another side", "mend it"), OK("well"))
 	r.Add("b", "one", Fault("at another, unrecognized option \""+secret+"\"", "mend it"))
+	var twice Report
+	if twice.Add("a", "one", Fault("this", "mend it"), Fault("that", "mend it")); twice.Count(Wrong) != 2 {
+		t.Errorf("two faults of one check are %+v", twice)
+	}
 	if r.Count(Wrong) != 2 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
 		t.Errorf("report = %+v", r)
 	}

@@ -70,12 +70,15 @@ type Report struct {
 // may quote what stands there in the wrong place.
 var likeASecret = regexp.MustCompile(`\b[0-9a-fA-F]{32}\b`)
 
-// Add adds what a check found. A fault that another check saw from its side is told once.
+// Add adds what a check found. A fault that another check saw from its side is told once; what
+// one check finds twice is two faults.
 func (r *Report) Add(instance, check string, findings ...Finding) {
 	for _, f := range findings {
 		f.Instance, f.Check = instance, check
 		f.Message, f.Remedy = likeASecret.ReplaceAllString(f.Message, "***"), likeASecret.ReplaceAllString(f.Remedy, "***")
-		if f.Status == Fine || !slices.ContainsFunc(r.Findings, func(known Finding) bool { return known.Instance == instance && known.Remedy == f.Remedy }) {
+		if f.Status == Fine || !slices.ContainsFunc(r.Findings, func(known Finding) bool {
+			return known.Instance == instance && known.Check != check && known.Remedy == f.Remedy
+		}) {
 			r.Findings = append(r.Findings, f)
 		}
 	}

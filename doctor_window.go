@@ -1,0 +1,84 @@
+package instagramauth
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+)
+
+// The checks of the authorization window: by a person's login, and by its page.
+
+// checkLogin takes a person through a login, if the flag asks for it.
+func (e *examination) checkLogin(p *patient) []doctor.Finding {
+	if !e.browser {
+		return nil
+	}
+	login := e.browse(p)
+	p.signedIn = login.Status == doctor.Fine
+	return []doctor.Finding{login}
+}
+
+// checkWindow opens the authorization window for each redirect URI.
+func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
+	if p.out[instagram.WindowEndpoint] || p.closedWindow || e.ctx.Err() != nil {
+		return nil // another check says why
+	}
+	for i, r := range p.settings.redirects {
+		if i == 0 && p.signedIn {
+			found = append(found, doctor.OK("accepts app_id, scope and %s: the login proves it", r.uri))
+			continue
+		}
+		found = append(found, e.windowFor(p, r.uri, i == 0))
+	}
+	return found
+}
+
+// windowFor opens the window for one redirect URI. Only the first one can be tested with --browser.
+func (e *examination) windowFor(p *patient, uri string, first bool) doctor.Finding {
+	window, err := p.settings.client.ProbeWindow(e.ctx, uri, newState())
+	if failure, ok := errors.AsType[*instagram.Error](err); ok && failure.RateLimited() {
+		return doctor.Doubt("Instagram did not say whether it accepts "+uri, failure.Remedy())
+	}
+	if err != nil {
+		return explain("window for "+uri, err)
+	}
+	if window.Accepted {
+		return doctor.OK("accepts app_id, scope and %s", uri)
+	}
+	message := fmt.Sprintf("Instagram %s, so it is unknown whether it accepts %s", window.Shows, uri)
+	remedy := "compare it with Meta's dashboard byte for byte, and sign in once at " + uri
+	switch {
+	case first && e.browser:
+		remedy = "see the result of the login"
+	case first:
+		remedy = "test a login with --browser"
+	}
+	if window.Perhaps != nil {
+		message += fmt.Sprintf("; a script of the page contains %+q", window.Perhaps.Message)
+		remedy += "; if a browser shows that sentence, " + windowRemedy(window.Perhaps)
+	}
+	return doctor.Doubt(message, remedy)
+}
+
+// windowRemedies are for sentences that only the window shows.
+var windowRemedies = []struct{ says, remedy string }{
+	{"invalid client id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app"},
+	{"session invalid", "fill in all three URLs of the business login settings in Meta's dashboard (they are printed below), do not open the window in a pop-up, and accept the tester invitation"},
+	{"this page isn't available", "Instagram does not know the address or the app: leave endpoints authorize out, and check that app_id is the Instagram app ID"},
+}
+
+// windowRemedy is the remedy of an error, also of one that only the window shows. It is empty if
+// none is known.
+func windowRemedy(failure *instagram.Error) string {
+	said := strings.ToLower(failure.Message)
+	for _, r := range windowRemedies {
+		if failure.Endpoint == instagram.WindowEndpoint && strings.Contains(said, r.says) {
+			return cmp.Or(failure.Remedy(), r.remedy)
+		}
+	}
+	return failure.Remedy()
+}

@@ -1,0 +1,116 @@
+package instagramauth_test
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// windowSays makes the window answer with a page.
+func windowSays(status int, page string) func(*clinic) {
+	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.Answer, Status: status, ContentType: "text/html; charset=utf-8", Body: "<!DOCTYPE html><html><head><title>Instagram</title></head><body>" + page})
+}
+
+func windowLeads(location string) func(*clinic) {
+	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.Answer, Status: http.StatusFound, Header: http.Header{"Location": {location}}})
+}
+
+// loginFirst is where Instagram sends a browser in which nobody is signed in.
+const loginFirst = "/accounts/login/?force_authentication=1&platform_app_id=" + appID + "&next=%2Foauth%2Fauthorize%2Fthird_party%2F"
+
+func TestTheDoctorReadsTheWindow(t *testing.T) {
+	const invalid = "<h2>Invalid Request</h2><p>Invalid Request: Request parameters are invalid: "
+	const errorPage = "/oauth/authorize/third_party/error/?message="
+	type row struct {
+		name, mark string
+		before     func(*clinic)
+		words      []string
+	}
+	rows := []row{
+		{"a login first", "!", windowLeads(loginFirst), []string{"Instagram asks for a login first, so it is unknown", "so it is unknown whether it accepts " + redirectURI, "--browser"}},
+		{"another host", "!", windowLeads("https://elsewhere.test/login"), []string{"redirects to another site", "https://elsewhere.test", "unknown whether"}},
+		{"a way on", "!", windowLeads("/oauth/authorize/third_party/?client_id=" + appID), []string{"redirects to", "third_party", "unknown whether"}},
+		{"another state", "!", windowLeads(redirectURI + "?code=x&state=y"), []string{"without a code for this login"}},
+		{"an error page by address", "✗", windowLeads(errorPage + "Invalid+Request%3A+Request+parameters+are+invalid%3A+Invalid+redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
+		{"an error page in another language", "✗", windowLeads(errorPage + "%E9%96%8B%E7%99%BC"), []string{"window for " + redirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
+		{"back with an error", "✗", windowLeads(redirectURI + "?error=invalid_scope"), []string{"scope names a permission"}},
+		{"phrases of a script", "!", windowSays(200, `<script>{"x":"Invalid platform app"}</script>`), []string{"a script of the page", "invalid platform app", "if a browser shows that sentence, app_id is not"}},
+		{"a limit", "!", misdeed(simulator.Window, simulator.Fault{Kind: simulator.RateLimit}), []string{"did not say", "rate limit"}},
+		{"a proxy that fails", "✗", misdeed(simulator.Window, simulator.Fault{Kind: simulator.Status502}), []string{"status 502", "try again later"}},
+		{"in JSON", "✗", says(simulator.Window, "Invalid redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
+	}
+	for _, status := range []int{200, 400} {
+		for sentence, remedy := range map[string]string{
+			"Invalid platform app":                                "not the Facebook app ID",
+			"Invalid client_id":                                   "app_id is wrong",
+			"Invalid Client ID":                                   "app_id is wrong",
+			"Invalid redirect_uri":                                "slash included",
+			"Invalid scope: user_profile":                         "scope names a permission",
+			"No valid scopes requested":                           "scope names no permission",
+			"Insufficient Developer Role":                         "development mode",
+			"Redirect URI does not match registered redirect URI": "slash included",
+		} {
+			rows = append(rows, row{sentence, "✗", windowSays(status, invalid+sentence), []string{sentence, remedy}})
+		}
+		rows = append(rows,
+			row{"Session Invalid", "✗", windowSays(status, "<h1>400</h1><p>Session Invalid</p>"), []string{`says "Session Invalid"`, "URLs", "pop-up"}},
+			row{"page unavailable", "✗", windowSays(status, "<h2>Sorry, this page isn’t available.</h2><p>The link you followed may be broken, or the page may have been removed."), []string{`says "Sorry, this page isn't available."`, "leave endpoints authorize out"}},
+			row{"an unknown page", "!", windowSays(status, "<p>Oops, an error occurred.</p>"), []string{"shows a page with status", "unknown whether", "--browser"}},
+		)
+	}
+	for _, c := range rows {
+		t.Run(c.name, func(t *testing.T) {
+			k := newClinic(t, siteConfig{})
+			c.before(k)
+			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file())
+			if (err == nil) != (c.mark == "!") || strings.Contains(out, "✓ window: ") {
+				t.Errorf("%v:\n%s", err, out)
+			}
+			wantFault(t, c.mark, out, append(c.words, "window")...)
+		})
+	}
+}
+
+// The demo's Instagram shows its own page to whoever asks.
+func TestTheDoctorTakesTheSimulatorsOwnPageForGood(t *testing.T) {
+	for _, api := range []instagram.API{instagram.InstagramLogin, instagram.BasicDisplay} {
+		k := newClinic(t, siteConfig{api: api, window: "-"})
+		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("app_id", "api "+string(api)+"\napp_id"))
+		if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+redirectURI+"\n") {
+			t.Errorf("%s: %v\n%s", api, err, out)
+		}
+	}
+}
+
+func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	uris := []string{origin + "/one/", "https://third.test/two/"}
+	file := k.file("example.test {", "example.test, third.test {", redirectURI, strings.Join(uris, " "))
+	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", file)
+	for _, uri := range uris {
+		if !strings.Contains(out, "✗ window: window for "+uri+" says ") {
+			t.Errorf("nothing of %s:\n%s", uri, out)
+		}
+	}
+}
+
+func TestALoginDecidesWhatTheWindowDoesNotSay(t *testing.T) {
+	const second = "https://third.test/two/"
+	k := newClinic(t, siteConfig{redirects: []string{second}})
+	file := k.file("example.test {", "example.test, third.test {", redirectURI, redirectURI+" "+second)
+	out, _, err := k.person(file, func(window string) string {
+		came := opened(t, window)
+		windowLeads(loginFirst)(k) // for the doctor, who has no account
+		return came + "\n"
+	})
+	if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+redirectURI+": the login proves it\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	wantFault(t, "!", out, "window: ", "whether it accepts "+second, "sign in once at "+second)
+	out, _, _ = k.person(k.file(), func(string) string { return "hello\n" })
+	wantFault(t, "!", out, "window: ", "whether it accepts "+redirectURI, "see the result of the login")
+}

@@ -1,0 +1,91 @@
+package doctor
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestAVersionIsLookedAtByTheDayOfItsEnd(t *testing.T) {
+	day := func(text string) time.Time {
+		at, err := time.Parse(time.DateTime, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	const of = "2026-11-26 12:00:00"
+	for _, c := range []struct {
+		path, now string
+		status    Status
+		says      string
+	}{
+		{"/v20.0", of, Wrong, "ended on 2026-09-24"},
+		{"/v20.0", "2026-09-23 23:59:59", Look, "ends on 2026-09-24, in 0 days"},
+		{"/v20.0", "2026-09-24 00:00:00", Wrong, "ended"},
+		{"/v21.0", of, Look, "ends on 2027-01-21, in 55 days"},
+		{"/v21.0", "2026-10-23 00:00:00", Look, "in 90 days"},
+		{"/v21.0", "2026-10-22 23:59:59", Fine, "until 2027-01-21"},
+		{"/v21.0/", "2027-01-21 00:00:00", Wrong, "ended"},
+		{"/v22.0", of, Fine, "until 2027-05-20"},
+		{"/v25.0", of, Fine, "until 2028-07-29"},
+		{"/v26.0", of, Fine, "no end"},
+		{"/v27.0", "2036-01-01 00:00:00", Fine, "no end"},
+		{"/v28.0", of, Look, "newest is v27.0"},
+		{"/v26.1", of, Look, "not in Meta's list"},
+		{"/v1.0", of, Wrong, "ended before"},
+		{"/v16.0", of, Wrong, "ended before"},
+		{"/v021.0", of, Look, "the form of a version"},
+		{"/V21.0", of, Look, "the form of a version"},
+		{"/v21", of, Look, "the form of a version"},
+		{"/v99999999999999999999.0", of, Look, "the form of a version"},
+		{"", of, Fine, "no version"},
+		{"/", of, Fine, "no version"},
+		{"/v21.0/v21.0", of, Wrong, "v21.0 and v21.0"},
+		{"/v21.0//v22.0/", of, Wrong, "v21.0 and v22.0"},
+		{"/v21.0/me", of, Wrong, "after the version"},
+		{"/me", of, Wrong, "appends itself"},
+		{"/refresh_access_token", of, Wrong, "appends itself"},
+		{"/17841405793187218", of, Wrong, "appends itself"},
+		{"/graph", of, Wrong, "does not have"},
+		{"/graph/v22.0", of, Wrong, "does not have"},
+		{"/vvv.0", of, Wrong, "does not have"},
+	} {
+		f := Graph("https://graph.instagram.com"+c.path, day(c.now))
+		if f.Status != c.status || !strings.Contains(f.Message, c.says) || (f.Remedy == "") != (c.status == Fine) {
+			t.Errorf("%s at %s: %+v", c.path, c.now, f)
+		}
+	}
+	// A mirror may have a path of its own in front.
+	for address, status := range map[string]Status{"": Fine, "http://localhost:9100": Fine, "https://mirror.test/graph": Fine, "https://mirror.test/graph/v22.0": Fine, "https://mirror.test/graph/v20.0": Wrong, "https://mirror.test/graph/me": Wrong, "://": Wrong} {
+		if f := Graph(address, day(of)); f.Status != status {
+			t.Errorf("%q: %+v", address, f)
+		}
+	}
+}
+
+func TestTheListOfVersionsIsInOrder(t *testing.T) {
+	for i, v := range versions {
+		if i > 0 && (v.name <= versions[i-1].name || v.ends != "" && v.ends <= versions[i-1].ends) {
+			t.Errorf("%+v stands behind %+v", v, versions[i-1])
+		}
+		if _, err := time.Parse(time.DateOnly, v.ends); v.ends != "" && err != nil {
+			t.Errorf("%+v: %v", v, err)
+		}
+	}
+	if open := slices.IndexFunc(versions, func(v struct{ name, ends string }) bool { return v.ends == "" }); open < 0 || slices.ContainsFunc(versions[open:], func(v struct{ name, ends string }) bool { return v.ends != "" }) {
+		t.Error("a version ends behind one that does not")
+	}
+}
+
+func TestTheClosedWindowIsKnown(t *testing.T) {
+	for address, old := range map[string]bool{
+		"https://api.instagram.com/oauth/authorize": true, "https://API.Instagram.com:443/oauth/authorize/": true, "https://api.instagram.com./x": true,
+		"https://www.instagram.com/oauth/authorize": false, "https://api.instagram.com.mirror.test/": false, "http://localhost/api.instagram.com": false, "": false, "://": false,
+	} {
+		if ClosedWindow(address) != old {
+			t.Errorf("%s: %v", address, !old)
+		}
+	}
+}
