@@ -41,6 +41,8 @@ var promised = map[Code]struct {
 	TooLarge:            {413, "The request is too large."},
 	BadType:             {415, "The request is of a type that is not accepted here."},
 	StoreUnavailable:    {503, "Please try again in a moment."},
+	NoPicture:           {404, "There is no picture here."},
+	NoToken:             {404, "This needs a new sign-in with Instagram."},
 	Internal:            {500, "Something went wrong."},
 }
 
