@@ -16,6 +16,7 @@ const (
 	pathLogin        = "/login"
 	pathLogout       = "/logout"
 	pathUserinfo     = "/userinfo"
+	pathPicture      = "/picture"
 	pathDeauthorize  = "/deauthorize"
 	pathDataDeletion = "/data_deletion"
 )
@@ -46,6 +47,8 @@ func (h *Handler) endpoint(v *visit) endpoint {
 		return (*Handler).logout
 	case pathUserinfo:
 		return (*Handler).userinfo
+	case pathPicture:
+		return (*Handler).picture
 	case pathDeauthorize:
 		return (*Handler).deauthorize
 	case pathDataDeletion:

@@ -37,6 +37,7 @@ type limits struct {
 	// tokens and profiles are what Instagram is asked again about sessions. They are kept
 	// apart, so that trouble with one of them does not hold up the other.
 	tokens, profiles *renewal.Group[session.Session]
+	pictures         *pictures
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -60,7 +61,7 @@ func (h *Handler) borrowLimits() error {
 			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),
 			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
 
-			tokens: newRenewals(h.now), profiles: newRenewals(h.now),
+			tokens: newRenewals(h.now), profiles: newRenewals(h.now), pictures: newPictures(h.now),
 		}, nil
 	})
 	if err != nil {
