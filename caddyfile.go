@@ -77,6 +77,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //			long_lived
 //			forward_as <Header>
 //		}
+//		picture       redirect|proxy|off
 //		revalidate    <duration>
 //		require_scope <permission>...
 //		step_up       <permission>...
@@ -181,14 +182,14 @@ func (p *parser) option(name string) error {
 		return p.some(name, &h.Deny)
 	case "logout_target":
 		return p.one(name, &h.LogoutTarget)
-	case "deauthorize":
-		return p.optional(name, &h.Deauthorize)
-	case "data_deletion":
-		return p.optional(name, &h.DataDeletion)
+	case "deauthorize", "data_deletion":
+		return p.optional(name, map[string]*string{"deauthorize": &h.Deauthorize, "data_deletion": &h.DataDeletion}[name])
 	case "sync_interval":
 		return p.duration(name, &h.SyncInterval)
 	case "on_storage_failure":
 		return p.onStorageFailure(name)
+	case "picture":
+		return p.one(name, &h.Picture)
 	case "revalidate":
 		return p.duration(name, &h.Revalidate)
 	case "require_scope":

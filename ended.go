@@ -120,6 +120,7 @@ func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
 func (h *Handler) forget(match func(key uint64, s session.Session) bool) {
 	h.limits.tokens.Drop(match)
 	h.limits.profiles.Drop(match)
+	h.limits.pictures.Drop(func(p portrait) bool { return match(p.asker.Keys.Session, p.asker) })
 }
 
 // forgetPerson drops what Instagram has said about a person, by either of their IDs.

@@ -16,6 +16,7 @@ const (
 	pathLogin        = "/login"
 	pathLogout       = "/logout"
 	pathUserinfo     = "/userinfo"
+	pathPicture      = "/picture"
 	pathDeauthorize  = "/deauthorize"
 	pathDataDeletion = "/data_deletion"
 )
@@ -46,6 +47,8 @@ func (h *Handler) endpoint(v *visit) endpoint {
 		return (*Handler).logout
 	case pathUserinfo:
 		return (*Handler).userinfo
+	case pathPicture:
+		return (*Handler).picture
 	case pathDeauthorize:
 		return (*Handler).deauthorize
 	case pathDataDeletion:
@@ -78,6 +81,27 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
 		return false, err
 	}
+	if ok, err := h.ownVisitor(v); !ok {
+		return false, err
+	}
+	v.w.Header().Set("Vary", "Cookie")
+	answer := map[string]any{
+		"id": v.session.UserID, fieldUsername: v.session.Username, "expires_at": v.session.End(h.settings.lifetime).UTC(),
+	}
+	for _, f := range v.session.Fields {
+		if slices.Contains(h.Fields, f.Name) {
+			answer[f.Name] = f.Value
+		}
+	}
+	if granted := instagram.Permissions(v.session.Permissions); granted != 0 {
+		answer[fieldPermissions] = granted.Names()
+	}
+	return h.answerJSON(v, answer)
+}
+
+// ownVisitor reports whether a request for what is the visitor's own comes from somebody
+// who is signed in and from a page of this site. Everybody else is refused. [P4]
+func (h *Handler) ownVisitor(v *visit) (ok bool, err error) {
 	h.recognize(v)
 	switch {
 	case v.turnedAway:
@@ -93,19 +117,12 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	site := v.r.Header.Get("Sec-Fetch-Site")
 	foreign := site != "" && site != "same-origin" && site != "none"
 	if !v.signedIn || foreign {
-		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
+		return h.requireLogin(v)
 	}
-	v.w.Header().Set("Vary", "Cookie")
-	answer := map[string]any{
-		"id": v.session.UserID, fieldUsername: v.session.Username, "expires_at": v.session.End(h.settings.lifetime).UTC(),
-	}
-	for _, f := range v.session.Fields {
-		if slices.Contains(h.Fields, f.Name) {
-			answer[f.Name] = f.Value
-		}
-	}
-	if granted := instagram.Permissions(v.session.Permissions); granted != 0 {
-		answer[fieldPermissions] = granted.Names()
-	}
-	return h.answerJSON(v, answer)
+	return true, nil
+}
+
+// requireLogin tells a program that nobody is signed in.
+func (h *Handler) requireLogin(v *visit) (bool, error) {
+	return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
 }

@@ -48,6 +48,7 @@ type limits struct {
 	// tokens and profiles are what Instagram is asked again about sessions. They are kept
 	// apart, so that trouble with one of them does not hold up the other.
 	tokens, profiles *renewal.Group[session.Session]
+	pictures         *pictures
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -73,7 +74,7 @@ func (h *Handler) borrowLimits() error {
 			logins:  flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
 			told:    limit.NewSample(1, tellAgain, h.now),
 
-			tokens: newRenewals(h.now), profiles: newRenewals(h.now),
+			tokens: newRenewals(h.now), profiles: newRenewals(h.now), pictures: newPictures(h.now),
 		}, nil
 	})
 	if err != nil {

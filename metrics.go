@@ -56,6 +56,7 @@ const (
 var (
 	endpointNames = map[instagram.Endpoint]string{
 		instagram.TokenEndpoint: "token", instagram.UserEndpoint: "user_node", instagram.LongLivedEndpoint: "long_lived", instagram.RefreshEndpoint: "refresh",
+		instagram.PictureEndpoint: "picture",
 	}
 	callResults = []string{
 		resultOK, resultRateLimited, resultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),

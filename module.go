@@ -150,6 +150,11 @@ type Handler struct {
 	// What becomes of the access token after the login. Default: it is dropped.
 	Token TokenOptions `json:"token,omitzero"`
 
+	// What `GET <path_prefix>/picture` answers a signed-in visitor with: `redirect` leads to
+	// their profile picture at Instagram, `proxy` answers with the picture itself, `off` with
+	// 404. Needs `token`. Default: `redirect` where a token is kept, `off` otherwise.
+	Picture string `json:"picture,omitempty"`
+
 	// How often Instagram is asked again who the owner of a session is: a new username
 	// shows, and a session whose token Instagram no longer accepts ends. Needs a
 	// long-lived token. Default: never.
@@ -335,6 +340,7 @@ func (h *Handler) warn() {
 	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
 		h.logger.Warn("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth")
 	}
+	h.warnPicture()
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {
 			h.logger.Warn("usernames can change and change owner; list numeric user IDs instead", zap.String("option", option))

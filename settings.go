@@ -70,6 +70,7 @@ type settings struct {
 	forwardAs            string                // a header; "" to keep the token from the site
 	revalidate           time.Duration         // 0 for never
 	required             instagram.Permissions // to sign in
+	picture              pictureMode
 }
 
 // identityHeader is a request header for the site and the field it carries.
@@ -147,7 +148,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog, h.resolvePages,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog, h.resolvePages,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err

@@ -23,7 +23,7 @@ var rooms = map[string][]string{
 		module + "/instagram", module + "/session", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap",
 		"github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel", "github.com/spf13/cobra",
 	},
-	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {},
+	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {}, "internal/picture": {},
 	"internal/attack": {}, "internal/doctor": {},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},

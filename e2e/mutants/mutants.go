@@ -114,6 +114,14 @@ var mutants = []mutant{
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = s.vary[:1:1]
 `, ``, ""},
+	{"P6", "another site gets the visitor's picture", "endpoints.go", `foreign := site != "" && site`, `foreign := false && site`, ""},
+	{"P6", "a person gets the picture of another", "picture_ask.go", `	return "address " + s.UserID
+`, `	return "address"
+`, ""},
+	{"P6", "a person gets the picture of another from here", "picture_ask.go", `return "picture " + s.UserID`, `return "picture"`, ""},
+	{"P6", "a picture may come from anywhere", "instagram/picture.go", `if u.Scheme == "https" && isPictureHost(u.Host) || c.simulates(u) {`, `if u.Scheme == "https" || c.simulates(u) {`, "./instagram ."},
+	{"P6", "whatever says that it is a picture is one", "instagram/picture.go", `!slices.Contains(pictureTypes, declared) || !slices.Contains(pictureTypes, kind)`, `!slices.Contains(pictureTypes, declared)`, "./instagram ."},
+	{"T3", "a picture may come from a private address", "instagram/picture_dial.go", `if !a.IsGlobalUnicast() || a.IsPrivate() {`, `if !a.IsGlobalUnicast() && a.IsPrivate() {`, "./instagram"},
 	// One each for promises that have none above.
 	{"A2", "a link may ask for any permission", "token.go", `case !h.settings.client.Asks(name):`, `case false:`, ""},
 	{"A4", "the address that a request was rewritten to decides alone", "gate.go", `	rewritten, uri := v.r.URL, v.r.RequestURI

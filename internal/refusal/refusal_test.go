@@ -44,6 +44,8 @@ var promised = map[Code]struct {
 	AppNotOpen:          {403, "Instagram does not let this site read your account."},
 	PrivateAccount:      {403, "Instagram tells us nothing about a private account."},
 	StoreUnavailable:    {503, "Please try again in a moment."},
+	NoPicture:           {404, "There is no picture here."},
+	NoToken:             {404, "This needs a new sign-in with Instagram."},
 	Internal:            {500, "Something went wrong."},
 }
 

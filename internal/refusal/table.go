@@ -38,6 +38,8 @@ const (
 	TooLarge            Code = "too_large"
 	BadType             Code = "bad_type"
 	StoreUnavailable    Code = "store_unavailable"
+	NoPicture           Code = "no_picture"
+	NoToken             Code = "no_token"
 	Internal            Code = "internal"
 )
 
@@ -68,6 +70,8 @@ var statuses = map[Code]int{
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	BadType:             http.StatusUnsupportedMediaType,
 	StoreUnavailable:    http.StatusServiceUnavailable,
+	NoPicture:           http.StatusNotFound,
+	NoToken:             http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,
 }
 

@@ -27,6 +27,8 @@ var german = &Language{
 		TooLarge:            {"Zu groß", "Die Anfrage ist zu groß.", "", ""},
 		BadType:             {"Falsche Art", "Anfragen dieser Art werden hier nicht angenommen.", "", ""},
 		StoreUnavailable:    {"Gerade nicht möglich", "Bitte versuche es gleich noch einmal.", "", ""},
+		NoPicture:           {"Kein Bild", "Hier gibt es kein Bild.", "", ""},
+		NoToken:             {"Neue Anmeldung nötig", "Dafür musst du dich noch einmal mit Instagram anmelden.", "", "Erneut anmelden"},
 		Internal:            {"Etwas ist schiefgegangen", "Dabei ist etwas schiefgegangen.", "", ""},
 	},
 	permissions: map[string]string{

@@ -27,6 +27,8 @@ var english = &Language{
 		TooLarge:            {"Too large", "The request is too large.", "", ""},
 		BadType:             {"Wrong type", "The request is of a type that is not accepted here.", "", ""},
 		StoreUnavailable:    {"Not possible right now", "Please try again in a moment.", "", ""},
+		NoPicture:           {"No picture", "There is no picture here.", "", ""},
+		NoToken:             {"New sign-in needed", "This needs a new sign-in with Instagram.", "", "Sign in again"},
 		Internal:            {"Something went wrong", "Something went wrong.", "", ""},
 	},
 	permissions: map[string]string{

@@ -27,6 +27,8 @@ var spanish = &Language{
 		TooLarge:            {"Demasiado grande", "La petición es demasiado grande.", "", ""},
 		BadType:             {"Tipo incorrecto", "Aquí no se aceptan peticiones de este tipo.", "", ""},
 		StoreUnavailable:    {"Ahora no es posible", "Inténtalo de nuevo dentro de un momento, por favor.", "", ""},
+		NoPicture:           {"Sin imagen", "Aquí no hay ninguna imagen.", "", ""},
+		NoToken:             {"Hace falta volver a iniciar sesión", "Para esto tienes que volver a iniciar sesión con Instagram.", "", "Volver a iniciar sesión"},
 		Internal:            {"Algo ha ido mal", "Se ha producido un error.", "", ""},
 	},
 	permissions: map[string]string{

@@ -27,6 +27,8 @@ var french = &Language{
 		TooLarge:            {"Trop volumineux", "La demande est trop volumineuse.", "", ""},
 		BadType:             {"Mauvais type", "Les demandes de ce type ne sont pas acceptées ici.", "", ""},
 		StoreUnavailable:    {"Impossible pour le moment", "Veuillez réessayer dans un instant.", "", ""},
+		NoPicture:           {"Pas d’image", "Il n’y a pas d’image ici.", "", ""},
+		NoToken:             {"Nouvelle connexion nécessaire", "Il faut pour cela vous reconnecter avec Instagram.", "", "Se reconnecter"},
 		Internal:            {"Une erreur est survenue", "Quelque chose s’est mal passé.", "", ""},
 	},
 	permissions: map[string]string{

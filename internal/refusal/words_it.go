@@ -27,6 +27,8 @@ var italian = &Language{
 		TooLarge:            {"Troppo grande", "La richiesta è troppo grande.", "", ""},
 		BadType:             {"Tipo errato", "Qui non si accettano richieste di questo tipo.", "", ""},
 		StoreUnavailable:    {"Ora non è possibile", "Riprova tra un momento.", "", ""},
+		NoPicture:           {"Nessuna immagine", "Qui non c’è nessuna immagine.", "", ""},
+		NoToken:             {"Serve un nuovo accesso", "Per questo devi accedere di nuovo con Instagram.", "", "Accedi di nuovo"},
 		Internal:            {"Qualcosa è andato storto", "Si è verificato un errore.", "", ""},
 	},
 	permissions: map[string]string{

@@ -27,6 +27,8 @@ var portuguese = &Language{
 		TooLarge:            {"Grande demais", "O pedido é grande demais.", "", ""},
 		BadType:             {"Tipo errado", "Pedidos deste tipo não são aceites aqui.", "", ""},
 		StoreUnavailable:    {"De momento não é possível", "Tente de novo dentro de um momento, por favor.", "", ""},
+		NoPicture:           {"Sem imagem", "Aqui não há nenhuma imagem.", "", ""},
+		NoToken:             {"É preciso entrar de novo", "Para isto tem de entrar de novo com o Instagram.", "", "Entrar de novo"},
 		Internal:            {"Algo correu mal", "Ocorreu um erro.", "", ""},
 	},
 	permissions: map[string]string{

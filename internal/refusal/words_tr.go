@@ -27,6 +27,8 @@ var turkish = &Language{
 		TooLarge:            {"Çok büyük", "İstek çok büyük.", "", ""},
 		BadType:             {"Yanlış tür", "Bu türden istekler burada kabul edilmiyor.", "", ""},
 		StoreUnavailable:    {"Şu anda mümkün değil", "Lütfen biraz sonra yeniden deneyin.", "", ""},
+		NoPicture:           {"Resim yok", "Burada resim yok.", "", ""},
+		NoToken:             {"Yeniden oturum açmak gerekiyor", "Bunun için Instagram ile yeniden oturum açmanız gerekiyor.", "", "Yeniden oturum aç"},
 		Internal:            {"Bir sorun oluştu", "Bir şeyler ters gitti.", "", ""},
 	},
 	permissions: map[string]string{

@@ -102,10 +102,17 @@ func (g *Group[T]) Drop(match func(key uint64, result T) bool) {
 }
 
 // Paused reports whether all work rests.
-func (g *Group[T]) Paused() bool {
+func (g *Group[T]) Paused() bool { return g.PausedFor() > 0 }
+
+// PausedFor returns how long all work still rests, 0 if it does not.
+func (g *Group[T]) PausedFor() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.rest.lasts(g.now())
+	now := g.now()
+	if !g.rest.lasts(now) {
+		return 0
+	}
+	return g.rest.from.Add(g.rest.wait).Sub(now)
 }
 
 // Start reports whether the caller shall do the work for a key now, and end it with End.

@@ -107,12 +107,13 @@ func TestAPauseIsKnown(t *testing.T) {
 		t.Error("paused from the beginning")
 	}
 	g.Pause(time.Hour)
-	if !g.Paused() {
-		t.Error("not paused")
+	at.advance(20 * time.Minute)
+	if !g.Paused() || g.PausedFor() != 40*time.Minute {
+		t.Errorf("paused for %v", g.PausedFor())
 	}
-	at.advance(time.Hour)
-	if g.Paused() {
-		t.Error("paused for ever")
+	at.advance(40 * time.Minute)
+	if g.Paused() || g.PausedFor() != 0 {
+		t.Errorf("paused for ever, or %v", g.PausedFor())
 	}
 }
 

@@ -1,0 +1,117 @@
+package instagramauth_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
+)
+
+// crowd returns n users with pictures at one host.
+func crowd(n int, host string) (all []simulator.User) {
+	for i := range n {
+		all = append(all, simulator.User{
+			ID: fmt.Sprint(17841400000000100 + i), AppScopedID: fmt.Sprint(25025300000000100 + i), Username: fmt.Sprint("visitor.", i), AccountType: "Business",
+			PictureURL: fmt.Sprint(host, "/", i, ".jpg"),
+		})
+	}
+	return all
+}
+
+func TestD3_PicturesLeaveRoomForLogins(t *testing.T) {
+	const atATime = 8
+	host, release := newCDN(t), make(chan struct{})
+	host.answer = func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		sends("image/jpeg", jpegBytes)(w, r)
+	}
+	people := crowd(atATime+2, host.url)
+	s := startSite(t, siteConfig{options: keptToken + "\npicture proxy", users: people, window: "-"})
+	var browsers []*browser
+	for _, person := range people[:atATime+1] {
+		b := s.newBrowser()
+		b.signInAs(person.Username)
+		browsers = append(browsers, b)
+	}
+	var all sync.WaitGroup
+	for _, b := range browsers[:atATime] {
+		all.Go(func() {
+			if answer := b.image(picturePath); answer.StatusCode != http.StatusOK {
+				t.Errorf("answered %s %q", answer.Status, answer.body)
+			}
+		})
+	}
+	eventually(t, "all places are taken", func() bool { return len(host.all()) == atATime })
+	answer := browsers[atATime].image(picturePath)
+	wantNoImage(t, answer, http.StatusServiceUnavailable, "provider_unreachable")
+	if answer.Header.Get("Retry-After") != "1" {
+		t.Errorf("Retry-After = %q", answer.Header.Get("Retry-After"))
+	}
+	s.newBrowser().signInAs(people[atATime+1].Username)
+	close(release)
+	all.Wait()
+	// What was refused for want of a place is not kept as an answer.
+	if answer := browsers[atATime].image(picturePath); answer.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: answered %s %q", answer.Status, answer.body)
+	}
+}
+
+func TestF6_AReloadEndsNobodysWaitForAPicture(t *testing.T) {
+	host, release := newCDN(t), make(chan struct{})
+	host.answer = func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		sends("image/jpeg", jpegBytes)(w, r)
+	}
+	c := siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg")}
+	s := startSite(t, c)
+	b := s.newBrowser()
+	b.signIn("/page")
+	cookies, waited := b.cookieHeader(), make(chan response, 2)
+	ask := func() { waited <- s.newBrowser().image(picturePath, setHeader("Cookie", cookies)) }
+	go ask()
+	eventually(t, "the host is asked", func() bool { return len(host.all()) == 1 })
+	c.options += "\nlogin_page"
+	s.load(c)
+	go ask()
+	// Nobody knows when the second request has come to wait: it may also come later.
+	close(release)
+	for range 2 {
+		if answer := <-waited; answer.StatusCode != http.StatusOK || answer.body != jpegBytes {
+			t.Errorf("answered %s %q", answer.Status, answer.body)
+		}
+	}
+	if n := len(host.all()); n != 1 {
+		t.Errorf("the host was asked %d times", n)
+	}
+}
+
+func TestTheMetricsTellOfPictures(t *testing.T) {
+	host := newCDN(t)
+	s, admin := adminSite(t, siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg"), global: "metrics"})
+	b := s.newBrowser()
+	b.signIn("/page")
+	before := counted(t, admin)
+	b.image(picturePath)
+	b.image(picturePath)
+	host.answer = sends("text/html", "no")
+	b.logout(nil)
+	b.signIn("/page")
+	b.image(picturePath)
+	after := counted(t, admin)
+	for series, want := range map[string]string{
+		`provider_calls_total{endpoint="picture",result="ok"}`: " 1", `provider_calls_total{endpoint="picture",result="bad_answer"}`: " 1",
+		`provider_calls_total{endpoint="user_node",result="ok"}`: "1 4", `provider_call_duration_seconds_count{endpoint="picture"}`: " 2", `requests_total{outcome="refused"}`: " 1",
+	} {
+		if got := before[series] + " " + after[series]; got != want {
+			t.Errorf("%s: %q, want %q", series, got, want)
+		}
+	}
+	for series := range scrape(t, admin) {
+		if strings.Contains(series, userID) || strings.Contains(series, host.url) {
+			t.Errorf("a label tells %s", series)
+		}
+	}
+}
