@@ -192,14 +192,7 @@ func TestC4_ACallbackThatIsLoadedAgainSignsIn(t *testing.T) {
 			b := s.newBrowser()
 			back := b.begin("/private?x=1")
 			s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Delay, Delay: 300 * time.Millisecond})
-			first := navigation(t, http.MethodGet, back)
-			connection, err := net.Dial("tcp", s.addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\nCookie: %s\r\n\r\n", first.URL.RequestURI(), host, b.cookieHeader())
-			eventually(t, "the exchange", func() bool { return s.instagram.Calls(simulator.Token) == 1 })
-			_ = connection.Close()
+			b.breakOff(back)
 			if late {
 				s.waitForLog("signed in", 1) // nobody has got that answer
 			}
@@ -219,6 +212,51 @@ func TestC4_ACallbackThatIsLoadedAgainSignsIn(t *testing.T) {
 			// The answer has arrived: the callback is of no more use.
 			wantRefusal(t, s.newBrowser().get(back), http.StatusBadRequest, loginExpired)
 		})
+	}
+}
+
+// soon is a clock that is ahead: issued_at has whole seconds, and ends what was before.
+func soon() time.Time { return time.Now().Add(2 * time.Second) }
+
+// deauthorize sends what Meta sends when the person removes the app.
+func (s *site) deauthorize() {
+	s.t.Helper()
+	request, err := http.NewRequest(http.MethodPost, origin+"/instagram_auth/deauthorize", strings.NewReader("signed_request="+s.instagram.SignedRequest(username)))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if answer := s.newBrowser().do(request); answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("answered %s %s", answer.Status, answer.body)
+	}
+}
+
+// breakOff opens the callback, and goes away while Instagram is asked for the token.
+func (b *browser) breakOff(back string) {
+	b.t.Helper()
+	s := b.site
+	before := s.instagram.Calls(simulator.Token)
+	connection, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	fmt.Fprintf(connection, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/html\r\nCookie: %s\r\n\r\n", navigation(b.t, http.MethodGet, back).URL.RequestURI(), host, b.cookieHeader())
+	eventually(b.t, "the exchange", func() bool { return s.instagram.Calls(simulator.Token) > before })
+	_ = connection.Close()
+}
+
+// What nobody has got is no way back in for somebody who has removed the app since.
+func TestC4_ACallbackThatIsLoadedAgainBringsNoEndedSessionBack(t *testing.T) {
+	s := startSite(t, siteConfig{now: soon})
+	b := s.newBrowser()
+	back := b.begin("/private")
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Delay, Delay: 200 * time.Millisecond})
+	b.breakOff(back)
+	s.waitForLog("signed in", 1)
+	s.deauthorize()
+	wantRefusal(t, b.get(back), http.StatusBadRequest, loginExpired)
+	if b.cookie(sessionCookie) != "" || s.instagram.Calls(simulator.Token) != 1 {
+		t.Errorf("there is a session, or the code was sent %d times", s.instagram.Calls(simulator.Token))
 	}
 }
 
@@ -309,21 +347,13 @@ func TestAnOptionalFieldLocksNobodyOut(t *testing.T) {
 
 // A deauthorize callback names the app-scoped ID, which the token answer alone has told.
 func TestK3_ADeauthorizationEndsTheSessionOfANodeWithoutID(t *testing.T) {
-	s := startSite(t, siteConfig{simulate: func(c *simulator.Config) { c.NodeWithoutID = true }})
+	s := startSite(t, siteConfig{now: soon, simulate: func(c *simulator.Config) { c.NodeWithoutID = true }})
 	b := s.newBrowser()
 	b.signIn("/private")
 	if page := b.get("/private"); page.StatusCode != http.StatusOK || s.upstream.last(t).Header.Get("X-Instagram-User-Id") != userID {
 		t.Fatalf("answered %s", page.Status)
 	}
-	request, err := http.NewRequest(http.MethodPost, origin+"/instagram_auth/deauthorize", strings.NewReader("signed_request="+s.instagram.SignedRequest(username)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // issued_at has whole seconds
-	if answer := s.newBrowser().do(request); answer.StatusCode != http.StatusOK {
-		t.Fatalf("answered %s %s", answer.Status, answer.body)
-	}
+	s.deauthorize()
 	if page := b.get("/private"); page.StatusCode != http.StatusFound {
 		t.Errorf("after the removal: %s", page.Status)
 	}
