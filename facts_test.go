@@ -26,6 +26,10 @@ type fact struct {
 	how  how  // how a test reaches it
 	then then // the required outcome
 
+	// later is the outcome for a session whose token meets the same answer in the
+	// background, "" where the page says nothing of it.
+	later string
+
 	untestable string // why no request to Caddy can show it; instead of how and then
 }
 
@@ -59,6 +63,7 @@ type reply struct {
 type then struct {
 	status   int
 	code     string // of the refusal page; empty: none
+	at500    string // the code where the answer has the status 500 and means less
 	page     string // a part of the page, the site's or Instagram's
 	location string // a pattern
 	retry    string // Retry-After
@@ -95,6 +100,7 @@ func (e then) atToken() then                  { e.calls = "token"; return e }
 func (e then) atNode() then                   { e.calls = "token user"; return e }
 func (e then) calling(calls string) then      { e.calls = calls; return e }
 func (e then) saying(words string) then       { e.words = words; return e }
+func (e then) failing(code string) then       { e.at500 = code; return e }
 func (e then) retryAfter(seconds string) then { e.retry = seconds; return e }
 func (e then) logging(lines ...string) then   { e.logs = strings.Join(lines, "\n"); return e }
 func (e then) and(check func(*testing.T, *scene)) then {
@@ -276,7 +282,7 @@ func runFacts(t *testing.T, facts []fact) {
 					wantRefusedLoad(t, strings.ReplaceAll(f.how.config.block, "{endpoints}", "http://127.0.0.1:1"), f.how.loads)
 					runs = 0
 				case !f.how.isShared():
-					f.run(t, factSite(t, f.how.config), status)
+					t.Run(fmt.Sprint(status), func(t *testing.T) { f.run(t, factSite(t, f.how.config), status) })
 					runs = 0
 				default:
 					shared.site.t = t
@@ -287,6 +293,10 @@ func runFacts(t *testing.T, facts []fact) {
 					runs++
 					f.run(t, shared, status)
 				}
+			}
+			if f.later != "" {
+				runs = 0
+				f.runLater(t)
 			}
 		})
 	}
@@ -336,12 +346,21 @@ func (f *fact) run(t *testing.T, s *scene, status int) {
 	b := s.newBrowser()
 	defer s.behave()
 	answer := act(s, b)
-	f.then.compare(t, fmt.Sprintf("with status %d", status), s, answer)
+	f.then.compareWith(t, status, s, answer)
 	s.behave()
 	f.then.compareSite(t, s, b)
 	if f.how.isShared() {
 		s.newBrowser().signIn("/private") // nobody else is held up
 	}
+}
+
+// compareWith compares what came of an answer with this status.
+func (e then) compareWith(t *testing.T, status int, s *scene, answer response) {
+	t.Helper()
+	if status >= 500 && e.at500 != "" {
+		e.code, e.status = e.at500, http.StatusBadGateway
+	}
+	e.compare(t, fmt.Sprintf("with status %d", status), s, answer)
 }
 
 // compare compares an answer, the log and the calls.
