@@ -2,9 +2,12 @@ package instagramauth_test
 
 import (
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -15,9 +18,11 @@ const (
 
 	lineEnds  = "session ended: instagram no longer accepts its token"
 	lineStays = "asking instagram again failed; the session stays as it is"
+	lineShort = "getting a long-lived token failed; going on with the short-lived one"
 )
 
-// runLater lets a session of a row's answer be checked again in the background.
+// runLater lets the profile of a session be checked again in the background, with the answer
+// of a row.
 func (f *fact) runLater(t *testing.T) {
 	t.Helper()
 	s := factSite(t, siteConfig{options: rechecked})
@@ -47,4 +52,98 @@ func (s *scene) wantLater(t *testing.T, b *browser, outcome string) {
 	eventually(t, outcome, func() bool { return b.get("/private").StatusCode == status })
 }
 
-var _ = simulator.Refresh
+// refreshed is a session that is a day old and meets an answer when its token is refreshed.
+func refreshed(outcome string, answers ...reply) how {
+	h := how{own: true, act: func(s *scene, b *browser) response {
+		b.plant(sessionCookie, s.olderCookie("IGAAlong", 25*time.Hour))
+		for _, r := range answers {
+			s.instagram.Misbehave(r.endpoint, r.fault(r.statuses[0]))
+		}
+		s.wantLater(b.t, b, outcome)
+		return b.get("/private")
+	}}
+	h.config.options = withToken
+	return h
+}
+
+// aDayLater is a session whose token was issued a day ago and is refreshed by the simulator.
+// Its clock goes a day back for the sign-in.
+func aDayLater(ago time.Duration) how {
+	var back atomic.Int64
+	h := how{own: true, act: func(s *scene, b *browser) response {
+		back.Store(int64(25 * time.Hour))
+		old := s.tokenOf(s.newBrowser())
+		back.Store(0)
+		b.plant(sessionCookie, s.olderCookie(old, ago))
+		due := s.newBrowser()
+		due.plant(sessionCookie, s.olderCookie(old, 25*time.Hour))
+		b.get("/private")
+		eventually(b.t, "another token", func() bool {
+			due.get("/private")
+			return s.upstream.last(b.t).Header.Get(tokenHeader) != old
+		})
+		return b.get("/private")
+	}}
+	h.config.options = withToken
+	h.config.now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+	return h
+}
+
+// lengthened is a sign-in at which the short-lived token is exchanged with this answer.
+func lengthened(status int, body string) how {
+	return login(on(simulator.LongLived, status, body)).with(withToken + "\nheaders {\n permissions X-Permissions\n}")
+}
+
+// requestTo checks the only request to an endpoint.
+func requestTo(endpoint simulator.Endpoint, want string) func(*testing.T, *scene) {
+	return func(t *testing.T, s *scene) {
+		requests := s.instagram.Requests(endpoint)
+		if len(requests) != 1 || requests[0].Method != http.MethodGet || requests[0].URL != want {
+			t.Errorf("asked %v, want GET %s", requests, want)
+		}
+	}
+}
+
+// served is a page of the site for somebody whose session is good.
+func served(calls string, lines ...string) then {
+	return then{status: http.StatusOK, calls: calls, page: "hello", logs: strings.Join(lines, "\n")}
+}
+
+const (
+	longToken   = `{"access_token":"IGAAlong","token_type":"bearer","expires_in":5183944}`
+	withoutMore = `{"error":{"message":"Unsupported request - method type: get","type":"IGApiException","code":100,"fbtrace_id":"Azq1XPB"}}`
+)
+
+// Section 4 of the page.
+func TestFactsOfLongLivedTokens(t *testing.T) {
+	long := then{status: 303, location: "^/private#$", site: jay + "\n" + tokenHeader + ": IGAAlong\nX-Permissions: instagram_business_basic", calls: "token user long-lived"}
+	short := long
+	short.site = jay
+	runFacts(t, []fact{
+		{by: "D", says: "exchange: GET access_token with grant_type and client_secret; the token in the header", how: lengthened(200, longToken),
+			then: long.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+appSecret))},
+		{by: "D", says: "exchange in basic_display: access_token in the query",
+			how:  login(on(simulator.LongLived, 200, longToken), on(simulator.Token, 200, `{"access_token":"IGQVJshort","user_id":17841405793187218}`), person(`{"id":"17841405793187218","username":"jayposiris"}`)).with(withToken).api(instagram.BasicDisplay),
+			then: short.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+appSecret+"&access_token=IGQVJshort"))},
+		{by: "D", says: "the answer: access_token, token_type and expires_in, about 60 days", how: lengthened(200, longToken), then: long},
+		{by: "-", says: "expires_in may be text, or missing", how: lengthened(200, `{"access_token":"IGAAlong","token_type":"bearer"}`), then: long},
+		{by: "L", says: "permissions are in no live answer: those of the login stay", how: lengthened(200, longToken), then: long},
+		{by: "S", says: "a user_id beside it was seen once: it changes nobody's identity", how: lengthened(200, strings.Replace(longToken, "}", `,"user_id":17841405822304915}`, 1)), then: long},
+		{by: "D", says: "refresh: GET refresh_access_token with grant_type, the same shape of answer", how: aDayLater(25 * time.Hour), then: served("token user long-lived refresh refresh")},
+		{by: "D", says: "a token that is younger than 24 h is not refreshed", how: aDayLater(23 * time.Hour),
+			then: served("token user long-lived refresh").and(requestTo(simulator.Refresh, "/refresh_access_token?grant_type=ig_refresh_token"))},
+		{by: "D", says: "should Instagram find it too young, the session stays", how: refreshed(stays, on(simulator.Refresh, 400, `{"error":{"message":"The access token is less than 24 hours old","type":"OAuthException","code":100}}`)),
+			then: served("", "warn "+lineStays)},
+		{by: "D", says: "a token that has expired cannot be refreshed: the session ends", how: refreshed(ends, on(simulator.Refresh, 400, `{"error":{"message":"Error validating access token: Session has expired on Tuesday, 01-Dec-26 06:00:00 PST.","type":"OAuthException","code":190}}`)),
+			then: then{status: http.StatusFound, location: "/oauth/authorize", logs: "info " + lineEnds}},
+		{by: "D", says: "instagram_business_basic has to be granted: without it the session stays until the token expires", how: refreshed(stays, on(simulator.Refresh, 400, `{"error":{"message":"(#10) Application does not have permission for this action","type":"OAuthException","code":10}}`)),
+			then: served("", "warn "+lineStays)},
+		{by: "D", says: "a permission that was not used for 90 days has to be granted again", untestable: "no source says with which answer; the rows about 10 and 190 cover both"},
+		{by: "L", says: "an app without access gets Unsupported request at the exchange: the sign-in goes on with the short-lived token", how: lengthened(400, withoutMore),
+			then: short.logging(noAccessLine, "warn "+lineShort)},
+		{by: "L", says: "an app without access gets it at the refresh: the session stays", how: refreshed(stays, on(simulator.Refresh, 400, withoutMore)), then: served("", "warn "+lineStays, noAccessLine)},
+		{by: "L", says: "a restricted app is refused at the refresh: the session stays", how: refreshed(stays, on(simulator.Refresh, 400, `{"error":{"message":"API access blocked.","type":"OAuthException","code":200}}`)),
+			then: served("", "warn "+lineStays, blockedLine)},
+		{by: "D", says: "a rate limit at the exchange: the sign-in goes on", how: lengthened(403, `{"error":{"message":"(#4) Application request limit reached","type":"OAuthException","code":4}}`), then: short.logging("warn " + lineShort)},
+	})
+}
