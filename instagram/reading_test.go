@@ -32,6 +32,7 @@ type verdict struct {
 	transient      bool
 	kinds, message string // the texts of an error in a known shape, as they came
 	trace          string
+	isJSON         bool
 	known          bool // the shape is known
 }
 
@@ -76,7 +77,7 @@ func readError(r reply) (e verdict, isError, clear bool) {
 		return e, true, true // [T4]
 	}
 	v, ok := parseJSON(r.body)
-	if !ok || v.kind != 'o' {
+	if e.isJSON = ok; !ok || v.kind != 'o' {
 		return e, true, true
 	}
 	clear = v.clear(errorMembers...)
@@ -139,7 +140,7 @@ func (e *verdict) appState(kept string) instagram.AppState {
 // Instagram's words.
 func (e *verdict) temporary(status int, kept string) bool {
 	switch {
-	case e.transient || e.rateLimited(status), !e.known && e.says("wait a few minutes", kept):
+	case e.transient || e.rateLimited(status), e.isJSON && !e.known && e.says("wait a few minutes", kept):
 		return true
 	case e.kind == instagram.Refused:
 		return slices.Contains([]int{1, 2, 368}, e.code)
