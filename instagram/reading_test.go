@@ -27,6 +27,7 @@ type reply struct {
 
 // verdict is what an error says.
 type verdict struct {
+	status         int
 	kind           instagram.Kind
 	code, subcode  int
 	transient      bool
@@ -69,7 +70,7 @@ var (
 // readError reads an answer for an error. isError is false where it is an answer to what was
 // asked; clear is false where a member that matters is in doubt.
 func readError(r reply) (e verdict, isError, clear bool) {
-	e.kind = instagram.BadAnswer
+	e.status, e.kind = r.status, instagram.BadAnswer
 	if r.status < 200 || r.status >= 300 && r.status < 400 {
 		return e, true, true // nothing of it is read [T2]
 	}
@@ -392,4 +393,73 @@ func readAgain(a asking, body string, known instagram.User) (u instagram.User, p
 	}
 	u.ID, u.AppScopedID = known.ID, known.AppScopedID
 	return u, private, ok, clear
+}
+
+// tries is the second reading of what is tried again.
+type tries struct {
+	replies []reply
+	places  string // where the token stood: h for the header, q for the query
+	query   bool   // the header is known not to be read
+	header  bool   // the header is known to be read
+	failed  bool   // the last answer is an error
+}
+
+// next takes the next answer.
+func (s *tries) next(place string) (e verdict, isError bool) {
+	r := s.replies[min(len(s.places), len(s.replies)-1)]
+	s.places += place
+	e, isError, _ = readError(r)
+	s.failed = isError
+	return e, isError
+}
+
+// unread reports whether Instagram says that it got no token.
+func (e *verdict) unread() bool {
+	kept := e.message[:min(len(e.message), 200)]
+	about := e.code == 104 || e.code == 2500 && e.says("access token", kept)
+	return e.kind == instagram.Refused && about && e.appState(kept) == instagram.AppFine
+}
+
+// fieldRule matches the words about a field that a node does not have.
+var fieldRule = regexp.MustCompile(`nonexisting field \([a-z_]{1,64}\)`)
+
+// doubtful reports whether a refusal may come of a token that was not read, as opposed to one
+// that was read and is bad.
+func (e *verdict) doubtful() bool {
+	kept := e.message[:min(len(e.message), 200)]
+	switch {
+	case e.kind != instagram.Refused || e.temporary(e.status, kept) || e.appState(kept) != instagram.AppFine:
+		return false
+	case e.code == 190 || e.code == 102:
+		return e.subcode == 0 && !e.says("expired", kept)
+	}
+	return e.code == 100 && !fieldRule.MatchString(kept) && !e.says("client secret", kept)
+}
+
+// ask is one question, with the token in one place and perhaps in the other.
+func (s *tries) ask() (e verdict, isError bool) {
+	if s.query {
+		return s.next("q")
+	}
+	e, isError = s.next("h")
+	if !isError {
+		s.header = true
+		return e, false
+	}
+	if !e.unread() && (s.header || !e.doubtful()) {
+		return e, true
+	}
+	first := e
+	if e, isError = s.next("q"); !isError || first.unread() && e.kind == instagram.Refused && !e.unread() {
+		s.query = true
+	}
+	return e, isError
+}
+
+// user asks for a user node, without the optional fields where they spoil it.
+func (s *tries) user(withFields bool) {
+	e, isError := s.ask()
+	if isError && withFields && e.kind == instagram.Refused && (e.code == 100 || e.lacksPermission(e.message[:min(len(e.message), 200)])) {
+		s.ask()
+	}
 }
