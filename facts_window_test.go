@@ -116,6 +116,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 			how: backAt(func(a string) string {
 				return strings.Replace(strings.TrimSuffix(a, "#_"), "&state=", "%23%5F&state=", 1) + "%23%5f"
 			}), then: signedIn(jay)},
+		{by: "I", says: "#_ may arrive encoded twice", how: backAt(func(a string) string { return strings.TrimSuffix(a, "#_") + "%2523_" }), then: signedIn(jay)},
 		{by: "D", says: "a code is good for an hour", how: login().inside(func(c *simulator.Config) { c.CodeLifetime = time.Nanosecond }),
 			then: refused(400, "provider_refused", "was used, is too old").atToken().saying("Invalid authorization code")},
 		{by: "D", says: "a code is good once", how: login().doing(func(_ *scene, b *browser) response {
