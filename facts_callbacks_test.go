@@ -50,10 +50,10 @@ func (m meta) signed() string {
 	return encoding.EncodeToString(mac.Sum(nil)) + "." + encoded
 }
 
-// calledBack is a signed-in visitor about whom Meta calls. What comes of it is the answer to
-// Meta; whether the session has ended is compared as well.
-func calledBack(m meta, outcome string) how {
-	h := how{own: true, act: func(s *scene, b *browser) response {
+// calledBack signs a visitor in and sends a callback about them. The row compares the answer to
+// Meta; the route itself checks whether the session has ended.
+func calledBack(m meta, outcome string) route {
+	h := route{own: true, act: func(s *scene, b *browser) response {
 		b.signIn("/private")
 		if m.path == "" {
 			m.path = deauthorizePath
@@ -75,13 +75,13 @@ func calledBack(m meta, outcome string) how {
 }
 
 // toldMeta is the answer to a callback that is accepted.
-func toldMeta(page string) then {
-	return then{status: http.StatusOK, page: page, logs: "info sessions ended by instagram"}
+func toldMeta(page string) expected {
+	return expected{status: http.StatusOK, page: page, logs: "info sessions ended by instagram"}
 }
 
-// refusedMeta is the answer to a callback that is not.
-func refusedMeta(status int, code, remedy string) then {
-	return then{status: status, code: code, logs: "warn callback refused", check: func(t *testing.T, s *scene) {
+// refusedMeta is the answer to a callback that is refused.
+func refusedMeta(status int, code, remedy string) expected {
+	return expected{status: status, code: code, logs: "warn callback refused", check: func(t *testing.T, s *scene) {
 		for _, line := range s.reported("callback refused") {
 			if got := fmt.Sprint(line["remedy"]); line["code"] != code || !strings.Contains(got, remedy) {
 				t.Errorf("the line says %v, want code %s and remedy %q", line, code, remedy)
@@ -90,28 +90,28 @@ func refusedMeta(status int, code, remedy string) then {
 	}}
 }
 
-// Section 5 of the page.
+// Section 5: signed callbacks.
 func TestFactsOfTheSignedCallbacks(t *testing.T) {
 	empty := toldMeta("{}")
 	unsigned := refusedMeta(400, "bad_signature", "app_secret")
 	runFacts(t, []fact{
-		{by: "D", says: "POST application/x-www-form-urlencoded with signed_request", how: calledBack(meta{}, ends), then: empty},
-		{by: "D", says: "no GET", how: calledBack(meta{change: func(r *http.Request) { r.Method = http.MethodGet }}, stays), then: then{status: 405, code: "method"}},
-		{by: "D", says: "no JSON", how: calledBack(meta{change: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }}, stays), then: refusedMeta(415, "bad_type", "no callback of Meta's")},
-		{by: "D", says: "SIG.PAYLOAD, both base64url, padding missing", how: calledBack(meta{}, ends), then: empty},
-		{by: "D", says: "padding present", how: calledBack(meta{padded: true}, ends), then: empty},
-		{by: "D", says: "SIG is the HMAC-SHA256 of PAYLOAD as sent, with the app secret: another one changes nothing", how: calledBack(meta{secret: "ffeeddccbbaa99887766554433221100"}, stays), then: unsigned},
-		{by: "D", says: "payload: algorithm HMAC-SHA256, and no other", how: calledBack(meta{payload: `{"algorithm":"none","issued_at":1291836800,"user_id":"` + appScopedID + `"}`}, stays), then: refusedMeta(400, "bad_request", "no callback of Meta's")},
-		{by: "D", says: "payload: issued_at: what began later goes on", how: calledBack(meta{payload: `{"algorithm":"HMAC-SHA256","issued_at":1291836800,"expires":1291840400,"user_id":"` + appScopedID + `"}`}, stays), then: empty},
-		{by: "D", says: "payload: user_id is text", how: calledBack(meta{user: `"` + appScopedID + `"`}, ends), then: empty},
-		{by: "D", says: "payload: user_id is a number", how: calledBack(meta{user: appScopedID}, ends), then: empty},
-		{by: "-", says: "either ID: the professional account's as text", how: calledBack(meta{user: `"` + userID + `"`}, ends), then: empty},
-		{by: "-", says: "either ID: the professional account's as a number", how: calledBack(meta{user: userID, padded: true}, ends), then: empty},
-		{by: "-", says: "another person's ID ends nothing", how: calledBack(meta{user: `"25025320822304914"`}, stays), then: empty},
-		{by: "-", says: "any configured secret: the second one", how: calledBack(meta{secret: secondSecret}, ends), then: empty},
-		{by: "-", says: "the second secret with padding and a number", how: calledBack(meta{secret: secondSecret, padded: true, user: userID}, ends), then: empty},
-		{by: "D", says: "data deletion answers 200 with url and confirmation_code", how: calledBack(meta{path: deletionPath}, ends),
-			then: toldMeta(`{"url":"https://example.test` + deletionPath + `?code=`)},
-		{by: "D", says: "deauthorize: any 200", how: calledBack(meta{path: deauthorizePath}, ends), then: empty},
+		{by: "D", fact: "POST application/x-www-form-urlencoded with signed_request", via: calledBack(meta{}, ends), want: empty},
+		{by: "D", fact: "no GET", via: calledBack(meta{change: func(r *http.Request) { r.Method = http.MethodGet }}, stays), want: expected{status: 405, code: "method"}},
+		{by: "D", fact: "no JSON", via: calledBack(meta{change: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }}, stays), want: refusedMeta(415, "bad_type", "no callback of Meta's")},
+		{by: "D", fact: "SIG.PAYLOAD, both base64url, padding missing", via: calledBack(meta{}, ends), want: empty},
+		{by: "D", fact: "padding present", via: calledBack(meta{padded: true}, ends), want: empty},
+		{by: "D", fact: "SIG is the HMAC-SHA256 of PAYLOAD as sent, with the app secret: another one changes nothing", via: calledBack(meta{secret: "ffeeddccbbaa99887766554433221100"}, stays), want: unsigned},
+		{by: "D", fact: "payload: algorithm HMAC-SHA256, and no other", via: calledBack(meta{payload: `{"algorithm":"none","issued_at":1291836800,"user_id":"` + appScopedID + `"}`}, stays), want: refusedMeta(400, "bad_request", "no callback of Meta's")},
+		{by: "D", fact: "payload: issued_at: what began later goes on", via: calledBack(meta{payload: `{"algorithm":"HMAC-SHA256","issued_at":1291836800,"expires":1291840400,"user_id":"` + appScopedID + `"}`}, stays), want: empty},
+		{by: "D", fact: "payload: user_id is text", via: calledBack(meta{user: `"` + appScopedID + `"`}, ends), want: empty},
+		{by: "D", fact: "payload: user_id is a number", via: calledBack(meta{user: appScopedID}, ends), want: empty},
+		{by: "-", fact: "either ID: the professional account's as text", via: calledBack(meta{user: `"` + userID + `"`}, ends), want: empty},
+		{by: "-", fact: "either ID: the professional account's as a number", via: calledBack(meta{user: userID, padded: true}, ends), want: empty},
+		{by: "-", fact: "another person's ID ends nothing", via: calledBack(meta{user: `"25025320822304914"`}, stays), want: empty},
+		{by: "-", fact: "any configured secret: the second one", via: calledBack(meta{secret: secondSecret}, ends), want: empty},
+		{by: "-", fact: "the second secret with padding and a number", via: calledBack(meta{secret: secondSecret, padded: true, user: userID}, ends), want: empty},
+		{by: "D", fact: "data deletion answers 200 with url and confirmation_code", via: calledBack(meta{path: deletionPath}, ends),
+			want: toldMeta(`{"url":"https://example.test` + deletionPath + `?code=`)},
+		{by: "D", fact: "deauthorize: any 200", via: calledBack(meta{path: deauthorizePath}, ends), want: empty},
 	})
 }

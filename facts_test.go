@@ -15,36 +15,36 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// The facts about Instagram's API that this project is built on, as a table that reads like
-// the page which lists them, section by section. Each row goes through a real Caddy with a
-// simulated Instagram or an answer that was recorded.
+// The facts about Instagram's API that this project depends on, as one table in five sections:
+// window, token exchange, user node with its errors, long-lived tokens, signed callbacks. Each
+// row is tested through a real Caddy, with the simulator or with a recorded answer.
 
-// A fact is one statement about Instagram's API.
+// A fact is one statement about Instagram and its test.
 type fact struct {
-	by   string // how certain it is: see certainties
-	says string
-	how  how  // how a test reaches it
-	then then // the required outcome
+	by   string   // the certainty: letters of certainties
+	fact string   // the statement
+	via  route    // how the test reaches the fact
+	want expected // the required outcome
 
 	// later is the outcome for a session whose token meets the same answer in the
-	// background, "" where the page says nothing of it.
+	// background, "" where no fact is known about it.
 	later string
 
-	untestable string // why no request to Caddy can show it; instead of how and then
+	untestable string // the reason why no request to Caddy can show the fact; replaces via and want
 }
 
-// certainties are the letters of the page.
+// certainties explains the letters.
 var certainties = map[rune]string{
 	'D': "documented by Meta", 'L': "captured live, or in use by a program of today", 'S': "second-hand", 'I': "inferred",
-	'O': "of the old family, basic_display", '-': "a rule of this project that the page states",
+	'O': "of the old family, basic_display", '-': "a rule of this project",
 }
 
-// how says how a test reaches a fact.
-type how struct {
+// route is the way to a fact: a configuration, recorded answers and the visitor's actions.
+type route struct {
 	config  siteConfig // the zero value shares the Caddy of its section
 	answers []reply
 	act     func(*scene, *browser) response // default: signIn
-	own     bool                            // what comes of it lasts, so that the row has a Caddy of its own
+	own     bool                            // the outcome lasts, so the row needs its own Caddy
 	loads   string                          // the option that an error names; the configuration must not load
 }
 
@@ -58,9 +58,9 @@ type reply struct {
 	times    int    // requests that get it; default: all
 }
 
-// then is the required outcome of a row. What is empty is not compared, unless a comment
+// expected is the required outcome of a row. Empty fields are not compared, unless a comment
 // says otherwise.
-type then struct {
+type expected struct {
 	status   int
 	code     string // of the refusal page; empty: none
 	at500    string // the code where the answer has the status 500 and means less
@@ -87,23 +87,23 @@ type scene struct {
 }
 
 // signedIn is the outcome of a sign-in; the upstream gets the headers.
-func signedIn(headers ...string) then {
-	return then{status: http.StatusSeeOther, location: "^/private#$", site: strings.Join(headers, "\n"), calls: "token user"}
+func signedIn(headers ...string) expected {
+	return expected{status: http.StatusSeeOther, location: "^/private#$", site: strings.Join(headers, "\n"), calls: "token user"}
 }
 
 // refused is the outcome of a sign-in that fails.
-func refused(status int, code, remedy string) then {
-	return then{status: status, code: code, level: "warn", remedy: remedy}
+func refused(status int, code, remedy string) expected {
+	return expected{status: status, code: code, level: "warn", remedy: remedy}
 }
 
-func (e then) atToken() then                  { e.calls = "token"; return e }
-func (e then) atNode() then                   { e.calls = "token user"; return e }
-func (e then) calling(calls string) then      { e.calls = calls; return e }
-func (e then) saying(words string) then       { e.words = words; return e }
-func (e then) failing(code string) then       { e.at500 = code; return e }
-func (e then) retryAfter(seconds string) then { e.retry = seconds; return e }
-func (e then) logging(lines ...string) then   { e.logs = strings.Join(lines, "\n"); return e }
-func (e then) and(check func(*testing.T, *scene)) then {
+func (e expected) atToken() expected                  { e.calls = "token"; return e }
+func (e expected) atNode() expected                   { e.calls = "token user"; return e }
+func (e expected) calling(calls string) expected      { e.calls = calls; return e }
+func (e expected) saying(words string) expected       { e.words = words; return e }
+func (e expected) failing(code string) expected       { e.at500 = code; return e }
+func (e expected) retryAfter(seconds string) expected { e.retry = seconds; return e }
+func (e expected) logging(lines ...string) expected   { e.logs = strings.Join(lines, "\n"); return e }
+func (e expected) and(check func(*testing.T, *scene)) expected {
 	e.check = check
 	return e
 }
@@ -132,26 +132,26 @@ func (r reply) fault(status int) simulator.Fault {
 }
 
 // login is a sign-in at which Instagram gives these answers.
-func login(answers ...reply) how { return how{answers: answers} }
+func login(answers ...reply) route { return route{answers: answers} }
 
 // with gives a row a Caddy of its own with further options.
-func (h how) with(options string) how { h.config.options = options; return h }
+func (h route) with(options string) route { h.config.options = options; return h }
 
 // inside changes the simulated Instagram of a row.
-func (h how) inside(change func(*simulator.Config)) how { h.config.simulate = change; return h }
+func (h route) inside(change func(*simulator.Config)) route { h.config.simulate = change; return h }
 
-func (h how) api(api instagram.API) how {
+func (h route) api(api instagram.API) route {
 	h.config.api = api
 	h.config.options = "api " + string(api) + "\n" + h.config.options
 	return h
 }
 
-func (h how) doing(act func(*scene, *browser) response) how { h.act = act; return h }
+func (h route) doing(act func(*scene, *browser) response) route { h.act = act; return h }
 
-func (h how) alone() how { h.own = true; return h }
+func (h route) alone() route { h.own = true; return h }
 
 // isShared reports whether a row can use the Caddy of its section.
-func (h how) isShared() bool {
+func (h route) isShared() bool {
 	c := h.config
 	return !h.own && c.options == "" && c.block == "" && c.api == "" && c.simulate == nil && c.window == "" && c.testers == nil && c.shape == "" && c.users == nil && c.now == nil
 }
@@ -207,7 +207,7 @@ func (s *scene) newLines() []map[string]any {
 	return s.lines
 }
 
-// reported returns the new lines that an operator sees who reads no debug output.
+// reported returns the new log lines with this message, without debug output.
 func (s *scene) reported(message string) (found []map[string]any) {
 	for _, line := range s.newLines() {
 		if line["msg"] == message && line["level"] != "debug" {
@@ -224,8 +224,8 @@ func (s *scene) behave() {
 	}
 }
 
-// refusalCode returns the code of an answer of the handler. Where there is none, Caddy leaves
-// the placeholder as it is.
+// refusalCode returns the handler's error code of an answer. Without one, Caddy leaves the
+// placeholder as it is.
 func refusalCode(answer response) string {
 	code := answer.Header.Get("X-Code")
 	if strings.HasPrefix(code, "{") {
@@ -256,8 +256,8 @@ func seeWindow(_ *scene, b *browser) response { return b.get(b.get("/private").l
 // askWindow returns the redirect to the window.
 func askWindow(_ *scene, b *browser) response { return b.get("/private") }
 
-// sentBack is what a browser does that the window sends back with a query.
-func sentBack(query string) how {
+// sentBack is a sign-in that the window ends with an error in the redirect's query.
+func sentBack(query string) route {
 	return login().doing(func(s *scene, b *browser) response {
 		s.instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query, Times: 1})
 		return b.get(b.begin("/private"))
@@ -265,7 +265,7 @@ func sentBack(query string) how {
 }
 
 // backAt changes the address to which the window sends the browser back.
-func backAt(change func(address string) string) how {
+func backAt(change func(address string) string) route {
 	return login().doing(func(_ *scene, b *browser) response { return b.get(change(b.begin("/private"))) })
 }
 
@@ -273,16 +273,16 @@ func backAt(change func(address string) string) how {
 func runFacts(t *testing.T, facts []fact) {
 	shared, runs := factSite(t, siteConfig{}), 0
 	for _, f := range facts {
-		t.Run(f.by+" "+f.says, func(t *testing.T) {
+		t.Run(f.by+" "+f.fact, func(t *testing.T) {
 			f.check(t)
-			for _, status := range f.how.runs() {
+			for _, status := range f.via.runs() {
 				switch {
 				case f.untestable != "":
-				case f.how.loads != "":
-					wantRefusedLoad(t, strings.ReplaceAll(f.how.config.block, "{endpoints}", "http://127.0.0.1:1"), f.how.loads)
+				case f.via.loads != "":
+					wantRefusedLoad(t, strings.ReplaceAll(f.via.config.block, "{endpoints}", "http://127.0.0.1:1"), f.via.loads)
 					runs = 0
-				case !f.how.isShared():
-					t.Run(fmt.Sprint(status), func(t *testing.T) { f.run(t, factSite(t, f.how.config), status) })
+				case !f.via.isShared():
+					t.Run(fmt.Sprint(status), func(t *testing.T) { f.run(t, factSite(t, f.via.config), status) })
 					runs = 0
 				default:
 					shared.site.t = t
@@ -305,9 +305,9 @@ func runFacts(t *testing.T, facts []fact) {
 // check fails the test unless a row is complete.
 func (f *fact) check(t *testing.T) {
 	t.Helper()
-	reached := f.then.status != 0 || f.how.loads != "" || f.then.check != nil
-	if f.says == "" || f.by == "" || reached == (f.untestable != "") {
-		t.Errorf("the row is not complete: it has %q by %q, outcome %v, untestable %q", f.says, f.by, reached, f.untestable)
+	reached := f.want.status != 0 || f.via.loads != "" || f.want.check != nil
+	if f.fact == "" || f.by == "" || reached == (f.untestable != "") {
+		t.Errorf("the row is not complete: it has %q by %q, outcome %v, untestable %q", f.fact, f.by, reached, f.untestable)
 	}
 	for _, letter := range f.by {
 		if certainties[letter] == "" {
@@ -317,7 +317,7 @@ func (f *fact) check(t *testing.T) {
 }
 
 // runs returns the statuses with which a row is repeated.
-func (h how) runs() []int {
+func (h route) runs() []int {
 	for _, r := range h.answers {
 		if len(r.statuses) > 1 {
 			return r.statuses
@@ -326,36 +326,36 @@ func (h how) runs() []int {
 	return []int{0}
 }
 
-// run reaches a fact and compares what came of it.
+// run takes the route of a fact and compares the outcome.
 func (f *fact) run(t *testing.T, s *scene, status int) {
 	t.Helper()
 	s.newLines()
 	s.lines = nil
 	s.instagram.ResetCalls()
-	for _, r := range f.how.answers {
+	for _, r := range f.via.answers {
 		with := r.statuses[0]
 		if len(r.statuses) > 1 {
 			with = status
 		}
 		s.instagram.Misbehave(r.endpoint, r.fault(with))
 	}
-	act := f.how.act
+	act := f.via.act
 	if act == nil {
 		act = signIn
 	}
 	b := s.newBrowser()
 	defer s.behave()
 	answer := act(s, b)
-	f.then.compareWith(t, status, s, answer)
+	f.want.compareWith(t, status, s, answer)
 	s.behave()
-	f.then.compareSite(t, s, b)
-	if f.how.isShared() {
+	f.want.compareSite(t, s, b)
+	if f.via.isShared() {
 		s.newBrowser().signIn("/private") // nobody else is held up
 	}
 }
 
-// compareWith compares what came of an answer with this status.
-func (e then) compareWith(t *testing.T, status int, s *scene, answer response) {
+// compareWith compares the outcome of an answer with this status.
+func (e expected) compareWith(t *testing.T, status int, s *scene, answer response) {
 	t.Helper()
 	if status >= 500 && e.at500 != "" {
 		e.code, e.status = e.at500, http.StatusBadGateway
@@ -364,7 +364,7 @@ func (e then) compareWith(t *testing.T, status int, s *scene, answer response) {
 }
 
 // compare compares an answer, the log and the calls.
-func (e *then) compare(t *testing.T, when string, s *scene, answer response) {
+func (e *expected) compare(t *testing.T, when string, s *scene, answer response) {
 	t.Helper()
 	if e.status != 0 && (answer.StatusCode != e.status || refusalCode(answer) != e.code) {
 		t.Errorf("%s: answered %s with code %q, want %d %q\n%.300s", when, answer.Status, refusalCode(answer), e.status, e.code, answer.body)
@@ -388,7 +388,7 @@ func (e *then) compare(t *testing.T, when string, s *scene, answer response) {
 }
 
 // compareLog compares the line about a refusal and further lines.
-func (e *then) compareLog(t *testing.T, when string, s *scene) {
+func (e *expected) compareLog(t *testing.T, when string, s *scene) {
 	t.Helper()
 	refusals := s.reported("sign-in refused")
 	if (len(refusals) == 1) != (e.level != "") || len(refusals) > 1 {
@@ -411,8 +411,8 @@ func (e *then) compareLog(t *testing.T, when string, s *scene) {
 	}
 }
 
-// compareSite asks for a page and compares what the upstream gets.
-func (e *then) compareSite(t *testing.T, s *scene, b *browser) {
+// compareSite asks for a page and compares the headers that the upstream gets.
+func (e *expected) compareSite(t *testing.T, s *scene, b *browser) {
 	t.Helper()
 	if e.site == "" {
 		if e.code != "" && b.cookie(sessionCookie) != "" {

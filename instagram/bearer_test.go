@@ -87,7 +87,7 @@ func TestT6_TheTokenMovesToTheQueryOnlyWhereTheHeaderIsNotRead(t *testing.T) {
 	}
 }
 
-func TestT6_EachEndpointAndEachClientLearnsForItself(t *testing.T) {
+func TestT6_ThePlaceOfTheTokenIsRememberedPerEndpointAndClient(t *testing.T) {
 	s := answers(noToken, goodNode, goodToken, noToken, goodToken, goodToken, goodNode)
 	client := s.client(t, instagram.InstagramLogin)
 	old := instagram.Token{AccessToken: token, UserID: userID}
@@ -132,8 +132,8 @@ func TestT6_BasicDisplayHasTheTokenInTheQuery(t *testing.T) {
 	}
 }
 
-// Many sign-ins at once agree on a place, and none fails.
-func TestT6_SignInsAtOnceLearnTheSame(t *testing.T) {
+// The fallback to the query works for concurrent sign-ins.
+func TestT6_ConcurrentSignInsFindThePlaceOfTheToken(t *testing.T) {
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("access_token") != token {
 			answer(http.StatusBadRequest, noToken)(w, r)

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
-// The targets go through the whole client, with an Instagram behind it that gives the answers
-// of the fuzzer. What comes of it is compared with a second reading of the rules.
+// Each target calls the whole client with answers of the fuzzer, and compares the result with a
+// second reading of the rules.
 
 const (
 	plantedSecret = appSecret
@@ -289,8 +289,8 @@ func FuzzC9_UserNodeOfBasicDisplay(f *testing.F) {
 	fuzzUser(f, instagram.BasicDisplay, "media_count", "account_type")
 }
 
-// Whoever is looked at again is the same person, or nobody.
-func FuzzT5_UserNodeAgain(f *testing.F) {
+// A recheck returns the same person or an error.
+func FuzzT5_Recheck(f *testing.F) {
 	for _, known := range []instagram.User{{ID: userID, AppScopedID: appScopedID}, {ID: appScopedID, AppScopedID: appScopedID}, {ID: userID}} {
 		seedBodies(f, nodeSeeds, known.ID, known.AppScopedID, false)
 		seedBodies(f, nodeSeeds, known.ID, known.AppScopedID, true)
@@ -315,8 +315,7 @@ func FuzzT5_UserNodeAgain(f *testing.F) {
 	})
 }
 
-// What is tried again, and how: two answers after each other tell how often and in which place
-// Instagram gets the token.
+// Two answers decide how often the client asks, and where the token stands each time.
 func FuzzT4_AnotherTry(f *testing.F) {
 	for _, first := range []string{errorSeeds[0], errorSeeds[2], errorSeeds[3], errorSeeds[5], noToken, notActive, cannotParse, badPath, `{"error":{"message":"(#10) x","code":10}}`, `{"error":{"message":"(#100) x","code":100}}`, `{"error":{"message":"nonexisting field (name)","code":100}}`, goodNode, `{`} {
 		for _, second := range []string{first, goodNode, noToken, cannotParse, `{"error":{"message":"(#10) x","code":10}}`} {
@@ -352,7 +351,7 @@ func FuzzT4_AnotherTry(f *testing.F) {
 	})
 }
 
-// What the errors of every endpoint mean, with the headers about limits.
+// The meaning of errors, and of the headers about rate limits.
 func FuzzC9_ErrorBody(f *testing.F) {
 	for _, seed := range errorSeeds {
 		for _, status := range []int{200, 400, 401, 403, 429, 500} {

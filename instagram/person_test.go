@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
-// Who a user node is about, where it is looked at again.
-func TestT5_WhoIsLookedAtAgainIsTheSamePersonOrNobody(t *testing.T) {
+// The profile of a session must be that of the same person.
+func TestT5_RecheckAcceptsTheSamePersonOnly(t *testing.T) {
 	const other, otherScoped = "17841405822304915", "25025320822304915"
 	somebody := instagram.User{ID: userID, AppScopedID: appScopedID}
 	older := instagram.User{ID: appScopedID, AppScopedID: appScopedID} // of a version that took it for the stable ID
@@ -65,8 +65,8 @@ func TestT5_WhoIsLookedAtAgainIsTheSamePersonOrNobody(t *testing.T) {
 	}
 }
 
-// A private account's node is refused again as well, and a node that is none.
-func TestT5_ANodeThatSaysLessIsNobody(t *testing.T) {
+// A node with an ID alone is that of a private account. Other incomplete nodes are refused, too.
+func TestT5_AnIncompleteNodeIsRefused(t *testing.T) {
 	known := instagram.User{ID: userID, AppScopedID: appScopedID}
 	for body, private := range map[string]bool{
 		`{"id":"` + appScopedID + `"}`: true, `{"data":[{"id":"` + appScopedID + `"}]}`: true, `{"id":` + appScopedID + `}`: true,
@@ -119,8 +119,8 @@ func TestTheAccountTypeHasOneSpelling(t *testing.T) {
 	}
 }
 
-// One field that Instagram does not answer keeps nobody out.
-func TestAFieldThatSpoilsTheCallIsLeftOut(t *testing.T) {
+// A refused optional field does not prevent the sign-in.
+func TestARefusedFieldIsLeftOut(t *testing.T) {
 	const unknown = `{"error":{"message":"(#100) Tried accessing nonexisting field (website) on node type (IGUser)","type":"IGApiException","code":100}}`
 	for _, c := range []struct {
 		name   string
@@ -167,8 +167,8 @@ func TestAFieldThatSpoilsTheCallIsLeftOut(t *testing.T) {
 	}
 }
 
-// What is no fault of a field is not asked twice, and a second failure is one.
-func TestT4_AFieldIsNotBlamedForWhatItDidNotDo(t *testing.T) {
+// Other errors cause no second call, and a second error is final.
+func TestT4_OnlyARefusedFieldCausesASecondCall(t *testing.T) {
 	for _, body := range []string{
 		`{"error":{"message":"Session has expired","code":190,"error_subcode":463}}`, `{"error":{"message":"x","code":4}}`, `{"error":{"message":"x","code":2}}`, `{"error":{"message":"API access blocked.","code":200}}`, `{"error":{"message":"x","code":803}}`, `{"hello":1}`,
 	} {
@@ -195,8 +195,8 @@ func TestT4_AFieldIsNotBlamedForWhatItDidNotDo(t *testing.T) {
 	}
 }
 
-// A permission that a field proves is not granted where the field spoils the call.
-func TestT5_ASpoiledFieldProvesNoPermission(t *testing.T) {
+// A permission that a field would prove does not count as granted when the field is refused.
+func TestT5_ARefusedFieldProvesNoPermission(t *testing.T) {
 	calls := 0
 	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if calls++; strings.Contains(r.URL.RawQuery, "media_count") {

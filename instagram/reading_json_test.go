@@ -22,9 +22,6 @@ type member struct {
 	value value
 }
 
-// deepest is how many values may stand inside each other.
-const deepest = 10_000
-
 // parseJSON reads one value and nothing else.
 func parseJSON(body string) (v value, ok bool) {
 	if !json.Valid([]byte(body)) {
@@ -113,7 +110,7 @@ func (p *parser) text() (text string) {
 }
 
 // get returns the member of this exact name, null where there is none. once is false where
-// the name comes again, or in another spelling: readers differ about whom to believe.
+// the name comes again, or in another spelling: parsers differ about which one counts.
 func (v *value) get(name string) (found value, once bool) {
 	found, once = value{kind: '0'}, true
 	seen := 0

@@ -34,8 +34,7 @@ func readContent(content string, now time.Time) (user string, at int64, ok bool)
 	return user, at, ok && user != "" && algorithm.kind == 's' && algorithm.text == "HMAC-SHA256" && inTime
 }
 
-// Whatever Meta signs with one of the secrets, padded or not, is read as it stands there, and
-// nothing else is.
+// Only requests that are signed with a configured secret are read, padded or not.
 func FuzzK1_SignedByOneOfTheSecrets(f *testing.F) {
 	secrets := []string{appSecret, "00112233445566778899aabbccddeeff", ""}
 	for _, content := range []string{
@@ -67,7 +66,7 @@ func FuzzK1_SignedByOneOfTheSecrets(f *testing.F) {
 		trusted := which%4 < 2 && payload != "" // nobody trusts the empty secret
 		switch {
 		case changed:
-			// An octet that is another one breaks the signature, its encoding or its end.
+			// A changed byte breaks the signature, its encoding or the separator.
 			if err == nil {
 				t.Errorf("%q is taken for %+v", request, got)
 			}

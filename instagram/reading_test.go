@@ -15,8 +15,8 @@ import (
 // A second reading of the rules about Instagram's answers, for the fuzz targets: written from
 // the facts about the API and from the promises T4, T5 and T6, with nothing of the client's.
 //
-// One tolerance: where a member that matters comes twice, or in another spelling, readers of
-// JSON differ. Of such an answer only the limits hold: nothing that it does not say.
+// One tolerance: JSON parsers differ about duplicate members and about names in another case.
+// For such an answer the targets only check that the result contains nothing else.
 
 // reply is an answer of Instagram.
 type reply struct {
@@ -309,7 +309,7 @@ type asking struct {
 	fields []string
 }
 
-// base and proofs are what the families differ in.
+// base is the permission of the node itself.
 var base = map[instagram.API]instagram.Permissions{
 	instagram.InstagramLogin: instagram.PermissionsOf("instagram_business_basic"), instagram.BasicDisplay: instagram.PermissionsOf("user_profile"),
 }
@@ -360,7 +360,7 @@ func readNode(a asking, body string) (u instagram.User, private, ok, clear bool)
 func (v value) scalar() bool { return v.kind == 's' || v.kind == 'n' || v.kind == 'b' }
 
 // readUser reads the user node of a sign-in: nobody without the ID that people are known by,
-// and nobody else than whom the token answer names.
+// and only the person that the token answer names.
 func readUser(a asking, body string) (u instagram.User, private, ok, clear bool) {
 	u, private, ok, clear = readNode(a, body)
 	switch known := a.token.UserID; {

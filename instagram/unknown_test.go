@@ -21,7 +21,7 @@ func kept(t *testing.T, status int, kind, body string) *instagram.Error {
 	return wantKind(t, err, instagram.BadAnswer)
 }
 
-func TestAnAnswerThatNobodyKnowsIsTold(t *testing.T) {
+func TestTheLogQuotesAnUnknownAnswer(t *testing.T) {
 	const page = "text/html; charset=utf-8"
 	for _, c := range []struct{ name, kind, body, want string }{
 		{"title and text of a page", page, `<!DOCTYPE html><html id="facebook"><head><title>Facebook | Error</title><style>p { color: red }</style></head><body><h1>Sorry,</h1> something went&nbsp;wrong.<script>var a</script></body></html>`, "Facebook | Error Sorry, something went wrong."},
@@ -45,11 +45,11 @@ func TestAnAnswerThatNobodyKnowsIsTold(t *testing.T) {
 	}
 }
 
-func TestT6_AnAnswerThatNobodyKnowsTellsNoSecret(t *testing.T) {
+func TestT6_AnUnknownAnswerRevealsNoSecret(t *testing.T) {
 	escaped := url.QueryEscape(plantedCode)
 	for _, body := range []string{
 		`{"x":"` + appSecret + `"}`, `{"x":"` + plantedCode + `"}`, `{"x":"client_secret=` + appSecret + `&code=` + escaped + `"}`, `{"x":"` + appSecret[:12] + `"}`, `{"` + plantedCode + `":1}`,
-		// Tokens that this side has never seen.
+		// Tokens that the client has never sent or received.
 		`{"data":{"access_token":"IGAAsomething_that-is-long0123456789"}}`, `{"token":"EAACEdEose0cBA1234567890"}`, `["IGQVJ.something~long=0123456789"]`,
 		`{"message":"` + appSecret + `"}`, `{"message":"code ` + escaped + `"}`, `{"message":"\u0061\u0031b2c3d4e5f60718"}`,
 		`<p>` + appSecret + `</p>`, `<title>` + plantedCode + `</title>`, `<p>&#97;1b2c3d4e5f60718293a4b5c6d7e8f90</p>`, `<a href="?code=` + escaped + `">x</a>`,
@@ -72,7 +72,7 @@ func TestT6_AnAnswerThatNobodyKnowsTellsNoSecret(t *testing.T) {
 }
 
 // The answer of a user node is about a person.
-func TestP2_AnAnswerAboutAPersonIsNotTold(t *testing.T) {
+func TestP2_AnUnknownUserNodeIsNotQuoted(t *testing.T) {
 	for _, body := range []string{`["jayposiris"]`, `{"name":"Jay","username":"jayposiris","id":{}}`, `{"user":{"username":"jayposiris"}}`, `"jayposiris"`, `{"username":"jayposiris"`} {
 		_, err := serve(t, answer(http.StatusOK, body)).User(t.Context(), instagram.Token{AccessToken: token})
 		if err == nil || strings.Contains(err.Error(), "jayposiris") || strings.Contains(err.Error(), "Jay") {
@@ -105,7 +105,7 @@ func TestErrorsInTheWordsOfOAuthAreRead(t *testing.T) {
 }
 
 // instagram.com's own answer to an address that it distrusts comes with 401 and with 200.
-func TestAnAddressThatInstagramDistrustsIsToldToWait(t *testing.T) {
+func TestADistrustedAddressHasToWait(t *testing.T) {
 	for _, status := range []int{401, 403, 429, 200} {
 		for _, body := range []string{`{"message":"Please wait a few minutes before you try again.","status":"fail"}`, `{"status":"fail","require_login":true,"message":"Please wait a few minutes before you try again."}`} {
 			client := serve(t, answer(status, body))
@@ -120,7 +120,7 @@ func TestAnAddressThatInstagramDistrustsIsToldToWait(t *testing.T) {
 			}
 		}
 	}
-	// Another failure in this shape does not pass by itself.
+	// Other failures of this shape are not temporary.
 	_, err := serve(t, answer(400, `{"message":"checkpoint_required","checkpoint_url":"/challenge/","status":"fail"}`)).Exchange(t.Context(), redirectURI, "code")
 	if got := wantKind(t, err, instagram.BadAnswer); got.Temporary() || got.Message != "checkpoint_required" {
 		t.Errorf("%+v", got)
