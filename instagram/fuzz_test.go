@@ -1,278 +1,402 @@
-package instagram
+package instagram_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
-// The targets go through the whole client, with an Instagram of one answer behind it.
+// Each target calls the whole client with answers of the fuzzer, and compares the result with a
+// second reading of the rules.
 
 const (
-	plantedSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+	plantedSecret = appSecret
 	plantedCode   = "AQBx~5%41b-_.z9#tail"
 	plantedToken  = "IGQVJplanted+/token=="
-
-	knownID = "17841405793187218"
 )
 
-// repeat puts the secrets where an answer repeats one: the words are short, so that the
+// repeating puts the secrets where an answer repeats one: the words are short, so that the
 // fuzzer can move them about.
-var repeat = strings.NewReplacer("SECRET", plantedSecret, "CODE", plantedCode, "TOKEN", plantedToken,
+var repeating = strings.NewReplacer("SECRET", plantedSecret, "CODE", plantedCode, "TOKEN", plantedToken,
 	"SCUT", plantedSecret[:20], "CCUT", url.QueryEscape(plantedCode), "TCUT", url.QueryEscape(plantedToken))
 
-// oneAnswer is a transport.
-type oneAnswer struct {
-	status int
-	body   string
+// script is an Instagram that gives one answer after another, the last one again and again.
+type script struct {
+	replies []reply
+	asked   []*http.Request
 }
 
-func (a oneAnswer) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: a.status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(a.body))}, nil
+func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
+	next := s.replies[min(len(s.asked), len(s.replies)-1)]
+	s.asked = append(s.asked, r)
+	header := http.Header{"Content-Type": {"application/json; charset=utf-8"}}
+	for name, values := range next.header {
+		header[name] = values
+	}
+	return &http.Response{StatusCode: next.status, Header: header, Body: io.NopCloser(strings.NewReader(next.body))}, nil
 }
 
-func (a oneAnswer) client(t testing.TB, api API, fields ...string) *Client {
+func (s *script) client(t testing.TB, api instagram.API, fields ...string) *instagram.Client {
 	t.Helper()
-	c, err := New(Config{API: api, AppID: "1", AppSecret: plantedSecret, Fields: fields, Transport: a})
+	c, err := instagram.New(instagram.Config{API: api, AppID: "1", AppSecret: plantedSecret, Fields: fields, Transport: s})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
 }
 
-// wantHarmless fails the test if an error tells a secret that was sent, or more of Instagram's words than
-// a line of a log has room for. [T6]
-func wantHarmless(t *testing.T, body string, err error, sent ...string) {
+// places tells where the token stood in each request: h for the header, q for the query, - for
+// neither.
+func (s *script) places() string {
+	var b strings.Builder
+	for _, r := range s.asked {
+		inHeader, inQuery := r.Header.Get("Authorization") != "", r.URL.Query().Has("access_token")
+		b.WriteString(map[[2]bool]string{{true, false}: "h", {false, true}: "q", {false, false}: "-", {true, true}: "!"}[[2]bool{inHeader, inQuery}])
+	}
+	return b.String()
+}
+
+// wantHarmless fails the test if an error tells a secret that was sent, or more of Instagram's
+// words than a line of a log has room for. [T6]
+func wantHarmless(t *testing.T, r reply, err error, sent ...string) *instagram.Error {
 	t.Helper()
-	failure, ok := errors.AsType[*Error](err)
+	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {
-		t.Fatalf("%q gives %T", body, err)
+		t.Fatalf("%+v gives %T", r, err)
 	}
 	for _, text := range []string{failure.Type, failure.Message, failure.TraceID} {
 		if len(text) > 200 {
-			t.Errorf("%q: %d bytes of Instagram's words are kept", body, len(text))
+			t.Errorf("%+v: %d bytes of Instagram's words are kept", r, len(text))
 		}
 	}
 	text := err.Error()
-	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || len(text) > 3*3*200+300 {
-		t.Errorf("%q gives %q", body, text)
+	if len(text) > 3*3*200+500 || strings.ContainsAny(text, "\r\n\x00") {
+		t.Errorf("%+v gives %q", r, text)
 	}
-	for _, secret := range sent {
-		for _, spelling := range []string{secret, url.QueryEscape(secret)} {
-			if strings.Contains(text, spelling[:8]) {
-				t.Errorf("%q: %q tells %q", body, text, spelling)
+	// A bad profile lists the names of members, which come unquoted.
+	if failure.Kind != instagram.BadProfile && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+		t.Errorf("%+v gives %q", r, text)
+	}
+	if tells(text, sent) {
+		t.Errorf("%+v: %q tells one of %q", r, text, sent)
+	}
+	if failure.RetryAfter < 0 || failure.RetryAfter > 24*time.Hour {
+		t.Errorf("%+v: wait %s", r, failure.RetryAfter)
+	}
+	return failure
+}
+
+// tells reports whether a text has a telling part of a secret.
+func tells(text string, secrets []string) bool {
+	return slices.ContainsFunc(secrets, func(secret string) bool {
+		return strings.Contains(text, secret[:8]) || strings.Contains(text, url.QueryEscape(secret)[:8])
+	})
+}
+
+// wantError compares an error with the second reading of the answer that it came of.
+func wantError(t *testing.T, r reply, err error, want verdict, sent ...string) {
+	t.Helper()
+	got := wantHarmless(t, r, err, sent...)
+	kept := got.Message
+	if got.Kind != want.kind || got.Status != r.status || got.Code != want.code || got.Subcode != want.subcode || got.Transient != want.transient {
+		t.Errorf("%+v gives kind %s, code %d/%d, transient %v; want %+v", r, got.Kind, got.Code, got.Subcode, got.Transient, want)
+	}
+	for _, words := range [][2]string{{got.Type, want.kinds}, {kept, want.message}, {got.TraceID, want.trace}} {
+		if want.known && !tells(words[1], sent) && words[0] != words[1][:min(len(words[1]), 200)] {
+			t.Errorf("%+v keeps %q, want %q", r, words[0], words[1])
+		}
+	}
+	for name, pair := range map[string][2]bool{
+		"rate limited":      {got.RateLimited(), want.rateLimited(r.status)},
+		"temporary":         {got.Temporary(), want.temporary(r.status, kept)},
+		"of one person":     {got.OfOnePerson(), want.ofOnePerson(r.status, kept)},
+		"invalid token":     {got.InvalidToken(), want.invalidToken()},
+		"lacks permission":  {got.LacksPermission(), want.lacksPermission(kept)},
+		"a private account": {got.PrivateAccount(), false},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%+v: %s: %v, want %v", r, name, pair[0], pair[1])
+		}
+	}
+	if got.AppState() != want.appState(kept) {
+		t.Errorf("%+v: the app is %s, want %s", r, got.AppState(), want.appState(kept))
+	}
+	if wait, clear := r.retryAfter(); clear && got.RetryAfter != wait {
+		t.Errorf("%+v: wait %s, want %s", r, got.RetryAfter, wait)
+	}
+	if remedy := got.Remedy(); tells(remedy, sent) || want.appState(kept) != instagram.AppFine && remedy == "" {
+		t.Errorf("%+v: remedy %q", r, remedy)
+	}
+}
+
+// tokenCall is one of the calls that return a token.
+type tokenCall struct {
+	api       instagram.API
+	otherwise time.Duration // the lifetime of an answer that does not say
+	old       instagram.Token
+	sent      []string
+	call      func(*instagram.Client) (instagram.Token, error)
+}
+
+// fuzz feeds the call.
+func (c tokenCall) fuzz(f *testing.F) {
+	seedAnswers(f, tokenSeeds)
+	f.Fuzz(func(t *testing.T, status int, body string) {
+		r := reply{status: status, body: repeating.Replace(body)}
+		got, err := c.call((&script{replies: []reply{r}}).client(t, c.api))
+		failure, isError, clearError := readError(r)
+		want, ok, clear := readToken(r.body, c.otherwise)
+		if c.old.AccessToken != "" {
+			// Neither answer tells who it is, whatever stands there.
+			if want.UserID = c.old.UserID; want.Permissions == 0 {
+				want.Permissions = c.old.Permissions
 			}
 		}
-	}
-	failure.Remedy()
-	failure.Temporary()
-	failure.OfOnePerson()
-}
-
-var (
-	tokenPattern = regexp.MustCompile(`^[!-~]+$`)
-	idPattern    = regexp.MustCompile(`^[0-9]{1,32}$`)
-)
-
-// oneObject reports whether a text is one JSON object.
-func oneObject(body string) bool {
-	return json.Valid([]byte(body)) && strings.HasPrefix(strings.TrimLeft(body, " \t\r\n"), "{")
-}
-
-// fuzzToken feeds one of the calls that return a token, for somebody of knownID where it is
-// known who it is.
-func fuzzToken(f *testing.F, api API, call func(*Client) (Token, error), sent ...string) {
-	for _, seed := range []string{
-		`{"access_token":"T","user_id":17841405793187218}`, `{"access_token":"T","user_id":"1","permissions":["instagram_business_basic","a"]}`, `{"data":[{"access_token":"T","user_id":"1","permissions":"user_profile,user_media"}]}`,
-		`{"data":[{"data":[]}]}`, `{`, `{}`, `null`, `[]`, `{"access_token":"\u0000"}`, `{"access_token":"\u00e4"}`, `{"user_id":1e999,"access_token":"T"}`, `{"access_token":"T","user_id":17841405793187218.0}`, `{"access_token":"T"}{"access_token":"U"}`,
-		`{"access_token":"T","token_type":"bearer","expires_in":5183944,"permissions":"instagram_business_basic"}`, `{"access_token":"T","expires_in":1e300}`, `{"access_token":"T","expires_in":"-1"}`, `{"access_token":"T","expires_in":0.5}`, `{"access_token":"T","user_id":"0000000000000000000000000000000012"}`,
-		`{"ACCESS_TOKEN":"T","USER_ID":1,"user_id":2}`, `{"access_token":"T","error":{"message":"TOKEN SECRET","code":190}}`, `{"error_type":"OAuthException","code":400,"error_message":"CODE SCUT CCUT TCUT"}`, `{"access_token":["T"],"user_id":{}}`,
-	} {
-		f.Add(200, seed)
-	}
-	for _, status := range []int{100, 204, 302, 400, 429, 500} {
-		f.Add(status, `{"error":{"message":"CODE","type":"TOKEN","code":4,"fbtrace_id":"SECRET"}}`)
-	}
-	f.Fuzz(func(t *testing.T, status int, body string) {
-		body = repeat.Replace(body)
-		token, err := call(oneAnswer{status, body}.client(t, api))
-		if err != nil {
-			wantHarmless(t, body, err, sent...)
-			return
-		}
-		if status != 200 || !oneObject(body) || !tokenPattern.MatchString(token.AccessToken) || len(token.AccessToken) > 4096 || token.Lifetime < 0 || token.Lifetime > 90*24*time.Hour {
-			t.Errorf("%d %q gives %q for %s", status, body, token.AccessToken, token.Lifetime)
-		}
-		if slices.Contains(sent, plantedToken) && token.UserID != knownID {
-			t.Errorf("%q makes %q of the ID %q", body, token.UserID, knownID)
-		}
-		// An ID is the text that came: as a number it might have become its neighbour.
-		if token.UserID != "" && token.UserID != knownID && (!idPattern.MatchString(token.UserID) || !strings.Contains(body, token.UserID)) {
-			t.Errorf("%q gives the ID %q", body, token.UserID)
+		switch {
+		case !clearError || !clear:
+			c.wantNothingNew(t, r, got, err)
+		case isError:
+			wantError(t, r, err, failure, c.sent...)
+		case !ok:
+			if got := wantHarmless(t, r, err, c.sent...); got.Kind != instagram.BadAnswer {
+				t.Errorf("%+v gives the kind %s", r, got.Kind)
+			}
+		case err != nil || got != want:
+			t.Errorf("%+v gives %+v %q %s, %v; want %q %s", r, got, got.AccessToken, got.Lifetime, err, want.AccessToken, want.Lifetime)
 		}
 	})
 }
 
-func exchange(c *Client) (Token, error) {
-	return c.Exchange(context.Background(), "https://example.test/auth/", plantedCode)
+// wantNothingNew fails the test if a token has something that stands nowhere in the answer.
+func (c tokenCall) wantNothingNew(t *testing.T, r reply, got instagram.Token, err error) {
+	t.Helper()
+	if err != nil {
+		wantHarmless(t, r, err, c.sent...)
+		return
+	}
+	if !tokenRule.MatchString(got.AccessToken) || len(got.AccessToken) > 4096 || got.Lifetime <= 0 || got.Lifetime > 90*24*time.Hour {
+		t.Errorf("%+v gives %q for %s", r, got.AccessToken, got.Lifetime)
+	}
+	if got.UserID != "" && got.UserID != c.old.UserID && !slices.Contains(idsOf(r.body, "user_id"), got.UserID) {
+		t.Errorf("%+v gives the ID %q", r, got.UserID)
+	}
 }
 
+// idsOf returns the IDs that stand in an answer under these names, in any spelling.
+func idsOf(body string, names ...string) (ids []string) {
+	v, _, ok := unwrap(body)
+	for _, name := range names {
+		for _, found := range v.all(name) {
+			if id, good := found.id(); ok && good {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+func exchange(c *instagram.Client) (instagram.Token, error) {
+	return c.Exchange(context.Background(), redirectURI, plantedCode)
+}
+
+// oldToken is the token of somebody who is known.
+var oldToken = instagram.Token{AccessToken: plantedToken, UserID: userID, Permissions: instagram.PermissionsOf("instagram_business_basic")}
+
 func FuzzC9_TokenAnswerOfInstagramLogin(f *testing.F) {
-	fuzzToken(f, InstagramLogin, exchange, plantedSecret, plantedCode)
+	tokenCall{instagram.InstagramLogin, time.Hour, instagram.Token{}, []string{plantedSecret, plantedCode}, exchange}.fuzz(f)
 }
 
 func FuzzC9_TokenAnswerOfBasicDisplay(f *testing.F) {
-	fuzzToken(f, BasicDisplay, exchange, plantedSecret, plantedCode)
+	tokenCall{instagram.BasicDisplay, time.Hour, instagram.Token{}, []string{plantedSecret, plantedCode}, exchange}.fuzz(f)
 }
 
 func FuzzC9_LongLivedToken(f *testing.F) {
-	fuzzToken(f, InstagramLogin, func(c *Client) (Token, error) {
-		return c.LongLived(context.Background(), Token{AccessToken: plantedToken, UserID: knownID})
-	}, plantedSecret, plantedToken)
+	tokenCall{instagram.InstagramLogin, 60 * 24 * time.Hour, oldToken, []string{plantedSecret, plantedToken}, func(c *instagram.Client) (instagram.Token, error) {
+		return c.LongLived(context.Background(), oldToken)
+	}}.fuzz(f)
 }
 
 func FuzzC9_RefreshedToken(f *testing.F) {
-	fuzzToken(f, BasicDisplay, func(c *Client) (Token, error) {
-		return c.Refresh(context.Background(), Token{AccessToken: plantedToken, UserID: knownID})
-	}, plantedToken)
+	tokenCall{instagram.BasicDisplay, 60 * 24 * time.Hour, oldToken, []string{plantedSecret, plantedToken}, func(c *instagram.Client) (instagram.Token, error) {
+		return c.Refresh(context.Background(), oldToken)
+	}}.fuzz(f)
 }
 
-func fuzzUser(f *testing.F, api API, fields ...string) {
-	for _, seed := range []string{
-		`{"id":"17841405793187218","username":"jayposiris"}`, `{"user_id":17841405793187218,"username":"j","id":"2"}`, `{"data":[{"user_id":"1","username":"j","name":"x"}]}`, `{"data":[{"id":"1"},{"id":"2"}]}`,
-		`{"user_id":"1","username":"j","media_count":1e400,"name":null}`, `{"user_id":null,"username":"j"}`, `{}`, `{"data":{}}`, `{"id":"1","username":"a b"}`, `{"id":"1","username":"j","name":"a\r\nX-Admin: 1","media_count":3}`,
-		`{"id":17841405793187218.0,"username":"j"}`, `{"id":"1","username":"` + strings.Repeat("j", 31) + `"}`, `{"id":"1","username":"j\n"}`, `{"error":{"message":"TOKEN TCUT SECRET","code":10}}`,
-	} {
-		f.Add(seed, "")
-		f.Add(seed, "17841405793187218")
+// fuzzUser feeds the user node of a sign-in.
+func fuzzUser(f *testing.F, api instagram.API, fields ...string) {
+	for _, known := range []string{"", userID, appScopedID} {
+		seedBodies(f, nodeSeeds, known)
 	}
-	name := regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
 	f.Fuzz(func(t *testing.T, body, known string) {
-		if known != "" && !idPattern.MatchString(known) {
+		if known != "" && !idRule.MatchString(known) {
 			return // no token answer has such an ID
 		}
-		body = repeat.Replace(body)
-		user, err := oneAnswer{200, body}.client(t, api, fields...).User(context.Background(), Token{AccessToken: plantedToken, UserID: known})
+		r := reply{status: http.StatusOK, body: repeating.Replace(body)}
+		a := asking{api: api, token: instagram.Token{AccessToken: plantedToken, UserID: known}, fields: fields}
+		got, err := (&script{replies: []reply{r}}).client(t, api, fields...).User(context.Background(), a.token)
+		want, private, ok, clear := readUser(a, r.body)
+		wantUser(t, r, got, err, nodeReading{a, want, private, ok, clear})
+	})
+}
+
+// nodeReading is the second reading of a node.
+type nodeReading struct {
+	asking
+	want               instagram.User
+	private, ok, clear bool
+}
+
+// wantUser compares a user with the second reading.
+func wantUser(t *testing.T, r reply, got instagram.User, err error, n nodeReading) {
+	t.Helper()
+	failure, isError, clearError := readError(r)
+	switch {
+	case !clearError || !n.clear:
 		if err != nil {
-			wantHarmless(t, body, err, plantedToken)
+			wantHarmless(t, r, err, plantedToken, plantedSecret)
 			return
 		}
-		if !oneObject(body) || !name.MatchString(user.Username) || known != "" && known != user.ID && known != user.AppScopedID {
-			t.Errorf("%q gives %+v", body, user)
+		ids := append(idsOf(r.body, "id", "user_id"), n.token.UserID, n.want.ID, n.want.AppScopedID, "")
+		if !slices.Contains(ids, got.ID) || got.ID == "" || !slices.Contains(ids, got.AppScopedID) || !usernameRule.MatchString(got.Username) {
+			t.Errorf("%+v gives %+v, of whom it does not speak", r, got)
 		}
-		for _, id := range []string{user.ID, user.AppScopedID} {
-			if !(id == "" && user.ID != "") && !(id == known && id == user.AppScopedID) && (!idPattern.MatchString(id) || !strings.Contains(body, id)) {
-				t.Errorf("%q gives the ID %q", body, id)
-			}
+	case isError:
+		wantError(t, r, err, failure, plantedToken, plantedSecret)
+	case !n.ok:
+		got := wantHarmless(t, r, err, plantedToken, plantedSecret)
+		if got.Kind != instagram.BadProfile || got.PrivateAccount() != n.private || !got.OfOnePerson() || got.Temporary() || got.Message != "" {
+			t.Errorf("%+v gives %+v (private: %v), want a bad profile (private: %v)", r, got, got.PrivateAccount(), n.private)
 		}
-		at := -1
-		for _, field := range user.Fields {
-			if next := slices.Index(fields, field.Name); next <= at {
-				t.Errorf("%q gives the fields %v, want those of %v in this order", body, user.Fields, fields)
-			} else {
-				at = next
-			}
-		}
-	})
+	case err != nil || !reflect.DeepEqual(got, n.want):
+		t.Errorf("%+v gives %+v, %v; want %+v", r, got, err, n.want)
+	}
 }
 
 func FuzzC9_UserNodeOfInstagramLogin(f *testing.F) {
-	fuzzUser(f, InstagramLogin, "name", "media_count")
+	fuzzUser(f, instagram.InstagramLogin, "name", "media_count", "account_type")
 }
 
-func FuzzC9_UserNodeOfBasicDisplay(f *testing.F) { fuzzUser(f, BasicDisplay, "media_count") }
+func FuzzC9_UserNodeOfBasicDisplay(f *testing.F) {
+	fuzzUser(f, instagram.BasicDisplay, "media_count", "account_type")
+}
 
+// A recheck returns the same person or an error.
+func FuzzT5_Recheck(f *testing.F) {
+	for _, known := range []instagram.User{{ID: userID, AppScopedID: appScopedID}, {ID: appScopedID, AppScopedID: appScopedID}, {ID: userID}} {
+		seedBodies(f, nodeSeeds, known.ID, known.AppScopedID, false)
+		seedBodies(f, nodeSeeds, known.ID, known.AppScopedID, true)
+	}
+	f.Fuzz(func(t *testing.T, body, id, appScoped string, inBasic bool) {
+		if !idRule.MatchString(id) || appScoped != "" && !idRule.MatchString(appScoped) {
+			return
+		}
+		api := instagram.InstagramLogin
+		if inBasic {
+			api = instagram.BasicDisplay
+		}
+		known := instagram.User{ID: id, AppScopedID: appScoped}
+		r := reply{status: http.StatusOK, body: repeating.Replace(body)}
+		a := asking{api: api, token: oldToken}
+		got, err := (&script{replies: []reply{r}}).client(t, api).Recheck(context.Background(), oldToken, known)
+		want, private, ok, clear := readAgain(a, r.body, known)
+		if err == nil && (got.ID != id || got.AppScopedID != appScoped) {
+			t.Errorf("%+v makes %+v of %+v", r, got, known)
+		}
+		wantUser(t, r, got, err, nodeReading{a, want, private, ok, clear})
+	})
+}
+
+// Two answers decide how often the client asks, and where the token stands each time.
+func FuzzT4_AnotherTry(f *testing.F) {
+	for _, first := range []string{errorSeeds[0], errorSeeds[2], errorSeeds[3], errorSeeds[5], noToken, notActive, cannotParse, badPath, `{"error":{"message":"(#10) x","code":10}}`, `{"error":{"message":"(#100) x","code":100}}`, `{"error":{"message":"nonexisting field (name)","code":100}}`, goodNode, `{`} {
+		for _, second := range []string{first, goodNode, noToken, cannotParse, `{"error":{"message":"(#10) x","code":10}}`} {
+			f.Add(400, first, 400, second, true)
+			f.Add(400, first, 200, second, false)
+		}
+	}
+	f.Fuzz(func(t *testing.T, status int, body string, status2 int, body2 string, withFields bool) {
+		first, second := reply{status: status, body: repeating.Replace(body)}, reply{status: status2, body: repeating.Replace(body2)}
+		if _, _, clear := readError(first); !clear {
+			return
+		}
+		if _, _, clear := readError(second); !clear {
+			return
+		}
+		var fields []string
+		if withFields {
+			fields = []string{"name"}
+		}
+		s := &script{replies: []reply{first, second}}
+		client := s.client(t, instagram.InstagramLogin, fields...)
+		_, err := client.User(context.Background(), instagram.Token{AccessToken: plantedToken})
+		want := &tries{replies: s.replies}
+		want.user(withFields)
+		if s.places() != want.places || (err == nil) && want.failed {
+			t.Errorf("%+v: the token stood in %q, %v; want %q, failure %v", s.replies, s.places(), err, want.places, want.failed)
+		}
+		for _, r := range s.asked {
+			if all := r.URL.Query().Get("fields") == "id,user_id,username,name"; all && !withFields {
+				t.Errorf("asked for %s", r.URL)
+			}
+		}
+	})
+}
+
+// The meaning of errors, and of the headers about rate limits.
 func FuzzC9_ErrorBody(f *testing.F) {
-	for _, seed := range []string{
-		`{"error_type":"OAuthException","code":400,"error_message":"x"}`, `{"error":{"message":"x","type":"y","code":190,"error_subcode":463,"fbtrace_id":"z"}}`, `{"error":"x"}`, `{"error":{}}`, ``, `{"code":"4"}`,
-		`{"error_type":"CODE","error_message":"a CCUT b SECRET c"}`, `{"error":{"message":"TOKEN","type":"SCUT","fbtrace_id":"TCUT"}}`, `{"error_message":"` + strings.Repeat("\u00e4", 150) + `CODE"}`, `{"error_message":"` + strings.Repeat("x", 190) + `SECRET"}`,
-		`{"error_message":"SSECRET"}`, `{"error_message":"AQBAQBCODECODE"}`, `{"error":{"message":"\r\n\u0000\u2028","code":1e9}}`, `{"error":{"code":99999999999999999999}}`, `{"error_message":"a1b2c3d\u0034"}`,
-	} {
-		for _, status := range []int{200, 400, 500} {
-			f.Add(seed, status)
+	for _, seed := range errorSeeds {
+		for _, status := range []int{200, 400, 401, 403, 429, 500} {
+			f.Add(seed, status, "", "", "")
 		}
 	}
-	f.Fuzz(func(t *testing.T, body string, status int) {
-		body = repeat.Replace(body)
-		sent := []string{plantedSecret, plantedCode, plantedToken}
-		err := (&Error{Kind: BadAnswer, Endpoint: TokenEndpoint, Status: status}).read([]byte(body), sent...)
-		if err == nil {
-			if status != 200 || !oneObject(body) {
-				t.Errorf("%d %q is no error", status, body)
-			}
-			return
-		}
-		wantHarmless(t, body, err, sent...)
-	})
-}
-
-func FuzzT5_Permissions(f *testing.F) {
-	for _, seed := range []string{`[]`, `""`, `null`, `["user_media","user_profile"]`, `"user_media, user_profile,"`, `["USER_MEDIA"]`, `["user_media,user_profile"]`, `[1]`, `{}`, `"user\u005fmedia"`, `["instagram_business_basic",null]`, `" user_media\n"`} {
-		f.Add(seed)
+	for _, wait := range []string{"1", "-1", "+3", "1e3", "99999999999999999999", "86401", "Wed, 21 Oct 2065 07:28:00 GMT", `{"estimated_time_to_regain_access":5}`, `{"call_count":28,"total_cputime":25,"total_time":25}`, `{"estimated_time_to_regain_access":-1}`,
+		`{"17841405793187218":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":31,"estimated_time_to_regain_access":19}]}`, `{"1":[{"estimated_time_to_regain_access":99999999999}]}`, `{"1":null}`, `{"1":[{"estimated_time_to_regain_access":1.5},{}],"1":[]}`} {
+		f.Add(errorSeeds[0], 400, wait, wait, wait)
+		f.Add(errorSeeds[0], 400, "", wait, "")
+		f.Add(errorSeeds[0], 400, "", "", wait)
 	}
-	f.Fuzz(func(t *testing.T, list string) {
-		token, err := parseToken([]byte(`{"access_token":"T","permissions":`+list+`}`), TokenEndpoint)
-		if err != nil || !json.Valid([]byte(list)) {
-			return
-		}
-		// What has been granted stands there word for word.
-		var given []string
-		var text string
-		if json.Unmarshal([]byte(list), &given) != nil && json.Unmarshal([]byte(list), &text) == nil {
-			given = strings.Split(text, ",")
-		}
-		for _, name := range token.Permissions.Names() {
-			if !slices.ContainsFunc(given, func(g string) bool { return strings.TrimSpace(g) == name }) {
-				t.Errorf("%s grants %s", list, name)
-			}
-		}
-		if again := PermissionsOf(token.Permissions.Names()...); again != token.Permissions || token.Permissions.Without(again) != 0 {
-			t.Errorf("%s: %v became %v", list, token.Permissions, again)
+	sent := []string{plantedSecret, plantedCode}
+	f.Fuzz(func(t *testing.T, body string, status int, after, app, cases string) {
+		r := reply{status, repeating.Replace(body), http.Header{"Retry-After": {after}, "X-App-Usage": {app}, "X-Business-Use-Case-Usage": {cases}}}
+		want, isError, clear := readError(r)
+		_, err := exchange((&script{replies: []reply{r}}).client(t, instagram.InstagramLogin))
+		switch {
+		case !isError && clear:
+		case !clear && err == nil:
+		case !clear:
+			wantHarmless(t, r, err, sent...)
+		default:
+			wantError(t, r, err, want, sent...)
 		}
 	})
 }
 
-func FuzzT4_RetryAfter(f *testing.F) {
-	for _, seed := range []string{"", "1", "-1", "1e3", "99999999999999999999", "Wed, 21 Oct 2065 07:28:00 GMT", `{"estimated_time_to_regain_access":5}`, `{"estimated_time_to_regain_access":-1}`, `{"1":[{"estimated_time_to_regain_access":99999999999}]}`, `{"1":null}`} {
-		f.Add(seed, seed, seed)
-		f.Add("", seed, "")
-		f.Add("", "", seed)
+// A page, or anything else that is no JSON, is never taken for an answer.
+func FuzzT6_AnswerThatIsNoJSON(f *testing.F) {
+	for _, seed := range append(pageSeeds, errorSeeds...) {
+		f.Add(seed, 200, "text/html; charset=utf-8")
+		f.Add(seed, 502, "text/plain")
+		f.Add(seed, 400, "")
 	}
-	f.Fuzz(func(t *testing.T, after, app, cases string) {
-		header := http.Header{"Retry-After": {after}, "X-App-Usage": {app}, "X-Business-Use-Case-Usage": {cases}}
-		if got := retryAfter(header); got < 0 || got > 24*time.Hour {
-			t.Errorf("%v: %s", header, got)
-		}
-	})
-}
-
-// Names of members count byte for byte, and twice is once too often.
-func FuzzK2_Members(f *testing.F) {
-	for _, seed := range []string{`{"a":1,"a":2}`, `{"a":1,"A":2}`, `{"a":{"a":1,"a":2}}`, `{"a":[1,{"b":null}],"c":1e400}`, `{"\u0061":1,"a":2}`, `{}`, `{"a"`, `{"a":}`, `[{"a":1}]`, `{"a":1}{}`} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		var got members
-		if unmarshalObject([]byte(text), &got) != nil {
+	sent := []string{plantedSecret, plantedCode}
+	f.Fuzz(func(t *testing.T, body string, status int, kind string) {
+		if lower := strings.ToLower(kind); strings.Contains(lower, "json") || strings.Contains(lower, "javascript") {
 			return
 		}
-		var want map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(text), &want); err != nil || len(got) != len(want) {
-			t.Fatalf("%q has the members %q, want %q, %v", text, got, want, err)
-		}
-		for name, value := range want {
-			if !bytes.Equal(bytes.TrimSpace(got[name]), bytes.TrimSpace(value)) {
-				t.Errorf("%q: %q is %s, want %s", text, name, got[name], value)
-			}
+		r := reply{status, repeating.Replace(body), http.Header{"Content-Type": {kind}}}
+		_, err := exchange((&script{replies: []reply{r}}).client(t, instagram.InstagramLogin))
+		got := wantHarmless(t, r, err, sent...)
+		if got.Kind != instagram.BadAnswer || got.AppState() != instagram.AppFine || got.InvalidToken() || got.OfOnePerson() {
+			t.Errorf("%+v gives %+v", r, got)
 		}
 	})
 }

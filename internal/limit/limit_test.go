@@ -261,3 +261,114 @@ func TestP2_AStormIsSampled(t *testing.T) {
 	}
 	take("a", false, 0)
 }
+
+func TestD3_ALockedBreakerOpensAtOnceAndStaysUntilACallSucceeds(t *testing.T) {
+	at := new(clock)
+	b := limit.NewBreaker(5, 10*time.Second, at.now)
+	want := func(wait time.Duration, locked, open bool) {
+		t.Helper()
+		if got, is := b.Locked(); is != locked || locked && got != wait || b.Open() != open {
+			t.Fatalf("locked %v for %v, open %v; want %v for %v, %v", is, got, b.Open(), locked, wait, open)
+		}
+	}
+	want(0, false, false)
+	early, _ := b.Ready()
+	if !b.Lock(time.Minute) { // after no failure at all
+		t.Error("the first lock is not the first")
+	}
+	if b.Lock(time.Minute) {
+		t.Error("the second lock is a first one")
+	}
+	want(time.Minute, true, true)
+	if call, wait := b.Ready(); call != nil || wait != time.Minute {
+		t.Errorf("ready %v, wait %v", call != nil, wait)
+	}
+	at.advance(45 * time.Second)
+	early.Withdraw() // began before, and was no trial
+	want(15*time.Second, true, true)
+	b.Lock(time.Minute) // what fails again begins the rest again
+	want(time.Minute, true, true)
+
+	at.advance(time.Minute)
+	want(0, false, true) // one may try; nobody else
+	trial, _ := b.Ready()
+	if other, wait := b.Ready(); trial == nil || other != nil || wait != 10*time.Second {
+		t.Fatalf("trial %v, another one %v after %v", trial != nil, other != nil, wait)
+	}
+	trial.Withdraw()
+	trial, _ = b.Ready()
+	if change := trial.Report(false); change != limit.Unchanged || b.Lock(time.Minute) {
+		t.Errorf("a trial that fails: change %d, or the lock is a new one", change)
+	}
+	want(time.Minute, true, true)
+
+	at.advance(time.Minute)
+	trial, _ = b.Ready()
+	if change := trial.Report(true); change != limit.Closed {
+		t.Errorf("a trial that succeeds: change %d", change)
+	}
+	want(0, false, false)
+	if !b.Lock(time.Minute) {
+		t.Error("after a success a lock is not the first")
+	}
+}
+
+func TestD3_UnlockClosesALockedBreakerAlone(t *testing.T) {
+	at := new(clock)
+	b := limit.NewBreaker(2, 10*time.Second, at.now)
+	if b.Unlock() {
+		t.Error("it was locked")
+	}
+	for range 2 {
+		call, _ := b.Ready()
+		call.Report(false)
+	}
+	if b.Unlock() || !b.Open() {
+		t.Error("what failures have opened is closed by Unlock")
+	}
+	b.Lock(time.Minute) // an open one may be locked, too
+	if _, locked := b.Locked(); !locked {
+		t.Error("not locked")
+	}
+	if !b.Unlock() || b.Unlock() || b.Open() {
+		t.Error("Unlock has to close it, once")
+	}
+	if _, locked := b.Locked(); locked {
+		t.Error("still locked")
+	}
+	call, _ := b.Ready()
+	if call == nil {
+		t.Fatal("closed, and not ready")
+	}
+	if change := call.Report(false); change != limit.Unchanged { // failures count anew
+		t.Errorf("change %d", change)
+	}
+}
+
+// Of many calls that fail at once, one is told that it was the first.
+func TestD3_ManyLocksAtOnceHaveOneFirst(t *testing.T) {
+	at := new(clock)
+	b := limit.NewBreaker(5, 10*time.Second, at.now)
+	var firsts, unlocks atomic.Int32
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			if b.Lock(time.Minute) {
+				firsts.Add(1)
+			}
+			b.Locked()
+		})
+	}
+	all.Wait()
+	for range 50 {
+		all.Go(func() {
+			if b.Unlock() {
+				unlocks.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if firsts.Load() != 1 || unlocks.Load() != 1 {
+		t.Errorf("%d were the first, %d unlocked it", firsts.Load(), unlocks.Load())
+	}
+}
