@@ -44,11 +44,17 @@ func (h *Handler) heedSuccess() {
 	}
 }
 
+const remedyForField = "take it out of fields; instagram refuses all of them because of one"
+
 // warnOfField tells the operator once of a field that Instagram does not answer. Visitors
 // are signed in without the fields meanwhile.
 func (h *Handler) warnOfField(failure *instagram.Error) {
-	if failure == nil || failure.LacksPermission() {
-		return // what a person has declined is no mistake of the operator's
+	if failure == nil || failure.LacksPermission() && h.settings.api == instagram.BasicDisplay {
+		return // people can decline user_media there, which is no mistake of the operator's
+	}
+	remedy := remedyForField
+	if failure.LacksPermission() {
+		remedy = failure.Remedy()
 	}
 	fields := h.Fields
 	if unknown := failure.UnknownField(); unknown != "" {
@@ -57,7 +63,7 @@ func (h *Handler) warnOfField(failure *instagram.Error) {
 	for _, field := range fields {
 		if first, _ := h.limits.told.Take("field " + field); first {
 			h.logger.Warn("instagram does not answer a field; visitors are signed in without any of fields",
-				zap.String("field", field), zap.Error(failure), zap.String("remedy", "take it out of fields; instagram refuses all of them because of one"))
+				zap.String("field", field), zap.Error(failure), zap.String("remedy", remedy))
 		}
 	}
 }

@@ -56,9 +56,10 @@ func parseCallback(raw string) (q callbackQuery, ok bool) {
 		return q, false
 	}
 	state := withoutFragment(values.Get("state"))
-	q = callbackQuery{state: state, code: withoutFragment(code), failed: failed, fault: fault}
-	q.reason, q.description = values.Get("error_reason"), cmp.Or(values.Get("error_description"), message)
-	q.number, _ = strconv.Atoi(number) // no number is no number that anybody knows
+	q = callbackQuery{state: state, code: withoutFragment(code), failed: failed, fault: withoutFragment(fault)}
+	q.reason = withoutFragment(values.Get("error_reason"))
+	q.description = withoutFragment(cmp.Or(values.Get("error_description"), message))
+	q.number, _ = strconv.Atoi(withoutFragment(number)) // no number is no number that anybody knows
 	// A state that is missing is a login that is unknown, not an odd query:
 	// Instagram itself leaves it out at times. [C1]
 	return q, (state == "" || isState(state)) && (failed || isCode(q.code))

@@ -84,6 +84,7 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	if ok, err := h.ownVisitor(v); !ok {
 		return false, err
 	}
+	h.handOver(v)
 	v.w.Header().Set("Vary", "Cookie")
 	answer := map[string]any{
 		"id": v.session.UserID, fieldUsername: v.session.Username, "expires_at": v.session.End(h.settings.lifetime).UTC(),

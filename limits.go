@@ -25,9 +25,9 @@ const (
 
 	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
 	// long its result is kept: a browser that loads the callback again breaks the first
-	// request off.
+	// request off, and an answer that was sent may not have arrived.
 	abandonLogin = 3 * time.Second
-	keepLogin    = 10 * time.Second
+	keepLogin    = 5 * time.Second
 
 	renewalsAtATime  = 8 // of each kind, of callsAtATime, so that logins always find a place
 	rememberRenewals = 10_000

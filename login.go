@@ -86,7 +86,7 @@ func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	}
 	if wait, locked := h.limits.breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
-		return h.refuse(v, refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo)})
+		return h.refuse(v, refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo, start.more...)})
 	}
 	rounds := h.settings.cookies.Rounds(&v.found)
 	if h.settings.handoff && h.isOwn(pathForm(v.asked)) {

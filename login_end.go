@@ -91,8 +91,11 @@ func (h *Handler) catchLogin(from requester, back *comeback, end *loginEnd) {
 	if cause == nil {
 		return
 	}
-	h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
 	*end = loginEnd{reply: &refusal.Reply{Code: refusal.Internal}, spent: end.spent}
+	// An operator's event handler that has panicked may do so again, and nothing else here
+	// stands between it and the end of the process.
+	defer func() { _ = recover() }()
+	h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
 	h.loginRefused(from, back, refusal.Internal, nil)
 }
 
@@ -109,9 +112,9 @@ func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err
 		h.warnLeftOut(&end.session, dropped)
 		about = append(about, sessionField(&end.session))
 	}
+	h.emit(from, eventLogin, &end.who, nil)
 	h.logger.Info("signed in", h.aboutPerson(from, &end.who, about...)...)
 	h.metrics.login(resultOK).Inc()
-	h.emit(from, eventLogin, &end.who, nil)
 	return nil
 }
 
@@ -121,8 +124,11 @@ func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) (bool, err
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	}
 	switch {
-	case end.used, end.reply == nil && !h.settings.handoff && h.ended(&end.session):
+	case end.used, end.reply == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
 		return h.stale(v, back)
+	case end.reply == nil && !h.settings.admits(&end.who):
+		// The lists may have changed since, with a reload. [X1]
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.reply != nil:
 		reply := *end.reply
 		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
@@ -196,10 +202,15 @@ func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, 
 		call.Withdraw()
 		return
 	}
-	if h.heedApp(err, h.aboutRequester(from)...) || err != nil && h.limits.breaker.StayLocked(lockFor) {
+	if h.heedApp(err, h.aboutRequester(from)...) {
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
+	// Only the graph tells whether Meta restricts the app. Anybody can make the token
+	// endpoint refuse a code.
+	if ok && failure.Endpoint == instagram.TokenEndpoint && failure.Kind == instagram.Refused && call.WithdrawLocked() {
+		return
+	}
 	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
 		h.metrics.openings.Inc()

@@ -80,7 +80,7 @@ var (
 	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
 	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
 	metricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
-	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row.")
+	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row, or Meta had restricted the app.")
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",

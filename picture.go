@@ -82,11 +82,19 @@ func (h *Handler) picture(v *visit) (bool, error) {
 	if h.ended(&v.session) {
 		return h.requireLogin(v) // while Instagram was asked
 	}
+	// What is new of the session must not get lost here: it is handed out once.
+	renewed := h.renewedCookie(v)
+	if renewed != "" {
+		v.w.Header().Add("Set-Cookie", renewed)
+	}
 	left := until.Sub(h.now())
 	if found.err != nil || found.address == "" {
 		reply := h.pictureRefusal(v, found.err, left)
 		reply.Wants = refusal.JSON // also for an image, which a page would be no use to
 		return h.refuse(v, reply)
+	}
+	if renewed != "" {
+		left = 0
 	}
 	h.showPicture(v, &found, left)
 	return false, nil
@@ -100,7 +108,7 @@ func (h *Handler) pictureRefusal(v *visit, err error, left time.Duration) refusa
 		return refusal.Reply{Code: refusal.NoPicture}
 	case errors.Is(err, errNoToken) || isAnswer && failure.InvalidToken():
 		return refusal.Reply{Code: refusal.NoToken, LoginURL: h.loginURL(h.returnFor(v))}
-	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary():
+	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary() && failure.AppState() == instagram.AppFine:
 		return refusal.Reply{Code: refusal.NoPicture}
 	}
 	reply := replyTo(err)
@@ -117,7 +125,9 @@ func (h *Handler) showPicture(v *visit, found *portrait, left time.Duration) {
 	header := v.w.Header()
 	refusal.SecurityHeaders(header)
 	seconds := max(0, int(min(left, browserKeepsPicture)/time.Second))
-	header.Set("Cache-Control", "private, max-age="+strconv.Itoa(seconds))
+	if seconds > 0 { // no-store otherwise
+		header.Set("Cache-Control", "private, max-age="+strconv.Itoa(seconds))
+	}
 	header.Set("Vary", "Cookie")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if h.settings.picture == pictureRedirect {

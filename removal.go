@@ -124,7 +124,7 @@ func remedyForCallback(code refusal.Code) string {
 	case refusal.StoreUnavailable:
 		return revocation.Remedy
 	case refusal.BadSignature:
-		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is; otherwise there is nothing to change"
+		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is, or Meta signs with the secret of the Facebook app: list that as a further value of app_secret; otherwise there is nothing to change"
 	case refusal.TooMany:
 		return "somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"
 	}

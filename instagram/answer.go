@@ -1,11 +1,15 @@
 package instagram
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"html"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -51,14 +55,10 @@ func (e *Error) read(body []byte, secrets ...string) error {
 		} else {
 			e.Err = errUnknownShape
 		}
-		// The answer of a user node is about a person, whom the log names only where the
-		// operator wants that. [P2]
-		if e.Endpoint != UserEndpoint || e.Status != http.StatusOK {
-			e.Message = excerpt(body, secrets)
-		}
+		e.Message = excerpt(e.Status, body, secrets)
 		return e
 	}
-	safe := func(t text) string { return cut(without(string(t), secrets)) }
+	safe := func(t text) string { return cut(without(html.UnescapeString(string(t)), secrets)) }
 	var graph graphError
 	var word text
 	switch {
@@ -78,9 +78,9 @@ func (e *Error) read(body []byte, secrets ...string) error {
 	case e.Status == http.StatusOK && answer.Status != "fail":
 		return nil
 	case answer.Message != "":
-		e.Err, e.Message = errUnknownShape, safe(text(printable(string(answer.Message))))
+		e.Err, e.Message = errUnknownShape, masked(string(answer.Message), secrets)
 	default:
-		e.Err, e.Message = errUnknownShape, excerpt(body, secrets)
+		e.Err, e.Message = errUnknownShape, excerpt(e.Status, body, secrets)
 	}
 	return e
 }
@@ -91,15 +91,65 @@ func (e *Error) refusedBelow500() {
 	}
 }
 
-// excerpt is the beginning of an answer that nobody knows, for the log. What may be a
-// secret in it is blanked out: nobody knows either where such an answer keeps a token.
-func excerpt(body []byte, secrets []string) string {
-	plain := printable(pageText(body))
-	return cut(longWord.ReplaceAllString(without(plain, secrets), "***"))
+// excerpt is the beginning of an answer that nobody knows, for the log. JSON that is no error
+// is about a person, whom the log names only where the operator wants that: of it, the names
+// of the members are all that is told. [P2]
+func excerpt(status int, body []byte, secrets []string) string {
+	if trimmed := bytes.TrimSpace(body); status < 300 && len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') {
+		return membersOf(trimmed, secrets)
+	}
+	return masked(withoutEscapes(pageText(body)), secrets)
+}
+
+// membersOf lists the names of the members of an object.
+func membersOf(body []byte, secrets []string) string {
+	var object map[string]json.RawMessage
+	if unmarshalNode(body, &object) != nil {
+		return "JSON that is no object, or is cut off"
+	}
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		quoted := strconv.QuoteToASCII(masked(name, secrets))
+		names = append(names, strings.Trim(quoted, `"`))
+	}
+	return cut("an object with the members " + strings.Join(names, ", "))
+}
+
+// masked blanks out what may be a secret, known or not: nobody knows where an unknown answer
+// keeps a token.
+func masked(s string, secrets []string) string {
+	return cut(longWord.ReplaceAllStringFunc(without(printable(s), secrets), func(word string) string {
+		if slices.Contains(knownWords, word) {
+			return word
+		}
+		return "***"
+	}))
 }
 
 // longWord matches what is too long for a word that people read, as codes and tokens are.
-var longWord = regexp.MustCompile(`[A-Za-z0-9_\-+/=%.|~]{20,}`)
+var longWord = regexp.MustCompile(`[A-Za-z0-9_\-+/=%.|~\\]{20,}`)
+
+// knownWords are words of the API that are as long.
+var knownWords = slices.Concat(permissionNames, families[InstagramLogin].fields)
+
+// jsonEscape matches how JSON can write a character.
+var jsonEscape = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
+
+// withoutEscapes undoes the escapes of JSON, and those of HTML in it: a secret must not hide
+// behind them.
+func withoutEscapes(s string) string {
+	s = jsonEscape.ReplaceAllStringFunc(s, func(escape string) string {
+		if escape == `\/` {
+			return "/"
+		}
+		r, err := strconv.ParseUint(escape[2:], 16, 32)
+		if err != nil {
+			return escape
+		}
+		return string(rune(r))
+	})
+	return html.UnescapeString(s)
+}
 
 var (
 	hiddenParts = regexp.MustCompile(`(?is)<(script|style|noscript|template|svg|head)\b.*?</(script|style|noscript|template|svg|head)\s*>|<!--.*?-->|<(script|style)\b.*\z`)

@@ -154,7 +154,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...strin
 	case len(body) > maxBody:
 		failure.Err = errTooLarge
 	case !isJSON(kind):
-		failure.Err, failure.Message = errNotJSON, excerpt(body, secrets)
+		failure.Err, failure.Message = errNotJSON, excerpt(answer.StatusCode, body, secrets)
 	default:
 		return body, failure.read(body, secrets...)
 	}

@@ -156,7 +156,7 @@ func (e *Error) InvalidToken() bool {
 // OfOnePerson reports whether a failure says nothing about calls for other people.
 func (e *Error) OfOnePerson() bool {
 	switch {
-	case e.Kind == BadProfile:
+	case e.Kind == BadProfile, e.ofOnePicture():
 		return true
 	case e.Kind != Refused || e.AppState() == AppRestricted:
 		return false
@@ -230,8 +230,12 @@ func (e *Error) distrustsAddress() bool {
 
 func cut(s string) string { return s[:min(len(s), maxMessage)] }
 
-// tellsASecret is how many characters of a secret are too many to be repeated.
+// tellsASecret is how many characters of a secret are too many to be repeated. What is
+// shorter as a whole is no secret: a made-up code must not blank out Instagram's words.
 const tellsASecret = 8
+
+// likeAToken matches what looks like one of Instagram's access tokens.
+var likeAToken = regexp.MustCompile(`\b(IG[A-Z]{2}|EAA)[A-Za-z0-9_-]{16,}`)
 
 // without blanks out what a text repeats of secrets, be it escaped or cut off.
 func without(text string, secrets []string) string {
@@ -240,13 +244,16 @@ func without(text string, secrets []string) string {
 			text = blanked(text, spelling)
 		}
 	}
-	return text
+	return likeAToken.ReplaceAllString(text, "***")
 }
 
 // blanked blanks out a secret, and what begins as it does.
 func blanked(text, secret string) string {
-	telling := secret[:min(len(secret), tellsASecret)]
-	for at := 0; telling != ""; {
+	if len(secret) < tellsASecret {
+		return text
+	}
+	telling := secret[:tellsASecret]
+	for at := 0; ; {
 		found := strings.Index(text[at:], telling)
 		if found < 0 {
 			break
@@ -278,13 +285,13 @@ func retryAfter(header http.Header) time.Duration {
 	}
 	// By business use case there is a list for each account.
 	var cases map[string][]struct {
-		Minutes int `json:"estimated_time_to_regain_access"`
+		Minutes float64 `json:"estimated_time_to_regain_access"`
 	}
 	var longest time.Duration
 	if json.Unmarshal([]byte(header.Get("X-Business-Use-Case-Usage")), &cases) == nil {
 		for _, list := range cases {
 			for _, entry := range list {
-				longest = max(longest, time.Duration(min(entry.Minutes, 1e6))*time.Minute)
+				longest = max(longest, time.Duration(min(entry.Minutes, 1e6)*float64(time.Minute)))
 			}
 		}
 	}

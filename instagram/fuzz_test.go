@@ -82,8 +82,7 @@ func wantHarmless(t *testing.T, r reply, err error, sent ...string) *instagram.E
 	if len(text) > 3*3*200+500 || strings.ContainsAny(text, "\r\n\x00") {
 		t.Errorf("%+v gives %q", r, text)
 	}
-	// A bad profile lists the names of members, which come unquoted.
-	if failure.Kind != instagram.BadProfile && strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
+	if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) {
 		t.Errorf("%+v gives %q", r, text)
 	}
 	if tells(text, sent) {

@@ -82,8 +82,8 @@ func TestT6_WhatAnAnswerRepeatsOfASecretIsBlankedOut(t *testing.T) {
 			}
 		}
 	}
-	client := serve(t, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"not `+appSecret+` with the code and thecode"}`))
-	if _, err := client.Exchange(t.Context(), redirectURI, "thecode"); strings.Contains(err.Error(), appSecret) || strings.Contains(err.Error(), "thecode") || !strings.Contains(err.Error(), "with the code and") {
+	client := serve(t, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"not `+appSecret+` with the code and thecode-of-today"}`))
+	if _, err := client.Exchange(t.Context(), redirectURI, "thecode-of-today"); strings.Contains(err.Error(), appSecret) || strings.Contains(err.Error(), "thecode") || !strings.Contains(err.Error(), "with the code and") {
 		t.Errorf("error = %v", err)
 	}
 }

@@ -162,6 +162,12 @@ func (c *Client) FetchPicture(ctx context.Context, address string) (Image, error
 	return Image{}, failure
 }
 
+// ofOnePicture reports whether a failure is about one picture, whatever its host sends for
+// others.
+func (e *Error) ofOnePicture() bool {
+	return e.Endpoint == PictureEndpoint && e.causedBy(errPictureURL, errNoPicture, errPictureSize, errNotPicture, errRedirect)
+}
+
 // statusOfPicture returns what the status of an answer says against it.
 func statusOfPicture(status int) error {
 	switch {

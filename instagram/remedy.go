@@ -1,6 +1,7 @@
 package instagram
 
 import (
+	"context"
 	"errors"
 	"io"
 	"slices"
@@ -81,6 +82,8 @@ func (e *Error) Remedy() string {
 		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
 	case e.distrustsAddress():
 		return "instagram distrusts the address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
+	case e.causedBy(context.Canceled):
+		return "" // the visitor went away, or Caddy is being stopped
 	case e.causedBy(syscall.EMFILE, syscall.ENFILE):
 		return "caddy may open no more files: raise its limit of open files (ulimit -n, LimitNOFILE of the service)"
 	case e.causedBy(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET):

@@ -90,20 +90,30 @@ func (c *Client) tokenForm(fields []Param) (body io.Reader, contentType string) 
 
 // tokenAnswer is the token answer in each of its shapes.
 type tokenAnswer struct {
-	AccessToken string      `json:"access_token"`
-	UserID      id          `json:"user_id"`
-	Permissions permissions `json:"permissions"`
-	ExpiresIn   seconds     `json:"expires_in"`
+	AccessToken string
+	UserID      id
+	Permissions permissions
+	ExpiresIn   seconds
+}
+
+func readTokenAnswer(body []byte) (answer tokenAnswer, err error) {
+	var m members
+	if err := unmarshalNode(body, &m); err != nil {
+		return answer, err
+	}
+	return answer, m.read(map[string]any{
+		"access_token": &answer.AccessToken, "user_id": &answer.UserID, "permissions": &answer.Permissions, "expires_in": &answer.ExpiresIn,
+	})
 }
 
 // parseToken reads a token answer, that of the exchange or that of a long-lived token.
 // secrets are what the answer may repeat.
 func parseToken(body []byte, endpoint Endpoint, secrets ...string) (Token, error) {
 	unusable := func(err error) (Token, error) {
-		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Message: excerpt(body, secrets), Err: err}
+		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Message: excerpt(http.StatusOK, body, secrets), Err: err}
 	}
-	var answer tokenAnswer
-	if err := unmarshalNode(body, &answer); err != nil {
+	answer, err := readTokenAnswer(body)
+	if err != nil {
 		return unusable(err)
 	}
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -75,7 +74,7 @@ func (c *Client) Recheck(ctx context.Context, t Token, known User) (User, error)
 	if err != nil {
 		return User{}, err
 	}
-	node, err := c.parseNode(body)
+	node, err := c.parseNode(body, t)
 	if err != nil {
 		return User{}, err
 	}
@@ -105,7 +104,7 @@ func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *E
 	// A permission that was declined mostly leaves its fields out of the answer, and at
 	// times spoils it. A field that Instagram does not know, or will not show for this
 	// account, always does.
-	if failure.LacksPermission() || failure.Kind == Refused && failure.Code == codeParameter {
+	if failure.LacksPermission() || failure.Kind == Refused && failure.Code == codeParameter && !failure.noObject() {
 		body, err = c.node(ctx, node, t, c.family.nodeFields)
 		return body, failure, err
 	}
@@ -165,44 +164,33 @@ func (c *Client) proven(members map[string]json.RawMessage) Permissions {
 
 // userNode is what every answer of a user node is read into.
 type userNode struct {
-	ID       id     `json:"id"`
-	UserID   id     `json:"user_id"`
-	Username string `json:"username"`
+	ID, UserID id
+	Username   string
 
-	members map[string]json.RawMessage
+	members members
 }
 
 // parseNode reads a user node, with whatever IDs it has.
-func (c *Client) parseNode(body []byte) (n userNode, err error) {
+func (c *Client) parseNode(body []byte, t Token) (n userNode, err error) {
 	if err := unmarshalNode(body, &n.members); err != nil {
 		return n, badProfile(err)
 	}
-	err = unmarshalNode(body, &n)
+	has := membersOf(body, []string{t.AccessToken, c.config.AppSecret})
+	err = n.members.read(map[string]any{"id": &n.ID, "user_id": &n.UserID, "username": &n.Username})
 	if c.config.API == BasicDisplay {
 		n.UserID = "" // it has one ID alone
 	}
 	switch {
 	case err != nil:
-		return n, badProfile(fmt.Errorf("%w; it has %s", err, n.names()))
+		return n, badProfile(fmt.Errorf("%w; it is %s", err, has))
 	case n.ID == "" && n.UserID == "":
-		return n, badProfile(fmt.Errorf("%w; it has %s", errNoID, n.names()))
-	case len(n.members) == 1 && n.ID != "":
+		return n, badProfile(fmt.Errorf("%w; it is %s", errNoID, has))
+	case c.config.API == InstagramLogin && len(n.members) == 1 && n.ID != "":
 		return n, badProfile(errPrivate)
 	case !usernamePattern.MatchString(n.Username):
-		return n, badProfile(fmt.Errorf("%w; it has %s", errNoUsername, n.names()))
+		return n, badProfile(fmt.Errorf("%w; it is %s", errNoUsername, has))
 	}
 	return n, nil
-}
-
-// names lists the members of a node, for the log: their values are about a person. [P2]
-func (n *userNode) names() string {
-	names := strings.Join(slices.Sorted(maps.Keys(n.members)), ", ")
-	return cut("the members " + longWord.ReplaceAllStringFunc(printable(names), func(word string) string {
-		if slices.Contains(families[InstagramLogin].fields, word) {
-			return word
-		}
-		return "***"
-	}))
 }
 
 // isOf reports whether a node is that of somebody who is known. user_id decides where the
@@ -217,13 +205,13 @@ func (n *userNode) isOf(known User) bool {
 // parseUser reads the user node of a login. Where the token answer has an ID, it must name
 // the same person, by either of the two IDs.
 func (c *Client) parseUser(body []byte, t Token) (User, error) {
-	node, err := c.parseNode(body)
+	node, err := c.parseNode(body, t)
 	if err != nil {
 		return User{}, err
 	}
 	if c.config.API == InstagramLogin && node.UserID == "" {
 		// The app-scoped ID would make another person of somebody who has been here before.
-		return User{}, badProfile(fmt.Errorf("%w; it has %s", errNoUserID, node.names()))
+		return User{}, badProfile(errNoUserID)
 	}
 	user := c.userOf(node, t)
 	switch {

@@ -73,6 +73,16 @@ func (m *members) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// read reads the members that are there into the values for their names.
+func (m members) read(into map[string]any) error {
+	for name, value := range into {
+		if raw, ok := m[name]; ok && json.Unmarshal(raw, value) != nil {
+			return errBroken
+		}
+	}
+	return nil
+}
+
 // id is an ID that comes as a number or as text. It stays decimal text: as a float
 // 17841405822304915 would become its neighbour. [T5]
 type id string

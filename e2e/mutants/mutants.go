@@ -34,7 +34,7 @@ var mutants = []mutant{
 	{"T6", "the token goes into the address", "instagram/bearer.go", `if c.config.API == BasicDisplay || place == inQuery {`, `if true {`, "./instagram ."},
 	{"T6", "an unknown answer is logged with what may be a token", "instagram/answer.go", `longWord.ReplaceAllString(without(plain, secrets), "***")`, `without(plain, secrets)`, "./instagram"},
 	{"D3", "a restricted app costs each visitor a code", "app_state.go", `if h.limits.breaker.Lock(lockFor) {`, `if false {`, ""},
-	{"D3", "a bad code ends the lock of a restricted app", "login_end.go", `err != nil && h.limits.breaker.StayLocked(lockFor)`, `false`, ""},
+	{"D3", "a bad code ends the lock of a restricted app", "login_end.go", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
 	{"D3", "a restricted app is looked for at Instagram all the same", "login.go", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
 	{"T5", "an ID may be any text", "instagram/wire.go", `if !isID(text) {`, `if text == "" {`, "./instagram"},
 	{"T6", "a transport error is printed as it is", "instagram/client.go", `failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}`, `_ = cause; failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}`, "./instagram ."},

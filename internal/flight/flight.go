@@ -24,31 +24,30 @@ type call[V any] struct {
 	value  V
 	cancel context.CancelFunc
 
-	waiting   int
-	delivered bool        // somebody has got the value
-	end       *time.Timer // of work that nobody waits for, and then of a value that nobody got
+	waiting int
+	joined  int // in all, which tells one time without anybody from the next
 }
 
-// New returns a group. Work that nobody waits for is cancelled after abandon. A value that
-// nobody was there to get is kept for keep.
+// New returns a group. Work that nobody has waited for during abandon is cancelled. A value
+// is kept for keep: nobody can tell whether the answer with it has arrived.
 func New[K comparable, V any](abandon, keep time.Duration) *Group[K, V] {
 	return &Group[K, V]{abandon: abandon, keep: keep, calls: make(map[K]*call[V])}
 }
 
 // Do returns the value of the work for a key, and begins the work unless it is under way
-// already. The work gets the values of ctx, and not its end. It must not panic. ok is false
-// where ctx ended before the value was there.
+// already or its value is kept. The work gets the values of ctx, and not its end. It must
+// not panic. ok is false where ctx ended before the value was there.
 func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) V) (value V, ok bool) {
 	c := g.join(ctx, key, work)
+	defer g.leave(c)
 	select {
 	case <-c.done:
+		return c.value, ctx.Err() == nil
 	case <-ctx.Done():
+		return value, false
 	}
-	return g.leave(ctx, key, c)
 }
 
-// join waits for work that is under way, or whose value nobody has got, and begins it if
-// there is none.
 func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context) V) *call[V] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,79 +58,44 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 		g.calls[key] = c
 		go func() {
 			defer cancel()
-			g.finish(key, c, work(working))
+			g.finish(key, c, work(working), working.Err() == nil)
 		}()
 	}
 	c.waiting++
-	if c.end != nil {
-		c.end.Stop()
-		c.end = nil
-	}
+	c.joined++
 	return c
 }
 
-// finish hands the value over.
-func (g *Group[K, V]) finish(key K, c *call[V], value V) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
+// finish hands the value over. That of work which was cancelled is of no use to anybody
+// who comes later.
+func (g *Group[K, V]) finish(key K, c *call[V], value V, whole bool) {
 	c.value = value
 	close(c.done)
-	if c.waiting == 0 {
-		g.forgetLater(key, c)
-	}
-}
-
-// leave takes the value, if it is there and ctx has not ended.
-func (g *Group[K, V]) leave(ctx context.Context, key K, c *call[V]) (value V, ok bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	c.waiting--
-	done := false
-	select {
-	case <-c.done:
-		done = true
-		if ctx.Err() == nil {
-			value, ok, c.delivered = c.value, true, true
-		}
-	default:
-	}
-	switch {
-	case c.waiting > 0:
-	case done && c.delivered:
-		g.forget(key, c)
-	case done:
-		g.forgetLater(key, c)
-	default:
-		c.end = time.AfterFunc(g.abandon, func() { g.giveUp(c) })
-	}
-	return value, ok
-}
-
-// giveUp cancels work that still nobody waits for.
-func (g *Group[K, V]) giveUp(c *call[V]) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if c.waiting == 0 {
-		c.cancel()
-	}
-}
-
-// forgetLater keeps a value for a while that nobody has got.
-func (g *Group[K, V]) forgetLater(key K, c *call[V]) {
-	if c.end != nil {
-		c.end.Stop()
-	}
-	c.end = time.AfterFunc(g.keep, func() {
+	forget := func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if c.waiting == 0 {
-			g.forget(key, c)
-		}
-	})
-}
-
-func (g *Group[K, V]) forget(key K, c *call[V]) {
-	if g.calls[key] == c {
 		delete(g.calls, key)
 	}
+	if whole {
+		time.AfterFunc(g.keep, forget)
+		return
+	}
+	forget()
+}
+
+// leave gives the work some time for somebody else to come before it is cancelled.
+func (g *Group[K, V]) leave(c *call[V]) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c.waiting--; c.waiting > 0 {
+		return
+	}
+	left := c.joined
+	time.AfterFunc(g.abandon, func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if c.waiting == 0 && c.joined == left {
+			c.cancel()
+		}
+	})
 }

@@ -33,7 +33,10 @@ func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 			})
 		}
 		all.Wait()
-		// What has been handed out is forgotten: the next request begins anew.
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 0 }); !ok || value != 1 {
+			t.Errorf("at once: %d, %v", value, ok)
+		}
+		time.Sleep(keep + time.Second)
 		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return int(began.Add(1)) }); !ok || value != 2 {
 			t.Errorf("afterwards: %d, %v", value, ok)
 		}
@@ -85,7 +88,7 @@ func TestWorkThatNobodyWaitsForIsCancelled(t *testing.T) {
 	})
 }
 
-func TestAValueThatNobodyGotIsKeptForAWhile(t *testing.T) {
+func TestAValueIsKeptForAWhile(t *testing.T) {
 	for wait, want := range map[time.Duration]int{keep - time.Second: 1, keep + time.Second: 2} {
 		synctest.Test(t, func(t *testing.T) {
 			g := flight.New[string, int](abandon, keep)
@@ -96,4 +99,30 @@ func TestAValueThatNobodyGotIsKeptForAWhile(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestWorkThatWasCancelledLeavesNothingBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		gone(t, g, time.Second, func(ctx context.Context) int { <-ctx.Done(); return 1 })
+		time.Sleep(abandon + time.Second)
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != 2 {
+			t.Errorf("afterwards: %d, %v", value, ok)
+		}
+	})
+}
+
+// Somebody who comes and goes again gives the work the whole time anew.
+func TestEachOneWhoLeavesGivesTheWorkTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		began, cancelled := time.Now(), make(chan time.Duration, 1)
+		work := func(ctx context.Context) int { <-ctx.Done(); cancelled <- time.Since(began); return 0 }
+		gone(t, g, time.Second, work)
+		time.Sleep(abandon - time.Second)
+		gone(t, g, 2*time.Second, work)
+		if after := <-cancelled; after != time.Second+abandon-time.Second+2*time.Second+abandon {
+			t.Errorf("cancelled after %s", after)
+		}
+	})
 }

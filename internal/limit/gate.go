@@ -99,6 +99,18 @@ func (c *Call) Withdraw() {
 	}
 }
 
+// WithdrawLocked withdraws a call of a locked breaker, and reports whether it was locked: for
+// an answer that says nothing about the reason of the lock.
+func (c *Call) WithdrawLocked() (locked bool) {
+	c.breaker.mu.Lock()
+	locked = c.breaker.locked
+	c.breaker.mu.Unlock()
+	if locked {
+		c.Withdraw()
+	}
+	return locked
+}
+
 // Change is what a report has made of a breaker.
 type Change int
 
@@ -138,17 +150,6 @@ func (b *Breaker) Lock(rest time.Duration) (first bool) {
 	first = !b.locked
 	b.locked, b.failures, b.until = true, max(b.failures, b.limit), b.now().Add(rest)
 	return first
-}
-
-// StayLocked lets a locked breaker rest again, and reports whether it is locked: a failure
-// of another kind is no sign that the reason has gone.
-func (b *Breaker) StayLocked(rest time.Duration) (locked bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.locked {
-		b.until = b.now().Add(rest)
-	}
-	return b.locked
 }
 
 // Unlock closes a locked breaker, and reports whether it was locked.
