@@ -51,7 +51,7 @@ type reader struct {
 func readPage(body string) page {
 	var r reader
 	for tokens := html.NewTokenizer(strings.NewReader(body)); ; {
-		switch kind := tokens.Next(); kind {
+		switch tokens.Next() {
 		case html.ErrorToken: // the end: a tag that is not closed extends to it, as in a browser
 			// The title comes last: it repeats the page's words, with the name of the website behind them.
 			r.shown = plain(r.shownText.String() + "\n" + r.titleText.String())
@@ -59,8 +59,10 @@ func readPage(body string) page {
 			return r.page
 		case html.TextToken:
 			r.text(string(tokens.Text()))
-		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
-			r.tag(tokens.Token(), kind == html.EndTagToken)
+		case html.StartTagToken, html.SelfClosingTagToken:
+			r.tag(tokens.Token(), false)
+		case html.EndTagToken:
+			r.tag(tokens.Token(), true)
 		}
 	}
 }
