@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,6 +121,12 @@ func (q *callbackQuery) asError() *instagram.Error {
 func (q *callbackQuery) inWords() *instagram.Error {
 	words := q.description + " " + strings.ReplaceAll(q.reason, "_", " ")
 	return &instagram.Error{Kind: instagram.Refused, Endpoint: instagram.WindowEndpoint, Type: q.fault, Message: words}
+}
+
+// words returns what Instagram says, for a person.
+func (q *callbackQuery) words() string {
+	said := []string{strings.ReplaceAll(q.fault, "_", " "), strings.ReplaceAll(q.reason, "_", " "), q.description}
+	return strings.Join(slices.DeleteFunc(said, func(text string) bool { return text == "" }), ": ")
 }
 
 // A windowError is an error that the authorization window has sent a visitor back with.

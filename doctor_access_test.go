@@ -1,47 +1,47 @@
 package instagramauth_test
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// node makes the user node answer.
-func node(status int, body string) func(*clinic) {
-	return misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: status, Body: body})
+// inState puts the app into a state, once the person has consented.
+func inState(state simulator.AppState) func(*clinic) {
+	return func(k *clinic) {
+		if err := k.instagram.SetState(state); err != nil {
+			k.t.Error(err)
+		}
+	}
 }
 
-const (
-	unsupported = `{"error":{"message":"Unsupported request - method type: get","type":"IGApiException","code":100,"fbtrace_id":"A"}}`
-	blocked     = `{"error":{"message":"API access blocked.","type":"OAuthException","code":200,"fbtrace_id":"A"}}`
-	deactivated = `{"error":{"message":"API access deactivated. To reactivate, go to the app dashboard.","type":"OAuthException","code":200,"fbtrace_id":"A"}}`
-)
+// deactivated is recorded: the simulator plays the sentence of a blocked app.
+const deactivated = `{"error":{"message":"API access deactivated. To reactivate, go to the app dashboard.","type":"OAuthException","code":200,"fbtrace_id":"A"}}`
 
 // Consent works and the code is exchanged, and then nothing does: that is where a new operator
 // gives up.
 func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		after func(*clinic)
-		words []string // in this order
+		name     string
+		simulate func(*simulator.Config)
+		after    func(*clinic)
+		words    []string // in this order
 	}{
-		{"an invitation that is pending, or no Advanced Access", node(400, unsupported),
+		{"an invitation that is pending, or no Advanced Access", nil, inState(simulator.InvitationPending),
 			[]string{"user node", "Unsupported request - method type: get", "invit", "Website permissions", "Advanced Access", "business verification", "access verification", "data use checkup"}},
-		{"an app that is blocked", node(400, blocked), []string{"user node", "API access blocked.", "restricted", "nobody can sign in", "dashboard"}},
-		{"an app that is deactivated", node(403, deactivated), []string{"user node", "API access deactivated.", "restricted", "nobody can sign in", "dashboard"}},
-		{"a private account", node(200, `{"id":"`+appScopedID+`"}`), []string{"user node", "private"}},
-		{"no user_id", node(200, `{"id":"`+appScopedID+`","username":"`+username+`"}`), []string{"user_id"}},
+		{"an app that is blocked", nil, inState(simulator.Restricted), []string{"user node", "API access blocked.", "restricted", "nobody can sign in", "dashboard"}},
+		{"an app that is deactivated", nil, misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 403, Body: deactivated}), []string{"user node", "API access deactivated.", "restricted", "nobody can sign in", "dashboard"}},
+		{"a private account", func(c *simulator.Config) { c.Users[0].Private = true }, nil, []string{"user node", "private"}},
+		{"no user_id", func(c *simulator.Config) { c.NodeWithoutUserID = true }, nil, []string{"user_id"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, siteConfig{})
+			k := newClinic(t, siteConfig{simulate: c.simulate})
 			out, _, _ := k.person(k.file(), func(window string) string {
 				came := opened(t, window)
-				c.after(k)
+				if c.after != nil {
+					c.after(k)
+				}
 				return came + "\n"
 			})
 			_, line, found := strings.Cut(out, " login: ")
@@ -60,29 +60,21 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 
 // Meta documents the header in one place and the query in another.
 func TestTheDoctorSignsInWhereTheHeaderIsNotRead(t *testing.T) {
-	k := newClinic(t, siteConfig{})
-	target, err := url.Parse(k.endpoints)
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked := 0
-	proxy := httputil.NewSingleHostReverseProxy(target)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/me") {
-			asked++
-		}
-		if r.Header.Get("Authorization") != "" {
-			w.Header().Set("Content-Type", "application/json")
-			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"error":{"message":"An access token is required to request this resource.","type":"OAuthException","code":104}}`))
-			return
-		}
-		proxy.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	k.endpoints = server.URL
+	k := newClinic(t, siteConfig{simulate: func(c *simulator.Config) { c.NoBearer = true }})
 	out, said, err := k.person(k.file(), func(window string) string { return opened(t, window) + "\n" })
-	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username) || asked == 0 {
-		t.Errorf("asked %d times, %v:\n%s%s", asked, err, said, out)
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username) {
+		t.Errorf("%v:\n%s%s", err, said, out)
+	}
+	headers, queries := 0, 0
+	for _, asked := range k.instagram.Requests(simulator.UserNode) {
+		switch {
+		case strings.Contains(asked.URL, "access_token="):
+			queries++
+		case asked.Header.Get("Authorization") != "":
+			headers++
+		}
+	}
+	if headers != 1 || queries != 1 {
+		t.Errorf("asked %d times with the header, %d times with the query", headers, queries)
 	}
 }

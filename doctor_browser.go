@@ -10,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
 // A login in a browser, step by step: the window, the way back, the exchange and the user
@@ -137,7 +139,7 @@ func (e *examination) catch(listener net.Listener, r redirect) (string, error) {
 	came := make(chan string, 1)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		query := request.URL.Query()
-		if !query.Has("code") && instagram.Denial(query) == nil {
+		if !slices.ContainsFunc([]string{"code", "error", "error_code", "error_message"}, query.Has) {
 			http.NotFound(w, request)
 			return
 		}
@@ -169,7 +171,7 @@ func (e *examination) catch(listener net.Listener, r redirect) (string, error) {
 // readComeback reads what the person pasted: the address of the callback, or the window's error.
 func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.Finding) {
 	say := func(f doctor.Finding) (callbackQuery, *doctor.Finding) { return callbackQuery{}, &f }
-	if refused := instagram.WindowError(came); refused != nil {
+	if refused := windowpage.Copied(came); refused != nil {
 		return say(explain("window", refused))
 	}
 	u, err := url.Parse(came)
@@ -188,28 +190,16 @@ func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.
 		}
 		return say(doctor.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
 	}
-	values := u.Query()
-	denied := instagram.Denial(values)
 	query, ok := parseCallback(u.RawQuery)
-	if denied == nil && !ok {
+	if !ok {
 		return say(doctor.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
 	}
 	// Instagram sometimes leaves the state out of a denial.
-	if got := strings.TrimSuffix(values.Get("state"), "#_"); (denied == nil || got != "") && subtle.ConstantTimeCompare([]byte(got), []byte(state)) != 1 {
+	if (!query.failed || query.state != "") && subtle.ConstantTimeCompare([]byte(query.state), []byte(state)) != 1 {
 		return say(doctor.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
 	}
-	if denied != nil {
-		return say(explainDenied(values, denied))
+	if query.failed {
+		return say(explainSentBack("window", query, state))
 	}
 	return query, nil
-}
-
-// explainDenied explains a callback without a code. access_denied is also the error of an account
-// without a tester role, so a known sentence in the description comes first.
-func explainDenied(query url.Values, denied *instagram.Error) doctor.Finding {
-	reason := query.Get("error_reason")
-	if query.Get("error") == "access_denied" && (reason == "" || reason == "user_denied") && denied.Remedy() == "" {
-		return doctor.Fault("the login was cancelled in the window", "start again and press Allow")
-	}
-	return explain("window", denied)
 }

@@ -196,7 +196,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		}, nil, []string{"cancelled"}},
 		{"no tester", back("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), nil, []string{"Insufficient developer role", "development mode", "tester"}},
 		{"a permission that is not offered", back("error=invalid_scope&error_description=Invalid+scopes"), nil, []string{`says "invalid scope: `, "scope names a permission"}},
-		{"a fault of Instagram's", back("error=server_error&error_description=An+unexpected+error+has+occurred."), nil, []string{"server error: An unexpected error", "ask again later"}},
+		{"a fault of Instagram's", back("error=server_error&error_description=An+unexpected+error+has+occurred."), nil, []string{"server error: An unexpected error", "try again later"}},
 		{"an error as Facebook's", back("error_code=100&error_message=Invalid+redirect_uri"), nil, []string{`says "Invalid redirect_uri"`, "slash included"}},
 		{"what the window says today", paste("Invalid Request: Request parameters are invalid: Invalid scope: user_profile"), nil, []string{"Invalid scope: user_profile", "scope names a permission"}},
 		{"all that the window shows", paste("Instagram\n\nInvalid Request\nRequest parameters are invalid: Invalid platform app\n\nMeta\nAbout\n"), nil, []string{`says "Request parameters are invalid: Invalid platform app"`, "not the Facebook app ID"}},

@@ -2,12 +2,13 @@ package instagramauth
 
 import (
 	"cmp"
-	"errors"
+	"crypto/subtle"
 	"fmt"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
 // The checks of the authorization window: by a person's login, and by its page.
@@ -39,17 +40,40 @@ func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
 
 // windowFor opens the window for one redirect URI. Only the first one can be tested with --browser.
 func (e *examination) windowFor(p *patient, uri string, first bool) doctor.Finding {
-	window, err := p.settings.client.ProbeWindow(e.ctx, uri, newState())
-	if failure, ok := errors.AsType[*instagram.Error](err); ok && failure.RateLimited() {
-		return doctor.Doubt("Instagram did not say whether it accepts "+uri, failure.Remedy())
-	}
+	about, state := "window for "+uri, newState()
+	answer, err := p.settings.client.OpenWindow(e.ctx, instagram.Authorization{RedirectURI: uri, State: state})
 	if err != nil {
-		return explain("window for "+uri, err)
+		return explain(about, err)
 	}
-	if window.Accepted {
+	verdict := windowpage.Judge(answer, uri)
+	if raw, back := windowpage.SentBack(answer, uri); back {
+		q, ok := parseCallback(raw)
+		switch {
+		case ok && q.failed && q.asError().RateLimited():
+			verdict = windowpage.Verdict{Err: q.asError()}
+		case ok && q.failed:
+			return explainSentBack(about, q, state)
+		case ok && subtle.ConstantTimeCompare([]byte(q.state), []byte(state)) == 1:
+			verdict = windowpage.Verdict{Accepted: true}
+		default:
+			verdict = windowpage.Verdict{Shows: "redirects to the redirect URI without a code for this login"}
+		}
+	}
+	switch failure := verdict.Err; {
+	case verdict.Accepted:
 		return doctor.OK("accepts app_id, scope and %s", uri)
+	case failure == nil:
+		return e.undecided(verdict, uri, first)
+	case failure.RateLimited():
+		return doctor.Doubt("Instagram did not say whether it accepts "+uri, failure.Remedy())
+	default:
+		return explain(about, failure)
 	}
-	message := fmt.Sprintf("Instagram %s, so it is unknown whether it accepts %s", window.Shows, uri)
+}
+
+// undecided is the finding of an answer that proves nothing.
+func (e *examination) undecided(verdict windowpage.Verdict, uri string, first bool) doctor.Finding {
+	message := fmt.Sprintf("Instagram %s, so it is unknown whether it accepts %s", verdict.Shows, uri)
 	remedy := "compare it with Meta's dashboard byte for byte, and sign in once at " + uri
 	switch {
 	case first && e.browser:
@@ -57,11 +81,28 @@ func (e *examination) windowFor(p *patient, uri string, first bool) doctor.Findi
 	case first:
 		remedy = "test a login with --browser"
 	}
-	if window.Perhaps != nil {
-		message += fmt.Sprintf("; a script of the page contains %+q", window.Perhaps.Message)
-		remedy += "; if a browser shows that sentence, " + windowRemedy(window.Perhaps)
+	if verdict.Perhaps != nil {
+		message += fmt.Sprintf("; a script of the page contains %+q", verdict.Perhaps.Message)
+		remedy += "; if a browser shows that sentence, " + windowRemedy(verdict.Perhaps)
 	}
 	return doctor.Doubt(message, remedy)
+}
+
+// explainSentBack explains a callback with an error in Instagram's words, without the state of
+// the login.
+func explainSentBack(who string, q callbackQuery, state string) doctor.Finding {
+	if q.cancelled() {
+		return doctor.Fault("the login was cancelled in the window", "start again and press Allow")
+	}
+	what := fmt.Sprintf("%s says %s", who, quote(strings.ReplaceAll(q.words(), state, "***")))
+	if q.number != 0 {
+		what += fmt.Sprintf(", number %d", q.number)
+	}
+	remedy := (&windowError{q}).Remedy()
+	if remedy == remedyForWindow {
+		remedy = cmp.Or(windowRemedy(q.asError()), remedy)
+	}
+	return doctor.Fault(what, remedy)
 }
 
 // windowRemedies are for sentences that only the window shows.

@@ -19,12 +19,21 @@ func windowLeads(location string) func(*clinic) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.Answer, Status: http.StatusFound, Header: http.Header{"Location": {location}}})
 }
 
+// errorRedirect makes the window redirect to its error page.
+func errorRedirect(message string) func(*clinic) {
+	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.ErrorRedirect, Body: message})
+}
+
+// sentBack makes the window send everybody back with a query.
+func sentBack(query string) func(*clinic) {
+	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query})
+}
+
 // loginFirst is where Instagram sends a browser in which nobody is signed in.
 const loginFirst = "/accounts/login/?force_authentication=1&platform_app_id=" + appID + "&next=%2Foauth%2Fauthorize%2Fthird_party%2F"
 
 func TestTheDoctorReadsTheWindow(t *testing.T) {
 	const invalid = "<h2>Invalid Request</h2><p>Invalid Request: Request parameters are invalid: "
-	const errorPage = "/oauth/authorize/third_party/error/?message="
 	type row struct {
 		name, mark string
 		before     func(*clinic)
@@ -35,9 +44,15 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 		{"another host", "!", windowLeads("https://elsewhere.test/login"), []string{"redirects to another site", "https://elsewhere.test", "unknown whether"}},
 		{"a way on", "!", windowLeads("/oauth/authorize/third_party/?client_id=" + appID), []string{"redirects to", "third_party", "unknown whether"}},
 		{"another state", "!", windowLeads(redirectURI + "?code=x&state=y"), []string{"without a code for this login"}},
-		{"an error page by address", "✗", windowLeads(errorPage + "Invalid+Request%3A+Request+parameters+are+invalid%3A+Invalid+redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
-		{"an error page in another language", "✗", windowLeads(errorPage + "%E9%96%8B%E7%99%BC"), []string{"window for " + redirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
-		{"back with an error", "✗", windowLeads(redirectURI + "?error=invalid_scope"), []string{"scope names a permission"}},
+		{"an error page by address", "✗", errorRedirect("Invalid Request: Request parameters are invalid: Invalid redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
+		{"an error page in another language", "✗", errorRedirect("開發"), []string{"window for " + redirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
+		{"back with an error", "✗", sentBack("error=invalid_scope"), []string{"scope names a permission"}},
+		{"back with an account that is no tester", "✗", sentBack("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), []string{"access denied: user denied: Insufficient developer role", "development mode"}},
+		{"back in Facebook's style", "✗", sentBack("error_code=1349186&error_message=Invalid+redirect_uri"), []string{`says "Invalid redirect_uri", number 1349186`, "slash included"}},
+		{"back with a fault of Instagram's", "✗", sentBack("error=server_error"), []string{`says "server error"`, "try again later"}},
+		{"back with words of the window's page", "✗", sentBack("error=access_denied&error_reason=x&error_description=Session+Invalid"), []string{"Session Invalid", "three URLs"}},
+		{"back with a limit", "!", sentBack("error_code=4&error_message=Application+request+limit+reached"), []string{"did not say", "rate limit"}},
+		{"back without a code", "!", sentBack(""), []string{"without a code for this login"}},
 		{"phrases of a script", "!", windowSays(200, `<script>{"x":"Invalid platform app"}</script>`), []string{"a script of the page", "invalid platform app", "if a browser shows that sentence, app_id is not"}},
 		{"a limit", "!", misdeed(simulator.Window, simulator.Fault{Kind: simulator.RateLimit}), []string{"did not say", "rate limit"}},
 		{"a proxy that fails", "✗", misdeed(simulator.Window, simulator.Fault{Kind: simulator.Status502}), []string{"status 502", "try again later"}},
@@ -57,8 +72,8 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 			rows = append(rows, row{sentence, "✗", windowSays(status, invalid+sentence), []string{sentence, remedy}})
 		}
 		rows = append(rows,
-			row{"Session Invalid", "✗", windowSays(status, "<h1>400</h1><p>Session Invalid</p>"), []string{`says "Session Invalid"`, "URLs", "pop-up"}},
-			row{"page unavailable", "✗", windowSays(status, "<h2>Sorry, this page isn’t available.</h2><p>The link you followed may be broken, or the page may have been removed."), []string{`says "Sorry, this page isn't available."`, "leave endpoints authorize out"}},
+			row{"Session Invalid", "✗", misdeed(simulator.Window, simulator.Fault{Kind: simulator.SessionInvalid, Status: status}), []string{`says "Session Invalid"`, "URLs", "pop-up"}},
+			row{"page unavailable", "✗", misdeed(simulator.Window, simulator.Fault{Kind: simulator.PageUnavailable, Status: status}), []string{`says "Sorry, this page isn't available."`, "leave endpoints authorize out"}},
 			row{"an unknown page", "!", windowSays(status, "<p>Oops, an error occurred.</p>"), []string{"shows a page with status", "unknown whether", "--browser"}},
 		)
 	}

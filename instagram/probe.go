@@ -2,9 +2,7 @@ package instagram
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -60,44 +58,41 @@ func (c *Client) ProbeApp(ctx context.Context, redirectURI string) (accepted boo
 // aboutTheCode are Instagram's words for a code that it does not accept.
 var aboutTheCode = []string{"code was not found", "code has been used", "code has expired", "invalid authorization code", "invalid verification code", "code format"}
 
-// Window is what the authorization window shows to a browser that is not signed in.
-type Window struct {
-	// Accepted: the window asks for consent to this very request, or redirects with a code.
-	Accepted bool
-	// Shows describes an answer that proves nothing, as the end of a sentence that begins with
-	// "Instagram". It is empty if Accepted is set.
-	Shows string
-	// Perhaps is a refusal that stands only in a script of the page, where translations stand,
-	// too. It is nil if there is none.
-	Perhaps *Error
+// WindowAnswer is what the authorization window answers to a browser that is not signed in.
+type WindowAnswer struct {
+	// Asked is the address that was opened. Its query contains the state.
+	Asked    *url.URL
+	Status   int
+	Location string // where a redirect leads, as it came
+	Body     string // without what comes after the first megabyte
+	// RetryAfter is when Instagram wants to be asked again; 0 if it does not say.
+	RetryAfter time.Duration
 }
 
-// ProbeWindow opens the authorization window as a browser does that is not signed in. A refusal
-// is returned as an error of the kind Refused. state must be random and not empty.
-//
-// Instagram asks for a login before it checks redirect_uri and scope (seen live in September
-// 2026), so only a consent page or a code proves that a request is right.
-func (c *Client) ProbeWindow(ctx context.Context, redirectURI, state string) (Window, error) {
+// maxPage is in bytes. Pages of www.instagram.com have several hundred KB.
+const maxPage = 1 << 20
+
+// OpenWindow opens the authorization window as a browser does that is not signed in. It follows
+// no redirect. [T2] Every answer counts as one, whatever its status: the error is an *Error that
+// tells why there is none.
+func (c *Client) OpenWindow(ctx context.Context, a Authorization) (WindowAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.AuthorizationURL(Authorization{RedirectURI: redirectURI, State: state}), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.AuthorizationURL(a), nil)
 	if err != nil {
-		return Window{}, transportError(WindowEndpoint, err)
+		return WindowAnswer{}, transportError(WindowEndpoint, err)
 	}
 	request.Header.Set("Accept", "text/html")
 	request.Header.Set("Accept-Language", "en") // in other languages the sentences differ
 	answer, err := c.config.Transport.RoundTrip(request)
 	if err != nil {
-		return Window{}, transportError(WindowEndpoint, err)
+		return WindowAnswer{}, transportError(WindowEndpoint, err)
 	}
 	defer answer.Body.Close()
-	p := windowProbe{asked: request.URL, redirectURI: redirectURI, state: state}
-	p.failure = Error{Kind: BadAnswer, Endpoint: WindowEndpoint, Status: answer.StatusCode, RetryAfter: retryAfter(answer.Header)}
-	switch {
-	case answer.StatusCode < 200: // a protocol switch, whose body is the bare connection
-		return p.unclear("answers with status %d", answer.StatusCode)
-	case answer.StatusCode < 400 && answer.StatusCode >= 300:
-		return p.redirect(answer.Header.Get("Location"))
+	w := WindowAnswer{Asked: request.URL, Status: answer.StatusCode, Location: answer.Header.Get("Location"), RetryAfter: retryAfter(answer.Header)}
+	if w.Status < 200 || w.Status >= 300 && w.Status < 400 {
+		// The body of a protocol switch is the bare connection, and nobody sees that of a redirect.
+		return w, nil
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
@@ -105,113 +100,46 @@ func (c *Client) ProbeWindow(ctx context.Context, redirectURI, state string) (Wi
 		if failure.Kind == Unreachable {
 			failure.Kind = BadAnswer // it was reached, and broke off
 		}
-		failure.Status = answer.StatusCode
-		return Window{}, failure
+		failure.Status = w.Status
+		return WindowAnswer{}, failure
 	}
-	return p.page(string(body))
-}
-
-// windowProbe is a request for the window whose answer is judged.
-type windowProbe struct {
-	asked              *url.URL
-	redirectURI, state string
-	failure            Error // what every refusal has: the endpoint and the status
-}
-
-func (p *windowProbe) unclear(format string, args ...any) (Window, error) {
-	return Window{Shows: fmt.Sprintf(format, args...)}, nil
-}
-
-// refused returns a refusal in the window's own words.
-func (p *windowProbe) refused(words string) *Error {
-	failure := p.failure
-	failure.Kind, failure.Message = Refused, cut(without(words, []string{p.state}))
-	return &failure
-}
-
-// redirect judges a redirect by its address. It is not followed. [T2]
-func (p *windowProbe) redirect(location string) (Window, error) {
-	to, err := p.asked.Parse(location)
-	if location == "" || err != nil {
-		return p.unclear("redirects to no address")
-	}
-	if to.Scheme+"://"+to.Host+to.EscapedPath() == p.redirectURI {
-		return p.callback(to.Query())
-	}
-	if !p.sameSite(to) {
-		return p.unclear("redirects to another site, %+q", cut(to.Scheme+"://"+to.Host))
-	}
-	if words := errorPage(to); words != "" {
-		return Window{}, p.refused(words)
-	}
-	if strings.HasPrefix(to.Path, "/accounts/login") {
-		// Its address repeats the parameters without having checked them.
-		return p.unclear("asks for a login first")
-	}
-	return p.unclear("redirects to %+q", cut(to.Path))
-}
-
-// callback judges a redirect to the redirect URI.
-func (p *windowProbe) callback(query url.Values) (Window, error) {
-	if denied := Denial(query); denied != nil {
-		failure := p.refused(denied.Message)
-		failure.Code = denied.Code
-		return Window{}, failure
-	}
-	if query.Get("code") == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(p.state)) != 1 {
-		return p.unclear("redirects to the redirect URI without a code for this login")
-	}
-	return Window{Accepted: true}, nil
-}
-
-// sameSite reports whether an address belongs to the host of the window or, like the window
-// itself, to instagram.com.
-func (p *windowProbe) sameSite(to *url.URL) bool {
-	instagrams := func(u *url.URL) bool {
-		return u.Scheme == "https" && strings.HasSuffix("."+asciiLower(u.Host), ".instagram.com")
-	}
-	return to.Scheme == p.asked.Scheme && strings.EqualFold(to.Host, p.asked.Host) || instagrams(to) && instagrams(p.asked)
-}
-
-// page judges a page by what a person sees of it.
-func (p *windowProbe) page(body string) (Window, error) {
-	if answer := readRefusal(p.failure, body, p.state); answer != nil {
-		return Window{}, answer
-	}
-	if p.failure.Status >= 500 {
-		return Window{}, &p.failure
-	}
-	seen := readPage(body)
-	if _, words := refusalIn(seen.shown); words != "" {
-		return Window{}, p.refused(words)
-	}
-	if p.failure.Status == http.StatusOK && p.asksForConsent(seen) {
-		return Window{Accepted: true}, nil
-	}
-	w := Window{Shows: fmt.Sprintf("shows a page with status %d", p.failure.Status)}
-	if seen.login {
-		w.Shows = "asks for a login first"
-	}
-	if sentence, _ := refusalIn(seen.hidden); sentence != "" {
-		w.Perhaps = p.refused(sentence)
-	}
+	w.Body = string(body)
 	return w, nil
 }
 
-// asksForConsent reports whether a page asks for consent to this request. It must name the host
-// of the redirect URI, and it must have a form with a button "allow" that is sent to the requested
-// address or carries the state. The state is random, so no other page has it.
-func (p *windowProbe) asksForConsent(seen page) bool {
-	back, err := url.Parse(p.redirectURI)
-	if err != nil || seen.login || !strings.Contains(asciiLower(seen.shown), asciiLower(back.Host)) {
-		return false
-	}
-	return slices.ContainsFunc(seen.forms, func(f form) bool {
-		to, err := p.asked.Parse(f.action)
-		if err != nil || !f.allow || f.method != "post" || to.Host != p.asked.Host {
-			return false
+// Refused returns a refusal in the window's own words. What they repeat of the state is blanked
+// out.
+func (w WindowAnswer) Refused(words string) *Error {
+	failure := w.failure(Refused)
+	failure.Message = cut(without(words, w.secrets()))
+	return failure
+}
+
+// Failure returns the error that the answer is without anybody reading it: an error in JSON, which
+// is how the window of BasicDisplay refuses, or a status of 500 or more. It returns nil for any
+// other answer.
+func (w WindowAnswer) Failure() *Error {
+	if strings.HasPrefix(strings.TrimSpace(w.Body), "{") {
+		failure := w.failure(BadAnswer)
+		_ = failure.read([]byte(w.Body), w.secrets()...)
+		if failure.Kind == Refused || w.Status >= 500 {
+			return failure
 		}
-		own := f.action == "" || to.Query().Get("state") == p.state
-		return own || f.hidden["state"] == p.state
-	})
+	}
+	if w.Status >= 500 {
+		return w.failure(BadAnswer)
+	}
+	return nil
+}
+
+func (w WindowAnswer) failure(kind Kind) *Error {
+	return &Error{Kind: kind, Endpoint: WindowEndpoint, Status: w.Status, RetryAfter: w.RetryAfter}
+}
+
+// secrets are what the answer may repeat: the state of the login.
+func (w WindowAnswer) secrets() []string {
+	if w.Asked == nil {
+		return nil
+	}
+	return []string{w.Asked.Query().Get("state")}
 }

@@ -1,7 +1,9 @@
 package instagram_test
 
 import (
+	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,5 +51,104 @@ func TestReachingAnEndpointTellsItsClock(t *testing.T) {
 	}
 	if _, _, err := client.Reach(t.Context(), "no such"); err == nil {
 		t.Error("an endpoint that is none is reached")
+	}
+}
+
+const probeState = "state-of-the-probe"
+
+// openWindow opens a window that answers with handler.
+func openWindow(t *testing.T, handler http.HandlerFunc, changes ...func(*instagram.Config)) (instagram.WindowAnswer, error) {
+	t.Helper()
+	return serve(t, handler, changes...).OpenWindow(t.Context(), instagram.Authorization{RedirectURI: redirectURI, State: probeState})
+}
+
+func TestTheWindowIsAskedAsByABrowserAndNowhereElse(t *testing.T) {
+	asked := 0
+	const location = "/oauth/authorize/third_party/?x"
+	got, err := openWindow(t, func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		query := r.URL.Query()
+		if r.Method != http.MethodGet || r.URL.Path != "/oauth/authorize" || query.Get("client_id") != appID || query.Get("state") != probeState || query.Get("redirect_uri") != redirectURI {
+			t.Errorf("request = %s %s", r.Method, r.URL)
+		}
+		if r.Header.Get("Accept") != "text/html" || r.Header.Get("Accept-Language") != "en" || r.Header.Get("Cookie") != "" {
+			t.Errorf("header = %v", r.Header)
+		}
+		w.Header().Set("Location", location)
+		w.WriteHeader(http.StatusFound)
+		_, _ = io.WriteString(w, "a page that nobody sees")
+	})
+	if err != nil || asked != 1 || got.Status != http.StatusFound || got.Location != location || got.Body != "" || got.Asked.Query().Get("state") != probeState {
+		t.Errorf("asked %d times, %+v, %v", asked, got, err)
+	}
+}
+
+func TestTheAnswerOfTheWindowIsReturnedAsItCame(t *testing.T) {
+	for _, status := range []int{200, 204, 400, 404, 502} {
+		body := "<p>a\xff\r\n"
+		if status == http.StatusNoContent {
+			body = ""
+		}
+		got, err := openWindow(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "30")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		})
+		if err != nil || got.Status != status || got.Body != body || got.RetryAfter != 30*time.Second {
+			t.Errorf("%d: %+v, %v", status, got, err)
+		}
+	}
+	got, err := openWindow(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat(" ", 1<<20)+"Invalid scope")
+	})
+	if err != nil || len(got.Body) != 1<<20 {
+		t.Errorf("a page of more than a megabyte: %d bytes, %v", len(got.Body), err)
+	}
+}
+
+func TestAWindowWithoutAnAnswerIsAnError(t *testing.T) {
+	_, err := openWindow(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "<html>")
+	})
+	if failure := wantKind(t, err, instagram.BadAnswer); failure.Status != 200 || !strings.Contains(failure.Error(), "EOF") || failure.Endpoint != instagram.WindowEndpoint {
+		t.Errorf("an answer that breaks off: %+v", failure)
+	}
+	_, err = openWindow(t, answer(200, ""), func(c *instagram.Config) { c.Endpoints.Authorize = "http://127.0.0.1:1/oauth/authorize" })
+	wantKind(t, err, instagram.Unreachable)
+}
+
+func TestAnAnswerOfTheWindowThatIsAnError(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		kind   instagram.Kind // 0: none
+		says   string
+	}{
+		{400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid scope"}`, instagram.Refused, "Invalid scope"},
+		{200, ` {"error":{"message":"limit","code":4}}`, instagram.Refused, "limit"},
+		{400, `{"error_type":"O","error_message":"state ` + probeState + `"}`, instagram.Refused, "state ***"},
+		{500, `{"error_type":"O","code":500,"error_message":"Invalid scope"}`, instagram.BadAnswer, "Invalid scope"},
+		{502, "<p>Bad gateway", instagram.BadAnswer, ""},
+		{200, `{"a":1}`, 0, ""},
+		{401, `{"message":"Please wait a few minutes before you try again.","status":"fail"}`, 0, ""},
+		{400, "<p>Invalid scope", 0, ""},
+		{400, "{", 0, ""},
+	} {
+		got, err := openWindow(t, answer(c.status, c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		failure := got.Failure()
+		if failure == nil && c.kind == 0 {
+			continue
+		}
+		if failure == nil || failure.Kind != c.kind || failure.Message != c.says || failure.Status != c.status || failure.Endpoint != instagram.WindowEndpoint {
+			t.Errorf("%d %s: %+v", c.status, c.body, failure)
+		}
+	}
+	got, err := openWindow(t, answer(403, "<p>"))
+	if failure := got.Refused("bad state " + probeState + strings.Repeat("x", 300)); err != nil || failure.Kind != instagram.Refused || failure.Status != 403 || !strings.HasPrefix(failure.Message, "bad state ***") || len(failure.Message) > 200 {
+		t.Errorf("in its own words: %+v, %v", failure, err)
 	}
 }

@@ -3,6 +3,7 @@ package simulator
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -29,6 +30,7 @@ const (
 	RateLimitBusiness FaultKind = "rate_limit_business" // error 80002, Instagram's own limit for one account, with its header
 	PageUnavailable   FaultKind = "page_unavailable"    // the window's page "Sorry, this page isn't available."
 	SessionInvalid    FaultKind = "session_invalid"     // the window's page "Session Invalid"
+	ErrorRedirect     FaultKind = "error_redirect"      // the window redirects to its error page, with the message in Fault.Body
 	SendBack          FaultKind = "send_back"           // the window sends the person back with the query in Fault.Body
 	GzipBomb          FaultKind = "gzip_bomb"           // a few KB that unpack to 32 MB of JSON
 	OneBytePerSecond  FaultKind = "one_byte_per_second" // the honest answer, slowly
@@ -38,7 +40,7 @@ const (
 // faultKinds lists all kinds, for those that come as text.
 var faultKinds = []FaultKind{
 	Delay, Hang, Reset, CutOff, Status500, Status502, Status503, HTML, Truncated, Huge, WrongTypes, Redirect,
-	RateLimit, RateLimitBusiness, PageUnavailable, SessionInvalid, SendBack, GzipBomb, OneBytePerSecond, Answer,
+	RateLimit, RateLimitBusiness, PageUnavailable, SessionInvalid, ErrorRedirect, SendBack, GzipBomb, OneBytePerSecond, Answer,
 }
 
 // Fault is a way for an endpoint to misbehave. The zero value is none.
@@ -55,7 +57,9 @@ type Fault struct {
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
 	// application/json, no header, no body. Redirect takes its status and its Location
 	// from here too; its defaults are 307 and an address that counts as Redirected.
-	// The two rate limits and the window's pages take their status, by default 400.
+	// The two rate limits and the window's pages take their status, by default 400, and
+	// ErrorRedirect, by default 302.
+	// ErrorRedirect takes its message from Body, in whatever language.
 	// SendBack takes its query from Body, such as "error=server_error"; the request's
 	// state comes behind it.
 	Status      int
@@ -155,6 +159,8 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
 	case SessionInvalid:
 		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Session Invalid")
+	case ErrorRedirect:
+		f.redirectToError(w)
 	case SendBack:
 		s.sendBack(f, w, r)
 	case Answer:
@@ -162,6 +168,26 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 	default:
 		http.Error(w, fmt.Sprintf("simulator: there is no fault %q", f.Kind), http.StatusNotImplemented)
 	}
+}
+
+// errorPath is the window's error page. Seen live in 2026, with the message in the language of
+// the person.
+const errorPath = "/oauth/authorize/third_party/error/"
+
+// redirectToError redirects to the error page.
+func (f Fault) redirectToError(w http.ResponseWriter) {
+	w.Header().Set("Location", errorPath+"?message="+url.QueryEscape(f.Body))
+	w.WriteHeader(orDefault(f.Status, http.StatusFound))
+}
+
+// serveErrorPage shows the message of the address, as the window's other errors are shown.
+func (s *Simulator) serveErrorPage(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		writeOAuthError(w, http.StatusMethodNotAllowed, "Method not allowed")
+		return
+	}
+	s.showProblem(w, r, s.config.WindowErrorStatus, only(r.URL.Query(), "message"))
 }
 
 // sendBack ends the window with an error of which the app is told. Only a registered

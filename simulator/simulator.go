@@ -96,6 +96,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, picture, http.StatusFound)
 		return
 	}
+	if r.URL.Path == errorPath {
+		s.serveErrorPage(w, r)
+		return
+	}
 	endpoint, handle := s.route(r.URL.Path)
 	if handle == nil {
 		// Also where the version stands in a path twice.

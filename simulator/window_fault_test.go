@@ -69,3 +69,31 @@ func TestThePersonIsSentBackOverHTTP(t *testing.T) {
 		t.Errorf("answer = %s to %q", got.Status, location)
 	}
 }
+
+func TestTheWindowRedirectsToItsErrorPage(t *testing.T) {
+	i := start(t, func(c *simulator.Config) { c.AutoAllow = "jayposiris" })
+	for message, location := range map[string]string{
+		"Insufficient Developer Role": "/oauth/authorize/third_party/error/?message=Insufficient+Developer+Role",
+		"開發人員角色不足 <b>&":               "/oauth/authorize/third_party/error/?message=%E9%96%8B%E7%99%BC%E4%BA%BA%E5%93%A1%E8%A7%92%E8%89%B2%E4%B8%8D%E8%B6%B3+%3Cb%3E%26",
+		"":                            "/oauth/authorize/third_party/error/?message=",
+	} {
+		set := i.post("/simulator/fault", url.Values{"endpoint": {"window"}, "kind": {"error_redirect"}, "body": {message}, "times": {"1"}})
+		got := i.get("/oauth/authorize", authorization())
+		if set.StatusCode != http.StatusNoContent || got.StatusCode != http.StatusFound || got.Header.Get("Location") != location {
+			t.Errorf("%q: %s, %s to %q", message, set.Status, got.Status, got.Header.Get("Location"))
+		}
+		to, err := url.Parse(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPage(t, i.get(to.Path, to.Query()), http.StatusBadRequest, message)
+	}
+	i.token("jayposiris", authorization()) // the fault is over
+	if got := i.post("/oauth/authorize/third_party/error/", nil); got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST = %s, %q", got.Status, got.Header.Get("Allow"))
+	}
+	i.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.ErrorRedirect, Status: http.StatusSeeOther, Body: "x"})
+	if got := i.get("/oauth/authorize", authorization()); got.StatusCode != http.StatusSeeOther {
+		t.Errorf("with a status: %s", got.Status)
+	}
+}
