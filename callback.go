@@ -106,8 +106,9 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 // in whichever answer the browser shows.
 func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 	from := requesterOf(v.r)
-	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(ctx context.Context) loginEnd {
-		return h.finishLogin(ctx, from, back)
+	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
+		end := h.finishLogin(ctx, from, back)
+		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok {
 		// Nobody is there to read this.

@@ -24,8 +24,8 @@ func errorRedirect(message string) func(*clinic) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.ErrorRedirect, Body: message})
 }
 
-// sentBack makes the window send everybody back with a query.
-func sentBack(query string) func(*clinic) {
+// windowSendsBack makes the window send everybody back with a query.
+func windowSendsBack(query string) func(*clinic) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query})
 }
 
@@ -46,13 +46,13 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 		{"another state", "!", windowLeads(redirectURI + "?code=x&state=y"), []string{"without a code for this login"}},
 		{"an error page by address", "✗", errorRedirect("Invalid Request: Request parameters are invalid: Invalid redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
 		{"an error page in another language", "✗", errorRedirect("開發"), []string{"window for " + redirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
-		{"back with an error", "✗", sentBack("error=invalid_scope"), []string{"scope names a permission"}},
-		{"back with an account that is no tester", "✗", sentBack("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), []string{"access denied: user denied: Insufficient developer role", "development mode"}},
-		{"back in Facebook's style", "✗", sentBack("error_code=1349186&error_message=Invalid+redirect_uri"), []string{`says "Invalid redirect_uri", number 1349186`, "slash included"}},
-		{"back with a fault of Instagram's", "✗", sentBack("error=server_error"), []string{`says "server error"`, "try again later"}},
-		{"back with words of the window's page", "✗", sentBack("error=access_denied&error_reason=x&error_description=Session+Invalid"), []string{"Session Invalid", "three URLs"}},
-		{"back with a limit", "!", sentBack("error_code=4&error_message=Application+request+limit+reached"), []string{"did not say", "rate limit"}},
-		{"back without a code", "!", sentBack(""), []string{"without a code for this login"}},
+		{"back with an error", "✗", windowSendsBack("error=invalid_scope"), []string{"scope names a permission"}},
+		{"back with an account that is no tester", "✗", windowSendsBack("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), []string{"access denied: user denied: Insufficient developer role", "development mode"}},
+		{"back in Facebook's style", "✗", windowSendsBack("error_code=1349186&error_message=Invalid+redirect_uri"), []string{`says "Invalid redirect_uri", number 1349186`, "slash included"}},
+		{"back with a fault of Instagram's", "✗", windowSendsBack("error=server_error"), []string{`says "server error"`, "try again later"}},
+		{"back with words of the window's page", "✗", windowSendsBack("error=access_denied&error_reason=x&error_description=Session+Invalid"), []string{"Session Invalid", "three URLs"}},
+		{"back with a limit", "!", windowSendsBack("error_code=4&error_message=Application+request+limit+reached"), []string{"did not say", "rate limit"}},
+		{"back without a code", "!", windowSendsBack(""), []string{"without a code for this login"}},
 		{"phrases of a script", "!", windowSays(200, `<script>{"x":"Invalid platform app"}</script>`), []string{"a script of the page", "invalid platform app", "if a browser shows that sentence, app_id is not"}},
 		{"a limit", "!", misdeed(simulator.Window, simulator.Fault{Kind: simulator.RateLimit}), []string{"did not say", "rate limit"}},
 		{"a proxy that fails", "✗", misdeed(simulator.Window, simulator.Fault{Kind: simulator.Status502}), []string{"status 502", "try again later"}},

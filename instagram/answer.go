@@ -95,7 +95,8 @@ func (e *Error) refusedBelow500() {
 // is about a person, whom the log names only where the operator wants that: of it, the names
 // of the members are all that is told. [P2]
 func excerpt(status int, body []byte, secrets []string) string {
-	if trimmed := bytes.TrimSpace(body); status < 300 && len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') {
+	trimmed := bytes.TrimSpace(body)
+	if status < 300 && (json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))) {
 		return membersOf(trimmed, secrets)
 	}
 	return masked(withoutEscapes(pageText(body)), secrets)

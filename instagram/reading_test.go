@@ -332,7 +332,7 @@ func readNode(a asking, body string) (u instagram.User, private, ok, clear bool)
 	if a.api == instagram.BasicDisplay {
 		id = appScoped // the family has one ID alone
 	}
-	if len(v.members) == 1 && appScoped != "" {
+	if a.api == instagram.InstagramLogin && len(v.members) == 1 && appScoped != "" {
 		return u, true, false, clear
 	}
 	u = instagram.User{ID: id, AppScopedID: appScoped, Username: name.text, Permissions: a.token.Permissions}

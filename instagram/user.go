@@ -211,7 +211,7 @@ func (c *Client) parseUser(body []byte, t Token) (User, error) {
 	}
 	if c.config.API == InstagramLogin && node.UserID == "" {
 		// The app-scoped ID would make another person of somebody who has been here before.
-		return User{}, badProfile(errNoUserID)
+		return User{}, badProfile(fmt.Errorf("%w; it is %s", errNoUserID, membersOf(body, []string{t.AccessToken, c.config.AppSecret})))
 	}
 	user := c.userOf(node, t)
 	switch {

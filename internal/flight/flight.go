@@ -29,15 +29,16 @@ type call[V any] struct {
 }
 
 // New returns a group. Work that nobody has waited for during abandon is cancelled. A value
-// is kept for keep: nobody can tell whether the answer with it has arrived.
+// that is to be kept is kept for keep: nobody can tell whether the answer with it has arrived.
 func New[K comparable, V any](abandon, keep time.Duration) *Group[K, V] {
 	return &Group[K, V]{abandon: abandon, keep: keep, calls: make(map[K]*call[V])}
 }
 
 // Do returns the value of the work for a key, and begins the work unless it is under way
-// already or its value is kept. The work gets the values of ctx, and not its end. It must
-// not panic. ok is false where ctx ended before the value was there.
-func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) V) (value V, ok bool) {
+// already or its value is kept. The work gets the values of ctx, and not its end, and says
+// whether its value is to be kept. It must not panic. ok is false where ctx ended before the
+// value was there.
+func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (value V, keep bool)) (value V, ok bool) {
 	c := g.join(ctx, key, work)
 	defer g.leave(c)
 	select {
@@ -48,7 +49,7 @@ func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) 
 	}
 }
 
-func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context) V) *call[V] {
+func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context) (V, bool)) *call[V] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	c := g.calls[key]
@@ -58,7 +59,8 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 		g.calls[key] = c
 		go func() {
 			defer cancel()
-			g.finish(key, c, work(working), working.Err() == nil)
+			value, keep := work(working)
+			g.finish(key, c, value, keep && working.Err() == nil)
 		}()
 	}
 	c.waiting++
@@ -68,7 +70,7 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 
 // finish hands the value over. That of work which was cancelled is of no use to anybody
 // who comes later.
-func (g *Group[K, V]) finish(key K, c *call[V], value V, whole bool) {
+func (g *Group[K, V]) finish(key K, c *call[V], value V, keep bool) {
 	c.value = value
 	close(c.done)
 	forget := func() {
@@ -76,7 +78,7 @@ func (g *Group[K, V]) finish(key K, c *call[V], value V, whole bool) {
 		defer g.mu.Unlock()
 		delete(g.calls, key)
 	}
-	if whole {
+	if keep {
 		time.AfterFunc(g.keep, forget)
 		return
 	}

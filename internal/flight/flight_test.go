@@ -23,9 +23,9 @@ func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				value, ok := g.Do(t.Context(), "key", func(context.Context) int {
+				value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) {
 					time.Sleep(time.Second)
-					return int(began.Add(1))
+					return int(began.Add(1)), true
 				})
 				if !ok || value != 1 {
 					t.Errorf("got %d, %v", value, ok)
@@ -33,21 +33,21 @@ func TestRequestsForTheSameKeyShareOnePieceOfWork(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 0 }); !ok || value != 1 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return 0, true }); !ok || value != 1 {
 			t.Errorf("at once: %d, %v", value, ok)
 		}
 		time.Sleep(keep + time.Second)
-		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return int(began.Add(1)) }); !ok || value != 2 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return int(began.Add(1)), true }); !ok || value != 2 {
 			t.Errorf("afterwards: %d, %v", value, ok)
 		}
-		if value, ok := g.Do(t.Context(), "other", func(context.Context) int { return 7 }); !ok || value != 7 {
+		if value, ok := g.Do(t.Context(), "other", func(context.Context) (int, bool) { return 7, true }); !ok || value != 7 {
 			t.Errorf("another key: %d, %v", value, ok)
 		}
 	})
 }
 
 // gone asks with a context that ends after a while, and returns when Do has.
-func gone(t *testing.T, g *flight.Group[string, int], after time.Duration, work func(context.Context) int) {
+func gone(t *testing.T, g *flight.Group[string, int], after time.Duration, work func(context.Context) (int, bool)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), after)
 	defer cancel()
@@ -59,15 +59,15 @@ func gone(t *testing.T, g *flight.Group[string, int], after time.Duration, work 
 func TestWorkGoesOnForARequestThatComesSoonAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := flight.New[string, int](abandon, keep)
-		gone(t, g, time.Second, func(ctx context.Context) int {
+		gone(t, g, time.Second, func(ctx context.Context) (int, bool) {
 			time.Sleep(5 * time.Second)
 			if ctx.Err() != nil {
 				t.Error("the work was cancelled")
 			}
-			return 1
+			return 1, true
 		})
 		time.Sleep(2 * time.Second)
-		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != 1 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return 2, true }); !ok || value != 1 {
 			t.Errorf("got %d, %v", value, ok)
 		}
 	})
@@ -77,10 +77,10 @@ func TestWorkThatNobodyWaitsForIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := flight.New[string, int](abandon, keep)
 		began, cancelled := time.Now(), make(chan time.Duration, 1)
-		gone(t, g, time.Second, func(ctx context.Context) int {
+		gone(t, g, time.Second, func(ctx context.Context) (int, bool) {
 			<-ctx.Done()
 			cancelled <- time.Since(began)
-			return 0
+			return 0, true
 		})
 		if after := <-cancelled; after != time.Second+abandon {
 			t.Errorf("cancelled after %s", after)
@@ -92,9 +92,9 @@ func TestAValueIsKeptForAWhile(t *testing.T) {
 	for wait, want := range map[time.Duration]int{keep - time.Second: 1, keep + time.Second: 2} {
 		synctest.Test(t, func(t *testing.T) {
 			g := flight.New[string, int](abandon, keep)
-			gone(t, g, time.Second, func(context.Context) int { time.Sleep(2 * time.Second); return 1 })
+			gone(t, g, time.Second, func(context.Context) (int, bool) { time.Sleep(2 * time.Second); return 1, true })
 			time.Sleep(time.Second + wait)
-			if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != want {
+			if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return 2, true }); !ok || value != want {
 				t.Errorf("after %s: %d, %v", wait, value, ok)
 			}
 		})
@@ -104,9 +104,9 @@ func TestAValueIsKeptForAWhile(t *testing.T) {
 func TestWorkThatWasCancelledLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := flight.New[string, int](abandon, keep)
-		gone(t, g, time.Second, func(ctx context.Context) int { <-ctx.Done(); return 1 })
+		gone(t, g, time.Second, func(ctx context.Context) (int, bool) { <-ctx.Done(); return 1, true })
 		time.Sleep(abandon + time.Second)
-		if value, ok := g.Do(t.Context(), "key", func(context.Context) int { return 2 }); !ok || value != 2 {
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return 2, true }); !ok || value != 2 {
 			t.Errorf("afterwards: %d, %v", value, ok)
 		}
 	})
@@ -117,12 +117,30 @@ func TestEachOneWhoLeavesGivesTheWorkTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := flight.New[string, int](abandon, keep)
 		began, cancelled := time.Now(), make(chan time.Duration, 1)
-		work := func(ctx context.Context) int { <-ctx.Done(); cancelled <- time.Since(began); return 0 }
+		work := func(ctx context.Context) (int, bool) { <-ctx.Done(); cancelled <- time.Since(began); return 0, true }
 		gone(t, g, time.Second, work)
 		time.Sleep(abandon - time.Second)
 		gone(t, g, 2*time.Second, work)
 		if after := <-cancelled; after != time.Second+abandon-time.Second+2*time.Second+abandon {
 			t.Errorf("cancelled after %s", after)
+		}
+	})
+}
+
+func TestAValueThatIsNotToBeKeptIsForThoseWhoWaitAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := flight.New[string, int](abandon, keep)
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { time.Sleep(time.Second); return 1, false }); !ok || value != 1 {
+					t.Errorf("got %d, %v", value, ok)
+				}
+			})
+		}
+		all.Wait()
+		if value, ok := g.Do(t.Context(), "key", func(context.Context) (int, bool) { return 2, true }); !ok || value != 2 {
+			t.Errorf("afterwards: %d, %v", value, ok)
 		}
 	})
 }
