@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -60,4 +61,32 @@ func TestD3_OneLoginAMinuteIsTriedWhileTheAppIsRestricted(t *testing.T) {
 	want(3, http.StatusSeeOther, 4, "the trial after the end of it")
 	want(4, http.StatusSeeOther, 5, "another login")
 	start(http.StatusFound, "afterwards")
+}
+
+// A login ends outside of the requests that wait for it, where a panic would end Caddy.
+func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
+	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
+	h := *w.nodes[0].Handler
+	h.calls, h.metrics = nil, nil // the first panics at the exchange, the second when that is told
+	end := h.finishLogin(t.Context(), requester{}, comeback{})
+	if end.reply == nil || end.reply.Code != refusal.Internal || !end.spent || end.cookie != "" {
+		t.Errorf("the login ends with %+v", end)
+	}
+}
+
+// A private account shows that the graph answers again.
+func TestD3_AnAnswerOfTheGraphEndsTheLock(t *testing.T) {
+	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
+	one, other := w.newVisitor(), w.newVisitor()
+	backOne, backOther := one.back(), other.back()
+	h := w.nodes[0]
+	h.limits.breaker.Lock(lockFor)
+	w.at.advance(lockFor)
+	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Body: `{"id":"25025320793187218"}`, Times: 1})
+	if answer := one.get(backOne); answer.StatusCode != http.StatusForbidden {
+		t.Errorf("the trial was answered %s", answer.Status)
+	}
+	if answer := other.get(backOther); answer.StatusCode != http.StatusSeeOther {
+		t.Errorf("the next login was answered %s", answer.Status)
+	}
 }
