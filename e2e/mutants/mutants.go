@@ -19,7 +19,7 @@ var mutants = []mutant{
 	}
 `, "", "./session ."},
 	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
-	{"C4", "a session that has ended is handed out once more", "login_end.go", ` && h.ended(&end.session):`, ` && false:`, ""},
+	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", "endpoints.go", `if u.RawPath != "" {`, `if false {`, ""},
 	{"C8", "the site answers after a refusal", "handler.go", `	if proceed {
@@ -32,7 +32,11 @@ var mutants = []mutant{
 	{"T5", "the app-scoped ID takes the place of a missing user_id", "instagram/user.go", `if c.config.API == InstagramLogin && node.UserID == "" {`, `if false {`, "./instagram ."},
 	{"T5", "a profile is read again for whomever it names", "instagram/user.go", `if !node.isOf(known) {`, `if false {`, "./instagram ."},
 	{"T6", "the token goes into the address", "instagram/bearer.go", `if c.config.API == BasicDisplay || place == inQuery {`, `if true {`, "./instagram ."},
-	{"T6", "an unknown answer is logged with what may be a token", "instagram/answer.go", `longWord.ReplaceAllString(without(plain, secrets), "***")`, `without(plain, secrets)`, "./instagram"},
+	{"T6", "an unknown answer is logged with what may be a token", "instagram/answer.go", `		return "***"
+	}))`, `		return word
+	}))`, "./instagram"},
+	{"P2", "a profile of an unknown shape is logged", "instagram/answer.go", `status < 300 && (json.Valid(trimmed)`, `status < 200 && (json.Valid(trimmed)`, "./instagram ."},
+	{"X1", "an answer that is given again asks no list", "login_end.go", `case end.reply == nil && !h.settings.admits(&end.who):`, `case false:`, ""},
 	{"D3", "a restricted app costs each visitor a code", "app_state.go", `if h.limits.breaker.Lock(lockFor) {`, `if false {`, ""},
 	{"D3", "a bad code ends the lock of a restricted app", "login_end.go", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
 	{"D3", "a restricted app is looked for at Instagram all the same", "login.go", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
@@ -92,7 +96,7 @@ var mutants = []mutant{
 		return h.list.Status().Failing != nil`, ""},
 	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
-	{"X1", "everybody may sign in", "callback.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
+	{"X1", "everybody may sign in", "login_end.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
 	{"X1", "a part of an ID is enough", "access.go", `slices.Contains(p.ids, who.UserID) ||`, `strings.Contains(strings.Join(p.ids, " "), who.UserID) ||`, ""},
 	{"X2", "a list counts at the login alone", "gate.go", `case !h.settings.admits(&v.session.Identity):`, `case false:`, ""},
 	{"D2", "no client is limited", "callback.go", `!ok { // [D2]`, `!ok && wait < 0 { // [D2]`, ""},
