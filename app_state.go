@@ -1,7 +1,9 @@
 package instagramauth
 
 import (
+	"cmp"
 	"errors"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -56,14 +58,10 @@ func (h *Handler) warnOfField(failure *instagram.Error) {
 	if failure.LacksPermission() {
 		remedy = failure.Remedy()
 	}
-	fields := h.Fields
-	if unknown := failure.UnknownField(); unknown != "" {
-		fields = []string{unknown}
-	}
-	for _, field := range fields {
-		if first, _ := h.limits.told.Take("field " + field); first {
-			h.logger.Warn("instagram does not answer a field; visitors are signed in without any of fields",
-				zap.String("field", field), zap.Error(failure), zap.String("remedy", remedy))
-		}
+	// Where Instagram names none, it may be any of them.
+	field := cmp.Or(failure.UnknownField(), strings.Join(h.Fields, " "))
+	if first, _ := h.limits.told.Take("field " + field); first {
+		h.logger.Warn("instagram does not answer a field; visitors are signed in without any of fields",
+			zap.String("field", field), zap.Error(failure), zap.String("remedy", remedy))
 	}
 }

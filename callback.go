@@ -47,7 +47,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	}
 	query, ok := parseCallback(v.asked.RawQuery)
 	if !ok {
-		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadRequest}, nil)
+		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.asked.RawQuery))
 	}
 	back := comeback{callbackQuery: query, redirect: redirect}
 	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
@@ -95,6 +95,8 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 	switch {
 	case back.cancelled():
 		code = refusal.Cancelled
+	case back.asError().AppState() == instagram.AppRestricted:
+		code = refusal.AppBlocked // for this visitor: anybody can write such a query
 	case back.temporary():
 		code = refusal.ProviderError
 	}

@@ -16,7 +16,6 @@ import (
 const (
 	maxCallbackQuery = 4096 // bytes [C2]
 	maxCode          = 1024 // bytes [C2]
-	maxReason        = 200  // bytes of Instagram's text that reach a log [P1]
 )
 
 // callbackQuery is what Instagram sends back with a visitor: a code, or an error.
@@ -68,7 +67,8 @@ func parseCallback(raw string) (q callbackQuery, ok bool) {
 
 // fragment matches what Instagram appends to its address, plain or encoded on its way. It is
 // no part of a value.
-var fragment = regexp.MustCompile(`(#|%23)(_|%5[Ff])$`)
+// Facebook's windows append #_=_.
+var fragment = regexp.MustCompile(`(#|%23)(_|%5[Ff])((=|%3[Dd])(_|%5[Ff]))?$`)
 
 func withoutFragment(value string) string { return fragment.ReplaceAllString(value, "") }
 
@@ -132,8 +132,9 @@ func (q *callbackQuery) words() string {
 // A windowError is an error that the authorization window has sent a visitor back with.
 type windowError struct{ callbackQuery }
 
-// Error returns Instagram's words for the log, quoted and cut.
+// Error returns Instagram's words for the log, quoted and cut. They may repeat the state. [P1]
 func (e *windowError) Error() string {
+	quote := func(s string) string { return fmt.Sprintf("%+q", instagram.Masked(s, e.state)) }
 	text := fmt.Sprintf("instagram sent back error %s, reason %s, description %s", quote(e.fault), quote(e.reason), quote(e.description))
 	if e.number != 0 {
 		text += fmt.Sprintf(", number %d", e.number)
@@ -160,6 +161,14 @@ const (
 	remedyForWindowFault = "instagram itself fails: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 )
 
-func quote(s string) string {
-	return fmt.Sprintf("%+q", s[:min(len(s), maxReason)])
+// oddCallback says what is known of a query that is refused as a whole.
+func oddCallback(raw string) error {
+	odd := &ownError{"the query of the callback is not one that Instagram sends",
+		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query"}
+	values, err := url.ParseQuery(raw)
+	if err != nil || len(raw) > maxCallbackQuery || !values.Has("error") && !values.Has("error_description") && !values.Has("error_reason") {
+		return odd
+	}
+	said := callbackQuery{state: values.Get("state"), fault: values.Get("error"), reason: values.Get("error_reason"), description: values.Get("error_description")}
+	return fmt.Errorf("%w; %w", odd, &windowError{said})
 }

@@ -79,9 +79,19 @@ func inOrder(raw string) (code string, ok bool) {
 
 // bare takes off one #_ at the end, in each of its spellings.
 func bare(value string) string {
-	for _, end := range []string{"#_", "%23_", "#%5F", "#%5f", "%23%5F", "%23%5f"} {
-		if before, had := strings.CutSuffix(value, end); had {
-			return before
+	hash, line, equals := []string{"#", "%23"}, []string{"_", "%5F", "%5f"}, []string{"=", "%3D", "%3d"}
+	for _, h := range hash {
+		for _, l := range line {
+			if before, had := strings.CutSuffix(value, h+l); had {
+				return before
+			}
+			for _, e := range equals {
+				for _, again := range line {
+					if before, had := strings.CutSuffix(value, h+l+e+again); had {
+						return before
+					}
+				}
+			}
 		}
 	}
 	return value
@@ -94,7 +104,7 @@ func FuzzC9_CallbackQuery(f *testing.F) {
 		"code=a;b", "code=%", "code=%2", "code=%zz", "code=a&code=b", "code=a&error=b", "error=x&error_description=%00", "code=", "error=", "code=a&state=", "code=a&state=" + state + "A", "code=a&state=" + state[1:] + "%20",
 		"code=a&state=" + state + "&state=" + state, "c%6fde=a&%63ode=b", "code=a%0d%0a", "x%00=y&code=a", "code=" + strings.Repeat("a", 1024), "code=" + strings.Repeat("a", 1025), "code=%23_", "code=#_", "code=a%23_%23_", "code=a+b",
 		"code=\xc3\xa4", "code[]=a", "Code=a", "&&code=a&&", "=&code=a", "code=a&x=" + strings.Repeat("y", 4096), "code=a=b", "error=x\n&state=" + state,
-		"code=a%2523_&state=" + state + "%23_", "code=a&state=" + state + "%2523%255f", "code=a&state=%23_", "error_code=200&error_message=m&state=" + state, "error_code=1&error_code=2", "error_message=", "code=a&error_code=1", "error_code=x&error_message=m",
+		"code=a%23_%3D_&state=" + state, "code=a&state=" + state + "%2523_%253d%5f", "code=a%2523_&state=" + state + "%23_", "code=a&state=" + state + "%2523%255f", "code=a&state=%23_", "error_code=200&error_message=m&state=" + state, "error_code=1&error_code=2", "error_message=", "code=a&error_code=1", "error_code=x&error_message=m",
 		"error=access_denied&error_code=200&error_description=Permissions+error&error_reason=user_denied&state=" + state, "error=access_denied&error_description=Insufficient+developer+role", "error=server_error", "state=" + state + "&error=access_denied%23_", "error=access_denied&error_reason=user_denied%2523_", "error=invalid_scope&error_description=Invalid+scope",
 	} {
 		f.Add(seed)

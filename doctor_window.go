@@ -94,7 +94,7 @@ func explainSentBack(who string, q callbackQuery, state string) doctor.Finding {
 	if q.cancelled() {
 		return doctor.Fault("the login was cancelled in the window", "start again and press Allow")
 	}
-	what := fmt.Sprintf("%s says %s", who, quote(strings.ReplaceAll(q.words(), state, "***")))
+	what := fmt.Sprintf("%s says %+q", who, instagram.Masked(q.words(), state))
 	if q.number != 0 {
 		what += fmt.Sprintf(", number %d", q.number)
 	}
@@ -110,6 +110,7 @@ var windowRemedies = []struct{ says, remedy string }{
 	{"invalid client id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app"},
 	{"session invalid", "fill in all three URLs of the business login settings in Meta's dashboard (they are printed below), do not open the window in a pop-up, and accept the tester invitation"},
 	{"this page isn't available", "Instagram does not know the address or the app: leave endpoints authorize out, and check that app_id is the Instagram app ID"},
+	{"request parameters are invalid", "compare app_id, redirect_uri, scope and authorize with the app in Meta's dashboard"},
 }
 
 // windowRemedy is the remedy of an error, also of one that only the window shows. It is empty if

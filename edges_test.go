@@ -131,3 +131,23 @@ func TestP2_AProfileInADisguiseIsNotLogged(t *testing.T) {
 		})
 	}
 }
+
+// What the window says reaches the log without what it repeats of the login, and whoever
+// meets an odd query can start again.
+func TestP1_WordsOfTheWindowRepeatNothingOfTheLogin(t *testing.T) {
+	s := startSite(t, siteConfig{logFilter: productionFilters(t)})
+	const token = "IGAAZplanted0123456789abcdef"
+	for _, q := range []string{"error=server_error&error_description=STATE+" + token, "error_code=1&error_message=" + token + "+STATE", "error=&error_reason=x&error_description=Some+words+STATE", "error=a&code=b&error_description=Some+words+" + token} {
+		b := s.newBrowser()
+		state := query(t, b.get("/private").location()).Get("state")
+		answer := b.get(callback + "?" + strings.ReplaceAll(q, "STATE", state) + "&state=" + state)
+		if answer.StatusCode < 400 || !strings.Contains(answer.body, "/instagram_auth/login") {
+			t.Errorf("%s: answered %s\n%s", q, answer.Status, answer.body)
+		}
+		lines := s.logged("sign-in refused")
+		text := fmt.Sprint(lines[len(lines)-1])
+		if strings.Contains(text, state) || strings.Contains(text, token) || !strings.Contains(text, "remedy") || strings.Contains(q, "words") && !strings.Contains(text, "Some words") {
+			t.Errorf("%s: logged %s", q, text)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"html"
 	"maps"
 	"net/http"
@@ -96,6 +97,13 @@ func (e *Error) refusedBelow500() {
 // of the members are all that is told. [P2]
 func excerpt(status int, body []byte, secrets []string) string {
 	trimmed := bytes.TrimSpace(body)
+	if bytes.Count(body, []byte{0}) > len(body)/4 { // UTF-16, in which no secret would be found
+		return fmt.Sprintf("%d bytes that are no text", len(body))
+	}
+	var profile struct{ Username any }
+	if json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil {
+		return membersOf(trimmed, secrets)
+	}
 	if status < 300 && (json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))) {
 		return membersOf(trimmed, secrets)
 	}
@@ -115,6 +123,10 @@ func membersOf(body []byte, secrets []string) string {
 	}
 	return cut("an object with the members " + strings.Join(names, ", "))
 }
+
+// Masked returns the printable characters of a text, at most 200 bytes, without these secrets
+// and without what may be one.
+func Masked(text string, secrets ...string) string { return masked(text, secrets) }
 
 // masked blanks out what may be a secret, known or not: nobody knows where an unknown answer
 // keeps a token.

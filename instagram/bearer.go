@@ -91,7 +91,7 @@ func (e *Error) headerInDoubt() bool {
 	case codeNotAccepted, codeSessionKey:
 		return e.Subcode == 0 && !strings.Contains(strings.ToLower(e.Message), "expired")
 	case codeParameter:
-		return e.UnknownField() == "" && !strings.Contains(strings.ToLower(e.Message), "client secret")
+		return e.UnknownField() == "" && !e.noObject() && !strings.Contains(strings.ToLower(e.Message), "client secret")
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package instagram
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -156,6 +157,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...strin
 	case !isJSON(kind):
 		failure.Err, failure.Message = errNotJSON, excerpt(answer.StatusCode, body, secrets)
 	default:
+		body = bytes.TrimPrefix(body, []byte("\ufeff")) // which RFC 8259 lets a reader ignore
 		return body, failure.read(body, secrets...)
 	}
 	return nil, failure

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,7 +80,7 @@ func (e *Error) Error() string {
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}
-	if e.Message != "" || e.Code != 0 {
+	if e.Message != "" || e.Type != "" || e.Code != 0 {
 		fmt.Fprintf(&b, ": code %d, subcode %d, type %+q, message %+q, trace %+q", e.Code, e.Subcode, e.Type, e.Message, e.TraceID)
 	}
 	if e.Err != nil {
@@ -244,8 +245,17 @@ func without(text string, secrets []string) string {
 			text = blanked(text, spelling)
 		}
 	}
+	text = longPart.ReplaceAllStringFunc(text, func(part string) string {
+		if slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(secret, part) }) {
+			return "***" // a piece from the middle of one
+		}
+		return part
+	})
 	return likeAToken.ReplaceAllString(text, "***")
 }
+
+// longPart matches what is long enough to be a telling piece of a secret.
+var longPart = regexp.MustCompile(`[A-Za-z0-9_-]{12,}`)
 
 // blanked blanks out a secret, and what begins as it does.
 func blanked(text, secret string) string {
@@ -271,7 +281,8 @@ func blanked(text, secret string) string {
 
 // retryAfter reads from an answer's headers when to ask again.
 func retryAfter(header http.Header) time.Duration {
-	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if seconds > 0 && (err == nil || errors.Is(err, strconv.ErrRange)) {
 		return min(time.Duration(min(seconds, 1e9))*time.Second, maxRetryAfter)
 	}
 	if at, err := http.ParseTime(header.Get("Retry-After")); err == nil && time.Until(at) > 0 {

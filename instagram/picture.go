@@ -217,9 +217,12 @@ func (c *Client) checkPictureURL(address string, secrets ...string) error {
 // isPictureHost reports whether a host is below one of the domains. A port is part of no
 // name here.
 func isPictureHost(host string) bool {
+	if host == "" {
+		return false
+	}
 	outside := func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '.' }
 	below := func(domain string) bool { return strings.HasSuffix(host, domain) && len(host) > len(domain) }
-	return !strings.ContainsFunc(host, outside) && slices.ContainsFunc(pictureDomains, below)
+	return !strings.ContainsFunc(host, outside) && !strings.Contains(host, "..") && host[0] != '.' && slices.ContainsFunc(pictureDomains, below)
 }
 
 // simulates reports whether an address is on the loopback host of a simulated graph.

@@ -5,7 +5,7 @@ var german = &Language{
 	refusals: map[Code]wording{
 		LoginRequired:       {"Anmelden", "Bitte melde dich an.", "", "Mit Instagram anmelden"},
 		LoginExpired:        {"Anmeldung abgelaufen", "Diese Anmeldung ist nicht mehr gültig. Bitte beginne von vorn.", "Wenn das wieder geschieht, sieh nach, ob dein Browser Cookies dieser Website annimmt.", "Erneut anmelden"},
-		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", ""},
+		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", "Erneut anmelden"},
 		BadHost:             {"Nicht hier", "Diese Adresse gibt es hier nicht.", "", ""},
 		Cancelled:           {"Abgebrochen", "Die Anmeldung wurde abgebrochen.", "", "Erneut anmelden"},
 		ProviderRefused:     {"Nicht angenommen", "Instagram hat die Anmeldung nicht angenommen. Bitte beginne von vorn.", "Nur mit einem professionellen Konto (Business oder Creator) kannst du dich anmelden.", "Erneut anmelden"},

@@ -5,7 +5,7 @@ var spanish = &Language{
 	refusals: map[Code]wording{
 		LoginRequired:       {"Iniciar sesión", "Inicia sesión, por favor.", "", "Iniciar sesión con Instagram"},
 		LoginExpired:        {"El inicio de sesión ha caducado", "Este inicio de sesión ya no es válido. Empieza de nuevo, por favor.", "Si vuelve a ocurrir, comprueba que tu navegador acepta las cookies de este sitio.", "Volver a iniciar sesión"},
-		BadRequest:          {"No se entiende", "No se ha podido entender la petición.", "", ""},
+		BadRequest:          {"No se entiende", "No se ha podido entender la petición.", "", "Volver a iniciar sesión"},
 		BadHost:             {"Aquí no", "Esta dirección no se sirve aquí.", "", ""},
 		Cancelled:           {"Cancelado", "Se ha cancelado el inicio de sesión.", "", "Volver a iniciar sesión"},
 		ProviderRefused:     {"No aceptado", "Instagram no ha aceptado el inicio de sesión. Empieza de nuevo, por favor.", "Solo se puede entrar con una cuenta profesional, de empresa o de creador.", "Volver a iniciar sesión"},

@@ -5,7 +5,7 @@ var french = &Language{
 	refusals: map[Code]wording{
 		LoginRequired:       {"Connexion", "Veuillez vous connecter.", "", "Se connecter avec Instagram"},
 		LoginExpired:        {"Connexion expirée", "Cette connexion n’est plus valable. Veuillez recommencer.", "Si cela se reproduit, vérifiez que votre navigateur accepte les cookies de ce site.", "Se reconnecter"},
-		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", ""},
+		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", "Se reconnecter"},
 		BadHost:             {"Pas ici", "Cette adresse n’est pas servie ici.", "", ""},
 		Cancelled:           {"Annulée", "La connexion a été annulée.", "", "Se reconnecter"},
 		ProviderRefused:     {"Refusée", "Instagram n’a pas accepté la connexion. Veuillez recommencer.", "Seuls les comptes professionnels, entreprise ou créateur, permettent de se connecter.", "Se reconnecter"},

@@ -5,7 +5,7 @@ var turkish = &Language{
 	refusals: map[Code]wording{
 		LoginRequired:       {"Oturum aç", "Lütfen oturum açın.", "", "Instagram ile oturum aç"},
 		LoginExpired:        {"Oturum açma süresi doldu", "Bu oturum açma işlemi artık geçerli değil. Lütfen baştan başlayın.", "Bu yine olursa tarayıcınızın bu sitenin çerezlerini kabul ettiğinden emin olun.", "Yeniden oturum aç"},
-		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", ""},
+		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", "Yeniden oturum aç"},
 		BadHost:             {"Burada değil", "Bu adres burada sunulmuyor.", "", ""},
 		Cancelled:           {"İptal edildi", "Oturum açma iptal edildi.", "", "Yeniden oturum aç"},
 		ProviderRefused:     {"Kabul edilmedi", "Instagram oturum açmayı kabul etmedi. Lütfen baştan başlayın.", "Yalnızca profesyonel hesaplar (işletme veya içerik üreticisi) oturum açabilir.", "Yeniden oturum aç"},

@@ -14,7 +14,8 @@ var refusals = []string{
 	"invalid platform app", "invalid client_id", "invalid client id",
 	"invalid redirect_uri", "invalid scrubbed redirect_uri", "redirect uri does not match registered redirect uri",
 	"invalid response_type", "invalid scope", "no valid scopes requested", "insufficient developer role",
-	"session invalid", "sorry, this page isn't available",
+	"request parameters are invalid",
+	"session invalid", "sorry, this page isn't available", "api access blocked", "api access deactivated",
 }
 
 // maxBefore is how many bytes of a line are kept in front of a known sentence, so that both fit
