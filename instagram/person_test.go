@@ -210,3 +210,27 @@ func TestT5_ARefusedFieldProvesNoPermission(t *testing.T) {
 		t.Errorf("got %+v, %v after %d calls", got, err, calls)
 	}
 }
+
+// Names count byte for byte and each once: of two, another reader would take the other one.
+func TestT5_AnAnswerThatNamesTwoPeopleNamesNobody(t *testing.T) {
+	const other = "17841400000000001"
+	one := `"user_id":"` + userID + `","username":"jayposiris","id":"` + appScopedID + `"`
+	for _, body := range []string{
+		`{"USER_ID":"` + other + `","username":"jayposiris","id":"` + appScopedID + `"}`, `{` + one + `,"user_id":"` + other + `"}`, `{"user_id":"` + other + `",` + one + `}`,
+		`{"data":[{` + one + `}],"data":[{"user_id":"` + other + `","username":"j"}]}`, `{"user_id":"` + other + `","username":"j","data":[{` + one + `}]}`, `{"data":[{` + one + `},{` + one + `}]}`,
+	} {
+		if user, err := serve(t, answer(200, body)).User(t.Context(), instagram.Token{AccessToken: token}); err == nil {
+			t.Errorf("%s signs in %s", body, user.ID)
+		}
+	}
+	for _, body := range []string{`{` + one + `,"USER_ID":"` + other + `"}`, `{` + one + `,"uſer_id":"` + other + `","Username":"admin"}`, `{"data":[{` + one + `}],"DATA":[{"user_id":"` + other + `","username":"j"}]}`} {
+		if user, err := serve(t, answer(200, body)).User(t.Context(), instagram.Token{AccessToken: token}); err != nil || user.ID != userID || user.Username != "jayposiris" {
+			t.Errorf("%s signs in %s, %v", body, user.ID, err)
+		}
+	}
+	for _, body := range []string{`{"access_token":"T","user_id":"1","user_id":"2"}`, `{"access_token":"T","access_token":"U"}`, `{"ACCESS_TOKEN":"T"}`} {
+		if got, err := serve(t, answer(200, body)).Exchange(t.Context(), redirectURI, "code"); err == nil {
+			t.Errorf("%s gives %v", body, got)
+		}
+	}
+}

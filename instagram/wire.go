@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,16 +17,14 @@ var errNotAnObject = errors.New("answer is no JSON object")
 // unmarshalNode reads an object that is given as it is, or as the one element of
 // {"data": [...]}.
 func unmarshalNode(body []byte, into any) error {
-	var wrapped struct {
-		Data json.RawMessage `json:"data"`
-	}
-	if err := unmarshalObject(body, &wrapped); err != nil {
+	var outer members
+	if err := unmarshalObject(body, &outer); err != nil {
 		return err
 	}
-	if len(wrapped.Data) > 0 {
+	if data, wrapped := outer["data"]; wrapped {
 		var list []json.RawMessage
-		if json.Unmarshal(wrapped.Data, &list) != nil || len(list) != 1 {
-			return errBroken
+		if json.Unmarshal(data, &list) != nil || len(list) != 1 || outer.names("id", "user_id", "username", "access_token") {
+			return errBroken // two people, or two ways to say who it is
 		}
 		body = list[0]
 	}
@@ -71,6 +70,11 @@ func (m *members) UnmarshalJSON(raw []byte) error {
 		(*m)[text] = value
 	}
 	return nil
+}
+
+// names reports whether one of some members is there.
+func (m members) names(some ...string) bool {
+	return slices.ContainsFunc(some, func(name string) bool { return m[name] != nil })
 }
 
 // read reads the members that are there into the values for their names.
