@@ -175,6 +175,7 @@ func (w *wire) ServeHTTP(answer http.ResponseWriter, r *http.Request) {
 	form, _ := url.ParseQuery(string(content))
 	w.mu.Lock()
 	w.requests = append(w.requests, r.Clone(r.Context()))
+	w.secrets = append(w.secrets, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 	for _, name := range []string{"code", "client_secret", "access_token"} {
 		w.secrets = append(w.secrets, form.Get(name), r.URL.Query().Get(name))
 	}
