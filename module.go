@@ -20,7 +20,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(Handler{})
+	caddy.RegisterModule(new(Handler))
 	httpcaddyfile.RegisterDirective(directive, parseDirective)
 	// After basic_auth: guards that must see raw traffic, such as rate limits,
 	// place themselves before it and so stay ahead of this handler.
@@ -252,8 +252,9 @@ type EndpointOptions struct {
 	Graph string `json:"graph,omitempty"`
 }
 
-// CaddyModule returns the Caddy module information.
-func (Handler) CaddyModule() caddy.ModuleInfo {
+// CaddyModule returns the Caddy module information. Its receiver is a pointer, because events
+// ask for it and a copy would read what Cleanup is just changing.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers." + directive,
 		New: func() caddy.Module { return new(Handler) },

@@ -177,6 +177,7 @@ func TestD3_ALimitOfOneAccountHoldsNobodyElseUp(t *testing.T) {
 		}
 		return s.instagram.Calls(simulator.Refresh) > before
 	})
+	s.waitForLog("asking instagram again failed; the session stays as it is", 2) // the other one's is over
 	after := s.instagram.Calls(simulator.Refresh)
 	if page := held.get("/private"); page.StatusCode != http.StatusOK || s.instagram.Calls(simulator.Refresh) != after {
 		t.Errorf("answered %s after %d refreshes, of which there were %d", page.Status, s.instagram.Calls(simulator.Refresh), after)
