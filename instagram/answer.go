@@ -79,7 +79,7 @@ func (e *Error) read(body []byte, secrets ...string) error {
 	case e.Status == http.StatusOK && answer.Status != "fail":
 		return nil
 	case answer.Message != "":
-		e.Err, e.Message = errUnknownShape, masked(string(answer.Message), secrets)
+		e.Err, e.Message = errUnknownShape, Masked(string(answer.Message), secrets...)
 	default:
 		e.Err, e.Message = errUnknownShape, excerpt(e.Status, body, secrets)
 	}
@@ -107,7 +107,7 @@ func excerpt(status int, body []byte, secrets []string) string {
 	if status < 300 && (json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))) {
 		return membersOf(trimmed, secrets)
 	}
-	return masked(withoutEscapes(pageText(body)), secrets)
+	return Masked(withoutEscapes(pageText(body)), secrets...)
 }
 
 // membersOf lists the names of the members of an object.
@@ -118,20 +118,16 @@ func membersOf(body []byte, secrets []string) string {
 	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		quoted := strconv.QuoteToASCII(masked(name, secrets))
+		quoted := strconv.QuoteToASCII(Masked(name, secrets...))
 		names = append(names, strings.Trim(quoted, `"`))
 	}
 	return cut("an object with the members " + strings.Join(names, ", "))
 }
 
 // Masked returns the printable characters of a text, at most 200 bytes, without these secrets
-// and without what may be one.
-func Masked(text string, secrets ...string) string { return masked(text, secrets) }
-
-// masked blanks out what may be a secret, known or not: nobody knows where an unknown answer
-// keeps a token.
-func masked(s string, secrets []string) string {
-	return cut(longWord.ReplaceAllStringFunc(without(printable(s), secrets), func(word string) string {
+// and without what may be one: nobody knows where an unknown answer keeps a token.
+func Masked(text string, secrets ...string) string {
+	return cut(longWord.ReplaceAllStringFunc(without(printable(text), secrets), func(word string) string {
 		if slices.Contains(knownWords, word) {
 			return word
 		}

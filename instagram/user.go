@@ -125,6 +125,11 @@ func badProfile(err error) error {
 	return &Error{Kind: BadProfile, Endpoint: UserEndpoint, Status: http.StatusOK, Err: err}
 }
 
+// unusable is a badProfile that lists what the node has. Its values are about a person. [P2]
+func (c *Client) unusable(err error, body []byte, t Token) error {
+	return badProfile(fmt.Errorf("%w; it is %s", err, membersOf(body, []string{t.AccessToken, c.config.AppSecret})))
+}
+
 // proofs are further fields to ask for where a permission is required and the token
 // answer does not name those that were granted.
 func (c *Client) proofs(t Token) (fields []string) {
@@ -175,20 +180,19 @@ func (c *Client) parseNode(body []byte, t Token) (n userNode, err error) {
 	if err := unmarshalNode(body, &n.members); err != nil {
 		return n, badProfile(err)
 	}
-	has := membersOf(body, []string{t.AccessToken, c.config.AppSecret})
 	err = n.members.read(map[string]any{"id": &n.ID, "user_id": &n.UserID, "username": &n.Username})
 	if c.config.API == BasicDisplay {
 		n.UserID = "" // it has one ID alone
 	}
 	switch {
 	case err != nil:
-		return n, badProfile(fmt.Errorf("%w; it is %s", err, has))
+		return n, c.unusable(err, body, t)
 	case n.ID == "" && n.UserID == "":
-		return n, badProfile(fmt.Errorf("%w; it is %s", errNoID, has))
+		return n, c.unusable(errNoID, body, t)
 	case c.config.API == InstagramLogin && len(n.members) == 1 && n.ID != "":
 		return n, badProfile(errPrivate)
 	case !usernamePattern.MatchString(n.Username):
-		return n, badProfile(fmt.Errorf("%w; it is %s", errNoUsername, has))
+		return n, c.unusable(errNoUsername, body, t)
 	}
 	return n, nil
 }
@@ -211,7 +215,7 @@ func (c *Client) parseUser(body []byte, t Token) (User, error) {
 	}
 	if c.config.API == InstagramLogin && node.UserID == "" {
 		// The app-scoped ID would make another person of somebody who has been here before.
-		return User{}, badProfile(fmt.Errorf("%w; it is %s", errNoUserID, membersOf(body, []string{t.AccessToken, c.config.AppSecret})))
+		return User{}, c.unusable(errNoUserID, body, t)
 	}
 	user := c.userOf(node, t)
 	switch {
