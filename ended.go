@@ -47,7 +47,7 @@ func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error 
 	hide := ended.privacies.join(&h.settings.privacy)
 	leave := h.list.Join(revocation.Member{
 		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
-		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime,
+		Interval: h.settings.syncInterval,
 	})
 	h.leaveList = func() { leave(); hide() }
 	return nil

@@ -79,7 +79,7 @@ func (w *world) addNode() *node {
 	w.t.Cleanup(err)
 	if len(w.nodes) > 0 {
 		list := revocation.New("1", w.at.now)
-		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour, Lifetime: h.settings.lifetime})
+		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
 		n.list = list
 		n.limits = &limits{rate: limit.NewRate(1000, 1000, 10, w.at.now), gate: n.limits.gate, breaker: n.limits.breaker, nonces: n.limits.nonces, logins: n.limits.logins, told: n.limits.told, tokens: newRenewals(w.at.now), profiles: newRenewals(w.at.now), pictures: newPictures(w.at.now)}

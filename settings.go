@@ -273,7 +273,7 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		Tokens:       s.keepToken,
 		Now:          h.now,
 	}
-	if c.Lifetime < time.Minute || c.Lifetime > 366*24*time.Hour {
+	if c.Lifetime < time.Minute || c.Lifetime > revocation.MaxLifetime {
 		return &optionError{"session lifetime", "want a duration between 1m and 366d"}
 	}
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {

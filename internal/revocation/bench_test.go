@@ -103,7 +103,7 @@ func benchList(b *testing.B, storage Storage) *List {
 	b.Helper()
 	l := &List{queue: newQueue(), root: root("123"), now: time.Now, storage: newGatekeeper()}
 	l.table.Store(newTable(smallestTable))
-	l.members = []*Member{{Storage: storage, Sealer: newVault(b, testSecret), Lifetime: 30 * testLifetime, Logger: slog.New(slog.DiscardHandler)}}
+	l.members = []*Member{{Storage: storage, Sealer: newVault(b, testSecret), Logger: slog.New(slog.DiscardHandler)}}
 	return l
 }
 

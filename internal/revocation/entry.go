@@ -65,6 +65,17 @@ type entry struct {
 	expires int64 // in Unix seconds
 }
 
+// lasting returns an entry that is kept as long as any session that it ends may live. A
+// single session says how long that is. A person's sessions may be from nodes with other
+// lifetimes, and a lifetime may be made longer again, so that only the longest lifetime
+// that the options allow is long enough.
+func (e entry) lasting() entry {
+	if e.kind != oneSession {
+		e.expires = max(e.expires, e.before/1000+int64(MaxLifetime/time.Second))
+	}
+	return e
+}
+
 // always is the moment before which every session began.
 const always = math.MaxInt64
 

@@ -76,7 +76,7 @@ func lonelyNode(t testing.TB) *node {
 func (n *node) join(t testing.TB, storage Storage, changes ...func(*Member)) (leave func()) {
 	t.Helper()
 	m := Member{
-		Storage: storage, Sealer: newVault(t, testSecret), Interval: 1000 * time.Hour, Lifetime: testLifetime,
+		Storage: storage, Sealer: newVault(t, testSecret), Interval: 1000 * time.Hour,
 		Logger: slog.New(slog.NewTextHandler(n.log, nil)),
 	}
 	for _, change := range changes {

@@ -21,7 +21,7 @@ const (
 	// DefaultInterval is how often the storage is asked what is new.
 	DefaultInterval = 5 * time.Second
 
-	// MaxLifetime is how long a session may last at the most.
+	// MaxLifetime is how long a session may last at the most, whatever the options say.
 	MaxLifetime = 366 * 24 * time.Hour
 
 	// clockSkew is how far the clocks of two nodes may be apart. [S7]
@@ -44,9 +44,6 @@ type Member struct {
 	// Interval is how often the storage is asked; of several members the shortest
 	// counts. Default: DefaultInterval.
 	Interval time.Duration
-	// Lifetime is how long a session lasts at most, and so how long the end of one
-	// must be remembered; of several members the longest counts.
-	Lifetime time.Duration
 	Logger   *slog.Logger
 }
 
@@ -172,16 +169,6 @@ func (l *List) interval() time.Duration {
 		}
 	}
 	return shortest
-}
-
-// lifetime returns how long a session lasts at most.
-func (l *List) lifetime() (longest time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, m := range l.members {
-		longest = max(longest, m.Lifetime)
-	}
-	return longest
 }
 
 // sealers returns those of all members, the newest first.

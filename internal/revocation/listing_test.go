@@ -107,7 +107,7 @@ func TestF1_ANodeThatStartsWhileOthersWriteKnowsWhatIsWritten(t *testing.T) {
 	c, log := &clock{}, &logbook{}
 	l := &List{queue: newQueue(), root: root("123"), now: c.now, storage: newGatekeeper()}
 	l.table.Store(newTable(smallestTable))
-	l.members = []*Member{{Storage: storage, Sealer: newVault(t, testSecret), Lifetime: testLifetime, Logger: slog.New(slog.NewTextHandler(log, nil))}}
+	l.members = []*Member{{Storage: storage, Sealer: newVault(t, testSecret), Logger: slog.New(slog.NewTextHandler(log, nil))}}
 	go func() {
 		defer close(stopped)
 		for range cap(written) {

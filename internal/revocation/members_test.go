@@ -88,34 +88,31 @@ func TestF1_OneStorageForManyMembersIsReadInFullOnce(t *testing.T) {
 	}
 }
 
-func TestS7_MembersTogetherHaveTheShortestIntervalAndTheLongestLifetime(t *testing.T) {
+func TestS7_MembersTogetherHaveTheShortestInterval(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := lonelyNode(t)
-		check := func(interval, lifetime time.Duration) {
+		check := func(interval time.Duration) {
 			t.Helper()
 			if got := a.interval(); got != interval {
 				t.Errorf("interval = %v, want %v", got, interval)
 			}
-			if got := a.lifetime(); got != lifetime {
-				t.Errorf("lifetime = %v, want %v", got, lifetime)
-			}
 		}
-		with := func(interval, lifetime time.Duration) func() {
-			return a.join(t, newMemory(), func(m *Member) { m.Interval, m.Lifetime = interval, lifetime })
+		with := func(interval time.Duration) func() {
+			return a.join(t, newMemory(), func(m *Member) { m.Interval = interval })
 		}
-		check(DefaultInterval, 0)
-		first := with(time.Minute, time.Hour)
-		check(time.Minute, time.Hour)
-		second := with(2*time.Minute, 3*time.Hour)
-		check(time.Minute, 3*time.Hour)
-		third := with(0, 2*time.Hour)
-		check(DefaultInterval, 3*time.Hour)
+		check(DefaultInterval)
+		first := with(time.Minute)
+		check(time.Minute)
+		second := with(2 * time.Minute)
+		check(time.Minute)
+		third := with(0)
+		check(DefaultInterval)
 		second()
-		check(DefaultInterval, 2*time.Hour)
+		check(DefaultInterval)
 		third()
-		check(time.Minute, time.Hour)
+		check(time.Minute)
 		first()
-		check(DefaultInterval, 0)
+		check(DefaultInterval)
 	})
 }
 
@@ -378,7 +375,7 @@ func TestF5_AnotherStorageTakesOverWhatIsKnown(t *testing.T) {
 func TestP5_AnEntryIsKeptAsLongAsItSaysWhateverTheLifetimeIs(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a := newNode(t, m, func(o *Member) { o.Lifetime = 30 * 24 * time.Hour })
+		a := newNode(t, m)
 		key, person := newKey(), a.person("1")
 		if err := a.EndSession(t.Context(), key, a.now().Add(30*24*time.Hour)); err != nil {
 			t.Fatal(err)
@@ -396,7 +393,7 @@ func TestP5_AnEntryIsKeptAsLongAsItSaysWhateverTheLifetimeIs(t *testing.T) {
 		if !long.knows(key) || !long.Ended(person) {
 			t.Errorf("session ended = %v, person ended = %v", long.knows(key), long.Ended(person))
 		}
-		for range 60 {
+		for range 400 {
 			short.move(24 * time.Hour)
 			short.sync()
 		}
@@ -436,7 +433,7 @@ func TestL1_TheEndOfAPersonsSessionsIsRememberedAsLongAsTheyCouldLast(t *testing
 			"by Instagram":    func(n *node, k Key) error { return n.EndUserBefore(t.Context(), k, n.now()) },
 		} {
 			m := newMemory()
-			a := newNode(t, m, func(o *Member) { o.Lifetime = 60 * 24 * time.Hour })
+			a := newNode(t, m)
 			person := a.person("1")
 			a.move(time.Second)
 			if err := end(a, person.User); err != nil {
@@ -444,7 +441,7 @@ func TestL1_TheEndOfAPersonsSessionsIsRememberedAsLongAsTheyCouldLast(t *testing
 			}
 			late := lonelyNode(t)
 			late.move(59 * 24 * time.Hour)
-			late.leave = late.join(t, m.beside(), func(o *Member) { o.Lifetime = 60 * 24 * time.Hour })
+			late.leave = late.join(t, m.beside())
 			synctest.Wait()
 			if !late.Ended(person) || late.Status().Entries != 1 {
 				t.Errorf("%s: ended = %v, %+v", name, late.Ended(person), late.Status())

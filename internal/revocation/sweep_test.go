@@ -56,22 +56,6 @@ func TestP5_OnlyBucketsNobodyNeedsAreSwept(t *testing.T) {
 	})
 }
 
-func TestP5_TheLongestLifetimeOfAllMembersCounts(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		m := newMemory()
-		a := lonelyNode(t)
-		defer a.join(t, m, func(m *Member) { m.Lifetime = 1000 * time.Hour })()
-		defer a.join(t, m)()
-		name := bucketOf(a.root, minuteOf(a.now().Add(-999*time.Hour))) + "/x"
-		m.put(name)
-		synctest.Wait()
-		a.sync()
-		if m.count(name) != 1 {
-			t.Error("swept by the shorter one")
-		}
-	})
-}
-
 func TestD5_ASweepDeletesAThousandAtMostAndGoesOn(t *testing.T) {
 	for what, perBucket := range map[string][]int{
 		"one large bucket": {2500}, "many small ones": slices.Repeat([]int{1}, 1250), "a thousand in the first": {1000, 1000, 499}, "999 in the first": {999, 1001, 300},

@@ -221,7 +221,7 @@ func (l *List) carryOver(m *Member, keys []string, sealers []Sealer) (done bool)
 	now := l.now()
 	known := l.table.Load().entries(now.Unix())
 	if before := l.everyone.Load(); before != 0 {
-		known = append(known, entry{everyone, 0, before, time.UnixMilli(before).Add(l.remembered()).Unix()})
+		known = append(known, entry{kind: everyone, before: before}.lasting())
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -251,6 +251,7 @@ func (l *List) readEntry(key string, sealers []Sealer) (e entry, ok bool) {
 		return e, false
 	}
 	if e, ok = readName(bucket, name, sealers); ok {
+		e = e.lasting()
 		l.believe(e)
 	}
 	return e, ok

@@ -11,9 +11,9 @@ const (
 	// maxQueue is how many entries wait for a storage that cannot be written: 2 MB.
 	maxQueue = 20_000
 
-	// leastRemembered is how long the end of a person's sessions is remembered at
-	// least, so that a lifetime that is made shorter and longer again brings none back.
-	leastRemembered = 30 * 24 * time.Hour
+	// issuedWithin covers what Meta cuts off issued_at, which is in whole seconds. The
+	// tenth on top is for ends in the same millisecond, which are dated one after another.
+	issuedWithin = time.Second + 100*time.Millisecond
 
 	// writesPerSync is how many queued entries are written before new ones are read,
 	// and flushTime how long that may take: a slow storage must not hide from this node
@@ -40,7 +40,7 @@ func (l *List) EndSessionLater(key Key, expires time.Time) {
 // EndSessionByKey is EndSession where nobody knows how long the session would have
 // lasted.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
-	return l.EndSession(ctx, key, l.now().Add(l.remembered()))
+	return l.EndSession(ctx, key, l.now().Add(MaxLifetime))
 }
 
 // EndUser ends the sessions that a person has now, on every node.
@@ -52,14 +52,16 @@ func (l *List) EndUser(ctx context.Context, keys ...Key) error {
 	return errors.Join(errs...)
 }
 
-// EndUserBefore ends the sessions of a person that began before a moment, with a
-// minute on top for clocks that are ahead. Said again, it ends nothing more. [K3]
+// EndUserBefore ends the sessions of a person that began before a moment, which Meta
+// gives in whole seconds, with a minute on top for clocks that are ahead. A session that
+// Begin dated later, because older ones had just ended, is among them. Calling it again
+// ends nothing more. [K3]
 func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) error {
 	if now := l.now(); moment.After(now) {
 		moment = now
 	}
-	before := moment.Add(clockSkew)
-	return l.end(ctx, entry{oneUser, key, before.UnixMilli(), before.Add(l.remembered()).Unix()})
+	before := moment.Add(issuedWithin + clockSkew)
+	return l.end(ctx, entry{kind: oneUser, key: key, before: before.UnixMilli()}.lasting())
 }
 
 // EndAll ends all sessions there are now.
@@ -77,10 +79,8 @@ func (l *List) untilNow(k kind, key Key) entry {
 	}
 	// Moments are cut to milliseconds, and only what began before one has ended.
 	before := max(l.now().Add(clockSkew).UnixMilli(), last) + 1
-	return entry{k, key, before, time.UnixMilli(before).Add(l.remembered()).Unix()}
+	return entry{kind: k, key: key, before: before}.lasting()
 }
-
-func (l *List) remembered() time.Duration { return max(l.lifetime(), leastRemembered) }
 
 // end takes an entry into the mirror and the storage. What is known already and has
 // been written is not written again, however often Meta or a visitor says it.
