@@ -37,7 +37,9 @@ func (h *Handler) recognize(v *visit) {
 	if h.settings.handoff || !v.found.Any() {
 		return
 	}
-	h.list.Await(v.r.Context())
+	if !h.list.Known() && !h.awaitList(v) {
+		return
+	}
 	if v.signedIn = h.settings.cookies.OpenInto(&v.session, &v.found, h.isEnded); !v.signedIn {
 		return
 	}

@@ -80,6 +80,7 @@ type siteConfig struct {
 
 	simulate func(*simulator.Config) // changes the simulated Instagram
 
+	storage       string   // module of Caddy's storage, which takes a folder; default: file_system
 	admin         string   // address of the admin endpoint; default: none
 	redirects     []string // further redirect URIs that are registered with Instagram
 	tokenEndpoint string   // instead of the simulator's
@@ -209,7 +210,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		admin %s
 		auto_https off
 		persist_config off
-		storage file_system %s
+		storage %s %s
 		log default {
 			output file %s
 			level DEBUG
@@ -226,7 +227,7 @@ func (s *site) caddyfile(c siteConfig) string {
 		%s
 		%s
 	}
-	%s`, cmp.Or(c.admin, "off"), s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
+	%s`, cmp.Or(c.admin, "off"), cmp.Or(c.storage, "file_system"), s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
 }
 
 // defaultBlock is the block of a site with the required options.

@@ -94,6 +94,8 @@ var mutants = []mutant{
 	{"F1", "a failing storage signs everybody out", "ended.go", `	if h.settings.maxStaleness == 0 {
 		return false`, `	if h.settings.maxStaleness == 0 {
 		return h.list.Status().Failing != nil`, ""},
+	{"N12", "sessions count before the list is known", "ended.go", `v.unsure = !h.list.Await(v.r.Context())`, `h.list.Await(v.r.Context())`, ""},
+	{"N12", "junk waits for the list", "ended.go", `if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {`, `if h.settings.cookies.OpenInto(&v.session, &v.found, nil); false {`, ""},
 	{"N13", "a person's end is kept for a week", "internal/revocation/entry.go", `e.before/1000+int64(MaxLifetime/time.Second)`, `e.before/1000+7*24*3600`, ""},
 	{"N13", "the second of a removal is cut off", "internal/revocation/write.go", `moment.Add(issuedWithin + clockSkew)`, `moment.Add(clockSkew + 0*issuedWithin)`, ""},
 	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},

@@ -27,8 +27,8 @@ const (
 	// clockSkew is how far the clocks of two nodes may be apart. [S7]
 	clockSkew = time.Minute
 
-	// firstWait is how long the first requests wait for the first look into the
-	// storage, after which they are served with what is known.
+	// firstWait is how long a request waits for the first look into the storage. If that
+	// takes longer, the request is refused for now.
 	firstWait = 2 * time.Second
 )
 
@@ -182,11 +182,15 @@ func (l *List) sealers() []Sealer {
 	return all
 }
 
-// Await waits for the first look into the storage, for a while: a node that has just
-// started knows of no logout yet.
-func (l *List) Await(ctx context.Context) {
-	if l.ready.Load() {
-		return
+// Known reports whether the first look into the storage is over: it has read the list,
+// or the storage has failed. Before that, nobody can tell an ended session from another.
+func (l *List) Known() bool { return l.ready.Load() }
+
+// Await waits for the first look into the storage, but not for long, and reports whether
+// it is over. The look itself gives up after fullTimeout.
+func (l *List) Await(ctx context.Context) (known bool) {
+	if l.Known() {
+		return true
 	}
 	timer := time.NewTimer(firstWait)
 	defer timer.Stop()
@@ -195,6 +199,7 @@ func (l *List) Await(ctx context.Context) {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+	return l.Known()
 }
 
 // CatchUp looks into the storage now, unless that fails, and waits for the result, but

@@ -186,7 +186,7 @@ func TestF1_WithoutAMemberNothingIsAskedAndNothingLost(t *testing.T) {
 	})
 }
 
-func TestF1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
+func TestN12_F1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		quick := lonelyNode(t)
 		start := time.Now()
@@ -194,9 +194,9 @@ func TestF1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
 			time.Sleep(time.Second)
 			quick.leave = quick.join(t, newMemory())
 		}()
-		quick.Await(t.Context())
-		if waited := time.Since(start); waited != time.Second {
-			t.Errorf("waited %v for a look that was there after a second", waited)
+		known := quick.Await(t.Context())
+		if waited := time.Since(start); waited != time.Second || !known {
+			t.Errorf("waited %v for a look that was there after a second: known = %v", waited, known)
 		}
 
 		m := newMemory()
@@ -204,9 +204,9 @@ func TestF1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
 		m.inTrouble(func(context.Context, string) error { <-release; return nil })
 		slow := newNode(t, m)
 		start = time.Now()
-		slow.Await(t.Context())
-		if waited := time.Since(start); waited != firstWait {
-			t.Errorf("waited %v for a storage that hangs", waited)
+		known = slow.Await(t.Context())
+		if waited := time.Since(start); waited != firstWait || known {
+			t.Errorf("waited %v for a storage that hangs: known = %v", waited, known)
 		}
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -215,9 +215,15 @@ func TestF1_RequestsWaitForTheFirstLookAndNotForLong(t *testing.T) {
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("waited %v for a visitor who is gone", waited)
 		}
-		time.Sleep(fullTimeout)
+		time.Sleep(fullTimeout - firstWait - time.Second)
+		if slow.Known() {
+			t.Error("the list is known before the look has given up")
+		}
+		time.Sleep(2 * time.Second)
 		start = time.Now()
-		slow.Await(t.Context())
+		if !slow.Await(t.Context()) {
+			t.Error("a look that has given up keeps everybody waiting")
+		}
 		if waited := time.Since(start); waited != 0 {
 			t.Errorf("waited %v after a first look that failed", waited)
 		}
