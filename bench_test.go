@@ -121,7 +121,7 @@ func BenchmarkSignedInAmongEnded(b *testing.B) {
 		b.Run(fmt.Sprint(ended), func(b *testing.B) {
 			h := provisionedWith(b, &Handler{AppSecret: []string{benchSecret}}, &forgetful{certmagic.FileStorage{Path: b.TempDir()}})
 			for range ended {
-				h.list.EndSessionLater(revocation.SessionKey(session.NewID()), time.Now().Add(time.Hour))
+				h.list.EndSessionLater(revocation.Subject{Session: revocation.SessionKey(session.NewID())}, time.Now().Add(time.Hour))
 			}
 			for h.list.Status().Queued > 0 {
 				h.list.Sync(b.Context()) // what is still to be written would cost time later

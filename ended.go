@@ -67,11 +67,14 @@ func (h *Handler) quitList() error {
 }
 
 // ended reports whether a session ended before its time.
-func (h *Handler) ended(s *session.Session) bool {
-	return h.list.Ended(revocation.Subject{
+func (h *Handler) ended(s *session.Session) bool { return h.list.Ended(subject(s)) }
+
+// subject returns a session as the list knows it.
+func subject(s *session.Session) revocation.Subject {
+	return revocation.Subject{
 		Session: revocation.Key(s.Keys.Session), User: revocation.Key(s.Keys.User), AppScoped: revocation.Key(s.Keys.AppScoped),
 		Began: s.Began.UnixMilli(),
-	})
+	}
 }
 
 // awaitList waits for a list that this node has not read yet, where the request carries a
@@ -112,13 +115,13 @@ func (h *Handler) newSession(who session.Identity, token session.Token) session.
 // that the storage does not know yet.
 func (h *Handler) end(ctx context.Context, s *session.Session) error {
 	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
-	return h.list.EndSession(ctx, revocation.Key(s.Keys.Session), s.Expires)
+	return h.list.EndSession(ctx, subject(s), s.Expires)
 }
 
 // endQuietly is end where nobody waits for the storage.
 func (h *Handler) endQuietly(s *session.Session) {
 	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
-	h.list.EndSessionLater(revocation.Key(s.Keys.Session), s.Expires)
+	h.list.EndSessionLater(subject(s), s.Expires)
 }
 
 // endEverywhere ends all sessions of a person.

@@ -71,7 +71,7 @@ var mutants = []mutant{
 	{"H7", "what is kept of a request is given to the next", "handler.go", `	*v = visit{} // after a panic it is not given back at all
 `, ``, ""},
 	// Signing out.
-	{"L1", "an ended session goes on", "ended.go", `	return h.list.Ended(revocation.Subject{`, `	return false && h.list.Ended(revocation.Subject{`, ""},
+	{"L1", "an ended session goes on", "ended.go", `return h.list.Ended(subject(s))`, `return false && h.list.Ended(subject(s))`, ""},
 	{"L2", "another site can sign a visitor out", "logout.go", `if !h.isOwnForm(v) {`, `if false {`, ""},
 	{"L3", "a sign-out that was not stored claims success", "logout.go", `	if err != nil {
 		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone`, `	if false {
@@ -98,6 +98,10 @@ var mutants = []mutant{
 	{"N12", "junk waits for the list", "ended.go", `if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {`, `if h.settings.cookies.OpenInto(&v.session, &v.found, nil); false {`, ""},
 	{"N13", "a person's end is kept for a week", "internal/revocation/entry.go", `e.before/1000+int64(MaxLifetime/time.Second)`, `e.before/1000+7*24*3600`, ""},
 	{"N13", "the second of a removal is cut off", "internal/revocation/write.go", `moment.Add(issuedWithin + clockSkew)`, `moment.Add(clockSkew + 0*issuedWithin)`, ""},
+	{"N14", "older ends of a person stay", "internal/revocation/supersede.go", `if e.kind == oneSession {`, `if e.kind != oneSession || true {`, ""},
+	{"N14", "older ends on other nodes stay", "internal/revocation/full.go", `!(covered[i] && minute < quiet)`, `!(false && covered[i] && minute < quiet)`, ""},
+	{"N14", "single sign-outs have no bound", "internal/revocation/budget.go", `whole.Sub(now) > budgetBurst*budgetEvery`, `whole.Sub(now) > 1000*budgetBurst*budgetEvery`, ""},
+	{"N14", "an end beyond the budget ends newer sessions", "internal/revocation/budget.go", `entry{kind: kind, key: key, before: s.Began + 1}.lasting()`, `entry{kind: kind, key: key, before: s.Began + 1000}.lasting()`, ""},
 	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", "login_end.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},

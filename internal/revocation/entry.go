@@ -117,24 +117,25 @@ func encodeName(sealed []byte) string { return strings.ToLower(nameEncoding.Enco
 // a shorter one while it is being written, and that is nothing to complain of.
 const shortestName = 2 * entrySize
 
-// readName returns the entry that a name holds. ok is false for everything that was
-// not sealed by one of the sealers for this very bucket.
-func readName(bucket, name string, sealers []Sealer) (e entry, ok bool) {
+// readName returns the entry that a name holds, and which sealer opened it. ok is false
+// for everything that was not sealed by one of the sealers for this very bucket.
+func readName(bucket, name string, sealers []Sealer) (e entry, sealer int, ok bool) {
 	if len(name) > 256 {
-		return e, false
+		return e, 0, false
 	}
 	sealed, err := nameEncoding.DecodeString(strings.ToUpper(name))
 	// Only one spelling of a name is ours. base32 passes over line breaks and over
 	// the unused bits of the last character.
 	if err != nil || name != encodeName(sealed) {
-		return e, false
+		return e, 0, false
 	}
-	for _, s := range sealers {
+	for i, s := range sealers {
 		if plaintext, err := s.Open(sealed, []byte(bucket)); err == nil {
-			return readEntry(plaintext)
+			e, ok = readEntry(plaintext)
+			return e, i, ok
 		}
 	}
-	return e, false
+	return e, 0, false
 }
 
 func readEntry(b []byte) (e entry, ok bool) {

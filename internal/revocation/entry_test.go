@@ -24,7 +24,7 @@ func TestF3_AnEntryComesBackAsItWasWritten(t *testing.T) {
 	} {
 		for _, writer := range []*session.Vault{old, now} {
 			name := nameOf(t, e, writer)
-			if got, ok := readName(testBucket, name, []Sealer{now, old}); !ok || got != e {
+			if got, _, ok := readName(testBucket, name, []Sealer{now, old}); !ok || got != e {
 				t.Errorf("%s: read %+v, %v; want %+v", what, got, ok, e)
 			}
 			if len(name) > 200 || name != strings.ToLower(name) || strings.Contains(name, "/") {
@@ -65,16 +65,16 @@ func TestF3_ANameOpensAsWrittenInItsBucketAlone(t *testing.T) {
 		"a file's ending":      {testBucket, name + ".tmp"},
 		"a temporary file":     {testBucket, "2718281828"},
 	} {
-		if e, ok := readName(try.bucket, try.name, []Sealer{v}); ok {
+		if e, _, ok := readName(try.bucket, try.name, []Sealer{v}); ok {
 			t.Errorf("%s: read %+v", what, e)
 		}
 	}
 	for what, sealers := range map[string][]Sealer{"another secret": {newVault(t, strings.Repeat("2", 32))}, "no secret": nil} {
-		if e, ok := readName(testBucket, name, sealers); ok {
+		if e, _, ok := readName(testBucket, name, sealers); ok {
 			t.Errorf("%s: read %+v", what, e)
 		}
 	}
-	if _, ok := readName(testBucket, name, []Sealer{newVault(t, strings.Repeat("2", 32)), v}); !ok {
+	if _, _, ok := readName(testBucket, name, []Sealer{newVault(t, strings.Repeat("2", 32)), v}); !ok {
 		t.Error("the second of two secrets does not open")
 	}
 }
@@ -85,14 +85,14 @@ func TestF3_ANameHasOneSpelling(t *testing.T) {
 	for i := range len(name) * 8 {
 		flipped := []byte(name)
 		flipped[i/8] ^= 1 << (i % 8)
-		if e, ok := readName(testBucket, string(flipped), []Sealer{v}); ok {
+		if e, _, ok := readName(testBucket, string(flipped), []Sealer{v}); ok {
 			t.Errorf("with bit %d of character %d flipped: read %+v", i%8, i/8, e)
 		}
 	}
 	// Letters outside ASCII that have one of base32's as their upper case.
 	for like, as := range map[string]string{"ı": "i", "ſ": "s"} {
 		if odd := strings.Replace(name, as, like, 1); odd != name {
-			if e, ok := readName(testBucket, odd, []Sealer{v}); ok {
+			if e, _, ok := readName(testBucket, odd, []Sealer{v}); ok {
 				t.Errorf("with %q: read %+v", like, e)
 			}
 		}
@@ -116,7 +116,7 @@ func TestF5_WhatANewerVersionWroteIsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, ok := readName(testBucket, encodeName(sealed), []Sealer{v})
+		_, _, ok := readName(testBucket, encodeName(sealed), []Sealer{v})
 		return ok
 	}
 	if !read(good) {
@@ -236,7 +236,7 @@ func FuzzF3_StoredNames(f *testing.F) {
 		if minute < 0 || b != bucketOf(r, minute) || strings.TrimSuffix(key, "/") != path.Join(b, name) && name != "." && name != ".." {
 			t.Errorf("%q: %d, %q, %q", key, minute, b, name)
 		}
-		if e, ok := readName(b, name, []Sealer{v}); ok && e != written[key] {
+		if e, _, ok := readName(b, name, []Sealer{v}); ok && e != written[key] {
 			t.Errorf("%q: read %+v", key, e)
 		}
 	})

@@ -35,9 +35,9 @@ func TestF1_AStorageThatFailsEndsNobodysSessionAndForgetsNone(t *testing.T) {
 		}
 		// L3: it has ended here, and does not claim more.
 		later := []Subject{a.person("3"), a.person("4"), a.person("5")}
-		a.EndSessionLater(later[0].Session, a.now().Add(testLifetime))
+		a.EndSessionLater(Subject{Session: later[0].Session}, a.now().Add(testLifetime))
 		for i, err := range []error{
-			a.EndSession(t.Context(), later[1].Session, a.now().Add(testLifetime)), a.EndUser(t.Context(), later[2].User),
+			a.EndSession(t.Context(), Subject{Session: later[1].Session}, a.now().Add(testLifetime)), a.EndUser(t.Context(), later[2].User),
 		} {
 			if !errors.Is(err, ErrNotWritten) || !errors.Is(err, errDown) {
 				t.Errorf("%d: %v", i, err)
@@ -170,7 +170,7 @@ func TestF1_D5_AStorageThatHangsHoldsNobodyAndFewGoroutines(t *testing.T) {
 			keys[i] = newKey()
 			go func() {
 				start := time.Now()
-				err := a.EndSession(context.Background(), keys[i], start.Add(time.Hour))
+				err := a.EndSession(context.Background(), Subject{Session: keys[i]}, start.Add(time.Hour))
 				outcomes <- outcome{err, time.Since(start)}
 			}()
 		}

@@ -19,7 +19,7 @@ func FuzzF3_SealedEntries(f *testing.F) {
 			t.Fatal(err)
 		}
 		name := encodeName(sealed)
-		e, ok := readName(testBucket, name, []Sealer{other, v})
+		e, _, ok := readName(testBucket, name, []Sealer{other, v})
 		kind := byte(0)
 		if len(plaintext) == 25 {
 			kind = plaintext[0]
@@ -29,7 +29,7 @@ func FuzzF3_SealedEntries(f *testing.F) {
 			t.Fatalf("%x: read %v, want %v", plaintext, ok, want)
 		}
 		for where, sealers := range map[string][]Sealer{testBucket + "1": {v}, testBucket: {other}} {
-			if _, ok := readName(where, name, sealers); ok {
+			if _, _, ok := readName(where, name, sealers); ok {
 				t.Errorf("%x: read in %s, by %v", plaintext, where, sealers)
 			}
 		}

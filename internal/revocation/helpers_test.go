@@ -107,7 +107,7 @@ func newKey() Key { return keyOf("test", fmt.Sprint(keys.Add(1))) }
 // end ends a session that lasts for the whole lifetime from now on.
 func (n *node) end(t testing.TB, key Key) {
 	t.Helper()
-	if err := n.EndSession(context.Background(), key, n.now().Add(testLifetime)); err != nil {
+	if err := n.EndSession(context.Background(), Subject{Session: key}, n.now().Add(testLifetime)); err != nil {
 		t.Fatal(err)
 	}
 }

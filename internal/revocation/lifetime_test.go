@@ -87,7 +87,7 @@ func TestN13_TheEndOfASessionIsKeptUntilTheSessionsOwnEnd(t *testing.T) {
 		m := newMemory()
 		a := newNode(t, m)
 		own, unknown := newKey(), newKey()
-		if err := a.EndSession(t.Context(), own, a.now().Add(MaxLifetime)); err != nil {
+		if err := a.EndSession(t.Context(), Subject{Session: own}, a.now().Add(MaxLifetime)); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.EndSessionByKey(t.Context(), unknown); err != nil {

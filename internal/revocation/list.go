@@ -63,6 +63,11 @@ type List struct {
 	queue   queue
 	waiting []chan struct{} // for the next sync to begin, and end
 	sweeper sweeper
+	last    map[entryID]written // what this node wrote last about people
+
+	meanwhile map[entryID]bool // what has ended while everything is listed; nil at other times
+
+	budget budget
 
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state

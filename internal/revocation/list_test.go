@@ -35,7 +35,7 @@ func TestL1_ASessionThatEndedOnOneNodeHasEndedOnAll(t *testing.T) {
 		if err := a.EndSessionByKey(t.Context(), byKey.Session); err != nil {
 			t.Fatal(err)
 		}
-		a.EndSessionLater(later.Session, a.now().Add(testLifetime))
+		a.EndSessionLater(Subject{Session: later.Session}, a.now().Add(testLifetime))
 		for _, s := range []Subject{out, byKey, later} {
 			if !a.Ended(s) {
 				t.Error("not ended at once where it was said")
@@ -241,7 +241,9 @@ func TestS7_AWriteThatTakesLongIsNotMissed(t *testing.T) {
 				time.Sleep(time.Until(b.now().Truncate(time.Minute).Add(2*time.Minute - before))) // just before the next minute
 				written := make(chan error)
 				key := newKey()
-				go func() { written <- a.EndSession(context.Background(), key, a.now().Add(testLifetime)) }()
+				go func() {
+					written <- a.EndSession(context.Background(), Subject{Session: key}, a.now().Add(testLifetime))
+				}()
 				time.Sleep(operationTimeout - 2*time.Millisecond)
 				b.sync() // in the last moment before it is there
 				if err := <-written; err != nil || b.knows(key) {

@@ -383,7 +383,7 @@ func TestP5_AnEntryIsKeptAsLongAsItSaysWhateverTheLifetimeIs(t *testing.T) {
 		m := newMemory()
 		a := newNode(t, m)
 		key, person := newKey(), a.person("1")
-		if err := a.EndSession(t.Context(), key, a.now().Add(30*24*time.Hour)); err != nil {
+		if err := a.EndSession(t.Context(), Subject{Session: key}, a.now().Add(30*24*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.EndUser(t.Context(), person.User); err != nil {
@@ -425,7 +425,7 @@ func TestK3_WhatIsSaidAgainIsNotWrittenAgain(t *testing.T) {
 		m.inTrouble(func(context.Context, string) error { return errDown })
 		key := newKey()
 		for range 2 {
-			if err := a.EndSession(t.Context(), key, a.now().Add(time.Hour)); !errors.Is(err, ErrNotWritten) {
+			if err := a.EndSession(t.Context(), Subject{Session: key}, a.now().Add(time.Hour)); !errors.Is(err, ErrNotWritten) {
 				t.Errorf("while it is not written: %v", err)
 			}
 		}

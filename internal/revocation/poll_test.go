@@ -85,7 +85,7 @@ func TestF1_TheEndOfTheProgramWritesWhatIsLeft(t *testing.T) {
 		m.inTrouble(down)
 		keys := []Key{newKey(), newKey(), newKey()}
 		for _, key := range keys {
-			a.EndSessionLater(key, a.now().Add(testLifetime))
+			a.EndSessionLater(Subject{Session: key}, a.now().Add(testLifetime))
 		}
 		synctest.Wait()
 		m.inTrouble(func(context.Context, string) error { time.Sleep(100 * time.Millisecond); return nil })
@@ -108,7 +108,7 @@ func TestF1_TheEndOfTheProgramDoesNotWaitForAStorageForLong(t *testing.T) {
 		a := newNode(t, m)
 		release := make(chan struct{})
 		m.inTrouble(func(context.Context, string) error { <-release; return nil })
-		a.EndSessionLater(newKey(), a.now().Add(testLifetime))
+		a.EndSessionLater(Subject{Session: newKey()}, a.now().Add(testLifetime))
 		time.Sleep(time.Second) // in the middle of a look
 		start := time.Now()
 		a.Close()
@@ -170,9 +170,9 @@ func useAll(t *testing.T, a *node, m *memory, which int) {
 	case 3:
 		_ = a.EndAll(context.Background())
 	case 4:
-		a.EndSessionLater(s.Session, a.now().Add(time.Hour))
+		a.EndSessionLater(Subject{Session: s.Session}, a.now().Add(time.Hour))
 	default:
-		_ = a.EndSession(context.Background(), s.Session, a.now().Add(time.Hour))
+		_ = a.EndSession(context.Background(), Subject{Session: s.Session}, a.now().Add(time.Hour))
 		if !a.Ended(s) {
 			t.Error("not ended")
 		}
@@ -187,7 +187,7 @@ func TestF1_TheEndOfTheProgramWritesMoreThanALookDoes(t *testing.T) {
 		a := newNode(t, m)
 		m.inTrouble(down)
 		for range waiting {
-			_ = a.EndSession(t.Context(), newKey(), a.now().Add(testLifetime))
+			_ = a.EndSession(t.Context(), Subject{Session: newKey()}, a.now().Add(testLifetime))
 		}
 		m.inTrouble(nil)
 		a.Close()
@@ -206,7 +206,7 @@ func TestL1_ASlowQueueKeepsNobodyFromReading(t *testing.T) {
 		a := newNode(t, m)
 		m.inTrouble(down)
 		for range writesPerSync {
-			_ = a.EndSession(t.Context(), newKey(), a.now().Add(testLifetime))
+			_ = a.EndSession(t.Context(), Subject{Session: newKey()}, a.now().Add(testLifetime))
 		}
 		m.inTrouble(func(context.Context, string) error { time.Sleep(50 * time.Millisecond); return nil })
 		began := time.Now()

@@ -16,7 +16,7 @@ func TestD5_OneSessionFillsNoQueueHoweverOftenItEnds(t *testing.T) {
 		m.inTrouble(down)
 		victim, mine := newKey(), newKey()
 		for _, key := range append([]Key{victim}, repeated(mine, 1000)...) {
-			if err := a.EndSession(t.Context(), key, a.now().Add(time.Hour)); !errors.Is(err, ErrNotWritten) {
+			if err := a.EndSession(t.Context(), Subject{Session: key}, a.now().Add(time.Hour)); !errors.Is(err, ErrNotWritten) {
 				t.Fatal(err)
 			}
 		}
@@ -51,7 +51,7 @@ func TestL3_NothingCountsAsWrittenWhileItIsBeingWritten(t *testing.T) {
 			return nil
 		})
 		key, person := newKey(), newKey()
-		end := func() error { return a.EndSession(context.Background(), key, a.now().Add(time.Hour)) }
+		end := func() error { return a.EndSession(context.Background(), Subject{Session: key}, a.now().Add(time.Hour)) }
 		results := make(chan error, 2)
 		go func() { results <- end() }()
 		go func() { _ = a.EndUser(context.Background(), person) }()

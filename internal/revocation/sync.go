@@ -37,6 +37,8 @@ type syncState struct {
 	warnedAt time.Time
 	failing  error
 
+	healed map[entryID]time.Time // what was written again, and when; under mu
+
 	unreadable int
 	unopened   bool // that some names did not open since everything was read
 }
@@ -121,60 +123,6 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	return nil
 }
 
-// readAll lists everything, and sorts out what has expired.
-func (l *List) readAll(ctx context.Context, m *Member) error {
-	sealers, unreadable := l.sealers(), 0
-	keys, err := l.list(ctx, m, l.root, fullTimeout)
-	if err != nil {
-		for _, key := range keys {
-			l.read(key, sealers)
-		}
-		return err
-	}
-	buckets := make(map[string]*bucketKeys)
-	for _, key := range keys {
-		minute, bucket, name, ok := splitKey(l.root, key)
-		if !ok {
-			unreadable++ // not ours; left alone
-			continue
-		}
-		if buckets[bucket] == nil {
-			buckets[bucket] = &bucketKeys{bucket: bucket, minute: minute}
-		}
-		if name == "" {
-			continue
-		}
-		e, readable := l.readEntry(key, sealers)
-		if !readable && len(name) >= shortestName {
-			unreadable++
-		}
-		buckets[bucket].note(key, l.needed(minute, e, readable))
-	}
-	l.toSweep(buckets)
-	if l.carryOver(m, keys, sealers) {
-		l.state.member = m
-	}
-	l.compact()
-	if unreadable > l.state.unreadable {
-		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,
-			"remedy", "list the secret again, or let all nodes run one version; if nothing of that has changed, check what Caddy's storage answers")
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.state.unreadable, l.state.unopened = unreadable, unreadable > 0
-	return nil
-}
-
-// compact gives memory back when most of the mirror has expired.
-func (l *List) compact() {
-	l.writing.Lock()
-	defer l.writing.Unlock()
-	needed := l.now().Add(-grace).Unix()
-	if t := l.table.Load(); t.live(needed) < t.used/2 {
-		l.table.Store(t.rebuilt(needed))
-	}
-}
-
 // list returns the keys below a prefix; none where nothing has ever been written. With
 // an error, it may return some of them.
 func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
@@ -195,82 +143,37 @@ func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.
 	return keys, err
 }
 
-// needed reports whether an entry must be kept: as long as it says itself, and where
-// nobody can read it, as long as any session could last.
-func (l *List) needed(minute int64, e entry, readable bool) bool {
-	if readable {
-		return e.expires > l.now().Add(-grace).Unix()
-	}
-	return minute >= minuteOf(l.now().Add(-MaxLifetime-grace))
-}
-
-// carryOver has what this node knows written into a storage that has taken another
-// one's place and lacks it: without that the next start would bring ended sessions
-// back. done is false if there was more than the queue should hold at once; the next
-// look carries on.
-func (l *List) carryOver(m *Member, keys []string, sealers []Sealer) (done bool) {
-	if l.state.member == nil || sameStorage(l.state.member, m) {
-		return true
-	}
-	there := make(map[entryID]entry, len(keys))
-	for _, key := range keys {
-		if e, ok := l.readEntry(key, sealers); ok {
-			there[e.id()] = e.joined(there[e.id()])
-		}
-	}
-	now := l.now()
-	known := l.table.Load().entries(now.Unix())
-	if before := l.everyone.Load(); before != 0 {
-		known = append(known, entry{kind: everyone, before: before}.lasting())
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	carried := 0
-	for _, e := range known {
-		has := there[e.id()]
-		if e.expires <= now.Unix() || has.before >= e.before && has.expires >= e.expires {
-			continue
-		}
-		if len(l.queue.order) >= maxQueue/2 {
-			return false // the rest of the room is for sessions that end now
-		}
-		l.queue.add(e)
-		carried++
-	}
-	if carried > 0 {
-		m.Logger.Info("ended sessions are being written into another storage", "count", carried)
-		l.nudge()
-	}
-	return true
-}
-
 // readEntry returns the entry that a storage key holds and takes it into the mirror.
-func (l *List) readEntry(key string, sealers []Sealer) (e entry, ok bool) {
+func (l *List) readEntry(key string, sealers []Sealer) (e entry, sealer int, ok bool) {
 	_, bucket, name, ok := splitKey(l.root, key)
 	if !ok || name == "" {
-		return e, false
+		return e, 0, false
 	}
-	if e, ok = readName(bucket, name, sealers); ok {
+	if e, sealer, ok = readName(bucket, name, sealers); ok {
 		e = e.lasting()
 		l.believe(e)
 	}
-	return e, ok
+	return e, sealer, ok
 }
 
 // read is readEntry where the entry itself does not matter.
 func (l *List) read(key string, sealers []Sealer) bool {
-	_, ok := l.readEntry(key, sealers)
+	_, _, ok := l.readEntry(key, sealers)
 	return ok
 }
 
 // believe takes an entry of the storage into the mirror.
 func (l *List) believe(e entry) {
-	now := l.now()
-	// A node whose clock is far ahead would end sessions that have not begun yet.
-	// Its word is good when its time has come.
-	if e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli()) {
+	if l.believable(e) {
 		l.note(e)
 	}
+}
+
+// believable reports whether an entry counts. A node whose clock is far ahead would end
+// sessions that have not begun yet: its word is good when its time has come.
+func (l *List) believable(e entry) bool {
+	now := l.now()
+	return e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli())
 }
 
 // report tells the operator when the storage begins to fail, how old the list gets,

@@ -27,7 +27,10 @@ const smallestTable = 16
 func newTable(slots int) *table { return &table{slots: make([]slot, slots)} }
 
 // find returns the slot that holds a key, or the free one where it belongs.
-func (t *table) find(key Key) *slot {
+func (t *table) find(key Key) *slot { return &t.slots[t.place(key)] }
+
+// place returns the index of that slot.
+func (t *table) place(key Key) uint64 {
 	// Keys are the output of a hash and need no further one: the upper half of the
 	// product is spread over the slots as evenly as they are over their 64 bits.
 	i, _ := bits.Mul64(uint64(key), uint64(len(t.slots)))
@@ -35,11 +38,25 @@ func (t *table) find(key Key) *slot {
 		if i == uint64(len(t.slots)) {
 			i = 0
 		}
-		s := &t.slots[i]
-		if held := s.key.Load(); held == uint64(key) || held == 0 {
-			return s
+		if held := t.slots[i].key.Load(); held == uint64(key) || held == 0 {
+			return i
 		}
 	}
+}
+
+// index returns where a key is held, if it is.
+func (t *table) index(key Key) (i uint64, held bool) {
+	i = t.place(key)
+	return i, t.slots[i].key.Load() == uint64(key)
+}
+
+// entry returns what a slot holds. What ended for good is a session, all else a person's.
+func (s *slot) entry() (e entry, ok bool) {
+	e = entry{oneUser, Key(s.key.Load()), s.before.Load(), s.expires.Load()}
+	if e.before == always {
+		e.kind = oneSession
+	}
+	return e, e.key != 0
 }
 
 // before returns the moment before which sessions with this key have ended, 0 if
@@ -85,23 +102,6 @@ func (t *table) live(now int64) (n int) {
 		}
 	}
 	return n
-}
-
-// entries returns what has not expired. What ended for good is a session, all else a
-// person's.
-func (t *table) entries(now int64) (all []entry) {
-	for i := range t.slots {
-		s := &t.slots[i]
-		if s.key.Load() == 0 || s.expires.Load() <= now {
-			continue
-		}
-		e := entry{oneUser, Key(s.key.Load()), s.before.Load(), s.expires.Load()}
-		if e.before == always {
-			e.kind = oneSession
-		}
-		all = append(all, e)
-	}
-	return all
 }
 
 // rebuilt returns a table with the entries that have not expired and room for half

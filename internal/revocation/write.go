@@ -28,19 +28,22 @@ var ErrNotWritten = errors.New("the storage could not be written; trying again")
 
 // EndSession ends one session, which would have lasted until expires. On this node it
 // has ended when EndSession returns, whatever it returns.
-func (l *List) EndSession(ctx context.Context, key Key, expires time.Time) error {
-	return l.end(ctx, entry{oneSession, key, always, expires.Unix()})
+func (l *List) EndSession(ctx context.Context, s Subject, expires time.Time) error {
+	return l.end(ctx, l.ending(s, expires))
 }
 
 // EndSessionLater is EndSession for when nobody waits for other nodes to know.
-func (l *List) EndSessionLater(key Key, expires time.Time) {
-	l.endLater(entry{oneSession, key, always, expires.Unix()})
+func (l *List) EndSessionLater(s Subject, expires time.Time) {
+	if e := l.ending(s, expires); l.note(e) {
+		l.keep(e)
+		l.nudge()
+	}
 }
 
 // EndSessionByKey is EndSession where nobody knows how long the session would have
 // lasted.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
-	return l.EndSession(ctx, key, l.now().Add(MaxLifetime))
+	return l.EndSession(ctx, Subject{Session: key}, l.now().Add(MaxLifetime))
 }
 
 // EndUser ends the sessions that a person has now, on every node.
@@ -90,6 +93,7 @@ func (l *List) end(ctx context.Context, e entry) error {
 	}
 	l.mu.Lock()
 	l.queue.begin(e.id())
+	l.noteMeanwhile(e.id())
 	l.mu.Unlock()
 	err := l.store(ctx, e)
 	l.mu.Lock()
@@ -100,12 +104,6 @@ func (l *List) end(ctx context.Context, e entry) error {
 	}
 	l.queue.add(e)
 	return errors.Join(ErrNotWritten, err)
-}
-
-func (l *List) endLater(e entry) {
-	l.note(e)
-	l.keep(e)
-	l.nudge()
 }
 
 func (l *List) unwritten(id entryID) bool {
@@ -121,6 +119,7 @@ func (l *List) keep(e entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.queue.add(e)
+	l.noteMeanwhile(e.id())
 }
 
 // note takes an entry into the mirror.
@@ -151,6 +150,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 		return errNoMember
 	}
 	var errs []error
+	var written []place
 	for _, m := range writers {
 		name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
 		if err == nil {
@@ -160,8 +160,13 @@ func (l *List) store(ctx context.Context, e entry) error {
 			})
 		}
 		errs = append(errs, err)
+		written = append(written, place{m, name})
 	}
-	return errors.Join(errs...)
+	err := errors.Join(errs...)
+	if err == nil {
+		l.supersede(ctx, e, written)
+	}
+	return err
 }
 
 // writers returns the members, the newest first, less those that would write the same

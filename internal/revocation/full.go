@@ -1,0 +1,89 @@
+package revocation
+
+import "context"
+
+// Every now and then a node lists everything, sorts out what nobody needs any more, and
+// writes again what it knows and the storage lacks.
+
+// readAll lists everything.
+func (l *List) readAll(ctx context.Context, m *Member) error {
+	sealers := l.sealers()
+	l.beginLook()
+	keys, err := l.list(ctx, m, l.root, fullTimeout)
+	if err != nil {
+		for _, key := range keys {
+			l.read(key, sealers)
+		}
+		return err
+	}
+	all := make([]found, 0, len(keys))
+	for i, key := range keys {
+		if e, sealer, ok := l.readEntry(key, sealers); ok {
+			all = append(all, found{e, i, sealer})
+		}
+	}
+	unreadable := l.sortOut(keys, all)
+	if l.heal(m, all) {
+		l.state.member = m
+	}
+	l.compact()
+	if unreadable > l.state.unreadable {
+		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,
+			"remedy", "list the secret again, or let all nodes run one version; if nothing of that has changed, check what Caddy's storage answers")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state.unreadable, l.state.unopened = unreadable, unreadable > 0
+	return nil
+}
+
+// sortOut notes what is to be swept, and returns how many keys could not be read.
+func (l *List) sortOut(keys []string, all []found) (unreadable int) {
+	buckets := make(map[string]*bucketKeys)
+	quiet := minuteOf(l.now().Add(-fullEvery))
+	covered := l.superseded(all)
+	for i, key := range keys {
+		minute, bucket, name, ok := splitKey(l.root, key)
+		if !ok {
+			unreadable++ // not ours; left alone
+			continue
+		}
+		if buckets[bucket] == nil {
+			buckets[bucket] = &bucketKeys{bucket: bucket, minute: minute}
+		}
+		if name == "" {
+			continue
+		}
+		var e entry
+		readable := len(all) > 0 && all[0].key == i
+		if readable {
+			e, all = all[0].entry, all[1:]
+		} else if len(name) >= shortestName {
+			unreadable++
+		}
+		// Other nodes may be about to read what is new.
+		needed := l.needed(minute, e, readable) && !(covered[i] && minute < quiet)
+		buckets[bucket].note(key, needed)
+	}
+	l.toSweep(buckets)
+	return unreadable
+}
+
+// compact gives memory back when most of the mirror has expired.
+func (l *List) compact() {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	needed := l.now().Add(-grace).Unix()
+	if t := l.table.Load(); t.live(needed) < t.used/2 {
+		l.table.Store(t.rebuilt(needed))
+	}
+}
+
+// needed reports whether an entry must be kept: as long as it says itself, and where
+// nobody can read it, as long as any session could last.
+func (l *List) needed(minute int64, e entry, readable bool) bool {
+	if readable {
+		return e.expires > l.now().Add(-grace).Unix()
+	}
+	return minute >= minuteOf(l.now().Add(-MaxLifetime-grace))
+}

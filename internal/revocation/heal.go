@@ -1,0 +1,95 @@
+package revocation
+
+import "time"
+
+// A storage may lack what this node knows: another one has taken its place, it was
+// emptied, or it was restored from a backup. Without help, the next node that starts would
+// bring ended sessions back. So a node that has listed everything writes again what is
+// missing.
+
+// healEvery is how often the same entry is written again. A storage that loses what it is
+// told, or answers nonsense, must not be written full.
+const healEvery = 24 * time.Hour
+
+// beginLook has the ends remembered that come in while everything is listed: the listing
+// need not show them.
+func (l *List) beginLook() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.meanwhile = make(map[entryID]bool)
+	for id := range l.queue.underWay {
+		l.meanwhile[id] = true
+	}
+}
+
+// noteMeanwhile is for holders of the lock.
+func (l *List) noteMeanwhile(id entryID) {
+	if l.meanwhile != nil {
+		l.meanwhile[id] = true
+	}
+}
+
+// heal queues what the mirror holds and a listing lacks. done is false if there was more
+// than the queue should hold at once; the next look carries on.
+func (l *List) heal(m *Member, all []found) (done bool) {
+	missing := l.missing(all)
+	now := l.now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	elsewhere := !sameStorage(l.state.member, m)
+	for id, at := range l.state.healed {
+		if elsewhere || now.Sub(at) >= healEvery {
+			delete(l.state.healed, id)
+		}
+	}
+	if l.state.healed == nil {
+		l.state.healed = make(map[entryID]time.Time)
+	}
+	healed := 0
+	defer func() {
+		l.meanwhile = nil
+		if healed > 0 {
+			m.Logger.Info("the storage lacks ended sessions that this node knows; they are written again", "count", healed)
+			l.nudge()
+		}
+	}()
+	for _, e := range missing {
+		id := e.id()
+		if l.meanwhile[id] || l.queue.unwritten(id) || !l.state.healed[id].IsZero() {
+			continue
+		}
+		if len(l.queue.order) >= maxQueue/2 {
+			return false // the rest of the room is for sessions that end now
+		}
+		l.queue.add(e)
+		l.state.healed[id] = now
+		healed++
+	}
+	return true
+}
+
+// missing returns the entries of the mirror that a listing does not have.
+func (l *List) missing(all []found) (lacking []entry) {
+	t := l.table.Load()
+	seen := make([]bool, len(t.slots))
+	last := int64(0) // end of everybody's sessions
+	for _, f := range all {
+		if f.kind == everyone {
+			last = max(last, f.before)
+		} else if i, held := t.index(f.entry.key); held && f.before >= t.slots[i].before.Load() {
+			seen[i] = true
+		}
+	}
+	now := l.now().Unix()
+	for i := range t.slots {
+		if e, ok := t.slots[i].entry(); ok && !seen[i] && e.expires > now {
+			lacking = append(lacking, e)
+		}
+	}
+	if before := l.everyone.Load(); before > last {
+		if e := (entry{kind: everyone, before: before}).lasting(); e.expires > now {
+			lacking = append(lacking, e)
+		}
+	}
+	return lacking
+}

@@ -1,0 +1,94 @@
+package revocation
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// lose takes everything away that is stored below a prefix, without a call.
+func (f *files) lose(prefix string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for name := range f.names {
+		if strings.HasPrefix(name, prefix) {
+			delete(f.names, name)
+			delete(f.notes, name)
+		}
+	}
+}
+
+// Entries that a running node knows come back into a storage that was restored from an
+// older backup.
+func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		old, lost, person, all := newKey(), newKey(), a.person("1"), a.person("2")
+		a.end(t, old)
+		backup := m.count(a.root)
+		a.end(t, lost)
+		if err := a.EndUser(t.Context(), person.User); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.EndAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		names := m.count(a.root)
+		a.move(time.Second)
+		m.lose(a.root)
+		a.end(t, newKey()) // and lives on
+		a.move(fullEvery)
+		a.sync()
+		a.sync()
+		if got := m.count(a.root); backup != 1 || got != names+1 || a.log.count("they are written again") != 1 {
+			t.Errorf("%d names, want %d; told %d times", got, names+1, a.log.count("they are written again"))
+		}
+		late := newNode(t, m.beside())
+		if !late.knows(old) || !late.knows(lost) || !late.Ended(person) || !late.Ended(all) {
+			t.Error("a node that starts now does not know what had ended")
+		}
+		// All is there: nothing is written again.
+		m.made("store")
+		for range 5 {
+			a.move(fullEvery)
+			a.sync()
+		}
+		if again := m.made("store"); len(again) != 0 {
+			t.Errorf("written again: %q", again)
+		}
+		// A storage that forgets at once is not written full.
+		for range 20 {
+			m.lose(a.root)
+			a.move(fullEvery)
+			a.sync()
+		}
+		if n := len(m.made("store")); n > 10 {
+			t.Errorf("written %d times into a storage that forgets", n)
+		}
+	})
+}
+
+// What ends while everything is listed is not taken for lost.
+func TestN12_WhatEndsDuringAListingIsWrittenOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		first := true
+		m.listed = func(_ string, keys []string) ([]string, error) {
+			if first {
+				first = false
+				for range 3 {
+					a.end(t, newKey())
+				}
+			}
+			return keys, nil
+		}
+		a.move(fullEvery)
+		a.sync()
+		a.sync()
+		if n := len(m.made("store")); n != 3 {
+			t.Errorf("written %d times, want 3", n)
+		}
+	})
+}
