@@ -47,7 +47,7 @@ func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error 
 	hide := ended.privacies.join(&h.settings.privacy)
 	leave := h.list.Join(revocation.Member{
 		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
-		Interval: h.settings.syncInterval,
+		Interval: h.settings.syncInterval, Strict: h.settings.maxStaleness != 0,
 	})
 	h.leaveList = func() { leave(); hide() }
 	return nil
@@ -66,8 +66,25 @@ func (h *Handler) quitList() error {
 	return err
 }
 
-// ended reports whether a session ended before its time.
-func (h *Handler) ended(s *session.Session) bool { return h.list.Ended(subject(s)) }
+// ended reports whether a session ended before its time, or may have: with
+// on_storage_failure deny, a session that is older than the storage is no session. Its
+// owner signs in again, and the new session is younger. [N12]
+func (h *Handler) ended(s *session.Session) bool {
+	return h.revoked(s) || h.settings.maxStaleness != 0 && h.foreign(s)
+}
+
+// revoked reports whether a session is known to have ended before its time.
+func (h *Handler) revoked(s *session.Session) bool { return h.list.Ended(subject(s)) }
+
+// foreign reports whether a session is older than the storage of ended sessions, and tells
+// the operator: the storage that knew of its end is not there.
+func (h *Handler) foreign(s *session.Session) bool {
+	if !h.list.Foreign(s.Began.UnixMilli()) {
+		return false
+	}
+	h.list.ReportForeign()
+	return true
+}
 
 // subject returns a session as the list knows it.
 func subject(s *session.Session) revocation.Subject {

@@ -43,6 +43,7 @@ func (h *Handler) recognize(v *visit) {
 	if v.signedIn = h.settings.cookies.OpenInto(&v.session, &v.found, h.isEnded); !v.signedIn {
 		return
 	}
+	h.foreign(&v.session) // goes on, unless it has been refused already
 	h.renew(v)
 	switch {
 	case h.outdated(v.r.Context()):

@@ -85,7 +85,7 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 			break
 		}
 		done[s.ID] = true
-		again := h.ended(&s)
+		again := h.revoked(&s)
 		errs = append(errs, h.end(ctx, &s))
 		if again {
 			if everywhere && h.list.UserUnwritten(revocation.Key(s.Keys.User)) {

@@ -71,7 +71,7 @@ var mutants = []mutant{
 	{"H7", "what is kept of a request is given to the next", "handler.go", `	*v = visit{} // after a panic it is not given back at all
 `, ``, ""},
 	// Signing out.
-	{"L1", "an ended session goes on", "ended.go", `return h.list.Ended(subject(s))`, `return false && h.list.Ended(subject(s))`, ""},
+	{"L1", "an ended session goes on", "ended.go", `{ return h.list.Ended(subject(s)) }`, `{ return false && h.list.Ended(subject(s)) }`, ""},
 	{"L2", "another site can sign a visitor out", "logout.go", `if !h.isOwnForm(v) {`, `if false {`, ""},
 	{"L3", "a sign-out that was not stored claims success", "logout.go", `	if err != nil {
 		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone`, `	if false {
@@ -96,6 +96,10 @@ var mutants = []mutant{
 		return h.list.Status().Failing != nil`, ""},
 	{"N12", "sessions count before the list is known", "ended.go", `v.unsure = !h.list.Await(v.r.Context())`, `h.list.Await(v.r.Context())`, ""},
 	{"N12", "junk waits for the list", "ended.go", `if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {`, `if h.settings.cookies.OpenInto(&v.session, &v.found, nil); false {`, ""},
+	{"N12", "an emptied storage is a healthy one", "internal/revocation/marker.go", `	case known && !l.marker.emptied:`, `	case false:`, ""},
+	{"N12", "a strict node writes into an emptied storage", "internal/revocation/marker.go", `l.refused.Store(l.marker.emptied && l.strict())`, `l.refused.Store(false && l.strict())`, ""},
+	{"N12", "sessions older than the storage count with deny", "ended.go", `h.settings.maxStaleness != 0 && h.foreign(s)`, `h.settings.maxStaleness != 0 && h.foreign(s) && false`, ""},
+	{"N12", "what a storage has lost stays lost", "internal/revocation/heal.go", `ok && !seen[i] && e.expires > now`, `ok && !seen[i] && e.expires < now`, ""},
 	{"N13", "a person's end is kept for a week", "internal/revocation/entry.go", `e.before/1000+int64(MaxLifetime/time.Second)`, `e.before/1000+7*24*3600`, ""},
 	{"N13", "the second of a removal is cut off", "internal/revocation/write.go", `moment.Add(issuedWithin + clockSkew)`, `moment.Add(clockSkew + 0*issuedWithin)`, ""},
 	{"N14", "older ends of a person stay", "internal/revocation/supersede.go", `if e.kind == oneSession {`, `if e.kind != oneSession || true {`, ""},

@@ -70,7 +70,7 @@ func BenchmarkStorage(b *testing.B) {
 	b.Run("Start", func(b *testing.B) {
 		for b.Loop() {
 			l.table.Store(newTable(smallestTable))
-			if err := l.readAll(context.Background(), m); err != nil {
+			if err := l.readAll(context.Background(), m, new(look)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -84,7 +84,7 @@ func BenchmarkStorage(b *testing.B) {
 		kept = nil
 		b.ReportMetric(float64(with-heap())/entries, "heap-B/entry")
 		l.table.Store(newTable(smallestTable))
-		if err := l.readAll(context.Background(), m); err != nil {
+		if err := l.readAll(context.Background(), m, new(look)); err != nil {
 			b.Fatal(err)
 		}
 	})

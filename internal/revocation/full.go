@@ -5,8 +5,8 @@ import "context"
 // Every now and then a node lists everything, sorts out what nobody needs any more, and
 // writes again what it knows and the storage lacks.
 
-// readAll lists everything.
-func (l *List) readAll(ctx context.Context, m *Member) error {
+// readAll lists everything, and says what it has seen.
+func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	sealers := l.sealers()
 	l.beginLook()
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
@@ -23,9 +23,11 @@ func (l *List) readAll(ctx context.Context, m *Member) error {
 		}
 	}
 	unreadable := l.sortOut(keys, all)
-	if l.heal(m, all) {
+	healed, done := l.heal(m, all)
+	if done {
 		l.state.member = m
 	}
+	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || l.Status().Queued > 0
 	l.compact()
 	if unreadable > l.state.unreadable {
 		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,

@@ -30,8 +30,12 @@ func (l *List) noteMeanwhile(id entryID) {
 }
 
 // heal queues what the mirror holds and a listing lacks. done is false if there was more
-// than the queue should hold at once; the next look carries on.
-func (l *List) heal(m *Member, all []found) (done bool) {
+// than the queue should hold at once; the next look carries on. Into a storage that a
+// strict node takes for the wrong one, nothing is written.
+func (l *List) heal(m *Member, all []found) (healed int, done bool) {
+	if l.refused.Load() {
+		return 0, true
+	}
 	missing := l.missing(all)
 	now := l.now()
 	l.mu.Lock()
@@ -45,7 +49,6 @@ func (l *List) heal(m *Member, all []found) (done bool) {
 	if l.state.healed == nil {
 		l.state.healed = make(map[entryID]time.Time)
 	}
-	healed := 0
 	defer func() {
 		l.meanwhile = nil
 		if healed > 0 {
@@ -59,13 +62,13 @@ func (l *List) heal(m *Member, all []found) (done bool) {
 			continue
 		}
 		if len(l.queue.order) >= maxQueue/2 {
-			return false // the rest of the room is for sessions that end now
+			return healed, false // the rest of the room is for sessions that end now
 		}
 		l.queue.add(e)
 		l.state.healed[id] = now
 		healed++
 	}
-	return true
+	return healed, true
 }
 
 // missing returns the entries of the mirror that a listing does not have.

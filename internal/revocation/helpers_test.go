@@ -173,7 +173,7 @@ func (m *memory) made(operation string) (keys []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, call := range m.calls {
-		if key, ok := strings.CutPrefix(call, operation+" "); ok {
+		if key, ok := strings.CutPrefix(call, operation+" "); ok && !strings.HasSuffix(key, "/marker") {
 			keys = append(keys, key)
 		}
 	}
@@ -200,7 +200,7 @@ func (m *memory) do(ctx context.Context, call string, operation func() error) er
 func (m *memory) Store(ctx context.Context, key string, value []byte) error {
 	return m.do(ctx, "store "+key, func() error {
 		m.names[key] = true
-		if strings.Contains(key, "/once/") {
+		if strings.Contains(key, "/once/") || strings.HasSuffix(key, "/marker") {
 			m.notes[key] = value
 		}
 		return nil

@@ -44,7 +44,9 @@ type Member struct {
 	// Interval is how often the storage is asked; of several members the shortest
 	// counts. Default: DefaultInterval.
 	Interval time.Duration
-	Logger   *slog.Logger
+	// Strict says that a storage which was emptied is a fault that somebody has to see to.
+	Strict bool
+	Logger *slog.Logger
 }
 
 // List is what one node knows of the ended sessions of one app. It is safe for
@@ -53,6 +55,7 @@ type Member struct {
 type List struct {
 	app, root string
 	now       func() time.Time
+	born      int64 // when it was made, in Unix milliseconds
 
 	table    atomic.Pointer[table]
 	everyone atomic.Int64 // all sessions that began before this moment have ended
@@ -68,6 +71,11 @@ type List struct {
 	meanwhile map[entryID]bool // what has ended while everything is listed; nil at other times
 
 	budget budget
+
+	marker    marker
+	since     atomic.Int64 // sessions that began before are foreign, in Unix milliseconds
+	refused   atomic.Bool  // nothing is written into a storage that was emptied
+	foreignAt atomic.Int64 // when they were spoken of last, in Unix seconds
 
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
@@ -88,7 +96,7 @@ type List struct {
 func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
-		app: app, root: root(app), now: now, storage: newGatekeeper(), queue: newQueue(),
+		app: app, root: root(app), now: now, born: now().UnixMilli(), storage: newGatekeeper(), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))

@@ -135,7 +135,7 @@ func TestF1_ANodeThatStartsWhileOthersWriteKnowsWhatIsWritten(t *testing.T) {
 		}
 		reader := &List{queue: newQueue(), root: l.root, now: c.now, storage: newGatekeeper(), members: l.members}
 		reader.table.Store(newTable(smallestTable))
-		if err := reader.readAll(t.Context(), l.members[0]); err != nil {
+		if err := reader.readAll(t.Context(), l.members[0], new(look)); err != nil {
 			brokenOff++ // and tried again soon
 			continue
 		}

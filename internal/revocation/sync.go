@@ -52,22 +52,26 @@ func (l *List) Sync(ctx context.Context) {
 	if m == nil {
 		return
 	}
+	l.beforeLook(m)
 	unwritten := l.flush(ctx)
 	start := l.now()
 	l.watchClock(m, start)
 	var err error
-	full := l.wantsFull(m, start)
-	if full {
-		if err = l.readAll(ctx, m); err == nil {
+	seen := look{full: l.wantsFull(m, start)}
+	if seen.full {
+		if err = l.readAll(ctx, m, &seen); err == nil {
 			l.state.fullAt = start
 		}
 	} else {
 		err = l.poll(ctx, m, start)
 	}
 	if err == nil {
+		err = l.checkMarker(ctx, m, seen)
+	}
+	if err == nil {
 		l.state.polledAt = start
 		l.lastSync.Store(start.Unix())
-		l.sweepBeside(ctx, m, full)
+		l.sweepBeside(ctx, m, seen.full)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
 }
@@ -196,6 +200,10 @@ func (l *List) report(ctx context.Context, m *Member, err error) {
 		age := "never read"
 		if at := l.lastSync.Load(); at != 0 {
 			age = now.Sub(time.Unix(at, 0)).Truncate(time.Second).String()
+		}
+		if errors.Is(err, errEmptied) {
+			m.Logger.Error("the storage of ended sessions was emptied, or another one has taken its place", "age", age, "queued", queued, "remedy", EmptiedRemedy)
+			return
 		}
 		m.Logger.Warn("the storage of ended sessions fails; going on with the last known list", "error", err, "age", age, "queued", queued, "remedy", Remedy)
 	}

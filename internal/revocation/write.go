@@ -146,8 +146,11 @@ func (l *List) note(e entry) (isNew bool) {
 // and nobody knows yet which of the two will stay.
 func (l *List) store(ctx context.Context, e entry) error {
 	writers := l.writers()
-	if len(writers) == 0 {
+	switch {
+	case len(writers) == 0:
 		return errNoMember
+	case l.refused.Load():
+		return errEmptied // other nodes would not learn of it
 	}
 	var errs []error
 	var written []place

@@ -1,0 +1,222 @@
+package revocation
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// An empty storage looks like one in which nothing has ended yet. So each app has a marker
+// in it, which says since when the storage has known of ends. A node that has seen the
+// marker notices at its next look when it is gone: the folder is not mounted, or the
+// server has lost its data. A node that starts cannot know whether a storage without a
+// marker is new or lost, and writes one. But a session that began before the marker was
+// written did not begin with this storage, and nobody knows whether it has ended. [N12]
+
+// EmptiedRemedy tells an operator what to do about a storage that has lost its marker.
+const EmptiedRemedy = "mount or configure the storage that was there before, and see that the server it is on keeps its data; " +
+	"if it is gone for good and on_storage_failure is deny, restart Caddy; to be sure that no ended session comes back, end all with caddy instagram-auth revoke --all"
+
+// ForeignRemedy tells an operator what to do about sessions that are older than the storage.
+const ForeignRemedy = "if the storage that was there before is only not mounted or not configured, put it back; if it is gone, end all sessions with caddy instagram-auth revoke --all; " +
+	"if you have changed the storage on purpose, or Caddy has just been upgraded to a version that writes the marker, there is nothing to do: the older sessions expire"
+
+var (
+	errEmptied  = errors.New("the storage was emptied, or another one has taken its place")
+	errNoMarker = errors.New("the storage is empty and cannot be written, so that nobody knows whether it is the right one")
+)
+
+// foreignEvery is how often sessions are spoken of that are older than the storage.
+const foreignEvery = time.Hour
+
+// marker is what a node knows of the marker. The one Sync under way owns it.
+type marker struct {
+	member  *Member // in whose storage it was seen
+	since   int64   // since when ends are known, in Unix milliseconds; 0 for always
+	dated   bool    // that since is known
+	emptied bool    // that it is gone
+}
+
+func (l *List) markerKey() string { return path.Join(path.Dir(l.root), "marker") }
+
+// samePlace reports whether two members' storages are one place. A reload makes a new
+// storage of the same folder.
+func samePlace(a, b *Member) bool {
+	if sameStorage(a, b) {
+		return true
+	}
+	if a == nil || b == nil {
+		return false
+	}
+	one, isFiles := a.Storage.(*certmagic.FileStorage)
+	other, areFiles := b.Storage.(*certmagic.FileStorage)
+	return isFiles && areFiles && one.Path == other.Path
+}
+
+// look is what a look into the storage has found.
+type look struct {
+	full bool
+	// entries says that there are any, lacking that there are less than this node knows.
+	// Only a full look can tell.
+	entries, lacking bool
+}
+
+// checkMarker looks for the marker after a good look into the storage. An error says that
+// the storage is not the one it was, or that nobody knows.
+func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
+	since, readable, err := l.loadMarker(ctx, m, look.full)
+	if err == nil {
+		l.markerFound(m, since, readable)
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	known := samePlace(l.marker.member, m)
+	switch {
+	case known && !l.marker.emptied:
+		l.lost()
+		return errEmptied
+	case known && l.strict():
+		return errEmptied
+	case !look.full || look.lacking:
+		// What this node knows is being written again. The marker comes last: it says
+		// that everything is there.
+		l.state.fullAt = time.Time{}
+		if known {
+			return errEmptied
+		}
+		return errNoMarker
+	}
+	return l.newMarker(ctx, m, look.entries)
+}
+
+// lost notes that the marker is gone. A strict node writes nothing more into such a
+// storage; others write again what they know, after they have seen what is missing.
+func (l *List) lost() {
+	l.marker.emptied = true
+	l.refused.Store(l.strict())
+	l.state.fullAt = time.Time{}
+	l.mu.Lock()
+	l.state.healed = nil
+	l.mu.Unlock()
+	l.nudge()
+}
+
+// regained notes that the storage is well.
+func (l *List) regained() {
+	l.marker.emptied = false
+	l.refused.Store(false)
+}
+
+// beforeLook forgets what was wrong with a storage that a reload has replaced. A reload may
+// also have changed whether the node is strict.
+func (l *List) beforeLook(m *Member) {
+	if l.marker.emptied && !samePlace(l.marker.member, m) {
+		l.regained()
+	}
+	l.refused.Store(l.marker.emptied && l.strict())
+}
+
+// newMarker writes the marker into a storage that has none.
+func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
+	// What has ended since this node runs, it knows: a storage that failed until now could
+	// be told by nobody else.
+	since := min(l.born, l.now().UnixMilli())
+	switch {
+	case l.marker.dated:
+		since = l.marker.since // all that this node knows has been carried over
+	case entries:
+		since = 0 // of a version that wrote no marker
+	}
+	key := l.markerKey()
+	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
+	if err == nil {
+		err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
+	}
+	if err != nil && !entries {
+		return errors.Join(errNoMarker, err)
+	}
+	if err == nil {
+		l.markerFound(m, since, true)
+	}
+	return nil
+}
+
+// loadMarker returns since when the storage has known of ends. Another node may have
+// sealed that with a secret that this one does not have: then it is there, and that is all.
+func (l *List) loadMarker(ctx context.Context, m *Member, full bool) (since int64, readable bool, err error) {
+	timeout := operationTimeout
+	if full {
+		timeout = markerTimeout
+	}
+	key := l.markerKey()
+	value, err := attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]byte, error) { return m.Storage.Load(ctx, key) })
+	if err != nil {
+		return 0, false, err
+	}
+	for _, s := range l.sealers() {
+		if plaintext, err := s.Open(value, []byte(key)); err == nil && len(plaintext) == 8 {
+			return int64(binary.BigEndian.Uint64(plaintext)), true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// markerTimeout is how long a first look waits for the marker, beside the listing.
+const markerTimeout = 5 * time.Second
+
+// markerFound notes the marker. Of two storages or of two nodes that wrote it at once, the
+// older date counts, because the mirror holds what both know; and never the future, which
+// is what a clock that is ahead would write.
+func (l *List) markerFound(m *Member, since int64, readable bool) {
+	if l.marker.emptied {
+		l.regained()
+		l.state.fullAt = time.Time{} // what could not be written meanwhile is missing
+		l.nudge()
+	}
+	l.marker.member = m
+	if !readable {
+		return
+	}
+	since = min(since, l.now().UnixMilli())
+	if !l.marker.dated || since < l.marker.since {
+		l.marker.since, l.marker.dated = since, true
+		l.since.Store(since - clockSkew.Milliseconds())
+	}
+}
+
+// strict reports whether a member wants a storage that was emptied to be a fault.
+func (l *List) strict() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.members {
+		if m.Strict {
+			return true
+		}
+	}
+	return false
+}
+
+// Foreign reports whether a session began before the storage knew of any end: it did not
+// begin with this storage, or the storage has been lost since. The moment is in Unix
+// milliseconds. It takes no lock.
+func (l *List) Foreign(began int64) bool { return began < l.since.Load() }
+
+// ReportForeign tells the operator of a session that is older than the storage, now and
+// then.
+func (l *List) ReportForeign() {
+	now, last := l.now().Unix(), l.foreignAt.Load()
+	if now-last < int64(foreignEvery/time.Second) || !l.foreignAt.CompareAndSwap(last, now) {
+		return
+	}
+	if m := l.current(); m != nil {
+		m.Logger.Error("a session is older than the storage of ended sessions; nobody knows whether it has ended",
+			"storage_since", time.UnixMilli(l.since.Load()).Add(clockSkew).UTC().Format(time.RFC3339), "remedy", ForeignRemedy)
+	}
+}
