@@ -48,7 +48,7 @@ type reader struct {
 // hands what they decode on to those that normalize it afterwards.
 func (r *reader) encoded(raw string) {
 	var later texts
-	for _, text := range alternatives(raw, cutParameters(raw)) {
+	for _, text := range alternatives(raw, cutParameters(raw, false), cutParameters(raw, true)) {
 		for _, resolved := range alternatives(text, resolveDots(text, false), resolveDots(text, true), clean(text)) {
 			if !r.pair(resolved) {
 				return
@@ -85,7 +85,7 @@ func (r *reader) pair(raw string) bool {
 func (r *reader) decoded(path string) {
 	for _, slashed := range alternatives(path, slashes(path)) {
 		for _, ended := range alternatives(endings(slashed)...) {
-			for _, cut := range alternatives(ended, cutParameters(ended)) {
+			for _, cut := range alternatives(ended, cutParameters(ended, false)) {
 				if !r.spend(len(path)) {
 					return
 				}

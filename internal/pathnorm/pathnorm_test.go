@@ -66,6 +66,7 @@ func TestN7_EachWayToReadAPathIsAmongItsForms(t *testing.T) {
 		{"/a;x/b;y=1", "/a/b"},
 		{"/a/..;/b", "/b"},
 		{"/a%3Bx/b", "/a/b"},
+		{"/a%3Bx%2Fy/b", "/a/b"},
 		{`/a%5C..%5Cb`, "/b"},
 		{"/%6Dembers", "/%6Dembers"},
 		{"/%256Dembers", "/members"},

@@ -60,14 +60,23 @@ func endings(text string) []string {
 	return append(all, strings.ReplaceAll(text, "\x00", ""))
 }
 
-// cutParameters removes what follows a semicolon in each segment, as Java servers do.
-func cutParameters(text string) string {
-	if !strings.Contains(text, ";") {
+// cutParameters removes what follows a semicolon in each segment, as Java servers do; with escapes
+// an encoded one, too.
+func cutParameters(text string, escapes bool) string {
+	if !strings.Contains(text, ";") && !(escapes && strings.Contains(text, "%3")) {
 		return text
 	}
 	segments := strings.Split(text, "/")
-	for i := range segments {
-		segments[i], _, _ = strings.Cut(segments[i], ";")
+	for i, segment := range segments {
+		end := strings.IndexByte(segment, ';')
+		if escapes {
+			if encoded := strings.Index(strings.ToUpper(segment), "%3B"); encoded >= 0 && (end < 0 || encoded < end) {
+				end = encoded
+			}
+		}
+		if end >= 0 {
+			segments[i] = segment[:end]
+		}
 	}
 	return strings.Join(segments, "/")
 }
