@@ -55,13 +55,12 @@ func (r *reader) encoded(raw string) {
 			}
 			later.add(decode(resolved))
 		}
-		// The remainders after a script keep their dots: a router may see them literally.
-		for _, whole := range alternatives(text, standIn(text)) {
-			if !r.pair(whole) {
-				return
-			}
-			for rest := range afterScripts(whole) {
-				if !r.pair(rest) {
+		if !r.pair(standIn(text)) {
+			return
+		}
+		for rest := range afterScripts(text) {
+			for _, resolved := range alternatives(rest, standIn(rest), resolveDots(rest, true), clean(rest)) {
+				if !r.pair(resolved) {
 					return
 				}
 			}
@@ -93,15 +92,26 @@ func (r *reader) decoded(path string) {
 					if !r.form(Form{Path: resolved}) {
 						return
 					}
-					for rest := range afterScripts(resolved) {
-						if !r.form(Form{Path: rest}) {
-							return
-						}
+					if !r.scripts(resolved) {
+						return
 					}
 				}
 			}
 		}
 	}
+}
+
+// scripts goes through what follows the scripts of a decoded path. It can begin with dots of its
+// own, as in /index.php../members.
+func (r *reader) scripts(path string) bool {
+	for rest := range afterScripts(path) {
+		for _, resolved := range alternatives(rest, standIn(rest), resolveDots(rest, false), clean(rest)) {
+			if !r.form(Form{Path: resolved}) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // spend counts work and reports whether to go on.
