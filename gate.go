@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -56,41 +55,13 @@ func (h *Handler) recognize(v *visit) {
 	}
 }
 
-// required reports whether a request needs a session: if the address that was
-// asked for or the one it was rewritten to is protected. An error of a matcher
-// counts as yes. [A6]
-func (h *Handler) required(v *visit) bool {
-	if h.protect == nil {
-		return !h.settings.handoff
-	}
-	if h.matches(v.r) {
-		return true
-	}
-	rewritten, uri := v.r.URL, v.r.RequestURI
-	if *rewritten == *v.asked {
-		return false
-	}
-	// Placeholders are bound to this very request, so that a copy with another
-	// URL would mislead matchers that use them. It is changed and put back.
-	asked := *v.asked
-	v.r.URL, v.r.RequestURI = &asked, asked.RequestURI()
-	defer func() { v.r.URL, v.r.RequestURI = rewritten, uri }()
-	return h.matches(v.r)
-}
-
-func (h *Handler) matches(r *http.Request) bool {
-	match, err := h.protect.AnyMatchWithError(r)
-	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "matcher of protect failed; asking for a session", "", h.about(r, zap.Error(err))...)
-	}
-	return match || err != nil
-}
-
 // gate asks for a session: a navigation is sent to Instagram, everything else is
 // told so, because a script or an image cannot sign in. [A8]
 func (h *Handler) gate(v *visit) (bool, error) {
 	returnTo := h.returnFor(v)
 	switch {
+	case v.malformed:
+		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	case v.unsure:
 		// The cookie stays: the session may be as good as ever. [F1]
 		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})

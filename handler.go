@@ -31,6 +31,7 @@ type visit struct {
 	// turnedAway says that the session is good and its owner no longer let in,
 	// unsure that nobody can tell whether it has ended.
 	turnedAway, unsure bool
+	malformed          bool // servers cannot agree on the address
 
 	outcome   outcome
 	handedOff bool

@@ -5,7 +5,7 @@ var mutants = []mutant{
 	{"A1", "the state is not random", "session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
 	{"A3", "an unknown host gets the first redirect URI", "redirect.go", `return redirect{}, false`, `return s.redirects[0], true`, ""},
 	{"A5", "a redirect carries the body on", "login.go", `status := http.StatusSeeOther`, `status := http.StatusTemporaryRedirect`, ""},
-	{"A6", "a matcher that fails protects nothing", "gate.go", `return match || err != nil`, `return match`, ""},
+	{"A6", "a matcher that fails protects nothing", "protect.go", `return match || err != nil`, `return match`, ""},
 	{"A6", "a panic lets the request through", "gate.go", `*proceed, *err = h.refuse(v, refusal.Reply{Code: refusal.Internal})`, `*proceed = true`, ""},
 	{"A7", "rounds are not counted", "login.go", `if rounds >= session.MaxRounds {`, `if false {`, ""},
 	{"A8", "everything is a navigation", "gate.go", `case !isNavigation(v.r):`, `case false:`, ""},
@@ -140,12 +140,17 @@ var mutants = []mutant{
 	{"T3", "a picture may come from a private address", "instagram/picture_dial.go", `if !a.IsGlobalUnicast() || a.IsPrivate() {`, `if !a.IsGlobalUnicast() && a.IsPrivate() {`, "./instagram"},
 	// One each for promises that have none above.
 	{"A2", "a link may ask for any permission", "token.go", `case !h.settings.client.Asks(name):`, `case false:`, ""},
-	{"A4", "the address that a request was rewritten to decides alone", "gate.go", `	rewritten, uri := v.r.URL, v.r.RequestURI
-`, `	if h != nil {
-		return false
-	}
-	rewritten, uri := v.r.URL, v.r.RequestURI
-`, ""},
+	{"A4", "the address that a request was rewritten to decides alone", "protect.go", `	if current != asked {
+		if`, `	if false {
+		if`, ""},
+	{"N7", "an address has one form", "protect.go", `return h.matchesOtherwise(v) || h.matches(v.r, h.protect)`, `return h.matches(v.r, h.protect)`, ""},
+	{"N7", "an address in overlong UTF-8 is good", "internal/pathnorm/pathnorm.go", `u.Path[0] != '/' || overlong(u.Path)`, `u.Path[0] != '/'`, "./internal/pathnorm ."},
+	{"N7", "dots always mean something", "internal/pathnorm/steps.go", `segments[i] = "..."`, `_ = "..."`, "./internal/pathnorm ."},
+	{"N7", "a long address has all of its forms made", "internal/pathnorm/forms.go", `	r.done = r.done || r.work > maxWork
+`, ``, "./internal/pathnorm"},
+	{"N7", "what matchers found in a form stays", "protect.go", `return h.matchesOtherwise(v) || h.matches(v.r, h.protect)`, `return h.matchesOtherwise(v)`, ""},
+	{"N7", "a changed address is not put back", "protect.go", `	defer restore()
+`, ``, ""},
 	{"C6", "an old tab shows an error to somebody who is signed in", "callback.go", `	if v.signedIn {
 		return h.arrive`, `	if false {
 		return h.arrive`, ""},

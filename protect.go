@@ -1,0 +1,101 @@
+package instagramauth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/pathnorm"
+)
+
+// Which requests need a session: the matchers of `protect` are asked about every way in which
+// servers read an address.
+
+// required reports whether a request needs a session: if a matcher accepts the address that was
+// asked for, or the one that it was rewritten to, in any of its forms. A malformed address is
+// refused, which is noted in the visit. [A4, N7]
+func (h *Handler) required(v *visit) bool {
+	if h.protect == nil {
+		return !h.settings.handoff
+	}
+	if h.matches(v.r, h.protect) {
+		return true
+	}
+	verdict := pathnorm.Scan(v.asked)
+	if v.r.Method == http.MethodOptions && v.asked.Path == "*" {
+		verdict = pathnorm.Plain // it asks about the server, and names no path
+	}
+	switch {
+	case verdict == pathnorm.Malformed:
+		v.malformed = true
+		return true
+	case verdict == pathnorm.Plain && *v.r.URL == *v.asked:
+		return false
+	}
+	// Matchers leave what they have found in placeholders. The last one to be asked about is
+	// therefore the address that the site gets.
+	return h.matchesOtherwise(v) || h.matches(v.r, h.protect)
+}
+
+// matchesOtherwise asks the matchers about all forms of the request's addresses but the current one.
+//
+// The addresses are changed in place and put back, also after a panic. Placeholders are bound to
+// one request, and a handler in front may have passed a copy of it on: only what both point to
+// is seen by all matchers.
+func (h *Handler) matchesOtherwise(v *visit) bool {
+	current, asked, uri := *v.r.URL, *v.asked, v.r.RequestURI
+	restore := func() { *v.r.URL, *v.asked, v.r.RequestURI = current, asked, uri }
+	defer restore()
+	if current != asked {
+		if pathnorm.Scan(&current) != pathnorm.Plain && h.matchesForm(v, v.r.URL) {
+			return true
+		}
+		restore()
+		*v.r.URL, v.r.RequestURI = asked, asked.RequestURI()
+		if h.matches(v.r, h.protect) {
+			return true
+		}
+	}
+	// Matchers may look at the original request, too.
+	return pathnorm.Scan(&asked) != pathnorm.Plain && h.matchesForm(v, v.r.URL, v.asked)
+}
+
+// matchesForm asks about the forms of the first of targets, and gives all of them each form.
+func (h *Handler) matchesForm(v *visit, targets ...*url.URL) bool {
+	address := *targets[0]
+	return pathnorm.AnyForm(&address, func(form pathnorm.Form) bool {
+		for _, target := range targets {
+			target.Path, target.RawPath = form.Path, form.RawPath
+		}
+		v.r.RequestURI = v.r.URL.RequestURI()
+		sets := h.protect
+		if form.Authority {
+			sets = withoutNot(sets)
+		}
+		return len(sets) > 0 && h.matches(v.r, sets) // no set at all would match everything
+	})
+}
+
+// withoutNot leaves out the sets that say what is public. A path such as //assets/x.png is one of
+// a careless template far more often than an address with the host "assets", and must stay public.
+func withoutNot(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
+	return slices.DeleteFunc(slices.Clone(sets), func(set caddyhttp.MatcherSet) bool {
+		return slices.ContainsFunc(set, func(matcher any) bool {
+			_, not := matcher.(*caddyhttp.MatchNot)
+			return not
+		})
+	})
+}
+
+// matches asks matcher sets about a request. An error of a matcher counts as yes. [A6]
+func (h *Handler) matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
+	match, err := sets.AnyMatchWithError(r)
+	if err != nil {
+		h.logSampled(zapcore.ErrorLevel, "matcher of protect failed; asking for a session", "", h.about(r, zap.Error(err))...)
+	}
+	return match || err != nil
+}
