@@ -31,7 +31,7 @@ const (
 
 	renewalsAtATime  = 8 // of each kind, of callsAtATime, so that logins always find a place
 	rememberRenewals = 10_000
-	keepRenewed      = 48 * time.Hour // for the next request of the session
+	keepRenewed      = 48 * time.Hour // after the last request whose cookie does not know it
 )
 
 // limits is what an instance remembers beyond one request. None of it is needed to

@@ -25,9 +25,10 @@ type loginEnd struct {
 	session session.Session // none after a handoff
 	cookie  string          // the Set-Cookie line of session
 
-	reply *refusal.Reply // why the visitor is not signed in; nil if they are
-	used  bool           // the login was finished before, and Instagram was not asked
-	spent bool           // the code was sent
+	reply  *refusal.Reply // why the visitor is not signed in; nil if they are
+	used   bool           // the login was finished before, and Instagram was not asked
+	spent  bool           // the code was sent
+	silent bool           // Instagram did not say what was granted
 }
 
 // finishLogin makes the calls of a login, within the limits that keep Instagram and this
@@ -69,7 +70,7 @@ func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback
 	if err != nil {
 		return refuse(replyTo(err), err)
 	}
-	back.who, end.who = who, who
+	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !h.settings.admits(&who) { // [X1]
 		return refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
@@ -130,6 +131,7 @@ func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) (bool, err
 		// The lists may have changed since, with a reload. [X1]
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.reply != nil:
+		h.heedRefusal(v, end)
 		reply := *end.reply
 		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
 		return h.refuse(v, reply)

@@ -158,9 +158,12 @@ func traceBeside(ctx context.Context, asked trace.Span, name string) (traced con
 // errandResult names what came of an errand.
 func errandResult(err error) string {
 	failure, ok := errors.AsType[*instagram.Error](err)
+	_, against := errors.AsType[*saidAgainst](err)
 	switch {
 	case err == nil:
 		return resultOK
+	case against:
+		return errandEnded
 	case errors.Is(err, errElsewhere):
 		return errandElsewhere
 	case errors.Is(err, context.Canceled):
@@ -184,11 +187,15 @@ func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait t
 	defer cancel()
 	newer, err := e.ask(ctx, s)
 	h.metrics.errand(e.name, errandResult(err)).Inc()
-	if err != nil {
+	said, against := errors.AsType[*saidAgainst](err)
+	if err != nil && !against {
 		return h.notRenewed(ctx, &s, e, err)
 	}
 	h.heedSuccess()
 	e.group.Resume()
+	if against {
+		return h.endAgainst(ctx, &s, e.name, said)
+	}
 	h.fit(&newer, &s.Token)
 	e.group.Keep(newer.Keys.Session, newer)
 	h.forget(func(_ uint64, s session.Session) bool { return h.ended(&s) }) // this one, too
@@ -232,10 +239,12 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 	if err == nil && !ran {
 		err = errElsewhere
 	}
-	if err == nil {
-		s.Token, s.Permissions = h.sessionToken(longer, true), uint16(longer.Permissions)
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	old := s
+	s.Token, s.Permissions = h.sessionToken(longer, true), uint16(longer.Permissions)
+	return s, h.against(&s, &old)
 }
 
 // recheck asks who the owner of a session is. The client makes sure that it is the same
@@ -243,16 +252,18 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 // knows them by those.
 func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
 	user, err := h.calls.Recheck(ctx, instagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
-	if err == nil {
-		h.warnOfField(user.FieldError)
-		who := identityOf(user)
-		s.Username, s.Permissions = who.Username, who.Permissions
-		if user.FieldError == nil || user.FieldError.LacksPermission() {
-			s.Fields = who.Fields // otherwise nothing was said of them
-		}
-		s.Checked = h.now().Truncate(time.Second)
+	if err != nil {
+		return s, err
 	}
-	return s, err
+	h.warnOfField(user.FieldError)
+	old, who := s, identityOf(user)
+	s.Username, s.Permissions, s.Checked = who.Username, who.Permissions, h.now().Truncate(time.Second)
+	if user.FieldError == nil || user.FieldError.LacksPermission() {
+		s.Fields = who.Fields
+	} else {
+		old.Permissions = s.Permissions // nothing was said of fields, nor of what they prove
+	}
+	return s, h.against(&s, &old)
 }
 
 // notRenewed does what has to be done where Instagram did not say what it was asked, and

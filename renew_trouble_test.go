@@ -119,12 +119,12 @@ func TestPermissionsThatShrinkStaySo(t *testing.T) {
 	w.instagram.Misbehave(simulator.Refresh, simulator.Fault{Kind: simulator.Answer, ContentType: "application/json", Body: `{"access_token":"IGshrunk","token_type":"bearer","expires_in":5183944,"permissions":"instagram_business_basic"}`, Times: 1})
 	w.at.advance(25 * time.Hour)
 	v.wantSignedIn("jayposiris")
-	v.get("/page") // is refused, and gets the cookie that says why
 	again := *options
 	w.limitsForgotten()
 	w.reload(&again)
-	if answer := v.get("/page"); answer.StatusCode != http.StatusForbidden {
-		t.Errorf("after a restart: %s", answer.Status)
+	// They are asked for the permission again.
+	if answer := v.get("/page"); answer.StatusCode != http.StatusFound || !strings.Contains(answer.Header.Get("Location"), "instagram_business_manage_comments") {
+		t.Errorf("after a restart: %s to %q", answer.Status, answer.Header.Get("Location"))
 	}
 }
 
@@ -144,8 +144,14 @@ func TestAWithdrawnPermissionIsNoticed(t *testing.T) {
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, ContentType: "application/json", Body: `{"id":"17841405793187218","username":"jayposiris"}`})
 	w.at.advance(7 * time.Hour)
 	v.get("/page")
-	if answer := v.get("/page"); answer.StatusCode != http.StatusForbidden {
+	answer := v.get("/page")
+	if answer.StatusCode != http.StatusFound {
 		t.Errorf("answered %s", answer.Status)
+	}
+	// Who does not grant it at the login is told what is missing, and by no round of logins.
+	back := v.get(answer.Header.Get("Location"))
+	if answer := v.get(back.Header.Get("Location")); answer.StatusCode != http.StatusForbidden {
+		t.Errorf("the login was answered %s", answer.Status)
 	}
 }
 

@@ -161,6 +161,15 @@ var mutants = []mutant{
 	{"L4", "a request to end sessions may name several", "admin.go", `case named != 1:`, `case named < 1:`, ""},
 	{"K4", "a confirmation code proves nothing", "session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "./session ."},
 	{"N1", "a callback may be replayed in early data", "callback.go", `!v.r.TLS.HandshakeComplete`, `false`, ""},
+	{"N10", "a withdrawn permission is not heard", "against.go", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},
+	{"N10", "a username that is shut out is not heard", "against.go", ` || !h.settings.admits(&newer.Identity) && h.settings.admits(&old.Identity)`, ``, ""},
+	{"N10", "sessions of other browsers go on", "against.go", `	if said.shutOut {`, `	if false {`, ""},
+	{"N10", "a refused login ends nothing", "login_end.go", `		h.heedRefusal(v, end)
+`, ``, ""},
+	{"N10", "silence at a login speaks against a visitor", "against.go", `	if !end.silent {`, `	if true {`, ""},
+	{"N10", "a result is forgotten while older cookies come", "internal/renewal/renewal.go", `	e.expires = g.now().Add(g.keep)
+	return`, `	e.expires = g.now().Add(time.Minute)
+	return`, ""},
 	{"N5", "nobody lacks a permission", "token.go", `return s.required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
 	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
 	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(seconds, 10))`, `_ = strconv.FormatInt(seconds, 10)`, "./internal/refusal ."},

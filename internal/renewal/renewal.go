@@ -15,9 +15,6 @@ const (
 	// key. It doubles with each one in a row.
 	shortestPause = time.Second
 	longestPause  = 5 * time.Minute
-
-	// fetched is how long a result is kept for others once somebody has fetched it.
-	fetched = time.Minute
 )
 
 // Group is the work of one kind. The zero value is not usable.
@@ -59,7 +56,7 @@ type entry[T any] struct {
 }
 
 // New returns a group that remembers size keys, runs atATime pieces of work at a time
-// and keeps a result for keep.
+// and keeps a result for keep after it was last asked for.
 func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Group[T] {
 	return &Group[T]{
 		size: size, places: atATime, keep: keep, now: now,
@@ -67,8 +64,9 @@ func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Gr
 	}
 }
 
-// Result returns the last result for a key, if it is still kept. Once it has been fetched, it
-// is kept for a moment only, for those who ask at the same time.
+// Result returns the last result for a key, if it is still kept. Somebody who fetches it has
+// not taken it along yet, or has an older state and keeps that: from then on it is kept as
+// long as at first.
 func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -83,9 +81,7 @@ func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 		return none, false
 	}
 	g.recent.MoveToFront(element)
-	if soon := g.now().Add(fetched); soon.Before(e.expires) {
-		e.expires = soon
-	}
+	e.expires = g.now().Add(g.keep)
 	return e.result, true
 }
 
