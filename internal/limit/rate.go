@@ -5,7 +5,6 @@ package limit
 
 import (
 	"container/list"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -39,6 +38,36 @@ func NewRate(perMinute, burst, size int, now func() time.Time) *Rate {
 	}
 }
 
+// Set changes the rate to n in a time, and n at once.
+func (r *Rate) Set(n int, per time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interval, r.burst = per/time.Duration(n), n
+}
+
+// Wait returns how long a client has to wait for a token. It takes none, and remembers nobody.
+func (r *Rate) Wait(key string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	element, known := r.clients[key]
+	if !known {
+		return 0
+	}
+	left := element.Value.(*bucket).full.Sub(r.now())
+	return max(0, left-time.Duration(r.burst-1)*r.interval)
+}
+
+// Spend takes a token of a client, whether it has one or not.
+func (r *Rate) Spend(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, b := r.now(), r.bucket(key)
+	if b.full.Before(now) {
+		b.full = now
+	}
+	b.full = b.full.Add(r.interval)
+}
+
 // Allow reports whether a client may go on, and if not, how long it has to wait.
 func (r *Rate) Allow(key string) (ok bool, retryAfter time.Duration) {
 	r.mu.Lock()
@@ -70,19 +99,4 @@ func (r *Rate) bucket(key string) *bucket {
 	b := &bucket{key: key}
 	r.clients[key] = r.recent.PushFront(b)
 	return b
-}
-
-// ClientKey returns what stands for a client: its IPv4 address, or the /64 that one
-// IPv6 customer has for themselves. What is no address shares one key. [D2]
-func ClientKey(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return "unknown"
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	prefix, _ := addr.Prefix(64) // cannot fail: every IPv6 address has 64 bits
-	return prefix.String()
 }
