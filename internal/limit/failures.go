@@ -94,8 +94,9 @@ func (f *Failures) Set(n int, per time.Duration, off bool) {
 		rate.Set(n*networkTimes[i], per)
 	}
 	for i := range f.shares {
-		f.shares[i].burst = max(n*shareTimes[i], leastShare)
-		f.shares[i].interval = per / time.Duration(n*shareTimes[i])
+		share, interval := &f.shares[i], per/time.Duration(n*shareTimes[i])
+		share.full = rescale(share.full, f.now(), share.interval, interval)
+		share.burst, share.interval = max(n*shareTimes[i], leastShare), interval
 	}
 }
 
@@ -169,12 +170,16 @@ func (f *Failures) find(c Client) (share Share, refused *Refused) {
 // Share returns the share that the attempt draws on.
 func (a *Attempt) Share() Share { return a.share }
 
-// Succeeded settles an attempt that cost nobody anything.
+// Succeeded settles an attempt that cost nobody anything. It makes up for one that has failed:
+// where many people sign in behind one address, some do something wrong.
 func (a *Attempt) Succeeded() {
 	f := a.failures
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.shares[a.share].giveBack()
+	for i := range a.client.known {
+		f.byClient[i].GiveBack(a.client.networks[i].String())
+	}
 	if a.client.HasAddress() {
 		f.hasSucceeded.add(a.client.networks[0], f.now())
 	}

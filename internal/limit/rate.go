@@ -38,11 +38,26 @@ func NewRate(perMinute, burst, size int, now func() time.Time) *Rate {
 	}
 }
 
-// Set changes the rate to n in a time, and n at once.
+// Set changes the rate to n in a time, and n at once. The tokens that are missing stay missing.
 func (r *Rate) Set(n int, per time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.interval, r.burst = per/time.Duration(n), n
+	interval, now := per/time.Duration(n), r.now()
+	if interval != r.interval {
+		for _, element := range r.clients {
+			b := element.Value.(*bucket)
+			b.full = rescale(b.full, now, r.interval, interval)
+		}
+	}
+	r.interval, r.burst = interval, n
+}
+
+// rescale returns when a bucket will be full if a token takes another time to come back.
+func rescale(full, now time.Time, before, after time.Duration) time.Time {
+	if before <= 0 || !full.After(now) {
+		return full
+	}
+	return now.Add(time.Duration(float64(full.Sub(now)) / float64(before) * float64(after)))
 }
 
 // Wait returns how long a client has to wait for a token. It takes none, and remembers nobody.
@@ -66,6 +81,16 @@ func (r *Rate) Spend(key string) {
 		b.full = now
 	}
 	b.full = b.full.Add(r.interval)
+}
+
+// GiveBack gives a client that is remembered a token back.
+func (r *Rate) GiveBack(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if element, known := r.clients[key]; known {
+		b := element.Value.(*bucket)
+		b.full = b.full.Add(-r.interval)
+	}
 }
 
 // Allow reports whether a client may go on, and if not, how long it has to wait.
