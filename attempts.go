@@ -98,8 +98,8 @@ func (h *Handler) settle(attempt *limit.Attempt, how settling) {
 	case succeeded:
 		attempt.Succeeded()
 	case failed:
-		h.metrics.failed(attempt.Share().String()).Inc()
 		attempt.Failed()
+		h.metrics.failed(attempt.Share().String()).Inc()
 	default:
 		attempt.Withdraw()
 	}

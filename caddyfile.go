@@ -186,12 +186,10 @@ func (p *parser) option(name string) error {
 		return p.one(name, &h.LogoutTarget)
 	case "deauthorize", "data_deletion":
 		return p.optional(name, map[string]*string{"deauthorize": &h.Deauthorize, "data_deletion": &h.DataDeletion}[name])
-	case "rate_limit":
-		return p.rateLimit(name)
 	case "sync_interval":
 		return p.duration(name, &h.SyncInterval)
-	case "on_storage_failure":
-		return p.onStorageFailure(name)
+	case "on_storage_failure", "rate_limit":
+		return map[string]func(string) error{"on_storage_failure": p.onStorageFailure, "rate_limit": p.rateLimit}[name](name)
 	case "picture":
 		return p.one(name, &h.Picture)
 	case "revalidate":

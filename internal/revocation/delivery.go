@@ -121,8 +121,10 @@ func (l *List) mark(ctx context.Context, m *Member, d Delivery, names []string) 
 		})
 		switch {
 		case err == nil:
-			seconds, _ := strconv.ParseInt(strings.TrimSpace(string(value)), 10, 64)
-			return true, time.Unix(seconds, 0), nil
+			if seconds, err := strconv.ParseInt(strings.TrimSpace(string(value)), 10, 64); err == nil {
+				return true, time.Unix(seconds, 0), nil
+			}
+			// A storage that answers rubbish says nothing.
 		case !errors.Is(err, fs.ErrNotExist):
 			return false, left, errors.Join(ErrNotDelivered, err)
 		}

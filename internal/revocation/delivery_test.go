@@ -137,6 +137,21 @@ func TestN11_WhatAnotherRequestDeliversIsNotDeliveredMeanwhile(t *testing.T) {
 	})
 }
 
+func TestN11_RubbishIsNoNote(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		storage := newMemory()
+		a := newNode(t, storage)
+		m := &mail{t: t, issuedAt: a.now()}
+		d := m.delivery("x", "y")
+		for _, names := range append([][]string{d.Arrived}, d.Outcomes...) {
+			place := a.markName(d, names[0])
+			storage.put(place)
+			storage.notes[place] = []byte("rubbish")
+		}
+		m.deliver(a, "x", "y", Delivered)
+	})
+}
+
 // A secret has been put in front since.
 func TestN11_NotesOfAnOlderSecretCount(t *testing.T) {
 	bubble(t, func(t *testing.T) {
