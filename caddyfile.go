@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,6 +68,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		logout_target <path>
 //		deauthorize   [pass]
 //		data_deletion [pass]
+//		rate_limit    off|<failures> <per>
 //		sync_interval <duration>
 //		on_storage_failure keep|deny [<max_staleness>]
 //
@@ -186,8 +188,8 @@ func (p *parser) option(name string) error {
 		return p.optional(name, map[string]*string{"deauthorize": &h.Deauthorize, "data_deletion": &h.DataDeletion}[name])
 	case "sync_interval":
 		return p.duration(name, &h.SyncInterval)
-	case "on_storage_failure":
-		return p.onStorageFailure(name)
+	case "on_storage_failure", "rate_limit":
+		return map[string]func(string) error{"on_storage_failure": p.onStorageFailure, "rate_limit": p.rateLimit}[name](name)
 	case "picture":
 		return p.one(name, &h.Picture)
 	case "revalidate":
@@ -360,6 +362,24 @@ func (p *parser) onStorageFailure(name string) error {
 		return p.parseDuration(name, args[1], &p.h.MaxStaleness)
 	}
 	return nil
+}
+
+func (p *parser) rateLimit(name string) error {
+	const want = "%s: want off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
+	args := p.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		p.h.RateLimit.Off = true
+		return nil
+	}
+	if len(args) != 2 {
+		return p.Errf(want, name)
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 1 {
+		return p.Errf(want, name)
+	}
+	p.h.RateLimit.Failures = n
+	return p.parseDuration(name, args[1], &p.h.RateLimit.Per)
 }
 
 func (p *parser) duration(name string, to *caddy.Duration) error {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -37,13 +36,13 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	if ok, err := h.allow(v, http.MethodGet); !ok { // [C7]
 		return false, err
 	}
-	if v.r.TLS != nil && !v.r.TLS.HandshakeComplete {
-		// Early data can be replayed by whoever recorded it. [RFC 8470]
+	if early(v.r) {
+		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
 		return h.refuse(v, refusal.Reply{Code: refusal.TooEarly})
 	}
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, nil)
+		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, errNoRedirectURI)
 	}
 	query, ok := parseCallback(v.asked.RawQuery)
 	if !ok {
@@ -53,9 +52,6 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
 		return h.stale(v, back)
 	}
-	if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok { // [D2]
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, nil)
-	}
 	if query.failed {
 		return h.denied(v, back)
 	}
@@ -64,6 +60,13 @@ func (h *Handler) callback(v *visit) (bool, error) {
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
 	}
 	return h.exchange(v, back)
+}
+
+// early reports whether a request came in TLS early data, here or at a proxy in front. A header
+// that is malformed or repeated counts like a good one. [RFC 8470, 5.1]
+func early(r *http.Request) bool {
+	_, atProxy := r.Header["Early-Data"]
+	return atProxy || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
 // stale answers a callback whose login is unknown, too old or used. Somebody who
@@ -87,6 +90,9 @@ func (h *Handler) stale(v *visit, back comeback) (bool, error) {
 // denied answers a visitor whom the window sent back with an error: the one ordinary
 // reason is that they cancelled.
 func (h *Handler) denied(v *visit, back comeback) (bool, error) {
+	if wait, tooMany := h.tooManyCancels(v.r); tooMany {
+		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
+	}
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
 	}

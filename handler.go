@@ -35,7 +35,7 @@ type visit struct {
 
 	outcome   outcome
 	handedOff bool
-	deletion  bool // the site is asked whether it deletes a person's data
+	delivery  *delivery // of a callback that the site is to answer
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
@@ -96,8 +96,8 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 
 // forward lets the site answer.
 func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
-	if v.deletion {
-		return h.askSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
+	if v.delivery != nil {
+		return h.deliverToSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
 	}
 	w := &siteResponse{private: v.signedIn, handedOff: v.handedOff}
 	w.ResponseWriter = v.w

@@ -82,7 +82,7 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 			s.headerNames = append(s.headerNames, name)
 		}
 	}
-	stripped := append(slices.Clone(s.headerNames), headerEvent, headerEventUser)
+	stripped := append(slices.Clone(s.headerNames), eventHeaders...)
 	for _, name := range []string{headerUserID, headerUsername} {
 		// Under another name or none, too: the site may be one that still reads the
 		// names of the documentation, and nobody else may fill them in. [H1]

@@ -12,16 +12,15 @@ import (
 )
 
 const (
-	loginsPerMinute = 10     // finished logins of one client [D2]
-	loginBurst      = 20     // [D2]
-	rememberClients = 10_000 // [D5]
-	rememberNonces  = 100_000
-	callsAtATime    = 32               // outgoing, of one app [D3]
-	callQueue       = time.Second      // how long a further one waits [D3]
-	breakAfter      = 5                // failures in a row [D3]
-	breakFor        = 10 * time.Second // [D3]
-	lockFor         = time.Minute      // where Meta has restricted the app
-	tellAgain       = 24 * time.Hour   // what concerns everybody is logged once in this time
+	forgeriesPerMinute = 10 // callbacks of one client that Meta has not signed [K5]
+	forgeryBurst       = 20
+	rememberNonces     = 100_000
+	callsAtATime       = 32               // outgoing, of one app [D3]
+	callQueue          = time.Second      // how long a further one waits [D3]
+	breakAfter         = 5                // failures in a row [D3]
+	breakFor           = 10 * time.Second // [D3]
+	lockFor            = time.Minute      // where Meta has restricted the app
+	tellAgain          = 24 * time.Hour   // what concerns everybody is logged once in this time
 
 	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
 	// long its result is kept: a browser that loads the callback again breaks the first
@@ -38,13 +37,17 @@ const (
 // finish a login elsewhere; it keeps floods away from Instagram and lets a login
 // be finished once.
 type limits struct {
-	app     string
-	rate    *limit.Rate
-	gate    *limit.Gate
-	breaker *limit.Breaker
-	nonces  *limit.Once
-	logins  *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
-	told    *limit.Sample                     // what concerns everybody
+	app      string
+	failures *limit.Failures // sign-ins that asked Instagram [N9]
+	cancels  *limit.Rate     // sign-ins that did not
+	// forgeries are kept apart: another site can send them with a visitor's browser, and they
+	// must cost that visitor no sign-in. [N15]
+	forgeries *limit.Rate
+	gate      *limit.Gate
+	breaker   *limit.Breaker
+	nonces    *limit.Once
+	logins    *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
+	told      *limit.Sample                     // what concerns everybody
 	// tokens and profiles are what Instagram is asked again about sessions. They are kept
 	// apart, so that trouble with one of them does not hold up the other.
 	tokens, profiles *renewal.Group[session.Session]
@@ -66,13 +69,15 @@ func (h *Handler) borrowLimits() error {
 	key := h.settings.instance
 	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &limits{
-			app:     h.settings.appID,
-			rate:    limit.NewRate(loginsPerMinute, loginBurst, rememberClients, h.now),
-			gate:    limit.NewGate(callsAtATime, callQueue),
-			breaker: limit.NewBreaker(breakAfter, breakFor, h.now),
-			nonces:  limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
-			logins:  flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
-			told:    limit.NewSample(1, tellAgain, h.now),
+			app:       h.settings.appID,
+			failures:  limit.NewFailures(defaultFailures, defaultPer, rememberClients, h.now),
+			cancels:   limit.NewRate(defaultFailures, defaultFailures, rememberClients, h.now),
+			forgeries: limit.NewRate(forgeriesPerMinute, forgeryBurst, rememberClients, h.now),
+			gate:      limit.NewGate(callsAtATime, callQueue),
+			breaker:   limit.NewBreaker(breakAfter, breakFor, h.now),
+			nonces:    limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
+			logins:    flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
+			told:      limit.NewSample(1, tellAgain, h.now),
 
 			tokens: newRenewals(h.now), profiles: newRenewals(h.now), pictures: newPictures(h.now),
 		}, nil
@@ -81,6 +86,7 @@ func (h *Handler) borrowLimits() error {
 		return err
 	}
 	h.limits, h.limitsKey = shared.(*limits), key
+	h.limits.setRate(h.settings.rate)
 	return nil
 }
 

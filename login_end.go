@@ -43,15 +43,27 @@ func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback
 		h.loginRefused(from, &back, reply.Code, cause)
 		return end
 	}
+	h.warnOfAddresses(from)
+	client := limit.ClientOf(from.clientIP)
+	// A used login must not take the one trial that the breaker grants.
+	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
+		return end
+	}
+	// Before the gate, too: who is refused anyway takes nobody's place there. [N15]
+	if by := h.limits.failures.Look(client); by != nil {
+		return refuse(h.limited(by))
+	}
 	leave, ok := h.limits.gate.Enter(ctx)
 	if !ok {
 		return refuse(refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue}, errQueueFull)
 	}
 	defer leave()
-	// A used login must not take the one trial that the breaker grants.
-	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
-		return end
+	attempt, by := h.limits.failures.Ask(client)
+	if by != nil {
+		return refuse(h.limited(by))
 	}
+	how := notMade
+	defer func() { h.settle(attempt, how) }()
 	call, wait := h.limits.breaker.Ready()
 	if call == nil {
 		if _, locked := h.limits.breaker.Locked(); locked {
@@ -64,18 +76,40 @@ func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback
 		call.Withdraw()
 		return end
 	}
-	end.spent = true
+	end.spent, how = true, failed
 	who, err := h.identify(ctx, &back)
 	h.report(ctx, from, call, err)
 	if err != nil {
+		if !errors.Is(ctx.Err(), context.Canceled) && isTrouble(err) {
+			how = notMade // it was Instagram's fault, and the breaker has counted it
+		}
 		return refuse(replyTo(err), err)
+	}
+	if end = h.admit(ctx, from, &back, end, who); end.reply == nil {
+		how = succeeded
+	}
+	return end
+}
+
+// isTrouble reports whether Instagram is in trouble and not the login.
+func isTrouble(err error) bool {
+	failure, ok := errors.AsType[*instagram.Error](err)
+	return ok && !failure.OfOnePerson()
+}
+
+// admit decides about somebody whom Instagram has named, and begins the session.
+func (h *Handler) admit(ctx context.Context, from requester, back *comeback, end loginEnd, who session.Identity) loginEnd {
+	refuse := func(reply refusal.Reply, cause error) loginEnd {
+		end.reply = &reply
+		h.loginRefused(from, back, reply.Code, cause)
+		return end
 	}
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !h.settings.admits(&who) { // [X1]
 		return refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
 	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
-		end.token = h.tokenToKeep(ctx, from, &back, &end.who) // which may say what was granted
+		end.token = h.tokenToKeep(ctx, from, back, &end.who) // which may say what was granted
 	}
 	if missing := h.settings.lacking(&end.who); missing != 0 {
 		return refuse(h.lacks(missing, ""), errNotGranted)

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -19,6 +20,8 @@ const (
 	labelOutcome  = "outcome"
 	labelEndpoint = "endpoint"
 	labelErrand   = "errand"
+	labelLimit    = "limit"
+	labelShare    = "share"
 
 	resultOK = "ok"
 )
@@ -44,6 +47,12 @@ var outcomeNames = [outcomes]string{"anonymous", "signed_in", "passed_on", "redi
 const (
 	resultRateLimited = "rate_limited" // refused, because of too many calls
 	resultCancelled   = "cancelled"    // the visitor went away, or the configuration was replaced
+)
+
+// What is limited beside the limits of failed sign-ins.
+const (
+	limitCancelled = "cancelled"
+	limitForged    = "forged"
 )
 
 // What becomes of an errand.
@@ -80,6 +89,8 @@ var (
 	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
 	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
 	metricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
+	metricLimited  = counters("limited_total", "Sign-ins and callbacks that a limit has refused, by limit.", labelLimit)
+	metricFailed   = counters("failed_exchanges_total", "Sign-ins that asked Instagram and failed, by the share of what all clients may do.", labelShare)
 	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row, or Meta had restricted the app.")
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -91,7 +102,7 @@ var (
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricCalls, metricErrands, metricOpenings, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricCalls, metricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
 )
 
 // appMetrics are the series of one app, for all handlers of it.
@@ -122,6 +133,14 @@ func newAppMetrics(app string) *appMetrics {
 			m.call(endpoint, result)
 		}
 	}
+	for _, by := range limit.Limits() {
+		m.limited(by.String())
+	}
+	m.limited(limitCancelled)
+	m.limited(limitForged)
+	for _, share := range limit.Shares() {
+		m.failed(share.String())
+	}
 	for _, name := range []string{errandToken, errandProfile} {
 		for _, result := range errandResults {
 			m.errand(name, result)
@@ -144,6 +163,14 @@ func (m *appMetrics) seconds(endpoint string) prometheus.Observer {
 
 func (m *appMetrics) errand(name, result string) prometheus.Counter {
 	return metricErrands.WithLabelValues(m.app, name, result)
+}
+
+func (m *appMetrics) limited(limit string) prometheus.Counter {
+	return metricLimited.WithLabelValues(m.app, limit)
+}
+
+func (m *appMetrics) failed(share string) prometheus.Counter {
+	return metricFailed.WithLabelValues(m.app, share)
 }
 
 // Destruct implements caddy.Destructor. An app that runs no longer has no series.

@@ -135,6 +135,9 @@ type Handler struct {
 	// be deleted. Default: `answer`.
 	DataDeletion string `json:"data_deletion,omitempty"`
 
+	// How many sign-ins of one client may fail.
+	RateLimit RateLimitOptions `json:"rate_limit,omitzero"`
+
 	// How often Caddy's storage is asked which sessions have ended on other nodes.
 	// Default: `5s`.
 	SyncInterval caddy.Duration `json:"sync_interval,omitempty"`

@@ -9,14 +9,13 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -38,7 +37,11 @@ const (
 const (
 	headerEvent     = "X-Instagram-Event"
 	headerEventUser = "X-Instagram-Event-User-Id"
+	// headerEventIssued is when Meta signed the callback, in Unix seconds.
+	headerEventIssued = "X-Instagram-Event-Issued-At"
 )
+
+var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 
 // deauthorize ends the sessions of a person who has removed the app at Instagram.
 func (h *Handler) deauthorize(v *visit) (bool, error) {
@@ -49,11 +52,7 @@ func (h *Handler) deauthorize(v *visit) (bool, error) {
 	if !proceed {
 		return false, err
 	}
-	if h.settings.passDeauthorize {
-		h.passOn(v, deauthorized, signed.UserID)
-		return true, nil
-	}
-	return h.answerJSON(v, struct{}{})
+	return h.deliver(v, &delivery{deauthorized, signed}, h.settings.passDeauthorize)
 }
 
 // dataDeletion does the same for a person who asks for their data to be deleted, and
@@ -70,39 +69,32 @@ func (h *Handler) dataDeletion(v *visit) (bool, error) {
 	if !proceed {
 		return false, err
 	}
-	if h.settings.passDataDeletion {
-		h.passOn(v, deletionRequest, signed.UserID)
-		v.deletion = true
-		return true, nil
-	}
-	return h.confirmDeletion(v, true)
+	return h.deliver(v, &delivery{deletionRequest, signed}, h.settings.passDataDeletion)
 }
 
 // removed reads and verifies a callback and ends the person's sessions. proceed is
 // false if it has been refused. [K1, K2, K3, K5]
 func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
-	refuse := func(reply refusal.Reply) (instagram.SignedRequest, bool, error) {
-		h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code),
-			h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)), zap.String("remedy", remedyForCallback(reply.Code)))...)
-		reply.Wants = refusal.JSON
-		_, err := h.refuse(v, reply)
+	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, bool, error) {
+		_, err := h.refuseCallback(v, what, reply, cause)
 		return instagram.SignedRequest{}, false, err
+	}
+	if fromBrowser(v.r) {
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, errBrowser)
 	}
 	text, code := readSigned(v)
 	if code != "" {
-		return refuse(refusal.Reply{Code: code})
+		return refuse(refusal.Reply{Code: code}, nil)
 	}
 	signed, err = instagram.ParseSignedRequest(text, h.settings.appSecrets, h.now())
 	switch {
 	case errors.Is(err, instagram.ErrSignedContent):
-		return refuse(refusal.Reply{Code: refusal.BadRequest})
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, nil)
 	case err != nil:
-		// Only who cannot sign is counted: all of Meta's callbacks come from few
-		// addresses, and one of them must not be lost.
-		if ok, wait := h.limits.rate.Allow(limit.ClientKey(clientIP(v.r))); !ok {
-			return refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait})
-		}
-		return refuse(refusal.Reply{Code: refusal.BadSignature})
+		_, err = h.forged(v, what)
+		return instagram.SignedRequest{}, false, err
+	case h.tooOld(&signed):
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, errTooOld)
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.r.Context())
@@ -111,10 +103,9 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
 			h.aboutPerson(requesterOf(v.r), &who, zap.Error(err), storageRemedy)...)
-		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute})
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
 	h.logger.Info("sessions ended by instagram", h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
-	h.emit(requesterOf(v.r), eventOf[what], &who, map[string]any{"issued_at": signed.IssuedAt.Unix()})
 	return signed, true, nil
 }
 
@@ -125,8 +116,6 @@ func remedyForCallback(code refusal.Code) string {
 		return revocation.Remedy
 	case refusal.BadSignature:
 		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is, or Meta signs with the secret of the Facebook app: list that as a further value of app_secret; otherwise there is nothing to change"
-	case refusal.TooMany:
-		return "somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"
 	}
 	return "this is no callback of Meta's: there is nothing to change, unless something in front of Caddy changes requests"
 }
@@ -151,45 +140,34 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 }
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
-func (h *Handler) passOn(v *visit, what removal, userID string) {
-	v.outcome = passedOn
-	v.r.Header[headerEvent] = []string{string(what)}
-	v.r.Header[headerEventUser] = []string{userID}
+func (h *Handler) passOn(v *visit, d *delivery) {
+	v.outcome, v.delivery = passedOn, d
+	v.r.Header[headerEvent] = []string{string(d.what)}
+	v.r.Header[headerEventUser] = []string{d.signed.UserID}
+	v.r.Header[headerEventIssued] = []string{strconv.FormatInt(d.signed.IssuedAt.Unix(), 10)}
 	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
 	caddyhttp.SetVar(v.r.Context(), passedVar, true)
-	caddyhttp.SetVar(v.r.Context(), setVar, &presence{headers: []string{headerEvent, headerEventUser}})
-}
-
-// askSite lets the site answer a request for deletion. If it accepts, Meta gets the
-// confirmation from us; 202 says that the site will be done later. If it does not, its
-// own answer goes back, and Meta or the person can try again.
-func (h *Handler) askSite(v *visit, next func(http.ResponseWriter) error) error {
-	verdict := &verdict{w: v.w, header: make(http.Header)}
-	if err := next(verdict); err != nil || verdict.passed {
-		return err
-	}
-	if verdict.status == 0 {
-		h.logger.Error("nobody behind this handler has answered a request for data deletion; data_deletion pass needs a site that does", h.about(v.r)...)
-		_, err := h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
-		return err
-	}
-	_, err := h.confirmDeletion(v, verdict.status != http.StatusAccepted)
-	return err
+	caddyhttp.SetVar(v.r.Context(), setVar, &presence{headers: eventHeaders})
 }
 
 // confirmDeletion answers Meta with a code and the address where a person can see
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
-func (h *Handler) confirmDeletion(v *visit, done bool) (bool, error) {
+func (h *Handler) confirmDeletion(v *visit, state session.DeletionState) (bool, error) {
 	own, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
 		own = h.settings.redirects[0]
 	}
-	code := h.settings.codes.New(done, h.now())
+	code := h.settings.codes.New(state, h.now())
 	return h.answerJSON(v, struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
 	}{own.origin + h.settings.pathPrefix + pathDataDeletion + "?code=" + code, code})
+}
+
+// deletionPages are what a code says, in the words of the page.
+var deletionPages = map[session.DeletionState]refusal.DeletionState{
+	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
 func (h *Handler) showDeletion(v *visit) (bool, error) {
@@ -197,10 +175,7 @@ func (h *Handler) showDeletion(v *visit) (bool, error) {
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
 		if confirmed, ok := h.settings.codes.Read(code); ok {
-			page = refusal.DeletionPage{State: refusal.DeletionPending, Day: confirmed.Day, Code: code}
-			if confirmed.Done {
-				page.State = refusal.DeletionDone
-			}
+			page = refusal.DeletionPage{State: deletionPages[confirmed.State], Day: confirmed.Day, Code: code}
 		}
 	}
 	page.Look = h.look(v.r)

@@ -40,6 +40,7 @@ type settings struct {
 	cookies    *session.Cookies
 	vault      *session.Vault
 	codes      *session.Codes
+	marks      *session.Marks // of Meta's callbacks
 	guard      *headerguard.Guard
 	redirects  []redirect
 	secure     bool // all redirect URIs are https
@@ -59,6 +60,7 @@ type settings struct {
 	passDeauthorize, passDataDeletion bool
 
 	privacy      privacy
+	rate         rateLimit
 	allow, deny  *people // nil for no list
 	logoutTarget string
 
@@ -148,7 +150,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	for _, step := range []func(*settings, resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveLog, h.resolvePages,
+		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err
@@ -203,6 +205,9 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	}
 	c.AppSecret = secrets[0]
 	s.appID, s.appSecrets = c.AppID, secrets
+	if s.marks, err = session.NewMarks(secrets); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(mapKeys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}

@@ -5,28 +5,33 @@ import (
 	"net/http"
 )
 
-// verdict is a ResponseWriter that holds back a success of the site's, of which only
-// the status counts, and lets everything else through as it is.
+// verdict is a ResponseWriter that notes whether the site has accepted a callback. It holds
+// back a success, of which only the status counts, unless that is to go through, too, and lets
+// everything else through as it is.
 type verdict struct {
 	w      http.ResponseWriter
 	header http.Header // the site's, until they are let through
-	status int         // of a success; 0 before it
-	passed bool        // the site's own answer is on its way
+
+	through bool // successes go through, too
+	status  int  // 0 before there is one
+	passed  bool // the site's own answer is on its way
 }
 
 func (d *verdict) Header() http.Header { return d.header }
 
 func (d *verdict) WriteHeader(status int) {
-	switch {
-	case d.status != 0 || d.passed || status < 200:
-	case status < 300:
-		d.status = status
-	default:
-		d.passed = true
-		maps.Copy(d.w.Header(), d.header)
-		d.w.WriteHeader(status)
+	if d.status != 0 || status < 200 {
+		return
 	}
+	if d.status = status; d.success() && !d.through {
+		return
+	}
+	d.passed = true
+	maps.Copy(d.w.Header(), d.header)
+	d.w.WriteHeader(status)
 }
+
+func (d *verdict) success() bool { return d.status >= 200 && d.status < 300 }
 
 func (d *verdict) Write(b []byte) (int, error) {
 	d.WriteHeader(http.StatusOK)

@@ -16,8 +16,9 @@ const (
 	codeLength = 44 // characters
 
 	// The state byte of a code. Another one is of a later version.
-	codePending = 0
-	codeDone    = 1
+	codePending  = 0
+	codeByAll    = 1
+	codeBySignIn = 2
 )
 
 // codeEncoding is base32 in lower case, which survives being read out and typed in.
@@ -42,22 +43,31 @@ func NewCodes(secrets []string) (*Codes, error) {
 	return &Codes{keys}, nil
 }
 
+// DeletionState is how far the deletion of somebody's data is.
+type DeletionState byte
+
+// The states.
+const (
+	// DeletionPending: it was left to somebody else.
+	DeletionPending DeletionState = codePending
+	// DeletedByAll: everybody who was asked has deleted the data.
+	DeletedByAll DeletionState = codeByAll
+	// DeletedBySignIn: the sign-in has, and nobody else was asked.
+	DeletedBySignIn DeletionState = codeBySignIn
+)
+
 // Confirmation is what a code says about a deletion.
 type Confirmation struct {
-	// Done says that the deletion was finished when the code was issued. If not, it
-	// was left to somebody else.
-	Done bool
+	// State is how far the deletion was when the code was issued.
+	State DeletionState
 	// Day is the day of the request, in UTC.
 	Day time.Time
 }
 
 // New returns a new code: 128 random bits in it tell two requests apart. [K4]
-func (c *Codes) New(done bool, now time.Time) string {
+func (c *Codes) New(state DeletionState, now time.Time) string {
 	b := make([]byte, 3, codeSize)
-	b[0] = codePending
-	if done {
-		b[0] = codeDone
-	}
+	b[0] = byte(state)
 	binary.BigEndian.PutUint16(b[1:], uint16(now.Unix()/secondsOfDay)) // lasts until 2149
 	b = b[:codeSigned]
 	rand.Read(b[3:]) // never fails: crypto/rand ends the program instead. [S1]
@@ -81,11 +91,11 @@ func (c *Codes) Read(code string) (Confirmation, bool) {
 			valid = true
 		}
 	}
-	if !valid || b[0] > codeDone {
+	if !valid || b[0] > codeBySignIn {
 		return Confirmation{}, false
 	}
 	day := time.Unix(int64(binary.BigEndian.Uint16(b[1:]))*secondsOfDay, 0).UTC()
-	return Confirmation{Done: b[0] == codeDone, Day: day}, true
+	return Confirmation{State: DeletionState(b[0]), Day: day}, true
 }
 
 const secondsOfDay = 24 * 60 * 60

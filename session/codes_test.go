@@ -26,12 +26,12 @@ func newCodes(t testing.TB, secrets ...string) *session.Codes {
 }
 
 func TestK4_ACodeCarriesStateAndDayItself(t *testing.T) {
-	for _, done := range []bool{true, false} {
+	for _, state := range []session.DeletionState{session.DeletionPending, session.DeletedByAll, session.DeletedBySignIn} {
 		for _, zone := range []*time.Location{time.UTC, time.FixedZone("", 14*3600), time.FixedZone("", -12*3600)} {
-			code := newCodes(t, secret).New(done, askedAt.In(zone))
+			code := newCodes(t, secret).New(state, askedAt.In(zone))
 			// Another node, which has heard of nothing.
 			got, ok := newCodes(t, secret).Read(code)
-			if want := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC); !ok || got.Done != done || got.Day != want {
+			if want := time.Date(2026, time.November, 24, 0, 0, 0, 0, time.UTC); !ok || got.State != state || got.Day != want {
 				t.Errorf("%s says %+v, %v", code, got, ok)
 			}
 			if len(code) != 44 || strings.Trim(code, codeAlphabet) != "" {
@@ -47,7 +47,7 @@ func TestK4_CodesHave128RandomBits(t *testing.T) {
 	ones := make([]int, 128)
 	const rounds = 4000
 	for range rounds {
-		code := c.New(true, askedAt)
+		code := c.New(session.DeletedByAll, askedAt)
 		if seen[code] {
 			t.Fatal("a code came twice")
 		}
@@ -79,7 +79,7 @@ func encodeCode(raw []byte) string {
 
 func TestS4_NoCodeIsReadThatWasNotIssuedLikeThis(t *testing.T) {
 	c := newCodes(t, secret)
-	code := c.New(false, askedAt)
+	code := c.New(session.DeletionPending, askedAt)
 	if _, ok := c.Read(code); !ok {
 		t.Fatal("the code itself does not read")
 	}
@@ -123,16 +123,16 @@ func TestS9_ALongCodeIsRefusedUnread(t *testing.T) {
 func TestS4_ACodeOfAnotherSecretIsNone(t *testing.T) {
 	other := newCodes(t, "another", "a third")
 	for range 100 {
-		wantNoCode(t, other, newCodes(t, secret).New(true, askedAt))
+		wantNoCode(t, other, newCodes(t, secret).New(session.DeletedByAll, askedAt))
 	}
 }
 
 func TestS7_CodesOutliveAChangeOfTheSecret(t *testing.T) {
 	before, during, after := newCodes(t, "old"), newCodes(t, "new", "old"), newCodes(t, "new")
-	if _, ok := during.Read(before.New(true, askedAt)); !ok {
+	if _, ok := during.Read(before.New(session.DeletedByAll, askedAt)); !ok {
 		t.Error("a code of the old secret does not read")
 	}
-	code := during.New(true, askedAt)
+	code := during.New(session.DeletedByAll, askedAt)
 	if _, ok := after.Read(code); !ok {
 		t.Error("a new code was not signed with the first secret")
 	}
@@ -152,7 +152,7 @@ func TestS4_CodesNeedSecrets(t *testing.T) {
 
 func FuzzC9_ConfirmationCode(f *testing.F) {
 	c := newCodes(f, rand.Text())
-	code := c.New(true, askedAt)
+	code := c.New(session.DeletedByAll, askedAt)
 	for _, seed := range []string{"", code, strings.ToUpper(code), code[:43], code + "\n", code[:43] + "\n", strings.Repeat("a", 44), strings.Repeat("=", 44)} {
 		f.Add(seed)
 	}

@@ -42,6 +42,31 @@ var mutants = []mutant{
 	{"D3", "a restricted app is looked for at Instagram all the same", "login.go", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
 	{"T5", "an ID may be any text", "instagram/wire.go", `if !isID(text) {`, `if text == "" {`, "./instagram"},
 	{"T6", "a transport error is printed as it is", "instagram/client.go", `failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}`, `_ = cause; failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}`, "./instagram ."},
+	// Limits of what fails.
+	{"N9", "clients without a failure are not bounded", "internal/limit/failures.go", `possible = append(possible, Newcomers)`, `return Newcomers, nil`, "./internal/limit"},
+	{"N9", "each /64 of a /48 has a budget of its own", "internal/limit/client.go", `	c.known = levels
+`, `	c.known = 1
+`, "./internal/limit"},
+	{"N9", "who goes away is not counted", "login_end.go", `!errors.Is(ctx.Err(), context.Canceled) && isTrouble(err)`, `isTrouble(err)`, ""},
+	{"N15", "a login that succeeds is counted", "login_end.go", `		how = succeeded
+`, `		how = failed
+`, ""},
+	{"N15", "forged callbacks cost the visitor sign-ins", "delivery.go", `h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key())`, `func() (bool, time.Duration) {
+		a, by := h.limits.failures.Ask(limit.ClientOf(clientIP(v.r)))
+		if by != nil {
+			return false, by.Wait
+		}
+		a.Failed()
+		return true, 0
+	}()`, ""},
+	{"N15", "a browser may send callbacks", "delivery.go", `return r.Header.Get("Origin") != "" ||`, `return false &&`, ""},
+	{"D2", "failures of one client are not bounded", "internal/limit/failures.go", `if f.off || returning && i > 0 {`, `if f.off || i >= 0 {`, "./internal/limit"},
+	{"N1", "early data at a proxy is none", "callback.go", `return atProxy ||`, `return false && atProxy ||`, ""},
+	// Meta's callbacks come once.
+	{"N11", "no note is left", "internal/revocation/delivery.go", `if err := l.putMark(context.WithoutCancel(ctx), m, d, d.Outcomes[outcome]); err != nil {`, `if err := ctx.Err(); err != nil {`, "./internal/revocation"},
+	{"N11", "old callbacks are passed on", "delivery.go", `> revocation.KeepDeliveries`, `> 1000*revocation.KeepDeliveries`, ""},
+	{"N11", "a callback is as good on the other path", "internal/revocation/delivery.go", `if err != nil || elsewhere && at.Before(longAgo) {`, `if _, _ = elsewhere, at; err != nil {`, "./internal/revocation"},
+	{"N11", "an error of the site's is the end of a callback", "delivery.go", `verdict.passed && !verdict.success():`, `verdict.passed && verdict.status == 0:`, ""},
 	// Cookies and sessions.
 	{"S1", "the ID of a session is not random", "session/session.go", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "./session ."},
 	{"S2", "nonces repeat", "session/seal.go", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},

@@ -52,23 +52,24 @@ func TestD2_AClientHasABurstAndARate(t *testing.T) {
 	}
 }
 
+func heapNow() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
 func TestD5_ClientsThatAreRememberedAreBounded(t *testing.T) {
 	at := new(clock)
 	r := limit.NewRate(10, 1, 1000, at.now)
-	heap := func() int64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return int64(m.HeapAlloc)
-	}
 	for i := range 10_000 {
 		r.Allow(fmt.Sprint("warm", i))
 	}
-	before := heap()
+	before := heapNow()
 	for i := range 1_000_000 {
-		r.Allow(limit.ClientKey(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255)))
+		r.Allow(limit.ClientOf(fmt.Sprintf("10.%d.%d.%d", i>>16&255, i>>8&255, i&255)).Key())
 	}
-	if grown := heap() - before; grown > 1<<20 {
+	if grown := heapNow() - before; grown > 1<<20 {
 		t.Errorf("the heap grew by %d bytes", grown)
 	}
 	r.Allow("kept")
@@ -79,10 +80,10 @@ func TestD5_ClientsThatAreRememberedAreBounded(t *testing.T) {
 
 func TestD2_ClientKeysStandForOneClient(t *testing.T) {
 	for ip, want := range map[string]string{
-		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+		"192.0.2.1": "192.0.2.1/32", "::ffff:192.0.2.1": "192.0.2.1/32", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::9": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
 		"": "unknown", "x": "unknown", "192.0.2.1:80": "unknown",
 	} {
-		if got := limit.ClientKey(ip); got != want {
+		if got := limit.ClientOf(ip).Key(); got != want {
 			t.Errorf("%q is %q, want %q", ip, got, want)
 		}
 	}

@@ -5,7 +5,6 @@ package limit
 
 import (
 	"container/list"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -36,6 +35,61 @@ func NewRate(perMinute, burst, size int, now func() time.Time) *Rate {
 	return &Rate{
 		interval: time.Minute / time.Duration(perMinute), burst: burst, size: size, now: now,
 		clients: make(map[string]*list.Element), recent: list.New(),
+	}
+}
+
+// Set changes the rate to n in a time, and n at once. The tokens that are missing stay missing.
+func (r *Rate) Set(n int, per time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	interval, now := per/time.Duration(n), r.now()
+	if interval != r.interval {
+		for _, element := range r.clients {
+			b := element.Value.(*bucket)
+			b.full = rescale(b.full, now, r.interval, interval)
+		}
+	}
+	r.interval, r.burst = interval, n
+}
+
+// rescale returns when a bucket will be full if a token takes another time to come back.
+func rescale(full, now time.Time, before, after time.Duration) time.Time {
+	if before <= 0 || !full.After(now) {
+		return full
+	}
+	return now.Add(time.Duration(float64(full.Sub(now)) / float64(before) * float64(after)))
+}
+
+// Wait returns how long a client has to wait for a token. It takes none, and remembers nobody.
+func (r *Rate) Wait(key string) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	element, known := r.clients[key]
+	if !known {
+		return 0
+	}
+	left := element.Value.(*bucket).full.Sub(r.now())
+	return max(0, left-time.Duration(r.burst-1)*r.interval)
+}
+
+// Spend takes a token of a client, whether it has one or not.
+func (r *Rate) Spend(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, b := r.now(), r.bucket(key)
+	if b.full.Before(now) {
+		b.full = now
+	}
+	b.full = b.full.Add(r.interval)
+}
+
+// GiveBack gives a client that is remembered a token back.
+func (r *Rate) GiveBack(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if element, known := r.clients[key]; known {
+		b := element.Value.(*bucket)
+		b.full = b.full.Add(-r.interval)
 	}
 }
 
@@ -70,19 +124,4 @@ func (r *Rate) bucket(key string) *bucket {
 	b := &bucket{key: key}
 	r.clients[key] = r.recent.PushFront(b)
 	return b
-}
-
-// ClientKey returns what stands for a client: its IPv4 address, or the /64 that one
-// IPv6 customer has for themselves. What is no address shares one key. [D2]
-func ClientKey(ip string) string {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return "unknown"
-	}
-	addr = addr.Unmap().WithZone("")
-	if addr.Is4() {
-		return addr.String()
-	}
-	prefix, _ := addr.Prefix(64) // cannot fail: every IPv6 address has 64 bits
-	return prefix.String()
 }

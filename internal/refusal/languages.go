@@ -19,6 +19,7 @@ type Language struct {
 	signOut                    string  // the heading
 	signedIn, notSignedIn      string  // %s: the username
 	deleted, deletionRequested wording // %s: the day
+	signInDeleted              wording // likewise
 	deletionUnknown            wording
 	labels                     Labels
 

@@ -66,6 +66,8 @@ const (
 	DeletionUnknown DeletionState = iota
 	DeletionPending
 	DeletionDone
+	// DeletionOfSignIn: the sign-in has deleted what it had, and the site was not asked.
+	DeletionOfSignIn
 )
 
 // DeletionPage tells a person what became of the request to delete their data. It
@@ -88,6 +90,8 @@ func (p DeletionPage) Write(w http.ResponseWriter, head bool) {
 	switch p.State {
 	case DeletionDone:
 		words = language.deleted
+	case DeletionOfSignIn:
+		words = language.signInDeleted
 	case DeletionPending:
 		words = language.deletionRequested
 	default:

@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -64,10 +65,18 @@ func (r Reply) SetHeaders(header http.Header) {
 	}
 	switch status := r.Code.Status(); {
 	case r.RetryAfter > 0 || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
-		seconds := max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
-		header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+		header.Set("Retry-After", strconv.FormatInt(r.seconds(), 10))
 	}
 }
+
+// seconds returns when to come back, at least one.
+func (r Reply) seconds() int64 {
+	return max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
+}
+
+// samePage is a link to the page that it stands on, whose address has a code in it that must
+// not be repeated. [P3]
+const samePage = ""
 
 func (r Reply) json() []byte {
 	body, err := json.Marshal(struct {
@@ -90,14 +99,18 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		Title: words.title, Text: words.text, Hint: words.hint, Code: r.Code, Status: r.Code.Status(),
 		Missing: language.inWords(r.Missing), RequestID: r.RequestID,
 	}
-	if r.Code == ProviderRefused && r.AnyAccount {
-		view.Hint = ""
-	}
 	address := r.LoginURL
-	if r.Code == CrossSite {
+	switch {
+	case r.Code == ProviderRefused && r.AnyAccount:
+		view.Hint = ""
+	case r.Code == CrossSite:
 		address = r.LogoutURL
+	case r.Code == TooMany:
+		// From two on, for the plural. The login lives on at the very address that was asked for.
+		view.Hint = fmt.Sprintf(words.hint, max(2, r.seconds()))
+		view.Link, view.LinkURL = words.link, samePage
 	}
-	if words.link != "" && address != "" {
+	if words.link != "" && address != "" && r.Code != TooMany {
 		view.Link, view.LinkURL = words.link, address
 	}
 	r.Look.show(w, errorFile, view.Status, view, r.Head)

@@ -11,7 +11,7 @@ var german = &Language{
 		ProviderRefused:     {"Nicht angenommen", "Instagram hat die Anmeldung nicht angenommen. Bitte beginne von vorn.", "Nur mit einem professionellen Konto (Business oder Creator) kannst du dich anmelden.", "Erneut anmelden"},
 		Method:              {"Nicht möglich", "Diese Adresse lässt sich so nicht verwenden.", "", ""},
 		TooEarly:            {"Zu früh", "Bitte versuche es noch einmal.", "", ""},
-		TooMany:             {"Zu viele Versuche", "Das waren zu viele Versuche. Bitte warte einen Moment.", "", "Erneut anmelden"},
+		TooMany:             {"Zu viele Versuche", "Das waren zu viele Versuche. Bitte warte einen Moment.", "Warte %d Sekunden und lade diese Seite dann neu. Das genügt: Deine Anmeldung geht von hier aus weiter.", "Neu laden"},
 		CookiesBlocked:      {"Cookies sind blockiert", "Dein Browser hat unser Cookie nicht behalten.", "Erlaube Cookies für diese Website in den Einstellungen deines Browsers, oder öffne sie in einem anderen Browser oder außerhalb des privaten Modus. Versuche es dann noch einmal.", "Noch einmal versuchen"},
 		BadProfile:          {"Unbrauchbare Antwort", "Instagram hat eine Antwort geschickt, mit der wir nichts anfangen können.", "", "Erneut anmelden"},
 		ProviderError:       {"Fehler bei Instagram", "Instagram konnte die Anmeldung nicht abschließen.", "", "Erneut anmelden"},
@@ -48,6 +48,10 @@ var german = &Language{
 	deleted: wording{
 		title: "Daten gelöscht", text: "Deine Daten wurden am %s gelöscht, und alle deine Sitzungen hier wurden beendet.",
 		hint: "Die Anmeldung dieser Website bewahrt keine Profildaten deines Instagram-Kontos auf.",
+	},
+	signInDeleted: wording{
+		title: "Anmeldedaten gelöscht", text: "Was die Anmeldung dieser Website über dich gespeichert hatte, wurde am %s gelöscht, und alle deine Sitzungen hier wurden beendet.",
+		hint: "Die Anmeldung dieser Website bewahrt keine Profildaten deines Instagram-Kontos auf. Wenn die Website selbst weitere Daten über dich aufbewahrt, bitte ihren Betreiber, sie zu löschen.",
 	},
 	deletionRequested: wording{
 		title: "Löschung beantragt", text: "Dein Antrag ist am %s eingegangen, und alle deine Sitzungen hier wurden beendet.",

@@ -11,7 +11,7 @@ var english = &Language{
 		ProviderRefused:     {"Not accepted", "Instagram did not accept the sign-in. Please start again.", "Only professional accounts, business or creator, can sign in.", "Sign in again"},
 		Method:              {"Not possible", "This address cannot be used like this.", "", ""},
 		TooEarly:            {"Too early", "Please try again.", "", ""},
-		TooMany:             {"Too many attempts", "Too many attempts. Please wait a moment.", "", "Sign in again"},
+		TooMany:             {"Too many attempts", "Too many attempts. Please wait a moment.", "Wait %d seconds, then reload this page. That is enough: your sign-in goes on from here.", "Reload"},
 		CookiesBlocked:      {"Cookies are blocked", "Your browser did not keep our cookie.", "Allow cookies for this site in your browser's settings, or open it in another browser or outside private mode. Then try again.", "Try again"},
 		BadProfile:          {"Unusable answer", "Instagram sent an answer we could not use.", "", "Sign in again"},
 		ProviderError:       {"Instagram failed", "Instagram could not complete the sign-in.", "", "Sign in again"},
@@ -48,6 +48,10 @@ var english = &Language{
 	deleted: wording{
 		title: "Data deleted", text: "Your data was deleted on %s, and all your sessions here were ended.",
 		hint: "The sign-in of this site keeps no profile data of your Instagram account.",
+	},
+	signInDeleted: wording{
+		title: "Sign-in data deleted", text: "What the sign-in of this site had stored about you was deleted on %s, and all your sessions here were ended.",
+		hint: "The sign-in of this site keeps no profile data of your Instagram account. If the site itself keeps other data about you, ask its operator to delete it.",
 	},
 	deletionRequested: wording{
 		title: "Deletion requested", text: "Your request was received on %s, and all your sessions here were ended.",

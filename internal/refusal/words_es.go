@@ -11,7 +11,7 @@ var spanish = &Language{
 		ProviderRefused:     {"No aceptado", "Instagram no ha aceptado el inicio de sesión. Empieza de nuevo, por favor.", "Solo se puede entrar con una cuenta profesional, de empresa o de creador.", "Volver a iniciar sesión"},
 		Method:              {"No es posible", "Esta dirección no se puede usar así.", "", ""},
 		TooEarly:            {"Demasiado pronto", "Inténtalo de nuevo, por favor.", "", ""},
-		TooMany:             {"Demasiados intentos", "Ha habido demasiados intentos. Espera un momento, por favor.", "", "Volver a iniciar sesión"},
+		TooMany:             {"Demasiados intentos", "Ha habido demasiados intentos. Espera un momento, por favor.", "Espera %d segundos y vuelve a cargar esta página. Con eso basta: el inicio de sesión continúa desde aquí.", "Volver a cargar"},
 		CookiesBlocked:      {"Las cookies están bloqueadas", "Tu navegador no ha guardado nuestra cookie.", "Permite las cookies de este sitio en los ajustes de tu navegador, o ábrelo en otro navegador o fuera del modo privado. Después, inténtalo de nuevo.", "Intentar de nuevo"},
 		BadProfile:          {"Respuesta inservible", "Instagram ha enviado una respuesta que no hemos podido usar.", "", "Volver a iniciar sesión"},
 		ProviderError:       {"Instagram ha fallado", "Instagram no ha podido completar el inicio de sesión.", "", "Volver a iniciar sesión"},
@@ -48,6 +48,10 @@ var spanish = &Language{
 	deleted: wording{
 		title: "Datos eliminados", text: "Tus datos se eliminaron el %s y se cerraron todas tus sesiones en este sitio.",
 		hint: "El inicio de sesión de este sitio no conserva ningún dato del perfil de tu cuenta de Instagram.",
+	},
+	signInDeleted: wording{
+		title: "Datos del inicio de sesión eliminados", text: "Lo que el inicio de sesión de este sitio había guardado sobre ti se eliminó el %s y se cerraron todas tus sesiones en este sitio.",
+		hint: "El inicio de sesión de este sitio no conserva ningún dato del perfil de tu cuenta de Instagram. Si el propio sitio conserva otros datos sobre ti, pide a su responsable que los elimine.",
 	},
 	deletionRequested: wording{
 		title: "Eliminación solicitada", text: "Tu solicitud se recibió el %s y se cerraron todas tus sesiones en este sitio.",

@@ -11,7 +11,7 @@ var french = &Language{
 		ProviderRefused:     {"Refusée", "Instagram n’a pas accepté la connexion. Veuillez recommencer.", "Seuls les comptes professionnels, entreprise ou créateur, permettent de se connecter.", "Se reconnecter"},
 		Method:              {"Impossible", "Cette adresse ne peut pas être utilisée ainsi.", "", ""},
 		TooEarly:            {"Trop tôt", "Veuillez réessayer.", "", ""},
-		TooMany:             {"Trop de tentatives", "Il y a eu trop de tentatives. Veuillez patienter un instant.", "", "Se reconnecter"},
+		TooMany:             {"Trop de tentatives", "Il y a eu trop de tentatives. Veuillez patienter un instant.", "Attendez %d secondes, puis rechargez cette page. Cela suffit : votre connexion reprend à partir d’ici.", "Recharger"},
 		CookiesBlocked:      {"Les cookies sont bloqués", "Votre navigateur n’a pas gardé notre cookie.", "Autorisez les cookies de ce site dans les réglages de votre navigateur, ou ouvrez-le dans un autre navigateur ou hors du mode privé. Puis réessayez.", "Réessayer"},
 		BadProfile:          {"Réponse inutilisable", "Instagram a envoyé une réponse que nous n’avons pas pu utiliser.", "", "Se reconnecter"},
 		ProviderError:       {"Échec d’Instagram", "Instagram n’a pas pu terminer la connexion.", "", "Se reconnecter"},
@@ -48,6 +48,10 @@ var french = &Language{
 	deleted: wording{
 		title: "Données supprimées", text: "Vos données ont été supprimées le %s, et toutes vos sessions ici ont été fermées.",
 		hint: "La connexion de ce site ne conserve aucune donnée du profil de votre compte Instagram.",
+	},
+	signInDeleted: wording{
+		title: "Données de connexion supprimées", text: "Ce que la connexion de ce site avait enregistré à votre sujet a été supprimé le %s, et toutes vos sessions ici ont été fermées.",
+		hint: "La connexion de ce site ne conserve aucune donnée du profil de votre compte Instagram. Si le site lui-même conserve d’autres données à votre sujet, demandez à son responsable de les supprimer.",
 	},
 	deletionRequested: wording{
 		title: "Suppression demandée", text: "Votre demande a été reçue le %s, et toutes vos sessions ici ont été fermées.",

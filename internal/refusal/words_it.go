@@ -11,7 +11,7 @@ var italian = &Language{
 		ProviderRefused:     {"Non accettato", "Instagram non ha accettato l’accesso. Ricomincia da capo.", "Possono accedere solo gli account professionali, aziendali o creator.", "Accedi di nuovo"},
 		Method:              {"Non possibile", "Questo indirizzo non si può usare in questo modo.", "", ""},
 		TooEarly:            {"Troppo presto", "Riprova.", "", ""},
-		TooMany:             {"Troppi tentativi", "Ci sono stati troppi tentativi. Attendi un momento.", "", "Accedi di nuovo"},
+		TooMany:             {"Troppi tentativi", "Ci sono stati troppi tentativi. Attendi un momento.", "Attendi %d secondi, poi ricarica questa pagina. È sufficiente: l’accesso continua da qui.", "Ricarica"},
 		CookiesBlocked:      {"I cookie sono bloccati", "Il tuo browser non ha conservato il nostro cookie.", "Consenti i cookie di questo sito nelle impostazioni del browser, oppure aprilo in un altro browser o fuori dalla modalità privata. Poi riprova.", "Riprova"},
 		BadProfile:          {"Risposta inutilizzabile", "Instagram ha inviato una risposta che non abbiamo potuto usare.", "", "Accedi di nuovo"},
 		ProviderError:       {"Errore di Instagram", "Instagram non ha potuto completare l’accesso.", "", "Accedi di nuovo"},
@@ -48,6 +48,10 @@ var italian = &Language{
 	deleted: wording{
 		title: "Dati eliminati", text: "I tuoi dati sono stati eliminati il %s e tutte le tue sessioni qui sono state chiuse.",
 		hint: "L’accesso a questo sito non conserva alcun dato del profilo del tuo account Instagram.",
+	},
+	signInDeleted: wording{
+		title: "Dati di accesso eliminati", text: "Ciò che l’accesso a questo sito aveva salvato su di te è stato eliminato il %s e tutte le tue sessioni qui sono state chiuse.",
+		hint: "L’accesso a questo sito non conserva alcun dato del profilo del tuo account Instagram. Se il sito stesso conserva altri dati su di te, chiedi al suo gestore di eliminarli.",
 	},
 	deletionRequested: wording{
 		title: "Eliminazione richiesta", text: "La tua richiesta è stata ricevuta il %s e tutte le tue sessioni qui sono state chiuse.",

@@ -11,7 +11,7 @@ var portuguese = &Language{
 		ProviderRefused:     {"Não aceite", "O Instagram não aceitou o início de sessão. Comece de novo, por favor.", "Só é possível entrar com contas profissionais, de empresa ou de criador.", "Entrar de novo"},
 		Method:              {"Não é possível", "Este endereço não pode ser usado assim.", "", ""},
 		TooEarly:            {"Cedo demais", "Tente de novo, por favor.", "", ""},
-		TooMany:             {"Tentativas a mais", "Houve demasiadas tentativas. Aguarde um momento, por favor.", "", "Entrar de novo"},
+		TooMany:             {"Tentativas a mais", "Houve demasiadas tentativas. Aguarde um momento, por favor.", "Aguarde %d segundos e depois recarregue esta página. É suficiente: o início de sessão continua a partir daqui.", "Recarregar"},
 		CookiesBlocked:      {"Os cookies estão bloqueados", "O seu navegador não guardou o nosso cookie.", "Permita cookies deste site nas definições do navegador, ou abra-o noutro navegador ou fora do modo privado. Depois, tente de novo.", "Tentar de novo"},
 		BadProfile:          {"Resposta inutilizável", "O Instagram enviou uma resposta que não pudemos usar.", "", "Entrar de novo"},
 		ProviderError:       {"Falha do Instagram", "O Instagram não conseguiu concluir o início de sessão.", "", "Entrar de novo"},
@@ -48,6 +48,10 @@ var portuguese = &Language{
 	deleted: wording{
 		title: "Dados eliminados", text: "Os seus dados foram eliminados em %s, e todas as suas sessões aqui foram terminadas.",
 		hint: "O início de sessão deste site não guarda dados do perfil da sua conta do Instagram.",
+	},
+	signInDeleted: wording{
+		title: "Dados de início de sessão eliminados", text: "O que o início de sessão deste site tinha guardado sobre si foi eliminado em %s, e todas as suas sessões aqui foram terminadas.",
+		hint: "O início de sessão deste site não guarda dados do perfil da sua conta do Instagram. Se o próprio site guardar outros dados sobre si, peça ao seu responsável que os elimine.",
 	},
 	deletionRequested: wording{
 		title: "Eliminação pedida", text: "O seu pedido foi recebido em %s, e todas as suas sessões aqui foram terminadas.",

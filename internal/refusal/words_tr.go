@@ -11,7 +11,7 @@ var turkish = &Language{
 		ProviderRefused:     {"Kabul edilmedi", "Instagram oturum açmayı kabul etmedi. Lütfen baştan başlayın.", "Yalnızca profesyonel hesaplar (işletme veya içerik üreticisi) oturum açabilir.", "Yeniden oturum aç"},
 		Method:              {"Mümkün değil", "Bu adres bu şekilde kullanılamaz.", "", ""},
 		TooEarly:            {"Çok erken", "Lütfen yeniden deneyin.", "", ""},
-		TooMany:             {"Çok fazla deneme", "Çok fazla deneme yapıldı. Lütfen biraz bekleyin.", "", "Yeniden oturum aç"},
+		TooMany:             {"Çok fazla deneme", "Çok fazla deneme yapıldı. Lütfen biraz bekleyin.", "%d saniye bekleyin, sonra bu sayfayı yenileyin. Bu yeterlidir: oturum açma işlemi buradan devam eder.", "Yenile"},
 		CookiesBlocked:      {"Çerezler engellenmiş", "Tarayıcınız çerezimizi saklamadı.", "Tarayıcınızın ayarlarında bu site için çerezlere izin verin ya da siteyi başka bir tarayıcıda veya gizli mod dışında açın. Sonra yeniden deneyin.", "Yeniden dene"},
 		BadProfile:          {"Kullanılamayan yanıt", "Instagram kullanamadığımız bir yanıt gönderdi.", "", "Yeniden oturum aç"},
 		ProviderError:       {"Instagram hatası", "Instagram oturum açmayı tamamlayamadı.", "", "Yeniden oturum aç"},
@@ -48,6 +48,10 @@ var turkish = &Language{
 	deleted: wording{
 		title: "Veriler silindi", text: "Verileriniz %s tarihinde silindi ve buradaki tüm oturumlarınız sonlandırıldı.",
 		hint: "Bu sitenin oturum açma işlevi Instagram hesabınızın profil verilerini saklamaz.",
+	},
+	signInDeleted: wording{
+		title: "Oturum açma verileri silindi", text: "Bu sitenin oturum açma işlevinin hakkınızda sakladığı veriler %s tarihinde silindi ve buradaki tüm oturumlarınız sonlandırıldı.",
+		hint: "Bu sitenin oturum açma işlevi Instagram hesabınızın profil verilerini saklamaz. Sitenin kendisi hakkınızda başka veriler saklıyorsa, silinmesini sitenin yöneticisinden isteyin.",
 	},
 	deletionRequested: wording{
 		title: "Silme istendi", text: "İsteğiniz %s tarihinde alındı ve buradaki tüm oturumlarınız sonlandırıldı.",

@@ -200,7 +200,7 @@ func (m *memory) do(ctx context.Context, call string, operation func() error) er
 func (m *memory) Store(ctx context.Context, key string, value []byte) error {
 	return m.do(ctx, "store "+key, func() error {
 		m.names[key] = true
-		if strings.Contains(key, "/once/") || strings.HasSuffix(key, "/marker") {
+		if strings.Contains(key, "/once/") || strings.Contains(key, "/callbacks/") || strings.HasSuffix(key, "/marker") {
 			m.notes[key] = value
 		}
 		return nil

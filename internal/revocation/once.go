@@ -130,18 +130,24 @@ func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
 
 // oldNotes returns the notes that no longer count.
 func (l *List) oldNotes(ctx context.Context, m *Member) (old []bucketKeys) {
-	keys, err := l.list(ctx, m, l.onceRoot(), fullTimeout)
+	old = l.oldHours(ctx, m, l.onceRoot(), l.now().Add(-OnceFor-clockSkew))
+	return append(old, l.oldHours(ctx, m, l.deliveryRoot(), l.now().Add(-KeepDeliveries-clockSkew))...)
+}
+
+// oldHours returns what is in the buckets below root of hours before a moment's.
+func (l *List) oldHours(ctx context.Context, m *Member, root string, moment time.Time) (old []bucketKeys) {
+	keys, err := l.list(ctx, m, root, fullTimeout)
 	if err != nil {
 		return nil // they are found after the next full look
 	}
 	buckets := make(map[string]*bucketKeys)
-	current := path.Base(l.onceBucket(l.now().Add(-OnceFor - clockSkew)))
+	current := fmt.Sprintf("%0*d", minuteDigits, minuteOf(moment)/minutesOfHour)
 	for _, key := range keys {
-		hour, name, _ := strings.Cut(strings.TrimPrefix(key, l.onceRoot()+"/"), "/")
+		hour, name, _ := strings.Cut(strings.TrimPrefix(key, root+"/"), "/")
 		if len(hour) != minuteDigits || hour >= current || strings.Trim(hour, "0123456789") != "" || strings.Contains(name, "/") {
 			continue
 		}
-		bucket := path.Join(l.onceRoot(), hour)
+		bucket := path.Join(root, hour)
 		if buckets[bucket] == nil {
 			buckets[bucket] = &bucketKeys{bucket: bucket}
 		}

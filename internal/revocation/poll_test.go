@@ -13,7 +13,7 @@ func TestL1_APollListsTheRecentBucketsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		a := newNode(t, m)
-		full := []string{a.root, a.onceRoot()}
+		full := []string{a.root, a.onceRoot(), a.deliveryRoot()}
 		between := func(from, to time.Duration) (buckets []string) {
 			for minute := minuteOf(a.now().Add(from)); minute <= minuteOf(a.now().Add(to)); minute++ {
 				buckets = append(buckets, bucketOf(a.root, minute))
@@ -72,7 +72,7 @@ func TestF1_ALookThatFailedIsMadeAgainFromWhereItWas(t *testing.T) {
 		storage.inTrouble(nil)
 		storage.made("")
 		b.sync()
-		if got := storage.made("list"); !slices.Equal(got, []string{b.root, b.onceRoot()}) {
+		if got := storage.made("list"); !slices.Equal(got, []string{b.root, b.onceRoot(), b.deliveryRoot()}) {
 			t.Errorf("listed %q, want everything", got)
 		}
 	})

@@ -1,0 +1,131 @@
+package instagramauth
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// How many sign-ins may fail. A login that succeeds costs nobody anything. [D2, N9, N15]
+
+const (
+	defaultFailures = 20          // of one client, in defaultPer
+	defaultPer      = time.Minute // also the rate of what has a limit of its own
+	rememberClients = 10_000      // [D5]
+)
+
+// RateLimitOptions say how many sign-ins of one client may fail.
+type RateLimitOptions struct {
+	// How many sign-ins of one client (an IPv4 address or an IPv6 /64) may fail within `per`.
+	// An IPv6 /56 may have twice as many, a /48 four times. Sign-ins that succeed do not
+	// count. All clients together may have 18 times as many. Default: 20.
+	Failures int `json:"failures,omitempty"`
+
+	// The time. Default: `1m`.
+	Per caddy.Duration `json:"per,omitempty"`
+
+	// Sets no limit for each client. The one over all clients stays. Default: false.
+	Off bool `json:"off,omitempty"`
+}
+
+// rateLimit is what RateLimitOptions come to.
+type rateLimit struct {
+	failures int
+	per      time.Duration
+	off      bool
+}
+
+func (h *Handler) resolveRateLimit(s *settings, _ resolver) error {
+	o := h.RateLimit
+	s.rate = rateLimit{o.Failures, time.Duration(o.Per), o.Off}
+	switch {
+	case o.Off && (o.Failures != 0 || o.Per != 0):
+		return &optionError{"rate_limit", "off takes no numbers; want off alone, or a number and a duration such as 20 1m"}
+	case o.Failures == 0 && o.Per == 0:
+		s.rate.failures, s.rate.per = defaultFailures, defaultPer
+	case o.Failures < 1 || o.Failures > 10_000:
+		return &optionError{"rate_limit", "want a number between 1 and 10000 and a duration, such as 20 1m"}
+	case s.rate.per < time.Second || s.rate.per > 24*time.Hour:
+		return &optionError{"rate_limit", fmt.Sprintf("want a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)}
+	}
+	return nil
+}
+
+// setRate gives the limits of an instance the rate of its newest configuration.
+func (l *limits) setRate(r rateLimit) {
+	l.failures.Set(r.failures, r.per, r.off)
+	l.cancels.Set(r.failures, r.per)
+}
+
+var (
+	errClientLimit = &ownError{"too many sign-ins of this client have failed",
+		"nothing to change if it passes; raise rate_limit if many people share this address; if client_ip is the same for everybody, set trusted_proxies and trusted_proxies_strict for the proxy in front"}
+	errNetworkLimit = &ownError{"too many sign-ins from the network of this client have failed",
+		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end"}
+	errOverallLimit = &ownError{"too many sign-ins of all clients together have failed",
+		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix or trusted_proxies"}
+	errCancelLimit = &ownError{"too many sign-ins of this client were cancelled",
+		"nothing to change if it passes; raise rate_limit if many people share this address"}
+	errNoRedirectURI = &ownError{"no redirect_uri is for the host of this request",
+		"list a redirect_uri for this host and register it with Meta, or redirect the host to one that has a redirect_uri"}
+)
+
+// limited returns the refusal of a login that a limit has stopped. The login stays usable.
+func (h *Handler) limited(by *limit.Refused) (refusal.Reply, error) {
+	cause := map[limit.Limit]error{limit.OfClient: errClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: errOverallLimit}[by.By]
+	h.metrics.limited(by.By.String()).Inc()
+	return refusal.Reply{Code: refusal.TooMany, RetryAfter: by.Wait}, cause
+}
+
+// settling says what became of an attempt.
+type settling int
+
+const (
+	notMade settling = iota // or it says nothing about who made it
+	failed                  // and Instagram was asked
+	succeeded
+)
+
+// settle settles an attempt.
+func (h *Handler) settle(attempt *limit.Attempt, how settling) {
+	switch how {
+	case succeeded:
+		attempt.Succeeded()
+	case failed:
+		attempt.Failed()
+		h.metrics.failed(attempt.Share().String()).Inc()
+	default:
+		attempt.Withdraw()
+	}
+}
+
+// tooManyCancels reports whether a client has cancelled too many logins, and for how long. It
+// asks nothing of Instagram, and so stops no login of others behind the same address.
+func (h *Handler) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool) {
+	client := limit.ClientOf(clientIP(r))
+	if h.settings.rate.off || !client.HasAddress() {
+		return 0, false
+	}
+	ok, wait := h.limits.cancels.Allow(client.Key())
+	if !ok {
+		h.metrics.limited(limitCancelled).Inc()
+	}
+	return wait, !ok
+}
+
+// warnOfAddresses says once in a day that visitors come without an address.
+func (h *Handler) warnOfAddresses(from requester) {
+	if limit.ClientOf(from.clientIP).HasAddress() {
+		return
+	}
+	if ok, _ := h.limits.told.Take("addresses"); ok {
+		h.logger.Warn("visitors come without an address; failed sign-ins are limited over all of them alone",
+			h.aboutRequester(from, zap.String("remedy", "set trusted_proxies_unix, or trusted_proxies and trusted_proxies_strict, so that Caddy knows the address from the proxy in front"))...)
+	}
+}

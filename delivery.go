@@ -1,0 +1,178 @@
+package instagramauth
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// A verified callback of Meta's comes once for each person and moment, on whichever node. [N11]
+
+// A delivery is a verified callback that is to be answered here or by the site.
+type delivery struct {
+	what   removal
+	signed instagram.SignedRequest
+}
+
+var (
+	errBrowser = &ownError{"a browser has sent the callback, and Meta's servers are none",
+		"a page of another site has a visitor's browser send this: there is nothing to change"}
+	errForgeries = &ownError{"too many callbacks of this client were not signed by Meta",
+		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"}
+	errTooOld = &ownError{"the callback is older than seven days",
+		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change"}
+	errMisdirected = &ownError{"the callback came to another path before",
+		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy"}
+	errUnderWay = &ownError{"the same callback is being answered by another request",
+		"nothing to change: Meta comes back"}
+	errNoSite = errors.New("nobody behind this handler has answered")
+	errSite   = errors.New("the site did not accept")
+)
+
+// What can come of a delivery.
+const (
+	leftToSite = iota // which will be done later
+	doneByAll         // by the site, too
+	doneHere          // and the site was not asked
+)
+
+// deletionStates are the same in a confirmation code.
+var deletionStates = [...]session.DeletionState{leftToSite: session.DeletionPending, doneByAll: session.DeletedByAll, doneHere: session.DeletedBySignIn}
+
+// fromBrowser reports whether a request has a header that only browsers send. Meta's servers
+// are none. [N15]
+func fromBrowser(r *http.Request) bool {
+	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
+}
+
+// refuseCallback refuses a callback. cause may be nil.
+func (h *Handler) refuseCallback(v *visit, what removal, reply refusal.Reply, cause error) (bool, error) {
+	fields := []zap.Field{zap.String("callback", string(what)), zap.String("code", string(reply.Code))}
+	if own, ok := errors.AsType[*ownError](cause); ok {
+		fields = append(fields, reasons(own)...)
+	} else {
+		fields = append(fields, zap.String("remedy", remedyForCallback(reply.Code)))
+	}
+	h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code), h.about(v.r, fields...)...)
+	reply.Wants = refusal.JSON
+	return h.refuse(v, reply)
+}
+
+// forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
+// come from few addresses, and one of them must not be lost.
+func (h *Handler) forged(v *visit, what removal) (bool, error) {
+	if ok, wait := h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key()); !ok {
+		h.metrics.limited(limitForged).Inc()
+		return h.refuseCallback(v, what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
+	}
+	return h.refuseCallback(v, what, refusal.Reply{Code: refusal.BadSignature}, nil)
+}
+
+// tooOld reports whether nobody can tell any more whether a callback came before.
+func (h *Handler) tooOld(signed *instagram.SignedRequest) bool {
+	return h.now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
+}
+
+// notes returns what the list calls a delivery.
+func (h *Handler) notes(d *delivery) revocation.Delivery {
+	other := deauthorized
+	if d.what == deauthorized {
+		other = deletionRequest
+	}
+	of := func(path removal, what string) []string {
+		return h.settings.marks.Of(string(path), what, d.signed.UserID, strconv.FormatInt(d.signed.IssuedAt.Unix(), 10))
+	}
+	return revocation.Delivery{
+		IssuedAt: d.signed.IssuedAt,
+		Arrived:  of(d.what, "arrived"), ElsewhereArrived: of(other, "arrived"),
+		Outcomes: [][]string{leftToSite: of(d.what, "left to the site"), doneByAll: of(d.what, "done"), doneHere: of(d.what, "done here")},
+	}
+}
+
+// deliver answers a callback, or hands it on to the site.
+func (h *Handler) deliver(v *visit, d *delivery, pass bool) (bool, error) {
+	if pass {
+		h.passOn(v, d)
+		return true, nil
+	}
+	return false, h.deliverWith(v, d, func() (int, error) { return doneHere, nil })
+}
+
+// deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
+// confirmation from us, and 202 says that the site will be done later. An answer of the site's
+// that is no success goes back as it is, and Meta or the person can try again.
+func (h *Handler) deliverToSite(v *visit, next func(http.ResponseWriter) error) error {
+	verdict := &verdict{w: v.w, header: make(http.Header), through: v.delivery.what == deauthorized}
+	var failure error
+	err := h.deliverWith(v, v.delivery, func() (outcome int, err error) {
+		failure = next(verdict)
+		switch {
+		case failure != nil || verdict.passed && !verdict.success():
+			return 0, errSite
+		case verdict.status == 0:
+			return 0, errNoSite
+		case verdict.status == http.StatusAccepted:
+			return leftToSite, nil
+		}
+		return doneByAll, nil
+	})
+	if failure != nil {
+		return failure
+	}
+	return err
+}
+
+// deliverWith does the work for a callback unless it has been done, and answers, unless the
+// work has answered.
+func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, err error)) error {
+	// Meta does not wait for long, and what it asks for must be done all the same.
+	ctx := context.WithoutCancel(v.r.Context())
+	result, outcome, err := h.list.Deliver(ctx, h.notes(d), func() (outcome int, err error) {
+		if outcome, err = work(); err == nil {
+			h.emit(requesterOf(v.r), eventOf[d.what], &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
+		}
+		return outcome, err
+	})
+	switch {
+	case errors.Is(err, errSite):
+		return nil // it has answered, or its error goes up
+	case errors.Is(err, errNoSite):
+		h.logger.Error("nobody behind this handler has answered a callback of Meta's; deauthorize pass and data_deletion pass need a site that does",
+			h.about(v.r, zap.String("callback", string(d.what)))...)
+		_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
+		return err
+	case err != nil:
+		h.logger.Error("a callback of Meta's waits until the storage works again", h.about(v.r, zap.String("callback", string(d.what)), zap.Error(err), storageRemedy)...)
+		_, err = h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
+		return err
+	case result == revocation.Misdirected:
+		_, err = h.refuseCallback(v, d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
+		return err
+	case result == revocation.UnderWay:
+		_, err = h.refuseCallback(v, d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
+		return err
+	}
+	return h.answerCallback(v, d, result, outcome)
+}
+
+// answerCallback says that a callback has been dealt with, now or before.
+func (h *Handler) answerCallback(v *visit, d *delivery, result revocation.Result, outcome int) (err error) {
+	switch {
+	case d.what == deletionRequest:
+		_, err = h.confirmDeletion(v, deletionStates[outcome])
+	case result == revocation.DeliveredBefore || !h.settings.passDeauthorize:
+		_, err = h.answerJSON(v, struct{}{})
+	}
+	return err
+}
