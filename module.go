@@ -309,7 +309,11 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	h.claimed = h.settings.claims(server)
-	return h.settings.checkHosts(h.site.hosts())
+	if err := h.settings.checkHosts(h.site.hosts()); err != nil {
+		return err
+	}
+	h.site.putInFront(server, h.settings.guard)
+	return nil
 }
 
 // loadMatchers makes the matchers of `protect`.
