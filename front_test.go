@@ -164,3 +164,35 @@ func TestH1_AnIncludedPageKeepsTheIdentityThatTheBlockSet(t *testing.T) {
 		t.Errorf("page = %q", page.body)
 	}
 }
+
+// TestH1_InANamedRouteTheBlockDeletesByItself is about a block that Caddy compiles apart, where
+// nothing stands in front of it.
+func TestH1_InANamedRouteTheBlockDeletesByItself(t *testing.T) {
+	s := startSite(t, siteConfig{
+		global: "servers {\n protocols h1 h2c\n}", block: "invoke gate", after: "# nothing",
+		extra: "&(gate) {\nroute {\n" + wholeBlock("/private*", "") + "\nreverse_proxy {upstream}\n}\n}",
+	})
+	for protocol, client := range s.clients(t) {
+		for person, cookie := range map[string]string{"nobody": "", "somebody": cookieFor(t, somebody())} {
+			request := forged(t, http.MethodGet, "http://"+s.addr+"/page")
+			request.Header.Set("Cookie", cookie)
+			request.Header["X~instagram_user-Id"] = []string{"forged"}
+			answer, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Fatalf("%s as %s: %s", protocol, person, answer.Status)
+			}
+			if got := s.upstream.last(t).Header; person == "nobody" && got.Get("X-Instagram-User-Id") != "" || person == "somebody" && got.Get("X-Instagram-User-Id") != userID || len(got["X~instagram_user-Id"]) > 0 {
+				t.Errorf("%s as %s: %q", protocol, person, got)
+			}
+		}
+	}
+	s.raw(t, "POST /page HTTP/1.1\r\nHost: example.test\r\nConnection: close, X-Instagram-User-Id\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\nCookie: "+cookieFor(t, somebody())+"\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
+	s.wantNothingForged(t, "a trailer")
+	if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != userID {
+		t.Errorf("with Connection: X-Instagram-User-Id = %q", got)
+	}
+}

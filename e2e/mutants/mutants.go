@@ -61,6 +61,9 @@ var mutants = []mutant{
 	h.takeCookies(v)
 `, `	h.takeCookies(v)
 `, ""},
+	{"H1", "a route beside the block carries forged headers", "module.go", `h.site.putInFront(server, h.settings.guard)`, `_ = h.site.putInFront`, ""},
+	{"H1", "other sites of the server lose headers", "front.go", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, ""},
+	{"H1", "a page that is included loses the identity", "front.go", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, ""},
 	{"H1", "forged trailers reach the site", "identity.go", `	h.settings.guard.StripTrailers(v.r)
 `, ``, ""},
 	{"H2", "only one spelling of a header is stripped", "internal/headerguard/headerguard.go", `if fold(name[i]) != h.folded[i] {`, `if name[i] != h.canonical[i] {`, "./internal/headerguard ."},
