@@ -151,4 +151,6 @@ var mutants = []mutant{
 	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
 	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(seconds, 10))`, `_ = strconv.FormatInt(seconds, 10)`, "./internal/refusal ."},
 	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
+	{"N8", "the client's address is what it says itself", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},
+	{"N8", "everybody behind a proxy has one address", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.RemoteAddr, caddyhttp.ClientIPVarKey`, ""},
 }
