@@ -153,4 +153,8 @@ var mutants = []mutant{
 	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
 	{"N8", "the client's address is what it says itself", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},
 	{"N8", "everybody behind a proxy has one address", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.RemoteAddr, caddyhttp.ClientIPVarKey`, ""},
+	{"N16", "the app secret makes sessions beside a session secret", "settings.go", `	if len(c.Secrets) == 0 {
+		c.Secrets = apps
+	}`, `	c.Secrets = append(c.Secrets, apps...)`, ""},
+	{"N16", "nobody is told whose secret makes sessions", "secrets.go", `case !h.settings.appSecretOpens || h.settings.handoff:`, `case true:`, ""},
 }
