@@ -312,7 +312,11 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	h.claimed = h.settings.claims(server)
-	return h.settings.checkHosts(h.site.hosts())
+	if err := h.settings.checkHosts(h.site.hosts()); err != nil {
+		return err
+	}
+	h.site.putInFront(server, h.settings.guard)
+	return nil
 }
 
 // loadMatchers makes the matchers of `protect`.
@@ -332,9 +336,7 @@ func (h *Handler) warn() {
 	if !h.settings.secure {
 		h.logger.Warn("redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production")
 	}
-	if len(h.Session.Secret) == 0 && h.settings.weakSecret {
-		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters; set session secret")
-	}
+	h.warnSecret()
 	if app, own := len(h.AppSecret), len(h.Session.Secret); app > 1 || own > 1 {
 		h.logger.Info("keys are being changed: older secrets are still accepted", zap.Int("app_secrets", app), zap.Int("session_secrets", own))
 	}

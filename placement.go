@@ -56,13 +56,18 @@ func (s site) hosts() (all caddyhttp.MatchHost) {
 		return nil
 	}
 	for _, set := range s.route.MatcherSets {
-		i := slices.IndexFunc(set, func(m any) bool { _, ok := m.(*caddyhttp.MatchHost); return ok })
+		i := slices.IndexFunc(set, isHost)
 		if i < 0 {
 			return nil
 		}
 		all = append(all, *set[i].(*caddyhttp.MatchHost)...)
 	}
 	return all
+}
+
+func isHost(matcher any) bool {
+	_, ok := matcher.(*caddyhttp.MatchHost)
+	return ok
 }
 
 // checkHosts refuses a block whose site is on none of the hosts of its redirect URIs:

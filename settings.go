@@ -47,8 +47,10 @@ type settings struct {
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	weakSecret bool
-	origins    []string
-	pathPrefix string
+	// appSecretOpens says that whoever knows an app secret can make sessions.
+	appSecretOpens bool
+	origins        []string
+	pathPrefix     string
 
 	headers     []identityHeader
 	headerNames []string // and that of the token
@@ -291,11 +293,14 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	if err := checkSecrets("session secret", c.Secrets, minSecret); err != nil {
 		return err
 	}
-	if len(c.Secrets) == 0 {
-		if c.Secrets, err = h.appSecrets(replace); err != nil {
-			return err
-		}
+	apps, err := h.appSecrets(replace)
+	if err != nil {
+		return err
 	}
+	if len(c.Secrets) == 0 {
+		c.Secrets = apps
+	}
+	s.appSecretOpens = slices.ContainsFunc(c.Secrets, func(secret string) bool { return slices.Contains(apps, secret) })
 	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < minSecret })
 	if s.cookies, err = session.New(c); err != nil {
 		return &optionError{"session cookie", err.Error()}

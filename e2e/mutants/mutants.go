@@ -86,6 +86,9 @@ var mutants = []mutant{
 	h.takeCookies(v)
 `, `	h.takeCookies(v)
 `, ""},
+	{"H1", "a route beside the block carries forged headers", "module.go", `h.site.putInFront(server, h.settings.guard)`, `_ = h.site.putInFront`, ""},
+	{"H1", "other sites of the server lose headers", "front.go", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, ""},
+	{"H1", "a page that is included loses the identity", "front.go", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, ""},
 	{"H1", "forged trailers reach the site", "identity.go", `	h.settings.guard.StripTrailers(v.r)
 `, ``, ""},
 	{"H2", "only one spelling of a header is stripped", "internal/headerguard/headerguard.go", `if fold(name[i]) != h.folded[i] {`, `if name[i] != h.canonical[i] {`, "./internal/headerguard ."},
@@ -199,4 +202,10 @@ var mutants = []mutant{
 	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
 	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(seconds, 10))`, `_ = strconv.FormatInt(seconds, 10)`, "./internal/refusal ."},
 	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
+	{"N8", "the client's address is what it says itself", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},
+	{"N8", "everybody behind a proxy has one address", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.RemoteAddr, caddyhttp.ClientIPVarKey`, ""},
+	{"N16", "the app secret makes sessions beside a session secret", "settings.go", `	if len(c.Secrets) == 0 {
+		c.Secrets = apps
+	}`, `	c.Secrets = append(c.Secrets, apps...)`, ""},
+	{"N16", "nobody is told whose secret makes sessions", "secrets.go", `case !h.settings.appSecretOpens || h.settings.handoff:`, `case true:`, ""},
 }

@@ -64,6 +64,20 @@ func New(names ...string) (*Guard, error) {
 	return g, nil
 }
 
+// With returns a guard for the headers of both. other may be nil.
+func (g *Guard) With(other *Guard) *Guard {
+	if other == nil {
+		return g
+	}
+	both := &Guard{headers: slices.Clone(other.headers), lengths: g.lengths | other.lengths}
+	for _, h := range g.headers {
+		if _, known := other.find(h.folded); !known {
+			both.headers = append(both.headers, h)
+		}
+	}
+	return both
+}
+
 // isToken reports whether a name consists of letters, digits, '-' and '_', which
 // every server passes on.
 func isToken(name string) bool {
@@ -113,6 +127,20 @@ next:
 		return h, true
 	}
 	return header{}, false
+}
+
+// Concerns reports whether a request has, or may still bring, something to delete. It does
+// not allocate.
+func (g *Guard) Concerns(r *http.Request) bool {
+	if len(r.Trailer) > 0 || r.ContentLength < 0 && r.Body != nil {
+		return true
+	}
+	for name := range r.Header {
+		if _, ours := g.find(name); ours {
+			return true
+		}
+	}
+	return slices.ContainsFunc(r.Header["Connection"], g.namedIn)
 }
 
 // Strip deletes every header that folds to one of ours. keep, if not nil, tells by

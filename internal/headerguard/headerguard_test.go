@@ -168,3 +168,39 @@ func TestNothingIsAllocatedWhereNothingIsOurs(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+func TestH1_AGuardOfTwoKnowsTheHeadersOfBoth(t *testing.T) {
+	one, _ := headerguard.New("X-One", "X-Both")
+	two, _ := headerguard.New("X-Number-Two", "X_Both")
+	both := two.With(one.With(nil))
+	for name, want := range map[string]bool{"X-One": true, "x~one": true, "X-Number_Two": true, "X.Both": true, "X-Three": false, "X-Number-Six": false} {
+		r := &http.Request{Header: http.Header{name: {"1"}}}
+		if got := both.Concerns(r); got != want {
+			t.Errorf("header %s: %v", name, got)
+		}
+		r = &http.Request{Header: http.Header{"Connection": {"close, " + name}}}
+		if got := both.Concerns(r); got != want {
+			t.Errorf("Connection %s: %v", name, got)
+		}
+	}
+	if one.Concerns(&http.Request{Header: http.Header{"X-Number-Two": {"1"}}}) {
+		t.Error("the first guard has changed")
+	}
+	body := io.NopCloser(strings.NewReader(""))
+	for _, c := range []struct {
+		r    *http.Request
+		want bool
+	}{
+		{&http.Request{ContentLength: -1, Body: body}, true}, // trailers may come with its end
+		{&http.Request{ContentLength: 3, Body: body}, false},
+		{&http.Request{Trailer: http.Header{"X-One": nil}}, true},
+	} {
+		if got := both.Concerns(c.r); got != c.want {
+			t.Errorf("%+v: %v", c.r, got)
+		}
+	}
+	r := &http.Request{Header: http.Header{"User-Agent": {"x"}, "Accept": {"*/*"}, "Connection": {"keep-alive"}}}
+	if n := testing.AllocsPerRun(100, func() { both.Concerns(r) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,83 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+const (
+	ownSecret  = "5e551045e551045e551045e551045e551045e55104"
+	remedyLine = "set session secret to a value of its own, made with: openssl rand -hex 32"
+)
+
+// forgedWith is a session cookie that somebody who knows a secret makes, without Instagram.
+func forgedWith(t *testing.T, secret string) string {
+	t.Helper()
+	return sealed(t, session.Config{Secrets: []string{secret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, somebody())
+}
+
+func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {
+	for _, c := range []struct {
+		options, secret string
+		let             bool
+	}{
+		{"", appSecret, true}, // as the documentation says
+		{"session {\n secret " + ownSecret + "\n}", appSecret, false},
+		{"session {\n secret " + ownSecret + "\n}", ownSecret, true},
+		{"session {\n secret " + ownSecret + " " + appSecret + "\n}", appSecret, true}, // until it is taken out
+	} {
+		s := startSite(t, siteConfig{options: c.options})
+		request := navigation(t, http.MethodGet, "/page")
+		request.Header.Set("Cookie", forgedWith(t, c.secret))
+		answer := s.newBrowser().do(request)
+		if let := answer.StatusCode == http.StatusOK; let != c.let {
+			t.Errorf("%q: a session made with %.8s… was answered %s", c.options, c.secret, answer.Status)
+		}
+	}
+}
+
+func TestN16_ABlockWithoutASessionSecretSaysSoOnceAtLoad(t *testing.T) {
+	const known, weak = "session keys are derived from the app secret: whoever knows it can make sessions", "session keys are derived from an app_secret of less than 32 characters"
+	short := strings.Replace(defaultBlock(""), appSecret, "short", 1)
+	for name, c := range map[string]struct {
+		config siteConfig
+		want   string
+	}{
+		"none":                         {siteConfig{}, known},
+		"the app secret":               {siteConfig{options: "session {\n secret " + appSecret + "\n}"}, known},
+		"the app secret while changed": {siteConfig{options: "session {\n secret " + ownSecret + " " + appSecret + "\n}"}, known},
+		"an app secret that is short":  {siteConfig{block: short}, weak},
+		"one of its own":               {siteConfig{options: "session {\n secret " + ownSecret + "\n}"}, ""},
+		"no sessions at all":           {siteConfig{options: "after_login handoff"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t, c.config)
+			for _, message := range []string{known, weak} {
+				lines := s.logged(message)
+				want := 0
+				if message == c.want {
+					want = 1
+				}
+				if len(lines) != want {
+					t.Fatalf("%d lines %q, want %d", len(lines), message, want)
+				}
+				for _, line := range lines {
+					if line["level"] != "warn" || line["remedy"] != remedyLine {
+						t.Errorf("line = %v", line)
+					}
+				}
+			}
+			for _, secret := range []string{appSecret, ownSecret} {
+				for line := range strings.Lines(s.logs()) {
+					if strings.Contains(line, secret) && strings.Contains(line, "http.handlers.instagram_auth") {
+						t.Errorf("a secret is in the log: %s", line)
+					}
+				}
+			}
+		})
+	}
+}

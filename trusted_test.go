@@ -1,0 +1,193 @@
+package instagramauth_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// client is a visitor behind the proxy of a recipe. The test is the proxy: it comes from an
+// address that Caddy trusts and appends what it saw to what the visitor sent.
+const (
+	client      = "203.0.113.9"
+	otherClient = "203.0.113.10"
+	office      = "192.0.2.1" // an address that a matcher lets in
+)
+
+// madeUp are headers with which a client tries to be somebody else, the proxy's word included.
+func madeUp(address, saw string) map[string]http.Header {
+	return map[string]http.Header{
+		"in front":             {"X-Forwarded-For": {address + ", " + saw}},
+		"in a line of its own": {"X-Forwarded-For": {address, saw}},
+		"with a port":          {"X-Forwarded-For": {address + ":443, " + saw}},
+		"without a space":      {"X-Forwarded-For": {address + "," + saw}},
+		"many":                 {"X-Forwarded-For": {strings.Repeat(address+", ", 200) + saw}},
+		"the proxy's own":      {"X-Forwarded-For": {address + ", 127.0.0.1, " + saw}},
+		"behind rubbish":       {"X-Forwarded-For": {address + ", ,unknown,_hidden, " + saw}},
+		"other headers": {"X-Forwarded-For": {saw}, "X-Real-Ip": {address}, "Forwarded": {"for=" + address}, "True-Client-Ip": {address},
+			"Cf-Connecting-Ip": {address}, "X-Client-Ip": {address}, "X-Forwarded": {address}, "X-Cluster-Client-Ip": {address}},
+	}
+}
+
+// trusting returns the Caddyfiles of all pages that trust a proxy, by page and number.
+func trusting(t *testing.T) map[string]siteConfig {
+	t.Helper()
+	all := make(map[string]siteConfig)
+	for _, name := range pages(t) {
+		for i, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+			if !strings.Contains(match[2], "trusted_proxies ") {
+				continue
+			}
+			c := recipeSite(t, match[2])
+			if !strings.Contains(c.global, "10.0.0.0/8") {
+				t.Fatalf("%s trusts a proxy that this test does not know:\n%s", name, c.global)
+			}
+			c.global = strings.Replace(c.global, "10.0.0.0/8", "127.0.0.1/32", 1)
+			all[fmt.Sprint(name, " ", i)] = c
+		}
+	}
+	if len(all) == 0 {
+		t.Fatal("no page trusts a proxy")
+	}
+	return all
+}
+
+// deny takes a login to the callback and back out of it, through a proxy that sends these
+// headers, and returns the status.
+func (s *site) deny(b *browser, header http.Header) int {
+	state := query(s.t, b.get("/instagram_auth/login").location()).Get("state")
+	request := navigation(s.t, http.MethodGet, callback+"?error=access_denied&state="+url.QueryEscape(state))
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	return b.do(request).StatusCode
+}
+
+func TestN8_TheClientsAddressIsWhatTheNearestTrustedProxySaw(t *testing.T) {
+	for name, c := range trusting(t) {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t, c)
+			for how, header := range madeUp(office, client) {
+				if got := s.deny(s.newBrowser(), header); got != http.StatusForbidden {
+					t.Fatalf("%s: answered %d", how, got)
+				}
+				lines := s.logged("sign-in refused")
+				if got := lines[len(lines)-1]["client_ip"]; got != client {
+					t.Errorf("%s: client_ip = %v in the log, want %s", how, got, client)
+				}
+			}
+		})
+	}
+}
+
+func TestN8_TheLimitFollowsTheClientBehindTheProxy(t *testing.T) {
+	for name, c := range trusting(t) {
+		t.Run(name, func(t *testing.T) {
+			s := startSite(t, c)
+			limited := false
+			for i := range 40 {
+				limited = limited || s.deny(s.newBrowser(), http.Header{"X-Forwarded-For": {fmt.Sprintf("198.51.100.%d, %s", i, client)}}) == http.StatusTooManyRequests
+			}
+			if !limited {
+				t.Error("forty logins of one client were taken, each with another address in front")
+			}
+			if got := s.deny(s.newBrowser(), http.Header{"X-Forwarded-For": {otherClient}}); got != http.StatusForbidden {
+				t.Errorf("another client behind the same proxy was answered %d", got)
+			}
+			// Nobody else is a proxy, whatever they send.
+			stranger := s.newBrowser()
+			stranger.http.Transport.(*http.Transport).DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(ctx, network, s.addr)
+			}
+			if got := s.deny(stranger, http.Header{"X-Forwarded-For": {client}}); got != http.StatusForbidden {
+				t.Errorf("a stranger with the address of the limited client was answered %d", got)
+			}
+			lines := s.logged("sign-in refused")
+			if got := lines[len(lines)-1]["client_ip"]; got != "127.0.0.2" {
+				t.Errorf("the stranger's client_ip = %v", got)
+			}
+		})
+	}
+}
+
+// TestN8_AnAddressAsAWayInIsNoHeader puts two recipes together: one that trusts a proxy, and
+// one that lets an address in without a session.
+func TestN8_AnAddressAsAWayInIsNoHeader(t *testing.T) {
+	for name, c := range trusting(t) {
+		t.Run(name, func(t *testing.T) {
+			c.block = strings.Replace(c.block, "instagram_auth /members*", "@people not client_ip 192.0.2.0/24\ninstagram_auth @people", 1)
+			s := startSite(t, c)
+			get := func(header http.Header) int {
+				request := navigation(t, http.MethodGet, "/members")
+				request.Header.Set("Accept", "application/json")
+				request.Header.Set("Sec-Fetch-Mode", "cors")
+				request.Header.Set("Sec-Fetch-Dest", "empty")
+				for name, values := range header {
+					request.Header[name] = values
+				}
+				return s.newBrowser().do(request).StatusCode
+			}
+			for how, header := range madeUp(office, client) {
+				if got := get(header); got != http.StatusUnauthorized {
+					t.Errorf("%s: answered %d", how, got)
+				}
+			}
+			if got := get(http.Header{"X-Forwarded-For": {client + ", " + office}}); got != http.StatusOK {
+				t.Errorf("the office itself was answered %d", got)
+			}
+			// The test can fail: this is what the option is for.
+			c.global = strings.Replace(c.global, "trusted_proxies_strict", "", 1)
+			s.load(c)
+			if got := get(http.Header{"X-Forwarded-For": {office + ", " + client}}); got != http.StatusOK {
+				t.Errorf("without strict: answered %d; Caddy has changed, and the pages may say so", got)
+			}
+		})
+	}
+}
+
+func TestN8_EveryTrustedProxiesHasStrictBesideIt(t *testing.T) {
+	names := pages(t)
+	for _, pattern := range []string{"example/*Caddyfile", "example/*/*Caddyfile", "docs/*/*.md"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, more...)
+	}
+	found := 0
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found += strings.Count(string(content), "trusted_proxies")
+		for _, part := range withoutStrict(string(content)) {
+			t.Errorf("%s has trusted_proxies without trusted_proxies_strict: %s", name, part)
+		}
+	}
+	if found < 6 {
+		t.Errorf("found %d", found)
+	}
+	for _, open := range []string{"servers {\n\ttrusted_proxies static 10.0.0.0/8\n}\n", "a `trusted_proxies` here\n\nand `trusted_proxies_strict` there", "| `trusted_proxies` |\n| `trusted_proxies_strict` |"} {
+		if len(withoutStrict(open)) == 0 {
+			t.Errorf("this test finds nothing in %q", open)
+		}
+	}
+}
+
+// withoutStrict returns the paragraphs and rows of a table that name the one option without
+// the other.
+func withoutStrict(text string) (found []string) {
+	for _, part := range strings.Split(strings.ReplaceAll(text, "|\n|", "|\n\n|"), "\n\n") {
+		if strict := strings.Count(part, "trusted_proxies_strict"); strict == 0 && strings.Contains(part, "trusted_proxies") {
+			found = append(found, part)
+		}
+	}
+	return found
+}
