@@ -25,6 +25,9 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site. It is
 	// left out of pages whose refusal has no way on.
 	LoginURL string
+	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this
+	// site.
+	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
 	// Missing names the permissions, for MissingPermission; those of the configuration.
@@ -59,7 +62,7 @@ func (r Reply) SetHeaders(header http.Header) {
 	if r.Allow != "" {
 		header.Set("Allow", r.Allow)
 	}
-	if r.Code == LoginRequired {
+	if r.Code.AsksForLogin() {
 		header.Set("WWW-Authenticate", "Instagram")
 	}
 	switch status := r.Code.Status(); {
@@ -94,8 +97,14 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		view.Hint = ""
 	}
 	address := r.LoginURL
-	if r.Code == CrossSite {
+	switch r.Code {
+	case CrossSite:
 		address = r.LogoutURL
+	case SessionEnded, CrossSitePost:
+		address = r.PageURL
+	}
+	if r.Look.Framed && r.Code == LoginRequired {
+		view.Hint = language.framed
 	}
 	if words.link != "" && address != "" {
 		view.Link, view.LinkURL = words.link, address
