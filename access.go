@@ -75,6 +75,7 @@ func (s *settings) admits(who *session.Identity) bool {
 
 // turnAway ends the session of a visitor who is no longer let in. [X2]
 func (h *Handler) turnAway(v *visit) (bool, error) {
+	drain(v)
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
 	h.logSampled(zapcore.WarnLevel, "access refused", "", h.aboutPerson(requesterOf(v.r), &v.session.Identity, sessionField(&v.session))...)

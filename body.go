@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"io"
 	"net/http"
 	"time"
 )
@@ -14,6 +15,9 @@ const (
 	// for up to 256 KB that nobody has read before it sends an answer: a client that
 	// sends a byte now and then would hold its connection for days. [K5]
 	bodyTimeout = 10 * time.Second
+
+	// maxDrained is how much of a refused upload is read all the same, in bytes.
+	maxDrained = 64 << 20
 )
 
 // limitBody gives a client bodyTimeout for the rest of its request.
@@ -31,4 +35,14 @@ func unlimitBody(v *visit) { setReadDeadline(v, time.Time{}) }
 // there is.
 func setReadDeadline(v *visit, at time.Time) {
 	_ = http.NewResponseController(v.w).SetReadDeadline(at)
+}
+
+// drain reads what a client still sends before it is refused. Over HTTP/1 a browser reads no
+// answer before it has sent everything: a connection that is closed before is an error of the
+// network to it, and the visitor sees no page. bodyTimeout bounds it, too.
+func drain(v *visit) {
+	// Who waits for leave to send anything is answered without it: reading would give it.
+	if v.r.ProtoMajor == 1 && v.r.ContentLength != 0 && v.r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, v.r.Body, maxDrained)
+	}
 }

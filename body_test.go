@@ -70,7 +70,8 @@ func TestK5_ABodyThatComesByteByByteHoldsNoConnection(t *testing.T) {
 		{"GET", callback + "?code=x", navigation, "400", 1000},
 		{"GET", "/instagram_auth/login", navigation, "302", 1000},
 		{"PUT", "/instagram_auth/userinfo", form, "405", 0},
-		{"POST", "/private", navigation, "303", 1000},
+		{"POST", "/private", navigation, "401", 1000},
+		{"POST", "/private", navigation + "\r\n" + form, "401", 0},
 		{"POST", "/private", "Accept: application/json", "401", 0},
 	} {
 		all.Go(func() {

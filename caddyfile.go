@@ -58,6 +58,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		after_login  redirect|handoff
 //		path_prefix  <path>
 //		login_page
+//		allow_preflight
 //		errors       page|handle
 //		language     auto|<tag>
 //		pages        <folder>
@@ -167,8 +168,8 @@ func (p *parser) option(name string) error {
 		return p.one(name, &h.AfterLogin)
 	case "path_prefix":
 		return p.one(name, &h.PathPrefix)
-	case "login_page":
-		h.LoginPage = true
+	case "login_page", "allow_preflight":
+		*map[string]*bool{"login_page": &h.LoginPage, "allow_preflight": &h.AllowPreflight}[name] = true
 		return p.none(name)
 	case "errors":
 		return p.one(name, &h.Errors)

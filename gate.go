@@ -6,10 +6,10 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
-	"strings"
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
@@ -55,11 +55,12 @@ func (h *Handler) recognize(v *visit) {
 	}
 }
 
-// gate asks for a session: a navigation is sent to Instagram, everything else is
-// told so, because a script or an image cannot sign in. [A8]
+// gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
+// a way of their own, because a script, a form or a frame cannot sign in. [A8]
 func (h *Handler) gate(v *visit) (bool, error) {
+	drain(v)
 	returnTo := h.returnFor(v)
-	switch {
+	switch who := v.who(); {
 	case v.malformed:
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	case v.unsure:
@@ -68,45 +69,16 @@ func (h *Handler) gate(v *visit) (bool, error) {
 	case v.lacking != 0:
 		h.handOver(v)
 		return h.refuse(v, h.lacks(v.lacking, returnTo))
-	case !isNavigation(v.r):
+	case who == audience.Preflight && h.passesPreflight(v):
+		return true, nil
+	case who.SendsForm():
+		return h.refuseForm(v)
+	case who != audience.Navigation:
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:
 		return h.showLoginPage(v, returnTo)
 	}
 	return h.startLogin(v, loginStart{returnTo: returnTo})
-}
-
-// isNavigation reports whether a person in a browser is about to see the answer.
-func isNavigation(r *http.Request) bool {
-	header := r.Header
-	if r.Method == http.MethodOptions || header.Get("Upgrade") != "" || strings.Contains(header.Get("Sec-Purpose"), "prefetch") {
-		return false
-	}
-	if mode := header.Get("Sec-Fetch-Mode"); mode != "" || header.Get("Sec-Fetch-Dest") != "" {
-		dest := header.Get("Sec-Fetch-Dest")
-		return mode == "navigate" && (dest == "document" || dest == "")
-	}
-	if strings.EqualFold(header.Get("X-Requested-With"), "XMLHttpRequest") {
-		return false
-	}
-	accept := strings.Join(header.Values("Accept"), ",")
-	return accept == "" || accept == "*/*" || strings.Contains(accept, "text/html")
-}
-
-// returnFor returns the page to come back to after a login: the one asked for, or
-// for a request that cannot be repeated by following a link, or was not made by
-// one, the page that it was made from. [A5, R3]
-func (h *Handler) returnFor(v *visit) string {
-	if (v.r.Method == http.MethodGet || v.r.Method == http.MethodHead) && isNavigation(v.r) {
-		return h.safeReturn(pathForm(v.asked))
-	}
-	if own, ok := h.settings.redirectFor(v.r.Host); ok {
-		// Only with our own origin in front: a path alone is no Referer.
-		if referer := v.r.Header.Get("Referer"); strings.HasPrefix(referer, own.origin+"/") {
-			return h.safeReturn(referer[len(own.origin):])
-		}
-	}
-	return "/"
 }
 
 // pathForm returns path and query of an address, byte for byte as they were asked for.

@@ -162,66 +162,21 @@ func (s *site) wantClosed(what string, answer response) {
 
 func TestA5_RedirectsToInstagramNeverCarryABodyOn(t *testing.T) {
 	s := startSite(t, siteConfig{})
-	for _, c := range []struct {
-		method, referer string
-		status          int
-		returnTo        string
-	}{
-		{"GET", "", http.StatusFound, "/form"},
-		{"HEAD", "", http.StatusFound, "/form"},
-		{"POST", origin + "/page?x=1", http.StatusSeeOther, "/page?x=1"},
-		{"POST", "https://evil.example/page", http.StatusSeeOther, "/"},
-		{"POST", origin + "//evil.example", http.StatusSeeOther, "/"},
-		{"POST", origin + callback, http.StatusSeeOther, "/"},
-		{"POST", "", http.StatusSeeOther, "/"},
-		{"PUT", "/page", http.StatusSeeOther, "/"},
-		{"DELETE", origin + "/page", http.StatusSeeOther, "/page"},
-	} {
-		t.Run(c.method+" from "+c.referer, func(t *testing.T) {
-			b := s.newBrowser()
-			request := navigation(t, c.method, "/form")
-			if c.referer != "" {
-				request.Header.Set("Referer", c.referer)
-			}
-			start := b.do(request)
-			if start.StatusCode != c.status {
-				t.Fatalf("answered %s, want %d", start.Status, c.status)
-			}
-			if got := b.get(b.window(start)).location(); got != c.returnTo+"#" {
-				t.Errorf("came back to %q, want %q", got, c.returnTo)
-			}
-		})
-	}
-}
-
-func TestA5_TheBodyOfARequestIsNotRead(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	body := &countingReader{left: 10 << 20}
-	request := navigation(t, http.MethodPost, "/form")
-	request.Body, request.ContentLength = io.NopCloser(body), int64(body.left)
-	answer, err := s.newBrowser().http.Do(request)
-	// The client may find the connection closed while it still writes.
-	if err == nil {
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusSeeOther {
-			t.Errorf("answered %s", answer.Status)
+	for _, method := range []string{"GET", "HEAD"} {
+		b := s.newBrowser()
+		start := b.do(navigation(t, method, "/form"))
+		if start.StatusCode != http.StatusFound {
+			t.Fatalf("%s answered %s", method, start.Status)
+		}
+		if got := b.get(b.window(start)).location(); got != "/form#" {
+			t.Errorf("%s came back to %q", method, got)
 		}
 	}
-	if n := s.upstream.count(); n != 0 {
-		t.Errorf("the site was asked %d times", n)
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "QUERY"} {
+		if answer := s.newBrowser().do(navigation(t, method, "/form")); answer.StatusCode != http.StatusUnauthorized || answer.location() != "" {
+			t.Errorf("%s answered %s to %q", method, answer.Status, answer.location())
+		}
 	}
-}
-
-// countingReader is a long body of zeros.
-type countingReader struct{ left int }
-
-func (r *countingReader) Read(b []byte) (int, error) {
-	if r.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(len(b), r.left)
-	r.left -= n
-	return n, nil
 }
 
 func TestA7_ABrowserThatLosesItsSessionIsToldSoAfterTwoRounds(t *testing.T) {
@@ -261,59 +216,6 @@ func TestA7_TheMarkOfALoginGoesWhenTheSessionHasArrived(t *testing.T) {
 			t.Fatalf("answered %s", page.Status)
 		}
 		b.forget(sessionCookie)
-	}
-}
-
-func TestA8_OnlyANavigationIsSentToInstagram(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	const navigate, refused = http.StatusFound, http.StatusUnauthorized
-	for _, c := range []struct {
-		name    string
-		headers string
-		status  int
-	}{
-		{"a browser of today", "Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Accept: text/html", navigate},
-		{"navigation without a destination", "Sec-Fetch-Mode: navigate|Accept: text/html", navigate},
-		{"an old browser", "Accept: text/html,application/xhtml+xml", navigate},
-		{"curl", "Accept: */*", navigate},
-		{"no Accept at all", "", navigate},
-		{"an old browser's XHR", "Accept: text/html|X-Requested-With: XMLHttpRequest", refused},
-		{"an iframe", "Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: iframe|Accept: text/html", refused},
-		{"a frame", "Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: frame|Accept: text/html", refused},
-		{"an object", "Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: object", refused},
-		{"an image", "Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: image|Accept: image/*,*/*;q=0.8", refused},
-		{"a script", "Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: script|Accept: */*", refused},
-		{"a style", "Sec-Fetch-Mode: no-cors|Sec-Fetch-Dest: style|Accept: text/css", refused},
-		{"fetch", "Sec-Fetch-Mode: cors|Sec-Fetch-Dest: empty|Accept: */*", refused},
-		{"fetch asking for HTML", "Sec-Fetch-Mode: cors|Sec-Fetch-Dest: empty|Accept: text/html", refused},
-		{"same-origin fetch", "Sec-Fetch-Mode: same-origin|Sec-Fetch-Dest: empty|Accept: */*", refused},
-		{"an old fetch for JSON", "Accept: application/json", refused},
-		{"an event stream", "Accept: text/event-stream", refused},
-		{"a websocket", "Connection: Upgrade|Upgrade: websocket|Sec-Fetch-Mode: websocket|Sec-Fetch-Dest: websocket", refused},
-		{"an old websocket", "Connection: Upgrade|Upgrade: websocket", refused},
-		{"a prefetch", "Sec-Purpose: prefetch|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document|Accept: text/html", refused},
-		{"a prerender", "Sec-Purpose: prefetch;prerender|Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: document", refused},
-		{"a worker", "Sec-Fetch-Mode: same-origin|Sec-Fetch-Dest: worker", refused},
-		{"a manifest", "Sec-Fetch-Mode: cors|Sec-Fetch-Dest: manifest", refused},
-		{"a destination alone", "Sec-Fetch-Dest: document|Accept: text/html", refused},
-		{"a feed reader", "Accept: application/rss+xml", refused},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			request := navigation(t, http.MethodGet, "/private")
-			request.Header = http.Header{}
-			for header := range strings.SplitSeq(c.headers, "|") {
-				if name, value, ok := strings.Cut(header, ": "); ok {
-					request.Header.Set(name, value)
-				}
-			}
-			answer := s.newBrowser().do(request)
-			if answer.StatusCode != c.status {
-				t.Fatalf("answered %s, want %d", answer.Status, c.status)
-			}
-			if c.status == refused {
-				wantLoginRequired(t, answer)
-			}
-		})
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -21,6 +22,8 @@ type visit struct {
 	// handler and change only r.URL.
 	asked *url.URL
 	vars  map[string]any // the request's, to look them up once
+	// audience is who asks, once somebody wants to know; see visit.who.
+	audience audience.Audience
 
 	found    session.Found
 	session  session.Session

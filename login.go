@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -36,7 +37,7 @@ func (h *Handler) login(v *visit) (bool, error) {
 		h.logSampled(zapcore.WarnLevel, "sign-in refused: a link asks for a permission that is not configured", "", h.about(v.r, zap.Error(err))...)
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	}
-	if !isNavigation(v.r) {
+	if v.who() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
 	}
@@ -105,12 +106,9 @@ func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	for _, line := range setCookies {
 		v.w.Header().Add("Set-Cookie", line)
 	}
-	status := http.StatusSeeOther // never 307 or 308, which would carry a body on
-	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
-		status = http.StatusFound
-	}
 	v.outcome = redirected
-	return redirectTo(v, status, h.settings.client.AuthorizationURL(instagram.Authorization{
+	// Never 307 or 308, which would carry a body on. [A5]
+	return redirectTo(v, http.StatusFound, h.settings.client.AuthorizationURL(instagram.Authorization{
 		RedirectURI: redirect.uri, State: state, More: start.more, Reauthenticate: start.anotherAccount,
 	}))
 }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -103,14 +104,24 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 }
 
 // isOwnForm reports whether a page of this very site sent a form. Browsers that say
-// nothing in Sec-Fetch-Site name the origin. [L2]
+// nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
+// comes as same-origin whoever began it, but keeps its origin. [L2]
 func (h *Handler) isOwnForm(v *visit) bool {
-	switch v.r.Header.Get("Sec-Fetch-Site") {
+	header := v.r.Header
+	own, ok := h.settings.redirectFor(v.r.Host)
+	switch origin := header.Get("Origin"); header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
-		return true
+		switch origin {
+		case "":
+			return true
+		case "null":
+			// A page of ours that sends no Referer, unless a worker stands in between, behind
+			// which it may be anybody's.
+			return header.Get("Sec-Fetch-Dest") != "empty"
+		}
+		return ok && origin == own.origin || !ok && audience.FromHost(origin, v.r.Host)
 	case "":
-		own, ok := h.settings.redirectFor(v.r.Host)
-		return ok && v.r.Header.Get("Origin") == own.origin
+		return ok && origin == own.origin
 	}
 	return false
 }

@@ -111,11 +111,29 @@ func TestL2_OnlyAFormOfThisSiteSignsOut(t *testing.T) {
 		{"an opaque origin", http.MethodPost, func(h http.Header) { h.Set("Origin", "null") }, 403},
 		{"nothing said", http.MethodPost, func(http.Header) {}, 403},
 		{"a Referer alone", http.MethodPost, func(h http.Header) { h.Set("Referer", origin+"/page") }, 403},
+		{"a form elsewhere, through a service worker", http.MethodPost, func(h http.Header) {
+			h.Set("Sec-Fetch-Site", "same-origin")
+			h.Set("Origin", "https://evil.example")
+		}, 403},
+		{"a form that hides where it comes from, through a service worker", http.MethodPost, func(h http.Header) {
+			h.Set("Sec-Fetch-Site", "same-origin")
+			h.Set("Sec-Fetch-Dest", "empty")
+			h.Set("Origin", "null")
+		}, 403},
+		{"the same, through one of Firefox's", http.MethodPost, func(h http.Header) {
+			h.Set("Sec-Fetch-Site", "same-origin")
+			h.Set("Sec-Fetch-Mode", "same-origin")
+			h.Set("Sec-Fetch-Dest", "empty")
+			h.Set("Origin", "null")
+		}, 403},
 		{"another method", http.MethodDelete, func(h http.Header) { h.Set("Sec-Fetch-Site", "same-origin") }, 405},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			request := navigation(t, c.method, logoutPath)
 			request.Header.Set("Cookie", cookies)
+			if c.method == http.MethodPost {
+				request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			}
 			c.change(request.Header)
 			answer := s.newBrowser().do(request)
 			if answer.StatusCode != c.status || len(answer.Header["Set-Cookie"]) != 0 {

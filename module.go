@@ -98,6 +98,12 @@ type Handler struct {
 	// once. Default: false.
 	LoginPage bool `json:"login_page,omitempty"`
 
+	// AllowPreflight lets CORS preflights of protected paths go on to the site, which
+	// answers them. Browsers send them without cookies, so that nobody is signed in then.
+	// Only `OPTIONS` requests with `Origin` and `Access-Control-Request-Method` and without
+	// a body are let through. Default: `false`.
+	AllowPreflight bool `json:"allow_preflight,omitempty"`
+
 	// Who shows refusals: `page` answers with a small page or JSON, `handle`
 	// returns the error to the site's `handle_errors`. Default: `page`.
 	Errors string `json:"errors,omitempty"`

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -22,8 +23,12 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	if len(reply.Missing) > 0 {
 		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
 	}
-	if v.outcome = refused; reply.Code == refusal.LoginRequired {
+	if v.outcome = refused; reply.Code.AsksForLogin() {
 		v.outcome = loginRequired
+	}
+	who := v.who()
+	if who == audience.HTMX && reply.Code == refusal.LoginRequired {
+		v.w.Header().Set("Hx-Redirect", reply.LoginURL)
 	}
 	status := reply.Code.Status()
 	if h.settings.handleErrors && !h.keepFromLog(v, status) {
@@ -36,12 +41,13 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	reply.Head = v.r.Method == http.MethodHead
 	if reply.Wants == 0 {
 		reply.Wants = refusal.JSON
-		if isNavigation(v.r) {
+		if who.SeesPages() {
 			reply.Wants = refusal.Page
 		}
 	}
 	if reply.Wants == refusal.Page {
 		reply.Look = h.look(v.r)
+		reply.Look.Framed = who.IsFramed()
 	}
 	reply.Write(v.w)
 	return false, nil

@@ -39,6 +39,11 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 		"deletion-requested": deletion(refusal.DeletionPage{State: refusal.DeletionPending}),
 		"deletion-unknown":   deletion(refusal.DeletionPage{}),
 	}
+	all["frame"] = func(w http.ResponseWriter) {
+		framed := look
+		framed.Framed = true
+		refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.Page, LoginURL: "/login", Look: framed}.Write(w)
+	}
 	for _, code := range refusal.Codes() {
 		reply := refusal.Reply{Code: code, Wants: refusal.Page, LoginURL: "/login", LogoutURL: "/logout", RequestID: "0b6d9f0e-5c3a-4f5e-9a53-5a0f6f0f7a11", Look: look}
 		if code == refusal.MissingPermission {

@@ -16,6 +16,7 @@ type Language struct {
 	permissions map[string]string
 
 	signIn                     wording
+	framed                     string  // where the way on leads, out of a frame
 	signOut                    string  // the heading
 	signedIn, notSignedIn      string  // %s: the username
 	deleted, deletionRequested wording // %s: the day

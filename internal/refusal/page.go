@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
 )
 
 // The files of the pages. An operator's files take their places one by one.
@@ -32,8 +33,13 @@ var contentSecurityPolicy = policy("'"+hashOf(style)+"'", "")
 
 // policy makes a Content-Security-Policy from the sources of styles and further directives.
 func policy(styles, more string) string {
-	return "default-src 'none'; style-src " + styles + more + "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	return "default-src 'none'; style-src " + styles + more + "; form-action 'self'; base-uri 'none'" + unframed
 }
+
+const (
+	unframed   = "; frame-ancestors 'none'"
+	outOfFrame = "_top"
+)
 
 // hashOf returns a style sheet's source expression, without the quotes.
 func hashOf(style string) string {
@@ -49,6 +55,9 @@ type Look struct {
 	Negotiated bool
 	// Templates of the operator; nil for the built-in ones.
 	Templates *Templates
+	// Framed says that the page is shown in a frame of a page of this site. Links lead
+	// out of the frame then, and only this site can frame it.
+	Framed bool
 }
 
 func (l Look) language() *Language {
@@ -70,6 +79,9 @@ type View struct {
 	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
 	// both are empty where there is none.
 	Link, LinkURL string
+	// Target is `_top` where the page is shown in a frame of this site, for links that
+	// lead out of it; otherwise empty.
+	Target string
 	// Code and Status are those of a refusal, on the page error.
 	Code   Code
 	Status int
@@ -101,7 +113,17 @@ type SignOutForm struct {
 func (l Look) show(w http.ResponseWriter, file string, status int, view View, head bool) {
 	view.Language, view.Labels, view.Style = l.language().tag, l.language().labels, template.CSS(style)
 	view.Page = file[:len(file)-len(".html")]
+	if l.Framed {
+		view.Target = outOfFrame
+	}
 	body, csp := l.Templates.render(file, view)
+	if l.Framed {
+		if view.LinkURL != "" && !bytes.Contains(body, []byte(outOfFrame)) {
+			// A template that does not know of frames has a link that leads nowhere.
+			body, csp = render(file, view), contentSecurityPolicy
+		}
+		csp = strings.TrimSuffix(csp, unframed) + "; frame-ancestors 'self'"
+	}
 	w.Header().Set("Content-Security-Policy", csp)
 	if l.Negotiated {
 		w.Header().Add("Vary", "Accept-Language")

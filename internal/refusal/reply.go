@@ -26,6 +26,9 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site. It is
 	// left out of pages whose refusal has no way on.
 	LoginURL string
+	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this
+	// site.
+	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
 	// Missing names the permissions, for MissingPermission; those of the configuration.
@@ -60,7 +63,7 @@ func (r Reply) SetHeaders(header http.Header) {
 	if r.Allow != "" {
 		header.Set("Allow", r.Allow)
 	}
-	if r.Code == LoginRequired {
+	if r.Code.AsksForLogin() {
 		header.Set("WWW-Authenticate", "Instagram")
 	}
 	switch status := r.Code.Status(); {
@@ -109,6 +112,11 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		// From two on, for the plural. The login lives on at the very address that was asked for.
 		view.Hint = fmt.Sprintf(words.hint, max(2, r.seconds()))
 		view.Link, view.LinkURL = words.link, samePage
+	case r.Code == SessionEnded, r.Code == CrossSitePost:
+		address = r.PageURL
+	}
+	if r.Look.Framed && r.Code == LoginRequired {
+		view.Hint = language.framed
 	}
 	if words.link != "" && address != "" && r.Code != TooMany {
 		view.Link, view.LinkURL = words.link, address

@@ -15,6 +15,8 @@ type Code string
 // The refusals.
 const (
 	LoginRequired       Code = "login_required"
+	SessionEnded        Code = "session_ended"
+	CrossSitePost       Code = "cross_site_post"
 	LoginExpired        Code = "login_expired"
 	BadRequest          Code = "bad_request"
 	BadHost             Code = "bad_host"
@@ -47,6 +49,8 @@ const (
 // language.
 var statuses = map[Code]int{
 	LoginRequired:       http.StatusUnauthorized,
+	SessionEnded:        http.StatusUnauthorized,
+	CrossSitePost:       http.StatusUnauthorized,
 	LoginExpired:        http.StatusBadRequest,
 	BadRequest:          http.StatusBadRequest,
 	BadHost:             http.StatusMisdirectedRequest,
@@ -80,6 +84,9 @@ func Codes() []Code { return slices.Sorted(maps.Keys(statuses)) }
 
 // Status returns the HTTP status of a refusal.
 func (c Code) Status() int { return statuses[c] }
+
+// AsksForLogin reports whether a refusal tells somebody without a session to sign in.
+func (c Code) AsksForLogin() bool { return statuses[c] == http.StatusUnauthorized }
 
 // Text returns the sentence for people, in English.
 func (c Code) Text() string { return english.refusals[c].text }

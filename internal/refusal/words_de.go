@@ -4,6 +4,8 @@ var german = &Language{
 	tag: "de",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Anmelden", "Bitte melde dich an.", "", "Mit Instagram anmelden"},
+		SessionEnded:        {"Deine Sitzung ist beendet", "Deine Sitzung ist beendet. Was du abgeschickt hast, wurde nicht gespeichert.", "Geh im Browser zurück, um zu kopieren, was du geschrieben hast. Öffne die Seite danach neu und melde dich an.", "Seite neu öffnen"},
+		CrossSitePost:       {"Du kommst von einer anderen Website", "Du kommst von einer anderen Website. Was sie geschickt hat, wurde nicht weitergegeben, weil dein Browser nicht gesagt hat, wer du bist.", "Vielleicht bist du hier noch angemeldet. Wenn du fortfährst, wird nichts noch einmal geschickt.", "Weiter"},
 		LoginExpired:        {"Anmeldung abgelaufen", "Diese Anmeldung ist nicht mehr gültig. Bitte beginne von vorn.", "Wenn das wieder geschieht, sieh nach, ob dein Browser Cookies dieser Website annimmt.", "Erneut anmelden"},
 		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", "Erneut anmelden"},
 		BadHost:             {"Nicht hier", "Diese Adresse gibt es hier nicht.", "", ""},
@@ -40,6 +42,7 @@ var german = &Language{
 		"instagram_business_manage_comments": "Kommentare zu deinen Beiträgen lesen und beantworten",
 		"instagram_business_manage_insights": "Zahlen zu deinem Konto und deinen Beiträgen sehen",
 	},
+	framed: "Die Anmeldung öffnet sich außerhalb dieses Rahmens.",
 	signIn: wording{
 		title: "Anmelden", text: "Diese Seite ist für angemeldete Besucher.", link: "Mit Instagram anmelden",
 		hint: "Du brauchst ein professionelles Instagram-Konto (Business oder Creator). Mit einem privaten Konto kannst du dich hier nicht anmelden.",

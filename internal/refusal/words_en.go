@@ -4,6 +4,8 @@ var english = &Language{
 	tag: "en",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Sign in", "Please sign in.", "", "Sign in with Instagram"},
+		SessionEnded:        {"Your session has ended", "Your session has ended. What you sent was not saved.", "Go back in your browser to copy what you wrote. Then open the page again and sign in.", "Open the page again"},
+		CrossSitePost:       {"You came from another site", "You came from another site. What it sent was not passed on, because your browser did not say who you are.", "You may still be signed in here. Nothing is sent again when you continue.", "Continue"},
 		LoginExpired:        {"Sign-in expired", "This sign-in is no longer valid. Please start again.", "If this happens again, check that your browser accepts cookies from this site.", "Sign in again"},
 		BadRequest:          {"Not understood", "The request could not be understood.", "", "Sign in again"},
 		BadHost:             {"Not here", "This address is not served here.", "", ""},
@@ -40,6 +42,7 @@ var english = &Language{
 		"instagram_business_manage_comments": "Read and answer comments on your posts",
 		"instagram_business_manage_insights": "See figures about your account and posts",
 	},
+	framed: "Signing in opens outside of this frame.",
 	signIn: wording{
 		title: "Sign in", text: "This page is for signed-in visitors.", link: "Sign in with Instagram",
 		hint: "You need a professional Instagram account, business or creator. Personal accounts cannot sign in here.",

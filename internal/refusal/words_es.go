@@ -4,6 +4,8 @@ var spanish = &Language{
 	tag: "es",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Iniciar sesión", "Inicia sesión, por favor.", "", "Iniciar sesión con Instagram"},
+		SessionEnded:        {"Tu sesión ha terminado", "Tu sesión ha terminado. Lo que enviaste no se guardó.", "Vuelve atrás en el navegador para copiar lo que escribiste. Después abre la página de nuevo e inicia sesión.", "Abrir la página de nuevo"},
+		CrossSitePost:       {"Vienes de otro sitio", "Vienes de otro sitio. Lo que envió no se transmitió, porque tu navegador no dijo quién eres.", "Puede que tu sesión aquí siga abierta. Al continuar no se vuelve a enviar nada.", "Continuar"},
 		LoginExpired:        {"El inicio de sesión ha caducado", "Este inicio de sesión ya no es válido. Empieza de nuevo, por favor.", "Si vuelve a ocurrir, comprueba que tu navegador acepta las cookies de este sitio.", "Volver a iniciar sesión"},
 		BadRequest:          {"No se entiende", "No se ha podido entender la petición.", "", "Volver a iniciar sesión"},
 		BadHost:             {"Aquí no", "Esta dirección no se sirve aquí.", "", ""},
@@ -40,6 +42,7 @@ var spanish = &Language{
 		"instagram_business_manage_comments": "Leer y responder los comentarios de tus publicaciones",
 		"instagram_business_manage_insights": "Ver cifras de tu cuenta y de tus publicaciones",
 	},
+	framed: "El inicio de sesión se abre fuera de este marco.",
 	signIn: wording{
 		title: "Iniciar sesión", text: "Esta página es para visitantes que han iniciado sesión.", link: "Iniciar sesión con Instagram",
 		hint: "Necesitas una cuenta profesional de Instagram, de empresa o de creador. Con una cuenta personal no se puede entrar aquí.",

@@ -4,6 +4,8 @@ var french = &Language{
 	tag: "fr",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Connexion", "Veuillez vous connecter.", "", "Se connecter avec Instagram"},
+		SessionEnded:        {"Votre session est terminée", "Votre session est terminée. Ce que vous avez envoyé n’a pas été enregistré.", "Revenez en arrière dans votre navigateur pour copier ce que vous avez écrit. Rouvrez ensuite la page et connectez-vous.", "Rouvrir la page"},
+		CrossSitePost:       {"Vous venez d’un autre site", "Vous venez d’un autre site. Ce qu’il a envoyé n’a pas été transmis, car votre navigateur n’a pas dit qui vous êtes.", "Vous êtes peut-être encore connecté ici. Rien n’est envoyé de nouveau si vous continuez.", "Continuer"},
 		LoginExpired:        {"Connexion expirée", "Cette connexion n’est plus valable. Veuillez recommencer.", "Si cela se reproduit, vérifiez que votre navigateur accepte les cookies de ce site.", "Se reconnecter"},
 		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", "Se reconnecter"},
 		BadHost:             {"Pas ici", "Cette adresse n’est pas servie ici.", "", ""},
@@ -40,6 +42,7 @@ var french = &Language{
 		"instagram_business_manage_comments": "Lire les commentaires de vos publications et y répondre",
 		"instagram_business_manage_insights": "Voir les chiffres de votre compte et de vos publications",
 	},
+	framed: "La connexion s’ouvre en dehors de ce cadre.",
 	signIn: wording{
 		title: "Connexion", text: "Cette page est réservée aux visiteurs connectés.", link: "Se connecter avec Instagram",
 		hint: "Il vous faut un compte Instagram professionnel, entreprise ou créateur. Un compte personnel ne permet pas de se connecter ici.",

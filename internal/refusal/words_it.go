@@ -4,6 +4,8 @@ var italian = &Language{
 	tag: "it",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Accedi", "Effettua l’accesso.", "", "Accedi con Instagram"},
+		SessionEnded:        {"La tua sessione è terminata", "La tua sessione è terminata. Quello che hai inviato non è stato salvato.", "Torna indietro nel browser per copiare quello che hai scritto. Poi riapri la pagina e accedi.", "Riapri la pagina"},
+		CrossSitePost:       {"Arrivi da un altro sito", "Arrivi da un altro sito. Quello che ha inviato non è stato trasmesso, perché il tuo browser non ha detto chi sei.", "Forse hai ancora effettuato l’accesso qui. Se continui, non viene inviato di nuovo nulla.", "Continua"},
 		LoginExpired:        {"Accesso scaduto", "Questo accesso non è più valido. Ricomincia da capo.", "Se succede di nuovo, controlla che il tuo browser accetti i cookie di questo sito.", "Accedi di nuovo"},
 		BadRequest:          {"Richiesta non compresa", "Non è stato possibile comprendere la richiesta.", "", "Accedi di nuovo"},
 		BadHost:             {"Non qui", "Questo indirizzo non è servito qui.", "", ""},
@@ -40,6 +42,7 @@ var italian = &Language{
 		"instagram_business_manage_comments": "Leggere i commenti ai tuoi post e rispondere",
 		"instagram_business_manage_insights": "Vedere i dati del tuo account e dei tuoi post",
 	},
+	framed: "L’accesso si apre fuori da questo riquadro.",
 	signIn: wording{
 		title: "Accedi", text: "Questa pagina è per i visitatori che hanno effettuato l’accesso.", link: "Accedi con Instagram",
 		hint: "Serve un account Instagram professionale, aziendale o creator. Con un account personale qui non si può accedere.",

@@ -4,6 +4,8 @@ var portuguese = &Language{
 	tag: "pt",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Entrar", "Inicie sessão, por favor.", "", "Entrar com o Instagram"},
+		SessionEnded:        {"A sua sessão terminou", "A sua sessão terminou. O que enviou não foi guardado.", "Volte atrás no navegador para copiar o que escreveu. Depois abra a página de novo e entre.", "Abrir a página de novo"},
+		CrossSitePost:       {"Veio de outro site", "Veio de outro site. O que ele enviou não foi transmitido, porque o seu navegador não disse quem é.", "Talvez ainda tenha a sessão iniciada aqui. Nada é enviado de novo se continuar.", "Continuar"},
 		LoginExpired:        {"A sessão expirou", "Este início de sessão já não é válido. Comece de novo, por favor.", "Se isto voltar a acontecer, verifique se o seu navegador aceita cookies deste site.", "Entrar de novo"},
 		BadRequest:          {"Não foi entendido", "Não foi possível entender o pedido.", "", "Entrar de novo"},
 		BadHost:             {"Aqui não", "Este endereço não é servido aqui.", "", ""},
@@ -40,6 +42,7 @@ var portuguese = &Language{
 		"instagram_business_manage_comments": "Ler e responder aos comentários das suas publicações",
 		"instagram_business_manage_insights": "Ver números da sua conta e das suas publicações",
 	},
+	framed: "O início de sessão abre-se fora desta moldura.",
 	signIn: wording{
 		title: "Entrar", text: "Esta página é para visitantes com sessão iniciada.", link: "Entrar com o Instagram",
 		hint: "Precisa de uma conta profissional do Instagram, de empresa ou de criador. Com uma conta pessoal não é possível entrar aqui.",

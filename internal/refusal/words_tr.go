@@ -4,6 +4,8 @@ var turkish = &Language{
 	tag: "tr",
 	refusals: map[Code]wording{
 		LoginRequired:       {"Oturum aç", "Lütfen oturum açın.", "", "Instagram ile oturum aç"},
+		SessionEnded:        {"Oturumunuz sona erdi", "Oturumunuz sona erdi. Gönderdikleriniz kaydedilmedi.", "Yazdıklarınızı kopyalamak için tarayıcınızda geri dönün. Ardından sayfayı yeniden açıp oturum açın.", "Sayfayı yeniden aç"},
+		CrossSitePost:       {"Başka bir siteden geldiniz", "Başka bir siteden geldiniz. Tarayıcınız kim olduğunuzu söylemediği için o sitenin gönderdikleri iletilmedi.", "Burada oturumunuz hâlâ açık olabilir. Devam ederseniz hiçbir şey yeniden gönderilmez.", "Devam et"},
 		LoginExpired:        {"Oturum açma süresi doldu", "Bu oturum açma işlemi artık geçerli değil. Lütfen baştan başlayın.", "Bu yine olursa tarayıcınızın bu sitenin çerezlerini kabul ettiğinden emin olun.", "Yeniden oturum aç"},
 		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", "Yeniden oturum aç"},
 		BadHost:             {"Burada değil", "Bu adres burada sunulmuyor.", "", ""},
@@ -40,6 +42,7 @@ var turkish = &Language{
 		"instagram_business_manage_comments": "Gönderilerinizdeki yorumları okuma ve yanıtlama",
 		"instagram_business_manage_insights": "Hesabınızın ve gönderilerinizin sayılarını görme",
 	},
+	framed: "Oturum açma sayfası bu çerçevenin dışında açılır.",
 	signIn: wording{
 		title: "Oturum aç", text: "Bu sayfa oturum açmış ziyaretçiler içindir.", link: "Instagram ile oturum aç",
 		hint: "Profesyonel bir Instagram hesabına (işletme veya içerik üreticisi) ihtiyacınız var. Kişisel hesapla burada oturum açılamaz.",
