@@ -3,7 +3,6 @@ package instagramauth
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,33 +20,36 @@ type site struct {
 	route *caddyhttp.Route
 	// options are a digest of the block's own, its matcher excepted.
 	options [sha256.Size]byte
+	// apart says that no request passes two blocks with these options within the route.
+	apart bool
 }
 
 // siteOf returns the place of a block whose matchers have been loaded. Caddy loads the
 // handlers of one route after the other, all matchers before; the one at work is the
 // first that has no handlers yet.
 func siteOf(server *caddyhttp.Server, h *Handler) (s site, err error) {
-	options, err := json.Marshal(h)
-	if err != nil {
-		return s, fmt.Errorf("comparing options: %w", err)
-	}
-	s.options = sha256.Sum256(options)
-	if server == nil {
-		return s, nil
+	if s.options, err = h.digest(); err != nil || server == nil {
+		return s, err
 	}
 	for i := range server.Routes {
 		if route := &server.Routes[i]; len(route.Handlers) == 0 && len(route.HandlersRaw) > 0 {
-			s.route = route
+			s.route, s.apart = route, apart(route, s.options)
 			break
 		}
 	}
 	return s, nil
 }
 
-// standsBeside reports whether two blocks are the same one in two sites, such as an
+// standsBeside reports whether two blocks are the same one in two places, such as an
 // imported snippet: with the same options, and never both on one request's way.
 func (s site) standsBeside(other site) bool {
-	return s.options == other.options && s.route != nil && other.route != nil && s.route != other.route && s.route.Terminal && other.route.Terminal
+	if s.options != other.options || s.route == nil || other.route == nil {
+		return false
+	}
+	if s.route == other.route {
+		return s.apart && other.apart
+	}
+	return s.route.Terminal && other.route.Terminal
 }
 
 // hosts returns the hosts that lead to the block; nil for any.

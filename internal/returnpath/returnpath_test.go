@@ -146,7 +146,7 @@ func TestR3_OfWhatIsTooLongThePathIsKept(t *testing.T) {
 	for address, want := range map[string]string{
 		"/page?" + long: "/page", "/page#" + long: "/page", "/" + long: "/", "/" + long + "?x": "/", "//x?" + long: "/", "/ä?" + long: "/%C3%A4",
 		"/page?" + strings.Repeat("ä", returnpath.MaxLength/3): "/page",
-		"/page?" + long[len("/page?"):]:                         "/page?" + long[len("/page?"):],
+		"/page?" + long[len("/page?"):]:                        "/page?" + long[len("/page?"):],
 	} {
 		if got := returnpath.Safe(address, origin); got != want {
 			t.Errorf("%.20q of %d bytes becomes %q, want %q", address, len(address), got, want)
