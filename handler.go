@@ -116,7 +116,7 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 func (h *Handler) keepAlive(v *visit, w *siteResponse) {
 	if v.found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+		w.unmark = h.settings.cookies.Unmark()
 	}
 	if w.renewed = h.renewedCookie(v); w.renewed != "" {
 		keys, began := v.session.Keys, v.session.Began
