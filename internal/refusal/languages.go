@@ -16,8 +16,9 @@ type Language struct {
 	permissions map[string]string
 
 	signIn                     wording
-	signOut                    string  // the heading
-	signedIn, notSignedIn      string  // %s: the username
+	signOut                    string // the heading
+	signedIn, notSignedIn      string // %s: the username
+	signedOut                  wording
 	deleted, deletionRequested wording // %s: the day
 	deletionUnknown            wording
 	labels                     Labels

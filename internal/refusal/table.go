@@ -38,6 +38,7 @@ const (
 	TooLarge            Code = "too_large"
 	BadType             Code = "bad_type"
 	StoreUnavailable    Code = "store_unavailable"
+	SignedOutHere       Code = "signed_out_here"
 	NoPicture           Code = "no_picture"
 	NoToken             Code = "no_token"
 	Internal            Code = "internal"
@@ -70,6 +71,7 @@ var statuses = map[Code]int{
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	BadType:             http.StatusUnsupportedMediaType,
 	StoreUnavailable:    http.StatusServiceUnavailable,
+	SignedOutHere:       http.StatusServiceUnavailable,
 	NoPicture:           http.StatusNotFound,
 	NoToken:             http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,

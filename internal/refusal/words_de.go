@@ -27,6 +27,7 @@ var german = &Language{
 		TooLarge:            {"Zu groß", "Die Anfrage ist zu groß.", "", ""},
 		BadType:             {"Falsche Art", "Anfragen dieser Art werden hier nicht angenommen.", "", ""},
 		StoreUnavailable:    {"Gerade nicht möglich", "Bitte versuche es gleich noch einmal.", "", ""},
+		SignedOutHere:       {"In diesem Browser abgemeldet", "Du bist in diesem Browser abgemeldet.", "Diese Website erreicht gerade ihren Speicher nicht. Auf ihren anderen Servern, und auf deinen anderen Geräten, falls du sie gewählt hast, wirkt die Abmeldung, sobald er wieder erreichbar ist.", "Erneut anmelden"},
 		NoPicture:           {"Kein Bild", "Hier gibt es kein Bild.", "", ""},
 		NoToken:             {"Neue Anmeldung nötig", "Dafür musst du dich noch einmal mit Instagram anmelden.", "", "Erneut anmelden"},
 		Internal:            {"Etwas ist schiefgegangen", "Dabei ist etwas schiefgegangen.", "", ""},
@@ -45,6 +46,10 @@ var german = &Language{
 		hint: "Du brauchst ein professionelles Instagram-Konto (Business oder Creator). Mit einem privaten Konto kannst du dich hier nicht anmelden.",
 	},
 	signOut: "Abmelden", signedIn: "Du bist als %s angemeldet.", notSignedIn: "Du bist nicht angemeldet.",
+	signedOut: wording{
+		title: "Abgemeldet", text: "Du bist abgemeldet.", link: "Erneut anmelden",
+		hint: "Bei Instagram selbst bist du vielleicht noch angemeldet. Melde dich an einem gemeinsam genutzten Computer auch dort ab.",
+	},
 	deleted: wording{
 		title: "Daten gelöscht", text: "Deine Daten wurden am %s gelöscht, und alle deine Sitzungen hier wurden beendet.",
 		hint: "Die Anmeldung dieser Website bewahrt keine Profildaten deines Instagram-Kontos auf.",

@@ -27,6 +27,7 @@ var english = &Language{
 		TooLarge:            {"Too large", "The request is too large.", "", ""},
 		BadType:             {"Wrong type", "The request is of a type that is not accepted here.", "", ""},
 		StoreUnavailable:    {"Not possible right now", "Please try again in a moment.", "", ""},
+		SignedOutHere:       {"Signed out in this browser", "You are signed out in this browser.", "This site cannot reach its storage at the moment. On its other servers, and on your other devices if you chose them, the sign-out takes effect as soon as it can.", "Sign in again"},
 		NoPicture:           {"No picture", "There is no picture here.", "", ""},
 		NoToken:             {"New sign-in needed", "This needs a new sign-in with Instagram.", "", "Sign in again"},
 		Internal:            {"Something went wrong", "Something went wrong.", "", ""},
@@ -45,6 +46,10 @@ var english = &Language{
 		hint: "You need a professional Instagram account, business or creator. Personal accounts cannot sign in here.",
 	},
 	signOut: "Sign out", signedIn: "You are signed in as %s.", notSignedIn: "You are not signed in.",
+	signedOut: wording{
+		title: "Signed out", text: "You are signed out.", link: "Sign in again",
+		hint: "You may still be signed in at Instagram itself. On a shared computer, sign out there, too.",
+	},
 	deleted: wording{
 		title: "Data deleted", text: "Your data was deleted on %s, and all your sessions here were ended.",
 		hint: "The sign-in of this site keeps no profile data of your Instagram account.",

@@ -27,6 +27,7 @@ var spanish = &Language{
 		TooLarge:            {"Demasiado grande", "La petición es demasiado grande.", "", ""},
 		BadType:             {"Tipo incorrecto", "Aquí no se aceptan peticiones de este tipo.", "", ""},
 		StoreUnavailable:    {"Ahora no es posible", "Inténtalo de nuevo dentro de un momento, por favor.", "", ""},
+		SignedOutHere:       {"Sesión cerrada en este navegador", "Has cerrado la sesión en este navegador.", "Este sitio no puede acceder ahora a su almacenamiento. En sus otros servidores, y en tus otros dispositivos si los elegiste, la sesión se cerrará en cuanto pueda.", "Volver a iniciar sesión"},
 		NoPicture:           {"Sin imagen", "Aquí no hay ninguna imagen.", "", ""},
 		NoToken:             {"Hace falta volver a iniciar sesión", "Para esto tienes que volver a iniciar sesión con Instagram.", "", "Volver a iniciar sesión"},
 		Internal:            {"Algo ha ido mal", "Se ha producido un error.", "", ""},
@@ -45,6 +46,10 @@ var spanish = &Language{
 		hint: "Necesitas una cuenta profesional de Instagram, de empresa o de creador. Con una cuenta personal no se puede entrar aquí.",
 	},
 	signOut: "Cerrar sesión", signedIn: "Has iniciado sesión como %s.", notSignedIn: "No has iniciado sesión.",
+	signedOut: wording{
+		title: "Sesión cerrada", text: "Has cerrado la sesión.", link: "Volver a iniciar sesión",
+		hint: "Puede que tu sesión siga abierta en el propio Instagram. En un ordenador compartido, ciérrala también allí.",
+	},
 	deleted: wording{
 		title: "Datos eliminados", text: "Tus datos se eliminaron el %s y se cerraron todas tus sesiones en este sitio.",
 		hint: "El inicio de sesión de este sitio no conserva ningún dato del perfil de tu cuenta de Instagram.",

@@ -27,6 +27,7 @@ var french = &Language{
 		TooLarge:            {"Trop volumineux", "La demande est trop volumineuse.", "", ""},
 		BadType:             {"Mauvais type", "Les demandes de ce type ne sont pas acceptées ici.", "", ""},
 		StoreUnavailable:    {"Impossible pour le moment", "Veuillez réessayer dans un instant.", "", ""},
+		SignedOutHere:       {"Déconnecté dans ce navigateur", "Vous êtes déconnecté dans ce navigateur.", "Ce site ne peut pas joindre son stockage pour le moment. Sur ses autres serveurs, et sur vos autres appareils si vous les avez choisis, la déconnexion prendra effet dès que possible.", "Se reconnecter"},
 		NoPicture:           {"Pas d’image", "Il n’y a pas d’image ici.", "", ""},
 		NoToken:             {"Nouvelle connexion nécessaire", "Il faut pour cela vous reconnecter avec Instagram.", "", "Se reconnecter"},
 		Internal:            {"Une erreur est survenue", "Quelque chose s’est mal passé.", "", ""},
@@ -45,6 +46,10 @@ var french = &Language{
 		hint: "Il vous faut un compte Instagram professionnel, entreprise ou créateur. Un compte personnel ne permet pas de se connecter ici.",
 	},
 	signOut: "Déconnexion", signedIn: "Vous êtes connecté en tant que %s.", notSignedIn: "Vous n’êtes pas connecté.",
+	signedOut: wording{
+		title: "Déconnecté", text: "Vous êtes déconnecté.", link: "Se reconnecter",
+		hint: "Vous êtes peut-être encore connecté sur Instagram. Sur un ordinateur partagé, déconnectez-vous aussi là-bas.",
+	},
 	deleted: wording{
 		title: "Données supprimées", text: "Vos données ont été supprimées le %s, et toutes vos sessions ici ont été fermées.",
 		hint: "La connexion de ce site ne conserve aucune donnée du profil de votre compte Instagram.",

@@ -27,6 +27,7 @@ var italian = &Language{
 		TooLarge:            {"Troppo grande", "La richiesta è troppo grande.", "", ""},
 		BadType:             {"Tipo errato", "Qui non si accettano richieste di questo tipo.", "", ""},
 		StoreUnavailable:    {"Ora non è possibile", "Riprova tra un momento.", "", ""},
+		SignedOutHere:       {"Disconnesso in questo browser", "Hai effettuato la disconnessione in questo browser.", "Al momento questo sito non raggiunge il suo archivio. Sugli altri suoi server, e sugli altri tuoi dispositivi se li hai scelti, la disconnessione avrà effetto appena possibile.", "Accedi di nuovo"},
 		NoPicture:           {"Nessuna immagine", "Qui non c’è nessuna immagine.", "", ""},
 		NoToken:             {"Serve un nuovo accesso", "Per questo devi accedere di nuovo con Instagram.", "", "Accedi di nuovo"},
 		Internal:            {"Qualcosa è andato storto", "Si è verificato un errore.", "", ""},
@@ -45,6 +46,10 @@ var italian = &Language{
 		hint: "Serve un account Instagram professionale, aziendale o creator. Con un account personale qui non si può accedere.",
 	},
 	signOut: "Esci", signedIn: "Hai effettuato l’accesso come %s.", notSignedIn: "Non hai effettuato l’accesso.",
+	signedOut: wording{
+		title: "Disconnesso", text: "Hai effettuato la disconnessione.", link: "Accedi di nuovo",
+		hint: "Potresti essere ancora connesso su Instagram. Su un computer condiviso, esci anche da lì.",
+	},
 	deleted: wording{
 		title: "Dati eliminati", text: "I tuoi dati sono stati eliminati il %s e tutte le tue sessioni qui sono state chiuse.",
 		hint: "L’accesso a questo sito non conserva alcun dato del profilo del tuo account Instagram.",

@@ -27,6 +27,7 @@ var portuguese = &Language{
 		TooLarge:            {"Grande demais", "O pedido é grande demais.", "", ""},
 		BadType:             {"Tipo errado", "Pedidos deste tipo não são aceites aqui.", "", ""},
 		StoreUnavailable:    {"De momento não é possível", "Tente de novo dentro de um momento, por favor.", "", ""},
+		SignedOutHere:       {"Sessão terminada neste navegador", "A sua sessão terminou neste navegador.", "De momento, este site não consegue aceder ao seu armazenamento. Nos outros servidores do site, e nos seus outros dispositivos se os escolheu, a sessão termina assim que for possível.", "Entrar de novo"},
 		NoPicture:           {"Sem imagem", "Aqui não há nenhuma imagem.", "", ""},
 		NoToken:             {"É preciso entrar de novo", "Para isto tem de entrar de novo com o Instagram.", "", "Entrar de novo"},
 		Internal:            {"Algo correu mal", "Ocorreu um erro.", "", ""},
@@ -45,6 +46,10 @@ var portuguese = &Language{
 		hint: "Precisa de uma conta profissional do Instagram, de empresa ou de criador. Com uma conta pessoal não é possível entrar aqui.",
 	},
 	signOut: "Sair", signedIn: "Tem sessão iniciada como %s.", notSignedIn: "Não tem sessão iniciada.",
+	signedOut: wording{
+		title: "Sessão terminada", text: "A sua sessão terminou.", link: "Entrar de novo",
+		hint: "É possível que a sua sessão no próprio Instagram continue aberta. Num computador partilhado, termine-a também aí.",
+	},
 	deleted: wording{
 		title: "Dados eliminados", text: "Os seus dados foram eliminados em %s, e todas as suas sessões aqui foram terminadas.",
 		hint: "O início de sessão deste site não guarda dados do perfil da sua conta do Instagram.",

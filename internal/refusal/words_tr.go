@@ -27,6 +27,7 @@ var turkish = &Language{
 		TooLarge:            {"Çok büyük", "İstek çok büyük.", "", ""},
 		BadType:             {"Yanlış tür", "Bu türden istekler burada kabul edilmiyor.", "", ""},
 		StoreUnavailable:    {"Şu anda mümkün değil", "Lütfen biraz sonra yeniden deneyin.", "", ""},
+		SignedOutHere:       {"Bu tarayıcıda oturum kapatıldı", "Bu tarayıcıdaki oturumunuz kapatıldı.", "Bu site şu anda deposuna ulaşamıyor. Diğer sunucularında ve seçtiyseniz diğer cihazlarınızda çıkış, mümkün olur olmaz geçerli olacak.", "Yeniden oturum aç"},
 		NoPicture:           {"Resim yok", "Burada resim yok.", "", ""},
 		NoToken:             {"Yeniden oturum açmak gerekiyor", "Bunun için Instagram ile yeniden oturum açmanız gerekiyor.", "", "Yeniden oturum aç"},
 		Internal:            {"Bir sorun oluştu", "Bir şeyler ters gitti.", "", ""},
@@ -45,6 +46,10 @@ var turkish = &Language{
 		hint: "Profesyonel bir Instagram hesabına (işletme veya içerik üreticisi) ihtiyacınız var. Kişisel hesapla burada oturum açılamaz.",
 	},
 	signOut: "Oturumu kapat", signedIn: "%s olarak oturum açtınız.", notSignedIn: "Oturum açmadınız.",
+	signedOut: wording{
+		title: "Oturum kapatıldı", text: "Oturumunuz kapatıldı.", link: "Yeniden oturum aç",
+		hint: "Instagram’ın kendisinde oturumunuz hâlâ açık olabilir. Ortak bir bilgisayardaysanız oradan da çıkış yapın.",
+	},
 	deleted: wording{
 		title: "Veriler silindi", text: "Verileriniz %s tarihinde silindi ve buradaki tüm oturumlarınız sonlandırıldı.",
 		hint: "Bu sitenin oturum açma işlevi Instagram hesabınızın profil verilerini saklamaz.",
