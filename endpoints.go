@@ -125,5 +125,9 @@ func (h *Handler) ownVisitor(v *visit) (ok bool, err error) {
 
 // requireLogin tells a program that nobody is signed in.
 func (h *Handler) requireLogin(v *visit) (bool, error) {
-	return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
+	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))}
+	if to, known := h.settings.canonicalFor(v.r.Host); known && !h.signsIn(v) {
+		reply.Code, reply.LoginURL = refusal.BadHost, to.origin+h.settings.pathPrefix+pathLogin
+	}
+	return h.refuse(v, reply)
 }

@@ -94,6 +94,8 @@ func (h *Handler) gate(v *visit) (bool, error) {
 	case v.lacking != 0:
 		h.handOver(v)
 		return h.refuse(v, h.lacks(v.lacking, returnTo))
+	case !h.signsIn(v):
+		return h.elsewhere(v)
 	case !isNavigation(v.r):
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:

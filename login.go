@@ -23,6 +23,9 @@ func (h *Handler) login(v *visit) (bool, error) {
 	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
 		return false, err
 	}
+	if !h.signsIn(v) {
+		return h.elsewhere(v)
+	}
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
 	query, err := url.ParseQuery(v.asked.RawQuery)
 	returnTo := "/"
@@ -78,7 +81,7 @@ type loginStart struct {
 func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+		return h.elsewhere(v)
 	}
 	if h.outdated(v.r.Context()) {
 		// What would come of it would be refused at once. [F2]
@@ -129,9 +132,6 @@ func redirectTo(v *visit, status int, location string) (bool, error) {
 
 // showLoginPage shows a page with one button. No login starts before it is pressed.
 func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
-	if _, ok := h.settings.redirectFor(v.r.Host); !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
-	}
 	v.outcome = loginPage
 	refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),

@@ -310,7 +310,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	h.claimed = h.settings.claims(server)
-	return h.settings.checkHosts(h.site.hosts())
+	return h.settings.chooseHosts(h.site.hosts())
 }
 
 // loadMatchers makes the matchers of `protect`.

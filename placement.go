@@ -67,19 +67,26 @@ func (s site) hosts() (all caddyhttp.MatchHost) {
 	return all
 }
 
-// checkHosts refuses a block whose site is on none of the hosts of its redirect URIs:
-// nobody could ever come back to it. One that is imported into several sites lists
-// the hosts of the others, too. [A6]
-func (s *settings) checkHosts(hosts caddyhttp.MatchHost) error {
-	if len(hosts) == 0 {
-		return nil
-	}
+// chooseHosts notes which redirect URIs are on hosts of the block's site. It refuses a block
+// that has none: nobody could ever come back to it. One that is imported into several sites
+// lists the hosts of the others, too. [A6]
+func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
 	for _, r := range s.redirects {
-		request := &http.Request{Host: r.host}
-		request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-		if match, err := hosts.MatchWithError(request); match || err != nil {
-			return nil
+		if len(hosts) == 0 || leadsTo(hosts, r.host) {
+			s.served = append(s.served, r)
 		}
 	}
-	return &optionError{"redirect_uri", fmt.Sprintf("%q is no address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+	if len(s.served) == 0 {
+		return &optionError{"redirect_uri", fmt.Sprintf("%q is no address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+	}
+	return nil
+}
+
+// leadsTo reports whether a host is one of those that a matcher lets through. An error of the
+// matcher counts as yes.
+func leadsTo(hosts caddyhttp.MatchHost, host string) bool {
+	request := &http.Request{Host: host}
+	request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+	match, err := hosts.MatchWithError(request)
+	return match || err != nil
 }

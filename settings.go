@@ -42,7 +42,8 @@ type settings struct {
 	codes      *session.Codes
 	guard      *headerguard.Guard
 	redirects  []redirect
-	secure     bool // all redirect URIs are https
+	served     []redirect // those on hosts of the block's own site
+	secure     bool       // all redirect URIs are https
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	weakSecret bool

@@ -328,3 +328,38 @@ func named(t *testing.T, name string) *session.Cookies {
 	}
 	return c
 }
+
+func TestA7_MovesAreCountedForOnePageAndTenSeconds(t *testing.T) {
+	at := &clock{}
+	at.at = at.at.AddDate(2026, 0, 0)
+	c := newCookies(t, at)
+	const page = "https://example.com/page?x=1"
+	moves := func(line, page string) int {
+		found := c.Find([]string{pair(line)})
+		return c.Moves(&found, page)
+	}
+	line, err := c.MarkMove(page, 2)
+	if err != nil || !strings.Contains(line, "Max-Age=10;") {
+		t.Fatal(line, err)
+	}
+	if n := moves(line, page); n != 2 {
+		t.Errorf("moves = %d", n)
+	}
+	if n := moves(line, page+"2"); n != 0 {
+		t.Errorf("another page was moved %d times", n)
+	}
+	if found := c.Find([]string{pair(line)}); c.Rounds(&found) != 0 {
+		t.Error("a move counts as the round of a login")
+	}
+	round, err := c.Mark(session.Login{Rounds: 1})
+	if err != nil || moves(round, page) != 0 {
+		t.Errorf("the round of a login counts as %d moves, %v", moves(round, page), err)
+	}
+	at.at = at.at.Add(session.MoveWindow + 1e9)
+	if n := moves(line, page); n != 0 {
+		t.Errorf("later moves = %d", n)
+	}
+	if n := moves(name+"_round=forged", page); n != 0 {
+		t.Errorf("a forged mark counts %d", n)
+	}
+}

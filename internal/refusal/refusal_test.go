@@ -23,7 +23,7 @@ var promised = map[Code]struct {
 	LoginRequired:       {401, "Please sign in."},
 	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},
 	BadRequest:          {400, "The request could not be understood."},
-	BadHost:             {421, "This address is not served here."},
+	BadHost:             {421, "You cannot sign in at this address of the site."},
 	Cancelled:           {403, "The sign-in was cancelled."},
 	ProviderRefused:     {400, "Instagram did not accept the sign-in. Please start again."},
 	Method:              {405, "This address cannot be used like this."},

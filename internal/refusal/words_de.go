@@ -6,7 +6,7 @@ var german = &Language{
 		LoginRequired:       {"Anmelden", "Bitte melde dich an.", "", "Mit Instagram anmelden"},
 		LoginExpired:        {"Anmeldung abgelaufen", "Diese Anmeldung ist nicht mehr gültig. Bitte beginne von vorn.", "Wenn das wieder geschieht, sieh nach, ob dein Browser Cookies dieser Website annimmt.", "Erneut anmelden"},
 		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", "Erneut anmelden"},
-		BadHost:             {"Nicht hier", "Diese Adresse gibt es hier nicht.", "", ""},
+		BadHost:             {"Nicht hier", "Unter dieser Adresse der Website kannst du dich nicht anmelden.", "", "Weiter zur richtigen Adresse"},
 		Cancelled:           {"Abgebrochen", "Die Anmeldung wurde abgebrochen.", "", "Erneut anmelden"},
 		ProviderRefused:     {"Nicht angenommen", "Instagram hat die Anmeldung nicht angenommen. Bitte beginne von vorn.", "Nur mit einem professionellen Konto (Business oder Creator) kannst du dich anmelden.", "Erneut anmelden"},
 		Method:              {"Nicht möglich", "Diese Adresse lässt sich so nicht verwenden.", "", ""},

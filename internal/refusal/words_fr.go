@@ -6,7 +6,7 @@ var french = &Language{
 		LoginRequired:       {"Connexion", "Veuillez vous connecter.", "", "Se connecter avec Instagram"},
 		LoginExpired:        {"Connexion expirée", "Cette connexion n’est plus valable. Veuillez recommencer.", "Si cela se reproduit, vérifiez que votre navigateur accepte les cookies de ce site.", "Se reconnecter"},
 		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", "Se reconnecter"},
-		BadHost:             {"Pas ici", "Cette adresse n’est pas servie ici.", "", ""},
+		BadHost:             {"Pas ici", "Il n’est pas possible de se connecter à cette adresse du site.", "", "Continuer à la bonne adresse"},
 		Cancelled:           {"Annulée", "La connexion a été annulée.", "", "Se reconnecter"},
 		ProviderRefused:     {"Refusée", "Instagram n’a pas accepté la connexion. Veuillez recommencer.", "Seuls les comptes professionnels, entreprise ou créateur, permettent de se connecter.", "Se reconnecter"},
 		Method:              {"Impossible", "Cette adresse ne peut pas être utilisée ainsi.", "", ""},

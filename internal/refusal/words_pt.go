@@ -6,7 +6,7 @@ var portuguese = &Language{
 		LoginRequired:       {"Entrar", "Inicie sessão, por favor.", "", "Entrar com o Instagram"},
 		LoginExpired:        {"A sessão expirou", "Este início de sessão já não é válido. Comece de novo, por favor.", "Se isto voltar a acontecer, verifique se o seu navegador aceita cookies deste site.", "Entrar de novo"},
 		BadRequest:          {"Não foi entendido", "Não foi possível entender o pedido.", "", "Entrar de novo"},
-		BadHost:             {"Aqui não", "Este endereço não é servido aqui.", "", ""},
+		BadHost:             {"Aqui não", "Neste endereço do site não é possível iniciar sessão.", "", "Continuar no endereço certo"},
 		Cancelled:           {"Cancelado", "O início de sessão foi cancelado.", "", "Entrar de novo"},
 		ProviderRefused:     {"Não aceite", "O Instagram não aceitou o início de sessão. Comece de novo, por favor.", "Só é possível entrar com contas profissionais, de empresa ou de criador.", "Entrar de novo"},
 		Method:              {"Não é possível", "Este endereço não pode ser usado assim.", "", ""},

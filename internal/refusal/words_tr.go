@@ -6,7 +6,7 @@ var turkish = &Language{
 		LoginRequired:       {"Oturum aç", "Lütfen oturum açın.", "", "Instagram ile oturum aç"},
 		LoginExpired:        {"Oturum açma süresi doldu", "Bu oturum açma işlemi artık geçerli değil. Lütfen baştan başlayın.", "Bu yine olursa tarayıcınızın bu sitenin çerezlerini kabul ettiğinden emin olun.", "Yeniden oturum aç"},
 		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", "Yeniden oturum aç"},
-		BadHost:             {"Burada değil", "Bu adres burada sunulmuyor.", "", ""},
+		BadHost:             {"Burada değil", "Sitenin bu adresinde oturum açılamıyor.", "", "Doğru adresten devam et"},
 		Cancelled:           {"İptal edildi", "Oturum açma iptal edildi.", "", "Yeniden oturum aç"},
 		ProviderRefused:     {"Kabul edilmedi", "Instagram oturum açmayı kabul etmedi. Lütfen baştan başlayın.", "Yalnızca profesyonel hesaplar (işletme veya içerik üreticisi) oturum açabilir.", "Yeniden oturum aç"},
 		Method:              {"Mümkün değil", "Bu adres bu şekilde kullanılamaz.", "", ""},

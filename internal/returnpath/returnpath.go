@@ -30,8 +30,10 @@ func Safe(address string, origins ...string) string {
 			break
 		}
 	}
-	address = encode(whole(address))
-	if address = whole(address); OK(address) {
+	if address = whole(address); len(address) <= MaxLength {
+		address = whole(Encode(address))
+	}
+	if OK(address) {
 		return address
 	}
 	return Root
@@ -45,10 +47,10 @@ func whole(address string) string {
 	return address
 }
 
-// encode percent-encodes spaces and all bytes outside ASCII.
-func encode(address string) string {
+// Encode percent-encodes spaces and all bytes outside ASCII.
+func Encode(address string) string {
 	outside := func(b byte) bool { return b == ' ' || b >= utf8.RuneSelf }
-	if len(address) > MaxLength || !slices.ContainsFunc([]byte(address), outside) {
+	if !slices.ContainsFunc([]byte(address), outside) {
 		return address
 	}
 	var encoded strings.Builder
