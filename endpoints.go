@@ -15,6 +15,7 @@ import (
 const (
 	pathLogin        = "/login"
 	pathLogout       = "/logout"
+	pathRefused      = "/refused"
 	pathUserinfo     = "/userinfo"
 	pathPicture      = "/picture"
 	pathDeauthorize  = "/deauthorize"
@@ -45,6 +46,8 @@ func (h *Handler) endpoint(v *visit) endpoint {
 		return (*Handler).login
 	case pathLogout:
 		return (*Handler).logout
+	case pathRefused:
+		return (*Handler).refused
 	case pathUserinfo:
 		return (*Handler).userinfo
 	case pathPicture:

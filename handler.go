@@ -35,6 +35,7 @@ type visit struct {
 	outcome   outcome
 	handedOff bool
 	deletion  bool // the site is asked whether it deletes a person's data
+	astray    bool // a callback that came to another path than its own
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
@@ -76,6 +77,9 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		v.outcome = ownPath
 		limitBody(v)
 		return endpoint(h, v)
+	}
+	if back, ok := h.astrayCallback(v); ok {
+		return h.refuseAstray(v, back)
 	}
 	h.recognize(v)
 	switch {

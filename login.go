@@ -32,7 +32,7 @@ func (h *Handler) login(v *visit) (bool, error) {
 	if err != nil {
 		query = nil
 	} else {
-		returnTo = h.safeReturn(query.Get("return_to"))
+		returnTo = h.safeReturn(query.Get(paramReturnTo))
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
@@ -69,6 +69,9 @@ func (h *Handler) isForeign(v *visit) bool {
 // paramAnotherAccount is the parameter of the sign-in link that lets the visitor choose
 // another account.
 const paramAnotherAccount = "another_account"
+
+// paramReturnTo is the parameter with the page to come back to.
+const paramReturnTo = "return_to"
 
 // loginStart is what a login begins with.
 type loginStart struct {
@@ -156,7 +159,7 @@ func (h *Handler) safeReturn(address string) string {
 func (h *Handler) loginURL(returnTo string, more ...string) string {
 	var query []string
 	if returnTo != "/" && returnTo != "" {
-		query = append(query, "return_to="+url.QueryEscape(returnTo))
+		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
 	}
 	if len(more) > 0 {
 		query = append(query, "scope="+strings.Join(more, ","))
@@ -168,7 +171,7 @@ func (h *Handler) loginURL(returnTo string, more ...string) string {
 func (h *Handler) otherAccountURL(returnTo string) string {
 	query := []string{paramAnotherAccount + "=true"}
 	if returnTo != "/" && returnTo != "" {
-		query = append(query, "return_to="+url.QueryEscape(returnTo))
+		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
 	}
 	return h.loginLink(query)
 }

@@ -173,7 +173,7 @@ func TestE2_NoForeignTextOnOurPages(t *testing.T) {
 		},
 		"method": func(b *browser) response { return b.do(navigation(t, marker, callback)) },
 		"host": func(b *browser) response {
-			request := navigation(t, http.MethodGet, "/private")
+			request := navigation(t, http.MethodGet, callback+"?x")
 			request.Host = marker + ".test"
 			return b.do(request)
 		},

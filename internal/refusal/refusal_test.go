@@ -24,6 +24,7 @@ var promised = map[Code]struct {
 	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},
 	BadRequest:          {400, "The request could not be understood."},
 	BadHost:             {421, "You cannot sign in at this address of the site."},
+	CallbackMoved:       {400, "The sign-in came back to another address than it should."},
 	Cancelled:           {403, "The sign-in was cancelled."},
 	ProviderRefused:     {400, "Instagram did not accept the sign-in. Please start again."},
 	Method:              {405, "This address cannot be used like this."},

@@ -18,6 +18,7 @@ const (
 	LoginExpired        Code = "login_expired"
 	BadRequest          Code = "bad_request"
 	BadHost             Code = "bad_host"
+	CallbackMoved       Code = "callback_moved"
 	Cancelled           Code = "cancelled"
 	ProviderRefused     Code = "provider_refused"
 	Method              Code = "method"
@@ -51,6 +52,7 @@ var statuses = map[Code]int{
 	LoginExpired:        http.StatusBadRequest,
 	BadRequest:          http.StatusBadRequest,
 	BadHost:             http.StatusMisdirectedRequest,
+	CallbackMoved:       http.StatusBadRequest,
 	Cancelled:           http.StatusForbidden,
 	ProviderRefused:     http.StatusBadRequest,
 	Method:              http.StatusMethodNotAllowed,

@@ -7,6 +7,7 @@ var german = &Language{
 		LoginExpired:        {"Anmeldung abgelaufen", "Diese Anmeldung ist nicht mehr gültig. Bitte beginne von vorn.", "Wenn das wieder geschieht, sieh nach, ob dein Browser Cookies dieser Website annimmt.", "Erneut anmelden"},
 		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", "Erneut anmelden"},
 		BadHost:             {"Nicht hier", "Unter dieser Adresse der Website kannst du dich nicht anmelden.", "", "Weiter zur richtigen Adresse"},
+		CallbackMoved:       {"Anmeldung fehlgeleitet", "Die Anmeldung kam an einer anderen Adresse zurück, als sie sollte.", "Nur der Betreiber dieser Website kann das ändern.", "Noch einmal versuchen"},
 		Cancelled:           {"Abgebrochen", "Die Anmeldung wurde abgebrochen.", "", "Erneut anmelden"},
 		ProviderRefused:     {"Nicht angenommen", "Instagram hat die Anmeldung nicht angenommen. Bitte beginne von vorn.", "Nur mit einem professionellen Konto (Business oder Creator) kannst du dich anmelden.", "Erneut anmelden"},
 		Method:              {"Nicht möglich", "Diese Adresse lässt sich so nicht verwenden.", "", ""},

@@ -7,6 +7,7 @@ var english = &Language{
 		LoginExpired:        {"Sign-in expired", "This sign-in is no longer valid. Please start again.", "If this happens again, check that your browser accepts cookies from this site.", "Sign in again"},
 		BadRequest:          {"Not understood", "The request could not be understood.", "", "Sign in again"},
 		BadHost:             {"Not here", "You cannot sign in at this address of the site.", "", "Continue at the address where you can"},
+		CallbackMoved:       {"Sign-in went astray", "The sign-in came back to another address than it should.", "Only the operator of this site can change that.", "Try again"},
 		Cancelled:           {"Cancelled", "The sign-in was cancelled.", "", "Sign in again"},
 		ProviderRefused:     {"Not accepted", "Instagram did not accept the sign-in. Please start again.", "Only professional accounts, business or creator, can sign in.", "Sign in again"},
 		Method:              {"Not possible", "This address cannot be used like this.", "", ""},

@@ -7,6 +7,7 @@ var spanish = &Language{
 		LoginExpired:        {"El inicio de sesión ha caducado", "Este inicio de sesión ya no es válido. Empieza de nuevo, por favor.", "Si vuelve a ocurrir, comprueba que tu navegador acepta las cookies de este sitio.", "Volver a iniciar sesión"},
 		BadRequest:          {"No se entiende", "No se ha podido entender la petición.", "", "Volver a iniciar sesión"},
 		BadHost:             {"Aquí no", "En esta dirección del sitio no se puede iniciar sesión.", "", "Continuar en la dirección correcta"},
+		CallbackMoved:       {"El inicio de sesión se ha desviado", "El inicio de sesión ha vuelto a una dirección que no es la suya.", "Solo quien gestiona este sitio puede cambiarlo.", "Intentarlo de nuevo"},
 		Cancelled:           {"Cancelado", "Se ha cancelado el inicio de sesión.", "", "Volver a iniciar sesión"},
 		ProviderRefused:     {"No aceptado", "Instagram no ha aceptado el inicio de sesión. Empieza de nuevo, por favor.", "Solo se puede entrar con una cuenta profesional, de empresa o de creador.", "Volver a iniciar sesión"},
 		Method:              {"No es posible", "Esta dirección no se puede usar así.", "", ""},

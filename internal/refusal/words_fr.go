@@ -7,6 +7,7 @@ var french = &Language{
 		LoginExpired:        {"Connexion expirée", "Cette connexion n’est plus valable. Veuillez recommencer.", "Si cela se reproduit, vérifiez que votre navigateur accepte les cookies de ce site.", "Se reconnecter"},
 		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", "Se reconnecter"},
 		BadHost:             {"Pas ici", "Il n’est pas possible de se connecter à cette adresse du site.", "", "Continuer à la bonne adresse"},
+		CallbackMoved:       {"Connexion égarée", "La connexion est revenue à une autre adresse que prévu.", "Seul l’exploitant de ce site peut y remédier.", "Réessayer"},
 		Cancelled:           {"Annulée", "La connexion a été annulée.", "", "Se reconnecter"},
 		ProviderRefused:     {"Refusée", "Instagram n’a pas accepté la connexion. Veuillez recommencer.", "Seuls les comptes professionnels, entreprise ou créateur, permettent de se connecter.", "Se reconnecter"},
 		Method:              {"Impossible", "Cette adresse ne peut pas être utilisée ainsi.", "", ""},

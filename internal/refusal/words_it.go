@@ -7,6 +7,7 @@ var italian = &Language{
 		LoginExpired:        {"Accesso scaduto", "Questo accesso non è più valido. Ricomincia da capo.", "Se succede di nuovo, controlla che il tuo browser accetti i cookie di questo sito.", "Accedi di nuovo"},
 		BadRequest:          {"Richiesta non compresa", "Non è stato possibile comprendere la richiesta.", "", "Accedi di nuovo"},
 		BadHost:             {"Non qui", "A questo indirizzo del sito non è possibile accedere.", "", "Continua all’indirizzo giusto"},
+		CallbackMoved:       {"Accesso deviato", "L’accesso è tornato a un indirizzo diverso da quello previsto.", "Solo il gestore di questo sito può cambiarlo.", "Riprova"},
 		Cancelled:           {"Annullato", "L’accesso è stato annullato.", "", "Accedi di nuovo"},
 		ProviderRefused:     {"Non accettato", "Instagram non ha accettato l’accesso. Ricomincia da capo.", "Possono accedere solo gli account professionali, aziendali o creator.", "Accedi di nuovo"},
 		Method:              {"Non possibile", "Questo indirizzo non si può usare in questo modo.", "", ""},

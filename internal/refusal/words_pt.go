@@ -7,6 +7,7 @@ var portuguese = &Language{
 		LoginExpired:        {"A sessão expirou", "Este início de sessão já não é válido. Comece de novo, por favor.", "Se isto voltar a acontecer, verifique se o seu navegador aceita cookies deste site.", "Entrar de novo"},
 		BadRequest:          {"Não foi entendido", "Não foi possível entender o pedido.", "", "Entrar de novo"},
 		BadHost:             {"Aqui não", "Neste endereço do site não é possível iniciar sessão.", "", "Continuar no endereço certo"},
+		CallbackMoved:       {"Início de sessão desviado", "O início de sessão voltou a um endereço diferente do previsto.", "Só o responsável por este site o pode alterar.", "Tentar de novo"},
 		Cancelled:           {"Cancelado", "O início de sessão foi cancelado.", "", "Entrar de novo"},
 		ProviderRefused:     {"Não aceite", "O Instagram não aceitou o início de sessão. Comece de novo, por favor.", "Só é possível entrar com contas profissionais, de empresa ou de criador.", "Entrar de novo"},
 		Method:              {"Não é possível", "Este endereço não pode ser usado assim.", "", ""},

@@ -7,6 +7,7 @@ var turkish = &Language{
 		LoginExpired:        {"Oturum açma süresi doldu", "Bu oturum açma işlemi artık geçerli değil. Lütfen baştan başlayın.", "Bu yine olursa tarayıcınızın bu sitenin çerezlerini kabul ettiğinden emin olun.", "Yeniden oturum aç"},
 		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", "Yeniden oturum aç"},
 		BadHost:             {"Burada değil", "Sitenin bu adresinde oturum açılamıyor.", "", "Doğru adresten devam et"},
+		CallbackMoved:       {"Oturum açma yolunu şaşırdı", "Oturum açma, olması gerekenden başka bir adrese geri döndü.", "Bunu yalnızca bu siteyi işleten değiştirebilir.", "Yeniden dene"},
 		Cancelled:           {"İptal edildi", "Oturum açma iptal edildi.", "", "Yeniden oturum aç"},
 		ProviderRefused:     {"Kabul edilmedi", "Instagram oturum açmayı kabul etmedi. Lütfen baştan başlayın.", "Yalnızca profesyonel hesaplar (işletme veya içerik üreticisi) oturum açabilir.", "Yeniden oturum aç"},
 		Method:              {"Mümkün değil", "Bu adres bu şekilde kullanılamaz.", "", ""},
