@@ -32,7 +32,7 @@ var (
 	errBreakerOpen = &ownError{"instagram failed several times in a row",
 		"see the errors before this one; instagram is tried again after a rest"}
 	errStale = &ownError{"the login is too old, used, or of another browser",
-		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, and that all nodes have the same secrets and redirect_uri"}
+		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie"}
 	errOutdated   = &ownError{"the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy}
 	errNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
 )

@@ -72,8 +72,6 @@ var (
 		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix or trusted_proxies"}
 	errCancelLimit = &ownError{"too many sign-ins of this client were cancelled",
 		"nothing to change if it passes; raise rate_limit if many people share this address"}
-	errNoRedirectURI = &ownError{"no redirect_uri is for the host of this request",
-		"list a redirect_uri for this host and register it with Meta, or redirect the host to one that has a redirect_uri"}
 )
 
 // limited returns the refusal of a login that a limit has stopped. The login stays usable.

@@ -27,6 +27,8 @@ var broken = []struct{ name, block, option, says string }{
 	{"unknown option", with("redirect_url https://a.test/cb"), "redirect_url", "unrecognized"},
 	{"argument of the directive", "instagram_auth /x y {\n}", "y", "options stand in a block"},
 	{"redirect_uri over http", uri("http://a.test/cb"), "redirect_uri", "use https"},
+	{"redirect_uri over http that looks like loopback", uri("http://a.localhost.test/cb"), "redirect_uri", "use https"},
+	{"redirect_uri over http that ends like loopback", uri("http://alocalhost/cb"), "redirect_uri", "use https"},
 	{"redirect_uri without scheme", uri("a.test/cb"), "redirect_uri", "absolute URL"},
 	{"redirect_uri of another scheme", uri("ftp://a.test/cb"), "redirect_uri", "not https"},
 	{"redirect_uri with a query", uri("https://a.test/cb?x=1"), "redirect_uri", "query"},

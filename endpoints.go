@@ -15,6 +15,7 @@ import (
 const (
 	pathLogin        = "/login"
 	pathLogout       = "/logout"
+	pathRefused      = "/refused"
 	pathUserinfo     = "/userinfo"
 	pathPicture      = "/picture"
 	pathDeauthorize  = "/deauthorize"
@@ -45,6 +46,8 @@ func (h *Handler) endpoint(v *visit) endpoint {
 		return (*Handler).login
 	case pathLogout:
 		return (*Handler).logout
+	case pathRefused:
+		return (*Handler).refused
 	case pathUserinfo:
 		return (*Handler).userinfo
 	case pathPicture:
@@ -125,5 +128,9 @@ func (h *Handler) ownVisitor(v *visit) (ok bool, err error) {
 
 // requireLogin tells a program that nobody is signed in.
 func (h *Handler) requireLogin(v *visit) (bool, error) {
-	return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))})
+	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))}
+	if to, known := h.settings.canonicalFor(v.r.Host); known && !h.signsIn(v) {
+		reply.Code, reply.LoginURL = refusal.BadHost, to.origin+h.settings.pathPrefix+pathLogin
+	}
+	return h.refuse(v, reply)
 }

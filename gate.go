@@ -73,6 +73,8 @@ func (h *Handler) gate(v *visit) (bool, error) {
 		return true, nil
 	case who.SendsForm():
 		return h.refuseForm(v)
+	case !h.signsIn(v):
+		return h.elsewhere(v)
 	case who != audience.Navigation:
 		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:

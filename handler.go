@@ -39,6 +39,7 @@ type visit struct {
 	outcome   outcome
 	handedOff bool
 	delivery  *delivery // of a callback that the site is to answer
+	astray    bool      // a callback that came to another path than its own
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
@@ -81,6 +82,9 @@ func (h *Handler) intercept(v *visit) (proceed bool, err error) {
 		limitBody(v)
 		return endpoint(h, v)
 	}
+	if back, ok := h.astrayCallback(v); ok {
+		return h.refuseAstray(v, back)
+	}
 	h.recognize(v)
 	switch {
 	case v.turnedAway:
@@ -120,7 +124,7 @@ func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 func (h *Handler) keepAlive(v *visit, w *siteResponse) {
 	if v.found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+		w.unmark = h.settings.cookies.Unmark()
 	}
 	if w.renewed = h.renewedCookie(v); w.renewed != "" {
 		keys, began := v.session.Keys, v.session.Began

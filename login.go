@@ -24,13 +24,16 @@ func (h *Handler) login(v *visit) (bool, error) {
 	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
 		return false, err
 	}
+	if !h.signsIn(v) {
+		return h.elsewhere(v)
+	}
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
 	query, err := url.ParseQuery(v.asked.RawQuery)
 	returnTo := "/"
 	if err != nil {
 		query = nil
 	} else {
-		returnTo = h.safeReturn(query.Get("return_to"))
+		returnTo = h.safeReturn(query.Get(paramReturnTo))
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
@@ -68,6 +71,9 @@ func (h *Handler) isForeign(v *visit) bool {
 // another account.
 const paramAnotherAccount = "another_account"
 
+// paramReturnTo is the parameter with the page to come back to.
+const paramReturnTo = "return_to"
+
 // loginStart is what a login begins with.
 type loginStart struct {
 	returnTo       string
@@ -79,7 +85,7 @@ type loginStart struct {
 func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+		return h.elsewhere(v)
 	}
 	if h.outdated(v.r.Context()) {
 		// What would come of it would be refused at once. [F2]
@@ -127,9 +133,6 @@ func redirectTo(v *visit, status int, location string) (bool, error) {
 
 // showLoginPage shows a page with one button. No login starts before it is pressed.
 func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
-	if _, ok := h.settings.redirectFor(v.r.Host); !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
-	}
 	v.outcome = loginPage
 	refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),
@@ -154,7 +157,7 @@ func (h *Handler) safeReturn(address string) string {
 func (h *Handler) loginURL(returnTo string, more ...string) string {
 	var query []string
 	if returnTo != "/" && returnTo != "" {
-		query = append(query, "return_to="+url.QueryEscape(returnTo))
+		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
 	}
 	if len(more) > 0 {
 		query = append(query, "scope="+strings.Join(more, ","))
@@ -166,7 +169,7 @@ func (h *Handler) loginURL(returnTo string, more ...string) string {
 func (h *Handler) otherAccountURL(returnTo string) string {
 	query := []string{paramAnotherAccount + "=true"}
 	if returnTo != "/" && returnTo != "" {
-		query = append(query, "return_to="+url.QueryEscape(returnTo))
+		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
 	}
 	return h.loginLink(query)
 }

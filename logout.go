@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -25,7 +28,8 @@ func (h *Handler) logout(v *visit) (bool, error) {
 	}
 	h.recognize(v)
 	refusal.SignOutPage{
-		Look: h.look(v.r), Action: h.settings.pathPrefix + pathLogout, Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
+		Look: h.look(v.r), Action: h.settings.pathPrefix + pathLogout, LoginURL: h.loginURL("/"),
+		Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
 	}.Write(v.w, v.r.Method == http.MethodHead)
 	return false, nil
 }
@@ -48,13 +52,45 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
 		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err), storageRemedy)...)
-		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+		return h.refuse(v, refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
 	}
 	if problem != "" {
 		// This session has ended, but nobody knows whether that was all.
 		return h.refuse(v, refusal.Reply{Code: problem})
 	}
-	return redirectTo(v, http.StatusSeeOther, h.settings.logoutTarget)
+	return h.sayGoodbye(v)
+}
+
+// sayGoodbye leads a visitor who has signed out to the logout target. Where that would ask
+// them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
+// to Instagram against the policy of the page with the button, and show nothing at all, and
+// the others would have Instagram sign the visitor in again.
+func (h *Handler) sayGoodbye(v *visit) (bool, error) {
+	target := h.settings.logoutTarget
+	if !h.asksToSignIn(v, target) {
+		return redirectTo(v, http.StatusSeeOther, target)
+	}
+	refusal.SignedOutPage{LoginURL: h.loginURL(h.safeReturn(target)), Look: h.look(v.r)}.Write(v.w, false)
+	return false, nil
+}
+
+// asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
+// this host, with or without a query.
+func (h *Handler) asksToSignIn(v *visit, target string) bool {
+	if h.isOwn(target) {
+		return returnpath.Path(target) == h.settings.pathPrefix+pathLogin
+	}
+	target, _, _ = strings.Cut(target, "#")
+	address, err := url.ParseRequestURI(target)
+	if err != nil {
+		return true
+	}
+	// Matchers see this very request with another address, as in required.
+	r, asked := v.r, v.asked
+	method, live, uri := r.Method, r.URL, r.RequestURI
+	defer func() { v.asked, r.Method, r.URL, r.RequestURI = asked, method, live, uri }()
+	v.asked, r.Method, r.URL, r.RequestURI = address, http.MethodGet, address, target
+	return h.required(v)
 }
 
 // wantsEverywhere reads the form, which may be empty. problem says why it could not be.

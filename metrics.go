@@ -33,7 +33,7 @@ const (
 	anonymous     outcome = iota // goes on to the site without an identity
 	signedIn                     // goes on to the site with an identity
 	passedOn                     // a verified callback goes on to the site
-	redirected                   // to Instagram's window
+	redirected                   // to Instagram's window, or to the host on which people sign in
 	loginPage                    // answered with the page with one button
 	loginRequired                // answered with 401
 	refused                      // answered with any other refusal

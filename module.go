@@ -62,7 +62,7 @@ type Handler struct {
 
 	// Required. The redirect URI, exactly as registered with Meta, trailing slash
 	// included; one for each host of the site. All must be https; http is accepted
-	// for loopback hosts alone.
+	// for loopback hosts alone, which names below localhost are, too.
 	RedirectURI []string `json:"redirect_uri,omitempty"`
 
 	// The family of the API: `instagram_login` or `basic_display`. Default:
@@ -129,7 +129,8 @@ type Handler struct {
 	// Who may not sign in, whatever `allow` says. Default: nobody.
 	Deny []string `json:"deny,omitempty"`
 
-	// Where a visitor goes after signing out: a path of this site. Default: `/`.
+	// Where a visitor goes after signing out: a path of this site. If that needs a session,
+	// a page says that they are signed out. Default: `/`.
 	LogoutTarget string `json:"logout_target,omitempty"`
 
 	// What follows Instagram's callback about a person who has removed the app:
@@ -318,7 +319,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 		return err
 	}
 	h.claimed = h.settings.claims(server)
-	if err := h.settings.checkHosts(h.site.hosts()); err != nil {
+	if err := h.settings.chooseHosts(h.site.hosts()); err != nil {
 		return err
 	}
 	h.site.putInFront(server, h.settings.guard)

@@ -3,7 +3,6 @@ package instagramauth
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,33 +20,36 @@ type site struct {
 	route *caddyhttp.Route
 	// options are a digest of the block's own, its matcher excepted.
 	options [sha256.Size]byte
+	// apart says that no request passes two blocks with these options within the route.
+	apart bool
 }
 
 // siteOf returns the place of a block whose matchers have been loaded. Caddy loads the
 // handlers of one route after the other, all matchers before; the one at work is the
 // first that has no handlers yet.
 func siteOf(server *caddyhttp.Server, h *Handler) (s site, err error) {
-	options, err := json.Marshal(h)
-	if err != nil {
-		return s, fmt.Errorf("comparing options: %w", err)
-	}
-	s.options = sha256.Sum256(options)
-	if server == nil {
-		return s, nil
+	if s.options, err = h.digest(); err != nil || server == nil {
+		return s, err
 	}
 	for i := range server.Routes {
 		if route := &server.Routes[i]; len(route.Handlers) == 0 && len(route.HandlersRaw) > 0 {
-			s.route = route
+			s.route, s.apart = route, apart(route, s.options)
 			break
 		}
 	}
 	return s, nil
 }
 
-// standsBeside reports whether two blocks are the same one in two sites, such as an
+// standsBeside reports whether two blocks are the same one in two places, such as an
 // imported snippet: with the same options, and never both on one request's way.
 func (s site) standsBeside(other site) bool {
-	return s.options == other.options && s.route != nil && other.route != nil && s.route != other.route && s.route.Terminal && other.route.Terminal
+	if s.options != other.options || s.route == nil || other.route == nil {
+		return false
+	}
+	if s.route == other.route {
+		return s.apart && other.apart
+	}
+	return s.route.Terminal && other.route.Terminal
 }
 
 // hosts returns the hosts that lead to the block; nil for any.
@@ -70,19 +72,26 @@ func isHost(matcher any) bool {
 	return ok
 }
 
-// checkHosts refuses a block whose site is on none of the hosts of its redirect URIs:
-// nobody could ever come back to it. One that is imported into several sites lists
-// the hosts of the others, too. [A6]
-func (s *settings) checkHosts(hosts caddyhttp.MatchHost) error {
-	if len(hosts) == 0 {
-		return nil
-	}
+// chooseHosts notes which redirect URIs are on hosts of the block's site. It refuses a block
+// that has none: nobody could ever come back to it. One that is imported into several sites
+// lists the hosts of the others, too. [A6]
+func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
 	for _, r := range s.redirects {
-		request := &http.Request{Host: r.host}
-		request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-		if match, err := hosts.MatchWithError(request); match || err != nil {
-			return nil
+		if len(hosts) == 0 || leadsTo(hosts, r.host) {
+			s.served = append(s.served, r)
 		}
 	}
-	return &optionError{"redirect_uri", fmt.Sprintf("%q is no address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+	if len(s.served) == 0 {
+		return &optionError{"redirect_uri", fmt.Sprintf("%q is no address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+	}
+	return nil
+}
+
+// leadsTo reports whether a host is one of those that a matcher lets through. An error of the
+// matcher counts as yes.
+func leadsTo(hosts caddyhttp.MatchHost, host string) bool {
+	request := &http.Request{Host: host}
+	request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+	match, err := hosts.MatchWithError(request)
+	return match || err != nil
 }

@@ -75,6 +75,47 @@ func TestC3_TheSameBlockInTwoSitesIsOneInstance(t *testing.T) {
 	wantLoad(t, sites(twoHosts, twoHosts), "")
 }
 
+func TestC3_TheSameBlockInTwoBranchesOfASiteIsOneInstance(t *testing.T) {
+	t.Setenv("TEST_SECRET", appSecret)
+	addr := port(freeAddr(t))
+	wildcard := func(inside string) string {
+		return "(signin) {\n" + twoHosts + "\n}\nhttp://*.test:" + addr + " {\n@a host a.test\n@b host b.test\n" + inside + "\n}"
+	}
+	other := strings.NewReplacer("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two\n session {\n cookie two\n}").Replace(twoHosts)
+	for _, c := range []struct{ name, inside, option string }{
+		{"in two handles", "handle @a {\nimport signin\nrespond a\n}\nhandle @b {\nimport signin\nrespond b\n}", ""},
+		{"in a handle and in what is left", "handle @a {\nimport signin\nrespond a\n}\nhandle {\nimport signin\nrespond b\n}", ""},
+		{"in handles of handles", "handle @a {\nhandle /x* {\nimport signin\n}\nhandle {\nimport signin\n}\n}\nhandle @b {\nroute {\nimport signin\n}\n}", ""},
+		{"beside another block", other + "\nhandle @a {\nimport signin\n}\nhandle @b {\nimport signin\n}", ""},
+		{"in a handle and behind it", "import signin\nhandle @a {\nimport signin\n}", "redirect_uri"},
+		{"in a handle twice", "handle @a {\nroute {\nimport signin\nimport signin\n}\n}\nhandle @b {\nrespond b\n}", "redirect_uri"},
+		{"in two routes", "route @a {\nimport signin\n}\nroute @b {\nimport signin\n}", "redirect_uri"},
+		{"in a handle and its errors", "handle @a {\nimport signin\n}\nhandle_errors {\nimport signin\n}", "redirect_uri"},
+		{"in two handles with other options", "handle @a {\nimport signin\n}\nhandle @b {\n" + strings.Replace(twoHosts, "app_id 1", "app_id 1\n login_page", 1) + "\n}", "redirect_uri"},
+	} {
+		t.Run(c.name, func(t *testing.T) { wantLoad(t, wildcard(c.inside), c.option) })
+	}
+}
+
+func TestC3_OneSnippetInTwoHandlesOfAWildcardSiteSignsIn(t *testing.T) {
+	const other = "https://other.test"
+	block := strings.Replace(defaultBlock(""), "redirect_uri "+redirectURI, "redirect_uri "+redirectURI+" "+other+callback, 1)
+	branch := func(name string) string {
+		return "@" + name + " host " + name + ".test\nhandle @" + name + " {\n" + block + "\nrespond \"" + name + " {http.request.header.X-Instagram-Username}\"\n}\n"
+	}
+	s := startSite(t, siteConfig{block: branch("example") + branch("other")})
+	for name, from := range map[string]string{"example": origin, "other": other} {
+		b := s.newBrowser()
+		back := b.get(b.get(b.get(from + "/page").location()).location())
+		if back.StatusCode != http.StatusSeeOther || back.location() != "/page#" {
+			t.Fatalf("%s: the callback answered %s to %q", from, back.Status, back.location())
+		}
+		if page := b.get(from + "/page"); page.body != name+" "+username {
+			t.Errorf("%s: page = %s %q", from, page.Status, page.body)
+		}
+	}
+}
+
 func TestC3_TwoSitesWithOneSnippetBothSignIn(t *testing.T) {
 	const other = "https://other.test"
 	block := strings.Replace(defaultBlock(""), "redirect_uri "+redirectURI, "redirect_uri "+redirectURI+" "+other+callback, 1)

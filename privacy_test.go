@@ -191,7 +191,12 @@ func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 		{"appended to the site's Vary", cookie, "Accept-Encoding", "", "Accept-Encoding, Cookie", "private"},
 		{"not doubled", cookie, "accept, cookie", "", "accept, cookie", "private"},
 		{"anonymous on a public page", "", "", "", "Cookie", ""},
-		{"anonymous, with Cache-Control", "", "Origin", "public", "Origin, Cookie", "public"},
+		{"anonymous, the same for everybody", "", "Origin", "public, max-age=60", "Origin", "public, max-age=60"},
+		{"anonymous, never changing", "", "", "max-age=31536000, immutable", "", "max-age=31536000, immutable"},
+		{"anonymous, for a while", "", "Origin", "max-age=60", "Origin, Cookie", "max-age=60"},
+		{"anonymous, public and private", "", "", "public, private", "Cookie", "public, private"},
+		{"signed in, the same for everybody", cookie, "Origin", "public, max-age=60", "Origin, Cookie", "public, max-age=60"},
+		{"signed in, never changing", cookie, "", "immutable", "Cookie", "immutable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.upstream.respond(func(w http.ResponseWriter, _ *http.Request) {

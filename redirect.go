@@ -101,11 +101,14 @@ func isPlainPath(p string) bool {
 	return len(trimmed) > 1 && trimmed[0] == '/' && path.Clean(trimmed) == trimmed
 }
 
+// isLoopback reports whether browsers look for a host on their own machine.
 func isLoopback(host string) bool {
+	host = strings.ToLower(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
 	}
-	return host == "localhost"
+	// All of .localhost is loopback to browsers. [RFC 6761, 6.3]
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // normalHost returns a Host header's value in the form that redirect.host has.

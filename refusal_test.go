@@ -26,8 +26,8 @@ var refusals = []struct {
 		return s.newBrowser().get(b.window(b.get("/private")))
 	}},
 	{code: "bad_request", status: 400, text: badRequest, reach: func(_ *site, b *browser) response { return b.get(callback + "?code=a&code=b") }},
-	{code: "bad_host", status: 421, text: "This address is not served here.", reach: func(_ *site, b *browser) response {
-		request := navigation(b.t, http.MethodGet, "/private")
+	{code: "bad_host", status: 421, text: "You cannot sign in at this address of the site.", reach: func(_ *site, b *browser) response {
+		request := navigation(b.t, http.MethodGet, callback+"?code=a")
 		request.Host = "unlisted.test"
 		return b.do(request)
 	}},
@@ -173,7 +173,7 @@ func TestE2_NoForeignTextOnOurPages(t *testing.T) {
 		},
 		"method": func(b *browser) response { return b.do(navigation(t, marker, callback)) },
 		"host": func(b *browser) response {
-			request := navigation(t, http.MethodGet, "/private")
+			request := navigation(t, http.MethodGet, callback+"?x")
 			request.Host = marker + ".test"
 			return b.do(request)
 		},

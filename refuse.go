@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -30,13 +31,14 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	if who == audience.HTMX && reply.Code == refusal.LoginRequired {
 		v.w.Header().Set("Hx-Redirect", reply.LoginURL)
 	}
+	h.leaveCallback(v, reply)
 	status := reply.Code.Status()
 	if h.settings.handleErrors && !h.keepFromLog(v, status) {
 		reply.SetHeaders(v.w.Header())
 		v.w.Header().Del("Content-Security-Policy") // the page will be the site's own
 		return false, caddyhttp.Error(status, errors.New(string(reply.Code)))
 	}
-	reply.RequestID = requestID(v.r)
+	reply.RequestID = cmp.Or(reply.RequestID, requestID(v.r))
 	reply.AnyAccount = h.settings.api == instagram.BasicDisplay
 	reply.Head = v.r.Method == http.MethodHead
 	if reply.Wants == 0 {
@@ -57,7 +59,7 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 // one of 500 or more into its default log together with the address, which on the
 // callback holds the authorization code. [P1]
 func (h *Handler) keepFromLog(v *visit, status int) bool {
-	return status >= 500 && h.settings.isCallbackPath(v.asked.Path)
+	return status >= 500 && (v.astray || h.settings.isCallbackPath(v.asked.Path))
 }
 
 // answerForSite answers a callback at which the site failed. Returned to Caddy, the

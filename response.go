@@ -10,9 +10,11 @@ import (
 
 // siteResponse completes the site's headers at the last moment before they go out.
 //
-// It says to caches that the answer depends on who asked: `Vary: Cookie` always, and
+// It says to caches that the answer depends on who asked: `Vary: Cookie`, and
 // `Cache-Control: private` for a signed-in visitor where the site says nothing itself.
-// Without it, a cache between could show one visitor's page to another. [P4]
+// Without it, a cache between could show one visitor's page to another. Left alone are
+// answers to requests without a session that the site itself calls the same for everybody:
+// with a Vary of Cookie, hardly any shared cache would ever use them again. [P4]
 type siteResponse struct {
 	caddyhttp.ResponseWriterWrapper
 	private   bool
@@ -24,6 +26,9 @@ type siteResponse struct {
 	// session in the place of a new one. [L1]
 	renewed string
 	ended   func() bool
+
+	// unmark is the Set-Cookie line that deletes the mark of a login, which has arrived.
+	unmark string
 
 	// The values of the headers that are set here stand here, which saves an allocation
 	// each. Not shared: Caddy's header directive changes values in place.
@@ -38,6 +43,7 @@ func (s *siteResponse) amend() {
 	s.done = true
 	header := s.Header()
 	switch vary := header["Vary"]; {
+	case !s.private && !s.handedOff && isPublic(header):
 	case len(vary) == 0:
 		s.vary[0] = "Cookie"
 		header["Vary"] = s.vary[:1:1]
@@ -50,8 +56,13 @@ func (s *siteResponse) amend() {
 	}
 	// An answer that anybody may get from a cache is no place for somebody's session: the
 	// next one is.
-	if s.renewed != "" && !isShared(header) && !s.ended() {
-		header.Add("Set-Cookie", s.renewed)
+	if (s.renewed != "" || s.unmark != "") && !isShared(header) {
+		if s.unmark != "" {
+			header.Add("Set-Cookie", s.unmark)
+		}
+		if s.renewed != "" && !s.ended() {
+			header.Add("Set-Cookie", s.renewed)
+		}
 	}
 	// A site that redirects from the callback would pass Instagram's #_ on, because
 	// browsers inherit fragments. An empty one of its own ends that. [C5]
@@ -81,6 +92,23 @@ func isShared(header http.Header) bool {
 		}
 	}
 	return lasts && !closed
+}
+
+// isPublic reports whether the site itself says that an answer is the same for everybody, or
+// never changes, and nothing else.
+func isPublic(header http.Header) bool {
+	open := false
+	for _, line := range header["Cache-Control"] {
+		for directive := range strings.SplitSeq(strings.ToLower(line), ",") {
+			switch name, _, _ := strings.Cut(strings.TrimSpace(directive), "="); name {
+			case "public", "immutable":
+				open = true
+			case "private", "no-store", "no-cache":
+				return false
+			}
+		}
+	}
+	return open
 }
 
 func variesByCookie(vary []string) bool {

@@ -65,7 +65,7 @@ func TestR1_NoLoginEndsElsewhereWhateverTheButtonSays(t *testing.T) {
 
 // Signing out asks for no address to go to. Whatever stands there changes nothing.
 func TestL3_NoSignOutEndsElsewhereWhateverTheFormSays(t *testing.T) {
-	s := startSite(t, siteConfig{options: "logout_target /bye?x=1"})
+	s := startSite(t, siteConfig{matcher: "/page*", options: "logout_target /bye?x=1"})
 	b := s.newBrowser()
 	for _, hostile := range returnAttacks(t) {
 		text := "return_to=" + url.QueryEscape(hostile)

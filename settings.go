@@ -43,7 +43,8 @@ type settings struct {
 	marks      *session.Marks // of Meta's callbacks
 	guard      *headerguard.Guard
 	redirects  []redirect
-	secure     bool // all redirect URIs are https
+	served     []redirect // those on hosts of the block's own site
+	secure     bool       // all redirect URIs are https
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	weakSecret bool

@@ -128,6 +128,24 @@ func TestAFieldThatPermissionsDoNotCoverFailsNoLogin(t *testing.T) {
 	}
 }
 
+func TestP4_TheMarkOfALoginGoesWithNoAnswerForEverybody(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "/page*"})
+	b := s.newBrowser()
+	s.upstream.respond(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/app.css" {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
+		_, _ = io.WriteString(w, "ok")
+	})
+	b.get(b.window(b.get("/page")))
+	if answer := b.get("/app.css"); len(answer.Header["Set-Cookie"]) != 0 {
+		t.Errorf("sets %q", answer.Header["Set-Cookie"])
+	}
+	if answer := b.get("/page"); !strings.Contains(strings.Join(answer.Header["Set-Cookie"], "\n"), "_round=; Max-Age=0") {
+		t.Errorf("sets %q", answer.Header["Set-Cookie"])
+	}
+}
+
 func TestP4_ASessionGoesOutWithNoAnswerForEverybody(t *testing.T) {
 	for _, public := range []string{"public, max-age=31536000, immutable", "max-age=60, S-MaxAge=60", "PUBLIC", "max-age=60, must-revalidate"} {
 		t.Run(public, func(t *testing.T) {

@@ -214,6 +214,8 @@ func endpointProblem(address string) string {
 	return ""
 }
 
+// isLoopback leaves out the names below localhost, which some resolvers ask the network for:
+// the app secret would go there in the clear.
 func isLoopback(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()

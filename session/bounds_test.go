@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -70,10 +71,12 @@ func TestS8_ALongReturnPathIsNeverCutInTheMiddle(t *testing.T) {
 	c := newCookies(t, nil)
 	for _, step := range []struct{ name, returnTo, want string }{
 		{"fits", "/page?x=" + strings.Repeat("y", 500), "/page?x=" + strings.Repeat("y", 500)},
+		{"the longest that is accepted", "/page?x=" + strings.Repeat("y", 2040), "/page?x=" + strings.Repeat("y", 2040)},
+		{"the longest path", "/" + strings.Repeat("p", 2047), "/" + strings.Repeat("p", 2047)},
 		{"query too long", "/page?x=" + strings.Repeat("y", 3000), "/page"},
 		{"fragment too long", "/page#" + strings.Repeat("y", 3000), "/page"},
 		{"path too long", "/" + strings.Repeat("p", 3000), "/"},
-		{"query of a path that is too long", "/" + strings.Repeat("p", 1500) + "?x", "/"},
+		{"query of a path that is too long", "/" + strings.Repeat("p", 2500) + "?x", "/"},
 	} {
 		t.Run(step.name, func(t *testing.T) {
 			found := session.Found{}
@@ -81,7 +84,7 @@ func TestS8_ALongReturnPathIsNeverCutInTheMiddle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if size := len(pair(lines[0])); size > 1024 {
+			if size := len(pair(lines[0])); size > 3072 {
 				t.Errorf("the login cookie has %d bytes", size)
 			}
 			if l, ok := resume(c, pair(lines[0]), state); !ok || l.ReturnTo != step.want {
@@ -146,28 +149,68 @@ func wantBelow5KB(t *testing.T, tokens bool) {
 		t.Fatal(err)
 	}
 	jar = append(jar, pair(mark))
-	for range session.MaxLogins {
-		jar = append(jar, longestLogin(t, c))
-	}
-	if size := len("Cookie: " + strings.Join(jar, "; ")); size >= 5*1024 {
-		t.Errorf("all cookies together have %d bytes", size)
+	// Whatever a browser asks for, and however often.
+	logins, random := []string(nil), rand.New(rand.NewPCG(1, 2))
+	for i := range 400 {
+		length := 1 + random.IntN(3000)
+		if i%3 == 0 {
+			length = []int{1, 2048, 600}[random.IntN(3)]
+		}
+		logins = startAnother(t, c, logins, "/"+strings.Repeat("p", length-1))
+		if size := len("Cookie: " + strings.Join(append(jar, logins...), "; ")); size >= 5*1024 {
+			t.Fatalf("all cookies together have %d bytes", size)
+		}
 	}
 }
 
-// longestLogin returns the longest login cookie that any return path leads to.
-func longestLogin(t *testing.T, c *session.Cookies) (cookie string) {
+// startAnother starts a login in a browser that has others under way, and returns its login
+// cookies, oldest first.
+func startAnother(t *testing.T, c *session.Cookies, logins []string, returnTo string) []string {
 	t.Helper()
-	for length := 1; length <= 2048; length++ {
-		found := session.Found{}
-		_, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/" + strings.Repeat("p", length-1)}, &found)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(pair(lines[0])) > len(cookie) {
-			cookie = pair(lines[0])
+	found := c.Find([]string{strings.Join(logins, "; ")})
+	_, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: returnTo}, &found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines[:len(lines)-1] {
+		deleted := strings.Split(line, "=")[0] + "="
+		logins = slices.DeleteFunc(logins, func(pair string) bool { return strings.HasPrefix(pair, deleted) })
+	}
+	return append(logins, pair(lines[len(lines)-1]))
+}
+
+func TestS8_ALongLoginGivesUpNoMoreThanItNeeds(t *testing.T) {
+	c := newCookies(t, nil)
+	long := "/" + strings.Repeat("p", 2047)
+	logins := startAnother(t, c, nil, "/first")
+	for _, returnTo := range []string{"/second", long, "/fourth", "/fifth"} {
+		logins = startAnother(t, c, logins, returnTo)
+	}
+	if len(logins) != session.MaxLogins {
+		t.Fatalf("%d logins are left beside one long one", len(logins))
+	}
+	// The long one in the middle goes, and with it the older ones.
+	if logins = startAnother(t, c, logins, long); len(logins) != 3 {
+		t.Errorf("%d logins are left beside a second long one", len(logins))
+	}
+}
+
+func TestS9_AnOverlongLoginIsNotLookedAt(t *testing.T) {
+	c := newCookies(t, nil)
+	found := session.Found{}
+	state, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/"}, &found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := pair(lines[0])
+	for what, bad := range map[string]string{
+		"longer than any": login + strings.Repeat("A", 3<<10), "longer": login + "AAAA", "shorter": login[:len(login)-4], "empty": login[:len(login)-len(strings.SplitN(login, "=", 2)[1])],
+		"with a line break": login[:len(login)-4] + "\n" + login[len(login)-4:],
+	} {
+		if _, ok := resume(c, bad, state); ok {
+			t.Errorf("%s: resumed", what)
 		}
 	}
-	return cookie
 }
 
 func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
@@ -284,4 +327,39 @@ func named(t *testing.T, name string) *session.Cookies {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func TestA7_MovesAreCountedForOnePageAndTenSeconds(t *testing.T) {
+	at := &clock{}
+	at.at = at.at.AddDate(2026, 0, 0)
+	c := newCookies(t, at)
+	const page = "https://example.com/page?x=1"
+	moves := func(line, page string) int {
+		found := c.Find([]string{pair(line)})
+		return c.Moves(&found, page)
+	}
+	line, err := c.MarkMove(page, 2)
+	if err != nil || !strings.Contains(line, "Max-Age=10;") {
+		t.Fatal(line, err)
+	}
+	if n := moves(line, page); n != 2 {
+		t.Errorf("moves = %d", n)
+	}
+	if n := moves(line, page+"2"); n != 0 {
+		t.Errorf("another page was moved %d times", n)
+	}
+	if found := c.Find([]string{pair(line)}); c.Rounds(&found) != 0 {
+		t.Error("a move counts as the round of a login")
+	}
+	round, err := c.Mark(session.Login{Rounds: 1})
+	if err != nil || moves(round, page) != 0 {
+		t.Errorf("the round of a login counts as %d moves, %v", moves(round, page), err)
+	}
+	at.at = at.at.Add(session.MoveWindow + 1e9)
+	if n := moves(line, page); n != 0 {
+		t.Errorf("later moves = %d", n)
+	}
+	if n := moves(name+"_round=forged", page); n != 0 {
+		t.Errorf("a forged mark counts %d", n)
+	}
 }

@@ -41,6 +41,9 @@ type span struct{ line, start, end int }
 // those that were too many to be looked at.
 func (f *Found) Any() bool { return f.ours > 0 || f.partial }
 
+// LoginUnderWay reports whether the request carries a login cookie, valid or not.
+func (f *Found) LoginUnderWay() bool { return len(f.logins) > 0 }
+
 // Single returns where the one pair of ours stands, if there is just one.
 func (f *Found) Single() (line, start, end int, ok bool) {
 	return f.last.line, f.last.start, f.last.end, f.ours == 1 && !f.partial

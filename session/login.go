@@ -13,11 +13,15 @@ const (
 	// cookie, so that logins in several tabs do not overwrite one another.
 	tagLength = 8
 
-	// maxLoginCookie is the longest login cookie, name and value together. It
-	// leaves MaxLogins of them, a session and a mark below 5 KB in all; beside a session
-	// with a token there is less room. [S8]
-	maxLoginCookie      = 880
-	maxLoginBesideToken = 780
+	// maxLoginCookie is the longest login cookie, name and value together: it holds any
+	// return address of up to 2 KB. Browsers keep 4 KB.
+	maxLoginCookie = 3 << 10
+
+	// roomForLogins is how long all login cookies of a browser may be together. With a
+	// session and a mark they stay below 5 KB; beside a session with a token there is less
+	// room. A long login gives up older ones. [S8]
+	roomForLogins            = 4400
+	roomForLoginsBesideToken = 3900
 
 	// StateLength is the length of a state, in characters: base64url puts six bits
 	// into each. It is a constant, so that nobody can change what is accepted.
@@ -30,7 +34,8 @@ type Login struct {
 	// so that a login belongs to one host and one callback. [C3]
 	RedirectURI string
 	// ReturnTo is the page that the visitor first asked for: a path, checked by
-	// the caller. What is too long for a cookie loses its query, then its path.
+	// the caller. One of up to 2048 bytes is kept whole. What is too long for a cookie
+	// loses its query, then its path.
 	ReturnTo string
 	// Rounds is how many logins this browser has just finished without keeping
 	// its session cookie.
@@ -47,24 +52,37 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	state = encoding.EncodeToString(l.Nonce[:])
 	name := c.loginPrefix + state[:tagLength]
 
-	plaintext := append(make([]byte, 0, maxLoginCookie), l.Nonce[:]...)
+	plaintext := append(make([]byte, 0, 128+len(l.ReturnTo)), l.Nonce[:]...)
 	plaintext = appendTime(plaintext, c.now())
 	plaintext = append(plaintext, byte(min(l.Rounds, MaxRounds)))
-	longest := maxLoginCookie
-	if c.tokens {
-		longest = maxLoginBesideToken
-	}
-	room := encoding.DecodedLen(longest-len(name)-len("=")) - overhead - len(plaintext)
+	room := encoding.DecodedLen(maxLoginCookie-len(name)-len("=")) - overhead - len(plaintext)
 	plaintext = append(plaintext, shorten(l.ReturnTo, room)...)
 
 	value, err := c.login.seal(plaintext, c.bind(name, l.RedirectURI))
 	if err != nil {
 		return "", nil, err
 	}
-	for i := 0; i <= len(f.logins)-MaxLogins; i++ {
-		setCookies = append(setCookies, c.expire(c.loginPrefix+f.logins[i].tag))
+	for _, old := range f.logins[:c.surplus(f.logins, len(name)+len("=")+len(value))] {
+		setCookies = append(setCookies, c.expire(c.loginPrefix+old.tag))
 	}
 	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
+}
+
+// surplus returns how many of the oldest logins have to make room for another one, whose
+// cookie has this length.
+func (c *Cookies) surplus(logins []login, length int) (oldest int) {
+	room := roomForLogins
+	if c.tokens {
+		room = roomForLoginsBesideToken
+	}
+	room -= length
+	for i := len(logins) - 1; i >= 0; i-- {
+		room -= len(c.loginPrefix) + tagLength + len("=") + len(logins[i].value)
+		if room < 0 || len(logins)-i >= MaxLogins {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // shorten returns what of a path fits: all of it, or the path without its query,
@@ -98,7 +116,7 @@ func (c *Cookies) Resume(f *Found, state, redirectURI string) (Login, bool) {
 }
 
 func (c *Cookies) openLogin(cookie login, state, redirectURI string) (Login, bool) {
-	plaintext, err := c.login.open(cookie.value, c.bind(c.loginPrefix+cookie.tag, redirectURI))
+	plaintext, err := c.login.openLong(cookie.value, c.bind(c.loginPrefix+cookie.tag, redirectURI))
 	if err != nil {
 		return Login{}, false
 	}

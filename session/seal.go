@@ -26,6 +26,9 @@ const (
 	// maxSealed is the longest value, in characters, that is looked at. A
 	// longer one is refused before any work is done on it. [S9]
 	maxSealed = 1024
+
+	// maxSealedLong is the same for what openLong opens.
+	maxSealedLong = maxLoginCookie
 )
 
 // errNotSealed is the one error for every value that does not open, so that
@@ -247,6 +250,19 @@ func (s sealer) open(value string, ad []byte) (string, error) {
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
 	plaintext, err := s.openInto(buf, value, ad)
+	return string(plaintext), err
+}
+
+// openLong is open for values that may be longer, and are too rare to keep buffers for.
+func (s sealer) openLong(value string, ad []byte) (string, error) {
+	if len(value) > maxSealedLong || len(value) < encoding.EncodedLen(overhead) {
+		return "", errNotSealed
+	}
+	raw := make([]byte, encoding.DecodedLen(len(value)))
+	if n, err := encoding.Decode(raw, []byte(value)); err != nil || n != len(raw) {
+		return "", errNotSealed // see openInto
+	}
+	plaintext, err := s.openBytes(nil, raw, ad)
 	return string(plaintext), err
 }
 

@@ -16,9 +16,10 @@ type Language struct {
 	permissions map[string]string
 
 	signIn                     wording
-	framed                     string  // where the way on leads, out of a frame
-	signOut                    string  // the heading
-	signedIn, notSignedIn      string  // %s: the username
+	framed                     string // where the way on leads, out of a frame
+	signOut                    string // the heading
+	signedIn, notSignedIn      string // %s: the username
+	signedOut                  wording
 	deleted, deletionRequested wording // %s: the day
 	signInDeleted              wording // likewise
 	deletionUnknown            wording

@@ -76,6 +76,8 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 			l.refusals[Cancelled].text:           written(Reply{Code: Cancelled, Wants: Page, Look: look}),
 			l.signIn.text:                        shown(SignInPage{LoginURL: "/l", Look: look}),
 			l.labels.Everywhere:                  shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay", Look: look}),
+			l.signedOut.hint:                     shown(SignedOutPage{LoginURL: "/l", Look: look}),
+			l.notSignedIn:                        shown(SignOutPage{LoginURL: "/l", Look: look}),
 			l.date(deletedOn):                    shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
 			l.permissions["user_media"]:          written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
 			l.deletionRequested.hint:             shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc", Look: look}),

@@ -12,11 +12,12 @@ import (
 
 // The files of the pages. An operator's files take their places one by one.
 const (
-	signInFile   = "sign_in.html"
-	errorFile    = "error.html"
-	signOutFile  = "sign_out.html"
-	deletionFile = "data_deletion.html"
-	layoutFile   = "layout.html" // what the others share
+	signInFile    = "sign_in.html"
+	errorFile     = "error.html"
+	signOutFile   = "sign_out.html"
+	signedOutFile = "signed_out.html"
+	deletionFile  = "data_deletion.html"
+	layoutFile    = "layout.html" // what the others share
 )
 
 //go:embed templates/*.html
@@ -103,8 +104,8 @@ type View struct {
 type SignOutForm struct {
 	// Action is where the form is sent, with POST: a path of this site.
 	Action string
-	// SignedIn says that there is a session, Username whose it is. A field `everywhere`
-	// with the value 1 ends all of that person's sessions.
+	// SignedIn is true, and Username says whose session it is. A field `everywhere` with the
+	// value 1 ends all of that person's sessions.
 	SignedIn bool
 	Username string
 }

@@ -35,27 +35,47 @@ func (p SignInPage) Write(w http.ResponseWriter, head bool) {
 type SignOutPage struct {
 	// Action is where the form is sent: a path of this site.
 	Action string
+	// LoginURL is where a visitor without a session can sign in: a path of this site.
+	LoginURL string
 	// SignedIn says that there is a session, Username whose it is.
 	SignedIn bool
 	Username string
 	Look     Look
 }
 
-// Write answers with the page. Without a session the button stays, because it also
-// takes away what is left of logins, but there are no other devices to speak of.
+// Write answers with the page. A visitor who is not signed in has nothing to press: the page
+// signed_out tells them so, which has no form in anybody's template.
 func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 	language := p.Look.language()
-	form := &SignOutForm{Action: p.Action}
-	view := View{Title: language.signOut, Text: language.notSignedIn, SignOut: form}
+	file, view := signOutFile, View{Title: language.signOut}
 	if p.SignedIn {
-		form.SignedIn, form.Username = true, p.Username
+		view.SignOut = &SignOutForm{Action: p.Action, SignedIn: true, Username: p.Username}
 		view.Text = fmt.Sprintf(language.signedIn, p.Username)
+	} else {
+		file = signedOutFile
+		view.Text, view.Link, view.LinkURL = language.notSignedIn, language.signIn.link, p.LoginURL
 	}
 	SecurityHeaders(w.Header())
 	// With no-referrer a browser calls the origin of the form "null", and one that does
 	// not send Sec-Fetch-Site could not sign out. [L2]
 	w.Header().Set("Referrer-Policy", "same-origin")
-	p.Look.show(w, signOutFile, http.StatusOK, view, head)
+	p.Look.show(w, file, http.StatusOK, view, head)
+}
+
+// SignedOutPage tells a visitor that they have signed out. The way back in is a link: browsers
+// do not follow a form of a page with this policy to another site, through no redirect. [E3]
+type SignedOutPage struct {
+	// LoginURL is where the link leads: a path of this site.
+	LoginURL string
+	Look     Look
+}
+
+// Write answers with the page.
+func (p SignedOutPage) Write(w http.ResponseWriter, head bool) {
+	words := p.Look.language().signedOut
+	view := View{Title: words.title, Text: words.text, Hint: words.hint, Link: words.link, LinkURL: p.LoginURL}
+	SecurityHeaders(w.Header())
+	p.Look.show(w, signedOutFile, http.StatusOK, view, head)
 }
 
 // DeletionState is how far the deletion of somebody's data is.

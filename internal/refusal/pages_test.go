@@ -27,9 +27,9 @@ func TestL2_SigningOutIsAFormThatNeedsNoScript(t *testing.T) {
 		page       SignOutPage
 		text, form string
 	}{
-		"signed in":                         {SignOutPage{Action: "/a/logout", SignedIn: true, Username: "jay.posiris_9"}, "You are signed in as jay.posiris_9.", choice + button},
-		"not signed in":                     {SignOutPage{Action: "/a/logout"}, "You are not signed in.", button},
-		"a name that belongs to no session": {SignOutPage{Action: "/a/logout", Username: "jayposiris"}, "You are not signed in.", button},
+		"signed in":                         {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", SignedIn: true, Username: "jay.posiris_9"}, "You are signed in as jay.posiris_9.", choice + button},
+		"not signed in":                     {SignOutPage{Action: "/a/logout", LoginURL: "/a/login"}, "You are not signed in.", ""},
+		"a name that belongs to no session": {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", Username: "jayposiris"}, "You are not signed in.", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := shown(row.page)
@@ -37,8 +37,11 @@ func TestL2_SigningOutIsAFormThatNeedsNoScript(t *testing.T) {
 			if w.Code != http.StatusOK || !strings.Contains(page, "<h1>Sign out</h1>\n<p>"+row.text+"</p>") {
 				t.Errorf("%d\n%s", w.Code, page)
 			}
-			if form := between(page, `<form method="post" action="/a/logout">`, "</form>"); form != row.form || strings.Count(page, "<form") != 1 {
+			if form := between(page, `<form method="post" action="/a/logout">`, "</form>"); form != row.form || strings.Count(page, "<form") != min(1, len(row.form)) {
 				t.Errorf("form %s\nof\n%s", form, page)
+			}
+			if link := strings.Contains(page, `<a class="button" href="/a/login">Sign in with Instagram</a>`); link != (row.form == "") {
+				t.Errorf("a way to sign in: %v\n%s", link, page)
 			}
 			for _, header := range []string{"Set-Cookie", "Www-Authenticate", "Retry-After"} {
 				if got := w.Header().Get(header); got != "" {
@@ -50,6 +53,17 @@ func TestL2_SigningOutIsAFormThatNeedsNoScript(t *testing.T) {
 	for name, page := range map[string]string{"a refusal": written(Reply{Code: CrossSite, Wants: Page, LogoutURL: "/out"}).Body.String(), "a deletion": shown(DeletionPage{State: DeletionDone, Code: "abc"}).Body.String()} {
 		if strings.Contains(page, "<form") || strings.Contains(page, "<button") {
 			t.Errorf("%s has a form\n%s", name, page)
+		}
+	}
+}
+
+func TestL3_ThePageAfterSigningOutHasALinkAndNoForm(t *testing.T) {
+	w := shown(SignedOutPage{LoginURL: "/a/login?return_to=%2Fx"})
+	page := w.Body.String()
+	// A link, and no form: form-action 'self' also holds for where a form is redirected to.
+	for _, needed := range []string{"<h1>Signed out</h1>\n<p>You are signed out.</p>", `<p><a class="button" href="/a/login?return_to=%2Fx">Sign in again</a></p>`} {
+		if w.Code != http.StatusOK || !strings.Contains(page, needed) || strings.Contains(page, "<form") {
+			t.Errorf("%d, want %s and no form\n%s", w.Code, needed, page)
 		}
 	}
 }
@@ -90,7 +104,7 @@ func TestAHeadRequestGetsThePagesHeadersAlone(t *testing.T) {
 	for name, page := range map[string]interface {
 		Write(http.ResponseWriter, bool)
 	}{
-		"sign-in": SignInPage{LoginURL: "/l"}, "sign-out": SignOutPage{Action: "/out"}, "deletion": DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc"}, "unknown deletion": DeletionPage{},
+		"sign-in": SignInPage{LoginURL: "/l"}, "sign-out": SignOutPage{Action: "/out"}, "signed out": SignedOutPage{LoginURL: "/l"}, "deletion": DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc"}, "unknown deletion": DeletionPage{},
 	} {
 		get, head := shown(page), httptest.NewRecorder()
 		page.Write(head, true)

@@ -25,7 +25,8 @@ var promised = map[Code]struct {
 	CrossSitePost:       {401, "You came from another site. What it sent was not passed on, because your browser did not say who you are."},
 	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},
 	BadRequest:          {400, "The request could not be understood."},
-	BadHost:             {421, "This address is not served here."},
+	BadHost:             {421, "You cannot sign in at this address of the site."},
+	CallbackMoved:       {400, "The sign-in came back to another address than it should."},
 	Cancelled:           {403, "The sign-in was cancelled."},
 	ProviderRefused:     {400, "Instagram did not accept the sign-in. Please start again."},
 	Method:              {405, "This address cannot be used like this."},
@@ -46,6 +47,7 @@ var promised = map[Code]struct {
 	AppNotOpen:          {403, "Instagram does not let this site read your account."},
 	PrivateAccount:      {403, "Instagram tells us nothing about a private account."},
 	StoreUnavailable:    {503, "Please try again in a moment."},
+	SignedOutHere:       {503, "You are signed out in this browser."},
 	NoPicture:           {404, "There is no picture here."},
 	NoToken:             {404, "This needs a new sign-in with Instagram."},
 	Internal:            {500, "Something went wrong."},
@@ -147,6 +149,7 @@ func TestE2_AddressesCannotBreakOutOfThePage(t *testing.T) {
 			shown(SignInPage{LoginURL: address}).Body.String(),
 			written(Reply{Code: CrossSite, Wants: Page, LogoutURL: address}).Body.String(),
 			shown(SignOutPage{Action: address, SignedIn: true, Username: address}).Body.String(),
+			shown(SignOutPage{LoginURL: address}).Body.String(), shown(SignedOutPage{LoginURL: address}).Body.String(),
 			shown(DeletionPage{State: DeletionDone, Code: address}).Body.String(),
 		} {
 			if strings.Contains(page, "<script") || strings.Contains(page, "<b>") || strings.Contains(page, `="javascript:`) || regexp.MustCompile(`<[^>]* onclick`).MatchString(page) {
@@ -168,7 +171,7 @@ func shown(p interface {
 func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 	for name, w := range map[string]*httptest.ResponseRecorder{
 		"page": written(Reply{Code: LoginExpired, Wants: Page, LoginURL: "/l"}), "JSON": written(Reply{Code: LoginExpired, Wants: JSON}), "sign-in": shown(SignInPage{LoginURL: "/l", ProfessionalOnly: true}),
-		"sign-out": shown(SignOutPage{Action: "/out", SignedIn: true, Username: "jayposiris"}), "signed out": shown(SignOutPage{Action: "/out"}), "no access": written(Reply{Code: NoAccess, Wants: Page, LoginURL: "/l"}),
+		"sign-out": shown(SignOutPage{Action: "/out", SignedIn: true, Username: "jayposiris"}), "not signed in": shown(SignOutPage{Action: "/out", LoginURL: "/l"}), "signed out": shown(SignedOutPage{LoginURL: "/l"}), "no access": written(Reply{Code: NoAccess, Wants: Page, LoginURL: "/l"}),
 		"deleted": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc"}), "pending": shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc"}), "unknown": shown(DeletionPage{}),
 	} {
 		body := w.Body.String()
@@ -177,7 +180,7 @@ func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 			"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Opener-Policy": "same-origin", "Content-Length": strconv.Itoa(len(body)),
 			"Content-Security-Policy": "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		} {
-			if header == "Referrer-Policy" && (name == "sign-out" || name == "signed out") {
+			if header == "Referrer-Policy" && (name == "sign-out" || name == "not signed in") {
 				want = "same-origin" // its form must say where it comes from
 			}
 			if got := w.Header().Get(header); got != want {

@@ -23,8 +23,8 @@ type Reply struct {
 	Code      Code
 	RequestID string
 	Wants     Format
-	// LoginURL is where the visitor can start again; a path of this site. It is
-	// left out of pages whose refusal has no way on.
+	// LoginURL is where the visitor can start again; a path of this site, or for BadHost an
+	// address of another host of it. It is left out of pages whose refusal has no way on.
 	LoginURL string
 	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this
 	// site.

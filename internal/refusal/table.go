@@ -20,6 +20,7 @@ const (
 	LoginExpired        Code = "login_expired"
 	BadRequest          Code = "bad_request"
 	BadHost             Code = "bad_host"
+	CallbackMoved       Code = "callback_moved"
 	Cancelled           Code = "cancelled"
 	ProviderRefused     Code = "provider_refused"
 	Method              Code = "method"
@@ -40,6 +41,7 @@ const (
 	TooLarge            Code = "too_large"
 	BadType             Code = "bad_type"
 	StoreUnavailable    Code = "store_unavailable"
+	SignedOutHere       Code = "signed_out_here"
 	NoPicture           Code = "no_picture"
 	NoToken             Code = "no_token"
 	Internal            Code = "internal"
@@ -54,6 +56,7 @@ var statuses = map[Code]int{
 	LoginExpired:        http.StatusBadRequest,
 	BadRequest:          http.StatusBadRequest,
 	BadHost:             http.StatusMisdirectedRequest,
+	CallbackMoved:       http.StatusBadRequest,
 	Cancelled:           http.StatusForbidden,
 	ProviderRefused:     http.StatusBadRequest,
 	Method:              http.StatusMethodNotAllowed,
@@ -74,6 +77,7 @@ var statuses = map[Code]int{
 	TooLarge:            http.StatusRequestEntityTooLarge,
 	BadType:             http.StatusUnsupportedMediaType,
 	StoreUnavailable:    http.StatusServiceUnavailable,
+	SignedOutHere:       http.StatusServiceUnavailable,
 	NoPicture:           http.StatusNotFound,
 	NoToken:             http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,

@@ -81,7 +81,7 @@ func readTemplate(file string) (string, error) {
 
 // Files returns the names of the templates.
 func Files() []string {
-	return []string{deletionFile, errorFile, layoutFile, signInFile, signOutFile}
+	return []string{deletionFile, errorFile, layoutFile, signInFile, signOutFile, signedOutFile}
 }
 
 var (
@@ -125,7 +125,7 @@ func samples() []sample {
 	signOut := View{Page: "sign_out", Language: "en", Title: "Title", Text: "Text", Labels: labels, Style: template.CSS(style)}
 	signedIn, signedOut := signOut, signOut
 	signedIn.SignOut = &SignOutForm{Action: "/sample/logout", SignedIn: true, Username: "sample"}
-	signedOut.SignOut = &SignOutForm{Action: "/sample/logout"}
+	signedOut.Page, signedOut.Hint, signedOut.Link, signedOut.LinkURL = "signed_out", "Hint", "Link", "/sample/login"
 	refused := signOut
 	refused.Page, refused.Code, refused.Status, refused.Missing = "error", MissingPermission, MissingPermission.Status(), []string{"Permission"}
 	refused.Hint, refused.Link, refused.LinkURL, refused.RequestID = "Hint", "Link", "/sample/login", "0"
@@ -138,7 +138,7 @@ func samples() []sample {
 	unknown.Page = "data_deletion"
 	return []sample{
 		{signInFile, signIn, "/sample/login", "{{.LinkURL}}"}, {errorFile, refused, "/sample/login", "{{.LinkURL}}"}, {errorFile, bare, "", ""},
-		{signOutFile, signedIn, "/sample/logout", "{{.SignOut.Action}}"}, {signOutFile, signedOut, "/sample/logout", "{{.SignOut.Action}}"},
+		{signOutFile, signedIn, "/sample/logout", "{{.SignOut.Action}}"}, {signedOutFile, signedOut, "/sample/login", "{{.LinkURL}}"},
 		{deletionFile, deleted, "sampleconfirmation", "{{.Confirmation}}"}, {deletionFile, unknown, "", ""},
 	}
 }

@@ -38,7 +38,7 @@ func TestAnOperatorsTemplateTakesThePlaceOfTheBuiltInOne(t *testing.T) {
 	if page != `<h2 class="cancelled">403 Cancelled</h2>The sign-in was cancelled.<a href="/in">Sign in again</a>` {
 		t.Errorf("page = %s", page)
 	}
-	if page := shown(SignOutPage{Action: "/out", Look: look}).Body.String(); !strings.Contains(page, `<form method="post" action="/out">`) {
+	if page := shown(SignOutPage{Action: "/out", SignedIn: true, Look: look}).Body.String(); !strings.Contains(page, `<form method="post" action="/out">`) {
 		t.Errorf("what has no template of its own is not the built-in page:\n%s", page)
 	}
 }
@@ -47,7 +47,7 @@ func TestALayoutIsOfAllPages(t *testing.T) {
 	look := Look{Templates: load(t, map[string]string{"layout.html": `{{define "top"}}<html lang="{{.Language}}"><title>{{.Title}}</title><header>Our shop</header>{{end}}{{define "bottom"}}</html>{{end}}`})}
 	for name, page := range map[string]string{
 		"error": written(Reply{Code: Cancelled, Wants: Page, Look: look}).Body.String(), "sign-in": shown(SignInPage{LoginURL: "/l", Look: look}).Body.String(),
-		"sign-out": shown(SignOutPage{Action: "/o", Look: look}).Body.String(), "deletion": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}).Body.String(),
+		"sign-out": shown(SignOutPage{Action: "/o", Look: look}).Body.String(), "signed out": shown(SignedOutPage{LoginURL: "/l", Look: look}).Body.String(), "deletion": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}).Body.String(),
 	} {
 		if !strings.Contains(page, "<header>Our shop</header>") {
 			t.Errorf("%s:\n%s", name, page)
@@ -92,10 +92,11 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 	}{
 		"broken":                {map[string]string{"error.html": "<p>\n{{.Title"}, "error.html:2"},
 		"a field that is none":  {map[string]string{"error.html": "{{.LinkURL}}\n\n{{.Titel}}"}, "error.html:3"},
-		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is none of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html"},
+		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is none of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
 		"none":                  {map[string]string{"readme.txt": "x"}, "has none of"},
 		"a script":              {map[string]string{"error.html": "{{.LinkURL}}<SCRIPT>1</SCRIPT>"}, "error.html has a script"},
 		"no way on":             {map[string]string{"sign_in.html": "<h1>{{.Title}}</h1>"}, "sign_in.html does not use {{.LinkURL}}"},
+		"no way back in":        {map[string]string{"signed_out.html": "<h1>{{.Title}}</h1>"}, "signed_out.html does not use {{.LinkURL}}"},
 		"no form":               {map[string]string{"sign_out.html": "<h1>{{.Title}}</h1>"}, "sign_out.html does not use {{.SignOut.Action}}"},
 		"no code":               {map[string]string{"data_deletion.html": "<h1>{{.Title}}</h1>"}, "data_deletion.html does not use {{.Confirmation}}"},
 		"a refusal without it":  {map[string]string{"error.html": `{{.LinkURL}}{{index .Missing 0}}`}, "error.html:1"},

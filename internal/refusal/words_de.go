@@ -8,7 +8,8 @@ var german = &Language{
 		CrossSitePost:       {"Du kommst von einer anderen Website", "Du kommst von einer anderen Website. Was sie geschickt hat, wurde nicht weitergegeben, weil dein Browser nicht gesagt hat, wer du bist.", "Vielleicht bist du hier noch angemeldet. Wenn du fortfährst, wird nichts noch einmal geschickt.", "Weiter"},
 		LoginExpired:        {"Anmeldung abgelaufen", "Diese Anmeldung ist nicht mehr gültig. Bitte beginne von vorn.", "Wenn das wieder geschieht, sieh nach, ob dein Browser Cookies dieser Website annimmt.", "Erneut anmelden"},
 		BadRequest:          {"Nicht verstanden", "Die Anfrage war nicht zu verstehen.", "", "Erneut anmelden"},
-		BadHost:             {"Nicht hier", "Diese Adresse gibt es hier nicht.", "", ""},
+		BadHost:             {"Nicht hier", "Unter dieser Adresse der Website kannst du dich nicht anmelden.", "", "Weiter zur richtigen Adresse"},
+		CallbackMoved:       {"Anmeldung fehlgeleitet", "Die Anmeldung kam an einer anderen Adresse zurück, als sie sollte.", "Nur der Betreiber dieser Website kann das ändern.", "Noch einmal versuchen"},
 		Cancelled:           {"Abgebrochen", "Die Anmeldung wurde abgebrochen.", "", "Erneut anmelden"},
 		ProviderRefused:     {"Nicht angenommen", "Instagram hat die Anmeldung nicht angenommen. Bitte beginne von vorn.", "Nur mit einem professionellen Konto (Business oder Creator) kannst du dich anmelden.", "Erneut anmelden"},
 		Method:              {"Nicht möglich", "Diese Adresse lässt sich so nicht verwenden.", "", ""},
@@ -29,6 +30,7 @@ var german = &Language{
 		TooLarge:            {"Zu groß", "Die Anfrage ist zu groß.", "", ""},
 		BadType:             {"Falsche Art", "Anfragen dieser Art werden hier nicht angenommen.", "", ""},
 		StoreUnavailable:    {"Gerade nicht möglich", "Bitte versuche es gleich noch einmal.", "", ""},
+		SignedOutHere:       {"In diesem Browser abgemeldet", "Du bist in diesem Browser abgemeldet.", "Diese Website erreicht gerade ihren Speicher nicht. Auf ihren anderen Servern, und auf deinen anderen Geräten, falls du sie gewählt hast, wirkt die Abmeldung, sobald er wieder erreichbar ist.", "Erneut anmelden"},
 		NoPicture:           {"Kein Bild", "Hier gibt es kein Bild.", "", ""},
 		NoToken:             {"Neue Anmeldung nötig", "Dafür musst du dich noch einmal mit Instagram anmelden.", "", "Erneut anmelden"},
 		Internal:            {"Etwas ist schiefgegangen", "Dabei ist etwas schiefgegangen.", "", ""},
@@ -48,6 +50,10 @@ var german = &Language{
 		hint: "Du brauchst ein professionelles Instagram-Konto (Business oder Creator). Mit einem privaten Konto kannst du dich hier nicht anmelden.",
 	},
 	signOut: "Abmelden", signedIn: "Du bist als %s angemeldet.", notSignedIn: "Du bist nicht angemeldet.",
+	signedOut: wording{
+		title: "Abgemeldet", text: "Du bist abgemeldet.", link: "Erneut anmelden",
+		hint: "Bei Instagram selbst bist du vielleicht noch angemeldet. Melde dich an einem gemeinsam genutzten Computer auch dort ab.",
+	},
 	deleted: wording{
 		title: "Daten gelöscht", text: "Deine Daten wurden am %s gelöscht, und alle deine Sitzungen hier wurden beendet.",
 		hint: "Die Anmeldung dieser Website bewahrt keine Profildaten deines Instagram-Kontos auf.",

@@ -8,7 +8,8 @@ var english = &Language{
 		CrossSitePost:       {"You came from another site", "You came from another site. What it sent was not passed on, because your browser did not say who you are.", "You may still be signed in here. Nothing is sent again when you continue.", "Continue"},
 		LoginExpired:        {"Sign-in expired", "This sign-in is no longer valid. Please start again.", "If this happens again, check that your browser accepts cookies from this site.", "Sign in again"},
 		BadRequest:          {"Not understood", "The request could not be understood.", "", "Sign in again"},
-		BadHost:             {"Not here", "This address is not served here.", "", ""},
+		BadHost:             {"Not here", "You cannot sign in at this address of the site.", "", "Continue at the address where you can"},
+		CallbackMoved:       {"Sign-in went astray", "The sign-in came back to another address than it should.", "Only the operator of this site can change that.", "Try again"},
 		Cancelled:           {"Cancelled", "The sign-in was cancelled.", "", "Sign in again"},
 		ProviderRefused:     {"Not accepted", "Instagram did not accept the sign-in. Please start again.", "Only professional accounts, business or creator, can sign in.", "Sign in again"},
 		Method:              {"Not possible", "This address cannot be used like this.", "", ""},
@@ -29,6 +30,7 @@ var english = &Language{
 		TooLarge:            {"Too large", "The request is too large.", "", ""},
 		BadType:             {"Wrong type", "The request is of a type that is not accepted here.", "", ""},
 		StoreUnavailable:    {"Not possible right now", "Please try again in a moment.", "", ""},
+		SignedOutHere:       {"Signed out in this browser", "You are signed out in this browser.", "This site cannot reach its storage at the moment. On its other servers, and on your other devices if you chose them, the sign-out takes effect as soon as it can.", "Sign in again"},
 		NoPicture:           {"No picture", "There is no picture here.", "", ""},
 		NoToken:             {"New sign-in needed", "This needs a new sign-in with Instagram.", "", "Sign in again"},
 		Internal:            {"Something went wrong", "Something went wrong.", "", ""},
@@ -48,6 +50,10 @@ var english = &Language{
 		hint: "You need a professional Instagram account, business or creator. Personal accounts cannot sign in here.",
 	},
 	signOut: "Sign out", signedIn: "You are signed in as %s.", notSignedIn: "You are not signed in.",
+	signedOut: wording{
+		title: "Signed out", text: "You are signed out.", link: "Sign in again",
+		hint: "You may still be signed in at Instagram itself. On a shared computer, sign out there, too.",
+	},
 	deleted: wording{
 		title: "Data deleted", text: "Your data was deleted on %s, and all your sessions here were ended.",
 		hint: "The sign-in of this site keeps no profile data of your Instagram account.",

@@ -8,7 +8,8 @@ var spanish = &Language{
 		CrossSitePost:       {"Vienes de otro sitio", "Vienes de otro sitio. Lo que envió no se transmitió, porque tu navegador no dijo quién eres.", "Puede que tu sesión aquí siga abierta. Al continuar no se vuelve a enviar nada.", "Continuar"},
 		LoginExpired:        {"El inicio de sesión ha caducado", "Este inicio de sesión ya no es válido. Empieza de nuevo, por favor.", "Si vuelve a ocurrir, comprueba que tu navegador acepta las cookies de este sitio.", "Volver a iniciar sesión"},
 		BadRequest:          {"No se entiende", "No se ha podido entender la petición.", "", "Volver a iniciar sesión"},
-		BadHost:             {"Aquí no", "Esta dirección no se sirve aquí.", "", ""},
+		BadHost:             {"Aquí no", "En esta dirección del sitio no se puede iniciar sesión.", "", "Continuar en la dirección correcta"},
+		CallbackMoved:       {"El inicio de sesión se ha desviado", "El inicio de sesión ha vuelto a una dirección que no es la suya.", "Solo quien gestiona este sitio puede cambiarlo.", "Intentarlo de nuevo"},
 		Cancelled:           {"Cancelado", "Se ha cancelado el inicio de sesión.", "", "Volver a iniciar sesión"},
 		ProviderRefused:     {"No aceptado", "Instagram no ha aceptado el inicio de sesión. Empieza de nuevo, por favor.", "Solo se puede entrar con una cuenta profesional, de empresa o de creador.", "Volver a iniciar sesión"},
 		Method:              {"No es posible", "Esta dirección no se puede usar así.", "", ""},
@@ -29,6 +30,7 @@ var spanish = &Language{
 		TooLarge:            {"Demasiado grande", "La petición es demasiado grande.", "", ""},
 		BadType:             {"Tipo incorrecto", "Aquí no se aceptan peticiones de este tipo.", "", ""},
 		StoreUnavailable:    {"Ahora no es posible", "Inténtalo de nuevo dentro de un momento, por favor.", "", ""},
+		SignedOutHere:       {"Sesión cerrada en este navegador", "Has cerrado la sesión en este navegador.", "Este sitio no puede acceder ahora a su almacenamiento. En sus otros servidores, y en tus otros dispositivos si los elegiste, la sesión se cerrará en cuanto pueda.", "Volver a iniciar sesión"},
 		NoPicture:           {"Sin imagen", "Aquí no hay ninguna imagen.", "", ""},
 		NoToken:             {"Hace falta volver a iniciar sesión", "Para esto tienes que volver a iniciar sesión con Instagram.", "", "Volver a iniciar sesión"},
 		Internal:            {"Algo ha ido mal", "Se ha producido un error.", "", ""},
@@ -48,6 +50,10 @@ var spanish = &Language{
 		hint: "Necesitas una cuenta profesional de Instagram, de empresa o de creador. Con una cuenta personal no se puede entrar aquí.",
 	},
 	signOut: "Cerrar sesión", signedIn: "Has iniciado sesión como %s.", notSignedIn: "No has iniciado sesión.",
+	signedOut: wording{
+		title: "Sesión cerrada", text: "Has cerrado la sesión.", link: "Volver a iniciar sesión",
+		hint: "Puede que tu sesión siga abierta en el propio Instagram. En un ordenador compartido, ciérrala también allí.",
+	},
 	deleted: wording{
 		title: "Datos eliminados", text: "Tus datos se eliminaron el %s y se cerraron todas tus sesiones en este sitio.",
 		hint: "El inicio de sesión de este sitio no conserva ningún dato del perfil de tu cuenta de Instagram.",

@@ -8,7 +8,8 @@ var french = &Language{
 		CrossSitePost:       {"Vous venez d’un autre site", "Vous venez d’un autre site. Ce qu’il a envoyé n’a pas été transmis, car votre navigateur n’a pas dit qui vous êtes.", "Vous êtes peut-être encore connecté ici. Rien n’est envoyé de nouveau si vous continuez.", "Continuer"},
 		LoginExpired:        {"Connexion expirée", "Cette connexion n’est plus valable. Veuillez recommencer.", "Si cela se reproduit, vérifiez que votre navigateur accepte les cookies de ce site.", "Se reconnecter"},
 		BadRequest:          {"Demande incomprise", "La demande n’a pas pu être comprise.", "", "Se reconnecter"},
-		BadHost:             {"Pas ici", "Cette adresse n’est pas servie ici.", "", ""},
+		BadHost:             {"Pas ici", "Il n’est pas possible de se connecter à cette adresse du site.", "", "Continuer à la bonne adresse"},
+		CallbackMoved:       {"Connexion égarée", "La connexion est revenue à une autre adresse que prévu.", "Seul l’exploitant de ce site peut y remédier.", "Réessayer"},
 		Cancelled:           {"Annulée", "La connexion a été annulée.", "", "Se reconnecter"},
 		ProviderRefused:     {"Refusée", "Instagram n’a pas accepté la connexion. Veuillez recommencer.", "Seuls les comptes professionnels, entreprise ou créateur, permettent de se connecter.", "Se reconnecter"},
 		Method:              {"Impossible", "Cette adresse ne peut pas être utilisée ainsi.", "", ""},
@@ -29,6 +30,7 @@ var french = &Language{
 		TooLarge:            {"Trop volumineux", "La demande est trop volumineuse.", "", ""},
 		BadType:             {"Mauvais type", "Les demandes de ce type ne sont pas acceptées ici.", "", ""},
 		StoreUnavailable:    {"Impossible pour le moment", "Veuillez réessayer dans un instant.", "", ""},
+		SignedOutHere:       {"Déconnecté dans ce navigateur", "Vous êtes déconnecté dans ce navigateur.", "Ce site ne peut pas joindre son stockage pour le moment. Sur ses autres serveurs, et sur vos autres appareils si vous les avez choisis, la déconnexion prendra effet dès que possible.", "Se reconnecter"},
 		NoPicture:           {"Pas d’image", "Il n’y a pas d’image ici.", "", ""},
 		NoToken:             {"Nouvelle connexion nécessaire", "Il faut pour cela vous reconnecter avec Instagram.", "", "Se reconnecter"},
 		Internal:            {"Une erreur est survenue", "Quelque chose s’est mal passé.", "", ""},
@@ -48,6 +50,10 @@ var french = &Language{
 		hint: "Il vous faut un compte Instagram professionnel, entreprise ou créateur. Un compte personnel ne permet pas de se connecter ici.",
 	},
 	signOut: "Déconnexion", signedIn: "Vous êtes connecté en tant que %s.", notSignedIn: "Vous n’êtes pas connecté.",
+	signedOut: wording{
+		title: "Déconnecté", text: "Vous êtes déconnecté.", link: "Se reconnecter",
+		hint: "Vous êtes peut-être encore connecté sur Instagram. Sur un ordinateur partagé, déconnectez-vous aussi là-bas.",
+	},
 	deleted: wording{
 		title: "Données supprimées", text: "Vos données ont été supprimées le %s, et toutes vos sessions ici ont été fermées.",
 		hint: "La connexion de ce site ne conserve aucune donnée du profil de votre compte Instagram.",

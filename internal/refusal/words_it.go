@@ -8,7 +8,8 @@ var italian = &Language{
 		CrossSitePost:       {"Arrivi da un altro sito", "Arrivi da un altro sito. Quello che ha inviato non è stato trasmesso, perché il tuo browser non ha detto chi sei.", "Forse hai ancora effettuato l’accesso qui. Se continui, non viene inviato di nuovo nulla.", "Continua"},
 		LoginExpired:        {"Accesso scaduto", "Questo accesso non è più valido. Ricomincia da capo.", "Se succede di nuovo, controlla che il tuo browser accetti i cookie di questo sito.", "Accedi di nuovo"},
 		BadRequest:          {"Richiesta non compresa", "Non è stato possibile comprendere la richiesta.", "", "Accedi di nuovo"},
-		BadHost:             {"Non qui", "Questo indirizzo non è servito qui.", "", ""},
+		BadHost:             {"Non qui", "A questo indirizzo del sito non è possibile accedere.", "", "Continua all’indirizzo giusto"},
+		CallbackMoved:       {"Accesso deviato", "L’accesso è tornato a un indirizzo diverso da quello previsto.", "Solo il gestore di questo sito può cambiarlo.", "Riprova"},
 		Cancelled:           {"Annullato", "L’accesso è stato annullato.", "", "Accedi di nuovo"},
 		ProviderRefused:     {"Non accettato", "Instagram non ha accettato l’accesso. Ricomincia da capo.", "Possono accedere solo gli account professionali, aziendali o creator.", "Accedi di nuovo"},
 		Method:              {"Non possibile", "Questo indirizzo non si può usare in questo modo.", "", ""},
@@ -29,6 +30,7 @@ var italian = &Language{
 		TooLarge:            {"Troppo grande", "La richiesta è troppo grande.", "", ""},
 		BadType:             {"Tipo errato", "Qui non si accettano richieste di questo tipo.", "", ""},
 		StoreUnavailable:    {"Ora non è possibile", "Riprova tra un momento.", "", ""},
+		SignedOutHere:       {"Disconnesso in questo browser", "Hai effettuato la disconnessione in questo browser.", "Al momento questo sito non raggiunge il suo archivio. Sugli altri suoi server, e sugli altri tuoi dispositivi se li hai scelti, la disconnessione avrà effetto appena possibile.", "Accedi di nuovo"},
 		NoPicture:           {"Nessuna immagine", "Qui non c’è nessuna immagine.", "", ""},
 		NoToken:             {"Serve un nuovo accesso", "Per questo devi accedere di nuovo con Instagram.", "", "Accedi di nuovo"},
 		Internal:            {"Qualcosa è andato storto", "Si è verificato un errore.", "", ""},
@@ -48,6 +50,10 @@ var italian = &Language{
 		hint: "Serve un account Instagram professionale, aziendale o creator. Con un account personale qui non si può accedere.",
 	},
 	signOut: "Esci", signedIn: "Hai effettuato l’accesso come %s.", notSignedIn: "Non hai effettuato l’accesso.",
+	signedOut: wording{
+		title: "Disconnesso", text: "Hai effettuato la disconnessione.", link: "Accedi di nuovo",
+		hint: "Potresti essere ancora connesso su Instagram. Su un computer condiviso, esci anche da lì.",
+	},
 	deleted: wording{
 		title: "Dati eliminati", text: "I tuoi dati sono stati eliminati il %s e tutte le tue sessioni qui sono state chiuse.",
 		hint: "L’accesso a questo sito non conserva alcun dato del profilo del tuo account Instagram.",

@@ -8,7 +8,8 @@ var portuguese = &Language{
 		CrossSitePost:       {"Veio de outro site", "Veio de outro site. O que ele enviou não foi transmitido, porque o seu navegador não disse quem é.", "Talvez ainda tenha a sessão iniciada aqui. Nada é enviado de novo se continuar.", "Continuar"},
 		LoginExpired:        {"A sessão expirou", "Este início de sessão já não é válido. Comece de novo, por favor.", "Se isto voltar a acontecer, verifique se o seu navegador aceita cookies deste site.", "Entrar de novo"},
 		BadRequest:          {"Não foi entendido", "Não foi possível entender o pedido.", "", "Entrar de novo"},
-		BadHost:             {"Aqui não", "Este endereço não é servido aqui.", "", ""},
+		BadHost:             {"Aqui não", "Neste endereço do site não é possível iniciar sessão.", "", "Continuar no endereço certo"},
+		CallbackMoved:       {"Início de sessão desviado", "O início de sessão voltou a um endereço diferente do previsto.", "Só o responsável por este site o pode alterar.", "Tentar de novo"},
 		Cancelled:           {"Cancelado", "O início de sessão foi cancelado.", "", "Entrar de novo"},
 		ProviderRefused:     {"Não aceite", "O Instagram não aceitou o início de sessão. Comece de novo, por favor.", "Só é possível entrar com contas profissionais, de empresa ou de criador.", "Entrar de novo"},
 		Method:              {"Não é possível", "Este endereço não pode ser usado assim.", "", ""},
@@ -29,6 +30,7 @@ var portuguese = &Language{
 		TooLarge:            {"Grande demais", "O pedido é grande demais.", "", ""},
 		BadType:             {"Tipo errado", "Pedidos deste tipo não são aceites aqui.", "", ""},
 		StoreUnavailable:    {"De momento não é possível", "Tente de novo dentro de um momento, por favor.", "", ""},
+		SignedOutHere:       {"Sessão terminada neste navegador", "A sua sessão terminou neste navegador.", "De momento, este site não consegue aceder ao seu armazenamento. Nos outros servidores do site, e nos seus outros dispositivos se os escolheu, a sessão termina assim que for possível.", "Entrar de novo"},
 		NoPicture:           {"Sem imagem", "Aqui não há nenhuma imagem.", "", ""},
 		NoToken:             {"É preciso entrar de novo", "Para isto tem de entrar de novo com o Instagram.", "", "Entrar de novo"},
 		Internal:            {"Algo correu mal", "Ocorreu um erro.", "", ""},
@@ -48,6 +50,10 @@ var portuguese = &Language{
 		hint: "Precisa de uma conta profissional do Instagram, de empresa ou de criador. Com uma conta pessoal não é possível entrar aqui.",
 	},
 	signOut: "Sair", signedIn: "Tem sessão iniciada como %s.", notSignedIn: "Não tem sessão iniciada.",
+	signedOut: wording{
+		title: "Sessão terminada", text: "A sua sessão terminou.", link: "Entrar de novo",
+		hint: "É possível que a sua sessão no próprio Instagram continue aberta. Num computador partilhado, termine-a também aí.",
+	},
 	deleted: wording{
 		title: "Dados eliminados", text: "Os seus dados foram eliminados em %s, e todas as suas sessões aqui foram terminadas.",
 		hint: "O início de sessão deste site não guarda dados do perfil da sua conta do Instagram.",

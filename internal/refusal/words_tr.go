@@ -8,7 +8,8 @@ var turkish = &Language{
 		CrossSitePost:       {"Başka bir siteden geldiniz", "Başka bir siteden geldiniz. Tarayıcınız kim olduğunuzu söylemediği için o sitenin gönderdikleri iletilmedi.", "Burada oturumunuz hâlâ açık olabilir. Devam ederseniz hiçbir şey yeniden gönderilmez.", "Devam et"},
 		LoginExpired:        {"Oturum açma süresi doldu", "Bu oturum açma işlemi artık geçerli değil. Lütfen baştan başlayın.", "Bu yine olursa tarayıcınızın bu sitenin çerezlerini kabul ettiğinden emin olun.", "Yeniden oturum aç"},
 		BadRequest:          {"Anlaşılamadı", "İstek anlaşılamadı.", "", "Yeniden oturum aç"},
-		BadHost:             {"Burada değil", "Bu adres burada sunulmuyor.", "", ""},
+		BadHost:             {"Burada değil", "Sitenin bu adresinde oturum açılamıyor.", "", "Doğru adresten devam et"},
+		CallbackMoved:       {"Oturum açma yolunu şaşırdı", "Oturum açma, olması gerekenden başka bir adrese geri döndü.", "Bunu yalnızca bu siteyi işleten değiştirebilir.", "Yeniden dene"},
 		Cancelled:           {"İptal edildi", "Oturum açma iptal edildi.", "", "Yeniden oturum aç"},
 		ProviderRefused:     {"Kabul edilmedi", "Instagram oturum açmayı kabul etmedi. Lütfen baştan başlayın.", "Yalnızca profesyonel hesaplar (işletme veya içerik üreticisi) oturum açabilir.", "Yeniden oturum aç"},
 		Method:              {"Mümkün değil", "Bu adres bu şekilde kullanılamaz.", "", ""},
@@ -29,6 +30,7 @@ var turkish = &Language{
 		TooLarge:            {"Çok büyük", "İstek çok büyük.", "", ""},
 		BadType:             {"Yanlış tür", "Bu türden istekler burada kabul edilmiyor.", "", ""},
 		StoreUnavailable:    {"Şu anda mümkün değil", "Lütfen biraz sonra yeniden deneyin.", "", ""},
+		SignedOutHere:       {"Bu tarayıcıda oturum kapatıldı", "Bu tarayıcıdaki oturumunuz kapatıldı.", "Bu site şu anda deposuna ulaşamıyor. Diğer sunucularında ve seçtiyseniz diğer cihazlarınızda çıkış, mümkün olur olmaz geçerli olacak.", "Yeniden oturum aç"},
 		NoPicture:           {"Resim yok", "Burada resim yok.", "", ""},
 		NoToken:             {"Yeniden oturum açmak gerekiyor", "Bunun için Instagram ile yeniden oturum açmanız gerekiyor.", "", "Yeniden oturum aç"},
 		Internal:            {"Bir sorun oluştu", "Bir şeyler ters gitti.", "", ""},
@@ -48,6 +50,10 @@ var turkish = &Language{
 		hint: "Profesyonel bir Instagram hesabına (işletme veya içerik üreticisi) ihtiyacınız var. Kişisel hesapla burada oturum açılamaz.",
 	},
 	signOut: "Oturumu kapat", signedIn: "%s olarak oturum açtınız.", notSignedIn: "Oturum açmadınız.",
+	signedOut: wording{
+		title: "Oturum kapatıldı", text: "Oturumunuz kapatıldı.", link: "Yeniden oturum aç",
+		hint: "Instagram’ın kendisinde oturumunuz hâlâ açık olabilir. Ortak bir bilgisayardaysanız oradan da çıkış yapın.",
+	},
 	deleted: wording{
 		title: "Veriler silindi", text: "Verileriniz %s tarihinde silindi ve buradaki tüm oturumlarınız sonlandırıldı.",
 		hint: "Bu sitenin oturum açma işlevi Instagram hesabınızın profil verilerini saklamaz.",

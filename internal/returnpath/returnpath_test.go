@@ -1,6 +1,7 @@
 package returnpath_test
 
 import (
+	"fmt"
 	"net/url"
 	"strings"
 	"testing"
@@ -48,17 +49,41 @@ func wantHere(t *testing.T, address string) {
 	if end, path := attack.Follow(origin, "/auth/", safe); end != origin || strings.HasPrefix(path, "//") || !strings.HasPrefix(safe, "/") || strings.HasPrefix(safe, "//") {
 		t.Errorf("%q becomes %q, which leads to %s%s", address, safe, end, path)
 	}
-	if strings.ContainsFunc(safe, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '\\' }) || len(safe) > returnpath.MaxLength {
+	if strings.ContainsFunc(safe, func(r rune) bool { return r <= ' ' || r >= 0x7f }) || len(safe) > returnpath.MaxLength {
 		t.Errorf("%q becomes %q, which is no visible ASCII or too long", address, safe)
+	}
+	path, rest := safe, ""
+	if end := strings.IndexAny(safe, "?#"); end >= 0 {
+		path, rest = safe[:end], safe[end:]
+	}
+	if strings.Contains(path, `\`) {
+		t.Errorf("%q becomes %q, with a backslash in the path", address, safe)
 	}
 	// Resolved by Go, too, and once more after its dots are gone.
 	base, _ := url.Parse(origin + "/auth/")
 	if u, err := base.Parse(safe); err != nil || u.Host != base.Host || strings.HasPrefix(u.EscapedPath(), "//") {
 		t.Errorf("%q becomes %q, which resolves to %v, %v", address, safe, u, err)
 	}
-	if !returnpath.OK(safe) || safe != returnpath.Root && !strings.HasSuffix(address, safe) {
+	asked := encoded(address)
+	if rest == "" && len(asked) > returnpath.MaxLength {
+		asked, _, _ = strings.Cut(strings.ReplaceAll(asked, "#", "?"), "?")
+	}
+	if !returnpath.OK(safe) || safe != returnpath.Root && !strings.HasSuffix(asked, safe) {
 		t.Errorf("%q becomes %q, which is not what was asked for", address, safe)
 	}
+}
+
+// encoded returns an address as a browser asks for it: nothing in it but visible ASCII.
+func encoded(address string) string {
+	var all strings.Builder
+	for i := range len(address) {
+		if b := address[i]; b == ' ' || b > 0x7f {
+			fmt.Fprintf(&all, "%%%X", b)
+		} else {
+			all.WriteByte(b)
+		}
+	}
+	return all.String()
 }
 
 func TestR1_NoAddressLeadsElsewhere(t *testing.T) {
@@ -93,12 +118,38 @@ func TestR1_HonestAddressesSurviveByteForByte(t *testing.T) {
 	for _, honest := range []string{
 		"/", "/a", "/a/", "/a/b?c=d&e=f", "/a%20b", "/a/../b", "/a/./b", "/a//b", "/?next=https://evil.example/", "/?//evil.example", "/a?x=//y", "/%C3%A4", "/a;b=c", "/a'b(c)*!$,~", "/a?", "/?", "/#/inbox", "/a#",
 		"/a:b", "/a@b", "/a?x={env.HOME}", "/a|b^c`d\"<>", "/%2fa", "/a%2e%2e", "/...", "/.well-known/x", "/" + strings.Repeat("x", returnpath.MaxLength-1),
+		"/a?discount=50%", "/a?x=%zz&y=%", `/a?dir=C:\Users\x`, `/a?\\evil.example`, "/a?x=%5c", `/a#x\y`, "/a?x=50%#part",
 	} {
 		if got := returnpath.Safe(honest, origin); got != honest {
 			t.Errorf("%q becomes %q", honest, got)
 		}
 		if got := returnpath.Safe(origin+honest, "https://other.test", origin); got != honest {
 			t.Errorf("%q with its origin becomes %q", honest, got)
+		}
+	}
+}
+
+func TestR1_WhatAParameterHasDecodedIsEncodedAgain(t *testing.T) {
+	for address, want := range map[string]string{
+		"/café": "/caf%C3%A9", "/日本?q=本": "/%E6%97%A5%E6%9C%AC?q=%E6%9C%AC", "/a b?c=d e#f g": "/a%20b?c=d%20e#f%20g", "/a?x=ä%zz": "/a?x=%C3%A4%zz",
+		"/\xff": "/%FF", "/／evil.example": "/%EF%BC%8Fevil.example", origin + "/ü": "/%C3%BC",
+		"／evil.example": "/", "//ü": "/", " /a": "/", "/ä\t/": "/", `/ä\`: "/",
+	} {
+		if got := returnpath.Safe(address, origin); got != want {
+			t.Errorf("%q becomes %q, want %q", address, got, want)
+		}
+	}
+}
+
+func TestR3_OfWhatIsTooLongThePathIsKept(t *testing.T) {
+	long := strings.Repeat("x", returnpath.MaxLength)
+	for address, want := range map[string]string{
+		"/page?" + long: "/page", "/page#" + long: "/page", "/" + long: "/", "/" + long + "?x": "/", "//x?" + long: "/", "/ä?" + long: "/%C3%A4",
+		"/page?" + strings.Repeat("ä", returnpath.MaxLength/3): "/page",
+		"/page?" + long[len("/page?"):]:                        "/page?" + long[len("/page?"):],
+	} {
+		if got := returnpath.Safe(address, origin); got != want {
+			t.Errorf("%.20q of %d bytes becomes %q, want %q", address, len(address), got, want)
 		}
 	}
 }

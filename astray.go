@@ -1,0 +1,49 @@
+package instagramauth
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// A redirect of the site's, in Caddy or in front of it, can take a callback along: one that
+// takes the slash off every path, for example. To the handler that is a page like any other,
+// and without a session it would send the visitor to Instagram again, who comes back at once,
+// and so on. What tells such a request from a page is the state: it is one of a login that
+// this browser has under way.
+
+// remedyForAstray is what an operator can do about that.
+const remedyForAstray = "a redirect of the site's, in Caddy or in front of it, changes the path of the callback: exempt the path of redirect_uri from it, or register and configure the path that it leads to"
+
+// maxPathInLog is how much of a visitor's path is repeated in a log line.
+const maxPathInLog = 100
+
+// astrayCallback returns the login whose callback a request is, although it came to another
+// path. Pages with a code and a state of another service's do not open a login cookie.
+func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
+	if !v.found.LoginUnderWay() || v.r.Method != http.MethodGet || !strings.Contains(v.asked.RawQuery, "state=") {
+		return back, false
+	}
+	if back.callbackQuery, ok = parseCallback(v.asked.RawQuery); !ok {
+		return back, false
+	}
+	if back.redirect, ok = h.settings.redirectFor(v.r.Host); !ok {
+		return back, false
+	}
+	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.uri)
+	return back, ok
+}
+
+// refuseAstray ends the login and tells the operator which redirect is at fault.
+func (h *Handler) refuseAstray(v *visit, back comeback) (bool, error) {
+	v.astray = true
+	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	path := v.asked.EscapedPath()
+	if len(path) > maxPathInLog {
+		path = path[:maxPathInLog] + "..."
+	}
+	cause := &ownError{fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.path, path), remedyForAstray}
+	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.CallbackMoved}, cause)
+}

@@ -1,0 +1,89 @@
+package instagramauth
+
+import (
+	"net/http"
+	"strings"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// A host of the site without a redirect URI of its own, such as www.example.com beside
+// example.com: people cannot sign in there, because the cookies of a login and of a session
+// belong to one host. They are sent to the same page on a host where they can.
+
+// errMovedBack is the cause of a refusal where two redirects work against each other.
+var errMovedBack = &ownError{"this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
+	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one"}
+
+// errCallbackHost is the cause where a callback comes to a host that no login begins on.
+var errCallbackHost = &ownError{"the callback has come to a host without a redirect URI",
+	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}
+
+// canonicalFor returns the redirect URI on whose host visitors of another host sign in: that
+// of the nearest host, such as example.com for www.example.com, or the first one. None of it
+// comes from the request but the choice among what is configured.
+func (s *settings) canonicalFor(host string) (redirect, bool) {
+	host = normalHost(host, s.secure)
+	for _, r := range s.served {
+		if strings.HasSuffix(host, "."+r.host) || strings.HasSuffix(r.host, "."+host) {
+			return r, true
+		}
+	}
+	if len(s.served) == 0 {
+		return redirect{}, false
+	}
+	return s.served[0], true
+}
+
+// signsIn reports whether people can sign in on the host of a request.
+func (h *Handler) signsIn(v *visit) bool {
+	_, ok := h.settings.redirectFor(v.r.Host)
+	return ok
+}
+
+// elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
+// redirected to the same page on the canonical host. A program is told where to go.
+func (h *Handler) elsewhere(v *visit) (bool, error) {
+	to, ok := h.settings.canonicalFor(v.r.Host)
+	if !ok {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
+	}
+	who := v.who()
+	if !who.SeesPages() {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: to.origin + h.settings.pathPrefix + pathLogin})
+	}
+	page := to.origin + h.askedPage(v)
+	if who != audience.Navigation {
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: page})
+	}
+	moves := h.settings.cookies.Moves(&v.found, page)
+	if moves >= session.MaxMoves {
+		// The mark goes, so that the same page works once the redirect is mended.
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+		h.loginRefused(requesterOf(v.r), &comeback{}, refusal.BadHost, errMovedBack)
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: page})
+	}
+	mark, err := h.settings.cookies.MarkMove(page, moves+1)
+	if err != nil {
+		h.logSampled(zapcore.ErrorLevel, "starting a login failed", "", h.about(v.r, zap.Error(err))...)
+		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
+	}
+	v.w.Header().Add("Set-Cookie", mark)
+	v.outcome = redirected
+	return redirectTo(v, http.StatusFound, page)
+}
+
+// askedPage returns the path and query that were asked for, as they follow an origin.
+func (h *Handler) askedPage(v *visit) string {
+	page := returnpath.Encode(pathForm(v.asked))
+	if !strings.HasPrefix(page, "/") {
+		return "/"
+	}
+	return page
+}

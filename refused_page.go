@@ -1,0 +1,83 @@
+package instagramauth
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+)
+
+// A refused callback would leave its code and state in the address bar, and a reload would
+// say that the login is used instead of what was wrong. So the page leads on, by itself and
+// at once, to an address that shows the same page again. The first answer is complete with
+// its status: a program sees no difference.
+
+// paramNote is the parameter of that address which says what to show, sealed: nobody else can
+// make up a refusal of this site.
+const paramNote = "note"
+
+// note is a refusal to be shown again.
+type note struct {
+	Code      refusal.Code `json:"c"`
+	RequestID string       `json:"r,omitempty"` // that of the log line
+	Missing   []string     `json:"m,omitempty"`
+	Retry     int64        `json:"t,omitempty"` // when to come back, in seconds since 1970
+}
+
+// leaveCallback has a browser leave the address of a callback that is refused, unless loading
+// it again is what helps.
+func (h *Handler) leaveCallback(v *visit, reply refusal.Reply) {
+	if v.asked.RawQuery == "" || !(v.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
+		return
+	}
+	switch reply.Code {
+	case refusal.TooEarly, refusal.TooMany, refusal.StoreUnavailable, refusal.Method:
+		return
+	}
+	n := note{Code: reply.Code, RequestID: requestID(v.r), Missing: reply.Missing}
+	if reply.RetryAfter > 0 {
+		n.Retry = h.now().Add(reply.RetryAfter).Unix()
+	}
+	text, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // texts and numbers always marshal
+	}
+	sealed, err := h.settings.cookies.SealNote(string(text))
+	if err != nil {
+		h.logSampled(zapcore.ErrorLevel, "a refused login keeps its address", "", h.about(v.r, zap.Error(err))...)
+		return
+	}
+	address := h.settings.pathPrefix + pathRefused + "?" + paramNote + "=" + sealed
+	if login, err := url.Parse(reply.LoginURL); err == nil {
+		if returnTo := login.Query().Get(paramReturnTo); returnTo != "" {
+			address += "&" + paramReturnTo + "=" + url.QueryEscape(returnTo)
+		}
+	}
+	v.w.Header().Set("Refresh", "0; url="+address)
+}
+
+// refused shows a refusal again.
+func (h *Handler) refused(v *visit) (bool, error) {
+	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
+		return false, err
+	}
+	query := v.asked.Query() // of what does not parse, the rest
+	returnTo := h.safeReturn(query.Get(paramReturnTo))
+	reply := refusal.Reply{Code: refusal.LoginExpired}
+	var n note
+	if text, ok := h.settings.cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
+		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
+		if n.Retry != 0 {
+			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(h.now()))
+		}
+	}
+	reply.LoginURL = h.loginURLFor(reply.Code, returnTo)
+	proceed, err := h.refuse(v, reply)
+	v.outcome = ownPath // the refusal has been counted
+	return proceed, err
+}

@@ -1,0 +1,99 @@
+package instagramauth_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// shownAgain returns the address that a browser is led to from a refusal.
+func shownAgain(t *testing.T, answer response) string {
+	t.Helper()
+	address, ok := strings.CutPrefix(answer.Header.Get("Refresh"), "0; url=")
+	if !ok || !strings.HasPrefix(address, "/instagram_auth/refused?note=") {
+		t.Fatalf("%s: Refresh = %q", answer.Status, answer.Header.Get("Refresh"))
+	}
+	return address
+}
+
+func TestP3_ARefusedCallbackIsShownAgainWithoutCodeAndState(t *testing.T) {
+	for _, c := range refusals {
+		t.Run(c.code, func(t *testing.T) {
+			s := startSite(t, c.config)
+			b := s.newBrowser()
+			answer := c.reach(s, b)
+			u := answer.Request.URL
+			onCallback := strings.HasPrefix(u.Path, callback) && u.RawQuery != "" && strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html")
+			if stays := c.code == "too_early" || c.code == "too_many" || c.code == "store_unavailable" || c.code == "method"; !onCallback || stays {
+				if got := answer.Header.Get("Refresh"); got != "" {
+					t.Errorf("Refresh = %q", got)
+				}
+				return
+			}
+			address := shownAgain(t, answer)
+			for _, secret := range []string{"code=", "state=", u.Query().Get("state"), u.Query().Get("code")} {
+				if len(secret) > 4 && strings.Contains(address, secret) {
+					t.Errorf("the address %s has %q", address, secret)
+				}
+			}
+			logged, calls := len(s.logged("sign-in refused")), s.calls()
+			for _, again := range []response{b.get(address), b.get(address), s.newBrowser().get(address)} {
+				if again.StatusCode != c.status || again.body != answer.body {
+					t.Errorf("again: %s\n%s\nwas\n%s", again.Status, again.body, answer.body)
+				}
+				if retry := again.Header.Get("Retry-After"); (retry == "") != (answer.Header.Get("Retry-After") == "") {
+					t.Errorf("Retry-After = %q, was %q", retry, answer.Header.Get("Retry-After"))
+				}
+				if again.Header.Get("Refresh") != "" || len(again.Header["Set-Cookie"]) != 0 || again.Header.Get("Cache-Control") != "no-store" {
+					t.Errorf("again: %v", again.Header)
+				}
+			}
+			if len(s.logged("sign-in refused")) != logged || s.calls() != calls {
+				t.Error("showing it again counts as another refusal")
+			}
+		})
+	}
+}
+
+func TestE2_NobodyElseCanMakeUpARefusal(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	b := s.newBrowser()
+	state := query(t, b.get("/page").location()).Get("state")
+	good := shownAgain(t, b.get(callback+"?error=access_denied&error_reason=user_denied&state="+state))
+	for name, address := range map[string]string{
+		"none": "/instagram_auth/refused", "empty": "/instagram_auth/refused?note=", "made up": "/instagram_auth/refused?note=no_access",
+		"changed": strings.Replace(good, "note=", "note=A", 1), "cut": good[:60], "a cookie": "/instagram_auth/refused?note=" + b.cookie(sessionCookie), "broken": "/instagram_auth/refused?note=%zz",
+	} {
+		wantRefusal(t, b.get(address), http.StatusBadRequest, loginExpired)
+		if answer := b.get(address); strings.Contains(answer.body, "no_access") {
+			t.Errorf("%s: %s", name, answer.body)
+		}
+	}
+	// What stands beside the note leads nowhere else.
+	note, _, _ := strings.Cut(good, "&")
+	for _, hostile := range []string{"//evil.example", "https://evil.example/", "/auth/", `/\evil.example`} {
+		if answer := b.get(note + "&return_to=" + hostile); !strings.Contains(answer.body, `href="/instagram_auth/login"`) {
+			t.Errorf("%s:\n%s", hostile, answer.body)
+		}
+	}
+	if answer := b.fetch(good); answer.StatusCode != http.StatusForbidden || decode(t, answer)["error"] != "cancelled" {
+		t.Errorf("a program gets %s %s", answer.Status, answer.body)
+	}
+	if answer := b.do(navigation(t, http.MethodPost, good)); answer.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", answer.Status)
+	}
+}
+
+func TestP3_AProgramAndAnErrorPageOfTheSiteSeeTheSameStatus(t *testing.T) {
+	s := startSite(t, siteConfig{options: "errors handle", before: "handle_errors {\n respond \"site says {err.status_code} {http.auth.instagram_auth.error}\" \n}"})
+	b := s.newBrowser()
+	state := query(t, b.get("/page").location()).Get("state")
+	answer := b.get(callback + "?error=access_denied&error_reason=user_denied&state=" + state)
+	again := b.get(shownAgain(t, answer))
+	if answer.StatusCode != http.StatusForbidden || answer.body != "site says 403 cancelled" || again.StatusCode != answer.StatusCode || again.body != answer.body {
+		t.Errorf("%s %q, again %s %q", answer.Status, answer.body, again.Status, again.body)
+	}
+	if program := b.fetch(callback + "?error=access_denied&state=" + state); program.Header.Get("Refresh") != "" {
+		t.Errorf("a program is led on: %v", program.Header)
+	}
+}
