@@ -74,20 +74,27 @@ func (h *Handler) matchesForm(v *visit, targets ...*url.URL) bool {
 		v.r.RequestURI = v.r.URL.RequestURI()
 		sets := h.protect
 		if form.Authority {
-			sets = withoutNot(sets)
+			sets = naming(sets)
 		}
 		return len(sets) > 0 && h.matches(v.r, sets) // no set at all would match everything
 	})
 }
 
-// withoutNot leaves out the sets that say what is public. A path such as //assets/x.png is one of
-// a careless template far more often than an address with the host "assets", and must stay public.
-func withoutNot(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
+// naming leaves out the sets that only say which paths are public. A path such as //assets/x.png
+// comes from a careless template far more often than from somebody who means the host "assets", and
+// must stay public.
+func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return slices.DeleteFunc(slices.Clone(sets), func(set caddyhttp.MatcherSet) bool {
-		return slices.ContainsFunc(set, func(matcher any) bool {
-			_, not := matcher.(*caddyhttp.MatchNot)
-			return not
-		})
+		not, names := false, false
+		for _, matcher := range set {
+			switch matcher.(type) {
+			case *caddyhttp.MatchNot:
+				not = true
+			case *caddyhttp.MatchPath, *caddyhttp.MatchPathRE, *caddyhttp.MatchExpression:
+				names = true
+			}
+		}
+		return not && !names
 	})
 }
 

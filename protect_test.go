@@ -57,6 +57,7 @@ func TestN7_NoSpellingOfAProtectedPathReachesTheSite(t *testing.T) {
 		targets []string
 	}{
 		"path":                   {siteConfig{matcher: "/members*"}, members},
+		"path but not another":   {named("{\npath /members*\nnot path /members/terms\n}"), members},
 		"path_regexp":            {named(`path_regexp (?i)^/members`), members},
 		"expression":             {named("expression `{path}.lowerAscii().startsWith('/members')`"), members},
 		"expression of a path":   {named("expression `path('/members*')`"), members},
@@ -124,6 +125,15 @@ func TestN7_AnAddressThatNoTwoServersReadAlikeIsRefused(t *testing.T) {
 	if answer := b.get("/caf%C0%AF"); answer.StatusCode != http.StatusOK {
 		t.Errorf("with a session: %s", answer.Status)
 	}
+}
+
+// The docs name this for sites that read //x/members as /members where a matcher says what is public.
+func TestN7_TwoSlashesCanBeRefused(t *testing.T) {
+	s := startSite(t, siteConfig{matcher: "@needed", before: "@needed not path /public/*\n@doubled vars_regexp {http.request.orig_uri} ^//\nerror @doubled 400"})
+	if answer := s.ask(t, "//public/members"); answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("answered %s", answer.Status)
+	}
+	s.wantPublic(t, "/public//members")
 }
 
 // What the matchers find in the forms must not replace what they find in the address itself.

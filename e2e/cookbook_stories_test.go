@@ -55,6 +55,8 @@ func phpApp(k *kitchen) {
 	g := k.guest()
 	k.want("a public page", g.get("https://example.com/blog/", forged...), "200 /blog/: a stranger")
 	k.want("a script without a session", g.fetch("https://example.com/account/settings"), "401 ")
+	k.want("the account by PATH_INFO", g.fetch("https://example.com/index.php/account/settings"), "401 ")
+	k.want("the account out of a public folder", g.fetch("https://example.com/blog/index.php/account"), "401 ")
 	k.want("the account", g.get("https://example.com/account/settings", forged...), "200 /account/settings: "+username+", number "+userID)
 }
 
