@@ -375,6 +375,9 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 	if len(s.stored()) < 4 {
 		t.Errorf("stored %q", s.stored())
 	}
+	if marker := s.marker(); marker == "" || !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `instagram_auth/<hash of the app ID>/marker` |") {
+		t.Errorf("the marker is %q", marker)
+	}
 	for _, file := range s.stored() {
 		key, err := filepath.Rel(s.storage, file)
 		if err != nil {

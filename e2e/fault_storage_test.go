@@ -220,6 +220,8 @@ func (s *storageStory) atStart() {
 		forgotten = "let in until it can be read"
 	case http.StatusFound:
 		forgotten = "sent to Instagram"
+	case http.StatusServiceUnavailable:
+		forgotten = "503" // until the list has been read
 	default:
 		s.t.Errorf("somebody who had signed out was answered %d", again.status)
 	}

@@ -39,8 +39,8 @@ func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
 		m.lose(a.root)
 		a.end(t, newKey()) // and lives on
 		a.move(fullEvery)
-		a.sync()
-		a.sync()
+		a.look()
+		a.look()
 		if got := m.count(a.root); backup != 1 || got != names+1 || a.log.count("they are written again") != 1 {
 			t.Errorf("%d names, want %d; told %d times", got, names+1, a.log.count("they are written again"))
 		}
@@ -52,7 +52,7 @@ func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
 		m.made("store")
 		for range 5 {
 			a.move(fullEvery)
-			a.sync()
+			a.look()
 		}
 		if again := m.made("store"); len(again) != 0 {
 			t.Errorf("written again: %q", again)
@@ -61,7 +61,7 @@ func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
 		for range 20 {
 			m.lose(a.root)
 			a.move(fullEvery)
-			a.sync()
+			a.look()
 		}
 		if n := len(m.made("store")); n > 10 {
 			t.Errorf("written %d times into a storage that forgets", n)
@@ -85,8 +85,8 @@ func TestN12_WhatEndsDuringAListingIsWrittenOnce(t *testing.T) {
 			return keys, nil
 		}
 		a.move(fullEvery)
-		a.sync()
-		a.sync()
+		a.look()
+		a.look()
 		if n := len(m.made("store")); n != 3 {
 			t.Errorf("written %d times, want 3", n)
 		}
