@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -55,6 +56,25 @@ func (h *Handler) resolveRateLimit(s *settings, _ resolver) error {
 		return &optionError{"rate_limit", fmt.Sprintf("want a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)}
 	}
 	return nil
+}
+
+// rateLimit reads the option in a Caddyfile.
+func (p *parser) rateLimit(name string) error {
+	const want = "%s: want off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
+	args := p.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		p.h.RateLimit.Off = true
+		return nil
+	}
+	if len(args) != 2 {
+		return p.Errf(want, name)
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 1 {
+		return p.Errf(want, name)
+	}
+	p.h.RateLimit.Failures = n
+	return p.parseDuration(name, args[1], &p.h.RateLimit.Per)
 }
 
 // setRate gives the limits of an instance the rate of its newest configuration.

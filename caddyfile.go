@@ -2,7 +2,6 @@ package instagramauth
 
 import (
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -363,24 +362,6 @@ func (p *parser) onStorageFailure(name string) error {
 		return p.parseDuration(name, args[1], &p.h.MaxStaleness)
 	}
 	return nil
-}
-
-func (p *parser) rateLimit(name string) error {
-	const want = "%s: want off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
-	args := p.RemainingArgs()
-	if len(args) == 1 && args[0] == "off" {
-		p.h.RateLimit.Off = true
-		return nil
-	}
-	if len(args) != 2 {
-		return p.Errf(want, name)
-	}
-	n, err := strconv.Atoi(args[0])
-	if err != nil || n < 1 {
-		return p.Errf(want, name)
-	}
-	p.h.RateLimit.Failures = n
-	return p.parseDuration(name, args[1], &p.h.RateLimit.Per)
 }
 
 func (p *parser) duration(name string, to *caddy.Duration) error {

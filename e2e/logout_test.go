@@ -62,7 +62,7 @@ func TestTheDeletionPageInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := s.origin + "/instagram_auth/data_deletion?code=" + codes.New(true, time.Now())
+	address := s.origin + "/instagram_auth/data_deletion?code=" + codes.New(session.DeletedByAll, time.Now())
 	tab := newBrowser(t, "")
 	run(t, tab, chromedp.Navigate(address))
 	if got := look(t, tab); !strings.Contains(got.text, "Your data was deleted on ") {

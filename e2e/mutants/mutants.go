@@ -60,7 +60,6 @@ var mutants = []mutant{
 	{"N9", "each /64 of a /48 has a budget of its own", "internal/limit/client.go", `	c.known = levels
 `, `	c.known = 1
 `, "./internal/limit"},
-	{"N9", "who goes away is not counted", "login_end.go", `!errors.Is(ctx.Err(), context.Canceled) && isTrouble(err)`, `isTrouble(err)`, ""},
 	{"N15", "a login that succeeds is counted", "login_end.go", `		how = succeeded
 `, `		how = failed
 `, ""},
