@@ -141,7 +141,8 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 
 // isOwnForm reports whether a page of this very site sent a form. Browsers that say
 // nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
-// comes as same-origin whoever began it, but keeps its origin. [L2]
+// comes as same-origin whoever began it. Where it keeps the Origin of the page that began
+// it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
 func (h *Handler) isOwnForm(v *visit) bool {
 	header := v.r.Header
 	own, ok := h.settings.redirectFor(v.r.Host)
