@@ -33,7 +33,9 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 		return back, false
 	}
 	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.uri)
-	return back, ok
+	// Another block of the server answers for its own callback. This one's in another
+	// spelling is none.
+	return back, ok && (v.asked.Path == back.redirect.path || !claims.callbackOf(back.redirect.host, v.asked.Path))
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.

@@ -49,6 +49,20 @@ func (c *claimRegistry) take(wanted claim, h *Handler) error {
 	return nil
 }
 
+// callbackOf reports whether a path on a host is the callback of some block.
+func (c *claimRegistry) callbackOf(host, path string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for owned := range c.owners {
+		if owned.option == "redirect_uri" && owned.host == host {
+			if r, err := parseRedirect(owned.value); err == nil && r.path == path {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (c *claimRegistry) release(all []claim, h *Handler) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
