@@ -103,6 +103,15 @@ func BenchmarkSignedInBehind20ForeignCookies(b *testing.B) {
 	benchmarkRequests(b, benchHandler(b, nil), strings.Repeat("_ga=GA1.2.1234567890; ", 20)+sealed(b, benchSecret))
 }
 
+// BenchmarkSignedInBehindTinyCookies tells how the cost grows with the number of them.
+func BenchmarkSignedInBehindTinyCookies(b *testing.B) {
+	for _, n := range []int{0, 100, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			benchmarkRequests(b, benchHandler(b, nil), strings.Repeat("a=1; ", n)+sealed(b, benchSecret))
+		})
+	}
+}
+
 func BenchmarkForgedCookieOnAPublicPath(b *testing.B) {
 	benchmarkRequests(b, benchHandler(b, nowhere), sealed(b, strings.Repeat("x", 32)))
 }

@@ -54,6 +54,11 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err), storageRemedy)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
 	}
+	if v.found.Crowded() {
+		h.logSampled(zapcore.WarnLevel, "sign-out refused: the browser has sent more session cookies than are looked at", "", h.about(v.r,
+			zap.String("remedy", "something else on this host sets cookies of the name of ours: give session cookie another value, and delete the site's cookies in the browser"))...)
+		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
+	}
 	if problem != "" {
 		// This session has ended, but nobody knows whether that was all.
 		return h.refuse(v, refusal.Reply{Code: problem})

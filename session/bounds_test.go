@@ -216,9 +216,18 @@ func TestS9_AnOverlongLoginIsNotLookedAt(t *testing.T) {
 func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
 	c := newCookies(t, nil)
 	good := create(t, c)
+	planted := good[:len(good)-8] + "AAAAAAAA; "
 	for what, header := range map[string]string{
 		"evil in front":            name + "=evil; " + good,
-		"three in front":           strings.Repeat(name+"=evil; ", 3) + good,
+		"a thousand in front":      strings.Repeat(name+"=evil; ", 1000) + good,
+		"seven of ours in front":   strings.Repeat(planted, 7) + good,
+		"many of ours in front":    strings.Repeat(planted, 500) + good,
+		"many of ours, three last": strings.Repeat(planted, 500) + good + strings.Repeat("; "+planted, 3),
+		"many of ours behind":      good + "; " + strings.Repeat(planted, 500),
+		"three and many behind":    strings.Repeat(planted, 3) + good + "; " + strings.Repeat(planted, 500),
+		"behind 10,000":            strings.Repeat("x=1; ", 10_000) + good,
+		"behind names alike":       strings.Repeat("x"+name+"=1;"+name+"x=1;", 1000) + good,
+		"behind it as a value":     "x=" + name + "=1; y= " + name + "; " + good,
 		"a huge one in front":      name + "=" + strings.Repeat("A", 15_000) + "; " + good,
 		"an empty one in front":    name + "=; " + name + "; " + good,
 		"odd spaces":               " \t;; " + good + " ;",
@@ -230,9 +239,11 @@ func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
 		}
 	}
 	for what, header := range map[string]string{
-		"four in front":   strings.Repeat(name+"=evil; ", 4) + good,
-		"behind 200":      strings.Repeat("x=1; ", 200) + good,
-		"without a value": name,
+		"in the middle of many": strings.Repeat(planted, 500) + good + "; " + strings.Repeat(planted, 500),
+		"without a value":       name,
+		"part of a name":        "x" + good,
+		"part of a value":       "x=" + good,
+		"behind a space":        "x " + good,
 	} {
 		if _, ok := open(c, header); ok {
 			t.Errorf("%s: found", what)
@@ -242,9 +253,10 @@ func TestS9_PlantedCookiesDoNotHideTheGoodOne(t *testing.T) {
 	if _, ok := c.Open(&found, nil); !ok || !found.Any() {
 		t.Error("not found in the third of several lines")
 	}
-	found = c.Find([]string{strings.Repeat("x=1; ", 3000) + good})
-	if !found.Any() {
-		t.Error("with more cookies than are looked at, ours may be among them")
+	for n, crowded := range map[int]bool{0: false, session.MaxTried - 1: false, session.MaxTried: true} {
+		if found := c.Find([]string{strings.Repeat(planted, n) + good}); found.Crowded() != crowded {
+			t.Errorf("behind %d: crowded = %v", n, !crowded)
+		}
 	}
 }
 

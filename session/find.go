@@ -3,26 +3,27 @@ package session
 import "strings"
 
 const (
-	// maxPairs is how many cookies of a request are looked at, MaxTried how many
-	// of the session's name are tried: a planted cookie must not hide the good
-	// one, and a thousand of them must not cost a thousand openings. [S9]
-	maxPairs = 200
+	// MaxTried is how many session cookies of one request are opened at the most: a planted
+	// one must not hide the good one, and a thousand of them must not cost a thousand
+	// openings. Where there are more, these are the first half of them and the last: browsers
+	// send what is set for a longer path first, and ours is set for the whole host. [S9]
+	MaxTried = 8
 
-	// MaxTried is how many session cookies of one request are opened at the most.
-	MaxTried = 4
+	// keptLogins is how many login cookies of one request are kept: the last ones, and at
+	// the most twice as many.
+	keptLogins = 100
 )
 
 // Found is what one scan of a request's Cookie lines found of an instance's
 // cookies. It holds parts of the lines themselves and has opened none of them.
 type Found struct {
+	// sessions holds the first half in order, and then the last ones in turn.
 	sessions     [MaxTried]string
-	sessionCount int
+	sessionCount int // of all that there were
 	round        string
 	// logins stand in the order of the request, which is oldest first in
 	// browsers (RFC 6265, section 5.4).
 	logins []login
-	// partial says that there were more cookies than are looked at.
-	partial bool
 
 	// ours is how many pairs have a name of ours, good or not, and last where the last
 	// of them stands.
@@ -37,41 +38,48 @@ type login struct{ tag, value string }
 // semicolon behind it.
 type span struct{ line, start, end int }
 
-// Any reports whether the request carries any of our cookies, or may do so among
-// those that were too many to be looked at.
-func (f *Found) Any() bool { return f.ours > 0 || f.partial }
+// Any reports whether the request carries any of our cookies.
+func (f *Found) Any() bool { return f.ours > 0 }
 
 // LoginUnderWay reports whether the request carries a login cookie, valid or not.
 func (f *Found) LoginUnderWay() bool { return len(f.logins) > 0 }
 
 // Single returns where the one pair of ours stands, if there is just one.
 func (f *Found) Single() (line, start, end int, ok bool) {
-	return f.last.line, f.last.start, f.last.end, f.ours == 1 && !f.partial
+	return f.last.line, f.last.start, f.last.end, f.ours == 1
 }
 
-// Find scans the Cookie lines of a request once for everything of ours. lines
-// are the values of the Cookie header: HTTP/1 clients may send several.
+// Crowded reports whether there are more session cookies than are opened, so that nobody
+// can tell what is among them.
+func (f *Found) Crowded() bool { return f.sessionCount > MaxTried }
+
+// Find scans the Cookie lines of a request once for everything of ours, which costs as
+// much as they are long. lines are the values of the Cookie header: HTTP/1 clients may
+// send several.
 func (c *Cookies) Find(lines []string) (f Found) {
-	pairs := 0
 	for i, line := range lines {
-		for start := 0; start < len(line); {
-			if pairs == maxPairs {
-				f.partial = true
-				return f
+		for from := 0; ; {
+			// All of our names begin with the session cookie's, and it has neither spaces
+			// nor semicolons in it.
+			n := strings.Index(line[from:], c.name)
+			if n < 0 {
+				break
 			}
-			pairs++
+			first := from + n
+			start := first
+			for start > from && (line[start-1] == ' ' || line[start-1] == '\t') {
+				start--
+			}
+			if start > 0 && line[start-1] != ';' {
+				from = first + len(c.name) // in a value, or at the end of a longer name
+				continue
+			}
 			end := len(line)
-			if n := strings.IndexByte(line[start:], ';'); n >= 0 {
-				end = start + n
+			if n := strings.IndexByte(line[first:], ';'); n >= 0 {
+				end = first + n
 			}
-			first := start
-			for first < end && (line[first] == ' ' || line[first] == '\t') {
-				first++
-			}
-			if strings.HasPrefix(line[first:end], c.name) {
-				c.note(&f, line[first:end], span{i, start, end})
-			}
-			start = end + 1
+			c.note(&f, line[first:end], span{i, start, end})
+			from = min(end+1, len(line))
 		}
 	}
 	return f
@@ -88,9 +96,8 @@ func (c *Cookies) note(f *Found, pair string, at span) {
 	switch {
 	case !ok || value == "":
 	case name == c.name:
-		if f.sessionCount < MaxTried {
-			f.sessions[f.sessionCount] = value
-			f.sessionCount++
+		if mayBeSealed(value) {
+			f.noteSession(value)
 		}
 	case name == c.roundName:
 		f.round = value
@@ -98,7 +105,25 @@ func (c *Cookies) note(f *Found, pair string, at span) {
 		// The tag comes back in the Set-Cookie line that gives up an old login, so
 		// it must be what a tag is: the first characters of a state.
 		if tag := name[len(c.loginPrefix):]; len(tag) == tagLength && isWord(tag) {
-			f.logins = append(f.logins, login{tag, value})
+			f.noteLogin(login{tag, value})
 		}
 	}
+}
+
+// noteSession keeps the value of a session cookie, once there is no room for all in the
+// place of the oldest one of the second half.
+func (f *Found) noteSession(value string) {
+	at := f.sessionCount
+	if at >= MaxTried {
+		at = MaxTried/2 + at%(MaxTried/2)
+	}
+	f.sessions[at] = value
+	f.sessionCount++
+}
+
+func (f *Found) noteLogin(l login) {
+	if len(f.logins) == 2*keptLogins {
+		f.logins = f.logins[:copy(f.logins, f.logins[keptLogins:])]
+	}
+	f.logins = append(f.logins, l)
 }

@@ -193,6 +193,9 @@ func TestS9_ManyOrLargeCookiesCostNothing(t *testing.T) {
 		"one of 15 KB":       name + "=" + strings.Repeat("A", 15_000),
 		"15 KB of borders":   strings.Repeat(";", 15_000),
 		"15 KB of our names": strings.Repeat(name+";", 1000),
+		"10,000 of others":   strings.Repeat("a=1; ", 10_000),
+		"names alike":        strings.Repeat("x"+name+"=1; ", 500),
+		"15 KB of spaces":    strings.Repeat(strings.Repeat(" ", 100)+name, 120),
 	} {
 		lines := []string{header}
 		var found session.Found
@@ -216,6 +219,27 @@ func TestS9_ManyOrLargeCookiesCostNothing(t *testing.T) {
 		if best >= time.Millisecond {
 			t.Errorf("%s: took %v", what, best)
 		}
+	}
+}
+
+// The header of a request may have a megabyte. Login cookies are kept as they come, and what
+// is kept of them would come back as Set-Cookie lines.
+func TestS9_LoginCookiesWithoutEndAreNotAllKept(t *testing.T) {
+	c := newCookies(t, nil)
+	state, lines, err := c.Start(session.Login{RedirectURI: redirectURI, ReturnTo: "/"}, new(session.Found))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := []string{strings.Repeat(name+"_login_abcdefgh=x; ", 20_000) + pair(lines[0])}
+	found := c.Find(header)
+	if _, ok := c.Resume(&found, state, redirectURI); !ok {
+		t.Error("the login is not found behind them")
+	}
+	if n := len(c.Clear(&found)); n > 300 {
+		t.Errorf("%d Set-Cookie lines", n)
+	}
+	if n := testing.AllocsPerRun(10, func() { c.Find(header) }); n > 12 {
+		t.Errorf("%v allocations", n)
 	}
 }
 

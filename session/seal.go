@@ -266,10 +266,15 @@ func (s sealer) openLong(value string, ad []byte) (string, error) {
 	return string(plaintext), err
 }
 
+// mayBeSealed reports whether a value has a length that sealed ones can have.
+func mayBeSealed(value string) bool {
+	return len(value) <= maxSealed && len(value) >= encoding.EncodedLen(overhead)
+}
+
 // openInto returns the plaintext of a value, which stands in buf.
 func (s sealer) openInto(buf *scratch, value string, ad []byte) ([]byte, error) {
 	// Length before base64, base64 before the cipher. [S9]
-	if len(value) > maxSealed || len(value) < encoding.EncodedLen(overhead) {
+	if !mayBeSealed(value) {
 		return nil, errNotSealed
 	}
 	n, err := encoding.Decode(buf.raw[:], buf.text[:copy(buf.text[:], value)])

@@ -258,7 +258,7 @@ func (c *Cookies) OpenInto(s *Session, f *Found, ended func(*Session) bool) bool
 	}
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
-	for _, value := range f.sessions[:f.sessionCount] {
+	for _, value := range f.sessions[:min(f.sessionCount, MaxTried)] {
 		plaintext, err := c.session.openInto(buf, value, c.sessionAD)
 		if err != nil {
 			continue

@@ -103,7 +103,10 @@ var mutants = []mutant{
 	{"S7", "an idle session never ends", "session/session.go", `(c.idle == 0 || now.Before(s.Seen.Add(c.idle)))`, `true`, "./session ."},
 	{"S7", "a session from the future is good", "session/session.go", `!s.Issued.After(now.Add(clockSkew)) && `, ``, "./session ."},
 	{"S7", "a session is renewed at each request", "session/session.go", `now.Sub(s.Seen) < c.idle/10`, `now.Sub(s.Seen) < 0`, "./session ."},
-	{"S9", "all cookies of a request are looked at", "session/find.go", `if pairs == maxPairs {`, `if false {`, "./session ."},
+	{"S9", "planted cookies hide the last one", "session/find.go", `		at = MaxTried/2 + at%(MaxTried/2)`, `		at = 0`, "./session ."},
+	{"S9", "what cannot be sealed takes a place", "session/find.go", `if mayBeSealed(value) {`, `if true {`, "./session ."},
+	{"S9", "all login cookies are kept", "session/find.go", `if len(f.logins) == 2*keptLogins {`, `if false {`, "./session ."},
+	{"L3", "a sign-out that did not see all cookies claims success", "logout.go", `if v.found.Crowded() {`, `if false {`, ""},
 	{"S10", "the old session lives on after a new login", "login_end.go", `	h.replaceSession(v, &end.session)
 `, ``, ""},
 	// What the site is told.

@@ -57,15 +57,16 @@ func CutOne(headers http.Header, line, start, end int) {
 // cutLine returns a Cookie line without our pairs. A pair goes together with the
 // semicolon and the space that set it apart from its neighbour.
 func cutLine(line string, ours func(string) bool) string {
-	kept := ""  // most lines have one pair of ours, and so one concatenation
-	copied := 0 // what of line stands in kept or has been left out
+	var kept strings.Builder // of room for the whole line, so that many pairs cost no more than one
+	copied := 0              // what of line stands in kept or has been left out
 	for start := 0; start < len(line); {
 		end := len(line)
 		if i := strings.IndexByte(line[start:], ';'); i >= 0 {
 			end = start + i
 		}
 		if ours(pairName(line[start:end])) {
-			kept += line[copied:start]
+			kept.Grow(len(line) - kept.Len())
+			kept.WriteString(line[copied:start])
 			copied = min(end+1, len(line))
 		}
 		start = end + 1
@@ -73,7 +74,8 @@ func cutLine(line string, ours func(string) bool) string {
 	if copied == 0 {
 		return line
 	}
-	return trimLine(kept + line[copied:])
+	kept.WriteString(line[copied:])
+	return trimLine(kept.String())
 }
 
 // trimLine tidies up a line that a pair was cut out of. Where the first one went, the space
