@@ -20,7 +20,7 @@ func (s *site) wantSession(t *testing.T, target string) {
 	answer := s.ask(t, target)
 	s.wantClosed(target, answer)
 	if s.upstream.count() != before {
-		t.Errorf("%s: the site was asked", target)
+		t.Errorf("%s: the site was asked for %s", target, s.upstream.last(t).RequestURI)
 	}
 }
 
