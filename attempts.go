@@ -89,7 +89,7 @@ var (
 	errNetworkLimit = &ownError{"too many sign-ins from the network of this client have failed",
 		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end"}
 	errOverallLimit = &ownError{"too many sign-ins of all clients together have failed",
-		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix or trusted_proxies"}
+		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict"}
 	errCancelLimit = &ownError{"too many sign-ins of this client were cancelled",
 		"nothing to change if it passes; raise rate_limit if many people share this address"}
 )

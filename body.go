@@ -44,5 +44,9 @@ func drain(v *visit) {
 	// Who waits for leave to send anything is answered without it: reading would give it.
 	if v.r.ProtoMajor == 1 && v.r.ContentLength != 0 && v.r.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, v.r.Body, maxDrained)
+		// handle_errors may send the request on, which fails where a body is announced and
+		// none is left.
+		v.r.Body, v.r.ContentLength, v.r.TransferEncoding = http.NoBody, 0, nil
+		v.r.Header.Del("Content-Length")
 	}
 }

@@ -55,7 +55,7 @@ func TestN14_SignOutsOfOnePersonFillNoStorage(t *testing.T) {
 	}
 	stays, other := sealedSession(t, userID, time.Now()), sealedSession(t, "17841405822304914", began)
 	for i, cookie := range cookies {
-		if answer := s.signOut(cookie); answer.StatusCode != http.StatusSeeOther {
+		if answer := s.signOut(cookie); answer.StatusCode != http.StatusOK {
 			t.Fatalf("sign-out %d: %s", i, answer.Status)
 		}
 	}
@@ -77,7 +77,7 @@ func TestN14_SignOutsOfOnePersonFillNoStorage(t *testing.T) {
 	check("at once")
 	s.restart(siteConfig{})
 	check("after a restart")
-	if answer := s.signOut(cookies[0]); answer.StatusCode != http.StatusSeeOther || len(s.stored()) != names {
+	if answer := s.signOut(cookies[0]); answer.StatusCode != http.StatusOK || len(s.stored()) != names {
 		t.Errorf("signing out again: %s, %d names", answer.Status, len(s.stored()))
 	}
 	if lines := s.logged("signed out"); len(lines) != sessions {
@@ -100,7 +100,13 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 			}
 		}
 	}
-	if names := len(s.stored()); names > 2 {
-		t.Errorf("%d names", names)
+	ends := 0
+	for _, name := range s.stored() { // without the notes of what has been delivered, which last for a week
+		if strings.Contains(name, "/ended/") {
+			ends++
+		}
+	}
+	if ends == 0 || ends > 2 {
+		t.Errorf("%d names", ends)
 	}
 }

@@ -58,9 +58,9 @@ func (h *Handler) recognize(v *visit) {
 // gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
 // a way of their own, because a script, a form or a frame cannot sign in. [A8]
 func (h *Handler) gate(v *visit) (bool, error) {
+	who, returnTo := v.who(), h.returnFor(v) // before the body is gone
 	drain(v)
-	returnTo := h.returnFor(v)
-	switch who := v.who(); {
+	switch {
 	case v.malformed:
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	case v.unsure:
