@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -63,6 +64,17 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 	return patience
 }
 
+// endHere ends the sessions that somebody has at this block, in whatever browser, because
+// Instagram has just said of them what keeps them out. Sessions at other blocks go on: those may
+// have other rules.
+func (h *Handler) endHere(ctx context.Context, who *session.Identity) {
+	at := revocation.UserKey(h.settings.appID, who.UserID).At(h.settings.block)
+	if err := h.list.EndUser(context.WithoutCancel(ctx), at); err != nil {
+		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again",
+			h.settings.privacy.user(who.UserID), zap.Error(err), storageRemedy)
+	}
+}
+
 // heedRefusal ends the session that somebody has brought along to a login which was refused
 // for what Instagram says of them now, if their cookie says something else. Where the
 // answer was silent about permissions, nothing was said against those that they had.
@@ -70,7 +82,7 @@ func (h *Handler) heedRefusal(v *visit, end *loginEnd) {
 	if end.reply.Code != refusal.NoAccess && end.reply.Code != refusal.MissingPermission {
 		return
 	}
-	old, ok := h.settings.cookies.Open(&v.found, h.isEnded)
+	old, ok := h.settings.cookies.Open(&v.found, nil) // endHere may have ended it
 	if !ok || old.UserID != end.who.UserID {
 		return
 	}

@@ -258,8 +258,17 @@ func TestN10_OtherSessionsOfWhomNobodyLetsInEnd(t *testing.T) {
 	}
 }
 
-// Instagram says it at a login: the session that came along says something else, and ends.
+// Instagram says it at a login, in the browser that has the session or in another one: the
+// session says something else, and ends.
 func TestN10_WhatARefusedLoginSaysCountsForTheSessionThatCameAlong(t *testing.T) {
+	refusedLogin(t, func(w *world, v *visitor) *visitor { return v })
+}
+
+func TestN10_WhatARefusedLoginSaysCountsInOtherBrowsers(t *testing.T) {
+	refusedLogin(t, func(w *world, v *visitor) *visitor { return w.newVisitor() })
+}
+
+func refusedLogin(t *testing.T, choose func(*world, *visitor) *visitor) {
 	for name, c := range map[string]struct {
 		options func() *Handler
 		say     func(t *testing.T, s *simulator.Simulator)
@@ -283,8 +292,9 @@ func TestN10_WhatARefusedLoginSaysCountsForTheSessionThatCameAlong(t *testing.T)
 			case "somebody else":
 				w.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Answer, ContentType: "application/json", Body: `{"access_token":"IGother","user_id":17841405822304914,"permissions":["` + basic + `"]}`})
 			}
-			back := v.get(v.get("/instagram_auth/login").Header.Get("Location"))
-			if refused := v.get(back.Header.Get("Location")); refused.StatusCode != http.StatusForbidden {
+			comer := choose(w, v)
+			back := comer.get(comer.get("/instagram_auth/login").Header.Get("Location"))
+			if refused := comer.get(back.Header.Get("Location")); refused.StatusCode != http.StatusForbidden {
 				t.Fatalf("the login was answered %s", refused.Status)
 			}
 			w.newsReaches()
@@ -293,7 +303,7 @@ func TestN10_WhatARefusedLoginSaysCountsForTheSessionThatCameAlong(t *testing.T)
 					t.Errorf("with the session of before: answered %s", answer.Status)
 				}
 			}
-			if kept := strings.Contains(v.cookies(), sessionName+"="); kept == c.ends {
+			if kept := strings.Contains(v.cookies(), sessionName+"="); comer == v && kept == c.ends {
 				t.Errorf("the browser keeps the cookie: %v", kept)
 			}
 		})

@@ -119,7 +119,7 @@ func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok {
-		// Nobody is there to read this.
+		v.keepsLogin = true // nobody is there to read this
 		return h.refuse(v, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.loginURL(back.login.ReturnTo)})
 	}
 	return h.answerLogin(v, back, &end)

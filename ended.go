@@ -74,7 +74,7 @@ func (h *Handler) ended(s *session.Session) bool {
 }
 
 // revoked reports whether a session is known to have ended before its time.
-func (h *Handler) revoked(s *session.Session) bool { return h.list.Ended(subject(s)) }
+func (h *Handler) revoked(s *session.Session) bool { return h.list.Ended(h.subject(s)) }
 
 // foreign reports whether a session is older than the storage of ended sessions, and tells
 // the operator: the storage that knew of its end is not there.
@@ -87,10 +87,10 @@ func (h *Handler) foreign(s *session.Session) bool {
 }
 
 // subject returns a session as the list knows it.
-func subject(s *session.Session) revocation.Subject {
+func (h *Handler) subject(s *session.Session) revocation.Subject {
 	return revocation.Subject{
 		Session: revocation.Key(s.Keys.Session), User: revocation.Key(s.Keys.User), AppScoped: revocation.Key(s.Keys.AppScoped),
-		Began: s.Began.UnixMilli(),
+		AtBlock: revocation.Key(s.Keys.User).At(h.settings.block), Began: s.Began.UnixMilli(),
 	}
 }
 
@@ -124,7 +124,7 @@ func (h *Handler) newSession(who session.Identity, token session.Token) session.
 		appScoped = revocation.UserKey(h.settings.appID, who.AppScopedID)
 	}
 	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(user), AppScoped: uint64(appScoped)}
-	s.Began = time.UnixMilli(h.list.Begin(user, appScoped))
+	s.Began = time.UnixMilli(h.list.Begin(user, appScoped, user.At(h.settings.block)))
 	return s
 }
 
@@ -132,13 +132,13 @@ func (h *Handler) newSession(who session.Identity, token session.Token) session.
 // that the storage does not know yet.
 func (h *Handler) end(ctx context.Context, s *session.Session) error {
 	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
-	return h.list.EndSession(ctx, subject(s), s.Expires)
+	return h.list.EndSession(ctx, h.subject(s), s.Expires)
 }
 
 // endQuietly is end where nobody waits for the storage.
 func (h *Handler) endQuietly(s *session.Session) {
 	h.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
-	h.list.EndSessionLater(subject(s), s.Expires)
+	h.list.EndSessionLater(h.subject(s), s.Expires)
 }
 
 // endEverywhere ends all sessions of a person.

@@ -40,6 +40,8 @@ type visit struct {
 	handedOff bool
 	delivery  *delivery // of a callback that the site is to answer
 	astray    bool      // a callback that came to another path than its own
+	// keepsLogin says that the login of a refused callback is still good.
+	keepsLogin bool
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.

@@ -106,12 +106,16 @@ func (h *Handler) admit(ctx context.Context, from requester, back *comeback, end
 	}
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !h.settings.admits(&who) { // [X1]
+		h.endHere(ctx, &who)
 		return refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	}
 	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
 		end.token = h.tokenToKeep(ctx, from, back, &end.who) // which may say what was granted
 	}
 	if missing := h.settings.lacking(&end.who); missing != 0 {
+		if !end.silent {
+			h.endHere(ctx, &end.who)
+		}
 		return refuse(h.lacks(missing, ""), errNotGranted)
 	}
 	if err := h.begin(ctx, from, &end); err != nil {
@@ -166,6 +170,7 @@ func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) (bool, err
 		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.reply != nil:
 		h.heedRefusal(v, end)
+		v.keepsLogin = !end.spent
 		reply := *end.reply
 		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
 		return h.refuse(v, reply)

@@ -52,6 +52,8 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
 		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err), storageRemedy)...)
+	}
+	if err != nil && !v.found.Crowded() {
 		return h.refuse(v, refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
 	}
 	if v.found.Crowded() {
@@ -90,11 +92,10 @@ func (h *Handler) asksToSignIn(v *visit, target string) bool {
 	if err != nil {
 		return true
 	}
-	// Matchers see this very request with another address, as in required.
-	r, asked := v.r, v.asked
-	method, live, uri := r.Method, r.URL, r.RequestURI
-	defer func() { v.asked, r.Method, r.URL, r.RequestURI = asked, method, live, uri }()
-	v.asked, r.Method, r.URL, r.RequestURI = address, http.MethodGet, address, target
+	// In place, as in matchesOtherwise: placeholders are bound to one request.
+	live, asked, method, uri := *v.r.URL, *v.asked, v.r.Method, v.r.RequestURI
+	defer func() { *v.r.URL, *v.asked, v.r.Method, v.r.RequestURI = live, asked, method, uri }()
+	*v.r.URL, *v.asked, v.r.Method, v.r.RequestURI = *address, *address, http.MethodGet, target
 	return h.required(v)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -87,10 +88,14 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return slices.DeleteFunc(slices.Clone(sets), func(set caddyhttp.MatcherSet) bool {
 		not, names := false, false
 		for _, matcher := range set {
-			switch matcher.(type) {
-			case *caddyhttp.MatchNot:
+			module, ok := matcher.(caddy.Module)
+			if !ok {
+				continue
+			}
+			switch module.CaddyModule().ID.Name() {
+			case "not":
 				not = true
-			case *caddyhttp.MatchPath, *caddyhttp.MatchPathRE, *caddyhttp.MatchExpression:
+			case "path", "path_regexp", "expression", "vars", "vars_regexp", "url_pattern":
 				names = true
 			}
 		}

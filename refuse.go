@@ -28,7 +28,8 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 		v.outcome = loginRequired
 	}
 	who := v.who()
-	if who == audience.HTMX && reply.Code == refusal.LoginRequired {
+	if who == audience.HTMX && reply.Code == refusal.LoginRequired && reply.Wants == 0 {
+		// What a script asks for itself, such as userinfo, moves nobody.
 		v.w.Header().Set("Hx-Redirect", reply.LoginURL)
 	}
 	h.leaveCallback(v, reply)

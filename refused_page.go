@@ -32,7 +32,7 @@ type note struct {
 // leaveCallback has a browser leave the address of a callback that is refused, unless loading
 // it again is what helps.
 func (h *Handler) leaveCallback(v *visit, reply refusal.Reply) {
-	if v.asked.RawQuery == "" || !(v.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
+	if v.keepsLogin || v.asked.RawQuery == "" || !(v.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
 		return
 	}
 	switch reply.Code {

@@ -47,6 +47,7 @@ type settings struct {
 	secure     bool       // all redirect URIs are https
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
+	block      revocation.Key // names it on every node, in the list of ended sessions
 	weakSecret bool
 	// appSecretOpens says that whoever knows an app secret can make sessions.
 	appSecretOpens bool
@@ -219,6 +220,9 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	}
 	// App and own paths tell two blocks of one site apart. [C3, S4]
 	s.api, s.instance = c.API, c.AppID+" "+s.pathPrefix
+	if len(s.redirects) > 0 { // which are the same on all nodes of a site
+		s.block = revocation.BlockKey(s.instance, s.redirects[0].uri)
+	}
 	s.client, err = instagram.New(c)
 	return optionErrorOf(err)
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 )
 
 // Audience is who asks.
@@ -120,8 +122,9 @@ func isShownByOldBrowser(r *http.Request) bool {
 // another method for the server to believe in is none.
 func isPreflight(r *http.Request) bool {
 	header := r.Header
-	for _, name := range []string{"X-Http-Method-Override", "X-Http-Method", "X-Method-Override"} {
-		if _, overridden := header[name]; overridden {
+	for name := range header {
+		switch headerguard.Fold(name) {
+		case "x-http-method-override", "x-http-method", "x-method-override":
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func AnyForm(u *url.URL, ask func(Form) bool) bool {
 	if len(raw) > maxLength {
 		return true
 	}
-	r := reader{ask: ask, seen: map[Form]bool{{Path: u.Path}: true, {Path: u.Path, RawPath: u.RawPath}: true}}
+	r := reader{ask: ask, seen: map[Form]bool{{Path: u.Path, RawPath: u.RawPath}: true}}
 	r.encoded(raw)
 	if rest, ok := afterAuthority(raw); ok {
 		r.authority = true
@@ -48,7 +48,7 @@ type reader struct {
 // hands what they decode on to those that normalize it afterwards.
 func (r *reader) encoded(raw string) {
 	var later texts
-	for _, text := range alternatives(raw, cutParameters(raw, false), cutParameters(raw, true)) {
+	for _, text := range alternatives(raw, cutParameters(raw, false), cutParameters(raw, true), encodedSlashes(raw)) {
 		for _, resolved := range alternatives(text, resolveDots(text, false), resolveDots(text, true), clean(text)) {
 			if !r.pair(resolved) {
 				return
@@ -80,25 +80,38 @@ func (r *reader) pair(raw string) bool {
 	return r.spend(len(raw)) && r.form(Form{Path: decodeOrdinary(raw)}) && r.form(Form{Path: decode(raw), RawPath: raw})
 }
 
-// decoded goes through the forms of servers that normalize a path after they have decoded it.
+// decoded goes through the forms of servers that normalize a path after they have decoded it. Some
+// parse it as an address once more.
 func (r *reader) decoded(path string) {
 	for _, slashed := range alternatives(path, slashes(path)) {
 		for _, ended := range alternatives(endings(slashed)...) {
-			for _, cut := range alternatives(ended, cutParameters(ended, false)) {
-				if !r.spend(len(path)) {
+			if !r.resolved(ended) {
+				return
+			}
+			if rest, ok := afterAuthority(ended); ok && !r.authority {
+				r.authority = true
+				goOn := r.resolved(rest)
+				if r.authority = false; !goOn {
 					return
-				}
-				for _, resolved := range alternatives(cut, resolveDots(cut, false), clean(cut), standIn(cut)) {
-					if !r.form(Form{Path: resolved}) {
-						return
-					}
-					if !r.scripts(resolved) {
-						return
-					}
 				}
 			}
 		}
 	}
+}
+
+// resolved goes through the ways to resolve dots, and reports whether to go on.
+func (r *reader) resolved(path string) bool {
+	for _, cut := range alternatives(path, cutParameters(path, false)) {
+		if !r.spend(len(path)) {
+			return false
+		}
+		for _, resolved := range alternatives(cut, resolveDots(cut, false), clean(cut), standIn(cut)) {
+			if !r.form(Form{Path: resolved}) || !r.scripts(resolved) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // scripts goes through what follows the scripts of a decoded path. It can begin with dots of its
@@ -131,7 +144,6 @@ func (r *reader) form(f Form) bool {
 		return !r.done
 	}
 	r.seen[f] = true
-	r.seen[Form{Path: f.Path, Authority: f.Authority}] = true
 	r.asked++
 	r.done = r.asked > maxForms || r.ask(f)
 	return !r.done

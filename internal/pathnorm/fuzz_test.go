@@ -17,6 +17,7 @@ type server struct {
 	backslash bool  // is a slash
 	end       string
 	dropNUL   bool
+	breaks    bool // tabs and line breaks are dropped
 	after     stage
 	script    bool // it routes by what follows the first ".php"
 }
@@ -79,7 +80,7 @@ func (s server) path(raw string) string {
 	path := s.before.apply(raw)
 	if s.decodings == 0 {
 		path = unescape(path, func(c byte) bool {
-			return c >= 0x80 || c != 0 && !strings.ContainsRune(alphanumeric+`/\.;%?#`, rune(c))
+			return c >= 0x80 || c != 0 && !strings.ContainsRune(alphanumeric+"/\\.;%?#-_~\t\n\r", rune(c))
 		})
 	}
 	for range s.decodings {
@@ -94,6 +95,9 @@ func (s server) path(raw string) string {
 		}
 		if s.dropNUL {
 			path = strings.Join(strings.Split(path, "\x00"), "")
+		}
+		if s.breaks {
+			path = strings.Join(strings.FieldsFunc(path, func(r rune) bool { return r == '\t' || r == '\n' || r == '\r' }), "")
 		}
 		if !strings.HasPrefix(path, "/") {
 			path = "/" + path
@@ -154,6 +158,8 @@ func servers() (all []server) {
 						s.after.parameters = true
 						all = append(all, s)
 						s.dropNUL = end == ""
+						all = append(all, s)
+						s.dropNUL, s.breaks = false, end == ""
 						all = append(all, s)
 					}
 				}

@@ -44,7 +44,7 @@ func scan(path string, raw bool) Verdict {
 				return Ambiguous
 			}
 			segment = 0
-		case ';', '\\', '?', '#', 0:
+		case ';', '\\', '?', '#', 0, '\t', '\n', '\r':
 			return Ambiguous
 		case '%':
 			if decoded, ok := unhex(path[i:]); !raw || ok && special(decoded) {
@@ -73,7 +73,7 @@ func scan(path string, raw bool) Verdict {
 // not know /%6Dembers.
 func special(c byte) bool {
 	switch c {
-	case '/', '\\', '.', ';', '%', '?', '#', 0:
+	case '/', '\\', '.', ';', '%', '?', '#', '-', '_', '~', 0, '\t', '\n', '\r':
 		return true
 	}
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

@@ -48,8 +48,14 @@ func decodeSome(text string, which func(byte) bool) string {
 // slashes takes backslashes for slashes, as browsers, Windows and many libraries do.
 func slashes(text string) string { return strings.ReplaceAll(text, `\`, "/") }
 
+// encodedSlashes does so in a raw path, for servers that leave an encoded slash as it is.
+func encodedSlashes(raw string) string { return backslashes.Replace(raw) }
+
+var backslashes = strings.NewReplacer(`\`, "/", "%5C", "/", "%5c", "/")
+
 // endings returns a text with what may end a path early: NUL in programs written in C, and ? and #
-// where a program parses a decoded address again. Some programs drop a NUL.
+// where a program parses a decoded address again. Some programs drop a NUL, and those that parse
+// as browsers do drop tabs and line breaks.
 func endings(text string) []string {
 	all := []string{text}
 	for _, end := range [...]string{"\x00", "?", "#"} {
@@ -57,8 +63,10 @@ func endings(text string) []string {
 			all = append(all, before)
 		}
 	}
-	return append(all, strings.ReplaceAll(text, "\x00", ""))
+	return append(all, strings.ReplaceAll(text, "\x00", ""), withoutBreaks.Replace(text))
 }
+
+var withoutBreaks = strings.NewReplacer("\t", "", "\n", "", "\r", "")
 
 // cutParameters removes what follows a semicolon in each segment, as Java servers do; with escapes
 // an encoded one, too.

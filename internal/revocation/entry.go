@@ -23,6 +23,13 @@ func SessionKey(id [32]byte) Key { return keyOf("session", string(id[:])) }
 // UserKey returns the key of a person, by any ID that Instagram has for them.
 func UserKey(app, userID string) Key { return keyOf("user", app, userID) }
 
+// BlockKey returns the key of a block, by what names it on every node.
+func BlockKey(parts ...string) Key { return keyOf(append([]string{"block"}, parts...)...) }
+
+// At returns the key of a person at one block, whose sessions can end there alone. It is cheap,
+// because each request needs it.
+func (k Key) At(block Key) Key { return max(k^block, 1) }
+
 // keyOf hashes its parts, each with its length in front. 0 means a free slot, so
 // that no key is 0.
 func keyOf(parts ...string) Key {

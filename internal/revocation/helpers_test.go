@@ -96,7 +96,7 @@ func (n *node) sync() {
 // person returns a session of a person with one ID that begins now.
 func (n *node) person(userID string) Subject {
 	user := UserKey("123", userID)
-	return Subject{Session: newKey(), User: user, AppScoped: user, Began: n.Begin(user, user)}
+	return Subject{Session: newKey(), User: user, AppScoped: user, Began: n.Begin(user, user, 0)}
 }
 
 var keys atomic.Uint64

@@ -252,6 +252,8 @@ type Subject struct {
 	// Session, User and AppScoped are the keys of the session and of its person,
 	// by both IDs.
 	Session, User, AppScoped Key
+	// AtBlock is the key of the person at one block, 0 for none: see Key.At.
+	AtBlock Key
 	// Began is when the session began, in Unix milliseconds.
 	Began int64
 }
@@ -263,15 +265,18 @@ func (l *List) Ended(s Subject) bool {
 	if t.before(s.Session) > s.Began || t.before(s.User) > s.Began {
 		return true
 	}
-	return s.AppScoped != s.User && t.before(s.AppScoped) > s.Began || l.everyone.Load() > s.Began
+	if s.AppScoped != s.User && t.before(s.AppScoped) > s.Began || l.everyone.Load() > s.Began {
+		return true
+	}
+	return s.AtBlock != 0 && t.before(s.AtBlock) > s.Began
 }
 
 // Begin returns the moment from which a new session of a person counts, in Unix
 // milliseconds: now, or later where the end of their older ones was dated later to cover
 // clocks that are ahead. A new login always outlives what ended the old ones.
-func (l *List) Begin(user, appScoped Key) int64 {
+func (l *List) Begin(user, appScoped, atBlock Key) int64 {
 	t := l.table.Load()
-	return max(l.now().UnixMilli(), t.before(user), t.before(appScoped), l.everyone.Load())
+	return max(l.now().UnixMilli(), t.before(user), t.before(appScoped), t.before(atBlock), l.everyone.Load())
 }
 
 // Stale reports whether the last good look into the storage is longer ago than most.

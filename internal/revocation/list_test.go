@@ -336,17 +336,17 @@ func TestS7_S10_ASessionLivesUntilItsOwnEnd(t *testing.T) {
 		s    Subject
 		want bool
 	}{
-		"nothing of it":       {Subject{1, 2, 3, 100}, false},
-		"its key":             {Subject{10, 2, 3, 100}, true},
-		"its person, before":  {Subject{1, 20, 3, 99}, true},
-		"its person, at":      {Subject{1, 20, 3, 100}, false},
-		"its person, later":   {Subject{1, 20, 3, 101}, false},
-		"its other ID":        {Subject{1, 2, 20, 99}, true},
-		"both the same":       {Subject{1, 20, 20, 99}, true},
-		"no keys":             {Subject{0, 0, 0, 51}, false},
-		"everyone, before":    {Subject{1, 2, 3, 49}, true},
-		"everyone, at":        {Subject{1, 2, 3, 50}, false},
-		"everyone, same keys": {Subject{1, 2, 2, 49}, true},
+		"nothing of it":       {Subject{1, 2, 3, 0, 100}, false},
+		"its key":             {Subject{10, 2, 3, 0, 100}, true},
+		"its person, before":  {Subject{1, 20, 3, 0, 99}, true},
+		"its person, at":      {Subject{1, 20, 3, 0, 100}, false},
+		"its person, later":   {Subject{1, 20, 3, 0, 101}, false},
+		"its other ID":        {Subject{1, 2, 20, 0, 99}, true},
+		"both the same":       {Subject{1, 20, 20, 0, 99}, true},
+		"no keys":             {Subject{0, 0, 0, 0, 51}, false},
+		"everyone, before":    {Subject{1, 2, 3, 0, 49}, true},
+		"everyone, at":        {Subject{1, 2, 3, 0, 50}, false},
+		"everyone, same keys": {Subject{1, 2, 2, 0, 49}, true},
 	} {
 		l := &List{queue: newQueue(), now: (&clock{}).now}
 		l.table.Store(newTable(smallestTable))

@@ -152,7 +152,7 @@ func TestF1_ReadersWithoutALockNeverMissAnEntryAndNeverSeeAnother(t *testing.T) 
 						}
 					}
 					for _, key := range absent {
-						if l.Ended(Subject{Session: key}) || l.Begin(key, key) == always {
+						if l.Ended(Subject{Session: key}) || l.Begin(key, key, 0) == always {
 							t.Errorf("%s is seen and was never added", key)
 							return
 						}
