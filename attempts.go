@@ -3,7 +3,9 @@ package instagramauth
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -77,8 +79,30 @@ func (p *parser) rateLimit(name string) error {
 	return p.parseDuration(name, args[1], &p.h.RateLimit.Per)
 }
 
-// setRate gives the limits of an instance the rate of its newest configuration.
-func (l *limits) setRate(r rateLimit) {
+// rates are those of the handlers that share the limits of an instance. The newest counts,
+// also where it was newest before a configuration that did not load.
+type rates struct {
+	mu  sync.Mutex
+	all []*rateLimit
+}
+
+// joinRate gives the limits of an instance a rate, until leave is called.
+func (l *limits) joinRate(r *rateLimit) (leave func()) {
+	l.rates.mu.Lock()
+	defer l.rates.mu.Unlock()
+	l.rates.all = append(l.rates.all, r)
+	l.setRate(r)
+	return func() {
+		l.rates.mu.Lock()
+		defer l.rates.mu.Unlock()
+		all := slices.DeleteFunc(l.rates.all, func(other *rateLimit) bool { return other == r })
+		if l.rates.all = all; len(all) > 0 {
+			l.setRate(all[len(all)-1])
+		}
+	}
+}
+
+func (l *limits) setRate(r *rateLimit) {
 	l.failures.Set(r.failures, r.per, r.off)
 	l.cancels.Set(r.failures, r.per)
 }

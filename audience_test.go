@@ -151,6 +151,10 @@ func TestHTMXIsSentToTheSignInOfThePageItIsAt(t *testing.T) {
 		}
 		wantLoginRequired(t, answer)
 	}
+	// What a page asks for about its visitor moves nobody.
+	if answer := s.newBrowser().do(asked(t, "GET", "/instagram_auth/userinfo", byScript+"|Accept: */*|Hx-Request: true")); answer.StatusCode != http.StatusUnauthorized || answer.Header["Hx-Redirect"] != nil {
+		t.Errorf("userinfo: %s to %q", answer.Status, answer.Header["Hx-Redirect"])
+	}
 	if answer := s.newBrowser().fetch("/rows"); answer.Header["Hx-Redirect"] != nil {
 		t.Errorf("another script is sent to %q", answer.Header["Hx-Redirect"])
 	}

@@ -56,6 +56,9 @@ func (h *Handler) elsewhere(v *visit) (bool, error) {
 	}
 	who := v.who()
 	if !who.SeesPages() {
+		if who == audience.HTMX {
+			v.w.Header().Set("Hx-Redirect", to.origin+h.settings.pathPrefix+pathLogin)
+		}
 		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: to.origin + h.settings.pathPrefix + pathLogin})
 	}
 	page := to.origin + h.askedPage(v)

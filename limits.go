@@ -38,6 +38,7 @@ const (
 // be finished once.
 type limits struct {
 	app      string
+	rates    rates
 	failures *limit.Failures // sign-ins that asked Instagram [N9]
 	cancels  *limit.Rate     // sign-ins that did not
 	// forgeries are kept apart: another site can send them with a visitor's browser, and they
@@ -86,7 +87,7 @@ func (h *Handler) borrowLimits() error {
 		return err
 	}
 	h.limits, h.limitsKey = shared.(*limits), key
-	h.limits.setRate(h.settings.rate)
+	h.leaveRate = h.limits.joinRate(&h.settings.rate)
 	return nil
 }
 
@@ -96,6 +97,7 @@ func (h *Handler) returnLimits() error {
 	if h.limitsKey == "" {
 		return nil
 	}
+	h.leaveRate()
 	_, err := pool.Delete(h.limitsKey)
 	h.limitsKey = ""
 	return err

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -397,5 +399,38 @@ func TestRateLimitChangesWithAReload(t *testing.T) {
 		if got := fail(); got != http.StatusBadRequest {
 			t.Fatalf("without a limit: %d", got)
 		}
+	}
+}
+
+func TestN15_AConfigurationThatDoesNotLoadChangesNoLimit(t *testing.T) {
+	s := startSite(t, siteConfig{options: "rate_limit 1 1h"})
+	config, err := adapt(s.caddyfile(siteConfig{options: "rate_limit off"}) + "\nhttp://elsewhere.test:8088 {\nbind 203.0.113.1\n}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(config, true); err == nil {
+		t.Fatal("the configuration loads")
+	}
+	fail := func() int {
+		b := s.newBrowser()
+		return b.do(b.back("", "made-up")).StatusCode
+	}
+	if a, b := fail(), fail(); a != http.StatusBadRequest || b != http.StatusTooManyRequests {
+		t.Errorf("answered %d, %d", a, b)
+	}
+}
+
+// A login that could not be tried is still good: a reload of the callback goes on with it.
+func TestP3_ARefusalThatKeepsTheLoginKeepsTheAddress(t *testing.T) {
+	s := startSite(t, siteConfig{})
+	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: http.StatusBadGateway, Body: "down"})
+	for range 5 { // what opens the breaker
+		b := s.newBrowser()
+		b.get(b.begin("/page"))
+	}
+	b := s.newBrowser()
+	answer := b.get(b.begin("/page"))
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header["Refresh"] != nil || answer.Header["Set-Cookie"] != nil {
+		t.Errorf("%s with %v", answer.Status, answer.Header)
 	}
 }

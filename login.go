@@ -38,7 +38,7 @@ func (h *Handler) login(v *visit) (bool, error) {
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
 		h.logSampled(zapcore.WarnLevel, "sign-in refused: a link asks for a permission that is not configured", "", h.about(v.r, zap.Error(err))...)
-		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
+		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest, LoginURL: h.loginURL(returnTo)})
 	}
 	if v.who() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]

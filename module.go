@@ -203,6 +203,7 @@ type Handler struct {
 	claimed   []claim
 	site      site
 	limitsKey string
+	leaveRate func()
 
 	now    func() time.Time
 	beside *beside  // what runs beside requests

@@ -56,19 +56,23 @@ func TestN7_NoSpellingOfAProtectedPathReachesTheSite(t *testing.T) {
 		config  siteConfig
 		targets []string
 	}{
-		"path":                   {siteConfig{matcher: "/members*"}, members},
-		"path but not another":   {named("{\npath /members*\nnot path /members/terms\n}"), members},
-		"path_regexp":            {named(`path_regexp (?i)^/members`), members},
-		"expression":             {named("expression `{path}.lowerAscii().startsWith('/members')`"), members},
-		"expression of a path":   {named("expression `path('/members*')`"), members},
-		"original path":          {named("expression `{http.request.orig_uri.path}.lowerAscii().startsWith('/members')`"), members},
-		"vars":                   {named(`vars_regexp {path} (?i)^/members`), members},
-		"not path":               {named(`not path /public/*`), exceptPublic},
-		"not path_regexp":        {named(`not path_regexp ^/public/`), exceptPublic},
-		"expression without":     {named("expression `!path('/public/*')`"), exceptPublic},
-		"expression without one": {named("expression `!{path}.startsWith('/public/')`"), exceptPublic},
-		"path after try_files":   {siteConfig{matcher: "/members*", before: "rewrite /index.html"}, members},
-		"not path after rewrite": {siteConfig{matcher: "@needed", before: "@needed not path /public/*\nrewrite /public/index.html"}, exceptPublic},
+		"path":                    {siteConfig{matcher: "/members*"}, members},
+		"path but not another":    {named("{\npath /members*\nnot path /members/terms\n}"), members},
+		"path_regexp":             {named(`path_regexp (?i)^/members`), members},
+		"expression":              {named("expression `{path}.lowerAscii().startsWith('/members')`"), members},
+		"expression of a path":    {named("expression `path('/members*')`"), members},
+		"original path":           {named("expression `{http.request.orig_uri.path}.lowerAscii().startsWith('/members')`"), members},
+		"vars":                    {named(`vars_regexp {path} (?i)^/members`), members},
+		"address as it is":        {named("expression `{uri}.startsWith('/members')`"), []string{"/%6Dembers", "/x/../%6Dembers", "/x/%2e%2e/members", "/%5Cmembers"}},
+		"parsed once more":        {siteConfig{matcher: "/members*"}, []string{"/%5chost/members", "/%5c%5chost/members", "//host%5cmembers", "/%2f%2fhost/members", "/%09/host/members", "/mem%09bers", "/mem%0Abers", "/public/.%0d./members"}},
+		"not path, with a hyphen": {named(`not path /my-public/*`), []string{"/my%2Dpublic/x", "/my-public/x%2Fy%5C..%5C..%5Cmembers", "/my-public/.%09./x", "/my-public/%2e%0a%2e/x"}},
+		"vars but not another":    {named("{\nvars {http.request.uri.path} /members\nnot path /public/*\n}"), []string{"//x/members"}},
+		"not path":                {named(`not path /public/*`), exceptPublic},
+		"not path_regexp":         {named(`not path_regexp ^/public/`), exceptPublic},
+		"expression without":      {named("expression `!path('/public/*')`"), exceptPublic},
+		"expression without one":  {named("expression `!{path}.startsWith('/public/')`"), exceptPublic},
+		"path after try_files":    {siteConfig{matcher: "/members*", before: "rewrite /index.html"}, members},
+		"not path after rewrite":  {siteConfig{matcher: "@needed", before: "@needed not path /public/*\nrewrite /public/index.html"}, exceptPublic},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := startSite(t, c.config)

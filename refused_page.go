@@ -17,8 +17,8 @@ import (
 // at once, to an address that shows the same page again. The first answer is complete with
 // its status: a program sees no difference.
 
-// paramNote is the parameter of that address which says what to show, sealed: nobody else can
-// make up a refusal of this site.
+// paramNote is the parameter of that address which says what to show, sealed: nobody can
+// make up a refusal that this site has not made within ten minutes.
 const paramNote = "note"
 
 // note is a refusal to be shown again.

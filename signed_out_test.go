@@ -34,6 +34,8 @@ func TestL3_WhereTheTargetNeedsASessionAPageSaysSignedOut(t *testing.T) {
 		{name: "a query makes the target public", options: "logout_target /?bye=1", block: "@members not query bye=1\n{block}", matcher: "@members", target: "/?bye=1"},
 		{name: "a method that the form has and the target has not", block: "@members method POST\n{block}", matcher: "@members", target: "/"},
 		{name: "the target is protected for its host", block: "@members expression `{http.request.host} == 'example.test' && {http.request.uri.path} == '/bye'`\n{block}", matcher: "@members", options: "logout_target /bye", login: page("/bye")},
+		{name: "the original path is protected, behind a copy of the request", block: "tracing\n@members expression `{http.request.orig_uri.path}.startsWith('/bye')`\n{block}", matcher: "@members", options: "logout_target /bye", login: page("/bye")},
+		{name: "the path is protected, behind a copy of the request", block: "tracing\n@members expression `{http.request.uri.path}.startsWith('/bye')`\n{block}", matcher: "@members", options: "logout_target /bye", login: page("/bye")},
 		{name: "a sign-in page", options: "login_page", login: login},
 		{name: "the target is the sign-in", matcher: "/page*", options: "logout_target /instagram_auth/login", login: login},
 		{name: "sessions are the site's own", options: "after_login handoff", target: "/"},

@@ -140,6 +140,7 @@ func TestA8_WhoAsks(t *testing.T) {
 		{"a preflight with two methods", "OPTIONS", preflight + "|Access-Control-Request-Method: GET", Program},
 		{"a preflight that means another method", "OPTIONS", preflight + "|X-Http-Method-Override: GET", Program},
 		{"a preflight that means nothing", "OPTIONS", preflight + "|X-Method-Override: ", Program},
+		{"a preflight that means another method in the spelling of CGI", "OPTIONS", preflight + "|X_HTTP_METHOD: GET", Program},
 		{"a preflight that upgrades", "OPTIONS", preflight + "|Upgrade: websocket", Program},
 		{"a GET that asks for leave", "GET", preflight, Program},
 	} {
