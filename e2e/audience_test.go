@@ -28,10 +28,18 @@ type chromium struct {
 	tab context.Context
 }
 
-func (c *chromium) open(address string) { _ = chromedp.Do(c.tab, chromedp.Navigate(address)) }
+// open leaves the page for another one. It does not wait for events of the navigation, which
+// may never come where a download is on its way.
+func (c *chromium) open(address string) {
+	c.t.Helper()
+	c.eval(fmt.Sprintf(`(window.isLeft = true, setTimeout(() => location.assign(%q)), "")`, address))
+	c.until(`window.isLeft === undefined && document.readyState === "complete"`)
+}
 
 func (c *chromium) tryEval(expression string) (string, error) {
-	return chromedp.Run(c.tab, chromedp.Evaluate[string](`Promise.resolve(`+expression+`).then(String, e => "error: " + e)`, chromedp.EvalAwaitPromise))
+	ctx, cancel := context.WithTimeout(c.tab, 20*time.Second)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[string](`Promise.resolve(`+expression+`).then(String, e => "error: " + e)`, chromedp.EvalAwaitPromise))
 }
 
 func (c *chromium) eval(expression string) string {
