@@ -12,14 +12,18 @@ import "time"
 const healEvery = 24 * time.Hour
 
 // beginLook has the ends remembered that come in while everything is listed: the listing
-// need not show them.
-func (l *List) beginLook() {
+// need not show them. It reports whether any were still unwritten before.
+func (l *List) beginLook() (unwritten bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.meanwhile = make(map[entryID]bool)
 	for id := range l.queue.underWay {
 		l.meanwhile[id] = true
 	}
+	for _, id := range l.queue.order {
+		l.meanwhile[id] = true
+	}
+	return len(l.queue.order) > 0
 }
 
 // noteMeanwhile is for holders of the lock.
