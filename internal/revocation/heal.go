@@ -75,15 +75,21 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 	return healed, true
 }
 
-// missing returns the entries of the mirror that a listing does not have.
+// missing returns the entries of the mirror that a listing does not have. A later end that
+// nobody believes yet does not stand for the one that counts now.
 func (l *List) missing(all []found) (lacking []entry) {
 	t := l.table.Load()
 	seen := make([]bool, len(t.slots))
 	last := int64(0) // end of everybody's sessions
+	shows := func(f entry, before int64) bool {
+		return f.before == before || f.before > before && !l.ahead(f)
+	}
 	for _, f := range all {
 		if f.kind == everyone {
-			last = max(last, f.before)
-		} else if i, held := t.index(f.entry.key); held && f.before >= t.slots[i].before.Load() {
+			if shows(f.entry, l.everyone.Load()) {
+				last = max(last, f.before)
+			}
+		} else if i, held := t.index(f.entry.key); held && shows(f.entry, t.slots[i].before.Load()) {
 			seen[i] = true
 		}
 	}

@@ -176,8 +176,12 @@ func (l *List) believe(e entry) {
 // believable reports whether an entry counts. A node whose clock is far ahead would end
 // sessions that have not begun yet: its word is good when its time has come.
 func (l *List) believable(e entry) bool {
-	now := l.now()
-	return e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli())
+	return e.expires > l.now().Add(-grace).Unix() && !l.ahead(e)
+}
+
+// ahead reports whether an entry is of a clock that is far ahead.
+func (l *List) ahead(e entry) bool {
+	return e.kind != oneSession && e.before > l.now().Add(fullEvery).UnixMilli()
 }
 
 // report tells the operator when the storage begins to fail, how old the list gets,
