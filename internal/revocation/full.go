@@ -9,6 +9,7 @@ import "context"
 func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	sealers := l.sealers()
 	unwritten := l.beginLook()
+	defer l.endLook()
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
 	if err != nil {
 		for _, key := range keys {

@@ -37,7 +37,7 @@ type syncState struct {
 	warnedAt time.Time
 	failing  error
 
-	healed map[entryID]time.Time // what was written again, and when; under mu
+	healed map[entryID]healing // what was written again; under mu
 
 	unreadable int
 	unopened   bool // that some names did not open since everything was read
