@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -69,6 +70,61 @@ func TestN12_AClockThatIsRightAgainDeletesNothingForWhatItWroteAhead(t *testing.
 		}
 		if n := a.log.count("they are written again"); n != 0 {
 			t.Errorf("written again %d times", n)
+		}
+	})
+}
+
+// A clock that was a year ahead wrote the marker. That must not sign everybody out at each
+// restart for a year.
+func TestN12_AMarkerFromTheFutureIsDatedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		nodeAt(t, 365*24*time.Hour, m.beside()).Close()
+		readOnly := m.beside()
+		readOnly.inTrouble(func(_ context.Context, call string) error {
+			return map[bool]error{true: errDown}[strings.HasPrefix(call, "store ")]
+		})
+		if n := newNode(t, readOnly, strict); n.Status().Failing != nil || n.Foreign(n.now().UnixMilli()) {
+			t.Errorf("where it cannot be written: %+v", n.Status())
+		}
+		a := nodeAt(t, time.Hour, m.beside(), strict)
+		early, s := time.Now().UnixMilli(), a.person("1")
+		for _, later := range []time.Duration{time.Hour, 25 * time.Hour, 49 * time.Hour} {
+			n := nodeAt(t, later, m.beside(), strict)
+			if n.Foreign(s.Began) || !n.Foreign(early) || n.Status().Failing != nil {
+				t.Errorf("after %v: foreign = %v, an older session %v, %+v", later, n.Foreign(s.Began), n.Foreign(early), n.Status())
+			}
+		}
+	})
+}
+
+// A node that knows an older date keeps it, and writes it once.
+func TestN12_AMarkerIsDatedAgainAsTheNodeKnowsIt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m.beside(), strict)
+		s := a.person("1")
+		a.move(48 * time.Hour)
+		m.lose("instagram_auth")
+		nodeAt(t, 365*24*time.Hour, m.beside()).Close()
+		stored := 0
+		b := m.beside()
+		b.inTrouble(func(_ context.Context, call string) error {
+			if call == "store "+a.markerKey() {
+				stored++
+			}
+			return nil
+		})
+		before := a.leave
+		a.leave = a.join(t, b, strict)
+		before()
+		synctest.Wait()
+		for range 3 {
+			a.look()
+			a.move(fullEvery)
+		}
+		if n := nodeAt(t, 49*time.Hour, m.beside(), strict); stored != 1 || n.Foreign(s.Began) || a.Foreign(s.Began) {
+			t.Errorf("written %d times; foreign = %v, %v", stored, n.Foreign(s.Began), a.Foreign(s.Began))
 		}
 	})
 }

@@ -71,6 +71,9 @@ type look struct {
 func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 	since, readable, err := l.loadMarker(ctx, m, look.full)
 	if err == nil {
+		if look.full && readable && since > l.now().Add(clockSkew).UnixMilli() {
+			since = l.dateAgain(ctx, m, since)
+		}
 		l.markerFound(m, since, readable)
 		return nil
 	}
@@ -134,11 +137,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	case entries:
 		since = 0 // of a version that wrote no marker
 	}
-	key := l.markerKey()
-	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
-	if err == nil {
-		err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
-	}
+	err := l.storeMarker(ctx, m, since)
 	if err != nil && !entries {
 		return errors.Join(errNoMarker, err)
 	}
@@ -146,6 +145,29 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 		l.markerFound(m, since, true)
 	}
 	return nil
+}
+
+func (l *List) storeMarker(ctx context.Context, m *Member, since int64) error {
+	key := l.markerKey()
+	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
+	if err != nil {
+		return err
+	}
+	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
+}
+
+// dateAgain writes the marker again that a clock wrote which was ahead. Until the date has
+// come, each node that starts would take all older sessions for foreign. It returns the date
+// that counts.
+func (l *List) dateAgain(ctx context.Context, m *Member, since int64) int64 {
+	right := min(l.born, l.now().UnixMilli())
+	if l.marker.dated {
+		right = min(right, l.marker.since)
+	}
+	if err := l.storeMarker(ctx, m, right); err != nil {
+		return since // the next full look tries again
+	}
+	return right
 }
 
 // loadMarker returns since when the storage has known of ends. Another node may have
