@@ -57,7 +57,7 @@ func (l *List) Sync(ctx context.Context) {
 	start := l.now()
 	l.watchClock(m, start)
 	var err error
-	seen := look{full: l.wantsFull(m, start)}
+	seen := look{full: l.wantsFull(m, start), unwritten: unwritten}
 	if seen.full {
 		if err = l.readAll(ctx, m, &seen); err == nil {
 			l.state.fullAt = start
