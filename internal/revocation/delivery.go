@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,7 +59,12 @@ func (l *List) Deliver(ctx context.Context, d Delivery, work func() (outcome int
 	if m == nil {
 		return 0, 0, errors.Join(ErrNotDelivered, errNoMember)
 	}
-	lock := strings.ReplaceAll(l.deliveryRoot(), "/", "_") + "_" + d.Arrived[0]
+	if l.refused.Load() {
+		// The notes of what was delivered before are gone.
+		return 0, 0, errors.Join(ErrNotDelivered, errEmptied)
+	}
+	// Nodes may list their secrets in unlike orders, and must hold one lock.
+	lock := strings.ReplaceAll(l.deliveryRoot(), "/", "_") + "_" + slices.Min(d.Arrived)
 	began := time.Now()
 	if err := l.lock(ctx, m, lock); err != nil {
 		if time.Since(began) >= lockTimeout && !l.failing() {
@@ -133,6 +139,9 @@ func (l *List) mark(ctx context.Context, m *Member, d Delivery, names []string) 
 }
 
 func (l *List) putMark(ctx context.Context, m *Member, d Delivery, names []string) error {
+	if l.refused.Load() {
+		return errEmptied
+	}
 	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
 		return m.Storage.Store(ctx, l.markName(d, names[0]), fmt.Appendf(nil, "%d\n", l.now().Unix()))
 	})

@@ -167,3 +167,81 @@ func TestN11_NotesOfAnOlderSecretCount(t *testing.T) {
 		m.deliver(a, "x", "y", DeliveredBefore)
 	})
 }
+
+// The storage was emptied, and with it went the notes of what had been delivered.
+func TestN11_NothingIsDeliveredIntoAStorageThatWasEmptied(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		storage := newMemory()
+		a := newNode(t, storage, strict)
+		m := &mail{t: t, issuedAt: a.now()}
+		m.deliver(a, "x", "y", Delivered)
+		a.move(time.Minute)
+		marker := storage.notes[a.markerKey()]
+		storage.lose("instagram_auth")
+		a.look()
+		_, _, err := a.Deliver(t.Context(), m.delivery("x", "y"), m.work)
+		if !errors.Is(err, ErrNotDelivered) || !errors.Is(err, errEmptied) || m.done != 1 {
+			t.Errorf("done %d times, %v", m.done, err)
+		}
+		// What is done once on all nodes is done, and leaves nothing behind either.
+		if ran, err := a.Once(t.Context(), 7, func(context.Context) error { return nil }); !ran || err != nil {
+			t.Errorf("ran = %v, %v", ran, err)
+		}
+		if n := storage.count(""); n != 0 || storage.isLocked() {
+			t.Errorf("%d names were written into the emptied storage; locked: %v", n, storage.isLocked())
+		}
+		// The right storage is back.
+		if err := storage.Store(t.Context(), a.markerKey(), marker); err != nil {
+			t.Fatal(err)
+		}
+		a.look()
+		m.issuedAt = a.now()
+		m.deliver(a, "x", "y", Delivered)
+		m.deliver(a, "x", "y", DeliveredBefore)
+		if m.done != 2 {
+			t.Errorf("done %d times", m.done)
+		}
+	})
+}
+
+// The node notices while the callback is being delivered.
+func TestN11_NoNoteIsLeftInAStorageThatIsEmptiedMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		storage := newMemory()
+		a := newNode(t, storage, strict)
+		m := &mail{t: t, issuedAt: a.now()}
+		_, _, err := a.Deliver(t.Context(), m.delivery("x", "y"), func() (int, error) {
+			storage.lose("instagram_auth")
+			a.look()
+			return m.work()
+		})
+		if n := storage.count(""); err != nil || n != 0 || a.log.count("it may be delivered again") != 1 {
+			t.Errorf("%d names, %v", n, err)
+		}
+	})
+}
+
+// A secret is being changed, and not all nodes have it in front yet.
+func TestN11_NodesThatListSecretsInAnotherOrderHoldOneLock(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		storage := newMemory()
+		a, b := newNode(t, storage), newNode(t, storage.beside())
+		m := &mail{t: t, issuedAt: a.now()}
+		turned := m.delivery("x", "y")
+		for _, names := range append([][]string{turned.Arrived, turned.ElsewhereArrived}, turned.Outcomes...) {
+			names[0], names[1] = names[1], names[0]
+		}
+		_, _, err := a.Deliver(t.Context(), m.delivery("x", "y"), func() (int, error) {
+			if result, _, err := b.Deliver(t.Context(), turned, m.work); result != UnderWay || err != nil {
+				t.Errorf("meanwhile: result %v, %v", result, err)
+			}
+			return m.work()
+		})
+		if err != nil || m.done != 1 {
+			t.Errorf("done %d times, %v", m.done, err)
+		}
+		if result, _, err := b.Deliver(t.Context(), turned, m.work); result != DeliveredBefore || err != nil || m.done != 1 {
+			t.Errorf("afterwards: result %v, %v", result, err)
+		}
+	})
+}

@@ -8,7 +8,8 @@ import "context"
 // readAll lists everything, and says what it has seen.
 func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	sealers := l.sealers()
-	l.beginLook()
+	unwritten := l.beginLook()
+	defer l.endLook()
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
 	if err != nil {
 		for _, key := range keys {
@@ -27,7 +28,8 @@ func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	if done {
 		l.state.member = m
 	}
-	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || l.Status().Queued > 0
+	// What has ended since the listing began does not count: on a busy node something always has.
+	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || unwritten
 	l.compact()
 	if unreadable > l.state.unreadable {
 		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,

@@ -7,19 +7,41 @@ import "time"
 // bring ended sessions back. So a node that has listed everything writes again what is
 // missing.
 
-// healEvery is how often the same entry is written again. A storage that loses what it is
-// told, or answers nonsense, must not be written full.
-const healEvery = 24 * time.Hour
+// A storage that loses what it is told, or answers nonsense, must not be written full. So
+// an entry that was written again must have been seen there before it is lost once more, and
+// within healEvery it is written again maxHeals times at the most.
+const (
+	healEvery = 24 * time.Hour
+	maxHeals  = 4
+)
+
+// healing is what a node knows of an entry that it has written again.
+type healing struct {
+	first time.Time
+	times int
+	shown bool // by a listing since
+}
 
 // beginLook has the ends remembered that come in while everything is listed: the listing
-// need not show them.
-func (l *List) beginLook() {
+// need not show them. It reports whether any were still unwritten before.
+func (l *List) beginLook() (unwritten bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.meanwhile = make(map[entryID]bool)
 	for id := range l.queue.underWay {
 		l.meanwhile[id] = true
 	}
+	for _, id := range l.queue.order {
+		l.meanwhile[id] = true
+	}
+	return len(l.queue.order) > 0
+}
+
+// endLook forgets them.
+func (l *List) endLook() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.meanwhile = nil
 }
 
 // noteMeanwhile is for holders of the lock.
@@ -41,16 +63,8 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	elsewhere := !sameStorage(l.state.member, m)
-	for id, at := range l.state.healed {
-		if elsewhere || now.Sub(at) >= healEvery {
-			delete(l.state.healed, id)
-		}
-	}
-	if l.state.healed == nil {
-		l.state.healed = make(map[entryID]time.Time)
-	}
+	l.state.tidyHealed(missing, now, elsewhere)
 	defer func() {
-		l.meanwhile = nil
 		if healed > 0 {
 			m.Logger.Info("the storage lacks ended sessions that this node knows; they are written again", "count", healed)
 			l.nudge()
@@ -58,28 +72,72 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 	}()
 	for _, e := range missing {
 		id := e.id()
-		if l.meanwhile[id] || l.queue.unwritten(id) || !l.state.healed[id].IsZero() {
+		if l.meanwhile[id] || l.queue.unwritten(id) || !l.state.mayHeal(id) {
 			continue
 		}
 		if len(l.queue.order) >= maxQueue/2 {
 			return healed, false // the rest of the room is for sessions that end now
 		}
 		l.queue.add(e)
-		l.state.healed[id] = now
+		l.state.noteHealed(id, now)
 		healed++
 	}
 	return healed, true
 }
 
-// missing returns the entries of the mirror that a listing does not have.
+// tidyHealed forgets what was written again long ago, or into another storage, and notes
+// what is no longer missing. Like what follows, it is for holders of the list's lock.
+func (s *syncState) tidyHealed(missing []entry, now time.Time, elsewhere bool) {
+	if s.healed == nil || elsewhere {
+		s.healed = make(map[entryID]healing)
+	}
+	if len(s.healed) == 0 {
+		return
+	}
+	lacking := make(map[entryID]bool, len(missing))
+	for _, e := range missing {
+		lacking[e.id()] = true
+	}
+	for id, h := range s.healed {
+		if now.Sub(h.first) >= healEvery {
+			delete(s.healed, id)
+		} else if !lacking[id] {
+			h.shown = true
+			s.healed[id] = h
+		}
+	}
+}
+
+// mayHeal reports whether an entry may be written again.
+func (s *syncState) mayHeal(id entryID) bool {
+	h, before := s.healed[id]
+	return !before || h.shown && h.times < maxHeals
+}
+
+func (s *syncState) noteHealed(id entryID, now time.Time) {
+	h, before := s.healed[id]
+	if !before {
+		h.first = now
+	}
+	h.times, h.shown = h.times+1, false
+	s.healed[id] = h
+}
+
+// missing returns the entries of the mirror that a listing does not have. A later end that
+// nobody believes yet does not stand for the one that counts now.
 func (l *List) missing(all []found) (lacking []entry) {
 	t := l.table.Load()
 	seen := make([]bool, len(t.slots))
 	last := int64(0) // end of everybody's sessions
+	shows := func(f entry, before int64) bool {
+		return f.before == before || f.before > before && !l.ahead(f)
+	}
 	for _, f := range all {
 		if f.kind == everyone {
-			last = max(last, f.before)
-		} else if i, held := t.index(f.entry.key); held && f.before >= t.slots[i].before.Load() {
+			if shows(f.entry, l.everyone.Load()) {
+				last = max(last, f.before)
+			}
+		} else if i, held := t.index(f.entry.key); held && shows(f.entry, t.slots[i].before.Load()) {
 			seen[i] = true
 		}
 	}

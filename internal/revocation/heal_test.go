@@ -1,8 +1,10 @@
 package revocation
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -91,4 +93,86 @@ func TestN12_WhatEndsDuringAListingIsWrittenOnce(t *testing.T) {
 			t.Errorf("written %d times, want 3", n)
 		}
 	})
+}
+
+// What was written again may be lost again. Only a storage that never shows it, or loses it
+// again and again, is left alone.
+func TestN12_ASecondLossIsMadeGoodToo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		a := newNode(t, m)
+		key, person := newKey(), a.person("1")
+		a.end(t, key)
+		if err := a.EndUser(t.Context(), person.User); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			m.lose(a.root)
+			for range 3 {
+				a.move(fullEvery)
+				a.look()
+			}
+			if n := m.count(a.root + "/"); n != 2 {
+				t.Errorf("after loss %d, %d names are there", i+1, n)
+			}
+		}
+		if b := newNode(t, m.beside()); !b.knows(key) || !b.Ended(person) {
+			t.Error("a node that starts now does not know what had ended")
+		}
+		// One that shows everything and nothing by turns must not be written full.
+		m.made("store")
+		turns := 0
+		m.listed = func(prefix string, keys []string) ([]string, error) {
+			if prefix != a.root {
+				return keys, nil
+			}
+			if turns++; turns%2 == 0 {
+				return nil, nil
+			}
+			return keys, nil
+		}
+		for range 40 {
+			a.move(fullEvery)
+			a.look()
+		}
+		if n := len(m.made("store")); n > 2*maxHeals {
+			t.Errorf("written %d times into a storage that flaps", n)
+		}
+	})
+}
+
+// The list of what ends during a listing is let go, whatever comes of the listing.
+func TestN12_NothingIsRememberedAfterAListing(t *testing.T) {
+	for name, c := range map[string]func(*node, *memory){
+		"all is well": func(*node, *memory) {},
+		"the storage was emptied": func(n *node, m *memory) {
+			m.lose("instagram_auth")
+			n.look()
+		},
+		"the listing fails": func(_ *node, m *memory) {
+			m.inTrouble(func(_ context.Context, call string) error {
+				return map[bool]error{true: errDown}[strings.HasPrefix(call, "list ")]
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newMemory()
+				n := newNode(t, m, strict)
+				n.end(t, newKey())
+				c(n, m)
+				n.move(fullEvery)
+				n.look()
+				for range 3 {
+					n.EndSessionLater(n.person("1"), n.now().Add(testLifetime))
+				}
+				synctest.Wait()
+				n.mu.Lock()
+				defer n.mu.Unlock()
+				if n.meanwhile != nil {
+					t.Errorf("%d ends are remembered", len(n.meanwhile))
+				}
+			})
+		})
+	}
 }

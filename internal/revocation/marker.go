@@ -28,7 +28,7 @@ const ForeignRemedy = "if the storage that was there before is only not mounted 
 
 var (
 	errEmptied  = errors.New("the storage was emptied, or another one has taken its place")
-	errNoMarker = errors.New("the storage is empty and cannot be written, so that nobody knows whether it is the right one")
+	errNoMarker = errors.New("the storage has no marker, and none could be written yet, so that nobody knows whether it is the right one")
 )
 
 // foreignEvery is how often sessions are spoken of that are older than the storage.
@@ -40,6 +40,9 @@ type marker struct {
 	since   int64   // since when ends are known, in Unix milliseconds; 0 for always
 	dated   bool    // that since is known
 	emptied bool    // that it is gone
+	// unmarked is whose storage shows ends, and does not take the marker. It is as good as
+	// the storage of a version that wrote none.
+	unmarked *Member
 }
 
 func (l *List) markerKey() string { return path.Join(path.Dir(l.root), "marker") }
@@ -64,6 +67,8 @@ type look struct {
 	// entries says that there are any, lacking that there are less than this node knows.
 	// Only a full look can tell.
 	entries, lacking bool
+	// unwritten is what keeps the queue from being written.
+	unwritten error
 }
 
 // checkMarker looks for the marker after a good look into the storage. An error says that
@@ -71,6 +76,9 @@ type look struct {
 func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 	since, readable, err := l.loadMarker(ctx, m, look.full)
 	if err == nil {
+		if look.full && readable && since > l.now().Add(clockSkew).UnixMilli() {
+			since = l.dateAgain(ctx, m, since)
+		}
 		l.markerFound(m, since, readable)
 		return nil
 	}
@@ -84,9 +92,15 @@ func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 		return errEmptied
 	case known && l.strict():
 		return errEmptied
+	case samePlace(l.marker.unmarked, m) && (!look.full || look.entries && look.lacking):
+		return nil // the next full look that lacks nothing tries again
+	case look.full && look.entries && look.unwritten != nil && !known:
+		l.leaveUnmarked(m, look.unwritten)
+		return nil
 	case !look.full || look.lacking:
 		// What this node knows is being written again. The marker comes last: it says
 		// that everything is there.
+		l.marker.unmarked = nil
 		l.state.fullAt = time.Time{}
 		if known {
 			return errEmptied
@@ -99,7 +113,7 @@ func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 // lost notes that the marker is gone. A strict node writes nothing more into such a
 // storage; others write again what they know, after they have seen what is missing.
 func (l *List) lost() {
-	l.marker.emptied = true
+	l.marker.emptied, l.marker.unmarked = true, nil
 	l.refused.Store(l.strict())
 	l.state.fullAt = time.Time{}
 	l.mu.Lock()
@@ -134,18 +148,49 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	case entries:
 		since = 0 // of a version that wrote no marker
 	}
-	key := l.markerKey()
-	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
-	if err == nil {
-		err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
-	}
-	if err != nil && !entries {
+	err := l.storeMarker(ctx, m, since)
+	switch {
+	case err == nil:
+		l.markerFound(m, since, true)
+	case entries:
+		l.leaveUnmarked(m, err)
+	default:
+		l.marker.unmarked = nil
 		return errors.Join(errNoMarker, err)
 	}
-	if err == nil {
-		l.markerFound(m, since, true)
-	}
 	return nil
+}
+
+// leaveUnmarked goes on with a storage that shows ends and does not take the marker, and
+// tells the operator once.
+func (l *List) leaveUnmarked(m *Member, err error) {
+	if !samePlace(l.marker.unmarked, m) {
+		m.Logger.Warn("the storage of ended sessions can be read and takes no marker; until it does, nobody notices when it is emptied", "error", err, "remedy", Remedy)
+	}
+	l.marker.unmarked = m
+}
+
+func (l *List) storeMarker(ctx context.Context, m *Member, since int64) error {
+	key := l.markerKey()
+	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
+	if err != nil {
+		return err
+	}
+	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
+}
+
+// dateAgain writes the marker again that a clock wrote which was ahead. Until the date has
+// come, each node that starts would take all older sessions for foreign. It returns the date
+// that counts.
+func (l *List) dateAgain(ctx context.Context, m *Member, since int64) int64 {
+	right := min(l.born, l.now().UnixMilli())
+	if l.marker.dated {
+		right = min(right, l.marker.since)
+	}
+	if err := l.storeMarker(ctx, m, right); err != nil {
+		return since // the next full look tries again
+	}
+	return right
 }
 
 // loadMarker returns since when the storage has known of ends. Another node may have
@@ -180,7 +225,7 @@ func (l *List) markerFound(m *Member, since int64, readable bool) {
 		l.state.fullAt = time.Time{} // what could not be written meanwhile is missing
 		l.nudge()
 	}
-	l.marker.member = m
+	l.marker.member, l.marker.unmarked = m, nil
 	if !readable {
 		return
 	}

@@ -117,6 +117,9 @@ func openNote(value []byte, name string, sealers []Sealer) (left time.Time, ok b
 // leaveNote says to the other nodes that the work is done. Where it cannot be written, one
 // of them may do it again.
 func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
+	if l.refused.Load() {
+		return // into the wrong storage, nothing is written
+	}
 	now := l.now()
 	name := l.noteOf(key, now)
 	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(now.Unix())), []byte(name))

@@ -32,7 +32,8 @@ type written struct {
 }
 
 // supersede deletes what an entry that has just been written makes superfluous. That may
-// be the entry itself, if a later end was written meanwhile. Nobody is told of a deletion
+// be the entry itself, if a later end was written meanwhile. What a clock wrote that was
+// ahead then takes nothing's place: nobody believes it yet. Nobody is told of a deletion
 // that fails: there will be others.
 func (l *List) supersede(ctx context.Context, e entry, places []place) {
 	if e.kind == oneSession {
@@ -46,6 +47,9 @@ func (l *List) supersede(ctx context.Context, e entry, places []place) {
 	}
 	l.remember(e.id(), latest)
 	l.mu.Unlock()
+	if l.ahead(entry{kind: e.kind, before: latest.before}) {
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
 	for _, p := range old.places {
 		if slices.ContainsFunc(latest.places, func(by place) bool { return by.covers(p) && by.name != p.name }) {

@@ -37,7 +37,7 @@ type syncState struct {
 	warnedAt time.Time
 	failing  error
 
-	healed map[entryID]time.Time // what was written again, and when; under mu
+	healed map[entryID]healing // what was written again; under mu
 
 	unreadable int
 	unopened   bool // that some names did not open since everything was read
@@ -57,7 +57,7 @@ func (l *List) Sync(ctx context.Context) {
 	start := l.now()
 	l.watchClock(m, start)
 	var err error
-	seen := look{full: l.wantsFull(m, start)}
+	seen := look{full: l.wantsFull(m, start), unwritten: unwritten}
 	if seen.full {
 		if err = l.readAll(ctx, m, &seen); err == nil {
 			l.state.fullAt = start
@@ -176,8 +176,12 @@ func (l *List) believe(e entry) {
 // believable reports whether an entry counts. A node whose clock is far ahead would end
 // sessions that have not begun yet: its word is good when its time has come.
 func (l *List) believable(e entry) bool {
-	now := l.now()
-	return e.expires > now.Add(-grace).Unix() && (e.kind == oneSession || e.before <= now.Add(fullEvery).UnixMilli())
+	return e.expires > l.now().Add(-grace).Unix() && !l.ahead(e)
+}
+
+// ahead reports whether an entry is of a clock that is far ahead.
+func (l *List) ahead(e entry) bool {
+	return e.kind != oneSession && e.before > l.now().Add(fullEvery).UnixMilli()
 }
 
 // report tells the operator when the storage begins to fail, how old the list gets,
