@@ -220,7 +220,7 @@ var mutants = []mutant{
 	{"N10", "silence at a login speaks against a visitor", "against.go", `	if !end.silent {`, `	if true {`, ""},
 	{"N10", "a result is forgotten while older cookies come", "internal/renewal/renewal.go", `	e.expires = g.now().Add(g.keep)
 	return`, `	e.expires = g.now().Add(time.Minute)
-	return`, ""},
+	return`, "./internal/renewal ."},
 	{"N5", "nobody lacks a permission", "token.go", `return s.required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
 	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
 	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(r.seconds(), 10))`, `_ = strconv.FormatInt(r.seconds(), 10)`, "./internal/refusal ."},
