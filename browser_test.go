@@ -45,7 +45,9 @@ func (s *site) newBrowser() *browser {
 	}
 	transport := &http.Transport{DialTLSContext: toCaddy}
 	s.t.Cleanup(transport.CloseIdleConnections)
+	s.browsers.Lock()
 	s.transports = append(s.transports, transport)
+	s.browsers.Unlock()
 	return &browser{t: s.t, site: s, jar: jar, http: &http.Client{
 		Jar: jar, Transport: transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

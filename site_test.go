@@ -58,6 +58,7 @@ type site struct {
 	logFile   string
 	storage   string // Caddy's, a folder of this site's own
 
+	browsers   sync.Mutex        // for transports: browsers may be made side by side
 	transports []*http.Transport // of its browsers
 }
 
@@ -185,6 +186,8 @@ func (s *site) load(c siteConfig) {
 		s.t.Fatalf("loading: %v", err)
 	}
 	// The server that has been replaced may go on for a moment with connections that it has.
+	s.browsers.Lock()
+	defer s.browsers.Unlock()
 	for _, transport := range s.transports {
 		transport.CloseIdleConnections()
 	}
