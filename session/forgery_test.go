@@ -216,7 +216,7 @@ func TestS9_ManyOrLargeCookiesCostNothing(t *testing.T) {
 			scan()
 			best = min(best, time.Since(began))
 		}
-		if best >= time.Millisecond {
+		if best >= 20*time.Millisecond { // well above what a busy machine with the race detector takes
 			t.Errorf("%s: took %v", what, best)
 		}
 	}
