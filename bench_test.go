@@ -2,11 +2,13 @@ package instagramauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -118,17 +120,31 @@ func BenchmarkForgedCookieOnAPublicPath(b *testing.B) {
 
 func BenchmarkUnauthenticatedAPICall(b *testing.B) { benchmarkRequests(b, benchHandler(b, nil), "") }
 
-// forgetful is a storage that takes what is written and keeps nothing.
-type forgetful struct{ certmagic.FileStorage }
+// forgetful is a storage that takes what is written and keeps nothing. Once it is unreadable,
+// nobody notices that.
+type forgetful struct {
+	certmagic.FileStorage
+	unreadable atomic.Bool
+}
 
 func (*forgetful) Store(context.Context, string, []byte) error { return nil }
+
+func (f *forgetful) List(ctx context.Context, path string, recursive bool) ([]string, error) {
+	if f.unreadable.Load() {
+		return nil, errors.New("unreadable")
+	}
+	return f.FileStorage.List(ctx, path, recursive)
+}
 
 // BenchmarkSignedInAmongEnded tells what a long list of ended sessions costs a request,
 // beside an empty one.
 func BenchmarkSignedInAmongEnded(b *testing.B) {
 	for _, ended := range []int{0, 1000, 100_000, 1_000_000} {
 		b.Run(fmt.Sprint(ended), func(b *testing.B) {
-			h := provisionedWith(b, &Handler{AppSecret: []string{benchSecret}}, &forgetful{certmagic.FileStorage{Path: b.TempDir()}})
+			storage := &forgetful{FileStorage: certmagic.FileStorage{Path: b.TempDir()}}
+			h := provisionedWith(b, &Handler{AppSecret: []string{benchSecret}}, storage)
+			h.list.Await(b.Context())
+			storage.unreadable.Store(true)
 			for range ended {
 				h.list.EndSessionLater(revocation.Subject{Session: revocation.SessionKey(session.NewID())}, time.Now().Add(time.Hour))
 			}
