@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -68,8 +67,8 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 // Instagram has just said of them what keeps them out. Sessions at other blocks go on: those may
 // have other rules.
 func (h *Handler) endHere(ctx context.Context, who *session.Identity) {
-	at := revocation.UserKey(h.settings.appID, who.UserID).At(h.settings.block)
-	if err := h.list.EndUser(context.WithoutCancel(ctx), at); err != nil {
+	keys := h.keysOf(who)
+	if err := h.list.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {
 		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again",
 			h.settings.privacy.user(who.UserID), zap.Error(err), storageRemedy)
 	}

@@ -115,16 +115,22 @@ func (h *Handler) outdated(ctx context.Context) bool {
 	return h.list.Stale(h.settings.maxStaleness)
 }
 
+// keysOf returns the keys that the list has for a person's sessions at this block.
+func (h *Handler) keysOf(who *session.Identity) revocation.Subject {
+	user := revocation.UserKey(h.settings.appID, who.UserID)
+	of := revocation.Subject{User: user, AppScoped: user, AtBlock: user.At(h.settings.block)}
+	if who.AppScopedID != "" {
+		of.AppScoped = revocation.UserKey(h.settings.appID, who.AppScopedID)
+	}
+	return of
+}
+
 // newSession returns what a session of a person begins with.
 func (h *Handler) newSession(who session.Identity, token session.Token) session.Session {
 	s := session.Session{Identity: who, Token: token, ID: session.NewID()}
-	user := revocation.UserKey(h.settings.appID, who.UserID)
-	appScoped := user
-	if who.AppScopedID != "" {
-		appScoped = revocation.UserKey(h.settings.appID, who.AppScopedID)
-	}
-	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(user), AppScoped: uint64(appScoped)}
-	s.Began = time.UnixMilli(h.list.Begin(user, appScoped, user.At(h.settings.block)))
+	of := h.keysOf(&who)
+	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(of.User), AppScoped: uint64(of.AppScoped)}
+	s.Began = time.UnixMilli(h.list.Begin(of.User, of.AppScoped, of.AtBlock))
 	return s
 }
 
@@ -144,7 +150,8 @@ func (h *Handler) endQuietly(s *session.Session) {
 // endEverywhere ends all sessions of a person.
 func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
 	h.forgetPerson(s.UserID)
-	return h.list.EndUser(ctx, revocation.Key(s.Keys.User))
+	of := h.subject(s)
+	return h.list.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]

@@ -41,7 +41,7 @@ func (p *person) login(b *browser) {
 	}
 	p.s.count("logins", 1)
 	// The old session ends when its node next writes. [S10]
-	p.bury(b, old, second, false)
+	p.bury(b, old, second, false, "another login")
 	b.signedIn, b.shaky = true, p.beginsShaky(second)
 	for range 3 {
 		p.view(b, p.node())

@@ -37,6 +37,7 @@ type grave struct {
 	at      time.Time
 	node    *node
 	written bool // the node said so
+	how     string
 }
 
 func (s *soak) person(i int) *person {
@@ -220,17 +221,17 @@ func (p *person) try(g *grave, n *node) (refused bool) {
 	}
 	p.seen(answer)
 	if p.s.mustKnow(g, n, began) {
-		p.s.problem("a session of %s ended %s ago on %s (written: %t), and %s answers it with %d", p.name, time.Since(g.at).Round(time.Millisecond), g.node.name, g.written, n.name, answer.status)
+		p.s.problem("a session of %s ended by %s %s ago on %s (written: %t), and %s answers it with %d", p.name, g.how, time.Since(g.at).Round(time.Millisecond), g.node.name, g.written, n.name, answer.status)
 	}
 	return false
 }
 
 // bury takes note of the end of a browser's session.
-func (p *person) bury(b *browser, copy *visitor, n *node, written bool) {
+func (p *person) bury(b *browser, copy *visitor, n *node, written bool, how string) {
 	if !b.signedIn || b.shaky { // which may have ended before
 		return
 	}
-	p.ended = append(p.ended, &grave{copy, time.Now(), n, written})
+	p.ended = append(p.ended, &grave{copy, time.Now(), n, written, how})
 }
 
 // follow measures how long the other nodes go on serving a session that has ended, where
@@ -271,11 +272,11 @@ func (p *person) logout(b *browser, everywhere bool) {
 		p.s.problem("after a logout answered %d the cookie is still there", answer.status)
 	}
 	p.s.count("logouts", 1)
-	p.bury(b, replay, n, written)
+	p.bury(b, replay, n, written, "logout")
 	b.forget()
 	if everywhere {
 		p.s.count("logouts everywhere", 1)
-		p.sweep(n, written)
+		p.sweep(n, written, "logout everywhere")
 	}
 	if written && len(p.ended) > 0 && p.rand.IntN(4) == 0 {
 		p.follow(p.ended[len(p.ended)-1])
@@ -310,9 +311,9 @@ func (p *person) unknown(b *browser, all bool) {
 }
 
 // sweep takes note of the end of all sessions.
-func (p *person) sweep(n *node, written bool) {
+func (p *person) sweep(n *node, written bool, how string) {
 	for _, b := range p.browsers {
-		p.bury(b, p.copyOf(b), n, written)
+		p.bury(b, p.copyOf(b), n, written, how)
 		b.forget()
 	}
 	p.swept, p.heard = time.Now(), written
@@ -332,7 +333,7 @@ func (p *person) removed(path string) {
 		return
 	}
 	p.s.count("callbacks to "+path, 1)
-	p.sweep(n, p.wasWritten(path, answer, http.StatusOK, began))
+	p.sweep(n, p.wasWritten(path, answer, http.StatusOK, began), path)
 }
 
 // refusal counts a refusal.

@@ -214,7 +214,7 @@ var mutants = []mutant{
 	{"N10", "a withdrawn permission is not heard", "against.go", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},
 	{"N10", "a username that is shut out is not heard", "against.go", ` || !h.settings.admits(&newer.Identity) && h.settings.admits(&old.Identity)`, ``, ""},
 	{"N10", "sessions of other browsers go on", "against.go", `	if said.shutOut {`, `	if false {`, ""},
-	{"N10", "a refused login counts in its own browser alone", "against.go", `	if err := h.list.EndUser(context.WithoutCancel(ctx), at); err != nil {`, `	if err := context.Cause(ctx); err != nil && at == 0 {`, ""},
+	{"N10", "a refused login counts in its own browser alone", "against.go", `	if err := h.list.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {`, `	if err := context.Cause(ctx); err != nil && keys.AtBlock == 0 {`, ""},
 	{"N10", "a refused login ends nothing", "login_end.go", `		h.heedRefusal(v, end)
 `, ``, ""},
 	{"N10", "silence at a login speaks against a visitor", "against.go", `	if !end.silent {`, `	if true {`, ""},

@@ -56,3 +56,42 @@ func TestN13_K3_WithinOneSecondARemovalEndsWhatBeganBeforeItAlone(t *testing.T) 
 		}
 	}
 }
+
+// A callback dates the next login up to a second later than a sign-out would, by a key of its
+// own, and maybe on another node. Signing out everywhere right after that login ends it all the
+// same.
+func TestN13_SigningOutEverywhereEndsWhatACallbackHasDated(t *testing.T) {
+	for _, at := range []time.Duration{0, 500 * time.Millisecond, 999 * time.Millisecond} {
+		t.Run(at.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				m := newMemory()
+				a, b := newNode(t, m), newNode(t, m.beside())
+				for _, n := range []*node{a, b} {
+					n.move(n.now().Truncate(time.Second).Add(time.Second + at).Sub(n.now()))
+				}
+				s := Subject{Session: newKey(), User: newKey(), AppScoped: newKey(), AtBlock: newKey()}
+				if err := a.EndUserBefore(t.Context(), s.AppScoped, a.now().Truncate(time.Second)); err != nil {
+					t.Fatal(err)
+				}
+				s.Began = a.Begin(s.User, s.AppScoped, s.AtBlock)
+				if a.Ended(s) {
+					t.Fatal("the login has ended already")
+				}
+				if err := b.EndUser(t.Context(), s.User, s.AppScoped, s.AtBlock); err != nil {
+					t.Fatal(err)
+				}
+				a.sync()
+				if !a.Ended(s) || !b.Ended(s) {
+					t.Errorf("ended = %v, %v", a.Ended(s), b.Ended(s))
+				}
+				s.Began = a.Begin(s.User, s.AppScoped, s.AtBlock)
+				if a.Ended(s) || b.Ended(s) {
+					t.Error("a login after it has ended")
+				}
+				if err := b.EndAll(t.Context()); err != nil || !b.Ended(s) {
+					t.Errorf("everybody: ended = %v, %v", b.Ended(s), err)
+				}
+			})
+		})
+	}
+}

@@ -11,9 +11,11 @@ const (
 	// maxQueue is how many entries wait for a storage that cannot be written: 2 MB.
 	maxQueue = 20_000
 
-	// issuedWithin covers what Meta cuts off issued_at, which is in whole seconds. The
-	// tenth on top is for ends in the same millisecond, which are dated one after another.
-	issuedWithin = time.Second + 100*time.Millisecond
+	// sameMoment is for ends in the same millisecond, which are dated one after another.
+	sameMoment = 100 * time.Millisecond
+
+	// issuedWithin covers what Meta cuts off issued_at, which is in whole seconds.
+	issuedWithin = time.Second + sameMoment
 
 	// writesPerSync is how many queued entries are written before new ones are read,
 	// and flushTime how long that may take: a slow storage must not hide from this node
@@ -46,13 +48,20 @@ func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
 	return l.EndSession(ctx, Subject{Session: key}, l.now().Add(MaxLifetime))
 }
 
-// EndUser ends the sessions that a person has now, on every node.
-func (l *List) EndUser(ctx context.Context, keys ...Key) error {
-	var errs []error
-	for _, key := range keys {
-		errs = append(errs, l.end(ctx, l.untilNow(oneUser, key)))
+// EndUser ends the sessions with a person's key that there are now, on every node. others are
+// further keys of the person's sessions: Begin may have dated one later than now because of an
+// end by any of them, which another node may have written a moment ago.
+func (l *List) EndUser(ctx context.Context, key Key, others ...Key) error {
+	if len(others) > 0 {
+		l.CatchUp(ctx)
 	}
-	return errors.Join(errs...)
+	e := l.untilNow(oneUser, key)
+	t := l.table.Load()
+	for _, other := range others {
+		e.before = max(e.before, t.before(other)+1)
+	}
+	e.before = max(e.before, l.everyone.Load()+1)
+	return l.end(ctx, e)
 }
 
 // EndUserBefore ends the sessions of a person that began before a moment, which Meta
@@ -67,9 +76,12 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 	return l.end(ctx, entry{kind: oneUser, key: key, before: before.UnixMilli()}.lasting())
 }
 
-// EndAll ends all sessions there are now.
+// EndAll ends all sessions there are now, those among them that Begin has dated by the end
+// of a person a moment ago.
 func (l *List) EndAll(ctx context.Context) error {
-	return l.end(ctx, l.untilNow(everyone, 0))
+	e := l.untilNow(everyone, 0)
+	e.before += (issuedWithin + sameMoment).Milliseconds()
+	return l.end(ctx, e)
 }
 
 // untilNow returns an entry that ends everything that began up to now, on nodes with
