@@ -93,7 +93,7 @@ func TestA8_AProgramGetsAStatusWhateverItsMethod(t *testing.T) {
 func TestA8_CurlFailsWhereItCannotSignIn(t *testing.T) {
 	curl, err := exec.LookPath("curl")
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err) // scripts/test installs it
 	}
 	s := startSite(t, siteConfig{})
 	file := filepath.Join(t.TempDir(), "upload")

@@ -51,7 +51,7 @@ func mux(t *testing.T, u *url.URL) (place string) {
 	}
 	sent, err := url.ParseRequestURI(u.RequestURI())
 	if err != nil {
-		t.Skip()
+		return "nowhere" // what reverse_proxy cannot send reaches nobody
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.URL, r.RequestURI = sent, u.RequestURI()
