@@ -27,18 +27,16 @@ var errCallbackHost = &ownError{"the callback has come to a host without a redir
 
 // canonicalFor returns the redirect URI on whose host visitors of another host sign in: that
 // of the nearest host, such as example.com for www.example.com, or the first one. None of it
-// comes from the request but the choice among what is configured.
-func (s *settings) canonicalFor(host string) (redirect, bool) {
+// comes from the request but the choice among what is configured. chooseHosts makes sure that
+// there is one.
+func (s *settings) canonicalFor(host string) redirect {
 	host = normalHost(host, s.secure)
 	for _, r := range s.served {
 		if strings.HasSuffix(host, "."+r.host) || strings.HasSuffix(r.host, "."+host) {
-			return r, true
+			return r
 		}
 	}
-	if len(s.served) == 0 {
-		return redirect{}, false
-	}
-	return s.served[0], true
+	return s.served[0]
 }
 
 // signsIn reports whether people can sign in on the host of a request.
@@ -50,16 +48,13 @@ func (h *Handler) signsIn(v *visit) bool {
 // elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
 func (h *Handler) elsewhere(v *visit) (bool, error) {
-	to, ok := h.settings.canonicalFor(v.r.Host)
-	if !ok {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost})
-	}
-	who := v.who()
+	to, who := h.settings.canonicalFor(v.r.Host), v.who()
 	if !who.SeesPages() {
+		login := to.origin + h.settings.pathPrefix + pathLogin
 		if who == audience.HTMX {
-			v.w.Header().Set("Hx-Redirect", to.origin+h.settings.pathPrefix+pathLogin)
+			v.w.Header().Set("Hx-Redirect", login)
 		}
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: to.origin + h.settings.pathPrefix + pathLogin})
+		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: login})
 	}
 	page := to.origin + h.askedPage(v)
 	if who != audience.Navigation {

@@ -129,7 +129,8 @@ func (h *Handler) ownVisitor(v *visit) (ok bool, err error) {
 // requireLogin tells a program that nobody is signed in.
 func (h *Handler) requireLogin(v *visit) (bool, error) {
 	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))}
-	if to, known := h.settings.canonicalFor(v.r.Host); known && !h.signsIn(v) {
+	if !h.signsIn(v) {
+		to := h.settings.canonicalFor(v.r.Host)
 		reply.Code, reply.LoginURL = refusal.BadHost, to.origin+h.settings.pathPrefix+pathLogin
 	}
 	return h.refuse(v, reply)

@@ -55,25 +55,7 @@ func TestH1_TheRecipesForRoutesBesideTheBlockHold(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			c.global += "\nservers {\n protocols h1 h2c\n}"
 			s := startSite(t, c)
-			for protocol, client := range s.clients(t) {
-				for _, header := range append(lookAlikes("X-Instagram-User-Id"), lookAlikes("X-Instagram-Username")...) {
-					request, err := http.NewRequest(http.MethodGet, "http://"+s.addr+"/public/page", nil)
-					if err != nil {
-						t.Fatal(err)
-					}
-					request.Host = host
-					request.Header[header] = []string{"forged"}
-					answer, err := client.Do(request)
-					if err != nil {
-						t.Fatal(err)
-					}
-					_ = answer.Body.Close()
-					if answer.StatusCode != http.StatusOK {
-						t.Fatalf("%s: the page is not public: %s", protocol, answer.Status)
-					}
-					s.wantNothingForged(t, protocol+" "+header)
-				}
-			}
+			s.wantForgedHeadersDeleted(t)
 			b := s.newBrowser()
 			if answer := b.fetch("/members"); answer.StatusCode != http.StatusUnauthorized {
 				t.Errorf("members without a session: %s", answer.Status)

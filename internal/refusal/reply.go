@@ -66,8 +66,8 @@ func (r Reply) SetHeaders(header http.Header) {
 	if r.Code.AsksForLogin() {
 		header.Set("WWW-Authenticate", "Instagram")
 	}
-	switch status := r.Code.Status(); {
-	case r.RetryAfter > 0 || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+	status := r.Code.Status()
+	if r.RetryAfter > 0 || status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		header.Set("Retry-After", strconv.FormatInt(r.seconds(), 10))
 	}
 }
