@@ -3,6 +3,7 @@ package instagramauth_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -109,4 +110,20 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 	if ends == 0 || ends > 2 {
 		t.Errorf("%d names", ends)
 	}
+}
+
+// Within the second that a callback of Meta's has dated, "sign out everywhere" ends what has
+// begun since, in every browser.
+func TestN13_SigningOutEverywhereRightAfterACallbackEndsAllSessions(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	s := startSite(t, siteConfig{now: func() time.Time { return now }})
+	if answer := s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username)); answer.StatusCode != http.StatusOK {
+		t.Fatal(answer.Status)
+	}
+	one, other := s.newBrowser(), s.newBrowser()
+	one.signIn("/page")
+	other.signIn("/page")
+	s.wantAlive(other.cookieHeader(), true)
+	one.logout(url.Values{"everywhere": {"1"}})
+	s.wantAlive(other.cookieHeader(), false)
 }
