@@ -202,10 +202,11 @@ func (s *site) breakStorage() (mend func()) {
 	if err := os.Rename(s.storage, aside); err != nil {
 		s.t.Fatal(err)
 	}
-	// A file where a folder should be: nothing can be read or written below it.
-	if err := os.WriteFile(s.storage, nil, 0o600); err != nil {
-		s.t.Fatal(err)
-	}
+	// A file where a folder should be: nothing can be read or written below it. Who is just
+	// writing may have made the folder anew.
+	eventually(s.t, "a file in the place of the storage", func() bool {
+		return os.RemoveAll(s.storage) == nil && os.WriteFile(s.storage, nil, 0o600) == nil
+	})
 	return func() {
 		s.t.Helper()
 		if err := os.Remove(s.storage); err != nil {

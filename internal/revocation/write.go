@@ -79,21 +79,19 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 // EndAll ends all sessions there are now, those among them that Begin has dated by the end
 // of a person a moment ago.
 func (l *List) EndAll(ctx context.Context) error {
-	e := l.untilNow(everyone, 0)
-	e.before += (issuedWithin + sameMoment).Milliseconds()
-	return l.end(ctx, e)
+	return l.end(ctx, l.untilNow(everyone, 0))
 }
 
 // untilNow returns an entry that ends everything that began up to now, on nodes with
 // clocks that are ahead, too, and later than the one before it: Begin may have put a
 // new session behind that one.
 func (l *List) untilNow(k kind, key Key) entry {
-	last := l.everyone.Load()
-	if k == oneUser {
-		last = l.table.Load().before(key)
+	until, last := l.now().Add(clockSkew), l.table.Load().before(key)
+	if k == everyone {
+		until, last = until.Add(issuedWithin+sameMoment), l.everyone.Load()
 	}
 	// Moments are cut to milliseconds, and only what began before one has ended.
-	before := max(l.now().Add(clockSkew).UnixMilli(), last) + 1
+	before := max(until.UnixMilli(), last) + 1
 	return entry{kind: k, key: key, before: before}.lasting()
 }
 
