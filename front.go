@@ -74,6 +74,9 @@ func (f *front) MatchWithError(r *http.Request) (bool, error) {
 	return true, nil
 }
 
+// MatchesAll tells a walk through the routes that there is nothing to ask.
+func (f *front) MatchesAll() {}
+
 // isOn reports whether a request is for one of the hosts that lead to the block. Other
 // sites of the server keep their headers.
 func (s site) isOn(r *http.Request) bool {

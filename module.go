@@ -21,6 +21,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(new(Handler))
+	caddy.RegisterModule(new(Checks))
 	httpcaddyfile.RegisterDirective(directive, parseDirective)
 	// After basic_auth: guards that must see raw traffic, such as rate limits,
 	// place themselves before it and so stay ahead of this handler.
@@ -280,6 +281,9 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 		return err
 	}
 	if err := registerMetrics(ctx); err != nil {
+		return err
+	}
+	if err := h.watch(ctx); err != nil {
 		return err
 	}
 	return h.provision(ctx, ctx.Storage())

@@ -25,6 +25,7 @@ var rooms = map[string][]string{
 	},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {}, "internal/picture": {},
 	"internal/attack": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/doctor": {}, "internal/pathnorm": {},
+	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},

@@ -1,0 +1,175 @@
+package routes
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+)
+
+// Answer is what a matcher says of a request of which not everything is known.
+type Answer uint8
+
+// The answers of a matcher.
+const (
+	No    Answer = iota
+	Maybe        // it depends on what is not known
+	Yes
+)
+
+func answer(yes bool) Answer {
+	if yes {
+		return Yes
+	}
+	return No
+}
+
+// reply is an answer, and more of one that is Maybe.
+type reply struct {
+	Answer
+	// usual is what it says of somebody who sends nothing special.
+	usual Answer
+	why   string // what it depends on
+	// files are the placeholders that a file matcher may set; each stands for a file it may find.
+	files []map[string]string
+	fails int // the status of an error that it may end in
+}
+
+func sure(yes bool) reply { return reply{Answer: answer(yes), usual: answer(yes)} }
+
+func not(r reply) reply {
+	r.Answer, r.usual, r.files = Yes-r.Answer, Yes-r.usual, nil
+	return r
+}
+
+// Any asks matcher sets, of which one must match. No set at all matches everything.
+func (s *Step) Any(sets caddyhttp.MatcherSets) Answer { return s.any(sets).Answer }
+
+func (s *Step) any(sets caddyhttp.MatcherSets) reply {
+	if len(sets) == 0 {
+		return sure(true)
+	}
+	result := sure(false)
+	for _, set := range sets {
+		r := s.all(set)
+		result.fails = max(result.fails, r.fails)
+		if r.Answer == Yes {
+			return r
+		}
+		result.files = append(result.files, r.files...)
+		result.usual = max(result.usual, r.usual)
+		if r.Answer == Maybe && result.Answer != Maybe {
+			result.Answer, result.why = Maybe, r.why
+		}
+	}
+	return result
+}
+
+// all asks the matchers of a set, which must all match.
+func (s *Step) all(set caddyhttp.MatcherSet) reply {
+	result := sure(true)
+	for _, matcher := range set {
+		r := s.ask(matcher)
+		if r.Answer == No {
+			return r
+		}
+		result.fails, result.files = max(result.fails, r.fails), append(result.files, r.files...)
+		result.usual = min(result.usual, r.usual)
+		if r.Answer == Maybe && result.Answer != Maybe {
+			result.Answer, result.why = Maybe, r.why
+		}
+	}
+	return result
+}
+
+// ask asks one matcher. One by others is never called.
+func (s *Step) ask(matcher any) (r reply) {
+	defer func() {
+		if recover() != nil { // a matcher that needs all of Caddy
+			r = reply{Answer: Maybe, usual: Maybe, why: "the matcher " + name(matcher)}
+		}
+	}()
+	switch m := matcher.(type) {
+	case interface{ MatchesAll() }:
+		return sure(true)
+	case *caddyhttp.MatchNot:
+		return not(s.any(m.MatcherSets))
+	case *caddyhttp.MatchHost, *caddyhttp.MatchPath, *caddyhttp.MatchPathRE, *caddyhttp.MatchMethod:
+		return s.test(m.(caddyhttp.RequestMatcherWithError))
+	case *caddyhttp.MatchProtocol:
+		return s.maybe(m, "protocol "+string(*m))
+	case *caddyhttp.MatchHeader:
+		return s.maybe(m, "header "+names(*m))
+	case *caddyhttp.MatchHeaderRE:
+		return s.maybe(m, "header "+names(*m))
+	case *caddyhttp.MatchQuery:
+		return s.maybe(m, "query "+names(*m))
+	case *caddyhttp.MatchRemoteIP, *caddyhttp.MatchClientIP, *caddyhttp.MatchTLS:
+		return s.maybe(m, name(m))
+	case *caddyhttp.VarsMatcher:
+		return s.testIf(s.knowsAll(maps.Keys(*m)), m, "vars "+names(*m))
+	case *caddyhttp.MatchVarsRE:
+		return s.testIf(s.knowsAll(maps.Keys(*m)), m, "vars "+names(*m))
+	case *caddyhttp.MatchExpression:
+		return s.testIf(s.knowsExpression(m.Expr), m, "expression "+m.Expr)
+	case *fileserver.MatchFile:
+		return s.file(m)
+	}
+	return reply{Answer: Maybe, usual: Maybe, why: "the matcher " + name(matcher)}
+}
+
+// test has a matcher decide by what is known: the address and the method.
+func (s *Step) test(m caddyhttp.RequestMatcherWithError) reply {
+	switch {
+	case s.of.Any && isMethod(m):
+		return s.maybe(m, "method")
+	case !isMethod(m) && !isHost(m) && s.unclear() != "":
+		return reply{Answer: Maybe, usual: Maybe, why: s.unclear()}
+	}
+	match, err := m.MatchWithError(s.Request)
+	if err != nil {
+		return reply{Answer: Maybe, usual: Maybe, why: "the matcher " + name(m)}
+	}
+	return sure(match)
+}
+
+// testIf has a matcher decide if all that it looks at is known.
+func (s *Step) testIf(known bool, m caddyhttp.RequestMatcherWithError, why string) reply {
+	if known {
+		return s.test(m)
+	}
+	return s.maybe(m, why)
+}
+
+// maybe is for matchers of what a request may have and need not have. What they say of one that
+// has nothing special is what most visitors get.
+func (s *Step) maybe(matcher any, why string) reply {
+	r := reply{Answer: Maybe, usual: Maybe, why: why}
+	if m, ok := matcher.(caddyhttp.RequestMatcherWithError); ok {
+		if match, err := m.MatchWithError(s.Request); err == nil {
+			r.usual = answer(match)
+		}
+	}
+	return r
+}
+
+// unclear says why the address is not known, "" if it is.
+func (s *Step) unclear() string {
+	switch {
+	case len(s.vague) > 0:
+		return "the handler " + s.vague[0]
+	case s.blind:
+		return "what the request was rewritten to"
+	}
+	return ""
+}
+
+func isMethod(matcher any) bool { _, ok := matcher.(*caddyhttp.MatchMethod); return ok }
+func isHost(matcher any) bool   { _, ok := matcher.(*caddyhttp.MatchHost); return ok }
+
+// names returns the names in a matcher. The values may be secrets.
+func names[V any](m map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+}

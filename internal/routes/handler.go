@@ -1,0 +1,223 @@
+package routes
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// What each of Caddy's own handlers does to a request. A handler by others may do anything.
+
+// passing are handlers that let every request pass and leave its address alone.
+var passing = []string{
+	"copy_response_headers", "encode", "headers", "intercept", "log_append", "map", "push", "templates", "timeouts", "tracing",
+}
+
+// answering are handlers that answer what reaches them with something of their own.
+var answering = []string{"acme_server", "metrics", "copy_response"}
+
+func (w *walk) handler(handler any, at *Step, f flow) {
+	if block := w.server.block(handler); block != nil {
+		w.gate(block, at, f)
+		return
+	}
+	switch h := handler.(type) {
+	case *caddyhttp.Subroute:
+		w.subroute(h, at, f)
+	case *caddyhttp.Invoke:
+		w.invoke(h, at, f)
+	case *rewrite.Rewrite:
+		f.next(w.rewrite(h, at))
+	case *caddyhttp.VarsMiddleware:
+		f.next(w.setVars(*h, at))
+	case *caddyhttp.StaticResponse:
+		w.respond(h, at, f)
+	case *caddyhttp.StaticError:
+		w.fail(at, w.status(at, string(h.StatusCode), http.StatusInternalServerError), "error")
+	case *caddyauth.Authentication:
+		w.authenticate(h, at, f)
+	case *requestbody.RequestBody:
+		if h.MaxSize > 0 && at.of.Size > h.MaxSize {
+			w.fail(at, http.StatusRequestEntityTooLarge, "request_body")
+			return
+		}
+		f.next(at)
+	case *fileserver.FileServer:
+		if h.PassThru {
+			f.next(at.where("no such file"))
+			at = at.where("there is such a file")
+		}
+		w.answer(h, at)
+	case *reverseproxy.Handler:
+		w.proxy(h, at, f)
+	default:
+		w.other(handler, at, f)
+	}
+}
+
+// other is for handlers that have no case of their own.
+func (w *walk) other(handler any, at *Step, f flow) {
+	switch called := name(handler); {
+	case slices.Contains(passing, called):
+		f.next(at)
+	case slices.Contains(answering, called):
+		w.answer(handler, at)
+	default:
+		w.end(Ending{Kind: Unclear, By: called, Step: at, Handler: handler})
+		vague := *at
+		vague.vague = append(slices.Clone(at.vague), called)
+		f.next(&vague)
+	}
+}
+
+// gate asks a block.
+func (w *walk) gate(block Block, at *Step, f flow) {
+	if block.Answers(at) {
+		w.end(Ending{Kind: Own, Block: block, Step: at})
+		return
+	}
+	asks := block.Asks(at)
+	if asks != No {
+		w.end(Ending{Kind: Gated, Block: block, Step: at})
+		if block.RefusesAsErrors() {
+			w.fail(at, http.StatusUnauthorized, name(block))
+		}
+	}
+	if asks == Maybe {
+		f.next(at.where("the matchers of instagram_auth do not match"))
+	}
+	if asks == No {
+		f.next(at)
+	}
+}
+
+// answer ends a way with content. What error routes answer is a page about the error, unless it is
+// what stands at the address itself.
+func (w *walk) answer(handler any, at *Step) {
+	kind := Content
+	if at.failed != 0 && !at.blind && at.Request.URL.Path != at.Asked.Path {
+		kind = Denied
+	}
+	w.end(Ending{Kind: kind, By: name(handler), Step: at, Handler: handler})
+}
+
+// subroute sends a step through routes within a route. Their error routes get the errors of what
+// follows, too, because Caddy calls that from within.
+func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
+	if h.Errors != nil && len(h.Errors.Routes) > 0 {
+		within := *at
+		within.catch = &catcher{at.catch, h.Errors.Routes, flow{f.next, f.place + "!", f.deep}}
+		at = &within
+	}
+	f.place += "("
+	w.all(h.Routes, at, f)
+}
+
+func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
+	route := w.server.Caddy.NamedRoutes[h.Name]
+	if route == nil {
+		w.fail(at, http.StatusInternalServerError, "invoke")
+		return
+	}
+	f.place += ">" + h.Name
+	w.all(caddyhttp.RouteList{*route}, at, f)
+}
+
+// rewrite has a rewrite change the request.
+func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
+	changed := at.copy(w.server.Caddy)
+	if h.URI != "" && !at.knows(h.URI) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
+		changed.blind = true
+		return changed
+	}
+	h.Rewrite(changed.Request, replacer(changed.Request))
+	return changed
+}
+
+// setVars sets variables, but for those whose values nobody knows.
+func (w *walk) setVars(all caddyhttp.VarsMiddleware, at *Step) *Step {
+	changed := at.copy(w.server.Caddy)
+	for key, value := range all {
+		if text, ok := value.(string); ok {
+			if !at.knows(text) {
+				continue
+			}
+			value = replacer(changed.Request).ReplaceAll(text, "")
+		}
+		vars(changed.Request)[key] = value
+	}
+	return changed
+}
+
+func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
+	status := w.status(at, string(h.StatusCode), http.StatusOK)
+	switch {
+	case status == http.StatusEarlyHints:
+		f.next(at)
+	case h.Abort, status >= 300:
+		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
+	case h.Body == "":
+		w.end(Ending{Kind: Nothing, By: "respond", Step: at, Handler: h})
+	default:
+		w.answer(h, at)
+	}
+}
+
+// status reads a status of a configuration.
+func (w *walk) status(at *Step, text string, otherwise int) int {
+	if text == "" {
+		return otherwise
+	}
+	if at.knows(text) {
+		if status, err := strconv.Atoi(replacer(at.Request).ReplaceAll(text, "")); err == nil {
+			return status
+		}
+	}
+	return otherwise
+}
+
+// authenticate ends the way of those who have no password.
+func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
+	providers := slices.Collect(maps.Keys(h.Providers))
+	providers = slices.AppendSeq(providers, maps.Keys(h.ProvidersRaw))
+	w.fail(at, http.StatusUnauthorized, "basic_auth")
+	for _, provider := range providers {
+		if provider != "http_basic" {
+			w.unclear(at, "authentication with "+provider)
+		}
+	}
+	if len(providers) > 0 {
+		f.next(at.where("a password of basic_auth"))
+	}
+}
+
+// proxy is for a reverse proxy. One with a rewrite to a fixed address, such as forward_auth, does
+// not answer with what stands at the address of the request.
+func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
+	always := false
+	for i, response := range h.HandleResponse {
+		if len(response.Routes) == 0 {
+			continue
+		}
+		always = always || response.Match == nil
+		after := f
+		after.place += "response" + strconv.Itoa(i)
+		w.all(response.Routes, at.where("what the upstream of "+name(h)+" answers"), after)
+	}
+	switch {
+	case always:
+	case h.Rewrite != nil && h.Rewrite.URI != "" && !strings.Contains(h.Rewrite.URI, "{"):
+		w.end(Ending{Kind: Denied, By: "forward_auth", Step: at, Handler: h})
+	default:
+		w.answer(h, at)
+	}
+}

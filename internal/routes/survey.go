@@ -1,0 +1,154 @@
+package routes
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Whether what a block is to protect asks for a session, whatever way a request takes.
+
+// Verdict is what becomes of an anonymous request for one address.
+type Verdict struct {
+	Path string
+	End  Ending // the one that decides
+}
+
+// Survey is what becomes of the addresses that a block is to protect, as far as samples show it.
+type Survey struct {
+	// Open are answered without a session.
+	Open []Verdict
+	// Doubtful may be: it depends on what is not known, or on a handler that nobody knows.
+	Doubtful []Verdict
+	// Public are answered by a route that the configuration has for them instead.
+	Public []Verdict
+	// Ahead are answered with a refusal or a redirect before the block sees them.
+	Ahead []Verdict
+	// Gated is how many ask for a session, whatever way they take.
+	Gated int
+	// Whole says that the block is to protect all that reaches it.
+	Whole bool
+}
+
+// Survey tries the addresses that a block is to protect at an origin.
+func (s *Server) Survey(b Block, origin *url.URL) Survey {
+	var result Survey
+	places := s.placesOf(b)
+	own := patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	var outer []string
+	for _, p := range places {
+		outer = append(outer, patternsOf(p.matchers)...)
+	}
+	result.Whole = b.Protects() == nil && len(outer) == 0
+	paths := s.samples(slices.Concat(own, outer, joined(outer, own)))
+	for _, path := range paths {
+		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
+		if s.isFor(b, places, own, &request) {
+			result.add(path, s.Ends(request), b, places)
+		}
+	}
+	return result
+}
+
+// placesOf returns where a block stands.
+func (s *Server) placesOf(b Block) (places []place) {
+	for _, at := range s.look().blocks {
+		if at.block == b {
+			places = append(places, at.place)
+		}
+	}
+	return places
+}
+
+// patternsOf returns the patterns of path matchers that a request must match one of.
+func patternsOf(all []caddyhttp.MatcherSets) (patterns []string) {
+	for _, sets := range all {
+		for _, set := range sets {
+			for _, matcher := range set {
+				if m, ok := matcher.(*caddyhttp.MatchPath); ok {
+					patterns = append(patterns, *m...)
+				}
+			}
+		}
+	}
+	return patterns
+}
+
+// joined returns the patterns of a block below the prefixes of the routes that it stands in,
+// which may cut them off.
+func joined(outer, own []string) (patterns []string) {
+	for _, prefix := range outer {
+		front, ok := strings.CutSuffix(strings.TrimSuffix(prefix, "*"), "/")
+		if !ok && strings.ContainsAny(front, "*{ ") {
+			continue
+		}
+		for _, pattern := range own {
+			if strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, front+"/") {
+				patterns = append(patterns, front+pattern)
+			}
+		}
+	}
+	return patterns
+}
+
+// isFor reports whether a block is to protect an address: if the routes that lead to the block
+// take it, and the block's own matchers do, with or without the prefix of those routes.
+func (s *Server) isFor(b Block, places []place, own []string, of *Request) bool {
+	at := newStep(s.Caddy, of)
+	return slices.ContainsFunc(places, func(p place) bool {
+		for _, sets := range p.matchers {
+			if at.Any(sets) == No {
+				return false
+			}
+		}
+		if b.Protects() == nil || at.Any(b.Protects()) != No {
+			return true
+		}
+		path := caddyhttp.MatchPath(joined(patternsOf(p.matchers), own))
+		return len(path) > 0 && path.Provision(caddy.Context{}) == nil && at.Any(caddyhttp.MatcherSets{{&path}}) != No
+	})
+}
+
+// add judges by the ends of all ways.
+func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
+	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated && e.Block == b || e.Kind == Own })
+	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
+	if i := slices.IndexFunc(ends, certain); i >= 0 {
+		verdict := Verdict{path, ends[i]}
+		if b.Protects() == nil && chosen(ends[i], places) {
+			v.Public = append(v.Public, verdict)
+		} else {
+			v.Open = append(v.Open, verdict)
+		}
+		return
+	}
+	if i := slices.IndexFunc(ends, func(e Ending) bool { return e.Kind == Content || e.Kind == Unclear }); i >= 0 {
+		v.Doubtful = append(v.Doubtful, Verdict{path, ends[i]})
+		return
+	}
+	if gated {
+		v.Gated++
+		return
+	}
+	for _, e := range ends {
+		if e.Kind == Denied || e.Kind == Nothing {
+			v.Ahead = append(v.Ahead, Verdict{path, e})
+			return
+		}
+	}
+}
+
+// chosen reports whether a way took another branch than that of the block, where each request
+// takes one branch: what is written there is meant so.
+func chosen(e Ending, places []place) bool {
+	return slices.ContainsFunc(places, func(p place) bool {
+		return slices.ContainsFunc(p.groups, func(group string) bool { return slices.Contains(e.Step.groups, group) })
+	})
+}
+
+// Has reports whether a block stands in the routes of the server.
+func (s *Server) Has(b Block) bool { return len(s.placesOf(b)) > 0 }

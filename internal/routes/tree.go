@@ -1,0 +1,132 @@
+package routes
+
+import (
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// What stands where in the routes of a server, whoever asks.
+
+// place is where a handler stands: the routes that lead there, from the outside.
+type place struct {
+	matchers []caddyhttp.MatcherSets
+	groups   []string
+}
+
+// standing is a block and where it stands.
+type standing struct {
+	block Block
+	place
+}
+
+// tree is what stands in the routes of a server.
+type tree struct {
+	blocks   []standing
+	patterns []string // of all path matchers
+	regexps  []string
+	prefixes []string // that are cut off
+	handlers []any    // all, but for those with routes of their own
+}
+
+func (s *Server) look() *tree {
+	if s.tree != nil {
+		return s.tree
+	}
+	s.tree = new(tree)
+	c := collector{s, s.tree, nil}
+	c.list(s.Caddy.Routes, place{})
+	if s.Caddy.Errors != nil {
+		c.list(s.Caddy.Errors.Routes, place{})
+	}
+	slices.Sort(s.tree.patterns)
+	s.tree.patterns = slices.Compact(s.tree.patterns)
+	return s.tree
+}
+
+type collector struct {
+	server  *Server
+	into    *tree
+	invoked []string
+}
+
+func (c *collector) list(list caddyhttp.RouteList, above place) {
+	for i := range list {
+		c.route(&list[i], above)
+	}
+}
+
+func (c *collector) route(route *caddyhttp.Route, above place) {
+	sets, _ := c.server.reader.Matchers(route) // the walk says what is wrong with them
+	c.sets(sets)
+	if len(sets) > 0 {
+		above.matchers = append(slices.Clip(above.matchers), sets)
+	}
+	if route.Group != "" {
+		above.groups = append(slices.Clip(above.groups), route.Group)
+	}
+	for _, handler := range c.server.reader.Handlers(route) {
+		c.handler(handler, above)
+	}
+}
+
+func (c *collector) handler(handler any, above place) {
+	if block := c.server.block(handler); block != nil {
+		c.into.blocks = append(c.into.blocks, standing{block, above})
+		c.sets(block.Protects())
+		return
+	}
+	switch h := handler.(type) {
+	case *caddyhttp.Subroute:
+		c.list(h.Routes, above)
+		if h.Errors != nil {
+			c.list(h.Errors.Routes, above)
+		}
+	case *caddyhttp.Invoke:
+		if route := c.server.Caddy.NamedRoutes[h.Name]; route != nil && !slices.Contains(c.invoked, h.Name) {
+			c.invoked = append(c.invoked, h.Name)
+			c.route(route, above)
+			c.invoked = c.invoked[:len(c.invoked)-1]
+		}
+	case *rewrite.Rewrite:
+		c.into.prefixes = append(c.into.prefixes, h.StripPathPrefix)
+	default:
+		c.into.handlers = append(c.into.handlers, handler)
+	}
+}
+
+// expression takes the texts in an expression, which may be paths, patterns, or parts of them.
+func (c *collector) expression(text string) {
+	for _, found := range quoted.FindAllString(text, -1) {
+		part := found[1 : len(found)-1]
+		c.into.patterns = append(c.into.patterns, part, part+"*", "*"+part)
+		c.into.regexps = append(c.into.regexps, part)
+	}
+}
+
+// sets takes the paths of matchers, those under `not` as well.
+func (c *collector) sets(sets caddyhttp.MatcherSets) {
+	for _, set := range sets {
+		for _, matcher := range set {
+			switch m := matcher.(type) {
+			case *caddyhttp.MatchPath:
+				c.into.patterns = append(c.into.patterns, *m...)
+			case *caddyhttp.MatchPathRE:
+				c.into.regexps = append(c.into.regexps, m.Pattern)
+			case *caddyhttp.VarsMatcher:
+				for _, values := range *m {
+					c.into.patterns = append(c.into.patterns, values...)
+				}
+			case *caddyhttp.MatchVarsRE:
+				for _, value := range *m {
+					c.into.regexps = append(c.into.regexps, value.Pattern)
+				}
+			case *caddyhttp.MatchExpression:
+				c.expression(m.Expr)
+			case *caddyhttp.MatchNot:
+				c.sets(m.MatcherSets)
+			}
+		}
+	}
+}

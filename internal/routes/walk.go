@@ -1,0 +1,227 @@
+package routes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Kind is how a way ends.
+type Kind uint8
+
+// How a way may end.
+const (
+	Nothing Kind = iota // no handler answers: an empty page
+	Gated               // a block asks for a session
+	Own                 // at an address of a block's own
+	Denied              // refused, redirected or answered with an error
+	Content             // answered
+	Unclear             // nobody can tell
+)
+
+// Ending is where one way ends.
+type Ending struct {
+	Kind  Kind
+	By    string // the handler's name, or why it is unclear
+	Block Block  // for Gated and Own
+	Step  *Step
+	// Handler is the handler that answers.
+	Handler any
+}
+
+// If says what must be so for a request to end here, beside its address; "" if nothing.
+func (e Ending) If() string { return strings.Join(e.Step.ifs, ", and ") }
+
+// After names a handler that the request passes of which nobody knows what it does; "" if none.
+func (e Ending) After() string {
+	if len(e.Step.vague) == 0 {
+		return ""
+	}
+	return e.Step.vague[0]
+}
+
+// Rewritten reports whether the request was rewritten.
+func (e Ending) Rewritten() bool { return e.Step.blind || *e.Step.Request.URL != *e.Step.Asked }
+
+const (
+	maxDepth = 64     // of routes that invoke themselves
+	maxSteps = 20_000 // of one walk
+)
+
+// next is what becomes of a request that a handler or a route lets pass.
+type next func(*Step)
+
+// flow is where a request can go on from a place in the routes.
+type flow struct {
+	next next
+	// place names the place, the same for all ways that lead to it.
+	place string
+	deep  int
+}
+
+// walk follows one request.
+type walk struct {
+	server *Server
+	ends   []Ending
+	seen   map[string]bool
+	steps  int
+}
+
+// Ends returns all ends of the ways that a request may take.
+func (s *Server) Ends(of Request) []Ending {
+	w := &walk{server: s, seen: make(map[string]bool)}
+	w.some(s.Caddy.Routes, s.candidates(of.URL.Host), 0, newStep(s.Caddy, &of), flow{next: w.nobody})
+	return w.ends
+}
+
+func (w *walk) nobody(at *Step) { w.end(Ending{Kind: Nothing, By: "no handler", Step: at}) }
+
+func (w *walk) end(e Ending) {
+	if !slices.ContainsFunc(w.ends, func(known Ending) bool {
+		return known.Kind == e.Kind && known.By == e.By && known.Block == e.Block && known.If() == e.If() && *known.Step.Request.URL == *e.Step.Request.URL
+	}) {
+		w.ends = append(w.ends, e)
+	}
+}
+
+func (w *walk) unclear(at *Step, why string) { w.end(Ending{Kind: Unclear, By: why, Step: at}) }
+
+// been reports whether the walk need not go on: because it was here in the same state, or because
+// it takes too long.
+func (w *walk) been(at *Step, place string) bool {
+	if w.steps++; w.steps > maxSteps {
+		w.unclear(at, "the number of ways through the routes")
+		return true
+	}
+	if len(at.ifs) == 0 {
+		return false
+	}
+	key := place + " " + at.key()
+	if w.seen[key] {
+		return true
+	}
+	w.seen[key] = true
+	return false
+}
+
+// all sends a step through all routes of a list.
+func (w *walk) all(list caddyhttp.RouteList, at *Step, f flow) {
+	places := make([]int, len(list))
+	for i := range places {
+		places[i] = i
+	}
+	w.some(list, places, 0, at, f)
+}
+
+// some sends a step through routes of a list, beginning with the place number from.
+func (w *walk) some(list caddyhttp.RouteList, places []int, from int, at *Step, f flow) {
+	for n := from; n < len(places); n++ {
+		route := &list[places[n]]
+		if route.Group != "" && slices.Contains(at.groups, route.Group) {
+			continue
+		}
+		sets, err := w.server.reader.Matchers(route)
+		if err != nil {
+			w.unclear(at, "a matcher that cannot be loaded")
+			return
+		}
+		r := at.any(sets)
+		if r.Answer == No {
+			continue
+		}
+		after := f
+		after.place = fmt.Sprintf("%s/%d", f.place, places[n])
+		if w.been(at, after.place) {
+			return
+		}
+		after.next = func(s *Step) { w.some(list, places, n+1, s, f) }
+		if route.Terminal {
+			after.next = w.nobody
+		}
+		if r.Answer == Yes {
+			w.take(route, at, after)
+			return
+		}
+		w.fork(route, at, r, after)
+		if r.usual != No {
+			at = at.where("not " + r.why)
+		}
+	}
+	f.next(at)
+}
+
+// fork sends a step through a route that it may take or not.
+func (w *walk) fork(route *caddyhttp.Route, at *Step, r reply, f flow) {
+	taken := at
+	if r.usual != Yes {
+		taken = at.where(r.why)
+	}
+	if r.fails != 0 {
+		w.fail(taken, r.fails, "try_files")
+	}
+	if len(r.files) == 0 {
+		w.take(route, taken, f)
+		return
+	}
+	for _, found := range r.files {
+		way := taken.copy(w.server.Caddy)
+		way.files = found
+		for key, value := range found {
+			replacer(way.Request).Set(key, value)
+		}
+		w.take(route, way, f)
+	}
+}
+
+// take sends a step through the handlers of a route.
+func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
+	if f.deep++; f.deep > maxDepth {
+		w.unclear(at, "routes that lead to themselves")
+		return
+	}
+	if route.Group != "" {
+		within := *at
+		within.groups = append(slices.Clone(at.groups), route.Group)
+		at = &within
+	}
+	w.handlers(w.server.reader.Handlers(route), 0, at, f)
+}
+
+func (w *walk) handlers(list []any, i int, at *Step, f flow) {
+	if i == len(list) {
+		f.next(at)
+		return
+	}
+	after := f
+	after.place = fmt.Sprintf("%s.%d", f.place, i)
+	after.next = func(s *Step) { w.handlers(list, i+1, s, f) }
+	w.handler(list[i], at, after)
+}
+
+// catcher are the error routes that get the errors of what follows a place.
+type catcher struct {
+	up     *catcher
+	routes caddyhttp.RouteList
+	after  flow
+}
+
+// fail sends a step to the error routes that are the nearest: those of the server begin with the
+// request as it came.
+func (w *walk) fail(at *Step, status int, by string) {
+	if c := at.catch; c != nil {
+		failed := at.copy(w.server.Caddy)
+		failed.catch, failed.failed = c.up, status
+		w.all(c.routes, failed.copy(w.server.Caddy), c.after)
+		return
+	}
+	denied := func(s *Step) { w.end(Ending{Kind: Denied, By: by, Step: s}) }
+	if errors := w.server.Caddy.Errors; at.failed == 0 && errors != nil && len(errors.Routes) > 0 {
+		failed := at.copy(w.server.Caddy)
+		*failed.Request.URL, failed.Request.RequestURI, failed.blind, failed.failed = *at.Asked, at.Asked.RequestURI(), false, status
+		w.all(errors.Routes, failed.copy(w.server.Caddy), flow{next: denied, place: "errors"})
+		return
+	}
+	denied(at)
+}
