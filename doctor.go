@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // The command that checks a configuration: what it finds, it says with what to change.
@@ -85,6 +86,7 @@ type examination struct {
 	config   *caddy.Config  // not provisioned
 	http     *caddyhttp.App // not provisioned
 	modules  caddy.Context  // for modules that a check loads
+	servers  []*routes.Server
 	patients []*patient
 	refused  string // the option for which Caddy does not load the configuration
 	report   doctor.Report
@@ -98,6 +100,7 @@ type patient struct {
 	handler *Handler
 
 	settings settings
+	wrong    error                       // why there are no settings
 	out      map[instagram.Endpoint]bool // those that do not answer
 
 	closedWindow bool            // the configured window is the one that Meta closed
@@ -147,10 +150,8 @@ var blockChecks = []struct {
 }
 
 func (e *examination) examine(p *patient) {
-	var err error
-	p.handler.now = e.now
-	if p.settings, err = p.handler.resolve(loadTime(caddy.NewReplacer())); err != nil {
-		e.report.Add(p.name, "options", e.explainOption(p, err))
+	if p.wrong != nil {
+		e.report.Add(p.name, "options", e.explainOption(p, p.wrong))
 		return
 	}
 	defer p.settings.client.CloseIdleConnections()

@@ -20,6 +20,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // The checks that ask nobody but this machine.
@@ -82,30 +83,27 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 	return found
 }
 
-func notServed(address string) doctor.Finding {
-	return doctor.Fault(address+" is not served by the site of this block", "give its host to the site, or write the redirect URI for a host that the site has")
-}
-
-// arrival tells whether a request to an address reaches a block.
+// arrival tells whether a request to an address reaches a block, by the scheme and port that it
+// is written for.
 func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
-	finding := notServed(address)
-	for _, server := range p.servers {
-		t, s := e.follow(server, p.raw, method, address)
-		switch {
-		case s == reached:
-			problem := e.otherDoor(server, address)
+	last := notServed(address)
+	for _, server := range e.servers {
+		if !server.Has(walked{p.handler}) {
+			continue
+		}
+		finding := p.handler.arrival([]*routes.Server{server}, method, address)
+		if finding.Status == doctor.Fine {
+			problem := e.otherDoor(server.Caddy, address)
 			if problem == "" {
-				return doctor.OK("%s reaches this block", address)
+				return finding
 			}
 			finding = doctor.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
-		case finding.Status == doctor.Look: // by another server it does reach the block
-		case t.end != "":
-			finding = doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, t.end), "move that out of its way, or choose another path for it")
-		case t.met:
-			finding = doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
+		}
+		if last.Status != doctor.Look { // by another server it does reach the block
+			last = finding
 		}
 	}
-	return finding
+	return last
 }
 
 // otherDoor says by which other scheme or port a server is reached, "" if by that of the
@@ -137,17 +135,25 @@ func (e *examination) hasHosts(server *caddyhttp.Server) bool {
 	})
 }
 
+// checkMatcher follows anonymous requests for what the block is to protect.
 func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	sets := p.handler.ProtectRaw
 	switch {
 	case sets == nil && p.settings.handoff:
 		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.pathPrefix+pathLogin+", or give the block a matcher")}
-	case sets == nil || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }):
-		return []doctor.Finding{doctor.OK("the whole site is protected")}
-	case len(sets) == 0:
+	case sets != nil && len(sets) == 0:
 		return []doctor.Finding{doctor.Doubt("nothing is protected", "give the block a matcher, such as /members*")}
 	}
-	var found []doctor.Finding
+	if e.refused == "redirect_uri" {
+		return nil // on a host that the site does not have, nobody asks for anything
+	}
+	found := p.handler.checkProtection(e.servers)
+	if slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Status != doctor.Fine }) {
+		return found // no tick beside a cross
+	}
+	if sets == nil || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }) {
+		return append(found, doctor.OK("everything else that reaches this block is protected"))
+	}
 	for _, set := range sets {
 		var paths []string
 		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
@@ -157,6 +163,11 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 		found = append(found, doctor.OK("protected: what matches %s", asJSON(set)))
 	}
 	return found
+}
+
+func asJSON(value any) []byte {
+	text, _ := json.Marshal(value) // it was JSON before
+	return text
 }
 
 func (e *examination) checkCookies(p *patient) []doctor.Finding {

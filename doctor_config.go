@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // The configuration that is checked, and the blocks in it.
@@ -80,7 +81,46 @@ func (e *examination) prepare() (cancel func()) {
 		base = caddy.Context{Context: e.ctx}
 	}
 	e.modules, cancel = caddy.NewContext(base)
+	reader := routes.NewRaw(e.modules, e.blockOf)
+	for _, p := range e.patients {
+		e.resolve(p, reader)
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
+		e.servers = append(e.servers, routes.New(e.http.Servers[name], reader, asBlock))
+	}
 	return cancel
+}
+
+// blockOf returns the handler of a block, nil if the JSON is that of another handler.
+func (e *examination) blockOf(raw json.RawMessage) any {
+	var document map[string]any
+	if json.Unmarshal(raw, &document) != nil || document["handler"] != directive {
+		return nil
+	}
+	text := canonical(document)
+	for _, p := range e.patients {
+		if p.raw == text {
+			return p.handler
+		}
+	}
+	return nil
+}
+
+// resolve makes the settings and the matchers of a block.
+func (e *examination) resolve(p *patient, reader *routes.Raw) {
+	p.handler.now = e.now
+	if p.settings, p.wrong = p.handler.resolve(loadTime(caddy.NewReplacer())); p.wrong != nil {
+		return
+	}
+	p.settings.served = p.settings.redirects
+	p.handler.settings = p.settings
+	if p.handler.ProtectRaw != nil {
+		sets, err := reader.LoadMatchers(p.handler.ProtectRaw)
+		if err == nil && sets == nil {
+			sets = caddyhttp.MatcherSets{}
+		}
+		p.handler.protect, p.wrong = sets, err
+	}
 }
 
 // find finds the blocks in a handler, however deep they are.

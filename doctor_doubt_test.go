@@ -54,7 +54,7 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 		{"a redirect that another host gets", siteConfig{}, nil, []string{tls, tls + "\n@x host x.test\nredir @x /auth/"}, nil},
 		{"a named route", siteConfig{}, nil, []string{"example.test {", "&(signin) {", tls, "", "respond hello", "}\nexample.test {\ntls internal\ninvoke signin\nrespond hello"}, nil},
 		{"a rewrite in front", siteConfig{redirects: []string{origin + "/shop/auth/"}}, nil, []string{tls, tls + "\nroot /srv\nhandle_path /shop/* {", "respond hello", "respond hello\n}", redirectURI, origin + "/shop/auth/", first, "path_prefix /shop/login\napp_id"}, nil},
-		{"a file server that lets others answer", siteConfig{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, nil},
+		{"a file server that lets others answer", siteConfig{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, []string{"matcher: ", "answered by file_server", "there is such a file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := newClinic(t, c.config)

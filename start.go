@@ -2,7 +2,7 @@ package instagramauth
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -50,15 +50,14 @@ func (c *Checks) Start() error {
 	if err != nil {
 		return nil // no server, no routes
 	}
+	var servers []*routes.Server
 	for _, server := range app.(*caddyhttp.App).Servers {
-		s := routes.New(server, routes.Provisioned{}, asBlock)
-		for _, h := range c.blocks {
-			if s.Has(walked{h}) {
-				h.sayAtStart(h.checkRoutes(s))
-			}
-		}
+		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
-	c.blocks = nil
+	for _, h := range c.blocks {
+		h.sayAtStart(slices.Concat(h.checkArrivals(servers), h.checkProtection(servers)))
+	}
+	c.blocks = nil // a block must not outlive its configuration
 	return nil
 }
 
@@ -77,71 +76,6 @@ func (h *Handler) sayAtStart(findings []doctor.Finding) {
 		}
 		log(f.Message, zap.String("remedy", f.Remedy))
 	}
-}
-
-// checkRoutes tells whether what a block is to protect asks for a session.
-func (h *Handler) checkRoutes(s *routes.Server) (found []doctor.Finding) {
-	for _, origin := range h.originsOf() {
-		survey := s.Survey(walked{h}, origin)
-		for _, group := range grouped(survey.Open) {
-			found = append(found, doctor.Fault(group.paths()+" NOT protected: "+group.by+" answers first", "move instagram_auth above "+group.by))
-		}
-		for _, group := range grouped(survey.Doubtful) {
-			found = append(found, doctor.Doubt(group.doubt(), "check that it does not answer for this block"))
-		}
-		for _, group := range grouped(survey.Public) {
-			found = append(found, doctor.OK("%s not asked for a session here: the configuration has another branch for that, with %s", group.paths(), group.by))
-		}
-		if survey.Gated == 0 && len(survey.Open) == 0 && len(survey.Doubtful) == 0 {
-			found = append(found, doctor.Fault("no request that needs a session reaches this block", "move instagram_auth above what answers first"))
-		}
-		break
-	}
-	return found
-}
-
-// answered are addresses that the same handler answers.
-type answered struct {
-	by  string
-	all []routes.Verdict
-}
-
-func grouped(verdicts []routes.Verdict) (groups []*answered) {
-	byName := make(map[string]*answered)
-	for _, v := range verdicts {
-		key := v.End.By + v.End.If() + v.End.After()
-		if byName[key] == nil {
-			byName[key] = &answered{by: v.End.By}
-			groups = append(groups, byName[key])
-		}
-		byName[key].all = append(byName[key].all, v)
-	}
-	return groups
-}
-
-const mostPaths = 3
-
-func (a *answered) paths() string {
-	var paths []string
-	for _, v := range a.all[:min(mostPaths, len(a.all))] {
-		paths = append(paths, v.Path)
-	}
-	text := strings.Join(paths, ", ")
-	if more := len(a.all) - len(paths); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	if len(a.all) == 1 {
-		return text + " is"
-	}
-	return text + " are"
-}
-
-func (a *answered) doubt() string {
-	end := a.all[0].End
-	if end.Kind == routes.Unclear {
-		return "nobody can tell whether " + strings.TrimSuffix(strings.TrimSuffix(a.paths(), " is"), " are") + " needs a session: " + a.by + " stands before this block"
-	}
-	return a.paths() + " answered by " + a.by + " without a session if: " + end.If() + end.After()
 }
 
 // Interface guards

@@ -50,12 +50,8 @@ func (w walked) Protects() caddyhttp.MatcherSets { return w.h.protect }
 // RefusesAsErrors reports whether Caddy's error routes get the refusals.
 func (w walked) RefusesAsErrors() bool { return w.h.settings.handleErrors }
 
-// origins returns the origins at which people see a block.
-func (h *Handler) originsOf() (all []*url.URL) {
-	for _, r := range h.settings.served {
-		if u, err := url.Parse(r.origin); err == nil {
-			all = append(all, u)
-		}
-	}
-	return all
+// origin returns the origin at which people see a block.
+func (h *Handler) origin() *url.URL {
+	u, _ := url.Parse(h.settings.served[0].origin) // of a redirect URI, which was parsed before
+	return u
 }

@@ -163,6 +163,8 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 	switch {
 	case status == http.StatusEarlyHints:
 		f.next(at)
+	case !h.Abort && status >= 300 && status < 400:
+		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
 	case h.Abort, status >= 300:
 		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
 	case h.Body == "":

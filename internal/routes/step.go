@@ -38,6 +38,7 @@ type Step struct {
 	// vague says that a handler has passed that may have done anything to the request.
 	vague []string
 	files map[string]string // placeholders of a file matcher
+	met   bool              // some route has taken it
 	catch *catcher          // nil for the server's
 }
 
@@ -61,7 +62,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	*next.Request.URL = *s.Request.URL
 	next.Request.RequestURI, next.Request.Method = s.Request.RequestURI, s.Request.Method
 	maps.Copy(vars(next.Request), vars(s.Request))
-	next.blind, next.failed, next.catch = s.blind, s.failed, s.catch
+	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)

@@ -44,7 +44,7 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 		outer = append(outer, patternsOf(p.matchers)...)
 	}
 	result.Whole = b.Protects() == nil && len(outer) == 0
-	paths := s.samples(slices.Concat(own, outer, joined(outer, own)))
+	paths := s.samples(slices.Concat(own, outer, s.joined(outer, own)))
 	for _, path := range paths {
 		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
 		if s.isFor(b, places, own, &request) {
@@ -78,16 +78,16 @@ func patternsOf(all []caddyhttp.MatcherSets) (patterns []string) {
 	return patterns
 }
 
-// joined returns the patterns of a block below the prefixes of the routes that it stands in,
-// which may cut them off.
-func joined(outer, own []string) (patterns []string) {
+// joined returns the patterns of a block below the prefixes of the routes around it that are cut
+// off, as handle_path does.
+func (s *Server) joined(outer, own []string) (patterns []string) {
 	for _, prefix := range outer {
-		front, ok := strings.CutSuffix(strings.TrimSuffix(prefix, "*"), "/")
-		if !ok && strings.ContainsAny(front, "*{ ") {
+		front := strings.TrimRight(prefix, "/*")
+		if !slices.ContainsFunc(s.look().prefixes, func(cut string) bool { return strings.EqualFold(strings.TrimRight(cut, "/"), front) }) {
 			continue
 		}
 		for _, pattern := range own {
-			if strings.HasPrefix(pattern, "/") && !strings.HasPrefix(pattern, front+"/") {
+			if strings.HasPrefix(pattern, "/") {
 				patterns = append(patterns, front+pattern)
 			}
 		}
@@ -108,7 +108,7 @@ func (s *Server) isFor(b Block, places []place, own []string, of *Request) bool 
 		if b.Protects() == nil || at.Any(b.Protects()) != No {
 			return true
 		}
-		path := caddyhttp.MatchPath(joined(patternsOf(p.matchers), own))
+		path := caddyhttp.MatchPath(s.joined(patternsOf(p.matchers), own))
 		return len(path) > 0 && path.Provision(caddy.Context{}) == nil && at.Any(caddyhttp.MatcherSets{{&path}}) != No
 	})
 }

@@ -42,8 +42,8 @@ func (e Ending) After() string {
 	return e.Step.vague[0]
 }
 
-// Rewritten reports whether the request was rewritten.
-func (e Ending) Rewritten() bool { return e.Step.blind || *e.Step.Request.URL != *e.Step.Asked }
+// Met reports whether some route has taken the request.
+func (e Ending) Met() bool { return e.Step.met }
 
 const (
 	maxDepth = 64     // of routes that invoke themselves
@@ -72,7 +72,7 @@ type walk struct {
 // Ends returns all ends of the ways that a request may take.
 func (s *Server) Ends(of Request) []Ending {
 	w := &walk{server: s, seen: make(map[string]bool)}
-	w.some(s.Caddy.Routes, s.candidates(of.URL.Host), 0, newStep(s.Caddy, &of), flow{next: w.nobody})
+	w.some(s.Caddy.Routes, s.candidates(of.URL.Hostname()), 0, newStep(s.Caddy, &of), flow{next: w.nobody})
 	return w.ends
 }
 
@@ -181,12 +181,13 @@ func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
 		w.unclear(at, "routes that lead to themselves")
 		return
 	}
+	handlers := w.server.reader.Handlers(route)
+	within := *at
+	within.met = at.met || len(handlers) > 0
 	if route.Group != "" {
-		within := *at
 		within.groups = append(slices.Clone(at.groups), route.Group)
-		at = &within
 	}
-	w.handlers(w.server.reader.Handlers(route), 0, at, f)
+	w.handlers(handlers, 0, &within, f)
 }
 
 func (w *walk) handlers(list []any, i int, at *Step, f flow) {
