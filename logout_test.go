@@ -198,23 +198,28 @@ func TestL3_TwoCookiesOfTheNameAreBothSignedOut(t *testing.T) {
 // breakStorage makes the storage of a site fail and returns what makes it work again.
 func (s *site) breakStorage() (mend func()) {
 	s.t.Helper()
+	// A file where a folder should be: nothing can be read or written below it.
+	return s.replaceStorage(func() error { return os.WriteFile(s.storage, nil, 0o600) })
+}
+
+// replaceStorage moves the folder of the storage away, puts something else into its place, and
+// returns what brings the folder back. It tries again where Caddy is just writing, which makes the
+// folder anew.
+func (s *site) replaceStorage(put func() error) (back func()) {
+	s.t.Helper()
 	aside := s.storage + ".aside"
 	if err := os.Rename(s.storage, aside); err != nil {
 		s.t.Fatal(err)
 	}
-	// A file where a folder should be: nothing can be read or written below it. Who is just
-	// writing may have made the folder anew.
-	eventually(s.t, "a file in the place of the storage", func() bool {
-		return os.RemoveAll(s.storage) == nil && os.WriteFile(s.storage, nil, 0o600) == nil
+	s.t.Cleanup(func() { _ = os.RemoveAll(aside) })
+	eventually(s.t, "something else in the place of the storage", func() bool {
+		return os.RemoveAll(s.storage) == nil && put() == nil
 	})
 	return func() {
 		s.t.Helper()
-		if err := os.Remove(s.storage); err != nil {
-			s.t.Fatal(err)
-		}
-		if err := os.Rename(aside, s.storage); err != nil {
-			s.t.Fatal(err)
-		}
+		eventually(s.t, "the storage back in its place", func() bool {
+			return os.RemoveAll(s.storage) == nil && os.Rename(aside, s.storage) == nil
+		})
 	}
 }
 
