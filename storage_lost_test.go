@@ -20,24 +20,7 @@ const (
 // folder is left. mount brings it back.
 func (s *site) unmount() (mount func()) {
 	s.t.Helper()
-	aside := s.storage + ".aside"
-	if err := os.Rename(s.storage, aside); err != nil {
-		s.t.Fatal(err)
-	}
-	// Who is just writing may have made the folder anew.
-	eventually(s.t, "an empty folder", func() bool {
-		return os.RemoveAll(s.storage) == nil && os.Mkdir(s.storage, 0o700) == nil
-	})
-	s.t.Cleanup(func() { _ = os.RemoveAll(aside) })
-	return func() {
-		s.t.Helper()
-		if err := os.RemoveAll(s.storage); err != nil {
-			s.t.Fatal(err)
-		}
-		if err := os.Rename(aside, s.storage); err != nil {
-			s.t.Fatal(err)
-		}
-	}
+	return s.replaceStorage(func() error { return os.Mkdir(s.storage, 0o700) })
 }
 
 // marker returns the file of the marker, "" if there is none.
