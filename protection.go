@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -13,24 +14,34 @@ import (
 // checkProtection follows anonymous requests for what a block is to protect, on the host of its
 // first redirect URI.
 func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Finding) {
-	origin := h.origin()
 	for _, s := range servers {
-		if !s.Has(walked{h}) {
-			continue
+		if s.Has(walked{h}) {
+			survey := s.Survey(walked{h}, h.origin())
+			found = append(found, h.tell(&survey)...)
 		}
-		survey := s.Survey(walked{h}, origin)
-		for _, a := range grouped(survey.Open) {
-			found = append(found, doctor.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or into a route block in front of it", a.by())))
-		}
-		for _, a := range grouped(survey.Doubtful) {
-			found = append(found, a.doubt())
-		}
-		for _, a := range grouped(survey.Public) {
-			found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
-		}
-		if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful); asked == 0 && h.asksAnybody() {
-			found = append(found, unreached(survey))
-		}
+	}
+	return found
+}
+
+// tell puts what becomes of the addresses of a block into words.
+func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
+	for _, a := range grouped(survey, survey.Open) {
+		found = append(found, a.open())
+	}
+	for _, a := range grouped(survey, survey.Doubtful) {
+		found = append(found, a.doubt())
+	}
+	for _, a := range grouped(survey, survey.Public) {
+		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
+	}
+	if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful); asked == 0 && h.asksAnybody() {
+		found = append(found, unreached(survey))
+	}
+	if len(survey.Early) > 0 {
+		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which comes before this block", strings.Join(survey.Early, ", ")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
+	}
+	if len(survey.Blank) > 0 {
+		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
 	}
 	return found
 }
@@ -41,8 +52,8 @@ func (h *Handler) asksAnybody() bool {
 }
 
 // unreached is for a block that asks nobody for a session.
-func unreached(survey routes.Survey) doctor.Finding {
-	ahead := grouped(survey.Ahead)
+func unreached(survey *routes.Survey) doctor.Finding {
+	ahead := grouped(survey, survey.Ahead)
 	if len(ahead) == 0 {
 		return doctor.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", "compare the matcher with the addresses of your pages; paths in one pair of quotes are one path")
 	}
@@ -50,65 +61,67 @@ func unreached(survey routes.Survey) doctor.Finding {
 }
 
 // alike are addresses that become the same.
-type alike []routes.Verdict
+type alike struct {
+	end       routes.Ending
+	addresses []string
+}
 
 // grouped puts together what the same handler answers under the same conditions.
-func grouped(verdicts []routes.Verdict) (groups []alike) {
-	places := make(map[[3]string]int)
+func grouped(survey *routes.Survey, verdicts []routes.Verdict) (groups []alike) {
+	var order []string
+	members := make(map[string][]routes.Verdict)
 	for _, v := range verdicts {
-		key := [...]string{v.End.By, v.End.If(), v.End.After()}
-		i, known := places[key]
-		if !known {
-			i, groups = len(groups), append(groups, nil)
-			places[key] = i
+		key := fmt.Sprintf("%q", []string{v.End.By, v.End.If(), v.End.After(), fmt.Sprint(v.End.Status())})
+		if members[key] == nil {
+			order = append(order, key)
 		}
-		groups[i] = append(groups[i], v)
+		members[key] = append(members[key], v)
+	}
+	for _, key := range order {
+		groups = append(groups, alike{members[key][0].End, survey.Addresses(members[key])})
 	}
 	return groups
 }
 
 // directives are the names in a Caddyfile of handlers that have another name in JSON.
-var directives = map[string]string{"static_response": "respond", "authentication": "basic_auth", "acme_server": "acme_server"}
+var directives = map[string]string{"static_response": "respond", "authentication": "basic_auth"}
 
 // by returns the name of the handler that answers.
-func (a alike) by() string {
-	if name, other := directives[a[0].End.By]; other {
-		return name
-	}
-	return a[0].End.By
-}
+func (a alike) by() string { return answeredBy(a.end) }
+
+func answeredBy(e routes.Ending) string { return cmp.Or(directives[e.By], e.By) }
 
 // mostPaths is how many addresses a line names.
 const mostPaths = 3
 
 func (a alike) paths() string {
-	var paths []string
-	for _, v := range a[:min(mostPaths, len(a))] {
-		paths = append(paths, v.Path)
-	}
-	text := strings.Join(paths, ", ")
-	if more := len(a) - len(paths); more > 0 {
+	few := a.addresses[:min(mostPaths, len(a.addresses))]
+	text := strings.Join(few, ", ")
+	if more := len(a.addresses) - len(few); more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }
 
 func (a alike) are() string {
-	if len(a) == 1 {
+	if len(a.addresses) == 1 {
 		return a.paths() + " is"
 	}
 	return a.paths() + " are"
 }
 
+// open is for addresses that are answered without a session.
+func (a alike) open() doctor.Finding {
+	if a.end.Status() != 0 {
+		return doctor.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by())
+	}
+	return doctor.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or into a route block in front of it", a.by()))
+}
+
 // doubt is for addresses of which it is not known whether they ask for a session.
 func (a alike) doubt() doctor.Finding {
-	end := a[0].End
-	if end.Kind == routes.Unclear || end.After() != "" {
-		unknown := end.After()
-		if unknown == "" {
-			unknown = a.by()
-		}
+	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
 		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s need a session: %s comes before this block", a.paths(), unknown), "see that it answers nothing itself, or move instagram_auth above it")
 	}
-	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), end.If()), "right if you mean it; otherwise move instagram_auth above "+a.by())
+	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise move instagram_auth above "+a.by())
 }

@@ -64,19 +64,26 @@ func (h *Handler) arrival(servers []*routes.Server, method, address string) doct
 func (h *Handler) judge(address string, ends []routes.Ending) doctor.Finding {
 	own := func(e routes.Ending) bool { return e.Kind == routes.Own && e.Block == walked{h} }
 	elsewhere := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == "" && e.After() == "" })
+	// No file stands at an address of a block's own.
+	if i := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == routes.NoSuchFile }); i >= 0 {
+		return answered(address, ends[i])
+	}
 	switch reached := slices.ContainsFunc(ends, own); {
 	case reached && elsewhere < 0:
 		return doctor.OK("%s reaches this block", address)
 	case elsewhere < 0 || reached:
 		i := max(elsewhere, slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) }))
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s reaches this block: %s comes before it", address, alike{{End: ends[i]}}.by()), "see that it lets this address pass")
+		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s reaches this block: %s comes before it", address, answeredBy(ends[i])), "see that it lets this address pass")
 	}
 	switch e := ends[elsewhere]; {
 	case e.Kind != routes.Nothing:
-		by := alike{{End: e}}.by()
-		return doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, by), "move that out of its way, or choose another path for it")
+		return answered(address, e)
 	case e.Met():
 		return doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 	}
 	return notServed(address)
+}
+
+func answered(address string, e routes.Ending) doctor.Finding {
+	return doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, answeredBy(e)), "move that out of its way, or choose another path for it")
 }

@@ -55,7 +55,7 @@ func (c *Checks) Start() error {
 		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
 	for _, h := range c.blocks {
-		h.sayAtStart(slices.Concat(h.checkArrivals(servers), h.checkProtection(servers)))
+		h.sayAtStart(slices.Concat(h.checkArrivals(servers), h.checkProtection(servers), h.checkDoors(servers)))
 	}
 	c.blocks = nil // a block must not outlive its configuration
 	return nil

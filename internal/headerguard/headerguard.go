@@ -64,6 +64,15 @@ func New(names ...string) (*Guard, error) {
 	return g, nil
 }
 
+// Names returns the headers in their canonical form.
+func (g *Guard) Names() []string {
+	names := make([]string, len(g.headers))
+	for i, h := range g.headers {
+		names[i] = h.canonical
+	}
+	return names
+}
+
 // With returns a guard for the headers of both. other may be nil.
 func (g *Guard) With(other *Guard) *Guard {
 	if other == nil {

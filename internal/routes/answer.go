@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ type reply struct {
 	// files are the placeholders that a file matcher may set; each stands for a file it may find.
 	files []map[string]string
 	fails int // the status of an error that it may end in
+	// failsIf says when it does.
+	failsIf string
 }
 
 func sure(yes bool) reply { return reply{Answer: answer(yes), usual: answer(yes)} }
@@ -54,7 +57,7 @@ func (s *Step) any(sets caddyhttp.MatcherSets) reply {
 	result := sure(false)
 	for _, set := range sets {
 		r := s.all(set)
-		result.fails = max(result.fails, r.fails)
+		result.fails, result.failsIf = max(result.fails, r.fails), cmp.Or(result.failsIf, r.failsIf)
 		if r.Answer == Yes {
 			return r
 		}
@@ -75,7 +78,8 @@ func (s *Step) all(set caddyhttp.MatcherSet) reply {
 		if r.Answer == No {
 			return r
 		}
-		result.fails, result.files = max(result.fails, r.fails), append(result.files, r.files...)
+		result.files = append(result.files, r.files...)
+		result.fails, result.failsIf = max(result.fails, r.fails), cmp.Or(result.failsIf, r.failsIf)
 		result.usual = min(result.usual, r.usual)
 		if r.Answer == Maybe && result.Answer != Maybe {
 			result.Answer, result.why = Maybe, r.why

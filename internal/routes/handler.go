@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -19,7 +20,7 @@ import (
 
 // passing are handlers that let every request pass and leave its address alone.
 var passing = []string{
-	"copy_response_headers", "encode", "headers", "intercept", "log_append", "map", "push", "templates", "timeouts", "tracing",
+	"copy_response_headers", "encode", "intercept", "log_append", "map", "push", "templates", "timeouts", "tracing",
 }
 
 // answering are handlers that answer what reaches them with something of their own.
@@ -30,6 +31,9 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 		w.gate(block, at, f)
 		return
 	}
+	if w.server.mentionsUser(handler) {
+		at = at.tooEarly(name(handler))
+	}
 	switch h := handler.(type) {
 	case *caddyhttp.Subroute:
 		w.subroute(h, at, f)
@@ -37,6 +41,8 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 		w.invoke(h, at, f)
 	case *rewrite.Rewrite:
 		f.next(w.rewrite(h, at))
+	case *headers.Handler:
+		f.next(at.without(h.Request))
 	case *caddyhttp.VarsMiddleware:
 		f.next(w.setVars(*h, at))
 	case *caddyhttp.StaticResponse:
@@ -85,18 +91,23 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 		w.end(Ending{Kind: Own, Block: block, Step: at})
 		return
 	}
+	beyond := *at
+	beyond.passed = with(at.passed, block)
 	asks := block.Asks(at)
+	if at.of.SignedIn {
+		asks = No
+	}
 	if asks != No {
 		w.end(Ending{Kind: Gated, Block: block, Step: at})
 		if block.RefusesAsErrors() {
-			w.fail(at, http.StatusUnauthorized, name(block))
+			w.refuse(at, http.StatusUnauthorized, Ending{By: "instagram_auth", Block: block})
 		}
 	}
 	if asks == Maybe {
-		f.next(at.where("the matchers of instagram_auth do not match"))
+		f.next(beyond.where("the matchers of instagram_auth do not match"))
 	}
 	if asks == No {
-		f.next(at)
+		f.next(&beyond)
 	}
 }
 
@@ -220,6 +231,9 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	case h.Rewrite != nil && h.Rewrite.URI != "" && !strings.Contains(h.Rewrite.URI, "{"):
 		w.end(Ending{Kind: Denied, By: "forward_auth", Step: at, Handler: h})
 	default:
+		if h.Headers != nil && h.Headers.Request != nil {
+			at = at.without(h.Headers.Request)
+		}
 		w.answer(h, at)
 	}
 }

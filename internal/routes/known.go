@@ -69,9 +69,12 @@ func (s *Step) knowsExpression(text string) bool {
 	return true
 }
 
+// NoSuchFile is the condition of an ending that only files for addresses of their own avoid.
+const NoSuchFile = "there is no such file"
+
 // file is the answer of a file matcher: it may find each of the files that it tries.
 func (s *Step) file(m *fileserver.MatchFile) reply {
-	r := reply{Answer: Maybe, usual: Maybe, why: "which files there are"}
+	r := reply{Answer: Maybe, usual: Maybe, why: "which files there are", failsIf: NoSuchFile}
 	tries := m.TryFiles
 	if len(tries) == 0 {
 		tries = []string{"{http.request.uri.path}"}
@@ -80,6 +83,9 @@ func (s *Step) file(m *fileserver.MatchFile) reply {
 		if status, is := strings.CutPrefix(try, "="); is {
 			r.fails = status3(status)
 			continue
+		}
+		if !strings.Contains(try, "{") {
+			r.failsIf = r.why
 		}
 		file := ""
 		if s.unclear() == "" && s.knows(try) && !strings.ContainsAny(try, "*?[") && len(m.SplitPath) == 0 {

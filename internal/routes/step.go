@@ -22,6 +22,8 @@ type Request struct {
 	// Any says that the walk is about everybody who asks for the address: other methods, and
 	// whatever headers and cookies there are. Without it the request is what a browser sends.
 	Any bool
+	// SignedIn says that the request has a session: it passes the blocks.
+	SignedIn bool
 }
 
 // Step is a request at some place of its way.
@@ -40,6 +42,10 @@ type Step struct {
 	files map[string]string // placeholders of a file matcher
 	met   bool              // some route has taken it
 	catch *catcher          // nil for the server's
+
+	passed  []Block  // blocks that have seen the request
+	deleted []string // names of request headers that have been deleted, which may begin or end in *
+	early   []string // what has asked for a user before a block has set one
 }
 
 func newStep(server *caddyhttp.Server, of *Request) *Step {
@@ -64,6 +70,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	maps.Copy(vars(next.Request), vars(s.Request))
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
+	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
@@ -82,11 +89,22 @@ func (s *Step) where(what string) *Step {
 	return &next
 }
 
+// with returns a longer list, and leaves the one that other steps have as it is.
+func with[E comparable](list []E, more ...E) []E {
+	list = slices.Clone(list)
+	for _, element := range more {
+		if !slices.Contains(list, element) {
+			list = append(list, element)
+		}
+	}
+	return list
+}
+
 // key tells steps apart that may go on differently.
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil)
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early)
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}

@@ -30,28 +30,66 @@ type Survey struct {
 	Ahead []Verdict
 	// Gated is how many ask for a session, whatever way they take.
 	Gated int
-	// Whole says that the block is to protect all that reaches it.
-	Whole bool
+	// Early names what reads the user before the block has set one.
+	Early []string
+	// Blank are refusals that go to Caddy's error routes, of which none answers.
+	Blank []Verdict
+
+	patterns []string // of what the block is to protect
+}
+
+// Addresses names the addresses of verdicts: by the pattern of a matcher, if they are all that was
+// tried of it.
+func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
+	rest := make([]string, len(verdicts))
+	for i := range verdicts {
+		rest[i] = verdicts[i].Path
+	}
+	for _, pattern := range v.patterns {
+		tried := ofPattern(pattern)
+		if len(tried) == 0 || slices.Contains(names, pattern) || slices.ContainsFunc(tried, func(path string) bool { return !slices.Contains(rest, path) }) {
+			continue
+		}
+		names = append(names, pattern)
+		below := caddyhttp.MatchPath{pattern}
+		if below.Provision(caddy.Context{}) != nil {
+			continue
+		}
+		rest = slices.DeleteFunc(rest, func(path string) bool {
+			return newStep(new(caddyhttp.Server), &Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: within, Path: path}}).ask(&below).Answer == Yes
+		})
+	}
+	return append(names, rest...)
 }
 
 // Survey tries the addresses that a block is to protect at an origin.
 func (s *Server) Survey(b Block, origin *url.URL) Survey {
 	var result Survey
-	places := s.placesOf(b)
-	own := patternsOf([]caddyhttp.MatcherSets{b.Protects()})
-	var outer []string
-	for _, p := range places {
-		outer = append(outer, patternsOf(p.matchers)...)
+	places, own := s.placesOf(b), patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	result.patterns = own
+	if b.Protects() == nil {
+		for _, p := range places {
+			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
+		}
 	}
-	result.Whole = b.Protects() == nil && len(outer) == 0
-	paths := s.samples(slices.Concat(own, outer, s.joined(outer, own)))
-	for _, path := range paths {
+	result.patterns = append(slices.Clip(result.patterns), s.look().patterns...)
+	for _, path := range s.samplesOf(b) {
 		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
 		if s.isFor(b, places, own, &request) {
 			result.add(path, s.Ends(request), b, places)
 		}
 	}
 	return result
+}
+
+// samplesOf returns addresses to try, those first that a block is to protect.
+func (s *Server) samplesOf(b Block) []string {
+	own := patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	var outer []string
+	for _, p := range s.placesOf(b) {
+		outer = append(outer, patternsOf(p.matchers)...)
+	}
+	return s.samples(slices.Concat(own, outer, s.joined(outer, own)))
 }
 
 // placesOf returns where a block stands.
@@ -116,6 +154,7 @@ func (s *Server) isFor(b Block, places []place, own []string, of *Request) bool 
 // add judges by the ends of all ways.
 func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated && e.Block == b || e.Kind == Own })
+	v.note(path, ends, b)
 	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
 	if i := slices.IndexFunc(ends, certain); i >= 0 {
 		verdict := Verdict{path, ends[i]}
@@ -138,6 +177,18 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 		if e.Kind == Denied || e.Kind == Nothing {
 			v.Ahead = append(v.Ahead, Verdict{path, e})
 			return
+		}
+	}
+}
+
+// note remembers what is said of ways that do ask for a session.
+func (v *Survey) note(path string, ends []Ending, b Block) {
+	for _, e := range ends {
+		if e.Kind == Gated && e.Block == b {
+			v.Early = with(v.Early, e.Early()...)
+		}
+		if e.Kind == Denied && e.Block == b {
+			v.Blank = append(v.Blank, Verdict{path, e})
 		}
 	}
 }

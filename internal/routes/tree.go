@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
@@ -13,6 +14,7 @@ import (
 type place struct {
 	matchers []caddyhttp.MatcherSets
 	groups   []string
+	aside    bool // in a named route or an error route
 }
 
 // standing is a block and where it stands.
@@ -27,7 +29,13 @@ type tree struct {
 	patterns []string // of all path matchers
 	regexps  []string
 	prefixes []string // that are cut off
-	handlers []any    // all, but for those with routes of their own
+	proxies  []proxy
+}
+
+// proxy is a reverse proxy and where it stands.
+type proxy struct {
+	*reverseproxy.Handler
+	place
 }
 
 func (s *Server) look() *tree {
@@ -38,7 +46,7 @@ func (s *Server) look() *tree {
 	c := collector{s, s.tree, nil}
 	c.list(s.Caddy.Routes, place{})
 	if s.Caddy.Errors != nil {
-		c.list(s.Caddy.Errors.Routes, place{})
+		c.list(s.Caddy.Errors.Routes, place{aside: true})
 	}
 	slices.Sort(s.tree.patterns)
 	s.tree.patterns = slices.Compact(s.tree.patterns)
@@ -85,14 +93,14 @@ func (c *collector) handler(handler any, above place) {
 		}
 	case *caddyhttp.Invoke:
 		if route := c.server.Caddy.NamedRoutes[h.Name]; route != nil && !slices.Contains(c.invoked, h.Name) {
-			c.invoked = append(c.invoked, h.Name)
+			c.invoked, above.aside = append(c.invoked, h.Name), true
 			c.route(route, above)
 			c.invoked = c.invoked[:len(c.invoked)-1]
 		}
 	case *rewrite.Rewrite:
 		c.into.prefixes = append(c.into.prefixes, h.StripPathPrefix)
-	default:
-		c.into.handlers = append(c.into.handlers, handler)
+	case *reverseproxy.Handler:
+		c.into.proxies = append(c.into.proxies, proxy{h, above})
 	}
 }
 

@@ -42,6 +42,12 @@ func (e Ending) After() string {
 	return e.Step.vague[0]
 }
 
+// Status is that of the error whose page this is, 0 if it is none.
+func (e Ending) Status() int { return e.Step.failed }
+
+// Early names what asks for the user before any block has set one.
+func (e Ending) Early() []string { return e.Step.early }
+
 // Met reports whether some route has taken the request.
 func (e Ending) Met() bool { return e.Step.met }
 
@@ -127,6 +133,9 @@ func (w *walk) some(list caddyhttp.RouteList, places []int, from int, at *Step, 
 			w.unclear(at, "a matcher that cannot be loaded")
 			return
 		}
+		if mentionsUserIn(sets) {
+			at = at.tooEarly("a matcher")
+		}
 		r := at.any(sets)
 		if r.Answer == No {
 			continue
@@ -159,7 +168,7 @@ func (w *walk) fork(route *caddyhttp.Route, at *Step, r reply, f flow) {
 		taken = at.where(r.why)
 	}
 	if r.fails != 0 {
-		w.fail(taken, r.fails, "try_files")
+		w.fail(at.where(r.failsIf), r.fails, "try_files")
 	}
 	if len(r.files) == 0 {
 		w.take(route, taken, f)
@@ -210,14 +219,20 @@ type catcher struct {
 
 // fail sends a step to the error routes that are the nearest: those of the server begin with the
 // request as it came.
-func (w *walk) fail(at *Step, status int, by string) {
+func (w *walk) fail(at *Step, status int, by string) { w.refuse(at, status, Ending{By: by}) }
+
+// refuse is fail with what is known of who refuses.
+func (w *walk) refuse(at *Step, status int, refusal Ending) {
 	if c := at.catch; c != nil {
 		failed := at.copy(w.server.Caddy)
 		failed.catch, failed.failed = c.up, status
 		w.all(c.routes, failed.copy(w.server.Caddy), c.after)
 		return
 	}
-	denied := func(s *Step) { w.end(Ending{Kind: Denied, By: by, Step: s}) }
+	denied := func(s *Step) {
+		refusal.Kind, refusal.Step = Denied, s
+		w.end(refusal)
+	}
 	if errors := w.server.Caddy.Errors; at.failed == 0 && errors != nil && len(errors.Routes) > 0 {
 		failed := at.copy(w.server.Caddy)
 		*failed.Request.URL, failed.Request.RequestURI, failed.blind, failed.failed = *at.Asked, at.Asked.RequestURI(), false, status

@@ -1,0 +1,139 @@
+package routes
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// Ways to a site's upstream that do not lead through its block. Whoever takes one can say in a
+// header to be anybody.
+
+// Door is such a way.
+type Door struct {
+	Host     string // "" for any
+	Path     string
+	Upstream string
+	End      Ending
+}
+
+// Upstreams returns the addresses of the upstreams that get what passes a block.
+func (s *Server) Upstreams(b Block, origin *url.URL) (upstreams []string) {
+	places, own := s.placesOf(b), patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	for _, path := range s.samplesOf(b) {
+		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true, SignedIn: true}
+		if !s.isFor(b, places, own, &request) {
+			continue
+		}
+		for _, e := range s.Ends(request) {
+			if proxy, ok := e.Handler.(*reverseproxy.Handler); ok && slices.Contains(e.Step.passed, b) {
+				upstreams = with(upstreams, dialled(proxy)...)
+			}
+		}
+	}
+	return upstreams
+}
+
+// Doors returns the ways to upstreams that lead past a block. safe reports whether blocks that the
+// request has passed, and names of request headers that were deleted, are as good as the block.
+func (s *Server) Doors(b Block, upstreams []string, safe func(passed []Block, deleted []string) bool) (doors []Door) {
+	for _, p := range s.look().proxies {
+		shared := slices.DeleteFunc(dialled(p.Handler), func(address string) bool { return !slices.Contains(upstreams, address) })
+		if len(shared) == 0 {
+			continue
+		}
+		for _, host := range hostsIn(p.place) {
+			if s.covers(b, host) {
+				continue
+			}
+			if door, ok := s.door(p, host, safe); ok {
+				door.Upstream = shared[0]
+				doors = append(doors, door)
+			}
+		}
+	}
+	return doors
+}
+
+// door looks for a way to a proxy at a host.
+func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (found Door, ok bool) {
+	paths := []string{"/", "/" + within}
+	for _, pattern := range patternsOf(p.matchers) {
+		paths = append(paths, ofPattern(pattern)...)
+	}
+	for _, path := range paths {
+		// A name that no site has, where any will do.
+		at := strings.ReplaceAll(strings.ReplaceAll(host, "*", within), "{", "")
+		if at == "" {
+			at = "caddy.invalid"
+		}
+		for _, e := range s.Ends(Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: at, Path: path}, Any: true}) {
+			if e.Handler != p.Handler || safe(e.Step.passed, e.Step.deleted) {
+				continue
+			}
+			if certain := e.If() == "" && e.After() == ""; !ok || certain {
+				found, ok = Door{Host: host, Path: path, End: e}, true
+				if certain {
+					return found, true
+				}
+			}
+		}
+	}
+	return found, ok
+}
+
+// covers reports whether the server deletes the headers of a block from each request for a host,
+// because the block stands in a route of that host.
+func (s *Server) covers(b Block, host string) bool {
+	return slices.ContainsFunc(s.placesOf(b), func(p place) bool {
+		hosts := hostsIn(p)
+		return !p.aside && (slices.Contains(hosts, "") || slices.Contains(hosts, host))
+	})
+}
+
+// hostsIn returns the hosts of the routes that lead to a place, "" for any.
+func hostsIn(p place) (hosts []string) {
+	for _, sets := range p.matchers {
+		for _, set := range sets {
+			i := slices.IndexFunc(set, func(matcher any) bool { return isHost(matcher) })
+			if i < 0 {
+				continue
+			}
+			for _, host := range *set[i].(*caddyhttp.MatchHost) {
+				hosts = with(hosts, lower(host))
+			}
+		}
+		if len(hosts) > 0 {
+			return hosts
+		}
+	}
+	return []string{""}
+}
+
+// dialled returns the addresses of a proxy's upstreams, those of this machine in one spelling.
+func dialled(proxy *reverseproxy.Handler) (addresses []string) {
+	for _, upstream := range proxy.Upstreams {
+		address := lower(upstream.Dial)
+		if host, port, err := net.SplitHostPort(address); err == nil && (host == "" || host == "::1" || strings.HasPrefix(host, "127.")) {
+			address = net.JoinHostPort("localhost", port)
+		}
+		addresses = with(addresses, address)
+	}
+	return addresses
+}
+
+// without returns a step that remembers which request headers are deleted.
+func (s *Step) without(ops *headers.HeaderOps) *Step {
+	if ops == nil || len(ops.Delete) == 0 {
+		return s
+	}
+	next := *s
+	next.deleted = with(s.deleted, ops.Delete...)
+	return &next
+}

@@ -1,0 +1,92 @@
+package routes
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
+)
+
+// What reads the user before a block has set one: it reads an empty text, or what stands there
+// unreplaced.
+
+// userPlaceholder is how the placeholders of the user begin.
+const userPlaceholder = "{http.auth.user."
+
+func namesUser(text string) bool { return strings.Contains(text, userPlaceholder) }
+
+// tooEarly returns a step that remembers what has read the user.
+func (s *Step) tooEarly(reader string) *Step {
+	if len(s.passed) > 0 {
+		return s
+	}
+	next := *s
+	next.early = with(s.early, reader)
+	return &next
+}
+
+// mentionsUser reports whether a handler reads the user when a request reaches it. Others, such as
+// map, log_append and a deferred header, read it when it is known.
+func (s *Server) mentionsUser(handler any) bool {
+	switch handler.(type) {
+	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware, *headers.Handler:
+	default:
+		return false
+	}
+	mentions, known := s.early[handler]
+	if !known {
+		mentions = readsUser(handler)
+		s.early[handler] = mentions
+	}
+	return mentions
+}
+
+func readsUser(handler any) bool {
+	switch h := handler.(type) {
+	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware:
+		return namesUser(options(h))
+	case *headers.Handler:
+		return namesUser(options(h.Request)) || h.Response != nil && !h.Response.Deferred && namesUser(options(h.Response.HeaderOps))
+	}
+	return false
+}
+
+// options returns what a module was configured with.
+func options(module any) string {
+	text, _ := json.Marshal(module) // it was JSON before
+	return string(text)
+}
+
+// mentionsUserIn reports whether matchers read the user.
+func mentionsUserIn(sets caddyhttp.MatcherSets) bool {
+	for _, set := range sets {
+		if slices.ContainsFunc(set, func(matcher any) bool { return asksForUser(matcher) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func asksForUser(matcher any) bool {
+	var texts []string
+	switch m := matcher.(type) {
+	case *caddyhttp.VarsMatcher:
+		texts = slices.Collect(maps.Keys(*m))
+	case *caddyhttp.MatchVarsRE:
+		texts = slices.Collect(maps.Keys(*m))
+	case *caddyhttp.MatchExpression:
+		texts = []string{m.Expr}
+	case *caddyhttp.MatchPath:
+		texts = *m
+	case *fileserver.MatchFile:
+		texts = append(slices.Clone(m.TryFiles), m.Root)
+	case *caddyhttp.MatchNot:
+		return mentionsUserIn(m.MatcherSets)
+	}
+	return slices.ContainsFunc(texts, namesUser)
+}
