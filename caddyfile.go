@@ -3,9 +3,7 @@ package instagramauth
 import (
 	"errors"
 	"strings"
-	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -104,6 +102,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //			graph     <base-url>
 //		}
 //		timeout      <duration>
+//		strict_config
 //	}
 //
 // app_id, app_secret and redirect_uri are required.
@@ -167,8 +166,8 @@ func (p *parser) option(name string) error {
 		return p.one(name, &h.AfterLogin)
 	case "path_prefix":
 		return p.one(name, &h.PathPrefix)
-	case "login_page", "allow_preflight":
-		*map[string]*bool{"login_page": &h.LoginPage, "allow_preflight": &h.AllowPreflight}[name] = true
+	case "login_page", "allow_preflight", "strict_config":
+		*map[string]*bool{"login_page": &h.LoginPage, "allow_preflight": &h.AllowPreflight, "strict_config": &h.StrictConfig}[name] = true
 		return p.none(name)
 	case "errors":
 		return p.one(name, &h.Errors)
@@ -307,77 +306,6 @@ func (p *parser) parameter() error {
 		p.h.Authorize = make(map[string]string)
 	}
 	p.h.Authorize[args[0]] = args[1]
-	return nil
-}
-
-// none, one and some read the values of an option, and say how many it takes.
-
-func (p *parser) none(name string) error {
-	if p.NextArg() {
-		return p.Errf("%s: unexpected %q", name, p.Val())
-	}
-	return nil
-}
-
-func (p *parser) one(name string, to *string) error {
-	if args := p.RemainingArgs(); len(args) == 1 && args[0] != "" {
-		*to = args[0]
-		return nil
-	}
-	return p.Errf("%s: want exactly one value", name)
-}
-
-func (p *parser) some(name string, to *[]string) error {
-	*to = p.RemainingArgs()
-	for _, arg := range *to {
-		if arg == "" {
-			return p.Errf("%s: has an empty value", name)
-		}
-	}
-	if len(*to) == 0 {
-		return p.Errf("%s: want at least one value", name)
-	}
-	return nil
-}
-
-// optional reads the one value that an option may have.
-func (p *parser) optional(name string, to *string) error {
-	args := p.RemainingArgs()
-	if len(args) == 1 {
-		*to = args[0]
-	}
-	if len(args) > 1 || len(args) == 1 && args[0] == "" {
-		return p.Errf("%s: want at most one value", name)
-	}
-	return nil
-}
-
-func (p *parser) onStorageFailure(name string) error {
-	args := p.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return p.Errf("%s: want keep, or deny and how old the list may be, such as: on_storage_failure deny 1m", name)
-	}
-	p.h.OnStorageFailure = args[0]
-	if len(args) == 2 {
-		return p.parseDuration(name, args[1], &p.h.MaxStaleness)
-	}
-	return nil
-}
-
-func (p *parser) duration(name string, to *caddy.Duration) error {
-	var text string
-	if err := p.one(name, &text); err != nil {
-		return err
-	}
-	return p.parseDuration(name, text, to)
-}
-
-func (p *parser) parseDuration(name, text string, to *caddy.Duration) error {
-	d, err := caddy.ParseDuration(text)
-	if err != nil || d < time.Millisecond {
-		return p.Errf("%s: %q is no duration; want one such as 10s, 12h or 7d", name, text)
-	}
-	*to = caddy.Duration(d)
 	return nil
 }
 

@@ -105,6 +105,12 @@ type Handler struct {
 	// a body are let through. Default: `false`.
 	AllowPreflight bool `json:"allow_preflight,omitempty"`
 
+	// StrictConfig keeps Caddy from starting, and from taking a new configuration, if a check
+	// at start finds that something is open or cannot be reached. Without it that is an error
+	// in the log. `caddy validate` starts nothing: `caddy instagram-auth doctor` checks the
+	// same. Default: `false`.
+	StrictConfig bool `json:"strict_config,omitempty"`
+
 	// Who shows refusals: `page` answers with a small page or JSON, `handle`
 	// returns the error to the site's `handle_errors`. Default: `page`.
 	Errors string `json:"errors,omitempty"`
@@ -219,49 +225,6 @@ type Handler struct {
 	samples       *limit.Sample // of failures that are logged
 	metrics       *appMetrics
 	returnMetrics func() error
-}
-
-// SessionOptions configure the session cookie.
-type SessionOptions struct {
-	// How long a session lasts, at most. Default: `7d`.
-	Lifetime caddy.Duration `json:"lifetime,omitempty"`
-
-	// How long a session lasts without being used. Default: no limit of its own.
-	Idle caddy.Duration `json:"idle,omitempty"`
-
-	// The cookie's name without prefix; `__Host-Http-` is put in front of it.
-	// Default: `instagram_auth`.
-	Cookie string `json:"cookie,omitempty"`
-
-	// Secrets of at least 32 bytes that the session keys are derived from. The
-	// first one seals, all of them open. Default: the app secret.
-	Secret []string `json:"secret,omitempty"`
-}
-
-// TokenOptions say what becomes of the access token. It is kept in the session cookie,
-// sealed, and nowhere else.
-type TokenOptions struct {
-	// Exchanges the token, which is good for an hour, for one that is good for 60 days,
-	// and refreshes it while the session is in use. Default: false.
-	LongLived bool `json:"long_lived,omitempty"`
-
-	// The request header in which the site gets the token; it is also in the
-	// placeholder `{http.auth.user.access_token}` then. Default: the site does not get it.
-	ForwardAs string `json:"forward_as,omitempty"`
-}
-
-// EndpointOptions are addresses of Instagram's API. They must be https; http is
-// accepted for loopback hosts alone.
-type EndpointOptions struct {
-	// The authorization window. Default: the family's.
-	Authorize string `json:"authorize,omitempty"`
-
-	// The token endpoint. Default: the family's.
-	Token string `json:"token,omitempty"`
-
-	// The base URL of the user node, with a version segment if wanted. Default:
-	// `https://graph.instagram.com`.
-	Graph string `json:"graph,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information. Its receiver is a pointer, because events

@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -55,13 +56,27 @@ func (c *Checks) Start() error {
 		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
 	for _, h := range c.blocks {
-		h.sayAtStart(slices.Concat(h.checkArrivals(servers), h.checkProtection(servers), h.checkDoors(servers)))
+		findings := slices.Concat(h.checkArrivals(servers), h.checkProtection(servers), h.checkDoors(servers))
+		h.sayAtStart(findings)
+		if h.StrictConfig {
+			err = errors.Join(err, firstFault(findings))
+		}
 	}
 	c.blocks = nil // a block must not outlive its configuration
+	return err
+}
+
+// firstFault returns an error for what is wrong, nil if nothing is.
+func firstFault(findings []doctor.Finding) error {
+	for _, f := range findings {
+		if f.Status == doctor.Wrong {
+			return fmt.Errorf("strict_config: %s; %s", f.Message, f.Remedy)
+		}
+	}
 	return nil
 }
 
-// Stop does nothing.
+// Stop does nothing: what Start has looked at is all there is.
 func (*Checks) Stop() error { return nil }
 
 // sayAtStart logs what was found.
