@@ -14,49 +14,56 @@ import (
 // Whether requests reach the site behind a block from elsewhere, with headers of their own, told
 // in words.
 
-// checkDoors looks for ways to the block's upstreams that lead past it.
-func (h *Handler) checkDoors(servers []*routes.Server) (found []doctor.Finding) {
-	var upstreams []string
-	for _, s := range servers {
-		if s.Has(walked{h}) {
-			upstreams = append(upstreams, s.Upstreams(walked{h}, h.origin())...)
+// doorman looks for ways to the upstreams of blocks that lead past them. Many sites may have one
+// upstream: it is looked at once for all blocks with the same headers.
+type doorman struct {
+	servers []*routes.Server
+	asked   map[string]bool
+}
+
+// check looks at the upstreams of a block.
+func (d *doorman) check(h *Handler) (found []doctor.Finding) {
+	names := h.settings.guard.Names()
+	for _, s := range d.servers {
+		if !s.Has(walked{h}) {
+			continue
 		}
-	}
-	if len(upstreams) == 0 {
-		return nil
-	}
-	for _, s := range servers {
-		for _, door := range s.Doors(walked{h}, upstreams, h.safe) {
-			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
-			message := fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, door.Upstream)
-			remedy := fmt.Sprintf("put instagram_auth there, too, or delete the headers there: request_header -%s", h.settings.guard.Names()[0])
-			if door.End.If() == "" && door.End.After() == "" {
-				found = append(found, doctor.Fault(message, remedy))
-			} else {
-				found = append(found, doctor.Doubt(message, remedy))
+		for _, upstream := range s.Upstreams(walked{h}, h.origin()) {
+			question := upstream + " " + strings.Join(names, " ")
+			if !d.asked[question] {
+				found = append(found, d.doors(upstream, names)...)
 			}
+			d.asked[question] = true
 		}
 	}
 	return found
 }
 
-// safe reports whether a request that has passed these blocks, and has lost these headers, has no
-// header that only this block may set.
-func (h *Handler) safe(passed []routes.Block, deleted []string) bool {
-	for _, name := range h.settings.guard.Names() {
-		gone := slices.ContainsFunc(passed, func(b routes.Block) bool {
-			other, ok := b.(walked)
-			return ok && slices.Contains(other.h.settings.guard.Names(), name)
-		})
-		if !gone && !slices.ContainsFunc(deleted, func(pattern string) bool { return covered(pattern, name) }) {
-			return false
+func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding) {
+	safe := func(passed []routes.Block, deleted []string) bool {
+		return !slices.ContainsFunc(names, func(name string) bool { return !isDeleted(name, passed, deleted) })
+	}
+	for _, s := range d.servers {
+		for _, door := range s.Doors(upstream, safe) {
+			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
+			finding := doctor.Fault(
+				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, upstream),
+				"put instagram_auth there, too, or delete the headers there with request_header: "+strings.Join(names, ", "))
+			if door.End.If() != "" || door.End.After() != "" {
+				finding.Status = doctor.Look
+			}
+			found = append(found, finding)
 		}
 	}
-	return true
+	return found
 }
 
-// covered reports whether a name is one that Caddy deletes by a pattern.
-func covered(pattern, name string) bool {
-	match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
-	return err == nil && match
+// isDeleted reports whether a header has been deleted by a block or by a pattern of a name.
+func isDeleted(name string, passed []routes.Block, deleted []string) bool {
+	return slices.ContainsFunc(passed, func(b routes.Block) bool {
+		return slices.Contains(b.(walked).h.settings.guard.Names(), name)
+	}) || slices.ContainsFunc(deleted, func(pattern string) bool {
+		match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
+		return err == nil && match
+	})
 }

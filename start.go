@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -47,6 +48,9 @@ func (h *Handler) watch(ctx caddy.Context) error {
 
 // Start checks all blocks.
 func (c *Checks) Start() error {
+	defer func(began time.Time) {
+		c.ctx.Logger().Debug("configuration checked", zap.Duration("duration", time.Since(began)))
+	}(time.Now())
 	app, err := c.ctx.AppIfConfigured("http")
 	if err != nil {
 		return nil // no server, no routes
@@ -55,8 +59,9 @@ func (c *Checks) Start() error {
 	for _, server := range app.(*caddyhttp.App).Servers {
 		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
+	doors := &doorman{servers, make(map[string]bool)}
 	for _, h := range c.blocks {
-		findings := slices.Concat(h.checkArrivals(servers), h.checkProtection(servers), h.checkDoors(servers))
+		findings := slices.Concat(h.checkArrivals(servers), h.checkProtection(servers), doors.check(h))
 		h.sayAtStart(findings)
 		if h.StrictConfig {
 			err = errors.Join(err, firstFault(findings))

@@ -25,12 +25,8 @@ type Door struct {
 
 // Upstreams returns the addresses of the upstreams that get what passes a block.
 func (s *Server) Upstreams(b Block, origin *url.URL) (upstreams []string) {
-	places, own := s.placesOf(b), patternsOf([]caddyhttp.MatcherSets{b.Protects()})
-	for _, path := range s.samplesOf(b) {
-		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true, SignedIn: true}
-		if !s.isFor(b, places, own, &request) {
-			continue
-		}
+	for request := range s.visits(b, origin) {
+		request.SignedIn = true
 		for _, e := range s.Ends(request) {
 			if proxy, ok := e.Handler.(*reverseproxy.Handler); ok && slices.Contains(e.Step.passed, b) {
 				upstreams = with(upstreams, dialled(proxy)...)
@@ -40,20 +36,20 @@ func (s *Server) Upstreams(b Block, origin *url.URL) (upstreams []string) {
 	return upstreams
 }
 
-// Doors returns the ways to upstreams that lead past a block. safe reports whether blocks that the
-// request has passed, and names of request headers that were deleted, are as good as the block.
-func (s *Server) Doors(b Block, upstreams []string, safe func(passed []Block, deleted []string) bool) (doors []Door) {
+// Doors returns the ways to an upstream that lead past a block. safe reports whether blocks that
+// the request has passed, and names of request headers that were deleted, are as good as the block.
+func (s *Server) Doors(upstream string, safe func(passed []Block, deleted []string) bool) (doors []Door) {
 	for _, p := range s.look().proxies {
-		shared := slices.DeleteFunc(dialled(p.Handler), func(address string) bool { return !slices.Contains(upstreams, address) })
-		if len(shared) == 0 {
+		if !slices.Contains(dialled(p.Handler), upstream) {
 			continue
 		}
 		for _, host := range hostsIn(p.place) {
-			if s.covers(b, host) {
+			// A server deletes the headers of its blocks from each request for their hosts.
+			if guards := slices.Concat(s.guards[host], s.guards[""]); safe(guards, nil) {
 				continue
 			}
 			if door, ok := s.door(p, host, safe); ok {
-				door.Upstream = shared[0]
+				door.Upstream = upstream
 				doors = append(doors, door)
 			}
 		}
@@ -86,15 +82,6 @@ func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (
 		}
 	}
 	return found, ok
-}
-
-// covers reports whether the server deletes the headers of a block from each request for a host,
-// because the block stands in a route of that host.
-func (s *Server) covers(b Block, host string) bool {
-	return slices.ContainsFunc(s.placesOf(b), func(p place) bool {
-		hosts := hostsIn(p)
-		return !p.aside && (slices.Contains(hosts, "") || slices.Contains(hosts, host))
-	})
 }
 
 // hostsIn returns the hosts of the routes that lead to a place, "" for any.

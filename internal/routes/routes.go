@@ -61,13 +61,15 @@ type Server struct {
 
 	byHost map[string][]int // the routes of each host, by their places
 	others []int            // the routes that any host may take
-	tree   *tree
-	early  map[any]bool // whether handlers read the user
+	whole  *tree
+	trees  map[string]*tree   // by host
+	guards map[string][]Block // blocks that see each request for a host, "" for any
+	early  map[any]bool       // whether handlers read the user
 }
 
 // New returns a server with the routes that a reader gives.
 func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block) *Server {
-	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), early: make(map[any]bool)}
+	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), trees: make(map[string]*tree), early: make(map[any]bool)}
 	for i := range server.Routes {
 		hosts, all := s.hostsOf(&server.Routes[i])
 		if all {

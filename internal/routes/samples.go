@@ -96,16 +96,17 @@ func oneOf(class []rune) rune {
 	return class[0]
 }
 
-// samples returns addresses for all patterns of a server: what a route may treat in a way of its
-// own is among them. first are the patterns that matter most.
-func (s *Server) samples(first []string) []string {
-	t := s.look()
+// samples returns addresses for all patterns of a tree: what a route may treat in a way of its own
+// is among them. first are the patterns that matter most.
+func (t *tree) samples(first []string) []string {
 	var paths []string
-	for _, pattern := range slices.Concat(first, t.patterns) {
+	all := slices.Concat(first, t.patterns)
+	for _, pattern := range all {
 		paths = append(paths, ofPattern(pattern)...)
 	}
-	for _, prefix := range slices.Concat(first, t.patterns) {
-		for _, suffix := range t.patterns {
+	suffixes := slices.DeleteFunc(slices.Clone(t.patterns), func(pattern string) bool { return !strings.HasPrefix(pattern, "*") })
+	for _, suffix := range suffixes {
+		for _, prefix := range all {
 			if path, ok := crossed(prefix, suffix); ok {
 				paths = append(paths, path)
 			}

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -65,31 +66,44 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 // Survey tries the addresses that a block is to protect at an origin.
 func (s *Server) Survey(b Block, origin *url.URL) Survey {
 	var result Survey
-	places, own := s.placesOf(b), patternsOf([]caddyhttp.MatcherSets{b.Protects()})
-	result.patterns = own
+	places := s.placesOf(b)
+	result.patterns = patternsOf([]caddyhttp.MatcherSets{b.Protects()})
 	if b.Protects() == nil {
 		for _, p := range places {
 			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
 		}
 	}
-	result.patterns = append(slices.Clip(result.patterns), s.look().patterns...)
-	for _, path := range s.samplesOf(b) {
-		request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
-		if s.isFor(b, places, own, &request) {
-			result.add(path, s.Ends(request), b, places)
-		}
+	result.patterns = append(slices.Clip(result.patterns), s.lookAt(origin.Hostname()).patterns...)
+	for request := range s.visits(b, origin) {
+		result.add(request.URL.Path, s.Ends(request), b, places)
 	}
 	return result
 }
 
-// samplesOf returns addresses to try, those first that a block is to protect.
-func (s *Server) samplesOf(b Block) []string {
+// visits returns requests for what a block is to protect.
+func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
+	at := s.lookAt(origin.Hostname())
+	var places []place
+	for _, stands := range at.blocks {
+		if stands.block == b {
+			places = append(places, stands.place)
+		}
+	}
 	own := patternsOf([]caddyhttp.MatcherSets{b.Protects()})
 	var outer []string
-	for _, p := range s.placesOf(b) {
+	for _, p := range places {
 		outer = append(outer, patternsOf(p.matchers)...)
 	}
-	return s.samples(slices.Concat(own, outer, s.joined(outer, own)))
+	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+	return func(yield func(Request) bool) {
+		for _, path := range at.samples(slices.Concat(own, outer, at.joined(outer, own))) {
+			probe.Request.URL.Path, probe.Asked.Path = path, path
+			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
+			if at.isFor(b, places, own, probe) && !yield(request) {
+				return
+			}
+		}
+	}
 }
 
 // placesOf returns where a block stands.
@@ -118,10 +132,10 @@ func patternsOf(all []caddyhttp.MatcherSets) (patterns []string) {
 
 // joined returns the patterns of a block below the prefixes of the routes around it that are cut
 // off, as handle_path does.
-func (s *Server) joined(outer, own []string) (patterns []string) {
+func (t *tree) joined(outer, own []string) (patterns []string) {
 	for _, prefix := range outer {
 		front := strings.TrimRight(prefix, "/*")
-		if !slices.ContainsFunc(s.look().prefixes, func(cut string) bool { return strings.EqualFold(strings.TrimRight(cut, "/"), front) }) {
+		if !slices.ContainsFunc(t.prefixes, func(cut string) bool { return strings.EqualFold(strings.TrimRight(cut, "/"), front) }) {
 			continue
 		}
 		for _, pattern := range own {
@@ -135,8 +149,7 @@ func (s *Server) joined(outer, own []string) (patterns []string) {
 
 // isFor reports whether a block is to protect an address: if the routes that lead to the block
 // take it, and the block's own matchers do, with or without the prefix of those routes.
-func (s *Server) isFor(b Block, places []place, own []string, of *Request) bool {
-	at := newStep(s.Caddy, of)
+func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		for _, sets := range p.matchers {
 			if at.Any(sets) == No {
@@ -146,7 +159,7 @@ func (s *Server) isFor(b Block, places []place, own []string, of *Request) bool 
 		if b.Protects() == nil || at.Any(b.Protects()) != No {
 			return true
 		}
-		path := caddyhttp.MatchPath(s.joined(patternsOf(p.matchers), own))
+		path := caddyhttp.MatchPath(t.joined(patternsOf(p.matchers), own))
 		return len(path) > 0 && path.Provision(caddy.Context{}) == nil && at.Any(caddyhttp.MatcherSets{{&path}}) != No
 	})
 }

@@ -23,13 +23,13 @@ type standing struct {
 	place
 }
 
-// tree is what stands in the routes of a server.
+// tree is what stands in routes.
 type tree struct {
 	blocks   []standing
+	proxies  []proxy
 	patterns []string // of all path matchers
 	regexps  []string
 	prefixes []string // that are cut off
-	proxies  []proxy
 }
 
 // proxy is a reverse proxy and where it stands.
@@ -38,19 +38,46 @@ type proxy struct {
 	place
 }
 
+// look returns what stands in all routes.
 func (s *Server) look() *tree {
-	if s.tree != nil {
-		return s.tree
+	if s.whole == nil {
+		s.whole = s.collect(s.Caddy.Routes)
+		s.guards = make(map[string][]Block)
+		for _, at := range s.whole.blocks {
+			if at.aside {
+				continue
+			}
+			for _, host := range hostsIn(at.place) {
+				s.guards[host] = with(s.guards[host], at.block)
+			}
+		}
 	}
-	s.tree = new(tree)
-	c := collector{s, s.tree, nil}
-	c.list(s.Caddy.Routes, place{})
+	return s.whole
+}
+
+// lookAt returns what stands in the routes that a request for a host may take.
+func (s *Server) lookAt(host string) *tree {
+	host = lower(host)
+	if s.trees[host] == nil {
+		var list caddyhttp.RouteList
+		for _, i := range s.candidates(host) {
+			list = append(list, s.Caddy.Routes[i])
+		}
+		s.trees[host] = s.collect(list)
+	}
+	return s.trees[host]
+}
+
+func (s *Server) collect(list caddyhttp.RouteList) *tree {
+	t := new(tree)
+	c := collector{s, t, nil}
+	c.list(list, place{})
 	if s.Caddy.Errors != nil {
 		c.list(s.Caddy.Errors.Routes, place{aside: true})
 	}
-	slices.Sort(s.tree.patterns)
-	s.tree.patterns = slices.Compact(s.tree.patterns)
-	return s.tree
+	slices.Sort(t.patterns)
+	t.patterns = slices.Compact(t.patterns)
+	return t
 }
 
 type collector struct {
