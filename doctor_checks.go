@@ -157,7 +157,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	for _, set := range sets {
 		var paths []string
 		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
-			found = append(found, doctor.Paths(paths))
+			found = append(found, doctor.Paths(paths)...)
 			continue
 		}
 		found = append(found, doctor.OK("protected: what matches %s", asJSON(set)))

@@ -3,7 +3,10 @@ package instagramauth
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -34,7 +37,7 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 	for _, a := range grouped(survey, survey.Public) {
 		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
 	}
-	if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful); asked == 0 && h.asksAnybody() {
+	if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful); asked == 0 && h.asksAnybody() && !slices.ContainsFunc(h.checkPaths(), func(f doctor.Finding) bool { return f.Status == doctor.Wrong }) {
 		found = append(found, unreached(survey))
 	}
 	if len(survey.Early) > 0 {
@@ -44,6 +47,19 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
 	}
 	return found
+}
+
+// checkPaths looks at the paths of a block's matcher, where it has nothing but paths.
+func (h *Handler) checkPaths() (found []doctor.Finding) {
+	for _, set := range h.protect {
+		if len(set) != 1 {
+			continue
+		}
+		if paths, ok := set[0].(*caddyhttp.MatchPath); ok {
+			found = append(found, doctor.Paths(*paths)...)
+		}
+	}
+	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return f.Status == doctor.Fine })
 }
 
 // asksAnybody reports whether the block asks anybody for a session.

@@ -82,12 +82,41 @@ func TestAddressesAreComparedByteForByte(t *testing.T) {
 	}
 }
 
-func TestPathsThatAreOneAddress(t *testing.T) {
-	for path, status := range map[string]Status{
-		"/members": Look, "/members/": Look, "/members*": Fine, "/members/*": Fine, "*": Fine, "/": Fine, "/a/list.html": Fine, "*.pdf": Fine,
+func TestPathsThatAreNotWhatTheySeem(t *testing.T) {
+	for paths, want := range map[string]string{
+		"/members":               "look /members protects this one address, and nothing below it",
+		"/members/":              "look /members/ protects this one address, and nothing below it",
+		"/members/*":             "look /members/* is protected, and /members itself is not",
+		"/members*":              "",
+		"/members,/members/*":    "",
+		"/m*,/members/*":         "",
+		"/Members,/members/*":    "",
+		"*":                      "",
+		"/*":                     "",
+		"/":                      "",
+		"/a/list.html":           "",
+		"*.pdf":                  "",
+		"/a/*/b":                 "",
+		"/users/{path.0}/":       "",
+		"/list.*":                "",
+		"/members/* /account*":   `wrong "/members/* /account*" is one path with a space in it`,
+		"members*":               "wrong members* matches no address: a path begins with a slash",
+		"https://a.test/members": "wrong https://a.test/members matches no address: it is a whole address, and not a path",
+		"/members?page=1":        "wrong /members?page=1 matches no address: a path ends before the question mark",
+		"^/members":              "wrong ^/members is a regular expression, and path does not take any",
+		"/(a|b)/.*":              "wrong /(a|b)/.* is a regular expression, and path does not take any",
 	} {
-		if f := Paths([]string{"/x*", path}); f.Status != status {
-			t.Errorf("%s: %+v", path, f)
+		var got []string
+		for _, f := range Paths(strings.Split(paths, ",")) {
+			if f.Status != Fine {
+				got = append(got, string(f.Status)+" "+f.Message)
+			}
+			if (f.Remedy == "") != (f.Status == Fine) {
+				t.Errorf("%s: %+v", paths, f)
+			}
+		}
+		if strings.Join(got, "; ") != want {
+			t.Errorf("%s: %q, want %q", paths, got, want)
 		}
 	}
 }

@@ -62,16 +62,6 @@ func Slash(uri string) Finding {
 	return Doubt(uri+" has no slash at its end, and Meta's dashboard may add one", "compare it with the dashboard, and if the slash is there, add it in redirect_uri, too")
 }
 
-// Paths looks at the paths of a `path` matcher that say who must sign in.
-func Paths(paths []string) Finding {
-	for _, path := range paths {
-		if path != "/" && !strings.Contains(path, "*") && !strings.Contains(path[strings.LastIndex(path, "/")+1:], ".") {
-			return Doubt(fmt.Sprintf("%s protects this one address, and nothing below it", path), fmt.Sprintf("write %s* if all of it is meant", path))
-		}
-	}
-	return OK("protected: %s", strings.Join(paths, " "))
-}
-
 // carriers are the fields of an access log that can have the authorization code or the
 // state in them.
 var carriers = []string{"request>uri", "request>headers>Referer", "resp_headers>Location"}
