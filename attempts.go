@@ -62,21 +62,24 @@ func (h *Handler) resolveRateLimit(s *settings, _ resolver) error {
 
 // rateLimit reads the option in a Caddyfile.
 func (p *parser) rateLimit(name string) error {
-	const want = "%s: want off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
-	args := p.RemainingArgs()
+	const takes = "%s: takes off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
+	args, err := p.values(name)
+	if err != nil {
+		return err
+	}
 	if len(args) == 1 && args[0] == "off" {
 		p.h.RateLimit.Off = true
 		return nil
 	}
-	if len(args) != 2 {
-		return p.Errf(want, name)
+	if len(args) < 2 {
+		return p.fail(takes, name)
 	}
 	n, err := strconv.Atoi(args[0])
 	if err != nil || n < 1 {
-		return p.Errf(want, name)
+		return p.fail(takes, name)
 	}
 	p.h.RateLimit.Failures = n
-	return p.parseDuration(name, args[1], &p.h.RateLimit.Per)
+	return p.parseDuration(name, args[1:], &p.h.RateLimit.Per)
 }
 
 // rates are those of the handlers that share the limits of an instance. The newest counts,

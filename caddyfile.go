@@ -108,10 +108,10 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // app_id, app_secret and redirect_uri are required.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the directive's name
-	if d.NextArg() {
-		return d.Errf("unexpected %q: options stand in a block", d.Val())
+	p := newParser(d, h)
+	if err := p.noArguments(); err != nil {
+		return err
 	}
-	p := parser{Dispenser: d, h: h, seen: map[string]caddyfile.Token{directive: d.Token()}}
 	if err := p.block("", p.option); err != nil {
 		return err
 	}
@@ -124,6 +124,30 @@ type parser struct {
 	*caddyfile.Dispenser
 	h    *Handler
 	seen map[string]caddyfile.Token
+	// options read the values of an option, by its name with the block that it stands in.
+	options map[string]func(name string) error
+}
+
+func newParser(d *caddyfile.Dispenser, h *Handler) *parser {
+	p := &parser{Dispenser: d, h: h, seen: map[string]caddyfile.Token{directive: d.Token()}}
+	p.options = map[string]func(string) error{
+		"app_id": p.one(&h.AppID), "app_secret": p.some(&h.AppSecret), "redirect_uri": p.list(&h.RedirectURI),
+		"api": p.one(&h.API), "scope": p.list(&h.Scope), "fields": p.list(&h.Fields), "user_node": p.one(&h.UserNode), "authorize": p.parameter,
+		"after_login": p.one(&h.AfterLogin), "path_prefix": p.one(&h.PathPrefix), "login_page": p.flag(&h.LoginPage), "allow_preflight": p.flag(&h.AllowPreflight),
+		"strict_config": p.flag(&h.StrictConfig), "errors": p.one(&h.Errors), "language": p.one(&h.Language), "pages": p.one(&h.Pages),
+		"allow": p.list(&h.Allow), "deny": p.list(&h.Deny),
+		"logout_target": p.one(&h.LogoutTarget), "deauthorize": p.optional(&h.Deauthorize), "data_deletion": p.optional(&h.DataDeletion),
+		"rate_limit": p.rateLimit, "sync_interval": p.duration(&h.SyncInterval), "on_storage_failure": p.onStorageFailure, "timeout": p.duration(&h.Timeout),
+		"picture": p.one(&h.Picture), "revalidate": p.duration(&h.Revalidate), "require_scope": p.list(&h.RequireScope), "step_up": p.list(&h.StepUp),
+
+		"headers": p.headers,
+		"token":   p.subBlock, "token long_lived": p.flag(&h.Token.LongLived), "token forward_as": p.one(&h.Token.ForwardAs),
+		"log": p.subBlock, "log client_ip": p.one(&h.Log.ClientIP), "log user_id": p.one(&h.Log.UserID), "log username": p.one(&h.Log.Username),
+		"session": p.subBlock, "session lifetime": p.duration(&h.Session.Lifetime), "session idle": p.duration(&h.Session.Idle),
+		"session cookie": p.one(&h.Session.Cookie), "session secret": p.some(&h.Session.Secret),
+		"endpoints": p.endpoints, "endpoints authorize": p.one(&h.Endpoints.Authorize), "endpoints token": p.one(&h.Endpoints.Token), "endpoints graph": p.one(&h.Endpoints.Graph),
+	}
+	return p
 }
 
 // block reads the options of a block, each at most once, by name with the name of
@@ -132,8 +156,8 @@ func (p *parser) block(prefix string, option func(name string) error) error {
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		name := prefix + p.Val()
 		// authorize stands once for each parameter of the window.
-		if _, twice := p.seen[name]; twice && name != "authorize" {
-			return p.Errf("%s: already specified", name)
+		if first, twice := p.seen[name]; twice && name != "authorize" {
+			return p.fail("%s: already specified in line %d; write all of it in one line", name, first.Line)
 		}
 		p.seen[name] = p.Token()
 		if err := option(name); err != nil {
@@ -144,168 +168,83 @@ func (p *parser) block(prefix string, option func(name string) error) error {
 }
 
 func (p *parser) option(name string) error {
-	h := p.h
-	switch name {
-	case "app_id":
-		return p.one(name, &h.AppID)
-	case "app_secret":
-		return p.some(name, &h.AppSecret)
-	case "redirect_uri":
-		return p.some(name, &h.RedirectURI)
-	case "api":
-		return p.one(name, &h.API)
-	case "scope":
-		return p.some(name, &h.Scope)
-	case "fields":
-		return p.some(name, &h.Fields)
-	case "user_node":
-		return p.one(name, &h.UserNode)
-	case "authorize":
-		return p.parameter()
-	case "after_login":
-		return p.one(name, &h.AfterLogin)
-	case "path_prefix":
-		return p.one(name, &h.PathPrefix)
-	case "login_page", "allow_preflight", "strict_config":
-		*map[string]*bool{"login_page": &h.LoginPage, "allow_preflight": &h.AllowPreflight, "strict_config": &h.StrictConfig}[name] = true
-		return p.none(name)
-	case "errors":
-		return p.one(name, &h.Errors)
-	case "language":
-		return p.one(name, &h.Language)
-	case "pages":
-		return p.one(name, &h.Pages)
-	case "timeout":
-		return p.duration(name, &h.Timeout)
-	case "allow":
-		return p.some(name, &h.Allow)
-	case "deny":
-		return p.some(name, &h.Deny)
-	case "logout_target":
-		return p.one(name, &h.LogoutTarget)
-	case "deauthorize", "data_deletion":
-		return p.optional(name, map[string]*string{"deauthorize": &h.Deauthorize, "data_deletion": &h.DataDeletion}[name])
-	case "sync_interval":
-		return p.duration(name, &h.SyncInterval)
-	case "on_storage_failure", "rate_limit":
-		return map[string]func(string) error{"on_storage_failure": p.onStorageFailure, "rate_limit": p.rateLimit}[name](name)
-	case "picture":
-		return p.one(name, &h.Picture)
-	case "revalidate":
-		return p.duration(name, &h.Revalidate)
-	case "require_scope":
-		return p.some(name, &h.RequireScope)
-	case "step_up":
-		return p.some(name, &h.StepUp)
-	case "headers", "session", "endpoints", "token", "log":
-		return p.subBlock(name)
+	if read, known := p.options[name]; known {
+		return read(name)
 	}
-	return p.Errf("unrecognized option %q", name)
+	return p.unknown(name)
 }
 
-func (p *parser) subBlock(name string) error {
-	if name == "endpoints" && p.NextArg() {
-		return p.baseURL()
-	}
+func (p *parser) subBlock(name string) error { return p.subBlockOf(name, p.option) }
+
+func (p *parser) subBlockOf(name string, option func(string) error) error {
 	if p.NextArg() {
-		return p.Errf("%s: unexpected %q; its options stand in a block", name, p.Val())
-	}
-	if name == "headers" {
-		p.h.Headers = make(map[string]string)
+		return p.fail("%s: unexpected %q; its options stand in a block", name, p.Val())
 	}
 	before := len(p.seen)
-	option := map[string]func(string) error{"headers": p.header, "session": p.session, "endpoints": p.endpoint, "token": p.token, "log": p.log}[name]
 	if err := p.block(name+" ", option); err != nil {
 		return err
 	}
 	if len(p.seen) == before {
-		return p.Errf("%s: empty block", name)
+		return p.fail("%s: empty block", name)
 	}
 	return nil
 }
 
-func (p *parser) header(name string) error {
-	var header string
-	if err := p.one(name, &header); err != nil {
+func (p *parser) headers(name string) error {
+	p.h.Headers = make(map[string]string)
+	return p.subBlockOf(name, func(name string) error {
+		var header string
+		err := p.one(&header)(name)
+		p.h.Headers[strings.TrimPrefix(name, "headers ")] = header
+		return err
+	})
+}
+
+// endpoints reads a block, or the short form: all three on one host, below the paths that
+// Instagram uses.
+func (p *parser) endpoints(name string) error {
+	if p.CountRemainingArgs() == 0 {
+		return p.subBlock(name)
+	}
+	var base string
+	if err := p.one(&base)(name); err != nil {
 		return err
 	}
-	p.h.Headers[strings.TrimPrefix(name, "headers ")] = header
+	base = strings.TrimSuffix(base, "/")
+	p.h.Endpoints = EndpointOptions{base + "/oauth/authorize", base + "/oauth/access_token", base}
 	return nil
 }
 
-func (p *parser) session(name string) error {
-	s := &p.h.Session
-	switch name {
-	case "session lifetime":
-		return p.duration(name, &s.Lifetime)
-	case "session idle":
-		return p.duration(name, &s.Idle)
-	case "session cookie":
-		return p.one(name, &s.Cookie)
-	case "session secret":
-		return p.some(name, &s.Secret)
+func (p *parser) parameter(name string) error {
+	args, err := p.values(name)
+	if err != nil {
+		return err
 	}
-	return p.Errf("unrecognized option %q", name)
-}
-
-func (p *parser) token(name string) error {
-	t := &p.h.Token
-	switch name {
-	case "token long_lived":
-		t.LongLived = true
-		return p.none(name)
-	case "token forward_as":
-		return p.one(name, &t.ForwardAs)
-	}
-	return p.Errf("unrecognized option %q", name)
-}
-
-func (p *parser) log(name string) error {
-	l := &p.h.Log
-	switch name {
-	case "log client_ip":
-		return p.one(name, &l.ClientIP)
-	case "log user_id":
-		return p.one(name, &l.UserID)
-	case "log username":
-		return p.one(name, &l.Username)
-	}
-	return p.Errf("unrecognized option %q", name)
-}
-
-func (p *parser) endpoint(name string) error {
-	e := &p.h.Endpoints
-	switch name {
-	case "endpoints authorize":
-		return p.one(name, &e.Authorize)
-	case "endpoints token":
-		return p.one(name, &e.Token)
-	case "endpoints graph":
-		return p.one(name, &e.Graph)
-	}
-	return p.Errf("unrecognized option %q", name)
-}
-
-// baseURL reads the short form: all three endpoints on one host, below the paths
-// that Instagram uses.
-func (p *parser) baseURL() error {
-	base := strings.TrimSuffix(p.Val(), "/")
-	p.h.Endpoints = EndpointOptions{base + "/oauth/authorize", base + "/oauth/access_token", base}
-	return p.none("endpoints")
-}
-
-func (p *parser) parameter() error {
-	args := p.RemainingArgs()
 	if len(args) != 2 {
-		return p.Errf("authorize: want a parameter and its value, such as: authorize force_reauth true")
+		return p.fail("authorize: takes a parameter and its value, such as: authorize force_reauth true")
 	}
 	if _, twice := p.h.Authorize[args[0]]; twice {
-		return p.Errf("authorize: %s already specified", args[0])
+		return p.fail("authorize: %s already specified", args[0])
 	}
 	if p.h.Authorize == nil {
 		p.h.Authorize = make(map[string]string)
 	}
 	p.h.Authorize[args[0]] = args[1]
+	return nil
+}
+
+func (p *parser) onStorageFailure(name string) error {
+	args, err := p.values(name)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return p.fail("%s: takes keep, or deny and how old the list may be, such as: on_storage_failure deny 1m", name)
+	}
+	p.h.OnStorageFailure = args[0]
+	if len(args) == 2 {
+		return p.parseDuration(name, args[1:], &p.h.MaxStaleness)
+	}
 	return nil
 }
 
@@ -322,7 +261,7 @@ func (p *parser) check() error {
 	if !seen {
 		token = p.seen[directive]
 	}
-	at := caddyfile.NewDispenser([]caddyfile.Token{token})
+	at := &parser{Dispenser: caddyfile.NewDispenser([]caddyfile.Token{token})}
 	at.Next()
-	return at.WrapErr(err)
+	return at.excerpt(at.WrapErr(err))
 }

@@ -1,6 +1,9 @@
 package instagramauth
 
 import (
+	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -8,73 +11,162 @@ import (
 
 // The values of options in a Caddyfile: how many an option takes, and of what kind.
 
-// none, one and some read the values of an option, and say how many it takes.
-
-func (p *parser) none(name string) error {
-	if p.NextArg() {
-		return p.Errf("%s: unexpected %q", name, p.Val())
-	}
-	return nil
-}
-
-func (p *parser) one(name string, to *string) error {
-	if args := p.RemainingArgs(); len(args) == 1 && args[0] != "" {
-		*to = args[0]
-		return nil
-	}
-	return p.Errf("%s: want exactly one value", name)
-}
-
-func (p *parser) some(name string, to *[]string) error {
-	*to = p.RemainingArgs()
-	for _, arg := range *to {
-		if arg == "" {
-			return p.Errf("%s: has an empty value", name)
+// values reads the values of an option. They are not empty.
+func (p *parser) values(name string) ([]string, error) {
+	args := p.RemainingArgs()
+	for i, arg := range args {
+		switch {
+		case arg == "":
+			return nil, p.empty(name)
+		case i == 0 && strings.Trim(arg, "=:") == "":
+			return nil, p.fail("%s: leave out %q: a space is all that stands between an option and its values", name, arg)
+		case strings.ContainsAny(arg, "“”„‘’«»"):
+			return nil, p.fail("%s: value %d has typographic quotes; write \" instead", name, i+1)
 		}
 	}
-	if len(*to) == 0 {
-		return p.Errf("%s: want at least one value", name)
+	if len(args) == 0 {
+		if variables := p.unset(); len(variables) > 0 {
+			return nil, p.empty(name)
+		}
 	}
-	return nil
+	return args, nil
+}
+
+// flag reads an option without values.
+func (p *parser) flag(to *bool) func(string) error {
+	return func(name string) error {
+		*to = true
+		if p.NextArg() {
+			return p.fail("%s: unexpected %q; the option takes no value, and is off where it does not stand", name, p.Val())
+		}
+		return nil
+	}
+}
+
+// one reads an option with one value.
+func (p *parser) one(to *string) func(string) error {
+	return func(name string) error {
+		args, err := p.values(name)
+		if err == nil && len(args) != 1 {
+			return p.fail("%s: takes exactly one value, and has %s; put a value with spaces in quotes", name, count(len(args)))
+		}
+		if err == nil {
+			*to = args[0]
+		}
+		return err
+	}
+}
+
+// some reads an option with one value or more.
+func (p *parser) some(to *[]string) func(string) error {
+	return func(name string) error {
+		args, err := p.values(name)
+		if err == nil && len(args) == 0 {
+			return p.fail("%s: takes at least one value", name)
+		}
+		*to = args
+		return err
+	}
+}
+
+// list is some for values that have no comma in them.
+func (p *parser) list(to *[]string) func(string) error {
+	return func(name string) error {
+		if err := p.some(to)(name); err != nil {
+			return err
+		}
+		for _, value := range *to {
+			if strings.Contains(value, ",") && !strings.Contains(value, "{") {
+				return p.fail("%s: write spaces between values, without commas", name)
+			}
+		}
+		return nil
+	}
 }
 
 // optional reads the one value that an option may have.
-func (p *parser) optional(name string, to *string) error {
-	args := p.RemainingArgs()
-	if len(args) == 1 {
-		*to = args[0]
-	}
-	if len(args) > 1 || len(args) == 1 && args[0] == "" {
-		return p.Errf("%s: want at most one value", name)
-	}
-	return nil
-}
-
-func (p *parser) onStorageFailure(name string) error {
-	args := p.RemainingArgs()
-	if len(args) == 0 || len(args) > 2 {
-		return p.Errf("%s: want keep, or deny and how old the list may be, such as: on_storage_failure deny 1m", name)
-	}
-	p.h.OnStorageFailure = args[0]
-	if len(args) == 2 {
-		return p.parseDuration(name, args[1], &p.h.MaxStaleness)
-	}
-	return nil
-}
-
-func (p *parser) duration(name string, to *caddy.Duration) error {
-	var text string
-	if err := p.one(name, &text); err != nil {
+func (p *parser) optional(to *string) func(string) error {
+	return func(name string) error {
+		args, err := p.values(name)
+		if err == nil && len(args) > 1 {
+			return p.fail("%s: takes at most one value, and has %s", name, count(len(args)))
+		}
+		if err == nil && len(args) == 1 {
+			*to = args[0]
+		}
 		return err
 	}
-	return p.parseDuration(name, text, to)
 }
 
-func (p *parser) parseDuration(name, text string, to *caddy.Duration) error {
-	d, err := caddy.ParseDuration(text)
-	if err != nil || d < time.Millisecond {
-		return p.Errf("%s: %q is no duration; want one such as 10s, 12h or 7d", name, text)
+func count(n int) string {
+	return map[int]string{0: "none", 1: "one", 2: "two", 3: "three"}[min(n, 3)] + map[bool]string{true: " or more"}[n > 3]
+}
+
+func (p *parser) duration(to *caddy.Duration) func(string) error {
+	return func(name string) error {
+		args, err := p.values(name)
+		if err == nil {
+			err = p.parseDuration(name, args, to)
+		}
+		return err
 	}
-	*to = caddy.Duration(d)
-	return nil
+}
+
+// parseDuration reads a duration, which is one word.
+func (p *parser) parseDuration(name string, args []string, to *caddy.Duration) error {
+	d, err := caddy.ParseDuration(strings.Join(args, " "))
+	if err == nil && d >= time.Millisecond {
+		*to = caddy.Duration(d)
+		return nil
+	}
+	if len(args) == 0 {
+		return p.fail("%s: takes a duration, such as 10s, 12h or 7d", name)
+	}
+	text := strings.Join(args, " ")
+	if short := shortDuration(text); short != "" {
+		return p.fail("%s: %q is not a duration; write %s", name, text, short)
+	}
+	return p.fail("%s: %q is not a duration; write one such as 10s, 12h or 7d", name, text)
+}
+
+// inWords matches a duration as people say it.
+var inWords = regexp.MustCompile(`^(\d+) ?([a-z]*)\.?$`)
+
+// shortDuration returns the duration that a text means, "" if nobody knows.
+func shortDuration(text string) string {
+	found := inWords.FindStringSubmatch(strings.ToLower(text))
+	if found == nil {
+		return ""
+	}
+	n, unit := found[1], found[2]
+	switch strings.TrimSuffix(unit, "s") {
+	case "":
+		return n + "s, " + n + "m, " + n + "h or " + n + "d: the unit is missing"
+	case "sec", "second":
+		return n + "s"
+	case "min", "minute":
+		return n + "m"
+	case "h", "hr", "hour":
+		return n + "h"
+	case "d", "day":
+		return n + "d"
+	case "w", "wk", "week":
+		return times(n, 7)
+	case "mo", "month":
+		return times(n, 30)
+	case "y", "yr", "year":
+		return times(n, 365)
+	}
+	return ""
+}
+
+// times returns a number of days.
+func times(n string, days int) string {
+	total := 0
+	for _, digit := range n {
+		if total = 10*total + int(digit-'0'); total > 1000 {
+			return ""
+		}
+	}
+	return strconv.Itoa(total*days) + "d"
 }

@@ -74,6 +74,8 @@ func parseRedirect(uri string) (redirect, error) {
 		return redirect{}, fmt.Errorf("plain http is for loopback hosts alone; use https")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return redirect{}, fmt.Errorf("its scheme is not https")
+	case strings.Contains(u.Host, "*"):
+		return redirect{}, fmt.Errorf("has a *: Meta takes no wildcards; list the address of each host")
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(uri, "#"):
 		return redirect{}, fmt.Errorf("has a user name, a query or a fragment; leave them out")
 	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):

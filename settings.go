@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -85,12 +87,17 @@ type identityHeader struct{ name, field string }
 // An optionError says which option is wrong and what would be right.
 type optionError struct{ option, problem string }
 
-func (e *optionError) Error() string { return e.option + ": " + e.problem }
+// Error repeats no secret, which may stand in the place of another value.
+func (e *optionError) Error() string { return e.option + ": " + spelling.WithoutSecrets(e.problem) }
 
 // optionErrorOf gives an error of the client the form of our own.
 func optionErrorOf(err error) error {
 	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
-		return &optionError{wrong.Option, wrong.Problem}
+		problem := wrong.Problem
+		if meant := spelling.Nearest(wrong.Value, wrong.Choices); meant != "" {
+			problem = fmt.Sprintf("%q is not offered; did you mean %q?", wrong.Value, meant)
+		}
+		return &optionError{wrong.Option, problem}
 	}
 	return err
 }
@@ -137,6 +144,20 @@ func adaptTime(option, value string) (string, error) {
 	return strings.Repeat("x", minSecret) + fmt.Sprintf("%x", value), nil
 }
 
+// variableName matches the name of a variable where its value should be, written in one of the
+// ways of other programs.
+var variableName = regexp.MustCompile(`^(\$?\{?(?i:env\.)?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?)$`)
+
+// refusingNames returns a resolver that refuses the names of variables.
+func (replace resolver) refusingNames() resolver {
+	return func(option, value string) (string, error) {
+		if variableName.MatchString(value) && !strings.HasPrefix(value, "{env.") {
+			return "", &optionError{option, "is the name of a variable, and not its value; write {env.NAME}"}
+		}
+		return replace(option, value)
+	}
+}
+
 // all replaces the placeholders in every value of an option.
 func (replace resolver) all(option string, values []string) ([]string, error) {
 	resolved := make([]string, 0, len(values))
@@ -153,6 +174,7 @@ func (replace resolver) all(option string, values []string) ([]string, error) {
 // resolve turns the options into settings. It is the one place where their
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace resolver) (s settings, err error) {
+	replace = replace.refusingNames()
 	for _, step := range []func(*settings, resolver) error{
 		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
 	} {

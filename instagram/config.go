@@ -65,7 +65,12 @@ type Config struct {
 }
 
 // ConfigError says which option of a configuration is wrong, and what is right.
-type ConfigError struct{ Option, Problem string }
+type ConfigError struct {
+	Option, Problem string
+	// Value is one that is none of Choices; empty if it is something else that is wrong.
+	Value   string
+	Choices []string
+}
 
 func (e *ConfigError) Error() string { return e.Option + ": " + e.Problem }
 
@@ -125,17 +130,17 @@ func (c *Config) check() (family, error) {
 	c.API = cmp.Or(c.API, InstagramLogin)
 	f, known := families[c.API]
 	if !known {
-		return f, &ConfigError{"api", fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay)}
+		return f, &ConfigError{Option: "api", Problem: fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay)}
 	}
 	if !isID(c.AppID) {
 		// It is not repeated: who swaps the two has the secret here. [T6]
-		return f, &ConfigError{"app_id", "this is no app ID; want the Instagram app ID, digits only, and the secret in app_secret"}
+		return f, &ConfigError{Option: "app_id", Problem: "this is not an app ID; write the Instagram app ID, digits only, and the secret in app_secret"}
 	}
 	if c.AppSecret == "" {
-		return f, &ConfigError{"app_secret", "required"}
+		return f, &ConfigError{Option: "app_secret", Problem: "required"}
 	}
 	if c.Node = cmp.Or(c.Node, NodeMe); c.Node != NodeMe && c.Node != NodeID {
-		return f, &ConfigError{"user_node", fmt.Sprintf("%q is neither %s nor %s", c.Node, NodeMe, NodeID)}
+		return f, &ConfigError{Option: "user_node", Problem: fmt.Sprintf("%q is neither %s nor %s", c.Node, NodeMe, NodeID)}
 	}
 	c.Timeout = cmp.Or(c.Timeout, defaultTimeout)
 	if len(c.Scopes) == 0 {
@@ -160,10 +165,10 @@ func (c *Config) check() (family, error) {
 func checkList(option string, values, known []string, offeredBy string) error {
 	for i, v := range values {
 		if !slices.Contains(known, v) {
-			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, offeredBy, strings.Join(known, ", "))}
+			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, offeredBy, strings.Join(known, ", ")), v, known}
 		}
 		if slices.Contains(values[:i], v) {
-			return &ConfigError{option, fmt.Sprintf("%q is listed twice", v)}
+			return &ConfigError{Option: option, Problem: fmt.Sprintf("%q is listed twice", v)}
 		}
 	}
 	return nil
@@ -177,13 +182,13 @@ func (c *Config) checkParams(f family) error {
 		case p.Value == "true" || p.Value == "false":
 		case p.Name == paramFacebook && (p.Value == "0" || p.Value == "1"): // as Meta's dashboard writes it
 		case p.Name == paramFacebook:
-			return &ConfigError{"authorize", fmt.Sprintf("%s is true, false, 1 or 0, not %q", p.Name, p.Value)}
+			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true, false, 1 or 0, not %q", p.Name, p.Value)}
 		default:
-			return &ConfigError{"authorize", fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
+			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
 		}
 	}
 	if len(names) > 0 && len(f.params) == 0 {
-		return &ConfigError{"authorize", fmt.Sprintf("%s has no optional parameters", c.API)}
+		return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s has no optional parameters", c.API)}
 	}
 	return checkList("authorize", names, f.params, string(c.API))
 }
@@ -195,7 +200,7 @@ func (c *Config) checkEndpoints(f family) error {
 	e.Graph = strings.TrimSuffix(cmp.Or(e.Graph, f.endpoints.Graph), "/")
 	for _, address := range []string{e.Authorize, e.Token, e.Graph} {
 		if problem := endpointProblem(address); problem != "" {
-			return &ConfigError{"endpoints", fmt.Sprintf("%q %s", address, problem)}
+			return &ConfigError{Option: "endpoints", Problem: fmt.Sprintf("%q %s", address, problem)}
 		}
 	}
 	return nil

@@ -1,0 +1,82 @@
+// Package spelling knows what people mean who mistype a name, and keeps secrets in the wrong place
+// out of what they are told.
+package spelling
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// farthest is how many letters may be wrong.
+const farthest = 2
+
+// Nearest returns the name that a word stands for, "" if none is near: at most two letters are
+// missing, too many, swapped or others.
+func Nearest(word string, names []string) string {
+	best, distance := "", farthest+1
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		// In a short word two letters make another one.
+		if d := between(word, name); d < distance && d <= max(len(name)/3, 1) {
+			best, distance = name, d
+		}
+	}
+	return best
+}
+
+// between counts the letters that lie between two words. (Optimal string alignment.)
+func between(a, b string) int {
+	previous, row := []int(nil), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		before := row
+		row = make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], previous[j-2]+1)
+			}
+		}
+		previous = before
+	}
+	return row[len(b)]
+}
+
+// secret matches what secrets look like: long runs of letters and digits.
+var secret = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
+
+// WithoutSecrets returns a text without what looks like a secret.
+func WithoutSecrets(text string) string {
+	return secret.ReplaceAllStringFunc(text, func(word string) string {
+		if !strings.ContainsAny(word, "0123456789") {
+			return word
+		}
+		return "…"
+	})
+}
+
+// secretOption matches a line with an option whose values are secrets.
+var secretOption = regexp.MustCompile(`^(\s*(?:app_|session )?secret\s+)(.*)`)
+
+// OfOption returns a line of a Caddyfile without the values of an option that takes secrets.
+// Placeholders stay: they are names.
+func OfOption(line string) string {
+	found := secretOption.FindStringSubmatch(line)
+	if found == nil {
+		return line
+	}
+	values := strings.Fields(found[2])
+	for i, value := range values {
+		if !strings.HasPrefix(value, "{") || !strings.HasSuffix(value, "}") {
+			values[i] = "…"
+		}
+	}
+	return found[1] + strings.Join(values, " ")
+}
