@@ -178,7 +178,7 @@ func wantRefusedLoad(t *testing.T, block, option string) {
 		_ = caddy.Stop()
 		t.Fatal("loaded")
 	}
-	if !strings.Contains(err.Error(), option+":") {
+	if !strings.Contains(err.Error(), option+":") && !strings.Contains(err.Error(), "("+option+")") {
 		t.Errorf("message %q does not name %s", err, option)
 	}
 }

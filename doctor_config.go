@@ -109,7 +109,7 @@ func (e *examination) blockOf(raw json.RawMessage) any {
 // resolve makes the settings and the matchers of a block.
 func (e *examination) resolve(p *patient, reader *routes.Raw) {
 	p.handler.now = e.now
-	if p.settings, p.wrong = p.handler.resolve(loadTime(caddy.NewReplacer())); p.wrong != nil {
+	if p.settings, p.wrong = p.handler.resolveLoaded(); p.wrong != nil {
 		return
 	}
 	p.settings.served = p.settings.redirects
@@ -188,7 +188,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
 	}
 	for _, p := range e.patients {
-		if _, wrong := p.handler.resolve(loadTime(caddy.NewReplacer())); wrong != nil {
+		if _, wrong := p.handler.resolveLoaded(); wrong != nil {
 			return doctor.Doubt("Caddy does not load "+e.file, "see what is wrong with the options below")
 		}
 	}

@@ -258,7 +258,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	if h.now == nil {
 		h.now = time.Now
 	}
-	if h.settings, err = h.resolve(loadTime(caddy.NewReplacer())); err != nil {
+	if h.settings, err = h.resolveLoaded(); err != nil {
 		return err
 	}
 	h.logger = h.logger.With(zap.String("instance", h.settings.instance))

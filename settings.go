@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
@@ -100,75 +98,6 @@ func optionErrorOf(err error) error {
 		return &optionError{wrong.Option, problem}
 	}
 	return err
-}
-
-// A resolver replaces the placeholders in the value of an option.
-type resolver func(option, value string) (string, error)
-
-// loadTime replaces placeholders when the configuration is loaded. Unknown and
-// empty ones are errors: a site must not run with a secret of "". [A6]
-func loadTime(repl *caddy.Replacer) resolver {
-	return func(option, value string) (string, error) {
-		resolved, err := repl.ReplaceOrErr(value, true, true)
-		if err != nil {
-			return "", &optionError{option, fmt.Sprintf("%s has no value; set the variable or the file that it names", value)}
-		}
-		if resolved == "" {
-			return "", &optionError{option, "has an empty value"}
-		}
-		// A placeholder without its closing brace comes through as it is.
-		if strings.ContainsAny(resolved, "{}") {
-			return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
-		}
-		return resolved, nil
-	}
-}
-
-// adaptTime stands in something valid for every value with a placeholder, because
-// a Caddyfile may be adapted on another machine than the one it runs on. What is
-// written out is checked, so that the message can name the line. What a value must
-// not have in common with another one is not checked of a stand-in: nobody wrote it.
-func adaptTime(option, value string) (string, error) {
-	if !strings.Contains(value, "{") {
-		return value, nil
-	}
-	switch option {
-	case "app_id":
-		return "1", nil
-	case "redirect_uri":
-		return "", nil // unknown before load: it is compared with all others
-	case "endpoints":
-		return "https://placeholder.invalid", nil
-	}
-	// Each secret its own, because the same one twice is a mistake.
-	return strings.Repeat("x", minSecret) + fmt.Sprintf("%x", value), nil
-}
-
-// variableName matches the name of a variable where its value should be, written in one of the
-// ways of other programs.
-var variableName = regexp.MustCompile(`^(\$?\{?(?i:env\.)?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?)$`)
-
-// refusingNames returns a resolver that refuses the names of variables.
-func (replace resolver) refusingNames() resolver {
-	return func(option, value string) (string, error) {
-		if variableName.MatchString(value) && !strings.HasPrefix(value, "{env.") {
-			return "", &optionError{option, "is the name of a variable, and not its value; write {env.NAME}"}
-		}
-		return replace(option, value)
-	}
-}
-
-// all replaces the placeholders in every value of an option.
-func (replace resolver) all(option string, values []string) ([]string, error) {
-	resolved := make([]string, 0, len(values))
-	for _, value := range values {
-		v, err := replace(option, value)
-		if err != nil {
-			return nil, err
-		}
-		resolved = append(resolved, v)
-	}
-	return resolved, nil
 }
 
 // resolve turns the options into settings. It is the one place where their
