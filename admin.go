@@ -77,9 +77,9 @@ func (q *revocationRequest) check() (key revocation.Key, err error) {
 	}
 	switch {
 	case named != 1:
-		return 0, errors.New("want exactly one of user_id, session and all")
+		return 0, errors.New("send exactly one of user_id, session and all")
 	case q.UserID != "" && !isID(q.UserID):
-		return 0, errors.New("user_id: want the numeric Instagram user ID, not the username")
+		return 0, errors.New("user_id: send the numeric Instagram user ID, not the username")
 	case q.Session != "":
 		return revocation.ParseKey(q.Session)
 	}

@@ -49,13 +49,13 @@ func (h *Handler) resolveRateLimit(s *settings, _ resolver) error {
 	s.rate = rateLimit{o.Failures, time.Duration(o.Per), o.Off}
 	switch {
 	case o.Off && (o.Failures != 0 || o.Per != 0):
-		return &optionError{"rate_limit", "off takes no numbers; want off alone, or a number and a duration such as 20 1m"}
+		return &optionError{"rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m"}
 	case o.Failures == 0 && o.Per == 0:
 		s.rate.failures, s.rate.per = defaultFailures, defaultPer
 	case o.Failures < 1 || o.Failures > 10_000:
-		return &optionError{"rate_limit", "want a number between 1 and 10000 and a duration, such as 20 1m"}
+		return &optionError{"rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m"}
 	case s.rate.per < time.Second || s.rate.per > 24*time.Hour:
-		return &optionError{"rate_limit", fmt.Sprintf("want a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)}
+		return &optionError{"rate_limit", fmt.Sprintf("write a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)}
 	}
 	return nil
 }

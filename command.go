@@ -30,7 +30,7 @@ pages writes the built-in pages into a folder.
 			// Flags are those of the sub-commands: without one, that is what is wrong.
 			parent.FParseErrWhitelist.UnknownFlags = true
 			parent.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-				return caddy.ExitCodeFailedStartup, errors.New("want one of: revoke, sessions, doctor, pages; see caddy help instagram-auth")
+				return caddy.ExitCodeFailedStartup, errors.New("add one of: revoke, sessions, doctor, pages; see caddy help instagram-auth")
 			})
 			parent.AddCommand(revokeCommand(), sessionsCommand(), doctorCommand(), pagesCommand())
 		},

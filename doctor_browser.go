@@ -180,7 +180,7 @@ func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.
 		if remedy := said.Remedy(); remedy != "" {
 			return say(doctor.Fault("the window refused", remedy))
 		}
-		return say(doctor.Fault("that is no address", "paste the whole address, from https:// to its end"))
+		return say(doctor.Fault("that is not an address", "paste the whole address, from https:// to its end"))
 	}
 	address := *u
 	address.RawQuery, address.Fragment, address.RawFragment = "", "", ""

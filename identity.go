@@ -71,7 +71,7 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	for field, name := range h.Headers {
 		known := []string{fieldUserID, fieldUsername, fieldAppScopedID, fieldPermissions}
 		if !slices.Contains(known, field) && !slices.Contains(h.Fields, field) {
-			return &optionError{"headers", fmt.Sprintf("%q is none of %s; list it in fields first", field, strings.Join(known, ", "))}
+			return &optionError{"headers", fmt.Sprintf("%q is not one of %s; list it in fields first", field, strings.Join(known, ", "))}
 		}
 		names[field] = name
 	}

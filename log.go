@@ -79,7 +79,7 @@ func disclosureOf(option, value string) (disclosure, error) {
 	case "off":
 		return hidden, nil
 	}
-	return hidden, &optionError{option, fmt.Sprintf("%q is none of on, hash, off", value)}
+	return hidden, &optionError{option, fmt.Sprintf("%q is not one of on, hash, off", value)}
 }
 
 // tell returns how something is told, by its name and its value; ok is false if it is

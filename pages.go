@@ -23,7 +23,7 @@ func (h *Handler) resolvePages(s *settings, _ resolver) error {
 		return nil
 	}
 	if s.language = refusal.LanguageOf(h.Language); s.language == nil {
-		return &optionError{"language", fmt.Sprintf("%q is none of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))}
+		return &optionError{"language", fmt.Sprintf("%q is not one of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))}
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func TestAnOperatorsPagesAreShown(t *testing.T) {
 	}
 	write("erorr.html", "a typo")
 	err = validate(strings.Replace(anApp, "auth/\n", "auth/\n"+options+"\n", 1)+"}\n}\n", func(map[string]any) { t.Setenv("INSTAGRAM_APP_SECRET", appSecret) })
-	if err == nil || !strings.Contains(err.Error(), "pages: "+filepath.Join(dir, "erorr.html")+" is none of") {
+	if err == nil || !strings.Contains(err.Error(), "pages: "+filepath.Join(dir, "erorr.html")+" is not one of") {
 		t.Errorf("a folder with a typo: %v", err)
 	}
 }

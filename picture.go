@@ -40,7 +40,7 @@ func (h *Handler) resolvePicture(s *settings, _ resolver) error {
 	mode, known := modes[h.Picture]
 	switch wanted := h.wantsPicture(); {
 	case !known:
-		return &optionError{"picture", fmt.Sprintf("%q is none of redirect, proxy, off", h.Picture)}
+		return &optionError{"picture", fmt.Sprintf("%q is not one of redirect, proxy, off", h.Picture)}
 	case wanted && s.api == instagram.BasicDisplay:
 		return &optionError{"picture", "is for instagram_login: basic_display has no profile pictures"}
 	case wanted && s.handoff:

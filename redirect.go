@@ -22,7 +22,7 @@ type redirect struct {
 func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
 	s.pathPrefix = cmp.Or(h.PathPrefix, defaultPathPrefix)
 	if !isPlainPath(s.pathPrefix) || strings.HasSuffix(s.pathPrefix, "/") {
-		return &optionError{"path_prefix", fmt.Sprintf("%q is no plain path; want one such as %s, without a slash at the end", s.pathPrefix, defaultPathPrefix)}
+		return &optionError{"path_prefix", fmt.Sprintf("%q is not a plain path; write one such as %s, without a slash at the end", s.pathPrefix, defaultPathPrefix)}
 	}
 	if len(h.RedirectURI) == 0 {
 		return &optionError{"redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/"}
@@ -69,7 +69,7 @@ func parseRedirect(uri string) (redirect, error) {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
-		return redirect{}, fmt.Errorf("not an absolute URL; want one such as https://example.com/auth/")
+		return redirect{}, fmt.Errorf("not an absolute URL; write one such as https://example.com/auth/")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return redirect{}, fmt.Errorf("plain http is for loopback hosts alone; use https")
 	case u.Scheme != "https" && u.Scheme != "http":
@@ -81,7 +81,7 @@ func parseRedirect(uri string) (redirect, error) {
 	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return redirect{}, fmt.Errorf("has a space or a character outside ASCII; write the host in its xn-- form")
 	case u.Path == "" || u.Path == "/":
-		return redirect{}, fmt.Errorf("has no path of its own; the front page cannot be the callback, want one such as /auth/")
+		return redirect{}, fmt.Errorf("has no path of its own; the front page cannot be the callback; write one such as /auth/")
 	case !isPlainPath(u.Path) || u.RawPath != "" || strings.Contains(uri, "%"):
 		return redirect{}, fmt.Errorf("its path is not plain; leave out dots, double slashes and percent-encoding")
 	}

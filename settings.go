@@ -146,7 +146,7 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 		Timeout: time.Duration(h.Timeout),
 	}
 	if h.Timeout < 0 || c.Timeout > time.Minute {
-		return &optionError{"timeout", "want a duration of up to 1m"}
+		return &optionError{"timeout", "write a duration of up to 1m"}
 	}
 	if h.AppID == "" {
 		return &optionError{"app_id", "required: the Instagram app ID of your app at Meta"}
@@ -237,10 +237,10 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		Now:          h.now,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > revocation.MaxLifetime {
-		return &optionError{"session lifetime", "want a duration between 1m and 366d"}
+		return &optionError{"session lifetime", "write a duration between 1m and 366d"}
 	}
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
-		return &optionError{"session idle", "want a duration between 1m and the lifetime"}
+		return &optionError{"session idle", "write a duration between 1m and the lifetime"}
 	}
 	s.lifetime = c.Lifetime
 	if c.Secrets, err = replace.all("session secret", h.Session.Secret); err != nil {
@@ -274,7 +274,7 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 // resolveEnds checks the options about how sessions end.
 func (h *Handler) resolveEnds(s *settings, _ resolver) (err error) {
 	if s.logoutTarget = cmp.Or(h.LogoutTarget, "/"); !returnpath.OK(s.logoutTarget) {
-		return &optionError{"logout_target", fmt.Sprintf("%q is no path of this site; want one such as /goodbye", s.logoutTarget)}
+		return &optionError{"logout_target", fmt.Sprintf("%q is not a path of this site; write one such as /goodbye", s.logoutTarget)}
 	}
 	if s.passDeauthorize, err = choose("deauthorize", h.Deauthorize, "answer", "pass"); err != nil {
 		return err
@@ -284,7 +284,7 @@ func (h *Handler) resolveEnds(s *settings, _ resolver) (err error) {
 	}
 	s.syncInterval = cmp.Or(time.Duration(h.SyncInterval), revocation.DefaultInterval)
 	if s.syncInterval < time.Second || s.syncInterval > time.Minute {
-		return &optionError{"sync_interval", "want a duration between 1s and 1m"}
+		return &optionError{"sync_interval", "write a duration between 1s and 1m"}
 	}
 	deny, err := choose("on_storage_failure", h.OnStorageFailure, "keep", "deny")
 	if err != nil {
@@ -295,7 +295,7 @@ func (h *Handler) resolveEnds(s *settings, _ resolver) (err error) {
 	case !deny && h.MaxStaleness != 0:
 		return &optionError{"on_storage_failure", "max_staleness is for deny alone"}
 	case deny && staleness < 2*s.syncInterval:
-		return &optionError{"on_storage_failure", "want a max_staleness of at least twice the sync_interval, or a healthy list would count as too old"}
+		return &optionError{"on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old"}
 	case deny:
 		s.maxStaleness = staleness
 	}

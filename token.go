@@ -40,7 +40,7 @@ func (h *Handler) resolveToken(s *settings, _ resolver) error {
 	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
 		return &optionError{"token", "with after_login handoff a token goes to the site or nowhere; add forward_as"}
 	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
-		return &optionError{"revalidate", "want a duration between 1m and 60d"}
+		return &optionError{"revalidate", "write a duration between 1m and 60d"}
 	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
 		return &optionError{"revalidate", "is longer than a session lasts, and so would never happen"}
 	}

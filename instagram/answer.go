@@ -114,7 +114,7 @@ func excerpt(status int, body []byte, secrets []string) string {
 func membersOf(body []byte, secrets []string) string {
 	var object map[string]json.RawMessage
 	if unmarshalNode(body, &object) != nil {
-		return "JSON that is no object, or is cut off"
+		return "JSON that is not an object, or is cut off"
 	}
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(object)) {

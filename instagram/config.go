@@ -210,7 +210,7 @@ func endpointProblem(address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
-		return "is no absolute https URL"
+		return "is not an absolute https URL"
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "has a user name, a query or a fragment; leave them out"
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):

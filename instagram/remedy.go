@@ -55,7 +55,7 @@ var codeRemedies = map[int]string{
 	codeAnonymous:   "instagram got no access token: check that nothing between Caddy and instagram takes the Authorization header or the query away",
 	codeNotAccepted: remedyToken,
 	codePolicy:      "instagram blocks this for a while because of its policies: wait, and see the app's alerts in Meta's dashboard if it happens to everybody",
-	codePath:        "endpoints graph is wrong: instagram does not know the path; want https://graph.instagram.com, with one version segment at the most",
+	codePath:        "endpoints graph is wrong: instagram does not know the path; write https://graph.instagram.com, with one version segment at the most",
 }
 
 // profileRemedies are those of user nodes that cannot be used.

@@ -12,7 +12,7 @@ import (
 
 // Instagram's oddities end here, in small types beside the structs that need them.
 
-var errNotAnObject = errors.New("answer is no JSON object")
+var errNotAnObject = errors.New("answer is not a JSON object")
 
 // unmarshalNode reads an object that is given as it is, or as the one element of
 // {"data": [...]}.

@@ -96,7 +96,7 @@ func New(c Config) (*Cookies, error) {
 		return nil, errors.New("instance and a lifetime of at least a second are required")
 	}
 	if !validName(c.Name) {
-		return nil, fmt.Errorf("cookie name %q: want 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
+		return nil, fmt.Errorf("cookie name %q: write 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
 	}
 	if c.Idle != 0 && c.Idle < 10*time.Second {
 		return nil, errors.New("an idle limit of at least ten seconds is required")

@@ -31,7 +31,7 @@ func Credentials(appID string, secrets []string) Finding {
 		return Fault("app_id has a space around it", "take it out of the variable or the file that holds it")
 	}
 	if !isNumber(appID) {
-		return Fault("app_id is no number", "copy the Instagram app ID from Meta's dashboard, digits only")
+		return Fault("app_id is not a number", "copy the Instagram app ID from Meta's dashboard, digits only")
 	}
 	for i, secret := range secrets {
 		switch {

@@ -51,7 +51,7 @@ func Graph(address string, now time.Time) Finding {
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return Fault("endpoints graph is no address", "write https://"+graphHost)
+		return Fault("endpoints graph is not an address", "write https://"+graphHost)
 	}
 	segments := strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' })
 	named := slices.DeleteFunc(slices.Clone(segments), func(s string) bool { return !versionSegment.MatchString(s) })

@@ -49,7 +49,7 @@ func New(names ...string) (*Guard, error) {
 		folded := Fold(name)
 		switch {
 		case !isToken(name):
-			return nil, fmt.Errorf("%q is no header name", name)
+			return nil, fmt.Errorf("%q is not a header name", name)
 		case isReserved(folded):
 			return nil, fmt.Errorf("%q is needed by the request itself; choose a name of its own", name)
 		}

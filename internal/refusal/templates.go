@@ -61,7 +61,7 @@ func filesOf(folder string) (names []string, err error) {
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%s is none of %s", filepath.Join(folder, name), strings.Join(known, ", "))
+			return nil, fmt.Errorf("%s is not one of %s", filepath.Join(folder, name), strings.Join(known, ", "))
 		}
 		names = append(names, name)
 	}

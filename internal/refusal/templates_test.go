@@ -92,7 +92,7 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 	}{
 		"broken":                {map[string]string{"error.html": "<p>\n{{.Title"}, "error.html:2"},
 		"a field that is none":  {map[string]string{"error.html": "{{.LinkURL}}\n\n{{.Titel}}"}, "error.html:3"},
-		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is none of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
+		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is not one of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
 		"none":                  {map[string]string{"readme.txt": "x"}, "has none of"},
 		"a script":              {map[string]string{"error.html": "{{.LinkURL}}<SCRIPT>1</SCRIPT>"}, "error.html has a script"},
 		"no way on":             {map[string]string{"sign_in.html": "<h1>{{.Title}}</h1>"}, "sign_in.html does not use {{.LinkURL}}"},

@@ -49,7 +49,7 @@ func (k Key) String() string { return fmt.Sprintf("%016x", uint64(k)) }
 func ParseKey(text string) (Key, error) {
 	k, err := strconv.ParseUint(text, 16, 64)
 	if err != nil || len(text) != 16 || k == 0 {
-		return 0, fmt.Errorf("%.40q is no session: want the 16 hex digits that the log shows", text)
+		return 0, fmt.Errorf("%.40q is not a session: write the 16 hex digits that the log shows", text)
 	}
 	return Key(k), nil
 }
