@@ -58,7 +58,7 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 	}
 	h.logger.Info("session ended: instagram says less of its owner than it does", fields...)
 	if err := end(ctx, s); err != nil {
-		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", sessionField(s), zap.Error(err), storageRemedy)
+		h.reportEndedHereAlone(err, sessionField(s))
 	}
 	return patience
 }
@@ -69,8 +69,7 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 func (h *Handler) endHere(ctx context.Context, who *session.Identity) {
 	keys := h.keysOf(who)
 	if err := h.list.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {
-		h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again",
-			h.settings.privacy.user(who.UserID), zap.Error(err), storageRemedy)
+		h.reportEndedHereAlone(err, h.settings.privacy.user(who.UserID))
 	}
 }
 

@@ -154,6 +154,11 @@ func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
 	return h.list.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)
 }
 
+// reportEndedHereAlone tells the operator that the storage does not know of an end yet.
+func (h *Handler) reportEndedHereAlone(err error, about zap.Field) {
+	h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", about, zap.Error(err), storageRemedy)
+}
+
 // forget drops what Instagram has said about sessions that match. [P5]
 func (h *Handler) forget(match func(key uint64, s session.Session) bool) {
 	h.limits.tokens.Drop(match)

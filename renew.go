@@ -283,7 +283,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 	case failure.InvalidToken():
 		h.logger.Info("session ended: instagram no longer accepts its token", about...)
 		if err := h.end(ctx, s); err != nil {
-			h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", sessionField(s), zap.Error(err), storageRemedy)
+			h.reportEndedHereAlone(err, sessionField(s))
 		}
 		return patience
 	}
