@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -85,7 +84,8 @@ func optionsOfSyntax(syntax string) []string {
 	return slices.Sorted(maps.Keys(options))
 }
 
-// optionsOfParser returns the words that the parser's methods compare an option with.
+// optionsOfParser returns the names in the parser's table of options. The names of blocks inside
+// have further options, or are options themselves.
 func optionsOfParser(t *testing.T) (options []string) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "caddyfile.go", nil, 0)
@@ -93,15 +93,9 @@ func optionsOfParser(t *testing.T) (options []string) {
 		t.Fatal(err)
 	}
 	ast.Inspect(file, func(node ast.Node) bool {
-		if clause, ok := node.(*ast.CaseClause); ok {
-			for _, value := range clause.List {
-				if literal, ok := value.(*ast.BasicLit); ok {
-					text, err := strconv.Unquote(literal.Value)
-					if err != nil {
-						t.Fatal(err)
-					}
-					options = append(options, text)
-				}
+		if pair, ok := node.(*ast.KeyValueExpr); ok {
+			if name := constant(pair.Key); name != "" {
+				options = append(options, name)
 			}
 		}
 		return true

@@ -175,7 +175,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 	}{
 		{"nothing pasted", paste(""), nil, []string{"no address came back"}},
 		{"an empty line", paste("\n"), nil, []string{"the line is empty"}},
-		{"a word", paste("hello\n"), nil, []string{"no address", "https://"}},
+		{"a word", paste("hello\n"), nil, []string{"not an address", "https://"}},
 		{"what the window says", paste(`{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`), nil, []string{"development mode", "tester"}},
 		{"the wrong app", paste("Invalid platform app"), nil, []string{"not the Facebook app ID"}},
 		{"a slash", func(t *testing.T, window string) string {

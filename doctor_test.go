@@ -185,7 +185,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"redirect URI in the exchange", siteConfig{}, says(simulator.Token, "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"), nil, []string{"app: ", "redirect_uri differs"}},
 		{"plain http", siteConfig{}, nil, []string{redirectURI, "http://example.test/auth/"}, []string{"load: ", "redirect_uri", "Caddyfile:10", "plain http"}},
 		{"host not served", siteConfig{redirects: []string{"https://third.test/auth/"}}, nil, []string{second, second + " https://third.test/auth/"}, []string{"redirect_uri: ", "https://third.test/auth/ is not served"}},
-		{"no host of it served", siteConfig{}, nil, []string{"example.test {", "else.test {"}, []string{"load: ", "redirect_uri (", "no address of this site"}},
+		{"no host of it served", siteConfig{}, nil, []string{"example.test {", "else.test {"}, []string{"load: ", "redirect_uri (", "not an address of this site"}},
 		{"shadowed", siteConfig{}, nil, []string{tls, tls + "\nredir /auth/ /elsewhere"}, []string{"redirect_uri: ", "answered by redir"}},
 		{"in a route for other addresses", siteConfig{}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}", "instagram_auth /private*", "instagram_auth /shop/private*"}, []string{"redirect_uri: ", "does not get to this block"}},
 		{"a matcher for other addresses than the route's", siteConfig{redirects: []string{"https://example.test/shop/auth/"}}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}", "/auth/", "/shop/auth/", "app_id", "path_prefix /shop/instagram_auth\napp_id"}, []string{"matcher: ", "nothing is protected", "compare the matcher"}},

@@ -374,8 +374,8 @@ func TestRateLimitIsAnOption(t *testing.T) {
 		}
 	}
 	for options, want := range map[string]string{
-		"rate_limit": "want off, or how many", "rate_limit 20": "want off, or how many", "rate_limit x 1m": "want off, or how many", "rate_limit 0 1m": "want off, or how many",
-		"rate_limit -1 1m": "want off, or how many", "rate_limit 20 1m 3": "want off, or how many", "rate_limit 20 x": "no duration", "rate_limit 20 10ms": "between 1s and 24h",
+		"rate_limit": "takes off, or how many", "rate_limit 20": "takes off, or how many", "rate_limit x 1m": "takes off, or how many", "rate_limit 0 1m": "takes off, or how many",
+		"rate_limit -1 1m": "takes off, or how many", "rate_limit 20 1m 3": "not a duration", "rate_limit 20 x": "not a duration", "rate_limit 20 10ms": "between 1s and 24h",
 		"rate_limit 20 48h": "between 1s and 24h", "rate_limit 20000 1m": "between 1 and 10000", "rate_limit off\nrate_limit off": "already specified",
 	} {
 		_, err := adapt("http://:1 {\n" + strings.Replace(defaultBlock(options), "{endpoints}", "https://example.com", 1) + "\n}")

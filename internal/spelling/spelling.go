@@ -52,13 +52,25 @@ func between(a, b string) int {
 // secret matches what secrets look like: long runs of letters and digits.
 var secret = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
 
+// words matches what stands between spaces and quotes, and file matches those that are the path of
+// a file: no secret begins like one.
+var (
+	words = regexp.MustCompile(`[^\s"'<>=,;]+|=`)
+	file  = regexp.MustCompile(`^/[a-zA-Z]{1,8}/[^/]`)
+)
+
 // WithoutSecrets returns a text without what looks like a secret.
 func WithoutSecrets(text string) string {
-	return secret.ReplaceAllStringFunc(text, func(word string) string {
-		if !strings.ContainsAny(word, "0123456789") {
+	return words.ReplaceAllStringFunc(text, func(word string) string {
+		if file.MatchString(word) {
 			return word
 		}
-		return "…"
+		return secret.ReplaceAllStringFunc(word, func(part string) string {
+			if !strings.ContainsAny(part, "0123456789") {
+				return part
+			}
+			return "…"
+		})
 	})
 }
 

@@ -1,0 +1,45 @@
+package spelling
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestNearest(t *testing.T) {
+	names := []string{"app_id", "app_secret", "redirect_uri", "log", "api"}
+	for word, want := range map[string]string{
+		"app_ids": "app_id", "apid": "api", "redirect_url": "redirect_uri", "ap_id": "app_id", "app_di": "app_id", "redirect_utils": "",
+		"lag": "log", "lgo": "log", "xyz": "", "": "", "ÄPI": "",
+	} {
+		if got := Nearest(word, names); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+}
+
+func TestWithoutSecrets(t *testing.T) {
+	const hex = "0123456789abcdef0123456789abcdef"
+	const base64 = "q83vEjRWeJCrze8SNFZ4kKvN7xI0Vg=="
+	for _, text := range []string{hex, base64, "x=" + hex, `"` + hex + `"`, "/" + hex, "a/" + base64, "secret:" + hex, "https://example.com/" + hex, "/" + base64 + "/" + base64} {
+		if got := WithoutSecrets(text); strings.Contains(got, hex) || strings.Contains(got, base64[:20]) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+	for _, text := range []string{"/var/lib/caddy/1234567890-1234567890-1234567890/x", "instagram_business_basic", "{env.A_VERY_LONG_NAME_OF_A_VARIABLE}"} {
+		if got := WithoutSecrets(text); got != text {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+func TestOfOption(t *testing.T) {
+	for line, want := range map[string]string{
+		"  app_secret abc {env.X}": "  app_secret … {env.X}",
+		"session secret abc":       "session secret …",
+		"app_id 123":               "app_id 123",
+	} {
+		if got := OfOption(line); got != want {
+			t.Errorf("%q: %q", line, got)
+		}
+	}
+}
