@@ -135,7 +135,7 @@ func TestP2_AProfileInADisguiseIsNotLogged(t *testing.T) {
 // What the window says reaches the log without what it repeats of the login, and whoever
 // meets an odd query can start again.
 func TestP1_WordsOfTheWindowRepeatNothingOfTheLogin(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFilters(t)})
+	s := startSite(t, siteConfig{logFilter: productionFormat(t)})
 	const token = "IGAAZplanted0123456789abcdef"
 	for _, q := range []string{"error=server_error&error_description=STATE+" + token, "error_code=1&error_message=" + token + "+STATE", "error=&error_reason=x&error_description=Some+words+STATE", "error=a&code=b&error_description=Some+words+" + token} {
 		b := s.newBrowser()

@@ -80,7 +80,7 @@ func TestHandoffReplacesOnlyTheParametersOfTheCallback(t *testing.T) {
 }
 
 func TestP1_ASiteThatFailsAtAHandoffDoesNotPutTheCodeIntoTheLog(t *testing.T) {
-	s := startSite(t, siteConfig{options: "after_login handoff", after: "reverse_proxy " + freeAddr(t), logFilter: "format filter {\n wrap json\n request>uri query {\n replace code X\n replace state X\n }\n}"})
+	s := startSite(t, siteConfig{options: "after_login handoff", after: "reverse_proxy " + freeAddr(t), logFilter: productionFormat(t)})
 	b := s.newBrowser()
 	back := b.window(b.get("/instagram_auth/login"))
 	wantRefusal(t, b.get(back), http.StatusInternalServerError, "Something went wrong.")

@@ -341,7 +341,7 @@ func TestF6_AReloadCanChangeHowPicturesAreShown(t *testing.T) {
 
 func TestP1_P3_NoTokenGoesWhereAPictureGoes(t *testing.T) {
 	host := newCDN(t)
-	s := startSite(t, siteConfig{options: withToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg"), logFilter: productionFilters(t)})
+	s := startSite(t, siteConfig{options: withToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg"), logFilter: productionFormat(t)})
 	b := s.newBrowser()
 	b.signIn("/page")
 	b.get("/page")

@@ -15,23 +15,23 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// The filters of example/production.Caddyfile, for the access log and the default log.
-func productionFilters(t *testing.T) string {
+// The format of both logs of example/production.Caddyfile.
+func productionFormat(t *testing.T) string {
 	t.Helper()
 	content, err := os.ReadFile("example/production.Caddyfile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, rest, found := strings.Cut(string(content), "log default {\n")
-	filter, _, closed := strings.Cut(rest, "\n\t}\n}")
+	format, _, closed := strings.Cut(rest, "\n\t}\n}")
 	if !found || !closed {
-		t.Fatal("example/production.Caddyfile has no filter for the default log")
+		t.Fatal("example/production.Caddyfile has no format for the default log")
 	}
-	return filter
+	return format
 }
 
 func TestP1_SecretsNeverAppearInALog(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFilters(t), before: "handle_errors {\n respond error \n}"})
+	s := startSite(t, siteConfig{logFilter: productionFormat(t), before: "handle_errors {\n respond error \n}"})
 	var secrets []string
 	note := func(more ...string) { secrets = append(secrets, more...) }
 	note(appSecret)
@@ -98,7 +98,7 @@ func wantNoneOf(t *testing.T, logs string, secrets []string) (seen int) {
 }
 
 func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFilters(t)})
+	s := startSite(t, siteConfig{logFilter: productionFormat(t)})
 	secrets := []string{appSecret}
 	for _, end := range []func(b *browser){
 		func(b *browser) { b.logout(nil) },

@@ -144,12 +144,12 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 	}
 }
 
-// P1 with each kind of token, at DEBUG, with the filters of the example: a short-lived
+// P1 with each kind of token, at DEBUG, with the log format of the example: a short-lived
 // one, a long-lived one, and one that a refresh brought.
 func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
 	late := time.Duration(0)
 	s := startSite(t, siteConfig{
-		logFilter: productionFilters(t), options: withToken + "\nrevalidate 1m",
+		logFilter: productionFormat(t), options: withToken + "\nrevalidate 1m",
 		now:   func() time.Time { return time.Now().Add(late) },
 		after: "handle /php* {\n php_fastcgi 127.0.0.1:9 \n}\nhandle_errors {\n respond failed \n}\nreverse_proxy {upstream}",
 	})

@@ -87,7 +87,7 @@ func TestL1_ASlowAnswerDoesNotPutAnOldSessionInThePlaceOfANewOne(t *testing.T) {
 }
 
 func TestT6_WhatInstagramRepeatsOfASecretIsNotLogged(t *testing.T) {
-	s := startSite(t, siteConfig{options: rechecked, logFilter: productionFilters(t)})
+	s := startSite(t, siteConfig{options: rechecked, logFilter: productionFormat(t)})
 	b := s.newBrowser()
 	token := s.olderSession(b, 10*time.Minute)
 	told := func(text string) simulator.Fault {

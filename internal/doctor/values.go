@@ -78,8 +78,11 @@ func Unfiltered(encoder json.RawMessage) (fields []string) {
 			} `json:"actions"`
 		} `json:"fields"`
 	}
-	if json.Unmarshal(encoder, &e) != nil || e.Format != "filter" {
+	if json.Unmarshal(encoder, &e) != nil || e.Format != "filter" && e.Format != "instagram_auth" {
 		return carriers
+	}
+	if e.Format == "instagram_auth" {
+		return nil // it redacts the whole line
 	}
 	for _, carrier := range carriers {
 		filter, has := e.Fields[carrier]
