@@ -1,0 +1,195 @@
+package instagramauth_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// debugSite is a site with all that brings an address into a log: rewrites, handlers that log
+// it, dead upstreams, errors, panics and the admin endpoint, at DEBUG.
+func debugSite(t *testing.T, format string) (s *site, admin string) {
+	admin = freeAddr(t)
+	dead := freeAddr(t)
+	return startSite(t, siteConfig{
+		logFilter: format, admin: admin, global: "debug",
+		options: withToken + "\ndeauthorize pass\ndata_deletion pass",
+		before: `log_request
+			log_append asked {http.request.orig_uri}
+			log_append code {http.request.uri.query.code}
+			log_append by_another_name {http.request.uri.query.code}
+			log_append state {http.request.uri.query.state}
+			log_append body {http.request.body}
+			log_append body64 {http.request.body_base64}
+			uri strip_prefix /shop
+			rewrite /old/* /new{uri}
+			handle_errors {
+				log_append failed {err.message}
+				rewrite * /error?from={http.request.uri.query}
+				respond failed
+			}`,
+		after: "handle /dead* {\n reverse_proxy " + dead + "\n}\nhandle /php* {\n php_fastcgi " + dead + "\n}\nhandle /fails* {\n error \"cannot answer {http.request.uri}\" 500\n}\n" +
+			"handle {\n rewrite /late/* /later{uri}\n reverse_proxy {upstream} {\n header_up X-Asked {http.request.uri}\n header_down X-Asked {http.request.uri}\n }\n}",
+	}), admin
+}
+
+// debugRun signs in, fails to, and plants what a login has in all places. It returns the log
+// and what must not be in it.
+func debugRun(t *testing.T, format string) (logs string, secrets []string) {
+	t.Helper()
+	s, admin := debugSite(t, format)
+	note := func(values ...string) { secrets = append(secrets, values...) }
+	b := s.newBrowser()
+	back := b.window(b.get("/private?x=1"))
+	q := query(t, back)
+	code, state := q.Get("code"), q.Get("state")
+	note(code, state)
+	for _, name := range b.cookies() {
+		note(b.cookie(name))
+	}
+	if arrived := b.get(back); arrived.StatusCode != http.StatusSeeOther {
+		t.Fatalf("the callback answered %s", arrived.Status)
+	}
+	note(b.cookie(sessionCookie))
+	s.plant(b, back, "https://example.test/shop/auth/?"+query(t, back).Encode())
+	b.get("/page?again=" + url.QueryEscape(back))
+	note(s.upstream.last(t).Header.Get(tokenHeader))
+	// Cancelled, and forged.
+	other := s.newBrowser()
+	cancelled := query(t, other.get("/private").location()).Get("state")
+	note(cancelled)
+	other.get(callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request&state=" + cancelled)
+	forged, old := "AQ"+strings.Repeat("Forged9-", 16), "ad7c8347d8b34e5498230c69c7cf66bc"
+	note(forged, old)
+	s.newBrowser().get(callback + "?code=" + forged + "&state=" + strings.Repeat("x", session.StateLength))
+	s.newBrowser().get(callback + "?c%6fde=" + forged + "&CODE=" + old + "&STATE=" + state)
+	form := navigation(t, http.MethodPost, callback)
+	setBody(form, url.Values{"code": {old, code}, "state": {state}}.Encode())
+	b.do(form)
+	// Meta's callbacks.
+	for _, path := range []string{deauthorizePath, deletionPath} {
+		signed := s.instagram.SignedRequest(username)
+		note(signed)
+		s.fromMeta(path, signed)
+		s.fromMeta(path, signed+"forged")
+		s.fromMeta(path+"?signed_request="+signed, signed)
+	}
+	answer, err := http.Get("http://" + admin + "/config/?code=" + code + "&state=" + state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	return s.logs(), secrets
+}
+
+// plant asks for all pages of the site with the address of a callback in all parts of a request.
+func (s *site) plant(b *browser, addresses ...string) {
+	for _, address := range addresses {
+		once := url.QueryEscape(address)
+		for _, page := range []string{"/page", "/shop/page", "/old/page", "/late/page", "/dead", "/php/index.php", "/fails", "/panic"} {
+			_, rawQuery, _ := strings.Cut(address, "?")
+			rawQuery, _, _ = strings.Cut(rawQuery, "#")
+			for _, with := range []string{rawQuery, "to=" + once, "to=" + url.QueryEscape(once), "x;" + strings.ReplaceAll(rawQuery, "&", ";"), "q=" + url.QueryEscape(asText(s.t, query(s.t, address)))} {
+				request := navigation(s.t, http.MethodGet, page+"?"+with)
+				request.Header.Set("Referer", address)
+				request.Header.Set("X-Original-Url", "/login?return_to="+once)
+				request.Header.Set("X-Trace", asText(s.t, map[string]string{"url": address}))
+				// A panic closes the connection, and with it the answer.
+				if answer, err := b.http.Do(request); err == nil {
+					_, _ = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+			}
+		}
+	}
+}
+
+func asText(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// leaks returns those of the secrets that a log has: as they are, with percent escapes, and in
+// the base64 of a body.
+func leaks(logs string, secrets []string) (found []string) {
+	decoded := logs
+	for range 3 {
+		decoded = unescaped(decoded)
+	}
+	for _, secret := range secrets {
+		inBase64 := base64.StdEncoding.EncodeToString([]byte("signed_request=" + secret))
+		for _, form := range []string{secret, inBase64[:len(inBase64)-4]} {
+			if at := max(strings.Index(logs, form), strings.Index(decoded, form)); len(secret) >= 8 && at >= 0 {
+				found = append(found, secret)
+				break
+			}
+		}
+	}
+	return found
+}
+
+// unescaped decodes all percent escapes of a text that may be broken.
+func unescaped(text string) string {
+	var b bytes.Buffer
+	for len(text) > 0 {
+		if one, err := url.PathUnescape(text[:min(3, len(text))]); err == nil && text[0] == '%' && len(one) == 1 {
+			b.WriteString(one)
+			text = text[3:]
+			continue
+		}
+		b.WriteByte(text[0])
+		text = text[1:]
+	}
+	return b.String()
+}
+
+func TestP1_WithTheLogFormatNoLineOfADebugRunHasASecret(t *testing.T) {
+	for _, format := range []string{
+		"format instagram_auth", "format instagram_auth {\n wrap json\n}", "format instagram_auth {\n wrap console\n}",
+		"format instagram_auth {\n wrap json {\n time_format wall\n message_key message\n }\n}",
+		"format instagram_auth {\n wrap filter {\n wrap console\n request>remote_ip ip_mask 16 32\n }\n}",
+		"format filter {\n wrap instagram_auth\n request>remote_ip ip_mask 16 32\n}", "format append {\n wrap instagram_auth\n node one\n}",
+	} {
+		t.Run(format, func(t *testing.T) {
+			logs, secrets := debugRun(t, format)
+			if found := leaks(logs, secrets); len(found) > 0 {
+				at := max(strings.Index(logs, found[0]), 0)
+				t.Errorf("the log has %d of %d secrets, %s among them: …%s…", len(found), len(secrets), found[0], logs[max(0, at-300):min(len(logs), at+300)])
+			}
+			for _, line := range []string{"http.log.access", "http.log.error", "rewrote request", "upstream roundtrip", "http.handlers.log_request", "panic serving", "admin.api", "sign-in refused", "callback refused", "REDACTED"} {
+				if !strings.Contains(logs, line) {
+					t.Errorf("the log has no line with %q", line)
+				}
+			}
+			if !strings.Contains(format, "console") {
+				for line := range strings.Lines(logs) {
+					if !json.Valid([]byte(line)) {
+						t.Fatalf("no JSON: %s", line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// What the test above looks for is there without the format, so it can fail.
+func TestP1_WithAnotherLogFormatTheSameRunHasThemAll(t *testing.T) {
+	for _, format := range []string{"format json", "format console"} {
+		logs, secrets := debugRun(t, format)
+		if found := leaks(logs, secrets); !slices.Equal(found, secrets) || len(secrets) < 10 {
+			t.Errorf("%s: %d of %d secrets are in the log", format, len(found), len(secrets))
+		}
+	}
+}
