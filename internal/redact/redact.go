@@ -50,12 +50,13 @@ func Line(line []byte) []byte {
 // go on, and backwards from there: a separator on the way says how far it can jump.
 func nextRun(line []byte, at int) (from, to int) {
 	for at+MinLength <= len(line) {
-		i := at + MinLength - 1
-		for i >= at && inValue[line[i]] {
+		window := (*[MinLength]byte)(line[at:]) // saves the checks of bounds
+		i := MinLength - 1
+		for i >= 0 && inValue[window[i]] {
 			i--
 		}
-		if i >= at {
-			at = i + 1
+		if i >= 0 {
+			at += i + 1
 			continue
 		}
 		to = at + MinLength
