@@ -51,6 +51,7 @@ of the [README](../README.md#use-it) is this, as `+"`caddy adapt`"+` prints it:
 A duration is text such as `+"`\"10s\"` or `\"7d\"`"+`, or a number of nanoseconds.
 `, adaptedExample(t), kept(docs["Handler"]))
 	writeFields(&b, kind, "", docs)
+	writeFields(&b, reflect.TypeFor[instagramauth.LogEncoder](), "caddy.logging.encoders.instagram_auth", docs)
 	return b.String()
 }
 
@@ -83,15 +84,18 @@ func writeFields(b *strings.Builder, kind reflect.Type, path string, docs map[st
 
 func jsonName(field reflect.StructField) string {
 	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-	return name
+	return strings.TrimPrefix(name, "-")
 }
 
 func jsonType(kind reflect.Type) string {
 	if kind == reflect.TypeFor[caddy.Duration]() {
 		return "duration"
 	}
-	if kind.Name() == "RawMatcherSets" {
+	switch kind.Name() {
+	case "RawMatcherSets":
 		return "list of matcher sets"
+	case "RawMessage":
+		return "object"
 	}
 	switch kind.Kind() {
 	case reflect.Bool:
