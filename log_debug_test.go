@@ -1,8 +1,8 @@
 package instagramauth_test
 
 import (
-	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -142,25 +142,28 @@ func leaks(logs string, secrets []string) (found []string) {
 
 // unescaped decodes all percent escapes of a text that may be broken.
 func unescaped(text string) string {
-	var b bytes.Buffer
-	for len(text) > 0 {
-		if one, err := url.PathUnescape(text[:min(3, len(text))]); err == nil && text[0] == '%' && len(one) == 1 {
-			b.WriteString(one)
-			text = text[3:]
-			continue
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "%")
+		b.WriteString(before)
+		if !found {
+			return b.String()
 		}
-		b.WriteByte(text[0])
-		text = text[1:]
+		if c, err := hex.DecodeString(rest[:min(2, len(rest))]); err == nil && len(c) == 1 {
+			b.Write(c)
+			rest = rest[2:]
+		} else {
+			b.WriteByte('%')
+		}
+		text = rest
 	}
-	return b.String()
 }
 
 func TestP1_WithTheLogFormatNoLineOfADebugRunHasASecret(t *testing.T) {
 	for _, format := range []string{
-		"format instagram_auth", "format instagram_auth {\n wrap json\n}", "format instagram_auth {\n wrap console\n}",
-		"format instagram_auth {\n wrap json {\n time_format wall\n message_key message\n }\n}",
-		"format instagram_auth {\n wrap filter {\n wrap console\n request>remote_ip ip_mask 16 32\n }\n}",
-		"format filter {\n wrap instagram_auth\n request>remote_ip ip_mask 16 32\n}", "format append {\n wrap instagram_auth\n node one\n}",
+		"format instagram_auth", "format instagram_auth {\n wrap console\n}",
+		"format instagram_auth {\n wrap filter {\n wrap json {\n time_format wall\n }\n request>remote_ip ip_mask 16 32\n }\n}",
+		"format append {\n wrap instagram_auth\n node one\n}",
 	} {
 		t.Run(format, func(t *testing.T) {
 			logs, secrets := debugRun(t, format)

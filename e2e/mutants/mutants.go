@@ -176,20 +176,20 @@ var mutants = []mutant{
 `, ``, "./internal/refusal ."},
 	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (v.astray || h.settings.isCallbackPath(v.asked.Path))`, `return false`, ""},
 	{"P1", "the log format redacts nothing", "log_encoder.go", `redact.Line(line.Bytes())`, `redact.Line(line.Bytes()[:0])`, ""},
-	{"P1", "a state is no secret", "internal/redact/context.go", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, "./internal/redact ."},
-	{"P1", "codes of 32 characters are short", "internal/redact/redact.go", `const MinLength = 32`, `const MinLength = 36`, "./internal/redact ."},
-	{"P1", "an address within an address is not read", "internal/redact/redact.go", `v = nextEscape(s.line, max(v, end), to)`, `v = to`, "./internal/redact ."},
+	{"P1", "a state is no secret", "internal/redact/context.go", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, "./internal/redact"},
+	{"P1", "codes of 32 characters are short", "internal/redact/redact.go", `const MinLength = 32`, `const MinLength = 36`, "./internal/redact"},
+	{"P1", "an address within an address is not read", "internal/redact/redact.go", `v = nextEscape(s.line, max(v, end), to)`, `v = to`, "./internal/redact"},
 	{"P1", "a name that is escaped is another one", "internal/redact/escape.go", `; ok {
 			return decoded, start`, `; ok && start < 0 {
-			return decoded, start`, "./internal/redact ."},
-	{"P1", "an escape is escaped once at most", "internal/redact/escape.go", `if p-2 < low || line[p-2] != '2' || line[p-1] != '5' {`, `if p >= low {`, "./internal/redact ."},
-	{"P1", "an escape of JSON is part of the name", "internal/redact/escape.go", `line[p-5] == 'u'`, `line[p-5] == 'U'`, "./internal/redact ."},
-	{"P1", "a tab is part of the name", "internal/redact/escape.go", `if p-2 >= low && line[p-2] == '\\' && isControl(c) {`, `if false {`, "./internal/redact ."},
-	{"P1", "the second value of a list stays", "internal/redact/context.go", `return p == s.listEnd && p > 0`, `return false`, "./internal/redact ."},
+			return decoded, start`, "./internal/redact"},
+	{"P1", "an escape is escaped once at most", "internal/redact/escape.go", `if p-2 < low || line[p-2] != '2' || line[p-1] != '5' {`, `if p >= low {`, "./internal/redact"},
+	{"P1", "an escape of JSON is part of the name", "internal/redact/escape.go", `line[p-5] == 'u'`, `line[p-5] == 'U'`, "./internal/redact"},
+	{"P1", "a tab is part of the name", "internal/redact/escape.go", `if p-2 >= low && line[p-2] == '\\' && isControl(c) {`, `if false {`, "./internal/redact"},
+	{"P1", "the second value of a list stays", "internal/redact/context.go", `return p == s.listEnd && p > 0`, `return false`, "./internal/redact"},
 	{"P1", "the headers for cookies are any", "internal/redact/context.go", `			found = true
 `, `			found = false
-`, "./internal/redact ."},
-	{"P1", "a token in a header of any name stays", "internal/redact/redact.go", `if len(run) >= s.length && `, `if len(run) < s.length && `, "./internal/redact ."},
+`, "./internal/redact"},
+	{"P1", "a token in a header of any name stays", "internal/redact/redact.go", `if len(run) >= s.length && `, `if len(run) < s.length && `, "./internal/redact"},
 	{"P2", "what is hidden is told", "log.go", `case value == "" || how == hidden:`, `case value == "":`, ""},
 	{"P2", "a storm fills the log", "log.go", `	if !ok {
 		return
