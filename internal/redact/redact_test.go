@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -186,5 +187,21 @@ func BenchmarkLine(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	for b.Loop() {
 		Line(line)
+	}
+}
+
+// A visitor chooses what a line has in it, and how much of it. Twice as much takes about
+// twice as long: with a look back at the whole line for each value, these would take minutes.
+func TestALineThatAVisitorMadeTakesNoLongerThanItsLength(t *testing.T) {
+	value := strings.Repeat("a1", MinLength/2)
+	for _, part := range []string{"%3D", "code%3D", "%2525253D", "a=" + value + "; ", `"` + value + `","`, `","`, "[]string{", "%5B%5Dstring%7B", value + " ", "code=" + value + "&", "e\"", "cookie\"", "%", "25", "\\u003d"} {
+		line := []byte(`"Cookie":["` + strings.Repeat(part, (1<<20)/len(part)))
+		began := time.Now()
+		Line(line)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("1 MB of %s took %v", part, took)
+		} else {
+			t.Logf("1 MB of %s: %v", part, took)
+		}
 	}
 }
