@@ -13,7 +13,7 @@ type context struct {
 }
 
 const (
-	maxFiller = 64 // quotes, brackets, spaces and backslashes between a name and its value
+	maxFiller = 32 // quotes, brackets, spaces and backslashes between a name and its value
 	maxName   = 64 // of a longer name, only the end is read
 	maxList   = 512
 )
@@ -62,10 +62,11 @@ func (s *scanner) beforeFiller(v int) (p int, assigned, list bool) {
 		case '\n', '\r':
 			newline = true
 		case '{':
-			if begins = s.endsWith(begins, goList); begins == p-1 {
+			at := s.endsWith(begins, goList)
+			if list || assigned || at == begins {
 				return p, assigned, list
 			}
-			list = list || !assigned
+			begins, list = at, true
 		case ']':
 			if !assigned {
 				return p, false, false
