@@ -18,8 +18,8 @@ import (
 type action int8
 
 const (
-	// noAction is for what visitors, crawlers and forgers do, and for what is well. Whatever
-	// anybody can cause without being the operator's business is only counted.
+	// noAction is for what visitors, crawlers and forgers do, and for what is well. The metrics
+	// count it.
 	noAction action = iota
 	// actionNeeded is for what does not mend itself, or what the operator has to watch.
 	actionNeeded

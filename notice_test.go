@@ -37,7 +37,7 @@ func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 	}
 }
 
-// A refusal that asks for nothing but a level is a line of the log, too, whatever Instagram says.
+// Whatever Instagram says, a line at WARN or ERROR has a remedy.
 func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
 	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &windowError{}, &pictureWait{"w", 0}, errStale, errTooOld}
 	for kind := instagram.Refused; kind <= instagram.Unreachable; kind++ {

@@ -175,6 +175,9 @@ var mutants = []mutant{
 	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "./internal/refusal ."},
 	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (v.astray || h.settings.isCallbackPath(v.asked.Path))`, `return false`, ""},
+	{"P2", "a made-up code is a warning", "notice.go", `case act == actionNeeded && ofVisitor(cause):`, `case false && ofVisitor(cause):`, ""},
+	{"P2", "a forged callback is a warning", "notices.go", `refusal.BadSignature: {},`, `refusal.BadSignature: {action: actionNeeded},`, ""},
+	{"P2", "a refusal is not counted", "refuse.go", `if !v.shownAgain {`, `if false {`, ""},
 	{"P2", "what is hidden is told", "log.go", `case value == "" || how == hidden:`, `case value == "":`, ""},
 	{"P2", "a storm fills the log", "log.go", `	if !ok {
 		return
