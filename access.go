@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -78,6 +76,6 @@ func (h *Handler) turnAway(v *visit) (bool, error) {
 	drain(v)
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
-	h.logSampled(zapcore.WarnLevel, "access refused", "", h.aboutPerson(requesterOf(v.r), &v.session.Identity, sessionField(&v.session))...)
+	h.notifySampled(noticeAccessRefused, "", nil, h.aboutPerson(requesterOf(v.r), &v.session.Identity, sessionField(&v.session))...)
 	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.otherAccountURL(h.returnFor(v))})
 }

@@ -56,7 +56,7 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 	if said.shutOut {
 		end = h.endEverywhere
 	}
-	h.logger.Info("session ended: instagram says less of its owner than it does", fields...)
+	h.notify(noticeSaidAgainst, nil, fields...)
 	if err := end(ctx, s); err != nil {
 		h.reportEndedHereAlone(err, sessionField(s))
 	}

@@ -27,12 +27,12 @@ func (h *Handler) heedApp(err error, about ...zap.Field) (locked bool) {
 	case instagram.AppRestricted:
 		if h.limits.breaker.Lock(lockFor) {
 			h.metrics.openings.Inc()
-			h.logger.Error("nobody can sign in: Meta has restricted the app", append(about, reasons(err)...)...)
+			h.notify(noticeAppRestricted, err, about...)
 		}
 		return true
 	case instagram.AppWithoutAccess:
 		if first, _ := h.limits.told.Take("app without access"); first {
-			h.logger.Error("nobody but testers of the app can sign in: it has no access to other accounts", append(about, reasons(err)...)...)
+			h.notify(noticeAppWithoutAccess, err, about...)
 		}
 	}
 	return false
@@ -42,7 +42,7 @@ func (h *Handler) heedApp(err error, about ...zap.Field) (locked bool) {
 // is no longer restricted.
 func (h *Handler) heedSuccess() {
 	if h.limits.breaker.Unlock() {
-		h.logger.Info("breaker closed: instagram answers again")
+		h.notify(noticeBreakerClosed, nil)
 	}
 }
 
@@ -54,14 +54,13 @@ func (h *Handler) warnOfField(failure *instagram.Error) {
 	if failure == nil || failure.LacksPermission() && h.settings.api == instagram.BasicDisplay {
 		return // people can decline user_media there, which is no mistake of the operator's
 	}
-	remedy := remedyForField
+	var fieldError error = &ownError{failure.Error(), remedyForField}
 	if failure.LacksPermission() {
-		remedy = failure.Remedy()
+		fieldError = failure
 	}
 	// Where Instagram names none, it may be any of them.
 	field := cmp.Or(failure.UnknownField(), strings.Join(h.Fields, " "))
 	if first, _ := h.limits.told.Take("field " + field); first {
-		h.logger.Warn("instagram does not answer a field; visitors are signed in without any of fields",
-			zap.String("field", field), zap.Error(failure), zap.String("remedy", remedy))
+		h.notify(noticeFieldUnanswered, fieldError, zap.String("field", field))
 	}
 }

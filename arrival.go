@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -135,7 +134,7 @@ func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, caus
 // loginRefused tells the operator of a login that was refused: in one line of the log, which
 // says what to change where that is known, in the metrics and as an event.
 func (h *Handler) loginRefused(from requester, back *comeback, code refusal.Code, cause error) {
-	h.logSampled(zapcore.WarnLevel, "sign-in refused", string(code), append(h.aboutPerson(from, &back.who, zap.String("code", string(code))), reasons(cause)...)...)
+	h.notifySampled(signInRefused(code), string(code), cause, h.aboutPerson(from, &back.who, zap.String("code", string(code)))...)
 	h.metrics.login(string(code)).Inc()
 	h.emit(from, eventLoginRefused, &back.who, map[string]any{"code": string(code)})
 }
@@ -147,20 +146,4 @@ func (h *Handler) loginURLFor(code refusal.Code, returnTo string) string {
 		return h.otherAccountURL(returnTo)
 	}
 	return h.loginURL(returnTo)
-}
-
-// reasons are the fields about an error that an operator may do something about.
-func reasons(err error) (fields []zap.Field) {
-	if err == nil {
-		return nil
-	}
-	fields = append(fields, zap.Error(err))
-	type remediable interface {
-		error
-		Remedy() string
-	}
-	if known, ok := errors.AsType[remediable](err); ok && known.Remedy() != "" {
-		fields = append(fields, zap.String("remedy", known.Remedy()))
-	}
-	return fields
 }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -170,7 +169,6 @@ func (h *Handler) warnOfAddresses(from requester) {
 		return
 	}
 	if ok, _ := h.limits.told.Take("addresses"); ok {
-		h.logger.Warn("visitors come without an address; failed sign-ins are limited over all of them alone",
-			h.aboutRequester(from, zap.String("remedy", "set trusted_proxies_unix, or trusted_proxies and trusted_proxies_strict, so that Caddy knows the address from the proxy in front"))...)
+		h.notify(noticeVisitorsNoAddress, nil, h.aboutRequester(from)...)
 	}
 }

@@ -142,6 +142,9 @@ func (e *windowError) Error() string {
 	return text
 }
 
+// OfVisitor reports whether the visitor's account is the reason.
+func (e *windowError) OfVisitor() bool { return e.cancelled() || e.asError().OfVisitor() }
+
 // Remedy tells the operator what to change; somebody who has cancelled asks for nothing.
 func (e *windowError) Remedy() string {
 	switch {

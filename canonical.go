@@ -4,9 +4,6 @@ import (
 	"net/http"
 	"strings"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -18,12 +15,20 @@ import (
 // belong to one host. They are sent to the same page on a host where they can.
 
 // errMovedBack is the cause of a refusal where two redirects work against each other.
-var errMovedBack = &ownError{"this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
-	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one"}
+var errMovedBack = &operatorError{ownError{"this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
+	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one"}}
 
 // errCallbackHost is the cause where a callback comes to a host that no login begins on.
-var errCallbackHost = &ownError{"the callback has come to a host without a redirect URI",
-	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}
+var errCallbackHost = &operatorError{ownError{"the callback has come to a host without a redirect URI",
+	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}}
+
+// callbackHostError returns errCallbackHost, for a crawler without what makes it the operator's.
+func callbackHostError(rawQuery string) error {
+	if query, ok := parseCallback(rawQuery); !ok || query.state == "" {
+		return &errCallbackHost.ownError
+	}
+	return errCallbackHost
+}
 
 // canonicalFor returns the redirect URI on whose host visitors of another host sign in: that
 // of the nearest host, such as example.com for www.example.com, or the first one. None of it
@@ -69,7 +74,7 @@ func (h *Handler) elsewhere(v *visit) (bool, error) {
 	}
 	mark, err := h.settings.cookies.MarkMove(page, moves+1)
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "starting a login failed", "", h.about(v.r, zap.Error(err))...)
+		h.notifySampled(noticeStartFailed, "", err, h.about(v.r)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
 	}
 	v.w.Header().Add("Set-Cookie", mark)

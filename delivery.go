@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
@@ -30,10 +29,12 @@ var (
 		"a page of another site has a visitor's browser send this: there is nothing to change"}
 	errForgeries = &ownError{"too many callbacks of this client were not signed by Meta",
 		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"}
-	errTooOld = &ownError{"the callback is older than seven days",
-		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change"}
-	errMisdirected = &ownError{"the callback came to another path before",
-		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy"}
+	errTooOld = &operatorError{ownError{"the callback is older than seven days",
+		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change"}}
+	errMisdirected = &operatorError{ownError{"the callback came to another path before",
+		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy"}}
+	errUnknownContent = &operatorError{ownError{"Meta has signed the callback, and its content is of no use",
+		"Meta signs what this version does not know: look for a newer version, or report it to this project"}}
 	errUnderWay = &ownError{"the same callback is being answered by another request",
 		"nothing to change: Meta comes back"}
 	errNoSite = errors.New("nobody behind this handler has answered")
@@ -58,13 +59,7 @@ func fromBrowser(r *http.Request) bool {
 
 // refuseCallback refuses a callback. cause may be nil.
 func (h *Handler) refuseCallback(v *visit, what removal, reply refusal.Reply, cause error) (bool, error) {
-	fields := []zap.Field{zap.String("callback", string(what)), zap.String("code", string(reply.Code))}
-	if own, ok := errors.AsType[*ownError](cause); ok {
-		fields = append(fields, reasons(own)...)
-	} else {
-		fields = append(fields, zap.String("remedy", remedyForCallback(reply.Code)))
-	}
-	h.logSampled(zapcore.WarnLevel, "callback refused", string(reply.Code), h.about(v.r, fields...)...)
+	h.notifySampled(callbackRefused(reply.Code), string(reply.Code), cause, h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
 	reply.Wants = refusal.JSON
 	return h.refuse(v, reply)
 }
@@ -148,12 +143,11 @@ func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, e
 	case errors.Is(err, errSite):
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
-		h.logger.Error("nobody behind this handler has answered a callback of Meta's; deauthorize pass and data_deletion pass need a site that does",
-			h.about(v.r, zap.String("callback", string(d.what)))...)
+		h.notify(noticeNoSite, nil, h.about(v.r, zap.String("callback", string(d.what)))...)
 		_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 		return err
 	case err != nil:
-		h.logger.Error("a callback of Meta's waits until the storage works again", h.about(v.r, zap.String("callback", string(d.what)), zap.Error(err), storageRemedy)...)
+		h.notify(noticeCallbackWaits, err, h.about(v.r, zap.String("callback", string(d.what)))...)
 		_, err = h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 		return err
 	case result == revocation.Misdirected:

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -69,36 +68,6 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	if found < 6 {
 		t.Errorf("found %d Caddyfiles", found)
 	}
-}
-
-func TestEveryPathAndHeadingThatAPageLinksToExists(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for _, name := range pages(t) {
-		for _, match := range link.FindAllStringSubmatch(page(t, name), -1) {
-			target, heading, _ := strings.Cut(match[1], "#")
-			if strings.Contains(target, "://") {
-				continue
-			}
-			path := filepath.Join(filepath.Dir(name), target)
-			if target == "" {
-				path = name
-			}
-			if _, err := os.Stat(path); err != nil {
-				t.Errorf("%s links to %s, which is not there", name, match[1])
-			} else if heading != "" && !slices.Contains(headings(page(t, path)), heading) {
-				t.Errorf("%s links to %s, which has no such heading", name, match[1])
-			}
-		}
-	}
-}
-
-// headings returns the anchors of a page as GitHub makes them.
-func headings(text string) (anchors []string) {
-	for _, match := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
-		plain := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(match[1]), "")
-		anchors = append(anchors, strings.ReplaceAll(plain, " ", "-"))
-	}
-	return anchors
 }
 
 func TestEveryRefusalIsInTheTable(t *testing.T) {

@@ -17,9 +17,6 @@ import (
 // one configuration replaces another.
 var lists = caddy.NewUsagePool()
 
-// storageRemedy goes with every error of the storage's.
-var storageRemedy = zap.String("remedy", revocation.Remedy)
-
 // endedSessions is a list in the pool.
 type endedSessions struct {
 	*revocation.List
@@ -156,7 +153,7 @@ func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
 
 // reportEndedHereAlone tells the operator that the storage does not know of an end yet.
 func (h *Handler) reportEndedHereAlone(err error, about zap.Field) {
-	h.logger.Error("a session has ended on this node alone; other nodes learn of it when the storage works again", about, zap.Error(err), storageRemedy)
+	h.notify(noticeEndedHereAlone, err, about)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]

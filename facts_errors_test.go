@@ -45,7 +45,7 @@ const (
 func TestFactsOfTheErrors(t *testing.T) {
 	const invalid = "the access token is not valid"
 	tokenRefused := refused(400, "provider_refused", invalid).atNode().failing("provider_error")
-	confirm := refused(400, "provider_refused", "the person has to log in or to confirm").atNode()
+	confirm := refused(400, "provider_refused", "the person has to log in or to confirm").ofVisitor().atNode()
 	limit := refused(502, "provider_error", "the app's rate limit").atNode()
 	permission := refused(400, "provider_refused", "a permission is missing").atNode()
 	failing := refused(502, "provider_error", "instagram itself fails").atNode()
@@ -92,7 +92,7 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "1: unknown error, temporary", via: login(graph(1, "An unknown error has occurred.")), want: failing, later: stays},
 		{by: "D", fact: "2: service error, temporary", via: login(graph(2, "(#2) Service temporarily unavailable", transient)), want: failing, later: stays},
 		{by: "D", fact: "is_transient: temporary, whatever the code", via: login(graph(190, "An unexpected error has occurred. Please retry your request later.", transient)), want: failing, later: stays},
-		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "").atNode().saying("Something that nobody knows"), later: stays},
+		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "words in error are not known").atNode().saying("Something that nobody knows"), later: stays},
 		{by: "L", fact: "X-App-Usage has call_volume and cpu_time, and says nothing of the end", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_volume":101,"cpu_time":27}`)), want: limit},
 		{by: "D", fact: "X-App-Usage has call_count", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_count":101,"total_cputime":27,"total_time":30}`)), want: limit},
 		{by: "D", fact: "X-Business-Use-Case-Usage tells in minutes when to come back, with any limit", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-Business-Use-Case-Usage", caseUsage)), want: limit.retryAfter("420")},

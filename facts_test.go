@@ -91,11 +91,13 @@ func signedIn(headers ...string) expected {
 	return expected{status: http.StatusSeeOther, location: "^/private#$", site: strings.Join(headers, "\n"), calls: "token user"}
 }
 
-// refused is the outcome of a sign-in that fails.
+// refused is the outcome of a sign-in that fails because of something that the operator has to
+// look at. ofVisitor is for what lies with the visitor.
 func refused(status int, code, remedy string) expected {
 	return expected{status: status, code: code, level: "warn", remedy: remedy}
 }
 
+func (e expected) ofVisitor() expected                { e.level = "info"; return e }
 func (e expected) atToken() expected                  { e.calls = "token"; return e }
 func (e expected) atNode() expected                   { e.calls = "token user"; return e }
 func (e expected) calling(calls string) expected      { e.calls = calls; return e }

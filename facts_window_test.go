@@ -118,22 +118,22 @@ func TestFactsOfTheWindow(t *testing.T) {
 			}), want: signedIn(jay)},
 		{by: "I", fact: "#_ may arrive encoded twice", via: backAt(func(a string) string { return strings.TrimSuffix(a, "#_") + "%2523_" }), want: signedIn(jay)},
 		{by: "D", fact: "a code is good for an hour", via: login().inside(func(c *simulator.Config) { c.CodeLifetime = time.Nanosecond }),
-			want: refused(400, "provider_refused", "was used, is too old").atToken().saying("Invalid authorization code")},
+			want: refused(400, "provider_refused", "was used, is too old").ofVisitor().atToken().saying("Invalid authorization code")},
 		{by: "D", fact: "a code is good once", via: login().doing(func(_ *scene, b *browser) response {
 			first := b.begin("/private")
 			used := query(b.t, first).Get("code")
 			b.get(first)
 			b.forget(sessionCookie)
 			return b.get(replaceQuery(b.t, b.begin("/private"), "code", used))
-		}), want: refused(400, "provider_refused", "was used, is too old").calling("token token user").saying("Invalid authorization code")},
+		}), want: refused(400, "provider_refused", "was used, is too old").ofVisitor().calling("token token user").saying("Invalid authorization code")},
 		{by: "D", fact: "denial: error=access_denied and error_reason=user_denied, with the state",
 			via:  sentBack("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"),
-			want: refused(403, "cancelled", "").saying("user_denied")},
+			want: refused(403, "cancelled", "").ofVisitor().saying("user_denied")},
 		{by: "D", fact: "denial without a state, as in the page's sample: nobody knows whose it is",
 			via: login().doing(func(_ *scene, b *browser) response {
 				b.get("/private")
 				return b.get(callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request")
-			}), want: refused(400, "login_expired", "").saying("user_denied")},
+			}), want: refused(400, "login_expired", "").ofVisitor().saying("user_denied")},
 		{by: "S", fact: "error=invalid_scope comes back", via: sentBack("error=invalid_scope&error_description=Invalid+scope%3A+instagram_business_manage_insights"),
 			want: refused(400, "provider_refused", "scope names a permission").saying("instagram_business_manage_insights")},
 		{by: "S", fact: "error=server_error comes back", via: sentBack("error=server_error&error_description=An+unexpected+error+has+occurred"),
@@ -160,7 +160,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 			via: as("quiet_otter", simulator.DefaultUsers()).doing(seeWindow), want: inWindow(400, "professional")},
 		{by: "S", fact: "should the window send a personal account back, its owner reads what to do",
 			via:  sentBack("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"),
-			want: refused(400, "provider_refused", "the account is a personal one").saying("not_professional")},
+			want: refused(400, "provider_refused", "the account is a personal one").ofVisitor().saying("not_professional")},
 		{by: "D", fact: "in development mode only testers can sign in, who accepted the invitation",
 			via: inDevelopment("maria.sees").doing(seeWindow), want: inWindow(400, "Insufficient developer role")},
 		{by: "D", fact: "in development mode a tester signs in", via: inDevelopment(username), want: signedIn(jay)},

@@ -2,12 +2,8 @@ package instagramauth
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"runtime/debug"
-
-	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
@@ -103,6 +99,6 @@ func (h *Handler) catch(v *visit, proceed *bool, err *error) {
 		panic(cause)
 	}
 	// The type alone: the value may carry anything of the request. [P1]
-	h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
+	h.notifyPanic(cause)
 	*proceed, *err = h.refuse(v, refusal.Reply{Code: refusal.Internal})
 }

@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
@@ -42,6 +41,8 @@ type visit struct {
 	astray    bool      // a callback that came to another path than its own
 	// keepsLogin says that the login of a refused callback is still good.
 	keepsLogin bool
+	// shownAgain says that a refusal was counted before.
+	shownAgain bool
 }
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
@@ -146,7 +147,7 @@ func (h *Handler) handOver(v *visit) {
 func (h *Handler) renewedCookie(v *visit) string {
 	line, _, err := h.settings.cookies.Renew(&v.session, v.renewed)
 	if err != nil {
-		h.logger.Error("renewing a session failed", zap.Error(err))
+		h.notifySampled(noticeRenewFailed, "", err)
 	}
 	return line
 }

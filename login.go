@@ -6,9 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -37,7 +34,7 @@ func (h *Handler) login(v *visit) (bool, error) {
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
-		h.logSampled(zapcore.WarnLevel, "sign-in refused: a link asks for a permission that is not configured", "", h.about(v.r, zap.Error(err))...)
+		h.notifySampled(noticeForeignScope, "", err, h.about(v.r)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest, LoginURL: h.loginURL(returnTo)})
 	}
 	if v.who() != audience.Navigation {
@@ -106,7 +103,7 @@ func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	}
 	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: start.returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "starting a login failed", "", h.about(v.r, zap.Error(err))...)
+		h.notifySampled(noticeStartFailed, "", err, h.about(v.r)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
 	}
 	for _, line := range setCookies {

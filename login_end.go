@@ -3,11 +3,8 @@ package instagramauth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
@@ -134,7 +131,7 @@ func (h *Handler) catchLogin(from requester, back *comeback, end *loginEnd) {
 	// An operator's event handler that has panicked may do so again, and nothing else here
 	// stands between it and the end of the process.
 	defer func() { _ = recover() }()
-	h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
+	h.notifyPanic(cause)
 	h.loginRefused(from, back, refusal.Internal, nil)
 }
 
@@ -152,7 +149,7 @@ func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err
 		about = append(about, sessionField(&end.session))
 	}
 	h.emit(from, eventLogin, &end.who, nil)
-	h.logger.Info("signed in", h.aboutPerson(from, &end.who, about...)...)
+	h.notify(noticeSignedIn, nil, h.aboutPerson(from, &end.who, about...)...)
 	h.metrics.login(resultOK).Inc()
 	return nil
 }
@@ -231,7 +228,7 @@ func (h *Handler) tokenToKeep(ctx context.Context, from requester, back *comebac
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			h.limits.tokens.Pause(failure.RetryAfter)
 		}
-		h.logSampled(zapcore.WarnLevel, "getting a long-lived token failed; going on with the short-lived one", "", append(reasons(err), h.settings.privacy.user(who.UserID))...)
+		h.notifySampled(noticeShortToken, "", err, h.settings.privacy.user(who.UserID))
 	}
 	return h.sessionToken(back.token, false)
 }
@@ -255,8 +252,8 @@ func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, 
 	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
 		h.metrics.openings.Inc()
-		h.logger.Error("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", h.aboutRequester(from, append(reasons(err), zap.Int("failures", breakAfter))...)...)
+		h.notify(noticeBreakerOpened, err, h.aboutRequester(from, zap.Int("failures", breakAfter))...)
 	case limit.Closed:
-		h.logger.Info("breaker closed: instagram answers again", h.aboutRequester(from)...)
+		h.notify(noticeBreakerClosed, nil, h.aboutRequester(from)...)
 	}
 }

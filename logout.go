@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -51,14 +50,13 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "a session has ended on this node alone; other nodes learn of it when the storage works again", "", h.about(v.r, zap.Error(err), storageRemedy)...)
+		h.notifySampled(noticeEndedHereAlone, "", err, h.about(v.r)...)
 	}
 	if err != nil && !v.found.Crowded() {
 		return h.refuse(v, refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
 	}
 	if v.found.Crowded() {
-		h.logSampled(zapcore.WarnLevel, "sign-out refused: the browser has sent more session cookies than are looked at", "", h.about(v.r,
-			zap.String("remedy", "something else on this host sets cookies of the name of ours: give session cookie another value, and delete the site's cookies in the browser"))...)
+		h.notifySampled(noticeManyCookies, "", nil, h.about(v.r)...)
 		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
 	}
 	if problem != "" {
@@ -139,7 +137,7 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 		if everywhere {
 			errs = append(errs, h.endEverywhere(ctx, &s))
 		}
-		h.logger.Info("signed out", h.aboutPerson(requesterOf(v.r), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.notify(noticeSignedOut, nil, h.aboutPerson(requesterOf(v.r), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
 		h.emit(requesterOf(v.r), eventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)

@@ -22,6 +22,7 @@ const (
 	labelErrand   = "errand"
 	labelLimit    = "limit"
 	labelShare    = "share"
+	labelCode     = "code"
 
 	resultOK = "ok"
 )
@@ -87,6 +88,7 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 var (
 	metricRequests = counters("requests_total", "Requests by what became of them.", labelOutcome)
 	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
+	metricRefusals = counters("refusals_total", "Answers that refused something, by the code of the refusal.", labelCode)
 	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
 	metricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
 	metricLimited  = counters("limited_total", "Sign-ins and callbacks that a limit has refused, by limit.", labelLimit)
@@ -102,7 +104,7 @@ var (
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricCalls, metricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricRefusals, metricCalls, metricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
 )
 
 // appMetrics are the series of one app, for all handlers of it.
@@ -126,6 +128,7 @@ func newAppMetrics(app string) *appMetrics {
 	m.login(resultOK)
 	for _, code := range refusal.Codes() {
 		m.login(string(code))
+		m.refusal(code)
 	}
 	for _, endpoint := range endpointNames {
 		m.seconds(endpoint)
@@ -151,6 +154,10 @@ func newAppMetrics(app string) *appMetrics {
 
 func (m *appMetrics) login(result string) prometheus.Counter {
 	return metricLogins.WithLabelValues(m.app, result)
+}
+
+func (m *appMetrics) refusal(code refusal.Code) prometheus.Counter {
+	return metricRefusals.WithLabelValues(m.app, string(code))
 }
 
 func (m *appMetrics) call(endpoint, result string) prometheus.Counter {

@@ -88,6 +88,7 @@ func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 	want := map[string]string{
 		`requests_total{outcome="anonymous"}`: "2", `requests_total{outcome="login_required"}`: "1", `requests_total{outcome="redirected"}`: "1",
 		`requests_total{outcome="signed_in"}`: "1", `requests_total{outcome="refused"}`: "1", `requests_total{outcome="passed_on"}`: "1",
+		`refusals_total{code="login_required"}`: "1", `refusals_total{code="method"}`: "1",
 		`requests_total{outcome="own_path"}`:                 "2", // the callback and the page to sign out
 		`logins_total{result="ok"}`:                          "1",
 		`provider_calls_total{endpoint="token",result="ok"}`: "1", `provider_calls_total{endpoint="user_node",result="ok"}`: "1",
@@ -146,6 +147,7 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 	wantCounted(t, admin, map[string]string{
 		`requests_total{outcome="redirected"}`: "7", `requests_total{outcome="refused"}`: "7",
 		`logins_total{result="login_expired"}`: "1", `logins_total{result="provider_error"}`: "5", `logins_total{result="provider_unreachable"}`: "1",
+		`refusals_total{code="login_expired"}`: "1", `refusals_total{code="provider_error"}`: "5", `refusals_total{code="provider_unreachable"}`: "1",
 		`provider_calls_total{endpoint="token",result="ok"}`: "1", `provider_calls_total{endpoint="token",result="bad_answer"}`: "4",
 		`provider_calls_total{endpoint="user_node",result="rate_limited"}`: "1",
 		`provider_call_duration_seconds_count{endpoint="token"}`:           "5", `provider_call_duration_seconds_count{endpoint="user_node"}`: "1",

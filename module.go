@@ -309,22 +309,22 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 // warn tells the operator, once at load, what works but is not for production.
 func (h *Handler) warn() {
 	if !h.settings.secure {
-		h.logger.Warn("redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production")
+		h.notify(noticePlainHTTP, nil)
 	}
 	h.warnSecret()
 	if app, own := len(h.AppSecret), len(h.Session.Secret); app > 1 || own > 1 {
-		h.logger.Info("keys are being changed: older secrets are still accepted", zap.Int("app_secrets", app), zap.Int("session_secrets", own))
+		h.notify(noticeKeysChanging, nil, zap.Int("app_secrets", app), zap.Int("session_secrets", own))
 	}
 	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
-		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", zap.String("header", h.settings.forwardAs))
+		h.notify(noticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
 	}
 	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
-		h.logger.Warn("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth")
+		h.notify(noticeForceOutdated, nil)
 	}
 	h.warnPicture()
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {
-			h.logger.Warn("usernames can change and change owner; list numeric user IDs instead", zap.String("option", option))
+			h.notify(noticeUsernames, nil, zap.String("option", option))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package instagramauth_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -92,7 +93,7 @@ func TestEachMetricIsDocumentedAsItIs(t *testing.T) {
 				t.Errorf("the label %s of %s is not documented", label, name)
 			}
 			for _, value := range all {
-				if !strings.Contains(values, "`"+value+"`") && !(strings.HasSuffix(name, "logins_total") && strings.Contains(refusals, "| `"+value+"` |")) {
+				if !strings.Contains(values, "`"+value+"`") && !((strings.HasSuffix(name, "logins_total") || strings.HasSuffix(name, "refusals_total")) && strings.Contains(refusals, "| `"+value+"` |")) {
 					t.Errorf("%s %q of %s is not documented", label, value, name)
 				}
 			}
@@ -153,15 +154,20 @@ func TestTheDashboardShowsWhatExists(t *testing.T) {
 	}
 	var dashboard struct {
 		Panels []struct {
-			Title   string
+			Title, Description string
+
 			Targets []struct{ Expr, LegendFormat string }
 		}
 	}
 	if err := json.Unmarshal(content, &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	shown := make(map[string]bool)
+	shown, titles := make(map[string]bool), make(map[string]bool)
 	for _, panel := range dashboard.Panels {
+		if problem := checkTitle(exported, panel.Title); problem != "" || titles[panel.Title] || panel.Description == "" {
+			t.Errorf("%q: %s; described as %q", panel.Title, cmp.Or(problem, "two panels have that title, or it has no description"), panel.Description)
+		}
+		titles[panel.Title] = true
 		if len(panel.Targets) == 0 {
 			t.Errorf("%s shows nothing", panel.Title)
 		}
@@ -178,6 +184,65 @@ func TestTheDashboardShowsWhatExists(t *testing.T) {
 	for name := range exported {
 		if !shown[name] {
 			t.Errorf("%s is on no panel", name)
+		}
+	}
+}
+
+// checkTitle says what keeps a title from being plain: words of a metric, or labels' values.
+func checkTitle(exported map[string]metric, title string) string {
+	if len(title) < 10 || !strings.Contains(title, " ") {
+		return "is not what an operator asks"
+	}
+	if strings.Contains(title, "_") {
+		return "has a name with an underscore"
+	}
+	for name := range exported {
+		if words := strings.ReplaceAll(strings.TrimPrefix(name, "caddy_instagram_auth_"), "_", " "); strings.EqualFold(title, words) || strings.EqualFold(title, strings.TrimSuffix(words, " total")) {
+			return "is the name of a metric"
+		}
+	}
+	return ""
+}
+
+func TestATitleThatIsNotPlainIsFound(t *testing.T) {
+	exported := map[string]metric{"caddy_instagram_auth_breaker_openings_total": {}}
+	for title, plain := range map[string]bool{
+		"Sign-ins per minute": true, "Why are visitors refused?": true, "Breaker openings": false, "breaker_openings_total per minute": false, "Logins": false, "Renewals by app_id": false,
+	} {
+		if problem := checkTitle(exported, title); (problem == "") != plain {
+			t.Errorf("%s: %q", title, problem)
+		}
+	}
+}
+
+func TestTheDashboardShowsWhyVisitorsAreRefused(t *testing.T) {
+	for _, want := range []string{"caddy_instagram_auth_refusals_total", "Why are visitors refused?", "{{code}}", "Sign-ins per minute"} {
+		if !strings.Contains(page(t, "docs/grafana/dashboard.json"), want) {
+			t.Errorf("the dashboard has no %s", want)
+		}
+	}
+	text := page(t, "docs/operations.md")
+	for _, quoted := range regexp.MustCompile(`(?m)^\| .* \| ("[^|]+") \| .* \|$`).FindAllStringSubmatch(text, -1) {
+		for _, title := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(quoted[1], -1) {
+			if !strings.Contains(page(t, "docs/grafana/dashboard.json"), `"title": "`+title[1]+`"`) {
+				t.Errorf("docs/operations.md names the panel %q, which the dashboard does not have", title[1])
+			}
+		}
+	}
+}
+
+func TestEachAlertLeadsToWhatToDo(t *testing.T) {
+	runbook := regexp.MustCompile(`(?m)^ +runbook_url: "(.+)"$`)
+	for _, alert := range strings.Split(page(t, "docs/grafana/alerts.yaml"), "- alert: ")[1:] {
+		name, rest, _ := strings.Cut(alert, "\n")
+		urls := runbook.FindAllStringSubmatch(rest, -1)
+		if len(urls) != 1 {
+			t.Errorf("%s has %d runbooks", name, len(urls))
+			continue
+		}
+		to, ours := strings.CutPrefix(urls[0][1], ourPages)
+		if !ours || !strings.Contains(to, "#") || missing(t, "README.md", urls[0][1]) != "" {
+			t.Errorf("%s leads to %s: %s", name, urls[0][1], missing(t, "README.md", urls[0][1]))
 		}
 	}
 }

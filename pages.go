@@ -8,8 +8,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
@@ -44,7 +42,7 @@ func (h *Handler) loadPages() (err error) {
 const remedyForPages = "mend the template in the folder of pages and reload; the built-in page was shown instead"
 
 func (h *Handler) reportPage(err error) {
-	h.logSampled(zapcore.ErrorLevel, "a page could not be made of its template", "", zap.Error(err), zap.String("remedy", remedyForPages))
+	h.notifySampled(noticePageFailed, "", err)
 }
 
 // look returns how a page is shown to whoever asks.

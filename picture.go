@@ -60,10 +60,10 @@ func (h *Handler) warnPicture() {
 	listed := slices.Contains(h.Fields, fieldPicture) && !h.settings.handoff
 	path := zap.String("path", h.settings.pathPrefix+pathPicture)
 	if listed {
-		h.logger.Warn("fields has profile_picture_url, which is too long for the session cookie and for a header; pages get the picture from a path of this handler instead", path)
+		h.notify(noticeLongPicture, nil, path)
 	}
 	if (listed || h.wantsPicture()) && !h.settings.keepToken {
-		h.logger.Warn("the visitor's picture needs an access token that is kept: add token long_lived; until then its path answers 404", path)
+		h.notify(noticePictureToken, nil, path)
 	}
 }
 

@@ -3,13 +3,9 @@ package instagramauth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
@@ -152,15 +148,18 @@ func (h *Handler) askForPicture(ctx context.Context, s *session.Session) (found 
 	found.err = errPictureFailed
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
+			h.notifyPanic(cause)
 		}
 	}()
 	if found.err = h.askWithinLimits(ctx, s, &found, &keep); found.err == nil {
 		h.limits.pictures.rest.Resume()
 		return found, keep
 	}
-	about := append(reasons(found.err), h.settings.privacy.user(s.UserID), sessionField(s))
-	h.logSampled(zapcore.WarnLevel, "getting a visitor's picture failed", "", about...)
+	told := noticePictureFailed
+	if failure, ok := errors.AsType[*instagram.Error](found.err); ok && failure.InvalidToken() {
+		told.action, told.remedy = noAction, "" // the visitor has removed the app, for example
+	}
+	h.notifySampled(told, "", found.err, h.settings.privacy.user(s.UserID), sessionField(s))
 	return found, h.waitAfter(s, found.err)
 }
 

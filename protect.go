@@ -7,8 +7,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/pathnorm"
 )
@@ -107,7 +105,7 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 func (h *Handler) matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
 	match, err := sets.AnyMatchWithError(r)
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "matcher of protect failed; asking for a session", "", h.about(r, zap.Error(err))...)
+		h.notifySampled(noticeMatcherFailed, "", err, h.about(r)...)
 	}
 	return match || err != nil
 }

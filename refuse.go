@@ -8,8 +8,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
@@ -26,6 +24,9 @@ func (h *Handler) refuse(v *visit, reply refusal.Reply) (bool, error) {
 	}
 	if v.outcome = refused; reply.Code.AsksForLogin() {
 		v.outcome = loginRequired
+	}
+	if !v.shownAgain {
+		h.metrics.refusal(reply.Code).Inc()
 	}
 	who := v.who()
 	if who == audience.HTMX && reply.Code == refusal.LoginRequired && reply.Wants == 0 {
@@ -66,7 +67,7 @@ func (h *Handler) keepFromLog(v *visit, status int) bool {
 // answerForSite answers a callback at which the site failed. Returned to Caddy, the
 // error would be logged with the address and the authorization code in it. [P1]
 func (h *Handler) answerForSite(v *visit, err error) error {
-	h.logSampled(zapcore.ErrorLevel, "the site failed at a login that was handed off to it", "", h.about(v.r, zap.Error(err))...)
+	h.notifySampled(noticeHandoffFailed, "", err, h.about(v.r)...)
 	_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, LoginURL: h.loginURL("/")})
 	return err
 }

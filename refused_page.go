@@ -6,9 +6,6 @@ import (
 	"net/url"
 	"time"
 
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -49,7 +46,7 @@ func (h *Handler) leaveCallback(v *visit, reply refusal.Reply) {
 	}
 	sealed, err := h.settings.cookies.SealNote(string(text))
 	if err != nil {
-		h.logSampled(zapcore.ErrorLevel, "a refused login keeps its address", "", h.about(v.r, zap.Error(err))...)
+		h.notifySampled(noticeRefusalNotLeft, "", err, h.about(v.r)...)
 		return
 	}
 	address := h.settings.pathPrefix + pathRefused + "?" + paramNote + "=" + sealed
@@ -77,6 +74,7 @@ func (h *Handler) refused(v *visit) (bool, error) {
 		}
 	}
 	reply.LoginURL = h.loginURLFor(reply.Code, returnTo)
+	v.shownAgain = true
 	proceed, err := h.refuse(v, reply)
 	v.outcome = ownPath // the refusal has been counted
 	return proceed, err

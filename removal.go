@@ -89,7 +89,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	signed, err = instagram.ParseSignedRequest(text, h.settings.appSecrets, h.now())
 	switch {
 	case errors.Is(err, instagram.ErrSignedContent):
-		return refuse(refusal.Reply{Code: refusal.BadRequest}, nil)
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)
 	case err != nil:
 		_, err = h.forged(v, what)
 		return instagram.SignedRequest{}, false, err
@@ -101,23 +101,11 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	who := session.Identity{UserID: signed.UserID}
 	h.forgetPerson(who.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
-		h.logger.Error("the sessions of a person have ended on this node alone; other nodes learn of it when the storage works again",
-			h.aboutPerson(requesterOf(v.r), &who, zap.Error(err), storageRemedy)...)
+		h.notify(noticePersonEndedHereAlone, err, h.aboutPerson(requesterOf(v.r), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
-	h.logger.Info("sessions ended by instagram", h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
+	h.notify(noticeEndedByInstagram, nil, h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
 	return signed, true, nil
-}
-
-// remedyForCallback tells an operator what to do about a callback that was refused.
-func remedyForCallback(code refusal.Code) string {
-	switch code {
-	case refusal.StoreUnavailable:
-		return revocation.Remedy
-	case refusal.BadSignature:
-		return "if it comes from Meta, app_secret is not that of the app whose callback URL this is, or Meta signs with the secret of the Facebook app: list that as a further value of app_secret; otherwise there is nothing to change"
-	}
-	return "this is no callback of Meta's: there is nothing to change, unless something in front of Caddy changes requests"
 }
 
 // readSigned returns the signed request of a callback's body, or the code of a

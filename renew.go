@@ -3,15 +3,12 @@ package instagramauth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
@@ -179,7 +176,7 @@ func errandResult(err error) string {
 func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.logger.Error("recovered from a panic", zap.String("type", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
+			h.notifyPanic(cause)
 			wait = patience
 		}
 	}()
@@ -211,7 +208,7 @@ func (h *Handler) fit(s *session.Session, old *session.Token) {
 		_, err = h.settings.cookies.Fit(s)
 	}
 	if err != nil {
-		h.logger.Error("renewing a session failed", sessionField(s), zap.Error(err))
+		h.notifySampled(noticeRenewFailed, "", err, sessionField(s))
 	}
 	h.warnLeftOut(s, dropped)
 }
@@ -270,7 +267,7 @@ func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Sessi
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
 func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
-	about := append(reasons(err), zap.String("about", e.name), h.settings.privacy.user(s.UserID), sessionField(s))
+	about := []zap.Field{zap.String("about", e.name), h.settings.privacy.user(s.UserID), sessionField(s)}
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case errors.Is(err, errElsewhere):
@@ -278,17 +275,17 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		h.logSampled(zapcore.WarnLevel, "asking instagram again failed", e.name, about...)
+		h.notifySampled(noticeNotAskedAgain, e.name, err, about...)
 		return patience
 	case failure.InvalidToken():
-		h.logger.Info("session ended: instagram no longer accepts its token", about...)
+		h.notify(noticeTokenNotAccepted, err, about...)
 		if err := h.end(ctx, s); err != nil {
 			h.reportEndedHereAlone(err, sessionField(s))
 		}
 		return patience
 	}
 	h.heedApp(err)
-	h.logSampled(zapcore.WarnLevel, "asking instagram again failed; the session stays as it is", e.name, about...)
+	h.notifySampled(noticeNotRenewed, e.name, err, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)
 	}

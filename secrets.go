@@ -1,7 +1,5 @@
 package instagramauth
 
-import "go.uber.org/zap"
-
 // remedySecret is the way out of session keys that others may know.
 const remedySecret = "set session secret to a value of its own, made with: openssl rand -hex 32"
 
@@ -12,8 +10,8 @@ func (h *Handler) warnSecret() {
 	case !h.settings.appSecretOpens || h.settings.handoff:
 		// With handoff the site keeps the sessions.
 	case h.settings.weakSecret:
-		h.logger.Warn("session keys are derived from an app_secret of less than 32 characters", zap.String("remedy", remedySecret))
+		h.notify(noticeWeakSecret, nil)
 	default:
-		h.logger.Warn("session keys are derived from the app secret: whoever knows it can make sessions", zap.String("remedy", remedySecret))
+		h.notify(noticeNoSecret, nil)
 	}
 }

@@ -97,7 +97,7 @@ func identityOf(user instagram.User) session.Identity {
 func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
 	dropped = append(dropped, h.settings.withoutRoom(&s.Identity)...)
 	if len(dropped) > 0 {
-		h.logger.Warn("fields left out: they do not fit into the session cookie or a header", sessionField(s), zap.Strings("fields", dropped))
+		h.notifySampled(noticeFieldsLeftOut, "", nil, sessionField(s), zap.Strings("fields", dropped))
 	}
 }
 

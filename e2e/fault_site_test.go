@@ -336,7 +336,7 @@ func (f *faulty) listen() []line {
 		if !strings.Contains(text, `"http.handlers.instagram_auth`) || json.Unmarshal([]byte(text), &l) != nil {
 			continue
 		}
-		if level := l.text("level"); level == "warn" || level == "error" {
+		if level := l.text("level"); level == "warn" || level == "error" || l.text("code") != "" { // or a refusal
 			f.heard = append(f.heard, l)
 		}
 	}

@@ -10,26 +10,30 @@ import (
 )
 
 // remedies tell an operator what to change, by what Instagram says. The first one
-// whose text occurs in the message, or in the type, counts.
-var remedies = []struct{ says, remedy string }{
-	{"validating client secret", "app_secret is wrong: copy the Instagram app secret from Meta's dashboard, not the secret of the Facebook app"},
-	{"redirect_uri is identical", "redirect_uri differs from the one that the login began with: list it exactly as registered with Meta, trailing slash included, and the same on every node"},
-	{"redirect uri does not match", remedyRedirectURI},
-	{"invalid redirect_uri", remedyRedirectURI},
-	{"invalid scrubbed redirect_uri", remedyRedirectURI},
-	{"invalid platform app", "app_id is not that of an Instagram app: use the Instagram app ID, not the Facebook app ID of the same app, and check that api names the product that the app has"},
-	{"invalid client_id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app"},
-	{"invalid scope", remedyScope},
-	{"invalid_scope", remedyScope},
-	{"no valid scopes", "scope names no permission that the app has: compare it with the permissions of the product in Meta's dashboard, and with api"},
-	{"professional account", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free"},
-	{"not professional", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free"},
-	{"developer role", "the app is in development mode and the account is no tester of it: add the account under App roles and let it accept, or switch the app to live"},
-	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret are of one app, and that nothing opens the callback twice"},
-	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice"},
-	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests"},
-	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine"},
-	{"cannot parse access token", "the access token is of the other family of the API: check that api and endpoints belong together"},
+// whose text occurs in the message, or in the type, counts. visitor says that the reason lies with
+// the account of the visitor, or with a code that anybody can send.
+var remedies = []struct {
+	says, remedy string
+	visitor      bool
+}{
+	{"validating client secret", "app_secret is wrong: copy the Instagram app secret from Meta's dashboard, not the secret of the Facebook app", false},
+	{"redirect_uri is identical", "redirect_uri differs from the one that the login began with: list it exactly as registered with Meta, trailing slash included, and the same on every node", false},
+	{"redirect uri does not match", remedyRedirectURI, false},
+	{"invalid redirect_uri", remedyRedirectURI, false},
+	{"invalid scrubbed redirect_uri", remedyRedirectURI, false},
+	{"invalid platform app", "app_id is not that of an Instagram app: use the Instagram app ID, not the Facebook app ID of the same app, and check that api names the product that the app has", false},
+	{"invalid client_id", "app_id is wrong: use the Instagram app ID, not the Facebook app ID of the same app", false},
+	{"invalid scope", remedyScope, false},
+	{"invalid_scope", remedyScope, false},
+	{"no valid scopes", "scope names no permission that the app has: compare it with the permissions of the product in Meta's dashboard, and with api", false},
+	{"professional account", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
+	{"not professional", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
+	{"developer role", "the app is in development mode and the account is no tester of it: add the account under App roles and let it accept, or switch the app to live", false},
+	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret are of one app, and that nothing opens the callback twice", true},
+	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice", true},
+	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests", true},
+	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine", true},
+	{"cannot parse access token", "the access token is of the other family of the API: check that api and endpoints belong together", false},
 }
 
 const (
@@ -102,17 +106,14 @@ func (e *Error) Remedy() string {
 
 // remedyByWords looks for the words of a refusal, and then for its code.
 func (e *Error) remedyByWords() string {
-	said := strings.ToLower(e.Message + " " + e.Type)
-	for _, r := range remedies {
-		if strings.Contains(said, r.says) {
-			return r.remedy
-		}
+	if at := e.knownWords(); at >= 0 {
+		return remedies[at].remedy
 	}
 	switch {
 	case e.Transient:
 	case e.headerUnread():
 		return codeRemedies[codeAnonymous]
-	case e.InvalidToken() && (e.Subcode == subcodeCheckpoint || e.Subcode == subcodeUnconfirmed):
+	case e.ownerHasToConfirm():
 		return "the person has to log in or to confirm the account at instagram.com: nothing to change here"
 	case e.noObject():
 		return remedyNoObject
@@ -125,6 +126,37 @@ func (e *Error) remedyByWords() string {
 		return "instagram itself fails, or a proxy between: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 	}
 	return ""
+}
+
+// knownWords returns which of remedies is about what Instagram says, -1 if none is.
+func (e *Error) knownWords() int {
+	said := strings.ToLower(e.Message + " " + e.Type)
+	for i, r := range remedies {
+		if strings.Contains(said, r.says) {
+			return i
+		}
+	}
+	return -1
+}
+
+// ownerHasToConfirm reports whether Instagram wants something of the account's owner.
+func (e *Error) ownerHasToConfirm() bool {
+	return e.InvalidToken() && (e.Subcode == subcodeCheckpoint || e.Subcode == subcodeUnconfirmed)
+}
+
+// OfVisitor reports whether a failure lies with the visitor: their account, the code that they
+// sent, or that they went away. The operator has nothing to do about it.
+func (e *Error) OfVisitor() bool {
+	switch {
+	case e.PrivateAccount() || e.causedBy(context.Canceled):
+		return true
+	case e.Kind != Refused || e.Temporary() || e.AppState() != AppFine:
+		return false
+	}
+	if at := e.knownWords(); at >= 0 {
+		return remedies[at].visitor
+	}
+	return e.ownerHasToConfirm()
 }
 
 func (e *Error) profileRemedy() string {

@@ -190,6 +190,9 @@ var mutants = []mutant{
 `, `			found = false
 `, "./internal/redact"},
 	{"P1", "a token in a header of any name stays", "internal/redact/redact.go", `if len(run) >= s.length && `, `if len(run) < s.length && `, "./internal/redact"},
+	{"P2", "a made-up code is a warning", "notice.go", `case act == actionNeeded && ofVisitor(cause):`, `case false && ofVisitor(cause):`, ""},
+	{"P2", "a forged callback is a warning", "notices.go", `refusal.BadSignature: {},`, `refusal.BadSignature: {action: actionNeeded},`, ""},
+	{"P2", "a refusal is not counted", "refuse.go", `if !v.shownAgain {`, `if false {`, ""},
 	{"P2", "what is hidden is told", "log.go", `case value == "" || how == hidden:`, `case value == "":`, ""},
 	{"P2", "a storm fills the log", "log.go", `	if !ok {
 		return

@@ -1,0 +1,69 @@
+package instagramauth_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestTheExamplesOfTheDoctorsPageAreWhatItSays runs the doctor on the Caddyfiles of the page, on the
+// first one with another app secret than Instagram's, and finds each line of the examples in what
+// it says.
+func TestTheExamplesOfTheDoctorsPageAreWhatItSays(t *testing.T) {
+	text := page(t, "docs/doctor.md")
+	examples := regexp.MustCompile("(?ms)^```caddyfile doctor\n(.*?)^```$").FindAllStringSubmatch(text, -1)
+	blocks := regexp.MustCompile("(?ms)^```text\n(.*?)^```$").FindAllStringSubmatch(text, -1)
+	if len(examples) < 2 || len(blocks) <= len(examples) {
+		t.Fatalf("%d examples, %d reports", len(examples), len(blocks))
+	}
+	t.Setenv("INSTAGRAM_APP_ID", appID)
+	k := newClinic(t, siteConfig{redirects: []string{"https://example.com/auth", "https://example.com/auth/"}})
+	report := k.examine(t, examples[0][1], strings.Repeat("f", 32)) + k.examine(t, mended(examples[0][1]), appSecret)
+	for _, example := range examples[1:] {
+		report += k.examine(t, example[1], appSecret)
+	}
+	var marks []string
+	for _, block := range blocks {
+		rest := report
+		for line := range strings.Lines(block[1]) {
+			line = strings.TrimSpace(line)
+			if line == "" || line == "…" {
+				continue
+			}
+			_, after, found := strings.Cut(rest, line+"\n")
+			if !found {
+				t.Errorf("the report has no line, or none there:\n%s\n\n%s", line, report)
+				break
+			}
+			rest = after
+			marks = append(marks, string([]rune(line)[:1]))
+		}
+	}
+	for _, mark := range []string{"✓", "!", "✗"} {
+		if !slices.Contains(marks, mark) {
+			t.Errorf("no example has a line with %s", mark)
+		}
+	}
+}
+
+// mended is the first example as its second report shows it.
+func mended(text string) string {
+	return strings.NewReplacer("/members {", "/members* {", "https://example.com/auth\n", "https://example.com/auth/\n").Replace(text)
+}
+
+// examine returns what the doctor says of a Caddyfile, as if Instagram were asked.
+func (k *clinic) examine(t *testing.T, text, secret string) string {
+	t.Helper()
+	t.Setenv("INSTAGRAM_APP_SECRET", secret)
+	name := filepath.Join(t.TempDir(), "Caddyfile")
+	text = "{\nadmin off\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", name)
+	return strings.NewReplacer(filepath.Dir(name)+"/", "", k.endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", k.endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", k.endpoints+"/", "https://graph.instagram.com/").Replace(out)
+}

@@ -1,0 +1,98 @@
+package instagramauth_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it
+// is worth a warning, and all of it is counted.
+func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
+	c := siteConfig{global: "metrics", options: "rate_limit 3 1m"}
+	s, admin := adminSite(t, c)
+	stateOf := func(b *browser) string { return query(b.t, b.get("/page").location()).Get("state") }
+	old := strings.Repeat("s", 43)
+
+	for _, path := range []string{
+		"/auth/", "/auth/?utm_source=x", "/auth/?code=" + strings.Repeat("x", 2000), "/auth/?code=x&state=short", "/auth/?code=x&state=" + old, "/auth/?error=invalid_scope",
+		"/auth/?error=invalid_scope&error_description=Invalid+scope&state=" + old, "/auth/?error=access_denied&error=x", "/auth/?%zz",
+		"/instagram_auth/login?scope=everything", "/instagram_auth/login?scope=a&scope=b", "/instagram_auth/refused?note=x", "/instagram_auth/nothing",
+		"/instagram_auth/userinfo", "/instagram_auth/picture", "/instagram_auth/deauthorize", "/instagram_auth/data_deletion?code=x", "/a%2f..%2fb", "/page",
+	} {
+		s.newBrowser().get(path)
+		s.newBrowser().fetch(path)
+	}
+	for _, back := range []string{"error=access_denied&error_reason=user_denied", "error=access_denied&error_reason=not_professional", "code=made-up"} {
+		b := s.newBrowser()
+		b.get(callback + "?" + back + "&state=" + stateOf(b))
+	}
+	for range 8 { // more than rate_limit lets fail, or be cancelled
+		b := s.newBrowser()
+		b.get(callback + "?code=made-up&state=" + stateOf(b))
+		b.get(callback + "?error=access_denied&state=" + stateOf(b))
+	}
+	for range 25 {
+		for _, signed := range []string{"", "forged", "forged.e30", s.instagram.SignedRequest(username) + "x"} {
+			s.fromMeta(deauthorizePath, signed)
+			s.fromMeta(deletionPath, signed)
+		}
+	}
+	quiet(t, s)
+
+	series := scrape(t, admin)
+	for _, want := range []string{
+		`logins_total{app_id="` + appID + `",result="bad_request"}`, `logins_total{app_id="` + appID + `",result="login_expired"}`, `logins_total{app_id="` + appID + `",result="cancelled"}`,
+		`logins_total{app_id="` + appID + `",result="provider_refused"}`, `logins_total{app_id="` + appID + `",result="too_many"}`,
+		`refusals_total{app_id="` + appID + `",code="bad_signature"}`, `refusals_total{app_id="` + appID + `",code="method"}`, `refusals_total{app_id="` + appID + `",code="login_required"}`,
+		`limited_total{app_id="` + appID + `",limit="client"}`, `limited_total{app_id="` + appID + `",limit="cancelled"}`, `limited_total{app_id="` + appID + `",limit="forged"}`,
+	} {
+		if value := series["caddy_instagram_auth_"+want]; value == "" || value == "0" {
+			t.Errorf("%s is %q", want, value)
+		}
+	}
+}
+
+// TestP2_AVisitorWhoIsShutOutAlarmsNobody is about the lists.
+func TestP2_AVisitorWhoIsShutOutAlarmsNobody(t *testing.T) {
+	c := siteConfig{global: "metrics"}
+	s, admin := adminSite(t, c)
+	b := s.newBrowser()
+	b.signIn("/")
+	c.admin, c.options = admin, "deny "+userID
+	s.load(c)
+	if answer := b.get("/page"); answer.StatusCode != http.StatusForbidden {
+		t.Fatalf("the page answers %s", answer.Status)
+	}
+	other := s.newBrowser()
+	if answer := other.get(other.window(other.get("/page"))); answer.StatusCode != http.StatusForbidden {
+		t.Fatalf("the sign-in answers %s", answer.Status)
+	}
+	quiet(t, s)
+	if series := scrape(t, admin); series[`caddy_instagram_auth_refusals_total{app_id="`+appID+`",code="no_access"}`] != "2" || len(s.logged("access refused")) != 1 {
+		t.Errorf("%v in\n%s", series, s.logs())
+	}
+}
+
+// quiet wants no line of ours above INFO but for what the configuration says.
+func quiet(t *testing.T, s *site) {
+	t.Helper()
+	lines := 0
+	for line := range strings.Lines(s.logs()) {
+		var entry struct{ Level, Logger, Msg string }
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			t.Fatalf("%s is no JSON", line)
+		}
+		if entry.Logger != "http.handlers.instagram_auth" {
+			continue
+		}
+		lines++
+		if entry.Level != "info" && !strings.HasPrefix(entry.Msg, "session keys are derived") && !strings.HasPrefix(entry.Msg, "redirect_uri is plain http") {
+			t.Errorf("a visitor has the log say %s", line)
+		}
+	}
+	if lines == 0 {
+		t.Error("the log says nothing")
+	}
+}
