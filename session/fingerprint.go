@@ -38,7 +38,7 @@ const (
 	strongLength   = 32 // characters
 	strongVariety  = 8  // different characters
 	longestRepeat  = 8  // characters that come twice
-	longestSpelled = 12 // letters of one case in a row, as in a sentence without spaces
+	longestSpelled = 20 // letters of one case in a row, as in a sentence without spaces
 )
 
 // weakSecret reports whether a secret looks as if somebody had made it up.
