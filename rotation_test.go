@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	olderSecret  = "3b1e0f7c95a2d8461c0f9e8d7b6a5f42"
+	olderSecret = "3b1e0f7c95a2d8461c0f9e8d7b6a5f42"
 	newerSecret = "c49d7e02a1b85f36e07d4c9b8a1f6e53"
 
 	secretChanged = "a secret has changed in its file; the former one is still accepted"
