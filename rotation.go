@@ -143,20 +143,20 @@ func (h *Handler) leaveSecrets() error {
 }
 
 // values returns the secrets of an option: those in use in its order, and the former ones.
-func (r *rotation) values(sources []secretSource) (values []string) {
-	var former []string
+func (r *rotation) values(sources []secretSource) (current, former []string) {
 	for _, source := range sources {
 		if source.file == nil {
-			values = append(values, source.fixed)
+			current = append(current, source.fixed)
 			continue
 		}
-		current, old := source.file.Values(r.keep)
-		values = append(values, current)
+		value, old := source.file.Values(r.keep)
+		current = append(current, value)
 		for _, f := range old {
 			former = append(former, f.Value)
 		}
 	}
-	return distinct(append(values, former...))
+	current = distinct(current)
+	return current, distinct(append(slices.Clone(current), former...))[len(current):]
 }
 
 // applySecrets puts the secrets in use that the files hold now. A look at one file may come
@@ -168,7 +168,7 @@ func (h *Handler) applySecrets() error {
 	if len(r.app) == 0 {
 		return nil
 	}
-	app, sessions := r.values(r.app), r.values(r.own)
+	app, sessions := slices.Concat(r.values(r.app)), slices.Concat(r.values(r.own))
 	if len(sessions) == 0 {
 		sessions = app
 	}

@@ -32,40 +32,53 @@ func Fingerprints(secrets []string) []string {
 	return prints
 }
 
-// What random secrets of 32 hex digits have, but for one in many millions, and passwords,
-// padding and keyboard rows often lack.
+// What random secrets of 32 hex digits or of base64 have, but for one in a thousand, and
+// passwords, padding, sentences and keyboard rows often lack. Where it errs, two nodes
+// cannot be compared by this secret.
 const (
-	strongLength   = 32 // characters
-	strongVariety  = 8  // different characters
-	longestRepeat  = 8  // characters that come twice
-	longestSpelled = 20 // letters of one case in a row, as in a sentence without spaces
+	strongLength  = 32 // characters
+	strongVariety = 8  // different characters
+	longestRepeat = 8  // characters that come twice
 )
 
 // weakSecret reports whether a secret looks as if somebody had made it up.
 func weakSecret(secret string) bool {
-	kinds := 0
-	for _, kind := range []string{"0123456789", "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
-		if strings.ContainsAny(secret, kind) {
-			kinds++
-		}
-	}
-	if len(secret) < strongLength || kinds < 2 {
+	if len(secret) < strongLength {
 		return true
 	}
-	seen, ordered, spelled := make(map[byte]bool), 0, 0
+	seen, ordered, turns := make(map[byte]bool), 0, 0
 	for i := range len(secret) {
 		seen[secret[i]] = true
-		if i > 0 && secret[i]-secret[i-1]+1 <= 2 { // one less, the same or one more
+		if i == 0 {
+			continue
+		}
+		if secret[i]-secret[i-1]+1 <= 2 { // one less, the same or one more
 			ordered++
 		}
-		spelled++
-		if letter := secret[i]|0x20 >= 'a' && secret[i]|0x20 <= 'z'; !letter || i > 0 && (secret[i]^secret[i-1])&0x20 != 0 {
-			spelled = 0
+		if kindOf(secret[i]) != kindOf(secret[i-1]) {
+			turns++
 		}
-		repeated := i >= longestRepeat && strings.Contains(secret[:i], secret[i-longestRepeat+1:i+1])
-		if repeated || spelled > longestSpelled {
+		if i >= longestRepeat && strings.Contains(secret[:i], secret[i-longestRepeat+1:i+1]) {
 			return true
 		}
 	}
-	return len(seen) < strongVariety || ordered > len(secret)/2
+	// Words stay with one kind of character for a while, and hex digits spell few of them.
+	least := len(secret) * 2 / 5
+	if strings.Trim(secret, "0123456789abcdef") == "" {
+		least = len(secret) / 8
+	}
+	return len(seen) < strongVariety || ordered > len(secret)/2 || turns < least
+}
+
+// kindOf tells digits, small letters, capitals and everything else apart.
+func kindOf(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return 0
+	case 'a' <= c && c <= 'z':
+		return 1
+	case 'A' <= c && c <= 'Z':
+		return 2
+	}
+	return 3
 }
