@@ -183,7 +183,7 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 
 func (h *Handler) appSecrets(replace resolver) ([]string, error) {
 	if len(h.AppSecret) == 0 {
-		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {env.INSTAGRAM_APP_SECRET}"}
+		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {file./absolute/path}"}
 	}
 	secrets, err := replace.all("app_secret", h.AppSecret)
 	if err != nil {
