@@ -271,6 +271,9 @@ func TestN18_TheAppSecretChangesInItsFile(t *testing.T) {
 		t.Errorf("the exchange was answered %s: it still sends the former secret", answer.Status)
 	}
 	// Meta's callbacks count, whichever of the two has signed them.
+	if answer := s.fromMeta(deauthorizePath, metaSignedWith(newerSecret, "1", time.Now())); answer.StatusCode != http.StatusOK {
+		t.Errorf("a callback of the new secret was answered %s", answer.Status)
+	}
 	if answer := s.fromMeta(deauthorizePath, callback); answer.StatusCode != http.StatusOK {
 		t.Errorf("a callback of the former secret was answered %s", answer.Status)
 	}
