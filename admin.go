@@ -31,7 +31,8 @@ const (
 // `POST /instagram_auth/revoke` takes one of `{"user_id": "…"}`, `{"session": "…"}` (the
 // 16 hex digits that the log shows) and `{"all": true}`, and optionally `"app_id"`; it
 // ends sessions of all apps of the configuration without. `GET /instagram_auth/sessions`
-// tells for each app how many ended sessions are remembered and how old the list is.
+// tells for each app how many ended sessions are remembered, how old the list is, and the
+// fingerprints of the secrets of each block.
 type AdminAPI struct {
 	logger *zap.Logger
 }
@@ -100,6 +101,8 @@ type appState struct {
 	// AgeSeconds is how long ago the storage was read; absent if it never was.
 	AgeSeconds *int64 `json:"age_seconds,omitempty"`
 	Error      string `json:"error,omitempty"`
+	// Secrets are the fingerprints of the secrets of each block.
+	Secrets []secretPrints `json:"secrets,omitempty"`
 }
 
 func stateOf(s revocation.Status, now time.Time) appState {
@@ -210,7 +213,9 @@ func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
 func answerAdmin(w http.ResponseWriter, known []endedSessions) error {
 	states := make([]appState, 0, len(known))
 	for _, list := range known {
-		states = append(states, stateOf(list.Status(), time.Now()))
+		state := stateOf(list.Status(), time.Now())
+		state.Secrets = list.blocks.prints()
+		states = append(states, state)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(map[string]any{"apps": states})

@@ -64,7 +64,8 @@ func sessionsCommand() *cobra.Command {
 		Short: "Shows how many ended sessions are remembered",
 		Long: `
 Shows for each app how many ended sessions are remembered, how many of them still have to
-be written to the storage, and how old the list is.
+be written to the storage, and how old the list is. Below it stand the fingerprints of the
+secrets of each block: two nodes with the same secrets show the same ones, in one order.
 `,
 	}
 	talksToCaddy(command, func(flags caddycmd.Flags, address string) error {
@@ -138,7 +139,10 @@ func commandSessions(out io.Writer, address, app string) error {
 		}
 		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", state.AppID, state.Ended, state.Queued, age, health)
 	}
-	return table.Flush()
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	return printSecrets(out, states)
 }
 
 // askAdmin asks a running Caddy.

@@ -15,9 +15,12 @@ import (
 )
 
 // metaSigned returns what Meta signs for a person at a moment.
-func metaSigned(user string, at time.Time) string {
+func metaSigned(user string, at time.Time) string { return metaSignedWith(appSecret, user, at) }
+
+// metaSignedWith is metaSigned with another app secret.
+func metaSignedWith(secret, user string, at time.Time) string {
 	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":"HMAC-SHA256","issued_at":%d,"user_id":"%s"}`, at.Unix(), user))
-	mac := hmac.New(sha256.New, []byte(appSecret))
+	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte(payload))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + payload
 }

@@ -52,11 +52,17 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {
 		t.Fatal(err)
 	}
+	secrets := t.TempDir()
+	for name, secret := range map[string]string{"instagram_app_secret": appSecret, "session_secret": strings.Repeat("5e55104", 6)} {
+		if err := os.WriteFile(filepath.Join(secrets, name), []byte(secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	found := 0
 	for _, name := range pages(t) {
 		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
 			found++
-			text := strings.Replace(match[2], "/etc/caddy/pages", folder, 1)
+			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/", "{file."+secrets+"/").Replace(match[2])
 			if strings.Fields(match[1] + " file")[0] == "block" {
 				text = anApp + text + "}\n}\n"
 			}

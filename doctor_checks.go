@@ -44,7 +44,7 @@ func (e *examination) checkSecrets(p *patient) []doctor.Finding {
 	if len(p.handler.Session.Secret) == 0 && p.settings.weakSecret {
 		found = append(found, doctor.Doubt("session keys are derived from an app_secret of less than 32 characters", "set session secret, made with: openssl rand -hex 32"))
 	}
-	return found
+	return append(found, e.compareSecrets(p))
 }
 
 func (e *examination) checkAPI(p *patient) []doctor.Finding {

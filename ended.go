@@ -22,6 +22,7 @@ type endedSessions struct {
 	*revocation.List
 	// privacies are those of the handlers, for what the log tells beside them.
 	privacies *privacies
+	blocks    *runningBlocks
 }
 
 // Destruct implements caddy.Destructor.
@@ -34,19 +35,19 @@ func (e endedSessions) Destruct() error {
 func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
 	app := h.settings.appID
 	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return endedSessions{revocation.New(app, h.now), new(privacies)}, nil
+		return endedSessions{revocation.New(app, h.now), new(privacies), new(runningBlocks)}, nil
 	})
 	if err != nil {
 		return err
 	}
 	ended := shared.(endedSessions)
 	h.list = ended.List
-	hide := ended.privacies.join(&h.settings.privacy)
+	hide, forget := ended.privacies.join(&h.settings.privacy), ended.blocks.join(h)
 	leave := h.list.Join(revocation.Member{
 		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
 		Interval: h.settings.syncInterval, Strict: h.settings.maxStaleness != 0,
 	})
-	h.leaveList = func() { leave(); hide() }
+	h.leaveList = func() { leave(); hide(); forget() }
 	return nil
 }
 

@@ -30,7 +30,7 @@ func encoderOf(t testing.TB, config string) zapcore.Encoder {
 	return module.(zapcore.Encoder)
 }
 
-func written(t testing.TB, e zapcore.Encoder, entry zapcore.Entry, fields ...zapcore.Field) string {
+func encoded(t testing.TB, e zapcore.Encoder, entry zapcore.Entry, fields ...zapcore.Field) string {
 	t.Helper()
 	line, err := e.EncodeEntry(entry, fields)
 	if err != nil {
@@ -50,12 +50,12 @@ func TestP1_TheLogFormatRedactsMessageFieldsAndWhatALoggerHas(t *testing.T) {
 		zap.Namespace("deeper").AddTo(own)
 		entry := zapcore.Entry{Message: "asked for /?state=" + plantedCode, LoggerName: "a", Stack: "code=" + plantedCode}
 		fields := []zapcore.Field{zap.Error(errors.New("at ?code=" + plantedCode)), zap.Any("form", map[string][]string{"signed_request": {plantedCode}}), zap.Int("n", 1)}
-		got := written(t, own, entry, fields...)
+		got := encoded(t, own, entry, fields...)
 		if strings.Contains(got, plantedCode) || strings.Count(got, "REDACTED") != 5 {
 			t.Errorf("%s wrote %s", config, got)
 		}
 		// The logger's own fields are its own, and the next line is a new one.
-		if got := written(t, e, zapcore.Entry{Message: "hello"}); strings.Contains(got, "REDACTED") || !strings.Contains(got, "hello") || strings.Count(got, "\n") != 1 {
+		if got := encoded(t, e, zapcore.Entry{Message: "hello"}); strings.Contains(got, "REDACTED") || !strings.Contains(got, "hello") || strings.Count(got, "\n") != 1 {
 			t.Errorf("%s then wrote %q", config, got)
 		}
 	}
@@ -67,7 +67,7 @@ func TestTheLogFormatIsThatOfCaddyWhereNoneIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry := zapcore.Entry{Message: "hello"}
-	if got, want := written(t, e, entry), written(t, encoderOf(t, "json {}"), entry); got != want {
+	if got, want := encoded(t, e, entry), encoded(t, encoderOf(t, "json {}"), entry); got != want {
 		t.Errorf("wrote %s, Caddy %s", got, want)
 	}
 	// A format that is wrapped chooses its own.
@@ -129,7 +129,7 @@ func TestTheLogFormatCostsLittleOnALineWithoutASecret(t *testing.T) {
 	entry, fields := accessEntry()
 	for _, inner := range []string{"json", "console"} {
 		bare, wrapped := encoderOf(t, inner+" {}"), encoderOf(t, `instagram_auth {"wrap":{"format":"`+inner+`"}}`)
-		if one, other := written(t, bare, entry, fields...), written(t, wrapped, entry, fields...); len(one) != len(other) {
+		if one, other := encoded(t, bare, entry, fields...), encoded(t, wrapped, entry, fields...); len(one) != len(other) {
 			t.Fatalf("not the same line:\n%s%s", one, other)
 		}
 		allocations := func(e zapcore.Encoder) float64 {

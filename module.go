@@ -212,9 +212,10 @@ type Handler struct {
 	limitsKey string
 	leaveRate func()
 
-	now    func() time.Time
-	beside *beside  // what runs beside requests
-	asks   []errand // of Instagram, again
+	rotation *rotation // of the secrets
+	now      func() time.Time
+	beside   *beside  // what runs beside requests
+	asks     []errand // of Instagram, again
 
 	list      *revocation.List
 	leaveList func()
@@ -276,6 +277,9 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
+	if err := h.watchSecrets(); err != nil {
+		return err
+	}
 	if err := h.joinList(ctx, storage); err != nil {
 		return err
 	}
@@ -312,9 +316,7 @@ func (h *Handler) warn() {
 		h.notify(noticePlainHTTP, nil)
 	}
 	h.warnSecret()
-	if app, own := len(h.AppSecret), len(h.Session.Secret); app > 1 || own > 1 {
-		h.notify(noticeKeysChanging, nil, zap.Int("app_secrets", app), zap.Int("session_secrets", own))
-	}
+	h.sayFingerprints()
 	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
 		h.notify(noticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
 	}
@@ -353,7 +355,7 @@ func (h *Handler) Cleanup() error {
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	return errors.Join(h.quitList(), h.returnLimits(), h.quitMetrics())
+	return errors.Join(h.leaveSecrets(), h.quitList(), h.returnLimits(), h.quitMetrics())
 }
 
 // Interface guards

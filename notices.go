@@ -16,7 +16,12 @@ var (
 	noticeSaidAgainst      = notice{"session ended: instagram says less of its owner than it does", noAction, ""}
 	noticeAccessRefused    = notice{"access refused", noAction, ""}
 	noticeBreakerClosed    = notice{"breaker closed: instagram answers again", noAction, ""}
+	noticeSecretsLoaded    = notice{"secrets loaded", noAction, ""}
 	noticeKeysChanging     = notice{"keys are being changed: older secrets are still accepted", noAction, ""}
+
+	noticeSecretChanged   = notice{"a secret has changed in its file; the former one is still accepted", noAction, ""}
+	noticeSecretFileAgain = notice{"the file of a secret can be used again", noAction, ""}
+	noticeSecretRetired   = notice{"a former secret is no longer accepted", noAction, ""}
 
 	noticeForeignScope = notice{"sign-in refused: a link asks for a permission that is not configured", noAction, "if the link is on a page of your site, add the permission to step_up, or take it out of the link"}
 )
@@ -45,6 +50,7 @@ var (
 
 // What is wrong with the site.
 var (
+	noticeSecretFile    = notice{"the file of a secret cannot be used; the secret from before stays in use", actionUrgent, remedyFile}
 	noticeNoSite        = notice{"nobody behind this handler has answered a callback of Meta's; deauthorize pass and data_deletion pass need a site that does", actionUrgent, "let your site answer POST at this path, or take pass away"}
 	noticeHandoffFailed = notice{"the site failed at a login that was handed off to it", actionUrgent, "see the error, and mend the handler or the upstream that answers the path of redirect_uri"}
 	noticePageFailed    = notice{"a page could not be made of its template", actionUrgent, remedyForPages}
@@ -55,10 +61,11 @@ var (
 
 // What must not happen at all.
 var (
-	noticePanic          = notice{"recovered from a panic", actionUrgent, remedyForBug}
-	noticeStartFailed    = notice{"starting a login failed", actionUrgent, remedyForBug}
-	noticeRenewFailed    = notice{"renewing a session failed", actionUrgent, remedyForBug}
-	noticeRefusalNotLeft = notice{"a refused login keeps its address", actionUrgent, remedyForBug}
+	noticeSecretsNotChanged = notice{"changing the secrets failed", actionUrgent, remedyForBug}
+	noticePanic             = notice{"recovered from a panic", actionUrgent, remedyForBug}
+	noticeStartFailed       = notice{"starting a login failed", actionUrgent, remedyForBug}
+	noticeRenewFailed       = notice{"renewing a session failed", actionUrgent, remedyForBug}
+	noticeRefusalNotLeft    = notice{"a refused login keeps its address", actionUrgent, remedyForBug}
 )
 
 // What the configuration says, once when it is loaded.

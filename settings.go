@@ -34,16 +34,19 @@ const (
 type settings struct {
 	appID      string
 	appSecrets []string // they also sign Instagram's callbacks
-	api        instagram.API
-	client     *instagram.Client
-	cookies    *session.Cookies
-	vault      *session.Vault
-	codes      *session.Codes
-	marks      *session.Marks // of Meta's callbacks
-	guard      *headerguard.Guard
-	redirects  []redirect
-	served     []redirect // those on hosts of the block's own site
-	secure     bool       // all redirect URIs are https
+	ownSecrets []string // of sessions; none where the app secrets stand in for them
+	// appKeys and sessionKeys are derived from the secrets, which can change later.
+	appKeys, sessionKeys *session.Keyring
+	api                  instagram.API
+	client               *instagram.Client
+	cookies              *session.Cookies
+	vault                *session.Vault
+	codes                *session.Codes
+	marks                *session.Marks // of Meta's callbacks
+	guard                *headerguard.Guard
+	redirects            []redirect
+	served               []redirect // those on hosts of the block's own site
+	secure               bool       // all redirect URIs are https
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	block      revocation.Key // names it on every node, in the list of ended sessions
@@ -159,9 +162,10 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	}
 	c.AppSecret = secrets[0]
 	s.appID, s.appSecrets = c.AppID, secrets
-	if s.marks, err = session.NewMarks(secrets); err != nil {
+	if s.appKeys, err = session.NewKeyring(distinct(secrets)); err != nil {
 		return err
 	}
+	s.marks = s.appKeys.Marks()
 	for _, name := range slices.Sorted(mapKeys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}
@@ -179,29 +183,13 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 
 func (h *Handler) appSecrets(replace resolver) ([]string, error) {
 	if len(h.AppSecret) == 0 {
-		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {env.INSTAGRAM_APP_SECRET}"}
+		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {file./absolute/path}"}
 	}
 	secrets, err := replace.all("app_secret", h.AppSecret)
 	if err != nil {
 		return nil, err
 	}
-	return secrets, checkSecrets("app_secret", secrets, 1)
-}
-
-// checkSecrets refuses what cannot be a secret. It never repeats one.
-func checkSecrets(option string, secrets []string, shortest int) error {
-	for i, secret := range secrets {
-		outside := func(r rune) bool { return r <= ' ' || r > '~' }
-		switch {
-		case strings.ContainsFunc(secret, outside):
-			return &optionError{option, fmt.Sprintf("value %d has a space or a character outside ASCII", i+1)}
-		case len(secret) < shortest:
-			return &optionError{option, fmt.Sprintf("value %d has less than %d characters; make one with: openssl rand -hex 32", i+1, shortest)}
-		case slices.Contains(secrets[:i], secret):
-			return &optionError{option, fmt.Sprintf("value %d is listed twice", i+1)}
-		}
-	}
-	return nil
+	return secrets, checkSecrets("app_secret", h.AppSecret, secrets, 1)
 }
 
 func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error) {
@@ -245,29 +233,28 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	if c.Secrets, err = replace.all("session secret", h.Session.Secret); err != nil {
 		return err
 	}
-	if err := checkSecrets("session secret", c.Secrets, minSecret); err != nil {
+	if err := checkSecrets("session secret", h.Session.Secret, c.Secrets, minSecret); err != nil {
 		return err
 	}
 	apps, err := h.appSecrets(replace)
 	if err != nil {
 		return err
 	}
+	s.ownSecrets = c.Secrets
 	if len(c.Secrets) == 0 {
 		c.Secrets = apps
 	}
 	s.appSecretOpens = slices.ContainsFunc(c.Secrets, func(secret string) bool { return slices.Contains(apps, secret) })
 	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < minSecret })
+	if s.sessionKeys, err = session.NewKeyring(distinct(c.Secrets)); err != nil {
+		return err
+	}
+	c.Keys = s.sessionKeys
 	if s.cookies, err = session.New(c); err != nil {
 		return &optionError{"session cookie", err.Error()}
 	}
-	if s.vault, err = session.NewVault(c.Secrets); err != nil {
-		return err
-	}
-	if s.codes, err = session.NewCodes(c.Secrets); err != nil {
-		return err
-	}
-	s.privacy.pseudonyms, err = session.NewPseudonyms(c.Secrets)
-	return err
+	s.vault, s.codes, s.privacy.pseudonyms = c.Keys.Vault(), c.Keys.Codes(), c.Keys.Pseudonyms()
+	return nil
 }
 
 // resolveEnds checks the options about how sessions end.

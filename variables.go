@@ -18,6 +18,17 @@ type resolver func(option, value string) (string, error)
 // setIt is what to do about a placeholder without a value.
 const setIt = "set the variable or the file that it names"
 
+// setEnv follows it where one is a variable: `caddy reload` in a shell that has the variable
+// does not give it to the Caddy that runs.
+const setEnv = "; a reload does not change the variables of a running Caddy: restart it, or use {file./absolute/path}"
+
+func howToSet(value string) string {
+	if strings.Contains(value, "{env.") {
+		return setIt + setEnv
+	}
+	return setIt
+}
+
 // missingError is for a value with a placeholder that has no value.
 type missingError struct {
 	optionError
@@ -66,7 +77,7 @@ func (h *Handler) missing(replace resolver) error {
 	if len(all) < 2 {
 		return nil
 	}
-	return &optionError{first, strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1] + " have no value; " + strings.ReplaceAll(setIt, "it names", "each of them names")}
+	return &optionError{first, strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1] + " have no value; " + strings.Replace(howToSet(strings.Join(all, " ")), "it names", "each of them names", 1)}
 }
 
 // loadTime replaces placeholders when the configuration is loaded. Unknown and
@@ -75,7 +86,7 @@ func loadTime(repl *caddy.Replacer) resolver {
 	return func(option, value string) (string, error) {
 		resolved, err := repl.ReplaceOrErr(value, true, true)
 		if err != nil {
-			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", value, setIt)}, value}
+			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", value, howToSet(value))}, value}
 		}
 		if resolved == "" {
 			return "", &optionError{option, "has an empty value"}

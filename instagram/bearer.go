@@ -69,7 +69,7 @@ func (c *Client) ask(ctx context.Context, endpoint Endpoint, address, token stri
 	if place == inHeader {
 		authorization = "Bearer " + token
 	}
-	return c.get(ctx, endpoint, address, authorization, token, c.config.AppSecret)
+	return c.get(ctx, endpoint, address, authorization, c.hidden(token)...)
 }
 
 // headerUnread reports whether Instagram says that it got no token at all.

@@ -3,6 +3,7 @@ package instagram
 import (
 	"bytes"
 	"context"
+	"crypto/subtle"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,7 +26,8 @@ const (
 
 // Client makes the calls of a login and of the life of a token after it. It is safe for concurrent use.
 type Client struct {
-	config Config
+	config Config // but for the app secret, which can change
+	secret atomic.Pointer[secretPair]
 	family family
 	window string // the authorization URL up to the scope of every login
 	bearer bearer
@@ -40,7 +43,35 @@ func New(c Config) (*Client, error) {
 	if c.Transport == nil {
 		c.Transport = newTransport()
 	}
-	return &Client{config: c, family: f, window: windowURL(c)}, nil
+	client := &Client{config: c, family: f, window: windowURL(c)}
+	client.SetAppSecret(c.AppSecret)
+	return client, nil
+}
+
+// SetAppSecret changes the app secret that later calls send.
+func (c *Client) SetAppSecret(secret string) {
+	next := secretPair{now: secret}
+	if last := c.secret.Load(); last != nil {
+		if subtle.ConstantTimeCompare([]byte(last.now), []byte(secret)) == 1 {
+			return
+		}
+		next.before = last.now
+	}
+	c.secret.Store(&next)
+}
+
+// secretPair is the app secret and the one before it, which calls under way have sent.
+type secretPair struct{ now, before string }
+
+func (c *Client) appSecret() string { return c.secret.Load().now }
+
+// hidden returns what no error may repeat of an answer: the secrets, and what a call sends.
+func (c *Client) hidden(sent ...string) []string {
+	secret := c.secret.Load()
+	if secret.before != "" {
+		sent = append(sent, secret.before)
+	}
+	return append(sent, secret.now)
 }
 
 func newTransport() *http.Transport {

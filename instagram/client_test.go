@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -286,5 +287,30 @@ func TestT4_ACancelledVisitorEndsTheCall(t *testing.T) {
 	_, err := client.User(ctx, instagram.Token{AccessToken: "x"})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v", err)
+	}
+}
+
+func TestT6_AnAppSecretThatHasChangedIsSentAndNeitherIsRepeated(t *testing.T) {
+	const later = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+	var sent []string
+	client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.FormValue("client_secret"))
+		answer(http.StatusBadRequest, `{"error_message":"bad `+appSecret+` and `+later+`","code":400}`)(w, r)
+	})
+	for range 2 {
+		_, err := client.Exchange(t.Context(), redirectURI, "code")
+		client.SetAppSecret(later)
+		_, second := client.LongLived(t.Context(), instagram.Token{AccessToken: "IGshort"})
+		for _, err := range []error{err, second} {
+			if err == nil || strings.Contains(err.Error(), appSecret) {
+				t.Errorf("err = %v", err)
+			}
+		}
+		if strings.Contains(second.Error(), later) {
+			t.Errorf("err = %v", second)
+		}
+	}
+	if want := []string{appSecret, later, later, later}; !slices.Equal(sent, want) {
+		t.Errorf("sent %q, want %q", sent, want)
 	}
 }

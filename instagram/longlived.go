@@ -25,7 +25,7 @@ const (
 // Meta documents it as a GET with the app secret in the query, so no error has the
 // address in it. [T6] The token goes into a header where Instagram takes it there.
 func (c *Client) LongLived(ctx context.Context, short Token) (Token, error) {
-	return c.lengthen(ctx, LongLivedEndpoint, short, "/access_token?grant_type=ig_exchange_token&client_secret="+url.QueryEscape(c.config.AppSecret))
+	return c.lengthen(ctx, LongLivedEndpoint, short, "/access_token?grant_type=ig_exchange_token&client_secret="+url.QueryEscape(c.appSecret()))
 }
 
 // Refresh returns a long-lived token that replaces one which is at least RefreshAge old
@@ -41,7 +41,7 @@ func (c *Client) lengthen(ctx context.Context, endpoint Endpoint, old Token, cal
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := parseToken(body, endpoint, old.AccessToken, c.config.AppSecret)
+	token, err := parseToken(body, endpoint, c.hidden(old.AccessToken)...)
 	if err != nil {
 		return Token{}, err
 	}

@@ -91,7 +91,7 @@ func (c *Client) Picture(ctx context.Context, t Token, appScopedID string) (Pict
 	if t.AccessToken != "" && strings.Contains(address, t.AccessToken) {
 		return Picture{}, badProfile(errPictureURL)
 	}
-	if err := c.checkPictureURL(address, t.AccessToken, c.config.AppSecret); err != nil {
+	if err := c.checkPictureURL(address, c.hidden(t.AccessToken)...); err != nil {
 		return Picture{}, badProfile(err)
 	}
 	return Picture{Address: address, Expires: pictureExpires(address)}, nil

@@ -44,9 +44,10 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 // The request is multipart/form-data for BasicDisplay, as Meta's tutorial sends it,
 // and application/x-www-form-urlencoded for InstagramLogin, as RFC 6749 has it.
 func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token, error) {
+	secret, hidden := c.appSecret(), c.hidden(code)
 	body, contentType := c.tokenForm([]Param{
 		{"client_id", c.config.AppID},
-		{"client_secret", c.config.AppSecret},
+		{"client_secret", secret},
 		{"grant_type", "authorization_code"},
 		{"redirect_uri", redirectURI},
 		{"code", code},
@@ -59,11 +60,11 @@ func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token,
 	request.GetBody = nil
 	request.Header.Set("Content-Type", contentType)
 	request.Header.Set("Accept", "application/json")
-	answer, err := c.call(request, TokenEndpoint, c.config.AppSecret, code)
+	answer, err := c.call(request, TokenEndpoint, hidden...)
 	if err != nil {
 		return Token{}, err
 	}
-	token, err := parseToken(answer, TokenEndpoint, c.config.AppSecret, code)
+	token, err := parseToken(answer, TokenEndpoint, hidden...)
 	if token.Lifetime == 0 {
 		token.Lifetime = ShortLifetime
 	}

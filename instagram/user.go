@@ -127,7 +127,7 @@ func badProfile(err error) error {
 
 // unusable is a badProfile that lists what the node has. Its values are about a person. [P2]
 func (c *Client) unusable(err error, body []byte, t Token) error {
-	return badProfile(fmt.Errorf("%w; it is %s", err, membersOf(body, []string{t.AccessToken, c.config.AppSecret})))
+	return badProfile(fmt.Errorf("%w; it is %s", err, membersOf(body, c.hidden(t.AccessToken))))
 }
 
 // proofs are further fields to ask for where a permission is required and the token

@@ -32,15 +32,15 @@ var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 // deletion was done: it carries its state and its day itself, signed. A record would
 // be one more thing that is kept about a person who wants nothing kept, and would
 // have to be found on every node. The code says nothing about whose data it was. [K4]
-type Codes struct{ keys [][]byte }
+type Codes struct{ ring *Keyring }
 
 // NewCodes derives the keys. The first secret signs, all of them read.
 func NewCodes(secrets []string) (*Codes, error) {
-	keys, err := deriveKeys(purposeConfirm, secrets)
+	ring, err := NewKeyring(secrets)
 	if err != nil {
 		return nil, err
 	}
-	return &Codes{keys}, nil
+	return ring.Codes(), nil
 }
 
 // DeletionState is how far the deletion of somebody's data is.
@@ -71,7 +71,7 @@ func (c *Codes) New(state DeletionState, now time.Time) string {
 	binary.BigEndian.PutUint16(b[1:], uint16(now.Unix()/secondsOfDay)) // lasts until 2149
 	b = b[:codeSigned]
 	rand.Read(b[3:]) // never fails: crypto/rand ends the program instead. [S1]
-	return codeEncoding.EncodeToString(append(b, sign(c.keys[0], b)...))
+	return codeEncoding.EncodeToString(append(b, sign(c.ring.set.Load().confirm[0], b)...))
 }
 
 // Read returns what a code says, if it was issued here.
@@ -86,7 +86,7 @@ func (c *Codes) Read(code string) (Confirmation, bool) {
 		return Confirmation{}, false
 	}
 	signed, sum, valid := b[:codeSigned], b[codeSigned:], false
-	for _, key := range c.keys {
+	for _, key := range c.ring.set.Load().confirm {
 		if hmac.Equal(sum, sign(key, signed)) { // [Z1]
 			valid = true
 		}

@@ -15,7 +15,7 @@ func TestS4_ACodeIsSignedForThisPurposeAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code := (&Codes{keys}).New(DeletedByAll, time.Unix(1_800_000_000, 0))
+		code := ringOf(keys).Codes().New(DeletedByAll, time.Unix(1_800_000_000, 0))
 		if _, ok := codes.Read(code); ok != (p == purposeConfirm) {
 			t.Errorf("signed for %s: reads %v", p, ok)
 		}
@@ -25,9 +25,16 @@ func TestS4_ACodeIsSignedForThisPurposeAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := codes.Read((&Codes{[][]byte{[]byte("secret")}}).New(DeletedByAll, time.Unix(1_800_000_000, 0))); ok {
+	if _, ok := codes.Read(ringOf([][]byte{[]byte("secret")}).Codes().New(DeletedByAll, time.Unix(1_800_000_000, 0))); ok {
 		t.Error("a code that is signed with the secret itself reads")
 	}
+}
+
+// ringOf is a ring whose codes are signed with other keys than its own.
+func ringOf(confirm [][]byte) *Keyring {
+	r := new(Keyring)
+	r.set.Store(&keySet{confirm: confirm})
+	return r
 }
 
 func TestK4_ACodeOfAStateThatIsNotKnownIsNone(t *testing.T) {
@@ -38,7 +45,7 @@ func TestK4_ACodeOfAStateThatIsNotKnownIsNone(t *testing.T) {
 	for state := range 256 {
 		text := make([]byte, codeSigned)
 		text[0] = byte(state)
-		code := codeEncoding.EncodeToString(append(text, sign(codes.keys[0], text)...))
+		code := codeEncoding.EncodeToString(append(text, sign(codes.ring.set.Load().confirm[0], text)...))
 		if got, ok := codes.Read(code); ok != (state <= codeBySignIn) || ok && int(got.State) != state {
 			t.Errorf("state %d: %+v, %v", state, got, ok)
 		}

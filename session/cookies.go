@@ -39,8 +39,11 @@ const (
 // Config is the configuration of one instance's cookies.
 type Config struct {
 	// Secrets are what the keys are derived from. The first one seals, all of
-	// them open. Required.
+	// them open. Required, or Keys.
 	Secrets []string
+
+	// Keys are those to use, where the secrets can change later.
+	Keys *Keyring
 
 	// Instance names the app and the block the cookies belong to. It is bound
 	// to every cookie: a cookie of another instance does not open. Required.
@@ -79,7 +82,7 @@ type Cookies struct {
 	tokens   bool
 	now      func() time.Time
 
-	session, login sealer
+	ring *Keyring
 
 	// name is the session cookie's name; the names of the others begin with it.
 	name, loginPrefix, roundName string
@@ -105,12 +108,11 @@ func New(c Config) (*Cookies, error) {
 	if k.now == nil {
 		k.now = time.Now
 	}
-	var err error
-	if k.session, err = newSealer(purposeSession, c.Secrets); err != nil {
-		return nil, err
-	}
-	if k.login, err = newSealer(purposeLogin, c.Secrets); err != nil {
-		return nil, err
+	if k.ring = c.Keys; k.ring == nil {
+		var err error
+		if k.ring, err = NewKeyring(c.Secrets); err != nil {
+			return nil, err
+		}
 	}
 	// Browsers that do not know __Host-Http- yet still see a name that begins
 	// with __Host- and ask the same of it, HttpOnly excepted. [S5]
@@ -122,6 +124,9 @@ func New(c Config) (*Cookies, error) {
 	k.sessionAD, k.roundAD = k.bind(k.name), k.bind(k.roundName)
 	return k, nil
 }
+
+// keys returns those in use now.
+func (c *Cookies) keys() *keySet { return c.ring.set.Load() }
 
 // Name returns the session cookie's full name.
 func (c *Cookies) Name() string { return c.name }

@@ -58,7 +58,7 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	room := encoding.DecodedLen(maxLoginCookie-len(name)-len("=")) - overhead - len(plaintext)
 	plaintext = append(plaintext, shorten(l.ReturnTo, room)...)
 
-	value, err := c.login.seal(plaintext, c.bind(name, l.RedirectURI))
+	value, err := c.keys().login.seal(plaintext, c.bind(name, l.RedirectURI))
 	if err != nil {
 		return "", nil, err
 	}
@@ -116,7 +116,7 @@ func (c *Cookies) Resume(f *Found, state, redirectURI string) (Login, bool) {
 }
 
 func (c *Cookies) openLogin(cookie login, state, redirectURI string) (Login, bool) {
-	plaintext, err := c.login.openLong(cookie.value, c.bind(c.loginPrefix+cookie.tag, redirectURI))
+	plaintext, err := c.keys().login.openLong(cookie.value, c.bind(c.loginPrefix+cookie.tag, redirectURI))
 	if err != nil {
 		return Login{}, false
 	}
@@ -150,7 +150,7 @@ func (c *Cookies) Finish(state string) string {
 // browser keeps this cookie and not the session's, Rounds tells. [A7]
 func (c *Cookies) Mark(l Login) (string, error) {
 	plaintext := append(appendTime(nil, c.now()), byte(min(l.Rounds+1, MaxRounds)))
-	value, err := c.login.seal(plaintext, c.roundAD)
+	value, err := c.keys().login.seal(plaintext, c.roundAD)
 	if err != nil {
 		return "", err
 	}
@@ -163,7 +163,7 @@ func (c *Cookies) Rounds(f *Found) int {
 	if f.round == "" {
 		return 0
 	}
-	plaintext, err := c.login.open(f.round, c.roundAD)
+	plaintext, err := c.keys().login.open(f.round, c.roundAD)
 	if err != nil {
 		return 0
 	}

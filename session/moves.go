@@ -24,7 +24,7 @@ const (
 func (c *Cookies) MarkMove(page string, times int) (string, error) {
 	plaintext := append(appendTime(nil, c.now()), byte(min(times, MaxMoves)))
 	hash := sha256.Sum256([]byte(page))
-	value, err := c.login.seal(append(plaintext, hash[:moveHash]...), c.bind(c.roundName, "move"))
+	value, err := c.keys().login.seal(append(plaintext, hash[:moveHash]...), c.bind(c.roundName, "move"))
 	if err != nil {
 		return "", err
 	}
@@ -36,7 +36,7 @@ func (c *Cookies) Moves(f *Found, page string) int {
 	if f.round == "" {
 		return 0
 	}
-	plaintext, err := c.login.open(f.round, c.bind(c.roundName, "move"))
+	plaintext, err := c.keys().login.open(f.round, c.bind(c.roundName, "move"))
 	if err != nil {
 		return 0
 	}

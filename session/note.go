@@ -3,12 +3,12 @@ package session
 // SealNote seals a short text that travels in an address and back, for LoginLifetime. It
 // tells nothing to anybody else, and nobody else can write one.
 func (c *Cookies) SealNote(text string) (string, error) {
-	return c.login.seal(append(appendTime(nil, c.now()), text...), c.bind(c.name, "note"))
+	return c.keys().login.seal(append(appendTime(nil, c.now()), text...), c.bind(c.name, "note"))
 }
 
 // OpenNote returns the text of a note that SealNote made in the last LoginLifetime.
 func (c *Cookies) OpenNote(value string) (text string, ok bool) {
-	plaintext, err := c.login.open(value, c.bind(c.name, "note"))
+	plaintext, err := c.keys().login.open(value, c.bind(c.name, "note"))
 	if err != nil {
 		return "", false
 	}

@@ -134,7 +134,7 @@ func (c *Cookies) handOver(s *Session, now time.Time) (setCookie string, dropped
 	if dropped, err = c.Fit(s); err != nil {
 		return "", nil, err
 	}
-	value, err := c.session.seal(appendSession(nil, *s), c.sessionAD)
+	value, err := c.keys().session.seal(appendSession(nil, *s), c.sessionAD)
 	if err != nil {
 		return "", nil, err
 	}
@@ -258,8 +258,9 @@ func (c *Cookies) OpenInto(s *Session, f *Found, ended func(*Session) bool) bool
 	}
 	buf := scratches.Get().(*scratch)
 	defer scratches.Put(buf)
+	keys := c.keys().session
 	for _, value := range f.sessions[:min(f.sessionCount, MaxTried)] {
-		plaintext, err := c.session.openInto(buf, value, c.sessionAD)
+		plaintext, err := keys.openInto(buf, value, c.sessionAD)
 		if err != nil {
 			continue
 		}

@@ -219,7 +219,7 @@ func FuzzC9_LoginPlaintext(f *testing.F) {
 
 func seal(t *testing.T, c *Cookies, plaintext, ad []byte) string {
 	t.Helper()
-	value, err := c.login.seal(plaintext, ad)
+	value, err := c.keys().login.seal(plaintext, ad)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,11 +18,12 @@ const maxLast = 10_000
 type place struct {
 	member *Member
 	name   string
+	sealer string // its ID at that time: its secret may have changed since
 }
 
 // covers reports whether whoever can read the other place can read this one, too.
 func (p place) covers(other place) bool {
-	return p.member.Sealer.ID() == other.member.Sealer.ID() && sameStorage(p.member, other.member)
+	return p.sealer == other.sealer && sameStorage(p.member, other.member)
 }
 
 // written is an end of a person's sessions, or of everybody's, and where it stands.

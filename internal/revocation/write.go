@@ -165,6 +165,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 	var errs []error
 	var written []place
 	for _, m := range writers {
+		sealer := m.Sealer.ID() // before sealing: a secret that changes in between covers less
 		name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
 		if err == nil {
 			err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
@@ -173,7 +174,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 			})
 		}
 		errs = append(errs, err)
-		written = append(written, place{m, name})
+		written = append(written, place{m, name, sealer})
 	}
 	err := errors.Join(errs...)
 	if err == nil {

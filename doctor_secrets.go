@@ -1,0 +1,93 @@
+package instagramauth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
+// that it was started in, and those of the running Caddy may be others.
+
+// adminTime is how long the doctor waits for a running Caddy.
+const adminTime = 2 * time.Second
+
+var (
+	errNoAdmin  = errors.New("its admin endpoint is off")
+	errNoAnswer = errors.New("it did not answer")
+)
+
+// compareSecrets compares the secrets with those of the running Caddy.
+func (e *examination) compareSecrets(p *patient) doctor.Finding {
+	here := secretPrints{Block: p.settings.redirects[0].uri, App: session.Fingerprints(distinct(p.settings.appSecrets)), Session: session.Fingerprints(distinct(p.settings.ownSecrets))}
+	variables := variablesOf(slices.Concat(p.handler.AppSecret, p.handler.Session.Secret))
+	told := fmt.Sprintf("app_secret %s; session secret %s", listPrints(here.App, nil), listPrints(here.Session, nil))
+	there, err := e.runningSecrets(p)
+	switch {
+	case err != nil && len(variables) > 0:
+		return doctor.OK("fingerprints: %s; %s: the doctor has read what this shell has, and the running Caddy may have something else: %v", told, strings.Join(variables, " and "), err)
+	case err != nil:
+		return doctor.OK("fingerprints: %s", told)
+	case !slices.Equal(here.App, there.App) || !slices.Equal(here.Session, there.Session):
+		remedy := "reload Caddy if the configuration is newer; if the secret is in a file, Caddy looks at it every 10s, and logs what is wrong with it"
+		if len(variables) > 0 {
+			remedy = strings.Join(variables, " and ") + ": this shell has another value than Caddy, which keeps the variables that it was started with; restart it, or use {file./absolute/path}"
+		}
+		return doctor.Doubt(fmt.Sprintf("the running Caddy has other secrets: app_secret %s; session secret %s; here it is %s",
+			listPrints(there.App, there.FormerApp), listPrints(there.Session, there.FormerSession), told), remedy)
+	}
+	return doctor.OK("fingerprints: %s; the running Caddy has the same", told)
+}
+
+// variablesOf returns the placeholders of variables in the values of options.
+func variablesOf(values []string) (variables []string) {
+	for _, value := range values {
+		if strings.Contains(value, "{env.") {
+			variables = append(variables, value)
+		}
+	}
+	return variables
+}
+
+// runningSecrets asks the running Caddy for the fingerprints of a block.
+func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
+	address := caddy.DefaultAdminListen
+	if e.config.Admin != nil {
+		if e.config.Admin.Disabled {
+			return secretPrints{}, errNoAdmin
+		}
+		if e.config.Admin.Listen != "" {
+			address = e.config.Admin.Listen
+		}
+	}
+	type answer struct {
+		states []appState
+		err    error
+	}
+	answers := make(chan answer, 1)
+	go func() { // the request knows no time-out
+		states, err := askAdmin(address, http.MethodGet, adminSessions, nil)
+		answers <- answer{states, err}
+	}()
+	select {
+	case got := <-answers:
+		for _, state := range got.states {
+			for _, there := range state.Secrets {
+				if there.Block == p.settings.redirects[0].uri {
+					return there, nil
+				}
+			}
+		}
+	case <-time.After(adminTime):
+	case <-e.ctx.Done():
+	}
+	return secretPrints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+}

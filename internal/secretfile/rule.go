@@ -1,0 +1,154 @@
+// Package secretfile looks again and again at a file with a secret in it, and says when
+// the secret has changed. A file that is being written, or that somebody has broken, never
+// takes the place of a secret that works. It needs the standard library alone.
+package secretfile
+
+import (
+	"slices"
+	"time"
+)
+
+// MaxFormer is how many former secrets of one file are kept. Each costs every cookie that
+// opens with none of them.
+const MaxFormer = 32
+
+// tellAgain is how often a problem that stays is reported.
+const tellAgain = 24 * time.Hour
+
+// Kind says what a look at the file has shown.
+type Kind int
+
+// The kinds of event.
+const (
+	// Changed: the file holds another secret, which is in use now.
+	Changed Kind = iota + 1
+	// Broken: what the file holds cannot be used. The secret in use stays.
+	Broken
+	// Mended: the file holds the secret in use again.
+	Mended
+	// Retired: a former secret opens nothing any more.
+	Retired
+)
+
+// Event is what somebody should know.
+type Event struct {
+	Kind Kind
+	// Value is the secret in use, and that of Retired the former one.
+	Value string
+	// Former is the secret that was in use until now. For Changed.
+	Former string
+	// Problem is what is wrong with the file. For Broken.
+	Problem error
+}
+
+// Former is a secret that was in use until a moment.
+type Former struct {
+	Value string
+	Until time.Time
+}
+
+// Secret is the rule: what the looks at one file make of its secret. It is not safe for
+// concurrent use, reads nothing and has no clock.
+type Secret struct {
+	check   func(string) error
+	current string
+	former  []Former // the latest first
+
+	seen   finding // by the look before, if it was not the secret in use
+	told   string  // the problem that was reported
+	toldAt time.Time
+}
+
+// finding is what one look has found.
+type finding struct{ value, problem string }
+
+// NewSecret returns the rule for a file whose secret is in use. check says what cannot be
+// a secret.
+func NewSecret(value string, check func(string) error) *Secret {
+	return &Secret{check: check, current: value}
+}
+
+// Look takes what the file holds, or why it cannot be read. Something new counts when two
+// looks in a row have found the same, because a file that is being written may look whole.
+func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
+	if err == nil && value == s.current {
+		s.seen = finding{}
+		return s.mended()
+	}
+	if err == nil {
+		err = s.check(value)
+	}
+	found := finding{value: value}
+	if err != nil {
+		found = finding{problem: err.Error()}
+	}
+	if before := s.seen; before != found {
+		s.seen = found
+		return nil
+	}
+	if err == nil {
+		s.seen = finding{}
+		return s.Adopt(now, value)
+	}
+	if s.told == found.problem && now.Sub(s.toldAt) < tellAgain {
+		return nil
+	}
+	s.told, s.toldAt = found.problem, now
+	return []Event{{Kind: Broken, Value: s.current, Problem: err}}
+}
+
+func (s *Secret) mended() []Event {
+	if s.told == "" {
+		return nil
+	}
+	s.told = ""
+	return []Event{{Kind: Mended, Value: s.current}}
+}
+
+// Adopt puts another secret in use at once.
+func (s *Secret) Adopt(now time.Time, value string) (events []Event) {
+	if value == s.current {
+		return nil
+	}
+	was := s.current
+	s.current, s.seen, s.told = value, finding{}, ""
+	// A secret that comes back is in use, and no longer a former one.
+	s.former = slices.DeleteFunc(s.former, func(f Former) bool { return f.Value == value })
+	s.former = slices.Insert(s.former, 0, Former{was, now})
+	events = []Event{{Kind: Changed, Value: value, Former: was}}
+	for len(s.former) > MaxFormer {
+		events = append(events, s.retire())
+	}
+	return events
+}
+
+// Retire forgets the former secrets that went out of use longer ago than keep.
+func (s *Secret) Retire(now time.Time, keep time.Duration) (events []Event) {
+	for len(s.former) > 0 && !kept(s.former[len(s.former)-1], now, keep) {
+		events = append(events, s.retire())
+	}
+	return events
+}
+
+func (s *Secret) retire() Event {
+	last := s.former[len(s.former)-1]
+	s.former = s.former[:len(s.former)-1]
+	return Event{Kind: Retired, Value: last.Value}
+}
+
+// kept reports whether a former secret still opens. The moment in which what it has sealed
+// last ends is too late.
+func kept(f Former, now time.Time, keep time.Duration) bool { return now.Before(f.Until.Add(keep)) }
+
+// Current returns the secret in use.
+func (s *Secret) Current() string { return s.current }
+
+// Former returns the secrets that went out of use less than keep ago, the latest first.
+func (s *Secret) Former(now time.Time, keep time.Duration) (former []Former) {
+	for _, f := range s.former {
+		if kept(f, now, keep) {
+			former = append(former, f)
+		}
+	}
+	return former
+}

@@ -1,0 +1,102 @@
+package instagramauth_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testing.T) {
+	file := newSecretFile(t, olderSecret)
+	options := "session {\n secret {file." + file.path + "} a-short-and-simple-secret-0123456789\n}"
+	s, admin := adminSite(t, siteConfig{options: options})
+	lines := s.logged("keys are being changed: older secrets are still accepted")
+	if len(lines) != 1 {
+		t.Fatalf("%d lines at load", len(lines))
+	}
+	older, newer := session.Fingerprint(olderSecret), session.Fingerprint(newerSecret)
+	app, _ := lines[0]["app_secrets"].([]any)
+	own, _ := lines[0]["session_secrets"].([]any)
+	if len(app) != 1 || app[0] != session.Fingerprint(appSecret) || len(own) != 2 || own[0] != older || own[1] != "weak" {
+		t.Errorf("line = %v", lines[0])
+	}
+	sessions := func() string {
+		t.Helper()
+		out, err := caddyCommand(t, nil, io.Discard, "sessions", "--address", admin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(strings.Fields(out), " ")
+	}
+	if out := sessions(); !strings.Contains(out, redirectURI+" "+session.Fingerprint(appSecret)+" "+older+" weak") {
+		t.Errorf("sessions says %s", out)
+	}
+	file.write(newerSecret)
+	s.waitLogged(secretChanged, 1)
+	if out := sessions(); !strings.Contains(out, newer+" weak (former: "+older+")") {
+		t.Errorf("after the change sessions says %s", out)
+	}
+	s.load(siteConfig{admin: admin})
+	if out := sessions(); !strings.Contains(out, session.Fingerprint(appSecret)+" from app_secret") {
+		t.Errorf("without a session secret it says %s", out)
+	}
+	if lines := s.logged("secrets loaded"); len(lines) != 1 {
+		t.Errorf("%d lines at the second load", len(lines))
+	}
+	_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+	if text := fmt.Sprint(answer); strings.Contains(text, appSecret) || !strings.Contains(text, session.Fingerprint(appSecret)) {
+		t.Errorf("the admin endpoint answers %s", text)
+	}
+}
+
+// The doctor runs in another shell than Caddy.
+func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	t.Setenv("ROTATION_TEST_SECRET", olderSecret)
+	admin := freeAddr(t)
+	secret := "redirect_uri " + redirectURI + "\nsession {\n secret {env.ROTATION_TEST_SECRET}\n}"
+	changes := []string{"admin off", "admin " + admin, "redirect_uri " + redirectURI, secret, "tls internal", "", "example.test {", "http://example.test:" + port(freeAddr(t)) + " {"}
+	file := k.file(changes...)
+	report := func() string {
+		t.Helper()
+		out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", file)
+		for _, secret := range []string{appSecret, olderSecret, newerSecret} {
+			if strings.Contains(out, secret) {
+				t.Error("a secret is in the report")
+			}
+		}
+		return out
+	}
+	older, newer := session.Fingerprint(olderSecret), session.Fingerprint(newerSecret)
+	if out := report(); !strings.Contains(out, "session secret "+older+"; {env.ROTATION_TEST_SECRET}: the doctor has read what this shell has") {
+		t.Errorf("without a Caddy:\n%s", out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := adapt(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if out := report(); !strings.Contains(out, "✓ secrets: fingerprints: app_secret "+session.Fingerprint(appSecret)+"; session secret "+older+"; the running Caddy has the same") {
+		t.Errorf("with the same secrets:\n%s", out)
+	}
+	t.Setenv("ROTATION_TEST_SECRET", newerSecret)
+	out := report()
+	if !strings.Contains(out, "! secrets: the running Caddy has other secrets") || !strings.Contains(out, "session secret "+older+"; here it is") ||
+		!strings.Contains(out, newer) || !strings.Contains(out, "use {file./absolute/path}") {
+		t.Errorf("with other secrets:\n%s", out)
+	}
+}
