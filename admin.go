@@ -100,10 +100,12 @@ type appState struct {
 	// AgeSeconds is how long ago the storage was read; absent if it never was.
 	AgeSeconds *int64 `json:"age_seconds,omitempty"`
 	Error      string `json:"error,omitempty"`
+	// SyncInterval is the time within which this node learns what ended on others.
+	SyncInterval string `json:"sync_interval,omitempty"`
 }
 
 func stateOf(s revocation.Status, now time.Time) appState {
-	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable}
+	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable, SyncInterval: s.Interval.String()}
 	if !s.Synced.IsZero() {
 		age := max(0, int64(now.Sub(s.Synced)/time.Second))
 		state.AgeSeconds = &age
