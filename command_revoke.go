@@ -49,11 +49,15 @@ Documentation: ` + documentation + `operations.md#ending-sessions` + "\n" + exit
 		if err := checkRevocation(q); err != nil {
 			return err
 		}
+		asks := q.All && !flagged(command, "yes")
+		if asks && !cli.IsTerminal(command.InOrStdin()) {
+			return cli.Usage("add --yes", "--all ends everybody's sessions, and there is no terminal to ask on")
+		}
 		n, err := findCaddy(command)
 		if err != nil {
 			return err
 		}
-		if q.All && !flagged(command, "yes") {
+		if asks {
 			if err := n.confirm(command, q.AppID); err != nil {
 				return err
 			}
@@ -81,9 +85,6 @@ func checkRevocation(q revocationRequest) error {
 
 // confirm asks before everybody's sessions end.
 func (n runningCaddy) confirm(command *cobra.Command, app string) error {
-	if !cli.IsTerminal(command.InOrStdin()) {
-		return cli.Usage("add --yes", "--all ends everybody's sessions, and there is no terminal to ask on")
-	}
 	states, err := n.status(app)
 	if err != nil {
 		return err
