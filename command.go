@@ -21,7 +21,7 @@ const documentation = "https://github.com/caddy-instagram/caddy-instagram-auth/b
 // exitStatuses ends the help of each command.
 const exitStatuses = `
 Exit status: 0 done; 1 failed, or something is wrong; 2 the command line is wrong and
-nothing was tried.`
+nothing was tried`
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{

@@ -32,7 +32,7 @@ With --browser it also takes somebody through a login: it prints the address of 
 authorization window, waits for the address that the browser comes back to, and shows the
 user ID and username.
 
-Documentation: ` + documentation + `doctor.md` + "\n" + exitStatuses,
+Documentation: ` + documentation + `doctor.md` + "\n" + exitStatuses + ".",
 		Example: `  $ caddy instagram-auth doctor
   $ sudo caddy instagram-auth doctor --config /etc/caddy/Caddyfile --envfile /etc/caddy/environment
   $ caddy adapt | caddy instagram-auth doctor --config - --json

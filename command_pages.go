@@ -29,7 +29,7 @@ with the option pages. No file is replaced.
 Without a folder it takes the one that the option pages names in the configuration. As
 root it writes as the owner of the folder.
 
-Documentation: ` + documentation + `pages.md` + "\n" + exitStatuses,
+Documentation: ` + documentation + `pages.md` + "\n" + exitStatuses + ".",
 		Example: `  $ caddy instagram-auth pages /etc/caddy/pages
   $ caddy instagram-auth pages --config /etc/caddy/Caddyfile`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

@@ -27,8 +27,8 @@ in the header X-Instagram-User-Id that your app gets, or in its database.
 
 Without a terminal, --all needs --yes.
 
-Documentation: ` + documentation + `operations.md#ending-sessions` + "\n" + exitStatuses + `
-3: it is done on the node that was asked, and could not be stored for the others.`,
+Documentation: ` + documentation + `operations.md#ending-sessions` + "\n" + exitStatuses + `;
+3 it is done on the node that was asked, but could not be stored for the others.`,
 		Example: `  $ caddy instagram-auth revoke --user 17841405793187218
   $ caddy instagram-auth revoke --session 3f6a09c1d2e4b758
   $ caddy instagram-auth revoke --all --yes --config /etc/caddy/Caddyfile`,

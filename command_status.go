@@ -21,14 +21,14 @@ func statusCommand() *cobra.Command {
 		Long: `
 Asks a running Caddy about each app that signs people in:
 
-  ENDED     ended sessions and users that it remembers
-  TO WRITE  those of them that the storage does not have yet; other nodes do not know them
-  AGE       time since it read the storage; what ended on other nodes before is known
-  STORAGE   ok, or why it cannot be read
+    ENDED     ended sessions and users that it remembers
+    TO WRITE  not in the storage yet, so that other nodes do not know them
+    AGE       time since it read the storage: what ended elsewhere before, it knows
+    STORAGE   ok, or why it cannot be read
 
 Sessions themselves are not listed: they are encrypted cookies in the visitors' browsers.
 
-Documentation: ` + documentation + `operations.md` + "\n" + exitStatuses,
+Documentation: ` + documentation + `operations.md` + "\n" + exitStatuses + ".",
 		Example: `  $ caddy instagram-auth status
   $ caddy instagram-auth status --config /etc/caddy/Caddyfile
   $ caddy instagram-auth status --address unix//run/caddy/admin.sock --json`,
