@@ -95,8 +95,9 @@ func (n runningCaddy) ask(method, path string, body []byte) ([]appState, error) 
 	var states struct {
 		Apps []appState `json:"apps"`
 	}
-	if err := json.NewDecoder(io.LimitReader(got.response.Body, 1<<20)).Decode(&states); err != nil {
-		return nil, cli.Failed(n.remedy, "what answers at %s is not Caddy's admin endpoint: %s", n.address, err)
+	// A site may answer anything, too.
+	if err := json.NewDecoder(io.LimitReader(got.response.Body, 1<<20)).Decode(&states); err != nil || len(states.Apps) == 0 {
+		return nil, cli.Failed(n.remedy, "what answers at %s is not Caddy's admin endpoint", n.address)
 	}
 	return states.Apps, nil
 }

@@ -96,7 +96,8 @@ func (n runningCaddy) confirm(command *cobra.Command, app string) error {
 	question := fmt.Sprintf("This ends everybody's sessions of app %s, on all nodes. All of them have to sign in again. Go on?", strings.Join(apps, ", "))
 	yes, err := cli.Ask(command.InOrStdin(), command.ErrOrStderr(), question)
 	if err == nil && !yes {
-		err = cli.Failed("", "nothing was ended")
+		fmt.Fprintln(command.ErrOrStderr(), "Nothing was ended.")
+		err = &cli.Problem{Exit: cli.ExitFailed}
 	}
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -74,6 +76,28 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		out, _, err = runCommand(t, "status", "--address", admin)
 		return err == nil && strings.Contains(out, appID) && !strings.Contains(out, " ok\n")
 	})
+}
+
+func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
+	for _, answer := range []string{"hello", "{}", `{"apps":[]}`, `{"apps":{}}`, ""} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		out, talk, err := runCommand(t, "revoke", "--all", "--yes", "--address", strings.TrimPrefix(site.URL, "http://"))
+		site.Close()
+		if err == nil || out != "" || !strings.Contains(talk, "is not Caddy's admin endpoint") {
+			t.Errorf("%q: %v\n%s%s", answer, err, out, talk)
+		}
+	}
+	for status, says := range map[int]string{404: "does not have this module", 403: "refuses: no", 500: "refuses: no"} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"error":"no"}`)
+		}))
+		_, talk, err := runCommand(t, "status", "--address", strings.TrimPrefix(site.URL, "http://"))
+		site.Close()
+		if err == nil || !strings.Contains(talk, says) {
+			t.Errorf("%d: %v\n%s", status, err, talk)
+		}
+	}
 }
 
 func TestCommandsSpeakJSON(t *testing.T) {

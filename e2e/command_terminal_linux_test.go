@@ -104,9 +104,9 @@ func TestRevokeAllAsksOnATerminal(t *testing.T) {
 		answer, says, ended string
 		status              int
 	}{
-		{"n", "nothing was ended", "0", 1},
-		{"nein", "nothing was ended", "0", 1},
-		{"\x04", "nothing was ended", "0", 1}, // Ctrl-D
+		{"n", "Nothing was ended.", "0", 1},
+		{"nein", "Nothing was ended.", "0", 1},
+		{"\x04", "Nothing was ended.", "0", 1}, // Ctrl-D
 		{"y", "all sessions have ended", "1", 0},
 	} {
 		shown, status := onTerminal(t, folder, nil, c.answer, "revoke", "--all")
