@@ -103,10 +103,12 @@ type appState struct {
 	Error      string `json:"error,omitempty"`
 	// Secrets are the fingerprints of the secrets of each block.
 	Secrets []secretPrints `json:"secrets,omitempty"`
+	// SyncInterval is the time within which this node learns what ended on others.
+	SyncInterval string `json:"sync_interval,omitempty"`
 }
 
 func stateOf(s revocation.Status, now time.Time) appState {
-	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable}
+	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable, SyncInterval: s.Interval.String()}
 	if !s.Synced.IsZero() {
 		age := max(0, int64(now.Sub(s.Synced)/time.Second))
 		state.AgeSeconds = &age

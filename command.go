@@ -1,166 +1,179 @@
 package instagramauth
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"text/tabwriter"
-	"time"
+	"slices"
+	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 )
+
+// The commands of `caddy instagram-auth`, and what they share.
+
+// documentation is where the help leads.
+const documentation = "https://github.com/caddy-instagram/caddy-instagram-auth/blob/main/docs/"
+
+// exitStatuses ends the help of each command.
+const exitStatuses = `
+Exit status: 0 done; 1 failed, or something is wrong; 2 the command line is wrong and
+nothing was tried`
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "instagram-auth",
-		Usage: "revoke | sessions | doctor | pages",
-		Short: "Ends sessions of visitors who signed in with Instagram, and checks the configuration",
+		Usage: "status | revoke | doctor | pages",
+		Short: "Manages sign-ins with Instagram: ends sessions, checks the configuration",
 		Long: `
-revoke and sessions talk to a running Caddy through its admin endpoint; doctor reads a
-configuration and checks it, with Instagram and the storage, before or while it runs;
-pages writes the built-in pages into a folder.
-`,
+status and revoke talk to a running Caddy through its admin endpoint. doctor checks a
+configuration, with Instagram and the storage, before Caddy runs it or while it does.
+pages writes the built-in pages into a folder, to be changed.
+
+All of them read ./Caddyfile or ./caddy.json if you name no file with --config. Colours
+are used on a terminal; NO_COLOR or --no-color turn them off.
+
+Documentation: ` + documentation + `operations.md`,
 		CobraFunc: func(parent *cobra.Command) {
-			// Flags are those of the sub-commands: without one, that is what is wrong.
+			parent.Example = `  $ caddy instagram-auth doctor
+  $ caddy instagram-auth status
+  $ caddy instagram-auth revoke --user 17841405793187218`
+			// Flags belong to the commands below. Without one of those, that is what is wrong.
 			parent.FParseErrWhitelist.UnknownFlags = true
-			parent.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-				return caddy.ExitCodeFailedStartup, errors.New("add one of: revoke, sessions, doctor, pages; see caddy help instagram-auth")
-			})
-			parent.AddCommand(revokeCommand(), sessionsCommand(), doctorCommand(), pagesCommand())
+			parent.PersistentFlags().Bool("no-color", false, "Use no colours, also on a terminal")
+			runs(parent, cobra.ArbitraryArgs, noCommand)
+			parent.AddCommand(revokeCommand(), statusCommand(), doctorCommand(), pagesCommand())
 		},
 	})
 }
 
-func revokeCommand() *cobra.Command {
-	command := &cobra.Command{
-		Use:   "revoke (--user <id> | --session <id> | --all) [--app <id>]",
-		Short: "Ends sessions, on every node that shares Caddy's storage",
-		Long: `
-Ends the sessions of one user, by their numeric Instagram user ID; one session, by the
-16 hex digits that stand in the log line "signed in"; or all of them. Whoever signs in
-again gets a new session.
-`,
+// noCommand says which commands there are.
+func noCommand(parent *cobra.Command, args []string) error {
+	var names []string
+	for _, command := range parent.Commands() {
+		names = append(names, command.Name())
 	}
-	command.Flags().String("user", "", "the Instagram user ID whose sessions end")
-	command.Flags().String("session", "", "the session that ends")
-	command.Flags().Bool("all", false, "ends all sessions")
-	talksToCaddy(command, func(flags caddycmd.Flags, address string) error {
-		return commandRevoke(command.OutOrStdout(), address, revocationRequest{
-			AppID: flags.String("app"), UserID: flags.String("user"), Session: flags.String("session"), All: flags.Bool("all"),
-		})
+	slices.Sort(names)
+	remedy := "add one of: " + strings.Join(names, ", ") + "; see caddy instagram-auth --help"
+	if len(args) == 0 {
+		return cli.Usage(remedy, "a command is missing")
+	}
+	if near := parent.SuggestionsFor(args[0]); len(near) > 0 {
+		remedy = "caddy instagram-auth " + near[0]
+	}
+	return cli.Usage(remedy, "there is no command %q", args[0])
+}
+
+// runs gives a command what it does. Errors are written here, as plain lines: Caddy would write
+// them as lines of its log, and cobra once more.
+func runs(command *cobra.Command, args cobra.PositionalArgs, run func(*cobra.Command, []string) error) {
+	command.SilenceUsage, command.SilenceErrors = true, true
+	help := "see " + cmp.Or(helpOf(command), "caddy instagram-auth --help")
+	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return fail(command, cli.Usage(help, "%s", err))
 	})
-	return command
+	command.Args = func(command *cobra.Command, given []string) error {
+		if err := args(command, given); err != nil {
+			return fail(command, cli.Usage(help, "%s", err))
+		}
+		return nil
+	}
+	command.RunE = func(command *cobra.Command, args []string) error {
+		if command.Context() == nil {
+			command.SetContext(context.Background())
+		}
+		return fail(command, run(command, args))
+	}
 }
 
-func sessionsCommand() *cobra.Command {
-	command := &cobra.Command{
-		Use:   "sessions [--app <id>]",
-		Short: "Shows how many ended sessions are remembered",
-		Long: `
-Shows for each app how many ended sessions are remembered, how many of them still have to
-be written to the storage, and how old the list is. Below it stand the fingerprints of the
-secrets of each block: two nodes with the same secrets show the same ones, in one order.
-`,
+func helpOf(command *cobra.Command) string {
+	if command.Name() == "instagram-auth" {
+		return ""
 	}
-	talksToCaddy(command, func(flags caddycmd.Flags, address string) error {
-		return commandSessions(command.OutOrStdout(), address, flags.String("app"))
+	return "caddy instagram-auth " + command.Name() + " --help"
+}
+
+// noArguments refuses arguments, and names the flag that was meant.
+func noArguments(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if command.Flags().Lookup(args[0]) != nil {
+		return fmt.Errorf("unexpected %q, write --%s", args[0], args[0])
+	}
+	return fmt.Errorf("unexpected %q", args[0])
+}
+
+// failure is an error that was written already.
+type failure struct {
+	problem *cli.Problem
+	status  error // makes Caddy exit with another status than 1
+}
+
+func (f *failure) Error() string   { return f.problem.Error() }
+func (f *failure) Unwrap() []error { return []error{f.problem, f.status} }
+
+// fail writes an error, and returns one that makes Caddy exit with its status.
+func fail(command *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	problem := cli.AsProblem(err)
+	switch {
+	case problem.What == "": // the output says it
+	case flagged(command, "json"):
+		problem.JSON(command.OutOrStdout())
+	default:
+		problem.Print(command.ErrOrStderr(), styleOf(command, command.ErrOrStderr()))
+	}
+	if problem.Exit <= 1 {
+		return &failure{problem, problem}
+	}
+	// Only Caddy can make the error with which it exits with another status.
+	status := caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return problem.Exit, nil })
+	return &failure{problem, status(command, nil)}
+}
+
+// flagged reports whether a flag is there and set.
+func flagged(command *cobra.Command, name string) bool {
+	flag := command.Flags().Lookup(name)
+	return flag != nil && flag.Value.String() == "true"
+}
+
+func flagValue(command *cobra.Command, name string) string {
+	return command.Flags().Lookup(name).Value.String()
+}
+
+func styleOf(command *cobra.Command, stream any) cli.Style {
+	return cli.StyleOf(stream, flagged(command, "no-color"))
+}
+
+// configurationFlags gives a command the flags that name a configuration, as `caddy run` has them.
+func configurationFlags(command *cobra.Command) {
+	command.Flags().StringP("config", "c", "", "Configuration file, or - for standard input (default: Caddyfile or caddy.json in this folder)")
+	command.Flags().StringP("adapter", "a", "", "Name of the configuration's adapter, such as caddyfile (default: by the file's name)")
+	command.Flags().StringSlice("envfile", nil, "Environment file to read first, as for caddy run; may be repeated")
+	completes(command, "adapter", func() []string { return cli.Adapters() })
+}
+
+// completes says which values the shell offers for a flag: no files.
+func completes(command *cobra.Command, flag string, values func() []string) {
+	_ = command.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values(), cobra.ShellCompDirectiveNoFileComp
 	})
-	return command
 }
 
-// talksToCaddy gives a command the flags that find a running Caddy, and what to do there.
-func talksToCaddy(command *cobra.Command, run func(flags caddycmd.Flags, address string) error) {
-	command.Flags().String("app", "", "only sessions of this Instagram app ID")
-	command.Flags().String("address", "", "the address of Caddy's admin endpoint, if not from the configuration")
-	configurationFlags(command, "the configuration file to find the address in")
-	command.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-		if flags.NArg() > 0 {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("unexpected %q", flags.Arg(0))
-		}
-		address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
-		if err != nil {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("finding Caddy's admin endpoint: %w", err)
-		}
-		if err := run(flags, address); err != nil {
-			return caddy.ExitCodeFailedStartup, err
-		}
-		return caddy.ExitCodeSuccess, nil
-	})
-}
+func nothing() []string { return nil }
 
-// configurationFlags gives a command the flags that name a configuration.
-func configurationFlags(command *cobra.Command, use string) {
-	command.Flags().StringP("config", "c", "", use)
-	command.Flags().StringP("adapter", "a", "", "the name of the configuration's adapter")
-}
-
-func commandRevoke(out io.Writer, address string, q revocationRequest) error {
-	if _, err := q.check(); err != nil {
-		return fmt.Errorf("revoke: %w (as --user, --session and --all)", err)
-	}
-	body, err := json.Marshal(q)
+// sourceOf returns where the command's flags say the configuration is.
+func sourceOf(command *cobra.Command) (source cli.Source, err error) {
+	source = cli.Source{File: flagValue(command, "config"), Adapter: flagValue(command, "adapter"), In: command.InOrStdin()}
+	source.Envfiles, err = command.Flags().GetStringSlice("envfile")
 	if err != nil {
-		return err
+		return source, err
 	}
-	states, err := askAdmin(address, http.MethodPost, adminRevoke, body)
-	if err != nil {
-		return err
-	}
-	for _, state := range states {
-		fmt.Fprintf(out, "app %s: ended; other nodes follow within their sync_interval\n", state.AppID)
-	}
-	return nil
-}
-
-func commandSessions(out io.Writer, address, app string) error {
-	path := adminSessions
-	if app != "" {
-		path += "?app_id=" + url.QueryEscape(app)
-	}
-	states, err := askAdmin(address, http.MethodGet, path, nil)
-	if err != nil {
-		return err
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "APP\tENDED\tTO WRITE\tAGE\tSTORAGE")
-	for _, state := range states {
-		age, health := "never read", "ok"
-		if state.AgeSeconds != nil {
-			age = (time.Duration(*state.AgeSeconds) * time.Second).String()
-		}
-		if state.Error != "" {
-			health = state.Error
-		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\n", state.AppID, state.Ended, state.Queued, age, health)
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return printSecrets(out, states)
-}
-
-// askAdmin asks a running Caddy.
-func askAdmin(address, method, path string, body []byte) ([]appState, error) {
-	var reader io.Reader
-	if body != nil {
-		reader = bytes.NewReader(body)
-	}
-	answer, err := caddycmd.AdminAPIRequest(address, method, path, nil, reader)
-	if err != nil {
-		return nil, fmt.Errorf("asking Caddy at %s (is it running there, with its admin endpoint on and this module in it?): %w", address, err)
-	}
-	defer answer.Body.Close()
-	var states struct {
-		Apps []appState `json:"apps"`
-	}
-	if err := json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&states); err != nil {
-		return nil, fmt.Errorf("reading Caddy's answer: %w", err)
-	}
-	return states.Apps, nil
+	return source, source.LoadEnvironment()
 }

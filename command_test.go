@@ -1,11 +1,25 @@
 package instagramauth_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
+
+// runCommand runs a command and returns what it writes to both streams.
+func runCommand(t *testing.T, args ...string) (out, talk string, err error) {
+	t.Helper()
+	var said bytes.Buffer
+	out, err = caddyCommand(t, strings.NewReader(""), &said, args...)
+	return out, said.String(), err
+}
 
 func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 	s, admin := adminSite(t, siteConfig{})
@@ -15,40 +29,228 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"revoke, sessions, doctor", nil},
-		{"revoke, sessions, doctor", []string{"end", "--address", admin}},
-		{"revoke, sessions, doctor", []string{"--address", admin}},
+		{"doctor, pages, revoke, status", nil},
+		{`no command "end"`, []string{"end", "--address", admin}},
+		{"caddy instagram-auth status", []string{"statu"}},
+		{"a command is missing", []string{"--address", admin}},
 		{"exactly one of", []string{"revoke", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
-		{"numeric", []string{"revoke", "--user", username, "--address", admin}},
-		{"no instagram_auth of app", []string{"revoke", "--all", "--app", "7", "--address", admin}},
-		{"no instagram_auth of app", []string{"sessions", "--app", "7", "--address", admin}},
-		{"is it running there", []string{"sessions", "--address", freeAddr(t)}},
-		{"finding Caddy's admin endpoint", []string{"sessions", "--config", "/nowhere/Caddyfile"}},
-		{`unexpected "all"`, []string{"revoke", "all", "--address", admin}},
-		{"unknown flag", []string{"sessions", "--all", "--address", admin}},
+		{"by ID, not by username", []string{"revoke", "--user", username, "--address", admin}},
+		{"by ID, not by username", []string{"revoke", "--user", "@" + username, "--address", admin}},
+		{"the field session", []string{"revoke", "--session", "x", "--address", admin}},
+		{"no instagram_auth of app", []string{"revoke", "--all", "--yes", "--app", "7", "--address", admin}},
+		{"no instagram_auth of app", []string{"status", "--app", "7", "--address", admin}},
+		{"no terminal to ask on: add --yes", []string{"revoke", "--all", "--address", admin}},
+		{"no Caddy answers", []string{"status", "--address", freeAddr(t)}},
+		{"cannot read the configuration: /nowhere/Caddyfile", []string{"sessions", "--config", "/nowhere/Caddyfile"}},
+		{`unexpected "all", write --all`, []string{"revoke", "all", "--address", admin}},
+		{`unexpected "x"`, []string{"status", "x", "--address", admin}},
+		{"unknown flag", []string{"status", "--all", "--address", admin}},
 	} {
-		if out, err := caddyCommand(t, nil, io.Discard, wrong.args...); err == nil || !strings.Contains(err.Error(), wrong.says) {
+		out, talk, err := runCommand(t, wrong.args...)
+		if err == nil || !strings.Contains(err.Error(), wrong.says) || out != "" {
 			t.Errorf("%q says %q, %v", wrong.args, out, err)
+		}
+		if lines := strings.Count(talk, "\n"); !strings.HasPrefix(talk, "Error: ") || strings.Count(talk, "Error:") != 1 || strings.Contains(talk, `"level"`) || lines > 2 {
+			t.Errorf("%q writes\n%s", wrong.args, talk)
 		}
 	}
 	s.wantAlive(b.cookieHeader(), true)
-	out, err := caddyCommand(t, nil, io.Discard, "revoke", "--user", userID, "--address", admin)
-	if err != nil || !strings.Contains(out, "app "+appID+": ended") {
+	out, _, err := runCommand(t, "revoke", "--user", userID, "--address", admin)
+	if err != nil || !strings.Contains(out, "app "+appID+": the sessions of user "+userID+" have ended, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
 	s.wantAlive(b.cookieHeader(), false)
-	table := regexp.MustCompile(`APP +ENDED +TO WRITE +AGE +STORAGE\n` + appID + ` +1 +0 +\w+ +ok`)
-	if out, err = caddyCommand(t, nil, io.Discard, "sessions", "--address", admin); err != nil || !table.MatchString(out) {
-		t.Errorf("sessions says %q, %v", out, err)
+	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + appID + ` +1 +0 +\w+ +ok\n$`)
+	for _, name := range []string{"status", "sessions"} {
+		if out, _, err = runCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
+			t.Errorf("%s says %q, %v", name, out, err)
+		}
 	}
 	mend := s.breakStorage()
 	defer mend()
-	if _, err = caddyCommand(t, nil, io.Discard, "revoke", "--all", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") {
+	if _, _, err = runCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") || !strings.Contains(err.Error(), "do not stop this Caddy") {
 		t.Errorf("revoke without a storage: %v", err)
 	}
 	eventually(t, "the fault of the storage in the table", func() bool {
-		out, err = caddyCommand(t, nil, io.Discard, "sessions", "--address", admin)
+		out, _, err = runCommand(t, "status", "--address", admin)
 		return err == nil && strings.Contains(out, appID) && !strings.Contains(out, " ok\n")
 	})
+}
+
+func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
+	for _, answer := range []string{"hello", "{}", `{"apps":[]}`, `{"apps":{}}`, ""} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+		out, talk, err := runCommand(t, "revoke", "--all", "--yes", "--address", strings.TrimPrefix(site.URL, "http://"))
+		site.Close()
+		if err == nil || out != "" || !strings.Contains(talk, "is not Caddy's admin endpoint") {
+			t.Errorf("%q: %v\n%s%s", answer, err, out, talk)
+		}
+	}
+	for status, says := range map[int]string{404: "does not have this module", 403: "refuses: no", 500: "refuses: no"} {
+		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, `{"error":"no"}`)
+		}))
+		_, talk, err := runCommand(t, "status", "--address", strings.TrimPrefix(site.URL, "http://"))
+		site.Close()
+		if err == nil || !strings.Contains(talk, says) {
+			t.Errorf("%d: %v\n%s", status, err, talk)
+		}
+	}
+}
+
+func TestCommandsSpeakJSON(t *testing.T) {
+	_, admin := adminSite(t, siteConfig{})
+	for _, args := range [][]string{{"status"}, {"revoke", "--user", userID}, {"revoke", "--all", "--yes"}} {
+		out, talk, err := runCommand(t, append(args, "--json", "--address", admin)...)
+		var said struct {
+			Address string `json:"address"`
+			Apps    []struct {
+				ID       string `json:"app_id"`
+				Interval string `json:"sync_interval"`
+			} `json:"apps"`
+		}
+		if problem := json.Unmarshal([]byte(out), &said); err != nil || problem != nil || talk != "" {
+			t.Fatalf("%q: %v, %v, %q:\n%s", args, err, problem, talk, out)
+		}
+		if said.Address != admin || len(said.Apps) != 1 || said.Apps[0].ID != appID || said.Apps[0].Interval != "5s" {
+			t.Errorf("%q says %s", args, out)
+		}
+	}
+	for _, args := range [][]string{{"status", "--address", freeAddr(t)}, {"revoke"}, {"revoke", "--all"}, {"doctor", "--envfile", "/nowhere"}} {
+		out, talk, err := runCommand(t, append(args, "--json")...)
+		var said struct{ Error, Remedy string }
+		if problem := json.Unmarshal([]byte(out), &said); err == nil || problem != nil || said.Error == "" || said.Remedy == "" || talk != "" {
+			t.Errorf("%q: %v, %v, %q:\n%s", args, err, problem, talk, out)
+		}
+	}
+}
+
+// inFolder makes an empty folder the working one.
+func inFolder(t *testing.T, files map[string]string) {
+	t.Helper()
+	folder := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Chdir(folder)
+}
+
+func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
+	_, admin := adminSite(t, siteConfig{})
+	caddyfile := "{\n\tadmin " + admin + "\n}\n"
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		args  []string
+		using string
+	}{
+		{"a Caddyfile", map[string]string{"Caddyfile": caddyfile}, nil, "Using Caddyfile: Caddy's admin endpoint is " + admin + "\n"},
+		{"JSON", map[string]string{"caddy.json": `{"admin":{"listen":"` + admin + `"}}`}, nil, "Using caddy.json: "},
+		{"both", map[string]string{"Caddyfile": caddyfile, "caddy.json": `{"admin":{"disabled":true}}`}, nil, "Using Caddyfile: "},
+		{"a file that is named", map[string]string{"other": caddyfile, "Caddyfile": "{\n\tadmin off\n}"}, []string{"--config", "other", "--adapter", "caddyfile"}, ""},
+		{"an adapter", map[string]string{"Caddyfile": caddyfile, "caddy.json": "{}"}, []string{"--adapter", "caddyfile"}, "Using Caddyfile: "},
+		{"a variable", map[string]string{"Caddyfile": "{\n\tadmin {env.TEST_ADMIN_OF_FILE}\n}", "env": "TEST_ADMIN_OF_FILE=" + admin}, []string{"--envfile", "env"}, "Using Caddyfile: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, c.files)
+			t.Cleanup(func() { _ = os.Unsetenv("TEST_ADMIN_OF_FILE") })
+			out, talk, err := runCommand(t, append([]string{"status"}, c.args...)...)
+			if err != nil || !strings.Contains(out, appID) || !strings.HasPrefix(talk, c.using) || c.using == "" && talk != "" {
+				t.Errorf("%v\n%s%s", err, talk, out)
+			}
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		args  []string
+		says  []string
+	}{
+		{"nothing for the doctor", nil, []string{"doctor"}, []string{"there is no Caddyfile and no caddy.json in /", "--config"}},
+		{"nothing for pages", nil, []string{"pages"}, []string{"no folder is named", "caddy instagram-auth pages <folder>"}},
+		{"admin off", map[string]string{"Caddyfile": "{\n\tadmin off\n}"}, []string{"status"}, []string{"Caddyfile turns Caddy's admin endpoint off", "remove admin off"}},
+		{"a variable that is not set", map[string]string{"Caddyfile": "{\n\tadmin {env.TEST_NO_SUCH_VARIABLE}\n}"}, []string{"status"}, []string{"TEST_NO_SUCH_VARIABLE", "--envfile"}},
+		{"a folder", nil, []string{"status", "--config", "."}, []string{". is a folder", "Caddyfile"}},
+		{"no such adapter", map[string]string{"Caddyfile": ""}, []string{"status", "--adapter", "toml"}, []string{`no configuration adapter "toml"`, "caddyfile"}},
+		{"a Caddyfile that is wrong", map[string]string{"Caddyfile": "example.test {\n"}, []string{"status"}, []string{"adapting the configuration: ", "Caddyfile:"}},
+		{"a line without =", map[string]string{"env": "hunter2"}, []string{"status", "--envfile", "env"}, []string{"env, line 1: there is no ="}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inFolder(t, c.files)
+			_, talk, err := runCommand(t, c.args...)
+			for _, words := range c.says {
+				if err == nil || !strings.Contains(talk, words) {
+					t.Errorf("%v, %q does not say %q", err, talk, words)
+				}
+			}
+			if strings.Contains(talk, "hunter2") {
+				t.Error("a line of the environment file is repeated")
+			}
+		})
+	}
+}
+
+func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "pages")
+	k := newClinic(t, siteConfig{})
+	file := k.file("app_id", "pages "+folder+"\napp_id")
+	out, talk, err := runCommand(t, "pages", "--config", file)
+	if written, _ := os.ReadDir(folder); err != nil || len(written) == 0 || strings.Count(out, "\n") != len(written) {
+		t.Errorf("%v, %d files\n%s%s", err, len(written), talk, out)
+	}
+	if _, talk, err = runCommand(t, "pages", folder); err == nil || !strings.Contains(talk, "no file is replaced") || !strings.Contains(talk, "Try: ") {
+		t.Errorf("%v\n%s", err, talk)
+	}
+	if _, talk, err = runCommand(t, "pages", "--config", k.file()); err == nil || !strings.Contains(talk, "has the option pages") {
+		t.Errorf("%v\n%s", err, talk)
+	}
+	two := k.file("respond hello", "instagram_auth /more* {\napp_id "+appID+"\napp_secret "+appSecret+"\nredirect_uri "+redirectURI+"\npages /b\n}", "app_id", "pages /a\napp_id")
+	if _, talk, err = runCommand(t, "pages", "--config", two); err == nil || !strings.Contains(talk, "/a, /b") {
+		t.Errorf("%v\n%s", err, talk)
+	}
+	if _, talk, err = runCommand(t, "pages", "a", "b"); err == nil || !strings.Contains(talk, "pages --help") {
+		t.Errorf("%v\n%s", err, talk)
+	}
+}
+
+func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	content, err := os.ReadFile(k.file(appSecret, "{env.TEST_SECRET_OF_FILE}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + appSecret + "'\n"})
+	t.Cleanup(func() { _ = os.Unsetenv("TEST_SECRET_OF_FILE"); _ = os.Unsetenv("TEST_OTHER_OF_FILE") })
+	doctor := func(args ...string) (string, error) {
+		return caddyCommand(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
+	}
+	out, err := doctor()
+	if err == nil || !strings.Contains(out, "standard input:9") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
+		t.Errorf("without the environment: %v\n%s", err, out)
+	}
+	out, err = doctor("--envfile", "one", "--envfile", "two")
+	if err != nil || !strings.Contains(out, "✓ load: standard input loads") || strings.Contains(out, appSecret) {
+		t.Errorf("with environment files: %v\n%s", err, out)
+	}
+	if _, err := doctor("--browser"); err == nil || !strings.Contains(err.Error(), "name the configuration's file") {
+		t.Errorf("with --browser: %v", err)
+	}
+}
+
+func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
+	k := newClinic(t, siteConfig{})
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("respond hello", "acme_server\nrespond hello"))
+	if err != nil || !strings.Contains(out, "✓ storage") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, folder := range []string{k.storage, os.Getenv("XDG_DATA_HOME")} {
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("left in %s: %v, %v", folder, left, err)
+		}
+	}
 }

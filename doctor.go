@@ -1,6 +1,7 @@
 package instagramauth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,84 +11,36 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // The command that checks a configuration: what it finds, it says with what to change.
 
-func doctorCommand() *cobra.Command {
-	command := &cobra.Command{
-		Use:   "doctor [--config <path>] [--adapter <name>] [--json] [--browser]",
-		Short: "Checks a configuration, with Instagram and the storage",
-		Long: `
-Loads a configuration as Caddy would, without starting it, and checks every
-instagram_auth block in it: the options and secrets, whether the redirect URI is served
-and reaches the block, the logs, the storage, whether Instagram can be reached and
-accepts the app, and the clock. It then prints what belongs into the fields of Meta's
-dashboard.
-
-Each check is a line: ✓ fine, ! look at it, ✗ wrong, and what to change. The exit status
-is 1 if something is wrong, and 0 otherwise. No secret, code or token is printed.
-
-With --browser it also takes somebody through a login: it prints the address of the
-authorization window, waits for the address that the browser comes back to, and shows the
-user ID and username.
-`,
-		Args:         cobra.NoArgs,
-		SilenceUsage: true,
-	}
-	configurationFlags(command, "the configuration to check (default: Caddyfile)")
-	command.Flags().Bool("json", false, "prints a JSON object")
-	command.Flags().Bool("browser", false, "goes through a login in a browser, too")
-	command.RunE = func(command *cobra.Command, _ []string) error {
-		flag := func(name string) string { return command.Flag(name).Value.String() }
-		e := &examination{
-			ctx: command.Context(), file: flag("config"), adapter: flag("adapter"), browser: flag("browser") == "true",
-			in: command.InOrStdin(), talk: command.ErrOrStderr(), now: time.Now,
-		}
-		if e.ctx == nil {
-			e.ctx = context.Background()
-		}
-		e.run()
-		write := e.report.Text
-		if flag("json") == "true" {
-			write = e.report.JSON
-		}
-		if err := write(command.OutOrStdout()); err != nil {
-			return err
-		}
-		if e.report.Count(doctor.Wrong) > 0 {
-			command.SilenceErrors = true // the report says it
-			return errSomethingIsWrong
-		}
-		return nil
-	}
-	return command
-}
-
-// errSomethingIsWrong makes Caddy exit with caddy.ExitCodeFailedStartup.
-var errSomethingIsWrong = errors.New("something is wrong with the configuration")
-
 // examination is one run of the command.
 type examination struct {
-	ctx           context.Context
-	file, adapter string
-	browser       bool // test a login in a browser, too
-	in            io.Reader
-	lines         <-chan string // of in, once they are read
-	talk          io.Writer     // to the person, beside the report
-	now           func() time.Time
+	ctx     context.Context
+	source  cli.Source
+	file    string // the configuration's name
+	browser bool   // test a login in a browser, too
+	in      io.Reader
+	lines   <-chan string // of in, once they are read
+	talk    io.Writer     // to the person, beside the report
+	now     func() time.Time
 
-	text     string         // of the configuration file
-	config   *caddy.Config  // not provisioned
-	http     *caddyhttp.App // not provisioned
-	modules  caddy.Context  // for modules that a check loads
+	text     string          // of the configuration file
+	config   *caddy.Config   // not provisioned
+	http     *caddyhttp.App  // not provisioned
+	modules  caddy.Context   // for modules that a check loads
+	storage  cli.Storage     // nil where it cannot be opened
+	folder   string          // of the storage, if it is one
+	unopened *doctor.Finding // why the storage was not tried
 	servers  []*routes.Server
 	patients []*patient
+	unread   error  // why there is no configuration
 	refused  string // the option for which Caddy does not load the configuration
 	report   doctor.Report
 }
@@ -110,8 +63,9 @@ type patient struct {
 
 // run fills the report.
 func (e *examination) run() {
-	if err := e.load(); err != nil {
-		e.report.Add("", "load", doctor.Fault(oneLine(err), "mend the configuration and ask again"))
+	if e.unread = e.load(); e.unread != nil {
+		problem := cli.AsProblem(e.unread)
+		e.report.Add("", "load", doctor.Fault(strings.Join(strings.Fields(problem.What), " "), cmp.Or(problem.Remedy, "mend the configuration and ask again")))
 		return
 	}
 	cancel := e.prepare()

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -26,7 +24,7 @@ import (
 func (e *examination) browse(p *patient) doctor.Finding {
 	r := p.settings.redirects[0]
 	state := newState()
-	came, err := e.comeback(r, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.uri, State: state}))
+	came, err := e.comeback(r, state, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.uri, State: state}))
 	if err != nil {
 		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}
@@ -49,16 +47,33 @@ func (e *examination) browse(p *patient) doctor.Finding {
 
 // comeback prints the address of the window and waits for the one that the browser comes
 // back to.
-func (e *examination) comeback(r redirect, window string) (string, error) {
+func (e *examination) comeback(r redirect, state, window string) (string, error) {
 	// Before the address is there to be opened: a browser that is signed in already is
 	// back at once.
 	listener := listenAt(r)
 	fmt.Fprintf(e.talk, "Open this address in a browser, sign in and allow:\n\n  %s\n\n", window)
 	if listener != nil {
-		return e.catch(listener, r)
+		return e.catch(listener, r, state)
 	}
 	fmt.Fprintln(e.talk, "Then copy the whole address that the browser shows, whatever page that is, and paste it here.\nIf the window shows an error instead, paste that.")
-	return e.pasted()
+	return e.pastedOf(state)
+}
+
+// pastedOf waits for what belongs to this login. Where nothing else comes, what came last counts.
+func (e *examination) pastedOf(state string) (came string, err error) {
+	for {
+		next, err := e.pasted()
+		if err != nil {
+			if came != "" {
+				return came, nil
+			}
+			return "", err
+		}
+		if came = next; !fromAnotherLogin(came, state) {
+			return came, nil
+		}
+		fmt.Fprintln(e.talk, "That address is from another login: its state differs. Paste where the address above leads.")
+	}
 }
 
 var errEmptyLine = errors.New("the line is empty")
@@ -130,42 +145,6 @@ func listenAt(r redirect) net.Listener {
 		}
 	}
 	return nil
-}
-
-// catch waits on a loopback address for the browser itself. Whatever else asks there gets
-// a page that is not found.
-func (e *examination) catch(listener net.Listener, r redirect) (string, error) {
-	fmt.Fprintf(e.talk, "Waiting for the browser on %s\n", r.uri)
-	came := make(chan string, 1)
-	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		query := request.URL.Query()
-		if !slices.ContainsFunc([]string{"code", "error", "error_code", "error_message"}, query.Has) {
-			http.NotFound(w, request)
-			return
-		}
-		select {
-		case came <- "http://" + normalHost(request.Host, false) + request.URL.RequestURI():
-		default:
-		}
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		fmt.Fprintln(w, "Thank you. The terminal says how it went.")
-	})}
-	go func() { _ = server.Serve(listener) }()
-	ctx, cancel := context.WithTimeout(e.ctx, browserTime)
-	defer cancel()
-	defer func() {
-		// The page that says thank you may still be on its way.
-		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = server.Shutdown(ending)
-	}()
-	select {
-	case address := <-came:
-		return address, nil
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 // readComeback reads what the person pasted: the address of the callback, or the window's error.

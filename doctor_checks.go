@@ -2,10 +2,7 @@ package instagramauth
 
 import (
 	"cmp"
-	"context"
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -19,7 +16,6 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -254,51 +250,3 @@ func (e *examination) takers(logger string) map[string]json.RawMessage {
 }
 
 const storageTime = 5 * time.Second
-
-// checkStorage writes, reads and deletes a small key.
-func (e *examination) checkStorage() doctor.Finding {
-	var chosen revocation.Storage = caddy.DefaultStorage
-	holder := struct {
-		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
-	}{slices.Clone(e.config.StorageRaw)}
-	if holder.StorageRaw != nil {
-		module, err := e.modules.LoadModule(&holder, "StorageRaw")
-		if err == nil {
-			chosen, err = module.(caddy.StorageConverter).CertMagicStorage()
-		}
-		if err != nil {
-			return doctor.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
-		}
-	}
-	ctx, cancel := context.WithTimeout(e.ctx, storageTime)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- tryStorage(ctx, chosen) }() // a storage may know nothing of time
-	select {
-	case err := <-done:
-		if err != nil {
-			return doctor.Fault("the storage fails: "+oneLine(err), "let the user that Caddy runs as read and write it, or check its address")
-		}
-		return doctor.OK("can be written, read and deleted from")
-	case <-ctx.Done():
-		return doctor.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
-	}
-}
-
-func tryStorage(ctx context.Context, storage revocation.Storage) error {
-	key, value := directive+"/doctor/"+rand.Text(), []byte("a trial")
-	if err := storage.Store(ctx, key, value); err != nil {
-		return fmt.Errorf("writing: %w", err)
-	}
-	got, err := storage.Load(ctx, key)
-	if err == nil && string(got) != string(value) {
-		err = errors.New("it is not what was written")
-	}
-	if err != nil {
-		err = fmt.Errorf("reading: %w", err)
-	}
-	if gone := storage.Delete(ctx, key); gone != nil {
-		err = errors.Join(err, fmt.Errorf("deleting: %w", gone))
-	}
-	return err
-}

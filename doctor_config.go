@@ -7,15 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -24,25 +22,15 @@ import (
 
 // load reads the configuration and adapts it.
 func (e *examination) load() error {
-	e.file = cmp.Or(e.file, "Caddyfile")
-	content, err := os.ReadFile(e.file)
-	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
+	configuration, err := e.source.Load()
+	if e.file = configuration.Name; err != nil {
+		return err
 	}
-	if name := strings.ToLower(filepath.Base(e.file)); e.adapter == "" && filepath.Ext(name) != ".json" &&
-		(strings.HasPrefix(name, "caddyfile") || strings.HasSuffix(name, ".caddyfile")) {
-		e.adapter = "caddyfile" // as Caddy guesses
+	if e.file == "" {
+		return cli.NoConfiguration()
 	}
-	if e.adapter != "" {
-		e.text = string(content)
-		adapter := caddyconfig.GetAdapter(e.adapter)
-		if adapter == nil {
-			return fmt.Errorf("there is no configuration adapter %q", e.adapter)
-		}
-		if content, _, err = adapter.Adapt(content, map[string]any{"filename": e.file}); err != nil {
-			return fmt.Errorf("adapting the configuration: %w", err)
-		}
-	}
+	e.text = configuration.Text
+	content := configuration.JSON
 	content = caddy.RemoveMetaFields(content)
 	if err := caddy.StrictUnmarshalJSON(content, &e.config); err != nil {
 		return fmt.Errorf("decoding the configuration: %w", err)
@@ -81,6 +69,7 @@ func (e *examination) prepare() (cancel func()) {
 		base = caddy.Context{Context: e.ctx}
 	}
 	e.modules, cancel = caddy.NewContext(base)
+	e.unopened = e.openStorage() // from here on as its owner
 	reader := routes.NewRaw(e.modules, e.blockOf)
 	for _, p := range e.patients {
 		e.resolve(p, reader)
@@ -129,24 +118,7 @@ func (e *examination) find(server *caddyhttp.Server, raw json.RawMessage) {
 	if json.Unmarshal(raw, &document) != nil {
 		return // Caddy says what is wrong with it
 	}
-	var search func(any)
-	search = func(value any) {
-		switch value := value.(type) {
-		case []any:
-			for _, element := range value {
-				search(element)
-			}
-		case map[string]any:
-			if value["handler"] == directive {
-				e.admit(server, canonical(value))
-				return
-			}
-			for _, name := range slices.Sorted(maps.Keys(value)) {
-				search(value[name])
-			}
-		}
-	}
-	search(document)
+	eachBlock(document, func(block map[string]any) { e.admit(server, canonical(block)) })
 }
 
 // admit takes a block in. The same one in several places is one.
@@ -183,7 +155,9 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		return doctor.Fault(oneLine(err), "mend the configuration and ask again")
 	}
 	quiet(parsed)
+	undo := e.shadowed(parsed)
 	err = caddy.Validate(parsed)
+	undo()
 	if err == nil {
 		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
 	}

@@ -104,14 +104,14 @@ func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
 		{write("caddy.json", string(config)), "", "✓ load"},
 		{write("site.Caddyfile", string(content)), "", "✓ load"},
 		{write("site.txt", string(content)), "caddyfile", "✓ load"},
-		{write("site.txt", string(content)), "", "decoding the configuration"},
+		{write("site.txt", string(content)), "", "add --adapter caddyfile"},
 		{write("site.txt", string(content)), "toml", `no configuration adapter "toml"`},
 		{write("caddy.json", strings.Replace(string(config), `"listen"`, `"listens"`, 1)), "", "does not load"},
 		{write("caddy.json", `{"apps":{"http":{"servers":[]}}}`), "", "decoding the http app"},
 		{write("caddy.json", `{}`), "", "no instagram_auth"},
 		{write("caddy.json", strings.Replace(string(config), `"file_system"`, `"no_such"`, 1)), "", "✗ storage"},
 		{write("caddy.json", strings.Replace(string(config), `"protect"`, `"protects"`, 1)), "", "protects"},
-		{filepath.Join(t.TempDir(), "Caddyfile"), "", "reading the configuration"},
+		{filepath.Join(t.TempDir(), "Caddyfile"), "", "cannot read the configuration"},
 	} {
 		out, err := caddyCommand(t, nil, io.Discard, "doctor", "-c", c.file, "-a", c.adapter)
 		if !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "✓") {

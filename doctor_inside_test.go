@@ -89,7 +89,7 @@ func TestTheDoctorTriesTheStorage(t *testing.T) {
 		"":                                    {load: good},
 	} {
 		storage.Path = t.TempDir()
-		err := tryStorage(t.Context(), storage)
+		err := tryStorage(t.Context(), storage, storage.Path)
 		if says == "" && err != nil || says != "" && (err == nil || err.Error() != says) {
 			t.Errorf("error = %v, want %q", err, says)
 		}

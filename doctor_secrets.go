@@ -17,8 +17,8 @@ import (
 // The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
 // that it was started in, and those of the running Caddy may be others.
 
-// adminTime is how long the doctor waits for a running Caddy.
-const adminTime = 2 * time.Second
+// doctorPatience is how long the doctor waits for a running Caddy.
+const doctorPatience = 2 * time.Second
 
 var (
 	errNoAdmin  = errors.New("its admin endpoint is off")
@@ -68,26 +68,16 @@ func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
 			address = e.config.Admin.Listen
 		}
 	}
-	type answer struct {
-		states []appState
-		err    error
+	states, err := runningCaddy{address: address, patience: doctorPatience}.ask(http.MethodGet, adminSessions, nil)
+	if err != nil {
+		return secretPrints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
 	}
-	answers := make(chan answer, 1)
-	go func() { // the request knows no time-out
-		states, err := askAdmin(address, http.MethodGet, adminSessions, nil)
-		answers <- answer{states, err}
-	}()
-	select {
-	case got := <-answers:
-		for _, state := range got.states {
-			for _, there := range state.Secrets {
-				if there.Block == p.settings.redirects[0].uri {
-					return there, nil
-				}
+	for _, state := range states {
+		for _, there := range state.Secrets {
+			if there.Block == p.settings.redirects[0].uri {
+				return there, nil
 			}
 		}
-	case <-time.After(adminTime):
-	case <-e.ctx.Done():
 	}
 	return secretPrints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
 }

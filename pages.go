@@ -5,10 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -52,29 +48,4 @@ func (h *Handler) look(r *http.Request) refusal.Look {
 		look.Language = refusal.Preferred(r.Header["Accept-Language"])
 	}
 	return look
-}
-
-func pagesCommand() *cobra.Command {
-	command := &cobra.Command{
-		Use:   "pages <folder>",
-		Short: "Writes the built-in pages into a folder, as a start for one's own",
-		Long: `
-Writes the templates of the built-in pages into a folder, which is made if there is none.
-Change what is to be different, delete the other files, and name the folder with the
-option pages. No file is replaced.
-`,
-		Args:         cobra.ExactArgs(1),
-		SilenceUsage: true,
-	}
-	command.RunE = caddycmd.WrapCommandFuncForCobra(func(flags caddycmd.Flags) (int, error) {
-		written, err := refusal.WriteFiles(flags.Arg(0))
-		for _, file := range written {
-			fmt.Fprintln(command.OutOrStdout(), file)
-		}
-		if err != nil {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("writing the pages: %w", err)
-		}
-		return caddy.ExitCodeSuccess, nil
-	})
-	return command
 }

@@ -24,6 +24,7 @@ var rooms = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 	"instagram": {}, "session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {}, "internal/picture": {},
+	"internal/cli":    {"github.com/caddyserver/caddy/v2", "github.com/caddyserver/certmagic", "golang.org/x/term"},
 	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/doctor": {}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
 	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},

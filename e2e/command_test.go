@@ -52,14 +52,14 @@ func TestL4_TheOperatorsCommands(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"revoke, sessions", []string{"--address", admin}},
-		{"revoke, sessions", []string{"end", "--address", admin}},
+		{"revoke, status", []string{"--address", admin}},
+		{"revoke, status", []string{"end", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
-		{"numeric", []string{"revoke", "--user", "jayposiris", "--address", admin}},
+		{"by ID, not by username", []string{"revoke", "--user", "jayposiris", "--address", admin}},
 		{"16 hex digits", []string{"revoke", "--session", "x", "--address", admin}},
-		{"no instagram_auth of app", []string{"revoke", "--all", "--app", "7", "--address", admin}},
-		{"is it running there", []string{"sessions", "--address", "127.0.0.1:" + freePort(t)}},
+		{"no instagram_auth of app", []string{"revoke", "--all", "--yes", "--app", "7", "--address", admin}},
+		{"no Caddy answers", []string{"status", "--address", "127.0.0.1:" + freePort(t)}},
 	} {
 		if out, err := command(wrong.args...); err == nil || !strings.Contains(out, wrong.says) {
 			t.Errorf("%q says %q, %v", wrong.args, out, err)
@@ -68,17 +68,17 @@ func TestL4_TheOperatorsCommands(t *testing.T) {
 	if got := status(); got != http.StatusOK {
 		t.Fatalf("after commands that were wrong: %d", got)
 	}
-	if out, err := command("revoke", "--user", userID, "--address", admin); err != nil || !strings.Contains(out, "app "+appID+": ended") {
+	if out, err := command("revoke", "--user", userID, "--address", admin); err != nil || !strings.Contains(out, "app "+appID+": the sessions of user "+userID+" have ended, if there are any.") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
-	if out, err := command("revoke", "--all", "--address", admin); err != nil {
+	if out, err := command("revoke", "--all", "--yes", "--address", admin); err != nil {
 		t.Errorf("revoke --all says %q, %v", out, err)
 	}
 	if got := status(); got != http.StatusUnauthorized {
 		t.Errorf("after revoke: %d", got)
 	}
-	out, err := command("sessions", "--address", admin)
+	out, err := command("status", "--address", admin)
 	if err != nil || !regexp.MustCompile(`APP +ENDED +TO WRITE +AGE +STORAGE\n`+appID+` +2 +0 +\d+s +ok`).MatchString(out) {
-		t.Errorf("sessions says %q, %v", out, err)
+		t.Errorf("status says %q, %v", out, err)
 	}
 }

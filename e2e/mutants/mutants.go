@@ -231,6 +231,7 @@ var mutants = []mutant{
 	{"S8", "a session cookie may be large", "session/session.go", `longest := maxCookie`, `longest := 8 * maxCookie`, "./session ."},
 	{"H4", "a header may be of any length", "internal/headerguard/cookies.go", `return value, len(value) <= maxValue`, `return value, true`, "./internal/headerguard ."},
 	{"H4", "a header may hold anything", "internal/headerguard/cookies.go", `plain = isPlain(value[i])`, `plain = value[i] != 0`, "./internal/headerguard ."},
+	{"L4", "everybody's sessions end unasked", "command_revoke.go", `asks := q.All && !flagged(command, "yes")`, `asks := false`, ""},
 	{"L4", "a request to end sessions may name several", "admin.go", `case named != 1:`, `case named < 1:`, ""},
 	{"K4", "a confirmation code proves nothing", "session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "./session ."},
 	{"N1", "a callback may be replayed in early data", "callback.go", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},

@@ -297,11 +297,13 @@ type Status struct {
 	Unreadable int
 	// Failing is what keeps the storage from being read, nil if nothing does.
 	Failing error
+	// Interval is the time between two looks into the storage.
+	Interval time.Duration
 }
 
 // Status returns the state of the list.
 func (l *List) Status() Status {
-	s := Status{App: l.app, Entries: l.table.Load().live(l.now().Unix())}
+	s := Status{App: l.app, Entries: l.table.Load().live(l.now().Unix()), Interval: l.interval()}
 	if at := l.lastSync.Load(); at != 0 {
 		s.Synced = time.Unix(at, 0)
 	}

@@ -1,0 +1,194 @@
+package instagramauth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+)
+
+// The doctor and Caddy's storage: as root it acts as the storage's owner, because Caddy could not
+// read what root leaves there.
+
+// openStorage opens the storage and, as root, becomes its owner. A finding says why it does not.
+func (e *examination) openStorage() *doctor.Finding {
+	e.storage = caddy.DefaultStorage
+	holder := struct {
+		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
+	}{slices.Clone(e.config.StorageRaw)}
+	if holder.StorageRaw != nil {
+		module, err := e.modules.LoadModule(&holder, "StorageRaw")
+		if err == nil {
+			e.storage, err = module.(caddy.StorageConverter).CertMagicStorage()
+		}
+		if err != nil {
+			e.storage = nil
+			found := doctor.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
+			return &found
+		}
+	}
+	folder, isFolder := cli.StorageFolder(e.storage)
+	if !isFolder {
+		return nil
+	}
+	e.folder = folder
+	return e.becomeOwner()
+}
+
+func (e *examination) becomeOwner() *doctor.Finding {
+	owner, known, err := cli.OwnerOf(e.folder)
+	var found doctor.Finding
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && cli.IsRoot():
+		// Making it as root would keep Caddy's user out of it.
+		found = doctor.Doubt("the storage was not tried: the folder "+e.folder+" does not exist, and as root this does not make it",
+			"if Caddy has run before, its storage is elsewhere: run this as Caddy's user, or with the environment of its service (HOME and XDG_DATA_HOME, by --envfile)")
+	case err != nil || !known || owner.Current():
+		return nil // trying it says more
+	case !cli.IsRoot():
+		return nil
+	default:
+		if err := owner.Become(); err == nil {
+			fmt.Fprintf(e.talk, "Checking as %s, the owner of the storage %s\n", owner, e.folder)
+			return nil
+		}
+		found = doctor.Doubt(fmt.Sprintf("the storage was not tried: %s belongs to %s, and this command cannot act as that user", e.folder, owner),
+			"run it as that user: sudo -u "+owner.String()+" caddy instagram-auth doctor")
+	}
+	return &found
+}
+
+// checkStorage writes, reads and deletes a small key.
+func (e *examination) checkStorage() doctor.Finding {
+	if e.unopened != nil {
+		return *e.unopened
+	}
+	ctx, cancel := context.WithTimeout(e.ctx, storageTime)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- tryStorage(ctx, e.storage, e.folder) }() // a storage may know nothing of time
+	select {
+	case err := <-done:
+		return e.judgeStorage(err)
+	case <-ctx.Done():
+		return doctor.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
+	}
+}
+
+func (e *examination) judgeStorage(err error) doctor.Finding {
+	if err == nil {
+		return doctor.OK("can be written, read and deleted from")
+	}
+	if owner, known, problem := cli.OwnerOf(e.folder); errors.Is(err, fs.ErrPermission) && problem == nil && known && !owner.Current() {
+		return doctor.Doubt(fmt.Sprintf("the storage %s belongs to %s, and %s may not use it", e.folder, owner, cli.Myself()),
+			"run this as Caddy's user, or as root: sudo caddy instagram-auth doctor")
+	}
+	remedy := "let the user that Caddy runs as read and write it, or check its address"
+	if _, missing := os.Stat(e.folder); errors.Is(err, fs.ErrPermission) && missing == nil && e.folder != "" {
+		remedy = fmt.Sprintf("if Caddy runs as %s: sudo chown -R %[1]s: %s", cli.Myself(), e.folder)
+	}
+	return doctor.Fault("the storage fails: "+oneLine(err), remedy)
+}
+
+// tryStorage leaves nothing behind: of a storage in a folder, also the folders that were made are
+// removed.
+func tryStorage(ctx context.Context, storage revocation.Storage, folder string) error {
+	key, value := directive+"/doctor/"+rand.Text(), []byte("a trial")
+	if folder != "" {
+		defer removeMade(missing(filepath.Join(folder, directive, "doctor")))
+	}
+	if err := storage.Store(ctx, key, value); err != nil {
+		return fmt.Errorf("writing: %w", err)
+	}
+	got, err := storage.Load(ctx, key)
+	if err == nil && string(got) != string(value) {
+		err = errors.New("it is not what was written")
+	}
+	if err != nil {
+		err = fmt.Errorf("reading: %w", err)
+	}
+	if gone := storage.Delete(ctx, key); gone != nil {
+		err = errors.Join(err, fmt.Errorf("deleting: %w", gone))
+	}
+	return err
+}
+
+// missing returns the folders of a path that do not exist, the deepest one first.
+func missing(folder string) (folders []string) {
+	for {
+		if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
+			return folders
+		}
+		folders = append(folders, folder)
+		folder = filepath.Dir(folder)
+	}
+}
+
+// removeMade removes folders as long as they are empty: Caddy may use them by now.
+func removeMade(folders []string) {
+	for _, folder := range folders {
+		if os.Remove(folder) != nil {
+			return
+		}
+	}
+}
+
+// shadowed lets a configuration that is only looked at read the storage and not write there.
+func (e *examination) shadowed(config *caddy.Config) (undo func()) {
+	undo = func() {}
+	if e.storage != nil {
+		cli.ShadowFor(e.storage)
+		config.StorageRaw = json.RawMessage(`{"module":"` + cli.ShadowModule + `"}`)
+	}
+	if !hasHandler(e.config, "acme_server") {
+		return undo
+	}
+	// The database of acme_server stands in Caddy's data folder, and is locked while Caddy runs.
+	folder, err := os.MkdirTemp("", "caddy-instagram-auth")
+	if err != nil {
+		return undo
+	}
+	before, set := os.LookupEnv("XDG_DATA_HOME")
+	_ = os.Setenv("XDG_DATA_HOME", folder)
+	return func() {
+		if _ = os.Unsetenv("XDG_DATA_HOME"); set {
+			_ = os.Setenv("XDG_DATA_HOME", before)
+		}
+		_ = os.RemoveAll(folder)
+	}
+}
+
+// hasHandler reports whether a handler stands anywhere in the http app.
+func hasHandler(config *caddy.Config, name string) (found bool) {
+	var document any
+	if json.Unmarshal(config.AppsRaw["http"], &document) != nil {
+		return false
+	}
+	var search func(any)
+	search = func(value any) {
+		switch value := value.(type) {
+		case []any:
+			for _, element := range value {
+				search(element)
+			}
+		case map[string]any:
+			found = found || value["handler"] == name
+			for _, element := range value {
+				search(element)
+			}
+		}
+	}
+	search(document)
+	return found
+}

@@ -1,0 +1,15 @@
+package cli
+
+import "github.com/caddyserver/certmagic"
+
+// Storage is Caddy's.
+type Storage = certmagic.Storage
+
+// StorageFolder returns the folder of a storage, if it is one.
+func StorageFolder(storage Storage) (folder string, ok bool) {
+	files, ok := storage.(*certmagic.FileStorage)
+	if !ok {
+		return "", false
+	}
+	return files.Path, true
+}
