@@ -111,7 +111,7 @@ type patient struct {
 // run fills the report.
 func (e *examination) run() {
 	if err := e.load(); err != nil {
-		e.report.Add("", "load", doctor.Fault(oneLine(err), "mend the configuration and ask again"))
+		e.report.Add("", "load", doctor.Fault(doctor.Plain(err)))
 		return
 	}
 	cancel := e.prepare()
@@ -123,6 +123,7 @@ func (e *examination) run() {
 		return
 	}
 	e.report.Add("", "storage", storage)
+	e.report.Add("", "admin", e.checkAdmin())
 	for _, p := range e.patients {
 		e.examine(p)
 	}
@@ -142,6 +143,7 @@ var blockChecks = []struct {
 	{"matcher", (*examination).checkMatcher},
 	{"cookies", (*examination).checkCookies},
 	{"logs", (*examination).checkLogs},
+	{"proxies", (*examination).checkProxies},
 	{"network", (*examination).checkNetwork},
 	{"app", (*examination).checkApp},
 	{"login", (*examination).checkLogin}, // before the window, because a login proves more
@@ -156,7 +158,11 @@ func (e *examination) examine(p *patient) {
 	}
 	defer p.settings.client.CloseIdleConnections()
 	p.name = p.settings.redirects[0].uri
-	e.report.Add(p.name, "options", doctor.OK("every option has a value that makes sense"))
+	options := append(p.handler.checkOptions(), p.handler.checkPeople()...)
+	if len(options) == 0 {
+		options = append(options, doctor.OK("every option has a value that makes sense"))
+	}
+	e.report.Add(p.name, "options", options...)
 	for _, check := range blockChecks {
 		e.report.Add(p.name, check.name, check.of(e, p)...)
 	}

@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,7 +40,7 @@ func (e *examination) load() error {
 			return fmt.Errorf("there is no configuration adapter %q", e.adapter)
 		}
 		if content, _, err = adapter.Adapt(content, map[string]any{"filename": e.file}); err != nil {
-			return fmt.Errorf("adapting the configuration: %w", err)
+			return e.adapting(err)
 		}
 	}
 	content = caddy.RemoveMetaFields(content)
@@ -56,6 +56,20 @@ func (e *examination) load() error {
 	return nil
 }
 
+// stuck matches a brace that belongs to the word before it.
+var stuck = regexp.MustCompile(`^\s*[^#{]*[^\s{$"]\{\s*$`)
+
+// adapting tells why a Caddyfile cannot be adapted.
+func (e *examination) adapting(err error) error {
+	number := 0
+	for line := range strings.Lines(e.text) {
+		if number++; stuck.MatchString(line) {
+			return fmt.Errorf("a space is missing before {; write one there, at %s:%d", e.file, number)
+		}
+	}
+	return fmt.Errorf("adapting the configuration: %w", err)
+}
+
 // prepare finds the blocks, and makes what checks load modules with.
 func (e *examination) prepare() (cancel func()) {
 	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
@@ -64,6 +78,9 @@ func (e *examination) prepare() (cancel func()) {
 		lists = append(lists, server.Routes)
 		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
+		}
+		if server.Errors != nil {
+			lists = append(lists, server.Errors.Routes)
 		}
 		for _, routes := range lists {
 			for _, route := range routes {
@@ -180,7 +197,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		err = caddy.StrictUnmarshalJSON(content, &parsed)
 	}
 	if err != nil {
-		return doctor.Fault(oneLine(err), "mend the configuration and ask again")
+		return doctor.Fault(doctor.Plain(err))
 	}
 	quiet(parsed)
 	err = caddy.Validate(parsed)
@@ -193,6 +210,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		}
 	}
 	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
+	ours = strings.TrimPrefix(ours, "invalid configuration: ")
 	if option, problem, ok := strings.Cut(ours, ": "); found && ok {
 		e.refused = option
 		return e.explainOption(new(patient{handler: new(Handler)}), &optionError{option, problem})
@@ -200,7 +218,8 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 	if !storageWorks {
 		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
 	}
-	return doctor.Fault("Caddy does not load "+e.file, oneLine(errors.New(cmp.Or(ours, err.Error()))))
+	message, remedy := doctor.Plain(err)
+	return doctor.Fault("Caddy does not load "+e.file+": "+message, remedy)
 }
 
 // quiet keeps a configuration that is only looked at from writing: opening a log file
