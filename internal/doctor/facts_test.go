@@ -9,7 +9,7 @@ import (
 
 func TestPlaceholdersOfExamplesAreKnown(t *testing.T) {
 	for value, placeholder := range map[string]bool{
-		"changeme": true, "ChangeMe-1234": true, "<secret>": true, "your-app-secret": true, "YOUR_APP_SECRET": true, "secret": true, "xxxxxxxx": true, "...": true, "a1b2C3D4": true, "[secret]": true, "replace_me": true,
+		"changeme": true, "ChangeMe-1234": true, "<secret>": true, "your-app-secret": true, "YOUR_APP_SECRET": true, "secret": true, "xxxxxxxx": true, "...": true, "a1b2C3D4": true, "[secret]": true, "replace_me": true, "app_secret": true, "SESSION-SECRET": true, "session-secret-0123456789-0123456789": false,
 		"a1b2c3d4e5f60718293a4b5c6d7e8f90": false, strings.Repeat("0123", 8): false, "5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b": false, "kT9f-Secret-of-ours-0815-kdjf83nf": false, "x": false,
 	} {
 		if IsPlaceholder(value) != placeholder {
@@ -21,7 +21,7 @@ func TestPlaceholdersOfExamplesAreKnown(t *testing.T) {
 func TestGuessableSecretsAreKnown(t *testing.T) {
 	for secret, guessable := range map[string]bool{
 		strings.Repeat("a", 40): true, strings.Repeat("0123", 8): true, "01234567890123456789012345678901": true, "abcdefghijklmnopqrstuvwxyzabcdefghij": true, "changed-it": false,
-		"5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b": false, "correct-horse-battery-staple-and-so-on": false, "": true,
+		"5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b": false, "correct-horse-battery-staple-and-so-on": false, "": true, "session-secret-0123456789-0123456789": true,
 	} {
 		if IsGuessable(secret) != guessable {
 			t.Errorf("%q: %v", secret, !guessable)

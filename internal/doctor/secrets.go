@@ -12,8 +12,10 @@ var (
 	// placeholders stand for a value in examples, whatever stands between their letters. They are
 	// too long to turn up in a random secret.
 	placeholders = []string{
-		"changeme", "changethis", "replaceme", "replacethis", "placeholder", "secrethere", "yoursecret", "yourapp", "yourinstagram", "yoursession", "myappsecret", "appsecret", "clientsecret", "sessionsecret", "instagramsecret",
+		"changeme", "changethis", "replaceme", "replacethis", "placeholder", "secrethere", "yoursecret", "yourapp", "yourinstagram", "yoursession",
 	}
+	// names of what should stand there are no secret; with something behind them they can be guessed.
+	names = []string{"appsecret", "myappsecret", "clientsecret", "sessionsecret", "instagramsecret", "secretkey", "mysecret"}
 	// wholePlaceholders are short: they count as the whole value alone.
 	wholePlaceholders = regexp.MustCompile(`^(?:todo|tbd|fixme|secret|password|example|test|none|null|undefined|nil|\.{3,}|…|\*{3,}|x{3,}|-+|_+)$`)
 	// samples stand in Meta's own documentation.
@@ -26,13 +28,18 @@ func IsPlaceholder(value string) bool {
 		return true
 	}
 	value = strings.ToLower(value)
-	letters := strings.Map(func(r rune) rune {
+	letters := lettersOf(value)
+	return wholePlaceholders.MatchString(value) || slices.Contains(names, strings.NewReplacer("-", "", "_", "", ".", "").Replace(value)) || slices.ContainsFunc(placeholders, func(word string) bool { return strings.Contains(letters, word) })
+}
+
+// lettersOf returns the letters of a text in lower case.
+func lettersOf(value string) string {
+	return strings.Map(func(r rune) rune {
 		if 'a' <= r && r <= 'z' {
 			return r
 		}
 		return -1
-	}, value)
-	return wholePlaceholders.MatchString(value) || slices.ContainsFunc(placeholders, func(word string) bool { return strings.Contains(letters, word) })
+	}, strings.ToLower(value))
 }
 
 // blank matches names in capital letters that ask for a value, and are no variable's.
@@ -47,7 +54,8 @@ func IsGuessable(secret string) bool {
 	for _, r := range secret {
 		distinct[r] = true
 	}
-	if len(distinct) < 8 {
+	letters := lettersOf(secret)
+	if len(distinct) < 8 || slices.ContainsFunc(names, func(name string) bool { return strings.Contains(letters, name) }) {
 		return true
 	}
 	// The same text again and again.
