@@ -47,6 +47,8 @@ func parsePeople(option string, list []string) (*people, error) {
 			p.names = append(p.names, strings.ToLower(name))
 		case !named && isID(entry):
 			p.ids = append(p.ids, entry)
+		case usernameIn(entry) != "":
+			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))}
 		default:
 			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)}
 		}
@@ -55,6 +57,16 @@ func parsePeople(option string, list []string) (*people, error) {
 		return nil, &optionError{option, "has nobody on it; leave the option out to have no list"}
 	}
 	return p, nil
+}
+
+// usernameIn returns the username that somebody has written without its @, or as an address; "" if
+// it is none.
+func usernameIn(entry string) string {
+	entry = strings.TrimSuffix(entry, "/")
+	if name := entry[strings.LastIndex(entry, "/")+1:]; isUsername(name) {
+		return name
+	}
+	return ""
 }
 
 func isID(s string) bool {

@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -20,7 +21,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	// that everything is protected, which is not the default of a handoff.
 	matcher, given, err := helper.MatcherToken()
 	if err != nil {
-		return nil, err
+		return nil, helper.Errf("%v; define it in the site, such as: @members path /members* /account*", err)
 	}
 	if given {
 		helper.Delete()
@@ -157,7 +158,7 @@ func (p *parser) block(prefix string, option func(name string) error) error {
 		name := prefix + p.Val()
 		// authorize stands once for each parameter of the window.
 		if first, twice := p.seen[name]; twice && name != "authorize" {
-			return p.fail("%s: already specified in line %d; write all of it in one line", name, first.Line)
+			return p.twice(name, first.Line)
 		}
 		p.seen[name] = p.Token()
 		if err := option(name); err != nil {
@@ -210,8 +211,11 @@ func (p *parser) endpoints(name string) error {
 	if err := p.one(&base)(name); err != nil {
 		return err
 	}
+	if problem := baseProblem(base); problem != "" {
+		return p.fail("%s: %q %s", name, base, problem)
+	}
 	base = strings.TrimSuffix(base, "/")
-	p.h.Endpoints = EndpointOptions{base + "/oauth/authorize", base + "/oauth/access_token", base}
+	p.h.Endpoints = EndpointOptions{base + pathAuthorize, base + "/oauth/access_token", base}
 	return nil
 }
 
@@ -263,5 +267,8 @@ func (p *parser) check() error {
 	}
 	at := &parser{Dispenser: caddyfile.NewDispenser([]caddyfile.Token{token})}
 	at.Next()
+	if variables := at.unset(); len(variables) > 0 {
+		err = fmt.Errorf("%w; the variable %s in this line is not set where this Caddyfile is read", err, strings.Join(variables, ", "))
+	}
 	return at.excerpt(at.WrapErr(err))
 }

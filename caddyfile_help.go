@@ -36,25 +36,30 @@ func (p *parser) noArguments() error {
 	case p.options[first] != nil:
 		return p.fail("unexpected %q: options stand in a block, each in a line of its own", first)
 	case strings.HasSuffix(first, "*") || strings.Contains(first, "/"):
-		return p.fail("unexpected %q: a path begins with a slash; write /%s", first, strings.TrimPrefix(first, "./"))
+		return p.noPath(first)
+	case slices.Contains(matcherWords, first):
+		return p.fail("unexpected %q: write a path alone, such as: %s /members* {; anything else as a named matcher, such as: @members path /members* /account*", first, directive)
 	}
 	return p.fail("unexpected %q: a matcher begins with / or @, and options stand in a block", first)
 }
 
 // directivesWithoutModule are directives of Caddy that no handler has the name of.
 var directivesWithoutModule = []string{
-	"abort", "basicauth", "bind", "file_server", "forward_auth", "fs", "handle", "handle_errors", "handle_path", "handle_response", "header", "import", "log_skip", "log_name",
+	"abort", "basic_auth", "basicauth", "bind", "file_server", "forward_auth", "fs", "handle", "handle_errors", "handle_path", "handle_response", "header", "import", "log_skip", "log_name",
 	"method", "php_fastcgi", "redir", "request_header", "respond", "root", "route", "skip_log", "tls", "try_files", "uri", directive,
 }
 
 // matcherWords begin the lines of a matcher.
-var matcherWords = []string{"client_ip", "expression", "header_regexp", "host", "not", "path", "path_regexp", "protocol", "query", "remote_ip"}
+var matcherWords = []string{"client_ip", "expression", "header_regexp", "host", "match", "matcher", "not", "path", "path_regexp", "paths", "protect", "protocol", "query", "remote_ip"}
 
 // unknown explains a name that no option has.
 func (p *parser) unknown(name string) error {
 	_, last, nested := strings.Cut(name, " ")
 	if !nested {
 		last = name
+	}
+	if slip := p.slipInName(last); slip != "" {
+		return p.fail("%s", slip)
 	}
 	if option, _, joined := strings.Cut(last, "="); joined || strings.HasSuffix(last, ":") {
 		option = strings.TrimSuffix(option, ":")
@@ -110,9 +115,26 @@ func (p *parser) meant(name, last string) string {
 		}
 	}
 	slices.Sort(elsewhere)
-	switch close := spelling.Nearest(last, here); {
+	slices.Sort(here)
+	switch close, known := spelling.Nearest(last, here), otherNames[strings.ToLower(name)]; {
 	case close != "":
 		return fmt.Sprintf("did you mean %q?", prefix+close)
+	case known != "" && (prefix != "" || !strings.Contains(known, " ")):
+		return fmt.Sprintf("did you mean %q?", known)
+	case known != "":
+		block, option, _ := strings.Cut(known, " ")
+		return fmt.Sprintf("did you mean %s { %s … }?", block, option)
+	case slices.Contains(fixed, strings.ToLower(name)):
+		return "the session cookie always has Path=/, Secure, HttpOnly and SameSite=Lax, and no Domain"
+	case prefix == "log ":
+		return "log says what log lines tell of people: client_ip, user_id and username; the log of the site stands outside of " + directive
+	case prefix != "":
+		elsewhere = nil
+		if p.options[last] == nil {
+			return prefix + "has " + strings.Join(here, ", ")
+		}
+	}
+	switch {
 	case len(elsewhere) > 0:
 		return fmt.Sprintf("it stands in a block: %s { %s … }", elsewhere[0], last)
 	case prefix != "" && p.options[last] != nil:
@@ -139,7 +161,10 @@ func (p *parser) empty(name string) error {
 	if variables := p.unset(); len(variables) > 0 {
 		return p.fail("%s: the variable %s is not set where this Caddyfile is read; with {env.%s} it is read when Caddy starts", name, strings.Join(variables, ", "), variables[0])
 	}
-	return p.fail("%s: has an empty value; a variable in {$…} may not be set", name)
+	if strings.Contains(p.line(), "{$") {
+		return p.fail("%s: has an empty value; a variable in {$…} may not be set", name)
+	}
+	return p.fail("%s: has an empty value", name)
 }
 
 // line returns the line of the file that is being read, "" if it cannot be had: a Caddyfile need

@@ -20,8 +20,9 @@ func (p *parser) values(name string) ([]string, error) {
 			return nil, p.empty(name)
 		case i == 0 && strings.Trim(arg, "=:") == "":
 			return nil, p.fail("%s: leave out %q: a space is all that stands between an option and its values", name, arg)
-		case strings.ContainsAny(arg, "“”„‘’«»"):
-			return nil, p.fail("%s: value %d has typographic quotes; write \" instead", name, i+1)
+		}
+		if slip := p.slipInValue(name, arg, i); slip != "" {
+			return nil, p.fail("%s", slip)
 		}
 	}
 	if len(args) == 0 {
@@ -48,7 +49,7 @@ func (p *parser) one(to *string) func(string) error {
 	return func(name string) error {
 		args, err := p.values(name)
 		if err == nil && len(args) != 1 {
-			return p.fail("%s: takes exactly one value, and has %s; put a value with spaces in quotes", name, count(len(args)))
+			return p.tooMany(name, args)
 		}
 		if err == nil {
 			*to = args[0]
@@ -119,6 +120,9 @@ func (p *parser) parseDuration(name string, args []string, to *caddy.Duration) e
 		*to = caddy.Duration(d)
 		return nil
 	}
+	if err == nil {
+		return p.fail("%s: takes a duration of 1ms or more, such as 10s, 12h or 7d", name)
+	}
 	if len(args) == 0 {
 		return p.fail("%s: takes a duration, such as 10s, 12h or 7d", name)
 	}
@@ -139,6 +143,9 @@ func shortDuration(text string) string {
 		return ""
 	}
 	n, unit := found[1], found[2]
+	if strings.Trim(n, "0") == "" {
+		return ""
+	}
 	switch strings.TrimSuffix(unit, "s") {
 	case "":
 		return n + "s, " + n + "m, " + n + "h or " + n + "d: the unit is missing"

@@ -1,7 +1,6 @@
 package instagramauth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,8 +63,11 @@ type patient struct {
 // run fills the report.
 func (e *examination) run() {
 	if e.unread = e.load(); e.unread != nil {
-		problem := cli.AsProblem(e.unread)
-		e.report.Add("", "load", doctor.Fault(strings.Join(strings.Fields(problem.What), " "), cmp.Or(problem.Remedy, "mend the configuration and ask again")))
+		message, remedy := doctor.Plain(e.unread)
+		if problem := cli.AsProblem(e.unread); problem.Remedy != "" {
+			message, remedy = strings.Join(strings.Fields(problem.What), " "), problem.Remedy
+		}
+		e.report.Add("", "load", doctor.Fault(message, remedy))
 		return
 	}
 	cancel := e.prepare()
@@ -77,6 +79,7 @@ func (e *examination) run() {
 		return
 	}
 	e.report.Add("", "storage", storage)
+	e.report.Add("", "admin", e.checkAdmin())
 	for _, p := range e.patients {
 		e.examine(p)
 	}
@@ -96,6 +99,7 @@ var blockChecks = []struct {
 	{"matcher", (*examination).checkMatcher},
 	{"cookies", (*examination).checkCookies},
 	{"logs", (*examination).checkLogs},
+	{"proxies", (*examination).checkProxies},
 	{"network", (*examination).checkNetwork},
 	{"app", (*examination).checkApp},
 	{"login", (*examination).checkLogin}, // before the window, because a login proves more
@@ -110,7 +114,11 @@ func (e *examination) examine(p *patient) {
 	}
 	defer p.settings.client.CloseIdleConnections()
 	p.name = p.settings.redirects[0].uri
-	e.report.Add(p.name, "options", doctor.OK("every option has a value that makes sense"))
+	options := append(p.handler.checkOptions(), p.handler.checkPeople()...)
+	if len(options) == 0 {
+		options = append(options, doctor.OK("every option has a value that makes sense"))
+	}
+	e.report.Add(p.name, "options", options...)
 	for _, check := range blockChecks {
 		e.report.Add(p.name, check.name, check.of(e, p)...)
 	}

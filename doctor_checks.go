@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -37,18 +36,19 @@ func (e *examination) looksOf(p *patient) doctor.Finding {
 
 func (e *examination) checkSecrets(p *patient) []doctor.Finding {
 	found := []doctor.Finding{doctor.Credentials(p.settings.appID, p.settings.appSecrets)}
-	if len(p.handler.Session.Secret) == 0 && p.settings.weakSecret {
+	switch {
+	case p.settings.handoff:
+		// The site keeps the sessions.
+	case len(p.handler.Session.Secret) == 0 && p.settings.weakSecret:
 		found = append(found, doctor.Doubt("session keys are derived from an app_secret of less than 32 characters", "set session secret, made with: openssl rand -hex 32"))
+	case p.settings.appSecretOpens:
+		found = append(found, doctor.Doubt("session keys are derived from the app secret: whoever knows it can make sessions", remedySecret))
 	}
+	found = append(found, p.settings.guessable...)
 	return append(found, e.compareSecrets(p))
 }
 
-func (e *examination) checkAPI(p *patient) []doctor.Finding {
-	if p.settings.api == instagram.BasicDisplay && p.handler.Endpoints == (EndpointOptions{}) {
-		return []doctor.Finding{doctor.Fault("Meta switched basic_display off on 2024-12-04", "use api instagram_login, with an app that has the product Instagram")}
-	}
-	return []doctor.Finding{doctor.OK("%s", p.settings.api)}
-}
+func (e *examination) checkAPI(p *patient) []doctor.Finding { return p.handler.checkFamily() }
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
 func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
@@ -62,7 +62,10 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 		}
 		found = append(found, doctor.Slash(r.uri))
 	}
-	return found
+	if e.refused != "redirect_uri" { // which says it all
+		found = append(found, p.handler.checkHosts(e.servers)...)
+	}
+	return append(found, p.handler.checkCapitals()...)
 }
 
 // checkCallbacks follows Meta's callbacks.
@@ -169,30 +172,13 @@ func asJSON(value any) []byte {
 func (e *examination) checkCookies(p *patient) []doctor.Finding {
 	name := p.settings.cookies.Name()
 	if !p.settings.secure {
-		return []doctor.Finding{doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")}
+		plain := doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
+		return append(p.handler.checkResponses(e.servers), plain)
+	}
+	if found := p.handler.checkResponses(e.servers); len(found) > 0 {
+		return found
 	}
 	return []doctor.Finding{doctor.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}
-}
-
-// checkLogs looks for access logs that write the authorization code down.
-func (e *examination) checkLogs(p *patient) []doctor.Finding {
-	var open []string
-	logged := false
-	for _, logger := range p.accessLoggers() {
-		for name, encoder := range e.takers(logger) {
-			logged = true
-			if fields := doctor.Unfiltered(encoder); len(fields) > 0 {
-				open = append(open, fmt.Sprintf("%s (%s)", name, strings.Join(fields, ", ")))
-			}
-		}
-	}
-	if len(open) == 0 {
-		return []doctor.Finding{doctor.OK("%s", map[bool]string{true: "access logs leave out code and state", false: "there is no access log"}[logged])}
-	}
-	slices.Sort(open)
-	finding := doctor.Doubt("the authorization code and the state are written to the access log "+strings.Join(slices.Compact(open), ", "), "filter them, as here in the site:")
-	finding.Paste = doctor.LogFilter
-	return []doctor.Finding{finding}
 }
 
 // accessLoggers returns the names under which callbacks to a block are logged.

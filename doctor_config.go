@@ -2,11 +2,10 @@ package instagramauth
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -23,13 +22,13 @@ import (
 // load reads the configuration and adapts it.
 func (e *examination) load() error {
 	configuration, err := e.source.Load()
-	if e.file = configuration.Name; err != nil {
-		return err
+	e.file, e.text = configuration.Name, configuration.Text
+	if err != nil {
+		return e.adapting(err)
 	}
 	if e.file == "" {
 		return cli.NoConfiguration()
 	}
-	e.text = configuration.Text
 	content := configuration.JSON
 	content = caddy.RemoveMetaFields(content)
 	if err := caddy.StrictUnmarshalJSON(content, &e.config); err != nil {
@@ -44,6 +43,20 @@ func (e *examination) load() error {
 	return nil
 }
 
+// stuck matches a brace that belongs to the word before it.
+var stuck = regexp.MustCompile(`^\s*[^#{]*[^\s{$"]\{\s*$`)
+
+// adapting tells why a Caddyfile cannot be adapted.
+func (e *examination) adapting(err error) error {
+	number := 0
+	for line := range strings.Lines(e.text) {
+		if number++; stuck.MatchString(line) {
+			return fmt.Errorf("a space is missing before {; write one there, at %s:%d", e.file, number)
+		}
+	}
+	return err
+}
+
 // prepare finds the blocks, and makes what checks load modules with.
 func (e *examination) prepare() (cancel func()) {
 	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
@@ -52,6 +65,9 @@ func (e *examination) prepare() (cancel func()) {
 		lists = append(lists, server.Routes)
 		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
+		}
+		if server.Errors != nil {
+			lists = append(lists, server.Errors.Routes)
 		}
 		for _, routes := range lists {
 			for _, route := range routes {
@@ -152,7 +168,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		err = caddy.StrictUnmarshalJSON(content, &parsed)
 	}
 	if err != nil {
-		return doctor.Fault(oneLine(err), "mend the configuration and ask again")
+		return doctor.Fault(doctor.Plain(err))
 	}
 	quiet(parsed)
 	undo := e.shadowed(parsed)
@@ -167,6 +183,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		}
 	}
 	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
+	ours = strings.TrimPrefix(ours, "invalid configuration: ")
 	if option, problem, ok := strings.Cut(ours, ": "); found && ok {
 		e.refused = option
 		return e.explainOption(new(patient{handler: new(Handler)}), &optionError{option, problem})
@@ -174,7 +191,8 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 	if !storageWorks {
 		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
 	}
-	return doctor.Fault("Caddy does not load "+e.file, oneLine(errors.New(cmp.Or(ours, err.Error()))))
+	message, remedy := doctor.Plain(err)
+	return doctor.Fault("Caddy does not load "+e.file+": "+message, remedy)
 }
 
 // quiet keeps a configuration that is only looked at from writing: opening a log file

@@ -1,6 +1,8 @@
 package instagramauth
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -8,27 +10,41 @@ import (
 )
 
 // checkEndpoints checks the configured addresses of Instagram's API without asking them.
-func (e *examination) checkEndpoints(p *patient) []doctor.Finding {
-	configured, err := p.handler.endpoints(loadTime(caddy.NewReplacer()))
-	if err != nil {
-		return nil // the options check says why
-	}
-	var found []doctor.Finding
-	closed := doctor.ClosedWindow(configured.Authorize)
-	switch {
-	case closed && p.settings.api == instagram.InstagramLogin:
-		found = append(found, closedWindow("leave endpoints authorize out, or set it to https://www.instagram.com/oauth/authorize"))
-	// The window of basic_display is the closed one. Without any endpoints, the api check says so.
-	case p.settings.api == instagram.BasicDisplay && (closed || configured.Authorize == "" && configured != (instagram.Endpoints{})):
-		found = append(found, closedWindow("use api instagram_login, with an app that has the product Instagram"))
-	}
-	p.closedWindow = len(found) > 0
-	if graph := doctor.Graph(configured.Graph, e.now()); graph.Status != doctor.Fine || !p.closedWindow {
-		found = append(found, graph)
-	}
+func (e *examination) checkEndpoints(p *patient) (found []doctor.Finding) {
+	found, p.closedWindow = p.handler.checkEndpoints(e.now())
 	return found
 }
 
-func closedWindow(remedy string) doctor.Finding {
+// checkFamily knows what Meta switched off.
+func (h *Handler) checkFamily() []doctor.Finding {
+	if h.settings.api == instagram.BasicDisplay && h.Endpoints == (EndpointOptions{}) {
+		return []doctor.Finding{doctor.Fault("Meta switched basic_display off on 2024-12-04", "use api instagram_login, with an app that has the product Instagram")}
+	}
+	return []doctor.Finding{doctor.OK("%s", h.settings.api)}
+}
+
+// checkEndpoints checks the addresses; closedWindow says that the window is the one that Meta
+// closed.
+func (h *Handler) checkEndpoints(now time.Time) (found []doctor.Finding, closedWindow bool) {
+	configured, err := h.endpoints(loadTime(caddy.NewReplacer()))
+	if err != nil {
+		return nil, false // the options check says why
+	}
+	old := doctor.ClosedWindow(configured.Authorize)
+	switch {
+	case old && h.settings.api == instagram.InstagramLogin:
+		found = append(found, windowClosed("leave endpoints authorize out, or set it to https://www.instagram.com/oauth/authorize"))
+	// The window of basic_display is the closed one. Without any endpoints, the api check says so.
+	case h.settings.api == instagram.BasicDisplay && (old || configured.Authorize == "" && configured != (instagram.Endpoints{})):
+		found = append(found, windowClosed("use api instagram_login, with an app that has the product Instagram"))
+	}
+	closedWindow = len(found) > 0
+	if graph := doctor.Graph(configured.Graph, now); graph.Status != doctor.Fine || !closedWindow {
+		found = append(found, graph)
+	}
+	return found, closedWindow
+}
+
+func windowClosed(remedy string) doctor.Finding {
 	return doctor.Fault(`Meta closed the authorization window at api.instagram.com: since August 2026 it shows only "Sorry, this page isn't available."`, remedy)
 }

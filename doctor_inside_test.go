@@ -15,7 +15,7 @@ import (
 )
 
 func TestTheDoctorKnowsWhatMetaSwitchedOff(t *testing.T) {
-	p := &patient{settings: settings{api: instagram.BasicDisplay}, handler: new(Handler)}
+	p := &patient{handler: &Handler{settings: settings{api: instagram.BasicDisplay}}}
 	if found := new(examination).checkAPI(p); len(found) != 1 || found[0].Status != doctor.Wrong || !strings.Contains(found[0].Message, "2024-12-04") {
 		t.Errorf("found %+v", found)
 	}
@@ -36,7 +36,7 @@ func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
 		"another one":                 {instagram.BasicDisplay, EndpointOptions{Authorize: mirror}, ""},
 		"said of api":                 {instagram.BasicDisplay, EndpointOptions{}, ""},
 	} {
-		p := &patient{settings: settings{api: c.api}, handler: &Handler{Endpoints: c.set}}
+		p := &patient{handler: &Handler{Endpoints: c.set, settings: settings{api: c.api}}}
 		e := &examination{ctx: t.Context(), now: now}
 		found := e.checkEndpoints(p)
 		if c.remedy == "" {
@@ -52,7 +52,7 @@ func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
 			t.Errorf("%s: it is said again: %+v", name, again)
 		}
 	}
-	both := &patient{settings: settings{api: instagram.InstagramLogin}, handler: &Handler{Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
+	both := &patient{handler: &Handler{settings: settings{api: instagram.InstagramLogin}, Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
 	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != doctor.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
 		t.Errorf("an old version, too: %+v", found)
 	}

@@ -57,12 +57,22 @@ func newClinic(t *testing.T, c siteConfig) *clinic {
 	return k
 }
 
+// clinicSecret is the session secret of the usual site.
+const clinicSecret = "5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b"
+
 // file writes a Caddyfile with the usual site, changed.
 func (k *clinic) file(changes ...string) string {
 	k.t.Helper()
 	text := fmt.Sprintf(`{
-	admin off
+	admin localhost:2019
 	storage file_system %s
+	log default {
+		format filter {
+			request>uri delete
+			request>headers delete
+			resp_headers delete
+		}
+	}
 }
 example.test {
 	tls internal
@@ -71,10 +81,13 @@ example.test {
 		app_secret %s
 		redirect_uri %s
 		endpoints %s
+		session {
+			secret %s
+		}
 	}
 	respond hello
 }
-`, k.storage, appID, appSecret, redirectURI, k.endpoints)
+`, k.storage, appID, appSecret, redirectURI, k.endpoints, clinicSecret)
 	name := filepath.Join(k.t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(name, []byte(strings.NewReplacer(changes...).Replace(text)), 0o600); err != nil {
 		k.t.Fatal(err)
@@ -121,7 +134,7 @@ func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
 			t.Errorf("the report has no line %q:\n%s", field, out)
 		}
 	}
-	for _, check := range []string{"load", "storage", "options", "secrets", "api", "redirect_uri", "callbacks", "matcher", "cookies", "logs", "network", "app", "window", "clock"} {
+	for _, check := range []string{"load", "storage", "options", "secrets", "api", "redirect_uri", "callbacks", "matcher", "cookies", "logs", "proxies", "admin", "network", "app", "window", "clock"} {
 		if !strings.Contains(out, "✓ "+check+": ") {
 			t.Errorf("no check of %s:\n%s", check, out)
 		}
@@ -178,12 +191,12 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"wrong secret", siteConfig{}, nil, []string{appSecret, strings.Repeat("0123", 8)}, []string{"app: ", "client secret", "app_secret is wrong"}},
 		{"the ID of the Facebook app", siteConfig{}, nil, []string{appID, "123456789012345"}, []string{"app: ", "platform app", "not the Facebook app ID"}},
 		{"no such ID", siteConfig{}, says(simulator.Token, "Invalid client_id"), nil, []string{"app: ", "app_id is wrong"}},
-		{"swapped", siteConfig{}, nil, []string{"app_id " + appID, "app_id " + appSecret, "app_secret " + appSecret, "app_secret " + appID}, []string{"load: ", "app_id", "Caddyfile:8", "app_secret"}},
+		{"swapped", siteConfig{}, nil, []string{"app_id " + appID, "app_id " + appSecret, "app_secret " + appSecret, "app_secret " + appID}, []string{"load: ", "app_id", "Caddyfile:15", "app_secret"}},
 		{"swapped in the environment", siteConfig{}, nil, []string{"app_id " + appID, "app_id {env.TEST_SECRET}", "app_secret " + appSecret, "app_secret " + appID}, []string{"options: ", "swapped"}},
 		{"slash missing", siteConfig{}, nil, []string{redirectURI, origin + "/auth"}, []string{"window: ", origin + "/auth says", "slash included"}},
 		{"slash too many", siteConfig{redirects: []string{origin + "/cb"}}, nil, []string{redirectURI, origin + "/cb/"}, []string{"window: ", origin + "/cb/", "slash included"}},
 		{"redirect URI in the exchange", siteConfig{}, says(simulator.Token, "Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"), nil, []string{"app: ", "redirect_uri differs"}},
-		{"plain http", siteConfig{}, nil, []string{redirectURI, "http://example.test/auth/"}, []string{"load: ", "redirect_uri", "Caddyfile:10", "plain http"}},
+		{"plain http", siteConfig{}, nil, []string{redirectURI, "http://example.test/auth/"}, []string{"load: ", "redirect_uri", "Caddyfile:17", "plain http"}},
 		{"host not served", siteConfig{redirects: []string{"https://third.test/auth/"}}, nil, []string{second, second + " https://third.test/auth/"}, []string{"redirect_uri: ", "https://third.test/auth/ is not served"}},
 		{"no host of it served", siteConfig{}, nil, []string{"example.test {", "else.test {"}, []string{"load: ", "redirect_uri (", "not an address of this site"}},
 		{"shadowed", siteConfig{}, nil, []string{tls, tls + "\nredir /auth/ /elsewhere"}, []string{"redirect_uri: ", "answered by redir"}},
@@ -202,11 +215,11 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"words that nobody knows", siteConfig{}, says(simulator.Token, "The moon is full"), nil, []string{"app: ", "The moon is full", "dashboard"}},
 		{"down", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "instagram itself fails"}},
 		{"hanging", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Hang}), []string{"app_id", "timeout 300ms\napp_id"}, []string{"network: ", "in time"}},
-		{"no secret", siteConfig{}, nil, []string{appSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:9", "NO_SUCH_VARIABLE"}},
+		{"no secret", siteConfig{}, nil, []string{appSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:16", "NO_SUCH_VARIABLE"}},
 		{"the other family", siteConfig{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
-		{"an unknown option", siteConfig{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:8", "app_key"}},
-		{"a secret on a line of its own", siteConfig{}, nil, []string{"app_secret " + appSecret, "app_secret {env.TEST_SECRET}\n" + appSecret}, []string{"load: ", "Caddyfile:10", "unrecognized option"}},
-		{"no block", siteConfig{}, nil, []string{"instagram_auth /private* {", "vars {"}, []string{"blocks: ", "no instagram_auth"}},
+		{"an unknown option", siteConfig{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:15", "app_key"}},
+		{"a secret on a line of its own", siteConfig{}, nil, []string{"app_secret " + appSecret, "app_secret {env.TEST_SECRET}\n" + appSecret}, []string{"load: ", "Caddyfile:17", "unrecognized option"}},
+		{"no block", siteConfig{}, nil, []string{"instagram_auth /private* {", "vars {", "session {\n\t\t\tsecret " + clinicSecret + "\n\t\t}", ""}, []string{"blocks: ", "no instagram_auth"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := newClinic(t, c.config)

@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -17,7 +18,11 @@ func (h *Handler) resolvePages(s *settings, _ resolver) error {
 		return nil
 	}
 	if s.language = refusal.LanguageOf(h.Language); s.language == nil {
-		return &optionError{"language", fmt.Sprintf("%q is not one of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))}
+		problem := fmt.Sprintf("%q is not one of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))
+		if tag := strings.ToLower(h.Language[:min(2, len(h.Language))]); slices.Contains(refusal.Tags(), tag) {
+			problem += fmt.Sprintf("; did you mean %q?", tag)
+		}
+		return &optionError{"language", problem}
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
 		}
 	}
 	if len(s.served) == 0 {
-		return &optionError{"redirect_uri", fmt.Sprintf("%q is not an address of this site, which is %s", s.redirects[0].uri, strings.Join(hosts, ", "))}
+		return &optionError{"redirect_uri", fmt.Sprintf("%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.redirects[0].uri, strings.Join(hosts, ", "))}
 	}
 	return nil
 }

@@ -105,7 +105,9 @@ var directives = map[string]string{"static_response": "respond", "authentication
 // by returns the name of the handler that answers.
 func (a alike) by() string { return answeredBy(a.end) }
 
-func answeredBy(e routes.Ending) string { return cmp.Or(directives[e.By], e.By) }
+func answeredBy(e routes.Ending) string {
+	return cmp.Or(directives[e.By], e.By, "another instagram_auth")
+}
 
 // mostPaths is how many addresses a line names.
 const mostPaths = 3

@@ -59,7 +59,7 @@ func (s *settings) conflict(r redirect) string {
 			return "its host has a redirect URI already; list one for each host"
 		}
 		if strings.HasPrefix(other.uri, "https:") != strings.HasPrefix(r.uri, "https:") {
-			return "all redirect URIs of a block have the same scheme"
+			return "all redirect URIs of a block have the same scheme; write a block for each scheme"
 		}
 	}
 	return ""
@@ -68,14 +68,17 @@ func (s *settings) conflict(r redirect) string {
 func parseRedirect(uri string) (redirect, error) {
 	u, err := url.Parse(uri)
 	switch {
+	case strings.Contains(uri, "*"):
+		return redirect{}, fmt.Errorf("has a *: Meta takes no wildcards; list the address of each host")
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
 		return redirect{}, fmt.Errorf("not an absolute URL; write one such as https://example.com/auth/")
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
 		return redirect{}, fmt.Errorf("plain http is for loopback hosts alone; use https")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return redirect{}, fmt.Errorf("its scheme is not https")
-	case strings.Contains(u.Host, "*"):
-		return redirect{}, fmt.Errorf("has a *: Meta takes no wildcards; list the address of each host")
+		return redirect{}, fmt.Errorf("its scheme is not https; write it in whole, such as https://example.com/auth/")
+	case !strings.HasPrefix(uri, u.Scheme+"://"):
+		// Who sends it on compares it as it is written.
+		return redirect{}, fmt.Errorf("has capital letters in its scheme; write %s", u.Scheme+strings.TrimPrefix(uri, uri[:len(u.Scheme)]))
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(uri, "#"):
 		return redirect{}, fmt.Errorf("has a user name, a query or a fragment; leave them out")
 	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -83,7 +86,7 @@ func parseRedirect(uri string) (redirect, error) {
 	case u.Path == "" || u.Path == "/":
 		return redirect{}, fmt.Errorf("has no path of its own; the front page cannot be the callback; write one such as /auth/")
 	case !isPlainPath(u.Path) || u.RawPath != "" || strings.Contains(uri, "%"):
-		return redirect{}, fmt.Errorf("its path is not plain; leave out dots, double slashes and percent-encoding")
+		return redirect{}, fmt.Errorf("its path is not plain; leave out dot segments, double slashes, percent-encoding, commas and semicolons")
 	}
 	secure := u.Scheme == "https"
 	host := normalHost(u.Host, secure)

@@ -103,7 +103,7 @@ func (h *Handler) joinSecret(option, path, value string) (*secretfile.Watch, err
 	}
 	key := option + " " + path
 	shared, _, err := secretFiles.LoadOrNew(key, func() (caddy.Destructor, error) {
-		rule := secretfile.NewSecret(value, func(found string) error { return secretProblem(found, shortest) })
+		rule := secretfile.NewSecret(value, func(found string) error { return secretProblem(option, found, shortest) })
 		read := func() (string, error) { return secretfile.Read(path) }
 		return watchedFile{secretfile.New(rule, read, h.now, secretInterval)}, nil
 	})

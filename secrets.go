@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -35,21 +36,23 @@ func checkSecrets(option string, options, secrets []string, shortest int) error 
 	for i, secret := range secrets {
 		_, isFile := secretfile.Path(options[i])
 		switch before := slices.Index(secrets[:i], secret); {
-		case secretProblem(secret, shortest) != nil:
-			return &optionError{option, fmt.Sprintf("value %d %v", i+1, secretProblem(secret, shortest))}
+		case secretProblem(option, secret, shortest) != nil:
+			return &optionError{option, fmt.Sprintf("value %d %v", i+1, secretProblem(option, secret, shortest))}
 		case before >= 0 && (!isFile || options[before] == options[i]):
-			return &optionError{option, fmt.Sprintf("value %d is listed twice", i+1)}
+			return &optionError{option, fmt.Sprintf("value %d is listed twice; delete one of the two", i+1)}
 		}
 	}
 	return nil
 }
 
 // secretProblem says what is wrong with a secret, nil for nothing.
-func secretProblem(secret string, shortest int) error {
+func secretProblem(option, secret string, shortest int) error {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
+	case doctor.IsPlaceholder(secret):
+		return errors.New("is what an example has in its place; " + whereSecretsAre[option])
 	case strings.ContainsFunc(secret, outside):
-		return errors.New("has a space or a character outside ASCII")
+		return errors.New("has a space or a character outside ASCII; " + whereSecretsAre[option])
 	case len(secret) < shortest:
 		return fmt.Errorf("has less than %d characters; make one with: openssl rand -hex 32", shortest)
 	}

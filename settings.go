@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -53,6 +54,7 @@ type settings struct {
 	weakSecret bool
 	// appSecretOpens says that whoever knows an app secret can make sessions.
 	appSecretOpens bool
+	guessable      []doctor.Finding // about session secrets
 	origins        []string
 	pathPrefix     string
 
@@ -94,8 +96,8 @@ func (e *optionError) Error() string { return e.option + ": " + spelling.Without
 func optionErrorOf(err error) error {
 	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
 		problem := wrong.Problem
-		if meant := spelling.Nearest(wrong.Value, wrong.Choices); meant != "" {
-			problem = fmt.Sprintf("%q is not offered; did you mean %q?", wrong.Value, meant)
+		if wrong.Value != "" {
+			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
 		}
 		return &optionError{wrong.Option, problem}
 	}
@@ -136,6 +138,9 @@ func choose(option, value, first, second string) (bool, error) {
 	case second:
 		return true, nil
 	}
+	if meant := spelling.Nearest(value, []string{first, second}); meant != "" {
+		return false, &optionError{option, fmt.Sprintf("%q is neither %s nor %s; did you mean %q?", value, first, second, meant)}
+	}
 	return false, &optionError{option, fmt.Sprintf("%q is neither %s nor %s", value, first, second)}
 }
 
@@ -161,6 +166,9 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 		return err
 	}
 	c.AppSecret = secrets[0]
+	if slices.Contains(secrets, c.AppID) {
+		return &optionError{"app_secret", "is the app ID; copy the Instagram app secret from Meta's dashboard"}
+	}
 	s.appID, s.appSecrets = c.AppID, secrets
 	if s.appKeys, err = session.NewKeyring(distinct(secrets)); err != nil {
 		return err
@@ -204,6 +212,12 @@ func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error)
 		if err != nil {
 			return e, err
 		}
+		if base, short := strings.CutSuffix(part.from, pathAuthorize); short && strings.HasSuffix(base, "}") {
+			base = strings.TrimSuffix(address, pathAuthorize)
+			if problem := baseProblem(base); problem != "" {
+				return e, &optionError{"endpoints", fmt.Sprintf("%q %s", base, problem)}
+			}
+		}
 		if scheme, rest, ok := strings.Cut(address, "://"); ok && address != part.from {
 			// The value of a placeholder may end with the slash that follows it.
 			address = scheme + "://" + strings.ReplaceAll(rest, "//", "/")
@@ -236,6 +250,7 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 	if err := checkSecrets("session secret", h.Session.Secret, c.Secrets, minSecret); err != nil {
 		return err
 	}
+	s.guessable = guessable(c.Secrets)
 	apps, err := h.appSecrets(replace)
 	if err != nil {
 		return err

@@ -61,7 +61,7 @@ func (c *Checks) Start() error {
 	}
 	doors := &doorman{servers, make(map[string]bool)}
 	for _, h := range c.blocks {
-		findings := slices.Concat(h.checkArrivals(servers), h.checkPaths(), h.checkProtection(servers), doors.check(h))
+		findings := slices.Concat(h.checkArrivals(servers), h.checkPaths(), h.checkProtection(servers), doors.check(h), h.checkSite(servers))
 		h.sayAtStart(findings)
 		if h.StrictConfig {
 			err = errors.Join(err, firstFault(findings))

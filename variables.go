@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 )
 
 // The placeholders in the values of options.
@@ -121,17 +123,35 @@ func adaptTime(option, value string) (string, error) {
 
 // variableName matches the name of a variable where its value should be, written in one of the
 // ways of other programs.
-var variableName = regexp.MustCompile(`^(\$?\{?(?i:env\.)?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?)$`)
+var variableName = regexp.MustCompile(`^([$%]?\{?(?i:env[.: ])?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?%?)$`)
 
 // refusingNames returns a resolver that refuses the names of variables.
 func (replace resolver) refusingNames() resolver {
 	return func(option, value string) (string, error) {
+		if from, secret := whereSecretsAre[option]; secret && (variableName.MatchString(value) && doctor.IsBlank(value) || option == "app_id" && doctor.IsPlaceholder(value)) {
+			return "", &optionError{option, "is what an example has in its place; " + from}
+		}
 		if variableName.MatchString(value) && !strings.HasPrefix(value, "{env.") {
 			return "", &optionError{option, "is the name of a variable, and not its value; write {env.NAME}"}
+		}
+		switch {
+		case strings.HasPrefix(value, "{http.") || strings.Contains(value, "/{http."):
+			return "", &optionError{option, "has a placeholder of a request, which has no value when Caddy loads; write the value itself, or {env.NAME}"}
+		case notPlaceholder.MatchString(value):
+			return "", &optionError{option, "is not a placeholder; write {env.NAME} or {file./path}"}
+		case strings.HasSuffix(option, "secret") && fileName.MatchString(value):
+			return "", &optionError{option, "is the name of a file, and not what is in it; write {file./path}"}
 		}
 		return replace(option, value)
 	}
 }
+
+var (
+	// notPlaceholder matches what looks like a placeholder and is none.
+	notPlaceholder = regexp.MustCompile(`^\{(?:\{|(?:env|file)[:/ _-])`)
+	// fileName matches the name of a file.
+	fileName = regexp.MustCompile(`^(?:file:|\.{0,2}/[\w.-]+/)`)
+)
 
 // all replaces the placeholders in every value of an option.
 func (replace resolver) all(option string, values []string) ([]string, error) {

@@ -130,7 +130,7 @@ func (c *Config) check() (family, error) {
 	c.API = cmp.Or(c.API, InstagramLogin)
 	f, known := families[c.API]
 	if !known {
-		return f, &ConfigError{Option: "api", Problem: fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay)}
+		return f, &ConfigError{"api", fmt.Sprintf("%q is neither %s nor %s", c.API, InstagramLogin, BasicDisplay), string(c.API), []string{string(InstagramLogin), string(BasicDisplay)}}
 	}
 	if !isID(c.AppID) {
 		// It is not repeated: who swaps the two has the secret here. [T6]
@@ -178,6 +178,14 @@ func (c *Config) checkParams(f family) error {
 	var names []string
 	for _, p := range c.Authorize {
 		names = append(names, p.Name)
+	}
+	if len(names) > 0 && len(f.params) == 0 {
+		return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s has no optional parameters", c.API)}
+	}
+	if err := checkList("authorize", names, f.params, string(c.API)); err != nil {
+		return err
+	}
+	for _, p := range c.Authorize {
 		switch {
 		case p.Value == "true" || p.Value == "false":
 		case p.Name == paramFacebook && (p.Value == "0" || p.Value == "1"): // as Meta's dashboard writes it
@@ -187,10 +195,7 @@ func (c *Config) checkParams(f family) error {
 			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
 		}
 	}
-	if len(names) > 0 && len(f.params) == 0 {
-		return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s has no optional parameters", c.API)}
-	}
-	return checkList("authorize", names, f.params, string(c.API))
+	return nil
 }
 
 func (c *Config) checkEndpoints(f family) error {

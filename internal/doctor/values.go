@@ -39,6 +39,8 @@ func Credentials(appID string, secrets []string) Finding {
 			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "take it out of the variable or the file that holds it")
 		case isNumber(secret) && !isSecret(secret):
 			return Fault(fmt.Sprintf("app_secret %d is a number, as app IDs are", i+1), "copy the Instagram app secret from Meta's dashboard")
+		case isToken(secret):
+			return Fault(fmt.Sprintf("app_secret %d is an access token", i+1), "copy the Instagram app secret from Meta's dashboard")
 		case !isSecret(secret):
 			return Doubt(fmt.Sprintf("app_secret %d is not 32 hex digits, as Meta's are", i+1), "copy the Instagram app secret from Meta's dashboard")
 		}
@@ -49,6 +51,15 @@ func Credentials(appID string, secrets []string) Finding {
 func isNumber(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
+
+// isToken reports whether a text is one of Meta's access tokens: of a person, or of an app.
+func isToken(s string) bool {
+	id, _, ofApp := strings.Cut(s, "|")
+	return ofApp && isNumber(id) || strings.HasPrefix(s, "IGAA") || strings.HasPrefix(s, "IGQ") || strings.HasPrefix(s, "EAA")
+}
+
+// IsAppSecret reports whether a text looks like one of Meta's app secrets.
+func IsAppSecret(s string) bool { return isSecret(s) }
 
 func isSecret(s string) bool {
 	return len(s) == 32 && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) })
@@ -101,22 +112,34 @@ func Unfiltered(encoder json.RawMessage) (fields []string) {
 	return fields
 }
 
-// LogFilter is the block that keeps the code and the state out of a log.
-const LogFilter = `log {
-	format filter {
-		wrap json
-		request>uri query {
-			replace code REDACTED
-			replace state REDACTED
-		}
-		request>headers>Referer query {
-			replace code REDACTED
-			replace state REDACTED
-		}
-		resp_headers>Location query {
-			replace code REDACTED
-			replace state REDACTED
-		}
+// encoderName is the log encoder that leaves the code and the state out of whole lines.
+const encoderName = "instagram_auth"
+
+// Redacts reports whether an encoder, or one that it wraps, keeps the code and the state out of a
+// log.
+func Redacts(encoder json.RawMessage) bool {
+	var e struct {
+		Format string          `json:"format"`
+		Wrap   json.RawMessage `json:"wrap"`
+	}
+	if json.Unmarshal(encoder, &e) != nil {
+		return false
+	}
+	return e.Format == encoderName || len(Unfiltered(encoder)) == 0 || len(e.Wrap) > 0 && Redacts(e.Wrap)
+}
+
+// Rest names what a filter leaves in a log; "" if it leaves everything.
+func Rest(encoder json.RawMessage) string {
+	if fields := Unfiltered(encoder); len(fields) > 0 && len(fields) < len(carriers) {
+		return " (" + strings.Join(fields, ", ") + ")"
+	}
+	return ""
+}
+
+// LogFormat keeps the code and the state out of a log.
+const LogFormat = `log {
+	format instagram_auth {
+		wrap console
 	}
 }
 `

@@ -57,6 +57,8 @@ func Graph(address string, now time.Time) Finding {
 	named := slices.DeleteFunc(slices.Clone(segments), func(s string) bool { return !versionSegment.MatchString(s) })
 	remedy := fmt.Sprintf("write https://%s, followed by one version at most, such as /%s", graphHost, newest())
 	switch last := segments[max(0, len(segments)-1):]; {
+	case strings.EqualFold(u.Hostname(), "graph.facebook.com"):
+		return Fault("endpoints graph is that of Facebook Login", remedy)
 	case len(named) > 1:
 		return Fault(fmt.Sprintf("endpoints graph contains more than one version: %s", strings.Join(named, " and ")), remedy)
 	case len(named) == 1 && !slices.Equal(named, last):

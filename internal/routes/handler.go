@@ -42,7 +42,7 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	case *rewrite.Rewrite:
 		f.next(w.rewrite(h, at))
 	case *headers.Handler:
-		f.next(at.without(h.Request))
+		f.next(at.without(h.Request).rewriting(h.Response))
 	case *caddyhttp.VarsMiddleware:
 		f.next(w.setVars(*h, at))
 	case *caddyhttp.StaticResponse:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
 // Request is what a walk follows.
@@ -46,6 +47,8 @@ type Step struct {
 	passed  []Block  // blocks that have seen the request
 	deleted []string // names of request headers that have been deleted, which may begin or end in *
 	early   []string // what has asked for a user before a block has set one
+	// responses change cookies when a response is written.
+	responses []*headers.RespHeaderOps
 }
 
 func newStep(server *caddyhttp.Server, of *Request) *Step {
@@ -71,6 +74,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
+	next.responses = slices.Clone(s.responses)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
@@ -104,7 +108,7 @@ func with[E comparable](list []E, more ...E) []E {
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early)
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses)
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}

@@ -17,11 +17,16 @@ func Nearest(word string, names []string) string {
 	best, distance := "", farthest+1
 	for _, name := range slices.Sorted(slices.Values(names)) {
 		// In a short word two letters make another one.
-		if d := between(word, name); d < distance && d <= max(len(name)/3, 1) {
+		if d := between(plain(word), plain(name)); d < distance && d <= max(len(name)/3, 1) {
 			best, distance = name, d
 		}
 	}
 	return best
+}
+
+// plain returns a word without what people do not care about: capital letters, and what joins words.
+func plain(word string) string {
+	return strings.NewReplacer("-", "_", " ", "_", "'", "", "\"", "", "[", "", "]", "").Replace(strings.ToLower(word))
 }
 
 // between counts the letters that lie between two words. (Optimal string alignment.)
