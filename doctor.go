@@ -87,6 +87,7 @@ type examination struct {
 	http     *caddyhttp.App // not provisioned
 	modules  caddy.Context  // for modules that a check loads
 	servers  []*routes.Server
+	doors    *doorman
 	patients []*patient
 	refused  string // the option for which Caddy does not load the configuration
 	report   doctor.Report
@@ -140,6 +141,7 @@ var blockChecks = []struct {
 	{"redirect_uri", (*examination).checkRedirects},
 	{"callbacks", (*examination).checkCallbacks},
 	{"matcher", (*examination).checkMatcher},
+	{"upstream", (*examination).checkUpstream},
 	{"cookies", (*examination).checkCookies},
 	{"logs", (*examination).checkLogs},
 	{"network", (*examination).checkNetwork},
@@ -158,7 +160,7 @@ func (e *examination) examine(p *patient) {
 	p.name = p.settings.redirects[0].uri
 	e.report.Add(p.name, "options", doctor.OK("every option has a value that makes sense"))
 	for _, check := range blockChecks {
-		e.report.Add(p.name, check.name, check.of(e, p)...)
+		e.report.Add(p.name, check.name, e.located(check.of(e, p))...)
 	}
 	e.report.Dashboards = append(e.report.Dashboards, p.dashboard())
 }

@@ -59,16 +59,31 @@ func (c *Checks) Start() error {
 	for _, server := range app.(*caddyhttp.App).Servers {
 		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
-	doors := &doorman{servers, make(map[string]bool)}
+	inspection, said := newInspection(servers), false
 	for _, h := range c.blocks {
-		findings := slices.Concat(h.checkArrivals(servers), h.checkPaths(), h.checkProtection(servers), doors.check(h))
-		h.sayAtStart(findings)
+		findings := inspection.of(h)
+		said = h.sayAtStart(findings, said)
 		if h.StrictConfig {
 			err = errors.Join(err, firstFault(findings))
 		}
 	}
 	c.blocks = nil // a block must not outlive its configuration
 	return err
+}
+
+// inspection is what is checked of the routes of one configuration.
+type inspection struct {
+	servers []*routes.Server
+	doors   *doorman
+}
+
+func newInspection(servers []*routes.Server) *inspection {
+	return &inspection{servers, newDoorman(servers)}
+}
+
+// of returns what is found of a block.
+func (i *inspection) of(h *Handler) []doctor.Finding {
+	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.
@@ -84,18 +99,28 @@ func firstFault(findings []doctor.Finding) error {
 // Stop does nothing: what Start has looked at is all there is.
 func (*Checks) Stop() error { return nil }
 
-// sayAtStart logs what was found.
-func (h *Handler) sayAtStart(findings []doctor.Finding) {
+// sayAtStart logs what was found. The first line that is no good news names the doctor, unless
+// another block has said so.
+func (h *Handler) sayAtStart(findings []doctor.Finding, said bool) bool {
 	for _, f := range findings {
-		log := h.logger.Warn
-		switch f.Status {
-		case doctor.Fine:
-			log = h.logger.Info
-		case doctor.Wrong:
+		log, fields := h.logger.Warn, []zap.Field{zap.String("remedy", f.Remedy)}
+		switch {
+		case f.Status == doctor.Fine:
+			h.logger.Debug(f.Message) // the doctor says it
+			continue
+		case f.Quiet:
+			h.logger.Info(f.Message, fields...)
+			continue
+		case f.Status == doctor.Wrong:
 			log = h.logger.Error
 		}
-		log(f.Message, zap.String("remedy", f.Remedy))
+		if !said {
+			fields = append(fields, zap.String("more", "caddy instagram-auth doctor"))
+		}
+		said = true
+		log(f.Message, fields...)
 	}
+	return said
 }
 
 // Interface guards

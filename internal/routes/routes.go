@@ -6,10 +6,14 @@
 package routes
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 )
 
 // Block is an authentication handler in the routes.
@@ -113,6 +117,37 @@ func (s *Server) candidates(host string) []int {
 	places := slices.Concat(own, s.others)
 	slices.Sort(places)
 	return places
+}
+
+// called returns the name of a handler as people know it from a Caddyfile.
+func called(handler any) string {
+	switch h := handler.(type) {
+	case *caddyhttp.StaticResponse:
+		return "respond"
+	case *headers.Handler:
+		if h.Response == nil {
+			return "request_header"
+		}
+		return "header"
+	case *caddyhttp.VarsMiddleware:
+		if _, is := (*h)["root"]; is && len(*h) == 1 {
+			return "root"
+		}
+	case *reverseproxy.Handler:
+		if isFastCGI(h) {
+			return "php_fastcgi"
+		}
+	}
+	return name(handler)
+}
+
+// isFastCGI reports whether a proxy speaks FastCGI, provisioned or not.
+func isFastCGI(h *reverseproxy.Handler) bool {
+	if _, is := h.Transport.(*fastcgi.Transport); is {
+		return true
+	}
+	var transport struct{ Protocol string }
+	return json.Unmarshal(h.TransportRaw, &transport) == nil && transport.Protocol == "fastcgi"
 }
 
 // name returns the name of a handler or matcher, as it stands in the configuration.

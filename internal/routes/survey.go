@@ -27,6 +27,8 @@ type Survey struct {
 	Doubtful []Verdict
 	// Public are answered by a route that the configuration has for them instead.
 	Public []Verdict
+	// Earlier are answered by a route for some addresses that stands in front of a block for all.
+	Earlier []Verdict
 	// Ahead are answered with a refusal or a redirect before the block sees them.
 	Ahead []Verdict
 	// Gated is how many ask for a session, whatever way they take.
@@ -147,6 +149,17 @@ func (t *tree) joined(outer, own []string) (patterns []string) {
 	return patterns
 }
 
+// Fronts returns what may stand in front of the paths of a block's matcher: nothing, and the
+// prefixes of the routes around it that are cut off.
+func (s *Server) Fronts(b Block) (fronts []string) {
+	for _, p := range s.placesOf(b) {
+		for _, path := range s.look().joined(patternsOf(p.matchers), []string{"/"}) {
+			fronts = with(fronts, strings.TrimSuffix(path, "/"))
+		}
+	}
+	return append(fronts, "")
+}
+
 // isFor reports whether a block is to protect an address: if the routes that lead to the block
 // take it, and the block's own matchers do, with or without the prefix of those routes.
 func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
@@ -171,15 +184,32 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
 	if i := slices.IndexFunc(ends, certain); i >= 0 {
 		verdict := Verdict{path, ends[i]}
-		if b.Protects() == nil && chosen(ends[i], places) {
+		switch {
+		case b.Protects() == nil && chosen(ends[i], places):
 			v.Public = append(v.Public, verdict)
-		} else {
+		case b.Protects() == nil && picked(ends[i], places):
+			v.Earlier = append(v.Earlier, verdict)
+		default:
 			v.Open = append(v.Open, verdict)
 		}
 		return
 	}
-	if i := slices.IndexFunc(ends, func(e Ending) bool { return e.Kind == Content || e.Kind == Unclear }); i >= 0 {
-		v.Doubtful = append(v.Doubtful, Verdict{path, ends[i]})
+	var doubtful, public []Ending
+	for _, e := range ends {
+		switch {
+		case e.Kind != Content && e.Kind != Unclear:
+		case b.Protects() == nil && chosen(e, places):
+			public = append(public, e)
+		default:
+			doubtful = append(doubtful, e)
+		}
+	}
+	switch {
+	case len(doubtful) > 0: // what needs the least is the easiest to see
+		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, likely)})
+		return
+	case len(public) > 0:
+		v.Public = append(v.Public, Verdict{path, public[0]})
 		return
 	}
 	if gated {
@@ -212,6 +242,24 @@ func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		return slices.ContainsFunc(p.groups, func(group string) bool { return slices.Contains(e.Step.groups, group) })
 	})
+}
+
+// picked reports whether a way took a route that does not lead to the block, for more than a host.
+func picked(e Ending, places []place) bool {
+	return slices.ContainsFunc(e.Step.picked, func(route *caddyhttp.Route) bool {
+		return !slices.ContainsFunc(places, func(p place) bool { return slices.Contains(p.routes, route) })
+	})
+}
+
+// InErrors reports whether a block stands nowhere but in error routes.
+func (s *Server) InErrors(b Block) bool {
+	places := s.placesOf(b)
+	return len(places) > 0 && !slices.ContainsFunc(places, func(p place) bool { return !p.errors })
+}
+
+// HasAt reports whether a block stands in the routes that a request for a host may take.
+func (s *Server) HasAt(b Block, host string) bool {
+	return slices.ContainsFunc(s.lookAt(host).blocks, func(at standing) bool { return at.block == b })
 }
 
 // Has reports whether a block stands in the routes of the server.

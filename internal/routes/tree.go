@@ -14,7 +14,9 @@ import (
 type place struct {
 	matchers []caddyhttp.MatcherSets
 	groups   []string
+	routes   []*caddyhttp.Route
 	aside    bool // in a named route or an error route
+	errors   bool // in an error route
 }
 
 // standing is a block and where it stands.
@@ -73,7 +75,7 @@ func (s *Server) collect(list caddyhttp.RouteList) *tree {
 	c := collector{s, t, nil}
 	c.list(list, place{})
 	if s.Caddy.Errors != nil {
-		c.list(s.Caddy.Errors.Routes, place{aside: true})
+		c.list(s.Caddy.Errors.Routes, place{aside: true, errors: true})
 	}
 	slices.Sort(t.patterns)
 	t.patterns = slices.Compact(t.patterns)
@@ -98,6 +100,7 @@ func (c *collector) route(route *caddyhttp.Route, above place) {
 	if len(sets) > 0 {
 		above.matchers = append(slices.Clip(above.matchers), sets)
 	}
+	above.routes = append(slices.Clip(above.routes), route)
 	if route.Group != "" {
 		above.groups = append(slices.Clip(above.groups), route.Group)
 	}
@@ -116,6 +119,7 @@ func (c *collector) handler(handler any, above place) {
 	case *caddyhttp.Subroute:
 		c.list(h.Routes, above)
 		if h.Errors != nil {
+			above.errors = true
 			c.list(h.Errors.Routes, above)
 		}
 	case *caddyhttp.Invoke:
