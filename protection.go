@@ -32,7 +32,11 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 				continue // checkArrivals says that the site does not have the host
 			}
 			survey := s.Survey(walked{h}, origin)
-			for _, f := range h.tell(&survey) {
+			told := h.tell(&survey)
+			if survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
+				told = append(told, unreached(&survey))
+			}
+			for _, f := range told {
 				switch same := func(known doctor.Finding) bool { return known.Message == f.Message }; {
 				case slices.ContainsFunc(found, same):
 					continue
@@ -59,9 +63,6 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 	}
 	for _, a := range grouped(survey, survey.Public) {
 		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
-	}
-	if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful) + len(survey.Earlier); asked == 0 && !h.hasWrongPath() {
-		found = append(found, unreached(survey))
 	}
 	if len(survey.Early) > 0 {
 		come := "comes"

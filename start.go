@@ -83,6 +83,9 @@ func newInspection(servers []*routes.Server) *inspection {
 
 // of returns what is found of a block.
 func (i *inspection) of(h *Handler) []doctor.Finding {
+	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(walked{h}) }) {
+		return []doctor.Finding{doctor.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
+	}
 	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h))
 }
 

@@ -112,7 +112,8 @@ func (s *Step) all(set caddyhttp.MatcherSet) reply {
 		result.files = append(result.files, r.files...)
 		result.fails, result.failsIf = max(result.fails, r.fails), cmp.Or(result.failsIf, r.failsIf)
 		result.usual = min(result.usual, r.usual)
-		if r.Answer == Maybe && result.Answer != Maybe {
+		// Caddy keeps the matchers of a set in no order: the reason must not depend on it.
+		if r.Answer == Maybe && (result.Answer != Maybe || r.why < result.why) {
 			result.Answer, result.why, result.whyNot = Maybe, r.why, r.whyNot
 		}
 	}

@@ -138,13 +138,13 @@ func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 }
 
 func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
-	route := w.server.Caddy.NamedRoutes[h.Name]
+	route := w.server.named(h.Name)
 	if route == nil {
 		w.fail(at, http.StatusInternalServerError, "invoke")
 		return
 	}
 	f.place += ">" + h.Name
-	w.all(caddyhttp.RouteList{*route}, at, f)
+	w.all(route, at, f)
 }
 
 // rewrite has a rewrite change the request.

@@ -69,11 +69,13 @@ type Server struct {
 	trees  map[string]*tree   // by host
 	guards map[string][]Block // blocks that see each request for a host, "" for any
 	early  map[any]bool       // whether handlers read the user
+	// invoked are the named routes, each as a list of its own.
+	invoked map[string]caddyhttp.RouteList
 }
 
 // New returns a server with the routes that a reader gives.
 func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block) *Server {
-	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), trees: make(map[string]*tree), early: make(map[any]bool)}
+	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), trees: make(map[string]*tree), early: make(map[any]bool), invoked: make(map[string]caddyhttp.RouteList)}
 	for i := range server.Routes {
 		hosts, all := s.hostsOf(&server.Routes[i])
 		if all {
@@ -84,6 +86,15 @@ func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block)
 		}
 	}
 	return s
+}
+
+// named returns a named route as a list, nil if there is none. It is always the same list, because
+// routes and what stands in them are known by where they are.
+func (s *Server) named(name string) caddyhttp.RouteList {
+	if route := s.Caddy.NamedRoutes[name]; route != nil && s.invoked[name] == nil {
+		s.invoked[name] = caddyhttp.RouteList{*route}
+	}
+	return s.invoked[name]
 }
 
 // hostsOf returns the hosts that a route is for; all says that others may take it, too.

@@ -45,6 +45,8 @@ type Step struct {
 	met   bool              // some route has taken it
 	catch *catcher          // nil for the server's
 
+	// branches are the routes of groups that were taken.
+	branches []*caddyhttp.Route
 	// picked are the routes that were taken for more than a host.
 	picked []*caddyhttp.Route
 
@@ -75,7 +77,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	maps.Copy(vars(next.Request), vars(s.Request))
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
-	next.picked = slices.Clone(s.picked)
+	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)

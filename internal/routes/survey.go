@@ -39,11 +39,21 @@ type Survey struct {
 	Blank []Verdict
 
 	patterns []string // of what the block is to protect
+	tried    int
+	all      bool // the block is to protect all that reaches it
+}
+
+// Asked is how many addresses ask for a session, or should.
+func (v *Survey) Asked() int {
+	return v.Gated + len(v.Open) + len(v.Doubtful) + len(v.Earlier)
 }
 
 // Addresses names the addresses of verdicts: by the pattern of a matcher, if they are all that was
 // tried of it.
 func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
+	if v.all && len(verdicts) == v.tried {
+		return []string{"every address"}
+	}
 	rest := make([]string, len(verdicts))
 	for i := range verdicts {
 		rest[i] = verdicts[i].Path
@@ -70,13 +80,14 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 	var result Survey
 	places := s.placesOf(b)
 	result.patterns = patternsOf([]caddyhttp.MatcherSets{b.Protects()})
-	if b.Protects() == nil {
+	if result.all = b.Protects() == nil; result.all {
 		for _, p := range places {
 			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
 		}
 	}
 	result.patterns = append(slices.Clip(result.patterns), s.lookAt(origin.Hostname()).patterns...)
 	for request := range s.visits(b, origin) {
+		result.tried++
 		result.add(request.URL.Path, s.Ends(request), b, places)
 	}
 	return result
@@ -84,6 +95,17 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 
 // visits returns requests for what a block is to protect.
 func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
+	return func(yield func(Request) bool) {
+		for request, meant := range s.samples(b, origin) {
+			if meant && !yield(request) {
+				return
+			}
+		}
+	}
+}
+
+// samples returns requests for all samples at an origin, and whether a block is to protect them.
+func (s *Server) samples(b Block, origin *url.URL) iter.Seq2[Request, bool] {
 	at := s.lookAt(origin.Hostname())
 	var places []place
 	for _, stands := range at.blocks {
@@ -97,15 +119,25 @@ func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
 		outer = append(outer, patternsOf(p.matchers)...)
 	}
 	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
-	return func(yield func(Request) bool) {
+	return func(yield func(Request, bool) bool) {
 		for _, path := range at.samples(slices.Concat(own, outer, at.joined(outer, own))) {
 			probe.Request.URL.Path, probe.Asked.Path = path, path
 			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
-			if at.isFor(b, places, own, probe) && !yield(request) {
+			if !yield(request, at.isFor(b, places, own, probe)) {
 				return
 			}
 		}
 	}
+}
+
+// Reached reports whether any address that was tried leads to a block, meant or not.
+func (s *Server) Reached(b Block, origin *url.URL) bool {
+	for request := range s.samples(b, origin) {
+		if slices.ContainsFunc(s.Ends(request), func(e Ending) bool { return e.Kind == Gated && e.Block == b }) {
+			return true
+		}
+	}
+	return false
 }
 
 // placesOf returns where a block stands.
@@ -179,7 +211,7 @@ func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 
 // add judges by the ends of all ways.
 func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
-	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated && e.Block == b || e.Kind == Own })
+	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated || e.Kind == Own })
 	v.note(path, ends, b)
 	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
 	if i := slices.IndexFunc(ends, certain); i >= 0 {
@@ -240,7 +272,9 @@ func (v *Survey) note(path string, ends []Ending, b Block) {
 // takes one branch: what is written there is meant so.
 func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
-		return slices.ContainsFunc(p.groups, func(group string) bool { return slices.Contains(e.Step.groups, group) })
+		return slices.ContainsFunc(e.Step.branches, func(branch *caddyhttp.Route) bool {
+			return slices.Contains(p.groups, branch.Group) && !slices.Contains(p.routes, branch)
+		})
 	})
 }
 

@@ -30,6 +30,7 @@ type tree struct {
 	blocks   []standing
 	proxies  []proxy
 	patterns []string // of all path matchers
+	guesses  []string // patterns that an expression may mean
 	regexps  []string
 	prefixes []string // that are cut off
 }
@@ -43,7 +44,7 @@ type proxy struct {
 // look returns what stands in all routes.
 func (s *Server) look() *tree {
 	if s.whole == nil {
-		s.whole = s.collect(s.Caddy.Routes)
+		s.whole = s.collect(countTo(len(s.Caddy.Routes)))
 		s.guards = make(map[string][]Block)
 		for _, at := range s.whole.blocks {
 			if at.aside {
@@ -61,19 +62,18 @@ func (s *Server) look() *tree {
 func (s *Server) lookAt(host string) *tree {
 	host = lower(host)
 	if s.trees[host] == nil {
-		var list caddyhttp.RouteList
-		for _, i := range s.candidates(host) {
-			list = append(list, s.Caddy.Routes[i])
-		}
-		s.trees[host] = s.collect(list)
+		s.trees[host] = s.collect(s.candidates(host))
 	}
 	return s.trees[host]
 }
 
-func (s *Server) collect(list caddyhttp.RouteList) *tree {
+// collect looks at some of the server's routes, by their places, and at its error routes.
+func (s *Server) collect(places []int) *tree {
 	t := new(tree)
 	c := collector{s, t, nil}
-	c.list(list, place{})
+	for _, i := range places {
+		c.route(&s.Caddy.Routes[i], place{})
+	}
 	if s.Caddy.Errors != nil {
 		c.list(s.Caddy.Errors.Routes, place{aside: true, errors: true})
 	}
@@ -123,9 +123,9 @@ func (c *collector) handler(handler any, above place) {
 			c.list(h.Errors.Routes, above)
 		}
 	case *caddyhttp.Invoke:
-		if route := c.server.Caddy.NamedRoutes[h.Name]; route != nil && !slices.Contains(c.invoked, h.Name) {
+		if route := c.server.named(h.Name); route != nil && !slices.Contains(c.invoked, h.Name) {
 			c.invoked, above.aside = append(c.invoked, h.Name), true
-			c.route(route, above)
+			c.list(route, above)
 			c.invoked = c.invoked[:len(c.invoked)-1]
 		}
 	case *rewrite.Rewrite:
@@ -139,7 +139,7 @@ func (c *collector) handler(handler any, above place) {
 func (c *collector) expression(text string) {
 	for _, found := range quoted.FindAllString(text, -1) {
 		part := found[1 : len(found)-1]
-		c.into.patterns = append(c.into.patterns, part, part+"*", "*"+part)
+		c.into.guesses = append(c.into.guesses, part, part+"*", "*"+part, "*"+part+"*")
 		c.into.regexps = append(c.into.regexps, part)
 	}
 }

@@ -139,11 +139,16 @@ func (w *walk) been(at *Step, place string) bool {
 
 // all sends a step through all routes of a list.
 func (w *walk) all(list caddyhttp.RouteList, at *Step, f flow) {
-	places := make([]int, len(list))
+	w.some(list, countTo(len(list)), 0, at, f)
+}
+
+// countTo returns the numbers of n places.
+func countTo(n int) []int {
+	places := make([]int, n)
 	for i := range places {
 		places[i] = i
 	}
-	w.some(list, places, 0, at, f)
+	return places
 }
 
 // some sends a step through routes of a list, beginning with the place number from.
@@ -218,9 +223,16 @@ func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
 	within.met = at.met || len(handlers) > 0
 	if picks(route, w.server.reader) {
 		within.picked = append(slices.Clone(at.picked), route)
+		next := f.next
+		f.next = func(s *Step) { // leaves the route
+			outside := *s
+			outside.picked = at.picked
+			next(&outside)
+		}
 	}
 	if route.Group != "" {
 		within.groups = append(slices.Clone(at.groups), route.Group)
+		within.branches = append(slices.Clone(at.branches), route)
 	}
 	w.handlers(handlers, 0, &within, f)
 }
