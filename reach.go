@@ -138,7 +138,10 @@ func (h *Handler) judge(ends []routes.Ending) obstacle {
 	if i := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == routes.NoSuchFile }); i >= 0 {
 		return obstacle{answered, answeredBy(ends[i])}
 	}
+	byFiles := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.ByFiles() })
 	switch reached := slices.ContainsFunc(ends, own); {
+	case reached && elsewhere < 0 && byFiles >= 0:
+		return obstacle{perhaps, answeredBy(ends[byFiles])}
 	case reached && elsewhere < 0:
 		return obstacle{}
 	case elsewhere < 0 || reached:

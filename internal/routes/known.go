@@ -93,7 +93,7 @@ func (s *Step) file(m *fileserver.MatchFile) reply {
 		why := suchFile
 		if !strings.Contains(try, "{") {
 			why = aFile + try
-			r.whyNot, r.failsIf = "there is none of these files", "there is none of these files"
+			r.whyNot, r.failsIf = noneOfThese, noneOfThese
 		}
 		file := ""
 		if s.unclear() == "" && s.knows(try) && !strings.ContainsAny(try, "*?[") {
@@ -109,6 +109,9 @@ func (s *Step) file(m *fileserver.MatchFile) reply {
 
 // suchFile is the condition of a file for an address.
 const suchFile = "there is such a file"
+
+// noneOfThese is the condition of an ending that a file with one name for all addresses avoids.
+const noneOfThese = "there is none of these files"
 
 // aFile begins the condition of a file that has one name for all addresses.
 const aFile = "there is a file "

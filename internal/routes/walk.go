@@ -59,6 +59,14 @@ func (e Ending) unlikely() (n int) {
 	return n
 }
 
+// ByFiles reports whether the end depends on nothing but which files there are, and needs none at
+// the address itself.
+func (e Ending) ByFiles() bool {
+	return len(e.Step.ifs) > 0 && !slices.ContainsFunc(e.Step.ifs, func(condition string) bool {
+		return condition != NoSuchFile && condition != noneOfThese && !strings.HasPrefix(condition, aFile)
+	})
+}
+
 // After names a handler that the request passes of which nobody knows what it does; "" if none.
 func (e Ending) After() string {
 	if len(e.Step.vague) == 0 {
