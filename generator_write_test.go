@@ -78,7 +78,7 @@ func (g *genSite) matcher() string {
 	}
 	kinds := []string{
 		"path " + strings.Join(g.patterns(), " "), "not path " + strings.Join(g.patterns(), " "), `path_regexp ^/members/.*\.php$`, `path_regexp (?i)^/app/m`,
-		"header X-Pass *", "method POST", "method GET HEAD", "query x=1", "protocol http", "expression path('/members*')", "expression `{method} == 'POST'`", "remote_ip 10.0.0.0/8",
+		"header X-Pass *", "method POST", "method GET HEAD", "query x=1", "expression path('/members*')", "expression `{method} == 'POST'`", "remote_ip 10.0.0.0/8",
 		"file {path}", "vars {path} /members", "expression `{path}.startsWith('/app')`", "not header X-Pass *", "not {\npath " + g.pick(genPatterns...) + "\nmethod POST\n}", "vars set yes",
 		"host example.test", "not host example.test", "host *.test", "{\npath " + g.pick(genPatterns...) + "\nnot path " + g.pick(genPatterns...) + "\n}",
 		"{\npath " + g.pick(genPatterns...) + "\nmethod GET\n}", "client_ip 10.0.0.0/8", "header_regexp Cookie pass",

@@ -139,9 +139,13 @@ func (h *Handler) judge(ends []routes.Ending) obstacle {
 		return obstacle{answered, answeredBy(ends[i])}
 	}
 	byFiles := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.ByFiles() })
+	other := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && !e.NeedsItsFile() })
+	usual := func(e routes.Ending) bool { return own(e) && (e.If() == "" || e.ByFiles()) }
 	switch reached := slices.ContainsFunc(ends, own); {
 	case reached && elsewhere < 0 && byFiles >= 0:
 		return obstacle{perhaps, answeredBy(ends[byFiles])}
+	case reached && elsewhere < 0 && other >= 0 && !slices.ContainsFunc(ends, usual):
+		return obstacle{perhaps, answeredBy(ends[other])}
 	case reached && elsewhere < 0:
 		return obstacle{}
 	case elsewhere < 0 || reached:

@@ -235,17 +235,17 @@ var mutants = []mutant{
 	{"N17", "a header that a visitor may leave out counts as sent", "internal/routes/walk.go", `		w.fork(route, at, r, after)
 `, `		w.fork(route, at, r, after)
 		return
-`, ""},
+`, "."},
 	{"N17", "a handler by others lets everything pass", "internal/routes/handler.go", `		w.end(Ending{Kind: Unclear, By: by, Step: at, Handler: handler})
-`, ``, ""},
+`, ``, "."},
 	{"N17", "routes in front of a block are not looked at", "internal/routes/survey.go", `			v.Open = append(v.Open, verdict)
-`, ``, ""},
+`, ``, "."},
 	{"N17", "what error routes show is a page about the error", "internal/routes/handler.go", `	case at.failed == 0:
 `, `	case at.failed != 0:
 		kind = Denied
-`, ""},
-	{"N17", "other ways to the upstream are not looked for", "doors.go", `if !d.asked[question] {`, `if false {`, ""},
-	{"N17", "a wrong configuration starts", "start.go", `		if h.StrictConfig {`, `		if false {`, ""},
+`, "."},
+	{"N17", "other ways to the upstream are not looked for", "doors.go", `if !d.asked[question] {`, `if false {`, "."},
+	{"N17", "a wrong configuration starts", "start.go", `		if h.StrictConfig {`, `		if false {`, "."},
 	{"N16", "the app secret makes sessions beside a session secret", "settings.go", `	if len(c.Secrets) == 0 {
 		c.Secrets = apps
 	}`, `	c.Secrets = append(c.Secrets, apps...)`, ""},

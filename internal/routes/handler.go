@@ -150,7 +150,8 @@ func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 // rewrite has a rewrite change the request.
 func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 	changed := at.copy(w.server.Caddy)
-	if h.URI != "" && !at.knows(h.URI) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
+	path, _, _ := strings.Cut(h.URI, "?") // what matchers say of the query is not known anyway
+	if path != "" && !at.knows(path) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
 		changed.blind = true
 		return changed
 	}

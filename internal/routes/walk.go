@@ -67,6 +67,9 @@ func (e Ending) ByFiles() bool {
 	})
 }
 
+// NeedsItsFile reports whether a request ends here only if a file stands at its address.
+func (e Ending) NeedsItsFile() bool { return slices.Contains(e.Step.ifs, suchFile) }
+
 // After names a handler that the request passes of which nobody knows what it does; "" if none.
 func (e Ending) After() string {
 	if len(e.Step.vague) == 0 {
