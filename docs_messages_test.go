@@ -3,6 +3,7 @@ package instagramauth_test
 import (
 	"go/ast"
 	"go/token"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,6 +13,11 @@ import (
 
 func TestEveryRemedyIsOnTheTroubleshootingPage(t *testing.T) {
 	text := page(t, "docs/troubleshooting.md")
+	for _, remedy := range remediesAtStart(t) {
+		if !strings.Contains(text, remedy) {
+			t.Errorf("%q is part of a remedy at start, and not on the page", remedy)
+		}
+	}
 	found := remedies(t)
 	if len(found) < 30 {
 		t.Fatalf("found %d remedies: %q", len(found), found)
@@ -31,7 +37,7 @@ func code(t *testing.T) (files []*ast.File) {
 			continue
 		}
 		for _, file := range all {
-			if !strings.Contains(positions.Position(file.Pos()).Filename, "doctor") {
+			if name := filepath.ToSlash(positions.Position(file.Pos()).Filename); !strings.Contains(name, "doctor") || name == "internal/doctor/paths.go" {
 				files = append(files, file)
 			}
 		}
@@ -97,6 +103,45 @@ func remedies(t *testing.T) (found []string) {
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
+}
+
+// remediesAtStart returns the parts of the remedies of what is said at start: the second argument of
+// Fault and Doubt, outside the doctor's own checks.
+func remediesAtStart(t *testing.T) (parts []string) {
+	t.Helper()
+	verb := regexp.MustCompile(`%[a-z]`)
+	for _, file := range code(t) {
+		ast.Inspect(file, func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 || !slices.Contains([]string{"Fault", "Doubt"}, calledName(call.Fun)) {
+				return true
+			}
+			ast.Inspect(call.Args[1], func(inside ast.Node) bool {
+				for _, part := range verb.Split(constant(inside), -1) {
+					if part = strings.Trim(part, " :/"); len(part) > 12 {
+						parts = append(parts, part)
+					}
+				}
+				return true
+			})
+			return true
+		})
+	}
+	if len(parts) < 20 {
+		t.Fatalf("found %d parts: %q", len(parts), parts)
+	}
+	return parts
+}
+
+// calledName returns the name of a function that is called, without that of its package.
+func calledName(function ast.Expr) string {
+	switch f := function.(type) {
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	case *ast.Ident:
+		return f.Name
+	}
+	return ""
 }
 
 // TestEveryMessageOfTheTroubleshootingPageIsOne finds what the page quotes of ours in the

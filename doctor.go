@@ -38,6 +38,7 @@ type examination struct {
 	folder   string          // of the storage, if it is one
 	unopened *doctor.Finding // why the storage was not tried
 	servers  []*routes.Server
+	doors    *doorman
 	patients []*patient
 	unread   error  // why there is no configuration
 	refused  string // the option for which Caddy does not load the configuration
@@ -97,6 +98,7 @@ var blockChecks = []struct {
 	{"redirect_uri", (*examination).checkRedirects},
 	{"callbacks", (*examination).checkCallbacks},
 	{"matcher", (*examination).checkMatcher},
+	{"upstream", (*examination).checkUpstream},
 	{"cookies", (*examination).checkCookies},
 	{"logs", (*examination).checkLogs},
 	{"proxies", (*examination).checkProxies},
@@ -120,7 +122,7 @@ func (e *examination) examine(p *patient) {
 	}
 	e.report.Add(p.name, "options", options...)
 	for _, check := range blockChecks {
-		e.report.Add(p.name, check.name, check.of(e, p)...)
+		e.report.Add(p.name, check.name, e.located(check.of(e, p))...)
 	}
 	e.report.Dashboards = append(e.report.Dashboards, p.dashboard())
 }

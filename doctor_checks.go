@@ -52,9 +52,12 @@ func (e *examination) checkAPI(p *patient) []doctor.Finding { return p.handler.c
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
 func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
+	if p.handler.inErrors(e.servers) {
+		return nil // checkMatcher says so
+	}
 	for _, r := range p.settings.redirects {
 		arrival := e.arrival(p, http.MethodGet, r.uri)
-		if e.refused == "redirect_uri" && arrival == notServed(r.uri) {
+		if e.refused == "redirect_uri" && arrival == (obstacle{kind: noSite}).finding(r.uri) {
 			continue // has been said
 		}
 		if found = append(found, arrival); arrival.Status == doctor.Wrong {
@@ -70,12 +73,15 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 
 // checkCallbacks follows Meta's callbacks.
 func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
+	if p.handler.inErrors(e.servers) {
+		return nil
+	}
 	for _, path := range []string{pathDeauthorize, pathDataDeletion} {
 		address := p.settings.redirects[0].origin + p.settings.pathPrefix + path
 		switch arrival := e.arrival(p, http.MethodPost, address); {
 		case arrival.Status == doctor.Look: // has been said of the redirect URI, and so has
 			found = append(found, doctor.OK("%s reaches this block", address))
-		case arrival != notServed(address): // that the host is not served
+		case arrival != (obstacle{kind: noSite}).finding(address): // that the host is not served
 			found = append(found, arrival)
 		}
 	}
@@ -85,12 +91,12 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 // arrival tells whether a request to an address reaches a block, by the scheme and port that it
 // is written for.
 func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
-	last := notServed(address)
+	last := obstacle{kind: noSite}.finding(address)
 	for _, server := range e.servers {
 		if !server.Has(walked{p.handler}) {
 			continue
 		}
-		finding := p.handler.arrival([]*routes.Server{server}, method, address)
+		finding := p.handler.arrival([]*routes.Server{server}, method, address).finding(address)
 		if finding.Status == doctor.Fine {
 			problem := e.otherDoor(server.Caddy, address)
 			if problem == "" {
@@ -146,7 +152,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	if e.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
 	}
-	found := p.handler.checkProtection(e.servers)
+	found := slices.Concat(p.handler.checkPaths(e.servers), p.handler.checkProtection(e.servers))
 	if slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Status != doctor.Fine }) {
 		return found // no tick beside a cross
 	}
@@ -156,7 +162,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	for _, set := range sets {
 		var paths []string
 		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
-			found = append(found, doctor.Paths(paths)...)
+			found = append(found, doctor.OK("protected: %s", strings.Join(paths, " ")))
 			continue
 		}
 		found = append(found, doctor.OK("protected: what matches %s", asJSON(set)))

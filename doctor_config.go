@@ -63,6 +63,9 @@ func (e *examination) prepare() (cancel func()) {
 		server := e.http.Servers[name]
 		var lists []caddyhttp.RouteList
 		lists = append(lists, server.Routes)
+		if server.Errors != nil {
+			lists = append(lists, server.Errors.Routes)
+		}
 		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
 		}
@@ -93,6 +96,7 @@ func (e *examination) prepare() (cancel func()) {
 	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
 		e.servers = append(e.servers, routes.New(e.http.Servers[name], reader, asBlock))
 	}
+	e.doors = newDoorman(e.servers)
 	return cancel
 }
 

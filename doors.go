@@ -28,17 +28,24 @@ func (d *doorman) check(h *Handler) (found []doctor.Finding) {
 		if !s.Has(walked{h}) {
 			continue
 		}
-		for _, upstream := range s.Upstreams(walked{h}, h.origin()) {
-			question := upstream + " " + strings.Join(names, " ")
-			if !d.asked[question] {
-				found = append(found, d.doors(upstream, names)...)
+		for _, origin := range h.origins() {
+			for _, upstream := range s.Upstreams(walked{h}, origin) {
+				question := upstream + " " + strings.Join(names, " ")
+				if !d.asked[question] {
+					found = append(found, d.doors(upstream, names)...)
+				}
+				d.asked[question] = true
 			}
-			d.asked[question] = true
 		}
 	}
 	return found
 }
 
+func newDoorman(servers []*routes.Server) *doorman {
+	return &doorman{servers, make(map[string]bool)}
+}
+
+// doors looks at one upstream.
 func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding) {
 	safe := func(passed []routes.Block, deleted []string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return !isDeleted(name, passed, deleted) })
@@ -48,7 +55,7 @@ func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding
 			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
 			finding := doctor.Fault(
 				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, upstream),
-				"put instagram_auth there, too, or delete the headers there with request_header: "+strings.Join(names, ", "))
+				"put instagram_auth there, too, or delete the headers there with request_header: "+strings.Join(names, ", ")).With("reverse_proxy")
 			if door.End.If() != "" || door.End.After() != "" {
 				finding.Status = doctor.Look
 			}

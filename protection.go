@@ -6,21 +6,45 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // Whether what a block is to protect asks for a session, told in words.
 
-// checkProtection follows anonymous requests for what a block is to protect, on the host of its
-// first redirect URI.
+// checkProtection follows anonymous requests for what a block is to protect, on each host at which
+// people see it. What is so on several of them is told once.
 func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Finding) {
+	if !h.asksAnybody() {
+		return nil
+	}
+	origins := h.origins()
 	for _, s := range servers {
-		if s.Has(walked{h}) {
-			survey := s.Survey(walked{h}, h.origin())
-			found = append(found, h.tell(&survey)...)
+		switch {
+		case !s.Has(walked{h}):
+			continue
+		case s.InErrors(walked{h}):
+			found = append(found, doctor.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
+			continue
+		}
+		for i, origin := range origins {
+			if !s.HasAt(walked{h}, origin.Hostname()) {
+				continue // checkArrivals says that the site does not have the host
+			}
+			survey := s.Survey(walked{h}, origin)
+			told := h.tell(&survey)
+			if survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
+				told = append(told, unreached(&survey))
+			}
+			for _, f := range told {
+				switch same := func(known doctor.Finding) bool { return known.Message == f.Message }; {
+				case slices.ContainsFunc(found, same):
+					continue
+				case i > 0:
+					f.Message = "on " + origin.Host + " " + f.Message
+				}
+				found = append(found, f)
+			}
 		}
 	}
 	return found
@@ -34,32 +58,23 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 	for _, a := range grouped(survey, survey.Doubtful) {
 		found = append(found, a.doubt())
 	}
+	for _, a := range grouped(survey, survey.Earlier) {
+		found = append(found, a.earlier())
+	}
 	for _, a := range grouped(survey, survey.Public) {
 		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
 	}
-	if asked := survey.Gated + len(survey.Open) + len(survey.Doubtful); asked == 0 && h.asksAnybody() && !slices.ContainsFunc(h.checkPaths(), func(f doctor.Finding) bool { return f.Status == doctor.Wrong }) {
-		found = append(found, unreached(survey))
-	}
 	if len(survey.Early) > 0 {
-		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which comes before this block", strings.Join(survey.Early, ", ")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
+		come := "comes"
+		if len(survey.Early) > 1 {
+			come = "come"
+		}
+		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", enumerated(survey.Early), come), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
 	}
 	if len(survey.Blank) > 0 {
 		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
 	}
 	return found
-}
-
-// checkPaths looks at the paths of a block's matcher, where it has nothing but paths.
-func (h *Handler) checkPaths() (found []doctor.Finding) {
-	for _, set := range h.protect {
-		if len(set) != 1 {
-			continue
-		}
-		if paths, ok := set[0].(*caddyhttp.MatchPath); ok {
-			found = append(found, doctor.Paths(*paths)...)
-		}
-	}
-	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return f.Status == doctor.Fine })
 }
 
 // asksAnybody reports whether the block asks anybody for a session.
@@ -73,7 +88,7 @@ func unreached(survey *routes.Survey) doctor.Finding {
 	if len(ahead) == 0 {
 		return doctor.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", "compare the matcher with the addresses of your pages; paths in one pair of quotes are one path")
 	}
-	return doctor.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by()))
+	return doctor.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
 }
 
 // alike are addresses that become the same.
@@ -87,7 +102,7 @@ func grouped(survey *routes.Survey, verdicts []routes.Verdict) (groups []alike) 
 	var order []string
 	members := make(map[string][]routes.Verdict)
 	for _, v := range verdicts {
-		key := fmt.Sprintf("%q", []string{v.End.By, v.End.If(), v.End.After(), fmt.Sprint(v.End.Status())})
+		key := fmt.Sprintf("%q", []string{v.End.By, v.End.Where(), v.End.After(), fmt.Sprint(v.End.Status())})
 		if members[key] == nil {
 			order = append(order, key)
 		}
@@ -100,7 +115,7 @@ func grouped(survey *routes.Survey, verdicts []routes.Verdict) (groups []alike) 
 }
 
 // directives are the names in a Caddyfile of handlers that have another name in JSON.
-var directives = map[string]string{"static_response": "respond", "authentication": "basic_auth"}
+var directives = map[string]string{"authentication": "basic_auth"}
 
 // by returns the name of the handler that answers.
 func (a alike) by() string { return answeredBy(a.end) }
@@ -112,13 +127,13 @@ func answeredBy(e routes.Ending) string {
 // mostPaths is how many addresses a line names.
 const mostPaths = 3
 
-func (a alike) paths() string {
-	few := a.addresses[:min(mostPaths, len(a.addresses))]
-	text := strings.Join(few, ", ")
-	if more := len(a.addresses) - len(few); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+func (a alike) paths() string { return enumerated(a.addresses) }
+
+func (a alike) need() string {
+	if len(a.addresses) == 1 {
+		return a.paths() + " needs"
 	}
-	return text
+	return a.paths() + " need"
 }
 
 func (a alike) are() string {
@@ -131,15 +146,32 @@ func (a alike) are() string {
 // open is for addresses that are answered without a session.
 func (a alike) open() doctor.Finding {
 	if a.end.Status() != 0 {
-		return doctor.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by())
+		return doctor.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
 	}
-	return doctor.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or into a route block in front of it", a.by()))
+	return doctor.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or put both into a route block, instagram_auth first", a.by())).With(a.by())
+}
+
+// earlier is for addresses that a route of their own answers before a block for all addresses.
+func (a alike) earlier() doctor.Finding {
+	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session, in front of this block", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s; if you mean it, put it into a handle block of its own", a.by())).With(a.by())
 }
 
 // doubt is for addresses of which it is not known whether they ask for a session.
 func (a alike) doubt() doctor.Finding {
 	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s need a session: %s comes before this block", a.paths(), unknown), "see that it answers nothing itself, or move instagram_auth above it")
+		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)
 	}
-	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise move instagram_auth above "+a.by())
+	if a.end.Status() != 0 {
+		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether handle_errors answers %s with what stands there, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
+	}
+	if a.end.If() == routes.LeftOut {
+		finding := doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise have the matcher look at the path alone").With(a.by())
+		finding.Quiet = true
+		return finding
+	}
+	remedy := "right if you mean it; otherwise move instagram_auth above " + a.by()
+	if strings.HasPrefix(a.end.Where(), routes.NoMatch) {
+		remedy = "right if you mean it; otherwise have the matcher look at the path alone"
+	}
+	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.Where()), remedy).With(a.by())
 }

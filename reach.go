@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -15,32 +16,104 @@ import (
 // callbackSize is about the size of what Meta sends to the callbacks, in bytes.
 const callbackSize = 1 << 10
 
-// checkArrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks.
+// obstacle is why requests for an address do not reach the block.
+type obstacle struct {
+	kind obstacleKind
+	by   string // the handler in the way
+}
+
+type obstacleKind uint8
+
+const (
+	noObstacle  obstacleKind = iota
+	perhaps                  // a handler may let the request pass or not
+	answered                 // a handler answers first
+	otherRoutes              // the block stands in a route that does not take the address
+	noSite                   // no site has the address
+)
+
+// checkArrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
+// keeps several of them from the block is told once.
 func (h *Handler) checkArrivals(servers []*routes.Server) (found []doctor.Finding) {
-	for _, r := range h.settings.served {
-		if f := h.arrival(servers, http.MethodGet, r.uri); f.Status != doctor.Fine {
-			found = append(found, f)
+	if h.inErrors(servers) {
+		return nil // has a line of its own
+	}
+	var order []obstacle
+	addresses := make(map[obstacle][]string)
+	follow := func(method, address string) {
+		o := h.arrival(servers, method, address)
+		if addresses[o] == nil {
+			order = append(order, o)
 		}
+		addresses[o] = append(addresses[o], address)
+	}
+	for _, r := range h.settings.served {
+		follow(http.MethodGet, r.uri)
 	}
 	for _, path := range []string{pathDeauthorize, pathDataDeletion} {
-		if f := h.arrival(servers, http.MethodPost, h.settings.served[0].origin+h.settings.pathPrefix+path); f.Status != doctor.Fine {
-			found = append(found, f)
+		follow(http.MethodPost, h.settings.served[0].origin+h.settings.pathPrefix+path)
+	}
+	for _, o := range order {
+		if o.kind != noObstacle {
+			found = append(found, o.finding(addresses[o]...))
 		}
 	}
 	return found
 }
 
-func notServed(address string) doctor.Finding {
-	return doctor.Fault(address+" is not served by the site of this block", "give its host to the site, or write the redirect URI for a host that the site has")
+// inErrors reports whether a block stands where only errors lead.
+func (h *Handler) inErrors(servers []*routes.Server) bool {
+	return slices.ContainsFunc(servers, func(s *routes.Server) bool { return s.InErrors(walked{h}) })
+}
+
+// finding puts an obstacle into words.
+func (o obstacle) finding(addresses ...string) doctor.Finding {
+	one, they := enumerated(addresses), len(addresses) > 1
+	verb := func(singular, plural string) string {
+		if they {
+			return plural
+		}
+		return singular
+	}
+	switch o.kind {
+	case perhaps:
+		return doctor.Doubt(
+			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
+			"see that it lets "+verb("this address", "these addresses")+" pass").With(o.by)
+	case answered:
+		return doctor.Fault(
+			fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
+			"move that out of "+verb("its way, or choose another path for it", "their way, or choose other paths for them")).With(o.by)
+	case otherRoutes:
+		return doctor.Fault(
+			fmt.Sprintf("%s %s not get to this block, which stands in a route for other addresses", one, verb("does", "do")),
+			"choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
+	case noSite:
+		return doctor.Fault(
+			fmt.Sprintf("%s %s not served by the site of this block", one, verb("is", "are")),
+			"give "+verb("its host", "their host")+" to the site, or write the redirect URI for a host that the site has")
+	}
+	return doctor.OK("%s %s this block", one, verb("reaches", "reach"))
+}
+
+// enumerated names few of many things.
+func enumerated(names []string) string {
+	if more := len(names) - mostPaths; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostPaths], ", "), more)
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
 }
 
 // arrival tells whether a request for an address reaches a block. One server that leads there is
 // enough: another one may be that of plain http, which redirects.
-func (h *Handler) arrival(servers []*routes.Server, method, address string) doctor.Finding {
-	finding := notServed(address)
+func (h *Handler) arrival(servers []*routes.Server, method, address string) obstacle {
+	last := obstacle{kind: noSite}
 	u, err := url.Parse(address)
 	if err != nil {
-		return finding
+		return last
 	}
 	for _, s := range servers {
 		if !s.Has(walked{h}) {
@@ -48,42 +121,42 @@ func (h *Handler) arrival(servers []*routes.Server, method, address string) doct
 		}
 		request := routes.Request{Method: method, URL: u}
 		if method == http.MethodPost {
-			request.Size = callbackSize
+			request.Size, request.Machine = callbackSize, true
 		}
-		switch f := h.judge(address, s.Ends(request)); f.Status {
-		case doctor.Fine:
-			return f
-		default:
-			finding = f
+		if last = h.judge(s.Ends(request)); last.kind == noObstacle {
+			break
 		}
 	}
-	return finding
+	return last
 }
 
 // judge tells what the ends of a request for an address of the block's own mean.
-func (h *Handler) judge(address string, ends []routes.Ending) doctor.Finding {
+func (h *Handler) judge(ends []routes.Ending) obstacle {
 	own := func(e routes.Ending) bool { return e.Kind == routes.Own && e.Block == walked{h} }
 	elsewhere := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == "" && e.After() == "" })
 	// No file stands at an address of a block's own.
 	if i := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == routes.NoSuchFile }); i >= 0 {
-		return answered(address, ends[i])
+		return obstacle{answered, answeredBy(ends[i])}
 	}
+	byFiles := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.ByFiles() })
+	other := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && !e.NeedsItsFile() })
+	usual := func(e routes.Ending) bool { return own(e) && (e.If() == "" || e.ByFiles()) }
 	switch reached := slices.ContainsFunc(ends, own); {
+	case reached && elsewhere < 0 && byFiles >= 0:
+		return obstacle{perhaps, answeredBy(ends[byFiles])}
+	case reached && elsewhere < 0 && other >= 0 && !slices.ContainsFunc(ends, usual):
+		return obstacle{perhaps, answeredBy(ends[other])}
 	case reached && elsewhere < 0:
-		return doctor.OK("%s reaches this block", address)
+		return obstacle{}
 	case elsewhere < 0 || reached:
 		i := max(elsewhere, slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) }))
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s reaches this block: %s comes before it", address, answeredBy(ends[i])), "see that it lets this address pass")
+		return obstacle{perhaps, answeredBy(ends[i])}
 	}
 	switch e := ends[elsewhere]; {
 	case e.Kind != routes.Nothing:
-		return answered(address, e)
+		return obstacle{answered, answeredBy(e)}
 	case e.Met():
-		return doctor.Fault(address+" does not get to this block, which stands in a route for other addresses", "choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
+		return obstacle{kind: otherRoutes}
 	}
-	return notServed(address)
-}
-
-func answered(address string, e routes.Ending) doctor.Finding {
-	return doctor.Fault(fmt.Sprintf("%s is answered by %s before it reaches this block", address, answeredBy(e)), "move that out of its way, or choose another path for it")
+	return obstacle{kind: noSite}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -59,16 +60,34 @@ func (c *Checks) Start() error {
 	for _, server := range app.(*caddyhttp.App).Servers {
 		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
 	}
-	doors := &doorman{servers, make(map[string]bool)}
+	inspection, said := newInspection(servers), false
 	for _, h := range c.blocks {
-		findings := slices.Concat(h.checkArrivals(servers), h.checkPaths(), h.checkProtection(servers), doors.check(h), h.checkSite(servers))
-		h.sayAtStart(findings)
+		findings := slices.Concat(inspection.of(h), h.checkSite(servers))
+		said = h.sayAtStart(findings, said)
 		if h.StrictConfig {
 			err = errors.Join(err, firstFault(findings))
 		}
 	}
 	c.blocks = nil // a block must not outlive its configuration
 	return err
+}
+
+// inspection is what is checked of the routes of one configuration.
+type inspection struct {
+	servers []*routes.Server
+	doors   *doorman
+}
+
+func newInspection(servers []*routes.Server) *inspection {
+	return &inspection{servers, newDoorman(servers)}
+}
+
+// of returns what is found of a block.
+func (i *inspection) of(h *Handler) []doctor.Finding {
+	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(walked{h}) }) {
+		return []doctor.Finding{doctor.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
+	}
+	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.
@@ -84,18 +103,36 @@ func firstFault(findings []doctor.Finding) error {
 // Stop does nothing: what Start has looked at is all there is.
 func (*Checks) Stop() error { return nil }
 
-// sayAtStart logs what was found.
-func (h *Handler) sayAtStart(findings []doctor.Finding) {
+// sayAtStart logs what was found. The first line that is no good news names the doctor, unless
+// another block has said so.
+func (h *Handler) sayAtStart(findings []doctor.Finding, said bool) bool {
 	for _, f := range findings {
-		log := h.logger.Warn
-		switch f.Status {
-		case doctor.Fine:
-			log = h.logger.Info
-		case doctor.Wrong:
-			log = h.logger.Error
+		level := levelOf(f)
+		if level == zap.DebugLevel {
+			h.logger.Log(level, f.Message)
+			continue
 		}
-		log(f.Message, zap.String("remedy", f.Remedy))
+		fields := []zap.Field{zap.String("remedy", f.Remedy)}
+		if level > zap.InfoLevel && !said {
+			fields = append(fields, zap.String("more", "caddy instagram-auth doctor"))
+			said = true
+		}
+		h.logger.Log(level, f.Message, fields...)
 	}
+	return said
+}
+
+// levelOf returns how loudly a finding is said. What is fine, the doctor says.
+func levelOf(f doctor.Finding) zapcore.Level {
+	switch {
+	case f.Status == doctor.Fine:
+		return zap.DebugLevel
+	case f.Quiet:
+		return zap.InfoLevel
+	case f.Status == doctor.Wrong:
+		return zap.ErrorLevel
+	}
+	return zap.WarnLevel
 }
 
 // Interface guards

@@ -3,42 +3,83 @@ package instagramauth_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 )
 
-// startTime returns how long the checks at start took.
-func startTime(t *testing.T, s *site) time.Duration {
-	t.Helper()
-	for _, line := range s.logged("configuration checked") {
-		_ = line
-	}
-	var took struct{ Duration float64 }
-	for text := range strings.Lines(s.logs()) {
-		if strings.Contains(text, `"configuration checked"`) {
-			if err := json.Unmarshal([]byte(text), &took); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	return time.Duration(took.Duration * float64(time.Second))
-}
-
-func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
+// largeSites are configurations of one route, of many in one site, and of many sites.
+func largeSites(n int) map[string]siteConfig {
 	var routes, sites strings.Builder
-	for i := range 1000 {
+	for i := range n {
 		fmt.Fprintf(&routes, "reverse_proxy /api%d/* {upstream}\n", i)
 		fmt.Fprintf(&sites, "http://host%d.test {\n%s\nreverse_proxy {upstream}\n}\n", i, strings.ReplaceAll(protectingBlock("/members*"), origin, fmt.Sprintf("https://host%d.test", i)))
 	}
-	for name, c := range map[string]siteConfig{
-		"one":         {block: protectingBlock("/members*")},
-		"1000 routes": {block: protectingBlock("/members*") + "\n" + routes.String()},
-		"1000 sites":  {block: protectingBlock("/members*"), extra: sites.String()},
-	} {
-		c.global += "\ndebug"
-		began := time.Now()
-		s := startSite(t, c)
-		t.Logf("%s: %v of %v", name, startTime(t, s), time.Since(began))
+	return map[string]siteConfig{
+		"1 route":                {block: protectingBlock("/members*")},
+		fmt.Sprint(n, " routes"): {block: protectingBlock("/members*") + "\n" + routes.String()},
+		fmt.Sprint(n, " sites"):  {block: protectingBlock("/members*"), extra: sites.String()},
+	}
+}
+
+// checksTook returns how long the checks at the last start took.
+func (s *site) checksTook() (took time.Duration) {
+	s.t.Helper()
+	s.logged("configuration checked")
+	for text := range strings.Lines(s.logs()) {
+		var entry struct {
+			Msg      string
+			Duration float64
+		}
+		if json.Unmarshal([]byte(text), &entry) == nil && entry.Msg == "configuration checked" {
+			took = time.Duration(entry.Duration * float64(time.Second))
+		}
+	}
+	return took
+}
+
+// TestN17_TheChecksAtStartAreQuick: they take less time than Caddy takes for the rest of the start,
+// on the same machine in the same moment, in the best of a few tries.
+func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
+	for name, c := range largeSites(1000) {
+		if name == "1 route" {
+			continue // is nothing
+		}
+		best := 2.0
+		for try := 0; try < 5 && best > 0.5; try++ {
+			began := time.Now()
+			s := startSite(t, c)
+			whole := time.Since(began)
+			took := s.checksTook()
+			t.Logf("%s: %v of %v", name, took, whole)
+			best = min(best, took.Seconds()/whole.Seconds())
+		}
+		if best > 0.5 {
+			t.Errorf("%s: the checks take %.0f %% of the start", name, 100*best)
+		}
+	}
+}
+
+// BenchmarkChecksAtStart is the cost of all checks of a configuration.
+func BenchmarkChecksAtStart(b *testing.B) {
+	for name, c := range largeSites(1000) {
+		b.Run(name, func(b *testing.B) {
+			s := &site{addr: "127.0.0.1:80", upstream: &upstream{addr: "127.0.0.1:9000"}, logFile: "log", storage: b.TempDir(), endpoints: "http://127.0.0.1:1"}
+			file := filepath.Join(b.TempDir(), "Caddyfile")
+			if err := os.WriteFile(file, []byte(s.caddyfile(c)), 0o600); err != nil {
+				b.Fatal(err)
+			}
+			check, err := instagramauth.ChecksOf(file)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				check()
+			}
+		})
 	}
 }

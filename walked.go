@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -50,8 +51,15 @@ func (w walked) Protects() caddyhttp.MatcherSets { return w.h.protect }
 // RefusesAsErrors reports whether Caddy's error routes get the refusals.
 func (w walked) RefusesAsErrors() bool { return w.h.settings.handleErrors }
 
-// origin returns the origin at which people see a block.
-func (h *Handler) origin() *url.URL {
-	u, _ := url.Parse(h.settings.served[0].origin) // of a redirect URI, which was parsed before
-	return u
+// origins returns the origins at which people see a block.
+func (h *Handler) origins() (all []*url.URL) {
+	var known []string
+	for _, r := range h.settings.served {
+		if slices.Contains(known, r.origin) {
+			continue
+		}
+		u, _ := url.Parse(r.origin) // of a redirect URI, which was parsed before
+		known, all = append(known, r.origin), append(all, u)
+	}
+	return all
 }

@@ -251,6 +251,20 @@ var mutants = []mutant{
 	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
 	{"N8", "the client's address is what it says itself", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},
 	{"N8", "everybody behind a proxy has one address", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.RemoteAddr, caddyhttp.ClientIPVarKey`, ""},
+	{"N17", "a header that a visitor may leave out counts as sent", "internal/routes/walk.go", `		w.fork(route, at, r, after)
+`, `		w.fork(route, at, r, after)
+		return
+`, "."},
+	{"N17", "a handler by others lets everything pass", "internal/routes/handler.go", `		w.end(Ending{Kind: Unclear, By: by, Step: at, Handler: handler})
+`, ``, "."},
+	{"N17", "routes in front of a block are not looked at", "internal/routes/survey.go", `			v.Open = append(v.Open, verdict)
+`, ``, "."},
+	{"N17", "what error routes show is a page about the error", "internal/routes/handler.go", `	case at.failed == 0:
+`, `	case at.failed != 0:
+		kind = Denied
+`, "."},
+	{"N17", "other ways to the upstream are not looked for", "doors.go", `if !d.asked[question] {`, `if false {`, "."},
+	{"N17", "a wrong configuration starts", "start.go", `		if h.StrictConfig {`, `		if false {`, "."},
 	{"N16", "the app secret makes sessions beside a session secret", "settings.go", `	if len(c.Secrets) == 0 {
 		c.Secrets = apps
 	}`, `	c.Secrets = append(c.Secrets, apps...)`, ""},

@@ -7,21 +7,8 @@ import (
 
 // What people write as paths, and what they then protect.
 
-// Paths looks at the paths of a matcher.
-func Paths(paths []string) (found []Finding) {
-	for _, path := range paths {
-		if f := lookAtPath(path, paths); f.Status != Fine {
-			found = append(found, f)
-		}
-	}
-	if len(found) == 0 {
-		found = []Finding{OK("protected: %s", strings.Join(paths, " "))}
-	}
-	return found
-}
-
-func lookAtPath(path string, all []string) Finding {
-	bare, below := strings.CutSuffix(path, "/*")
+// Path looks at a path of a matcher by itself.
+func Path(path string) Finding {
 	switch {
 	case strings.Contains(path, "{"):
 		// Only a request tells.
@@ -35,12 +22,31 @@ func lookAtPath(path string, all []string) Finding {
 		return Fault(path+" matches no address: it is a whole address, and not a path", "write what follows the host")
 	case !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "*"):
 		return Fault(path+" matches no address: a path begins with a slash", "write /"+path)
-	case below && bare != "" && !covered(bare, all):
-		return Doubt(fmt.Sprintf("%s is protected, and %s itself is not", path, bare), fmt.Sprintf("write %s %s if both are meant", bare, path))
-	case !strings.Contains(path, "*") && path != "/" && !isFile(path) && !covered(strings.TrimSuffix(path, "/")+"/x", all):
-		return Doubt(path+" protects this one address, and nothing below it", fmt.Sprintf("write %s* if all of it is meant", path))
 	}
 	return OK("")
+}
+
+// Border is where the protection of a path ends earlier than people think.
+type Border struct {
+	Inside, Outside string // addresses on both sides
+	// Folder says that the address outside is that of a folder, where a file server has no content.
+	Folder  bool
+	Finding Finding
+}
+
+// BorderOf returns the border of a path of a matcher; ok is false if it has none, because other
+// paths cover what lies beyond.
+func BorderOf(path string, all []string) (b Border, ok bool) {
+	bare, below := strings.CutSuffix(path, "/*")
+	beyond := strings.TrimSuffix(path, "/") + "/x"
+	switch {
+	case strings.Contains(path, "{"):
+	case below && bare != "" && !strings.Contains(bare, "*") && !covered(bare, all):
+		return Border{bare + "/x", bare, true, Doubt(fmt.Sprintf("%s is protected, and %s itself is not", path, bare), fmt.Sprintf("write %s %s if both are meant", bare, path))}, true
+	case !strings.Contains(path, "*") && path != "/" && !isFile(path) && !covered(beyond, all):
+		return Border{path, beyond, false, Doubt(path+" protects this one address, and nothing below it", fmt.Sprintf("write %s* if all of it is meant", path))}, true
+	}
+	return b, false
 }
 
 // isFile reports whether a path ends in the name of a file.

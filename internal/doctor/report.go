@@ -35,6 +35,16 @@ type Finding struct {
 	Remedy string `json:"remedy"`
 	// Paste is a piece of a Caddyfile that mends it, if there is one.
 	Paste string `json:"paste,omitempty"`
+	// Quiet says that it is what the configuration asks for in so many words.
+	Quiet bool `json:"-"`
+	// Directive is the one that the finding is about, "" if there is none or several.
+	Directive string `json:"-"`
+}
+
+// With returns a finding about a directive.
+func (f Finding) With(directive string) Finding {
+	f.Directive = directive
+	return f
 }
 
 // OK is a finding that all is well.

@@ -33,8 +33,12 @@ type reply struct {
 	// usual is what it says of somebody who sends nothing special.
 	usual Answer
 	why   string // what it depends on
-	// files are the placeholders that a file matcher may set; each stands for a file it may find.
-	files []map[string]string
+	// whyNot is the opposite in words, if that is not "not" and why.
+	whyNot string
+	// narrow says that it depends on a matcher that is not negated.
+	narrow bool
+	// files are those that a file matcher may find.
+	files []foundFile
 	fails int // the status of an error that it may end in
 	// failsIf says when it does.
 	failsIf string
@@ -44,7 +48,32 @@ func sure(yes bool) reply { return reply{Answer: answer(yes), usual: answer(yes)
 
 func not(r reply) reply {
 	r.Answer, r.usual, r.files = Yes-r.Answer, Yes-r.usual, nil
+	r.why, r.whyNot, r.narrow = r.otherwise(), r.why, false
 	return r
+}
+
+// NoMatch begins the condition of what a block's matcher may not match.
+const NoMatch = "the matcher of this block does not match"
+
+// LeftOut is the condition of what a block's matcher excepts in so many words.
+const LeftOut = "the matcher of this block has an exception for it"
+
+// leftOut says when the matchers of a block do not match.
+func (s *Step) leftOut(sets caddyhttp.MatcherSets) string {
+	for _, at := range []*Step{s, s.Original()} {
+		if r := at.any(sets); r.Answer == Maybe && r.narrow {
+			return NoMatch + " (" + r.why + ")"
+		}
+	}
+	return LeftOut
+}
+
+// otherwise is the opposite of what a reply depends on.
+func (r reply) otherwise() string {
+	if r.why == "" {
+		return ""
+	}
+	return cmp.Or(r.whyNot, "not "+r.why)
 }
 
 // Any asks matcher sets, of which one must match. No set at all matches everything.
@@ -61,10 +90,11 @@ func (s *Step) any(sets caddyhttp.MatcherSets) reply {
 		if r.Answer == Yes {
 			return r
 		}
+		result.narrow = result.narrow || r.narrow
 		result.files = append(result.files, r.files...)
 		result.usual = max(result.usual, r.usual)
 		if r.Answer == Maybe && result.Answer != Maybe {
-			result.Answer, result.why = Maybe, r.why
+			result.Answer, result.why, result.whyNot = Maybe, r.why, r.whyNot
 		}
 	}
 	return result
@@ -78,11 +108,13 @@ func (s *Step) all(set caddyhttp.MatcherSet) reply {
 		if r.Answer == No {
 			return r
 		}
+		result.narrow = result.narrow || r.narrow
 		result.files = append(result.files, r.files...)
 		result.fails, result.failsIf = max(result.fails, r.fails), cmp.Or(result.failsIf, r.failsIf)
 		result.usual = min(result.usual, r.usual)
-		if r.Answer == Maybe && result.Answer != Maybe {
-			result.Answer, result.why = Maybe, r.why
+		// Caddy keeps the matchers of a set in no order: the reason must not depend on it.
+		if r.Answer == Maybe && (result.Answer != Maybe || r.why < result.why) {
+			result.Answer, result.why, result.whyNot = Maybe, r.why, r.whyNot
 		}
 	}
 	return result
@@ -93,6 +125,9 @@ func (s *Step) ask(matcher any) (r reply) {
 	defer func() {
 		if recover() != nil { // a matcher that needs all of Caddy
 			r = reply{Answer: Maybe, usual: Maybe, why: "the matcher " + name(matcher)}
+		}
+		if _, negated := matcher.(*caddyhttp.MatchNot); !negated {
+			r.narrow = r.Answer == Maybe
 		}
 	}()
 	switch m := matcher.(type) {
@@ -128,7 +163,7 @@ func (s *Step) ask(matcher any) (r reply) {
 func (s *Step) test(m caddyhttp.RequestMatcherWithError) reply {
 	switch {
 	case s.of.Any && isMethod(m):
-		return s.maybe(m, "method")
+		return s.maybe(m, "method "+strings.Join(*m.(*caddyhttp.MatchMethod), ", "))
 	case !isMethod(m) && !isHost(m) && s.unclear() != "":
 		return reply{Answer: Maybe, usual: Maybe, why: s.unclear()}
 	}

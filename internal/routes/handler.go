@@ -32,7 +32,7 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 		return
 	}
 	if w.server.mentionsUser(handler) {
-		at = at.tooEarly(name(handler))
+		at = at.tooEarly(called(handler))
 	}
 	switch h := handler.(type) {
 	case *caddyhttp.Subroute:
@@ -72,15 +72,15 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 
 // other is for handlers that have no case of their own.
 func (w *walk) other(handler any, at *Step, f flow) {
-	switch called := name(handler); {
-	case slices.Contains(passing, called):
+	switch by := name(handler); {
+	case slices.Contains(passing, by):
 		f.next(at)
-	case slices.Contains(answering, called):
+	case slices.Contains(answering, by):
 		w.answer(handler, at)
 	default:
-		w.end(Ending{Kind: Unclear, By: called, Step: at, Handler: handler})
+		w.end(Ending{Kind: Unclear, By: by, Step: at, Handler: handler})
 		vague := *at
-		vague.vague = append(slices.Clone(at.vague), called)
+		vague.vague = append(slices.Clone(at.vague), by)
 		f.next(&vague)
 	}
 }
@@ -104,7 +104,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 		}
 	}
 	if asks == Maybe {
-		f.next(beyond.where("the matchers of instagram_auth do not match"))
+		f.next(beyond.where(at.leftOut(block.Protects())))
 	}
 	if asks == No {
 		f.next(&beyond)
@@ -115,10 +115,14 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 // what stands at the address itself.
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
-	if at.failed != 0 && !at.blind && at.Request.URL.Path != at.Asked.Path {
+	switch _, text := handler.(*caddyhttp.StaticResponse); {
+	case at.failed == 0:
+	case text, !at.blind && !strings.HasSuffix(at.Request.URL.Path, at.Asked.Path):
 		kind = Denied
+	case at.blind:
+		at = at.where(at.unclear())
 	}
-	w.end(Ending{Kind: kind, By: name(handler), Step: at, Handler: handler})
+	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
 // subroute sends a step through routes within a route. Their error routes get the errors of what
@@ -134,19 +138,20 @@ func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 }
 
 func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
-	route := w.server.Caddy.NamedRoutes[h.Name]
+	route := w.server.named(h.Name)
 	if route == nil {
 		w.fail(at, http.StatusInternalServerError, "invoke")
 		return
 	}
 	f.place += ">" + h.Name
-	w.all(caddyhttp.RouteList{*route}, at, f)
+	w.all(route, at, f)
 }
 
 // rewrite has a rewrite change the request.
 func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 	changed := at.copy(w.server.Caddy)
-	if h.URI != "" && !at.knows(h.URI) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
+	path, _, _ := strings.Cut(h.URI, "?") // what matchers say of the query is not known anyway
+	if path != "" && !at.knows(path) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
 		changed.blind = true
 		return changed
 	}
@@ -208,7 +213,7 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 			w.unclear(at, "authentication with "+provider)
 		}
 	}
-	if len(providers) > 0 {
+	if len(providers) > 0 && !at.of.Machine {
 		f.next(at.where("a password of basic_auth"))
 	}
 }
@@ -224,7 +229,7 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 		always = always || response.Match == nil
 		after := f
 		after.place += "response" + strconv.Itoa(i)
-		w.all(response.Routes, at.where("what the upstream of "+name(h)+" answers"), after)
+		w.all(response.Routes, at.where("what the upstream of "+called(h)+" answers"), after)
 	}
 	switch {
 	case always:
@@ -233,6 +238,9 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	default:
 		if h.Headers != nil && h.Headers.Request != nil {
 			at = at.without(h.Headers.Request)
+		}
+		if h.Rewrite != nil && at.failed != 0 {
+			at = w.rewrite(h.Rewrite, at)
 		}
 		w.answer(h, at)
 	}

@@ -69,12 +69,18 @@ func (s *Step) knowsExpression(text string) bool {
 	return true
 }
 
+// foundFile is a file that a file matcher may find.
+type foundFile struct {
+	relative string // below the root; "" where only the request itself tells
+	why      string // what must be so for it to be found
+}
+
 // NoSuchFile is the condition of an ending that only files for addresses of their own avoid.
 const NoSuchFile = "there is no such file"
 
 // file is the answer of a file matcher: it may find each of the files that it tries.
 func (s *Step) file(m *fileserver.MatchFile) reply {
-	r := reply{Answer: Maybe, usual: Maybe, why: "which files there are", failsIf: NoSuchFile}
+	r := reply{Answer: Maybe, usual: Maybe, why: suchFile, whyNot: NoSuchFile, failsIf: NoSuchFile}
 	tries := m.TryFiles
 	if len(tries) == 0 {
 		tries = []string{"{http.request.uri.path}"}
@@ -84,19 +90,40 @@ func (s *Step) file(m *fileserver.MatchFile) reply {
 			r.fails = status3(status)
 			continue
 		}
+		why := suchFile
 		if !strings.Contains(try, "{") {
-			r.failsIf = r.why
+			why = aFile + try
+			r.whyNot, r.failsIf = noneOfThese, noneOfThese
 		}
 		file := ""
-		if s.unclear() == "" && s.knows(try) && !strings.ContainsAny(try, "*?[") && len(m.SplitPath) == 0 {
-			file = replacer(s.Request).ReplaceAll(try, "")
+		if s.unclear() == "" && s.knows(try) && !strings.ContainsAny(try, "*?[") {
+			file = upTo(m.SplitPath, replacer(s.Request).ReplaceAll(try, ""))
 			if path, _, _ := strings.Cut(file, "?"); path != "" && !strings.HasPrefix(path, "/") {
 				file = "/" + file
 			}
 		}
-		r.files = append(r.files, map[string]string{relativeFile: file})
+		r.files = append(r.files, foundFile{file, why})
 	}
 	return r
+}
+
+// suchFile is the condition of a file for an address.
+const suchFile = "there is such a file"
+
+// noneOfThese is the condition of an ending that a file with one name for all addresses avoids.
+const noneOfThese = "there is none of these files"
+
+// aFile begins the condition of a file that has one name for all addresses.
+const aFile = "there is a file "
+
+// upTo cuts a path behind the first of some endings, as a file matcher does that splits paths.
+func upTo(endings []string, path string) string {
+	for _, ending := range endings {
+		if i := strings.Index(strings.ToLower(path), strings.ToLower(ending)); i >= 0 {
+			return path[:i+len(ending)]
+		}
+	}
+	return path
 }
 
 // relativeFile is the placeholder that a file matcher sets; without a value here, nobody knows it.

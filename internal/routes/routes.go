@@ -6,10 +6,14 @@
 package routes
 
 import (
+	"encoding/json"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 )
 
 // Block is an authentication handler in the routes.
@@ -65,11 +69,13 @@ type Server struct {
 	trees  map[string]*tree   // by host
 	guards map[string][]Block // blocks that see each request for a host, "" for any
 	early  map[any]bool       // whether handlers read the user
+	// invoked are the named routes, each as a list of its own.
+	invoked map[string]caddyhttp.RouteList
 }
 
 // New returns a server with the routes that a reader gives.
 func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block) *Server {
-	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), trees: make(map[string]*tree), early: make(map[any]bool)}
+	s := &Server{Caddy: server, reader: reader, block: block, byHost: make(map[string][]int), trees: make(map[string]*tree), early: make(map[any]bool), invoked: make(map[string]caddyhttp.RouteList)}
 	for i := range server.Routes {
 		hosts, all := s.hostsOf(&server.Routes[i])
 		if all {
@@ -80,6 +86,15 @@ func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block)
 		}
 	}
 	return s
+}
+
+// named returns a named route as a list, nil if there is none. It is always the same list, because
+// routes and what stands in them are known by where they are.
+func (s *Server) named(name string) caddyhttp.RouteList {
+	if route := s.Caddy.NamedRoutes[name]; route != nil && s.invoked[name] == nil {
+		s.invoked[name] = caddyhttp.RouteList{*route}
+	}
+	return s.invoked[name]
 }
 
 // hostsOf returns the hosts that a route is for; all says that others may take it, too.
@@ -113,6 +128,37 @@ func (s *Server) candidates(host string) []int {
 	places := slices.Concat(own, s.others)
 	slices.Sort(places)
 	return places
+}
+
+// called returns the name of a handler as people know it from a Caddyfile.
+func called(handler any) string {
+	switch h := handler.(type) {
+	case *caddyhttp.StaticResponse:
+		return "respond"
+	case *headers.Handler:
+		if h.Response == nil {
+			return "request_header"
+		}
+		return "header"
+	case *caddyhttp.VarsMiddleware:
+		if _, is := (*h)["root"]; is && len(*h) == 1 {
+			return "root"
+		}
+	case *reverseproxy.Handler:
+		if isFastCGI(h) {
+			return "php_fastcgi"
+		}
+	}
+	return name(handler)
+}
+
+// isFastCGI reports whether a proxy speaks FastCGI, provisioned or not.
+func isFastCGI(h *reverseproxy.Handler) bool {
+	if _, is := h.Transport.(*fastcgi.Transport); is {
+		return true
+	}
+	var transport struct{ Protocol string }
+	return json.Unmarshal(h.TransportRaw, &transport) == nil && transport.Protocol == "fastcgi"
 }
 
 // name returns the name of a handler or matcher, as it stands in the configuration.

@@ -34,14 +34,55 @@ func ofPattern(pattern string) (paths []string) {
 	return paths
 }
 
-// crossed returns addresses that lie below the prefix of one pattern and end as another.
-func crossed(prefix, suffix string) (path string, ok bool) {
-	front, isPrefix := strings.CutSuffix(prefix, "*")
-	back, isSuffix := strings.CutPrefix(suffix, "*")
-	if !isPrefix || !isSuffix || strings.ContainsAny(front+back, "*{ ") || front == "" || back == "" {
+// ofBoth returns an address that two patterns stand for; ok is false if there is none.
+func ofBoth(a, b string) (path string, ok bool) {
+	if strings.ContainsAny(a+b, "{ ?[\\") || a == "" || b == "" || !strings.Contains(a+b, "*") {
 		return "", false
 	}
-	return strings.TrimSuffix(front, "/") + "/" + within + back, true
+	m := meeting{lower(strings.ReplaceAll(a, "%*", "*")), lower(strings.ReplaceAll(b, "%*", "*")), make(map[[2]int]bool)}
+	if path, ok = m.from(0, 0); ok && !strings.HasPrefix(path, "/") {
+		path = "/" + within + path
+	}
+	return path, ok
+}
+
+// meeting looks for a text that two patterns stand for.
+type meeting struct {
+	a, b string
+	been map[[2]int]bool // places from which there is none
+}
+
+func (m *meeting) from(i, j int) (rest string, ok bool) {
+	if i == len(m.a) && j == len(m.b) {
+		return "", true
+	}
+	if m.been[[2]int{i, j}] {
+		return "", false
+	}
+	m.been[[2]int{i, j}] = true
+	anyA, anyB := i < len(m.a) && m.a[i] == '*', j < len(m.b) && m.b[j] == '*'
+	if anyA {
+		if rest, ok = m.from(i+1, j); ok {
+			return rest, true
+		}
+	}
+	if anyB {
+		if rest, ok = m.from(i, j+1); ok {
+			return rest, true
+		}
+	}
+	switch {
+	case anyA && j < len(m.b) && !anyB:
+		rest, ok = m.from(i, j+1)
+		rest = m.b[j:j+1] + rest
+	case anyB && i < len(m.a) && !anyA:
+		rest, ok = m.from(i+1, j)
+		rest = m.a[i:i+1] + rest
+	case i < len(m.a) && j < len(m.b) && m.a[i] == m.b[j]:
+		rest, ok = m.from(i+1, j+1)
+		rest = m.a[i:i+1] + rest
+	}
+	return rest, ok
 }
 
 // ofRegexp returns an address that a regular expression matches, "" if none is found easily.
@@ -100,14 +141,13 @@ func oneOf(class []rune) rune {
 // is among them. first are the patterns that matter most.
 func (t *tree) samples(first []string) []string {
 	var paths []string
-	all := slices.Concat(first, t.patterns)
+	all := slices.Concat(first, t.patterns, t.guesses)
 	for _, pattern := range all {
 		paths = append(paths, ofPattern(pattern)...)
 	}
-	suffixes := slices.DeleteFunc(slices.Clone(t.patterns), func(pattern string) bool { return !strings.HasPrefix(pattern, "*") })
-	for _, suffix := range suffixes {
-		for _, prefix := range all {
-			if path, ok := crossed(prefix, suffix); ok {
+	for _, one := range first {
+		for _, other := range all {
+			if path, ok := ofBoth(one, other); ok {
 				paths = append(paths, path)
 			}
 		}

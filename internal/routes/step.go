@@ -20,6 +20,8 @@ type Request struct {
 	Method string
 	URL    *url.URL // with scheme and host
 	Size   int64    // of the body, in bytes
+	// Machine says that a program asks, which knows no password.
+	Machine bool
 	// Any says that the walk is about everybody who asks for the address: other methods, and
 	// whatever headers and cookies there are. Without it the request is what a browser sends.
 	Any bool
@@ -43,6 +45,11 @@ type Step struct {
 	files map[string]string // placeholders of a file matcher
 	met   bool              // some route has taken it
 	catch *catcher          // nil for the server's
+
+	// branches are the routes of groups that were taken.
+	branches []*caddyhttp.Route
+	// picked are the routes that were taken for more than a host.
+	picked []*caddyhttp.Route
 
 	passed  []Block  // blocks that have seen the request
 	deleted []string // names of request headers that have been deleted, which may begin or end in *
@@ -73,6 +80,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	maps.Copy(vars(next.Request), vars(s.Request))
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
+	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
 	next.responses = slices.Clone(s.responses)
 	for key, value := range next.files {

@@ -27,6 +27,8 @@ type Survey struct {
 	Doubtful []Verdict
 	// Public are answered by a route that the configuration has for them instead.
 	Public []Verdict
+	// Earlier are answered by a route for some addresses that stands in front of a block for all.
+	Earlier []Verdict
 	// Ahead are answered with a refusal or a redirect before the block sees them.
 	Ahead []Verdict
 	// Gated is how many ask for a session, whatever way they take.
@@ -37,11 +39,21 @@ type Survey struct {
 	Blank []Verdict
 
 	patterns []string // of what the block is to protect
+	tried    int
+	all      bool // the block is to protect all that reaches it
+}
+
+// Asked is how many addresses ask for a session, or should.
+func (v *Survey) Asked() int {
+	return v.Gated + len(v.Open) + len(v.Doubtful) + len(v.Earlier)
 }
 
 // Addresses names the addresses of verdicts: by the pattern of a matcher, if they are all that was
 // tried of it.
 func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
+	if v.all && len(verdicts) == v.tried {
+		return []string{"every address"}
+	}
 	rest := make([]string, len(verdicts))
 	for i := range verdicts {
 		rest[i] = verdicts[i].Path
@@ -68,13 +80,14 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 	var result Survey
 	places := s.placesOf(b)
 	result.patterns = patternsOf([]caddyhttp.MatcherSets{b.Protects()})
-	if b.Protects() == nil {
+	if result.all = b.Protects() == nil; result.all {
 		for _, p := range places {
 			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
 		}
 	}
 	result.patterns = append(slices.Clip(result.patterns), s.lookAt(origin.Hostname()).patterns...)
 	for request := range s.visits(b, origin) {
+		result.tried++
 		result.add(request.URL.Path, s.Ends(request), b, places)
 	}
 	return result
@@ -82,6 +95,17 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 
 // visits returns requests for what a block is to protect.
 func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
+	return func(yield func(Request) bool) {
+		for request, meant := range s.samples(b, origin) {
+			if meant && !yield(request) {
+				return
+			}
+		}
+	}
+}
+
+// samples returns requests for all samples at an origin, and whether a block is to protect them.
+func (s *Server) samples(b Block, origin *url.URL) iter.Seq2[Request, bool] {
 	at := s.lookAt(origin.Hostname())
 	var places []place
 	for _, stands := range at.blocks {
@@ -95,15 +119,25 @@ func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
 		outer = append(outer, patternsOf(p.matchers)...)
 	}
 	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
-	return func(yield func(Request) bool) {
+	return func(yield func(Request, bool) bool) {
 		for _, path := range at.samples(slices.Concat(own, outer, at.joined(outer, own))) {
 			probe.Request.URL.Path, probe.Asked.Path = path, path
 			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
-			if at.isFor(b, places, own, probe) && !yield(request) {
+			if !yield(request, at.isFor(b, places, own, probe)) {
 				return
 			}
 		}
 	}
+}
+
+// Reached reports whether any address that was tried leads to a block, meant or not.
+func (s *Server) Reached(b Block, origin *url.URL) bool {
+	for request := range s.samples(b, origin) {
+		if slices.ContainsFunc(s.Ends(request), func(e Ending) bool { return e.Kind == Gated && e.Block == b }) {
+			return true
+		}
+	}
+	return false
 }
 
 // placesOf returns where a block stands.
@@ -147,6 +181,17 @@ func (t *tree) joined(outer, own []string) (patterns []string) {
 	return patterns
 }
 
+// Fronts returns what may stand in front of the paths of a block's matcher: nothing, and the
+// prefixes of the routes around it that are cut off.
+func (s *Server) Fronts(b Block) (fronts []string) {
+	for _, p := range s.placesOf(b) {
+		for _, path := range s.look().joined(patternsOf(p.matchers), []string{"/"}) {
+			fronts = with(fronts, strings.TrimSuffix(path, "/"))
+		}
+	}
+	return append(fronts, "")
+}
+
 // isFor reports whether a block is to protect an address: if the routes that lead to the block
 // take it, and the block's own matchers do, with or without the prefix of those routes.
 func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
@@ -166,20 +211,37 @@ func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 
 // add judges by the ends of all ways.
 func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
-	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated && e.Block == b || e.Kind == Own })
+	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated || e.Kind == Own })
 	v.note(path, ends, b)
 	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
 	if i := slices.IndexFunc(ends, certain); i >= 0 {
 		verdict := Verdict{path, ends[i]}
-		if b.Protects() == nil && chosen(ends[i], places) {
+		switch {
+		case b.Protects() == nil && chosen(ends[i], places):
 			v.Public = append(v.Public, verdict)
-		} else {
+		case b.Protects() == nil && picked(ends[i], places):
+			v.Earlier = append(v.Earlier, verdict)
+		default:
 			v.Open = append(v.Open, verdict)
 		}
 		return
 	}
-	if i := slices.IndexFunc(ends, func(e Ending) bool { return e.Kind == Content || e.Kind == Unclear }); i >= 0 {
-		v.Doubtful = append(v.Doubtful, Verdict{path, ends[i]})
+	var doubtful, public []Ending
+	for _, e := range ends {
+		switch {
+		case e.Kind != Content && e.Kind != Unclear:
+		case b.Protects() == nil && chosen(e, places):
+			public = append(public, e)
+		default:
+			doubtful = append(doubtful, e)
+		}
+	}
+	switch {
+	case len(doubtful) > 0: // what needs the least is the easiest to see
+		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, likely)})
+		return
+	case len(public) > 0:
+		v.Public = append(v.Public, Verdict{path, public[0]})
 		return
 	}
 	if gated {
@@ -210,8 +272,28 @@ func (v *Survey) note(path string, ends []Ending, b Block) {
 // takes one branch: what is written there is meant so.
 func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
-		return slices.ContainsFunc(p.groups, func(group string) bool { return slices.Contains(e.Step.groups, group) })
+		return slices.ContainsFunc(e.Step.branches, func(branch *caddyhttp.Route) bool {
+			return slices.Contains(p.groups, branch.Group) && !slices.Contains(p.routes, branch)
+		})
 	})
+}
+
+// picked reports whether a way took a route that does not lead to the block, for more than a host.
+func picked(e Ending, places []place) bool {
+	return slices.ContainsFunc(e.Step.picked, func(route *caddyhttp.Route) bool {
+		return !slices.ContainsFunc(places, func(p place) bool { return slices.Contains(p.routes, route) })
+	})
+}
+
+// InErrors reports whether a block stands nowhere but in error routes.
+func (s *Server) InErrors(b Block) bool {
+	places := s.placesOf(b)
+	return len(places) > 0 && !slices.ContainsFunc(places, func(p place) bool { return !p.errors })
+}
+
+// HasAt reports whether a block stands in the routes that a request for a host may take.
+func (s *Server) HasAt(b Block, host string) bool {
+	return slices.ContainsFunc(s.lookAt(host).blocks, func(at standing) bool { return at.block == b })
 }
 
 // Has reports whether a block stands in the routes of the server.

@@ -14,7 +14,9 @@ import (
 type place struct {
 	matchers []caddyhttp.MatcherSets
 	groups   []string
+	routes   []*caddyhttp.Route
 	aside    bool // in a named route or an error route
+	errors   bool // in an error route
 }
 
 // standing is a block and where it stands.
@@ -28,6 +30,7 @@ type tree struct {
 	blocks   []standing
 	proxies  []proxy
 	patterns []string // of all path matchers
+	guesses  []string // patterns that an expression may mean
 	regexps  []string
 	prefixes []string // that are cut off
 }
@@ -41,7 +44,7 @@ type proxy struct {
 // look returns what stands in all routes.
 func (s *Server) look() *tree {
 	if s.whole == nil {
-		s.whole = s.collect(s.Caddy.Routes)
+		s.whole = s.collect(countTo(len(s.Caddy.Routes)))
 		s.guards = make(map[string][]Block)
 		for _, at := range s.whole.blocks {
 			if at.aside {
@@ -59,21 +62,20 @@ func (s *Server) look() *tree {
 func (s *Server) lookAt(host string) *tree {
 	host = lower(host)
 	if s.trees[host] == nil {
-		var list caddyhttp.RouteList
-		for _, i := range s.candidates(host) {
-			list = append(list, s.Caddy.Routes[i])
-		}
-		s.trees[host] = s.collect(list)
+		s.trees[host] = s.collect(s.candidates(host))
 	}
 	return s.trees[host]
 }
 
-func (s *Server) collect(list caddyhttp.RouteList) *tree {
+// collect looks at some of the server's routes, by their places, and at its error routes.
+func (s *Server) collect(places []int) *tree {
 	t := new(tree)
 	c := collector{s, t, nil}
-	c.list(list, place{})
+	for _, i := range places {
+		c.route(&s.Caddy.Routes[i], place{})
+	}
 	if s.Caddy.Errors != nil {
-		c.list(s.Caddy.Errors.Routes, place{aside: true})
+		c.list(s.Caddy.Errors.Routes, place{aside: true, errors: true})
 	}
 	slices.Sort(t.patterns)
 	t.patterns = slices.Compact(t.patterns)
@@ -98,6 +100,7 @@ func (c *collector) route(route *caddyhttp.Route, above place) {
 	if len(sets) > 0 {
 		above.matchers = append(slices.Clip(above.matchers), sets)
 	}
+	above.routes = append(slices.Clip(above.routes), route)
 	if route.Group != "" {
 		above.groups = append(slices.Clip(above.groups), route.Group)
 	}
@@ -116,12 +119,13 @@ func (c *collector) handler(handler any, above place) {
 	case *caddyhttp.Subroute:
 		c.list(h.Routes, above)
 		if h.Errors != nil {
+			above.errors = true
 			c.list(h.Errors.Routes, above)
 		}
 	case *caddyhttp.Invoke:
-		if route := c.server.Caddy.NamedRoutes[h.Name]; route != nil && !slices.Contains(c.invoked, h.Name) {
+		if route := c.server.named(h.Name); route != nil && !slices.Contains(c.invoked, h.Name) {
 			c.invoked, above.aside = append(c.invoked, h.Name), true
-			c.route(route, above)
+			c.list(route, above)
 			c.invoked = c.invoked[:len(c.invoked)-1]
 		}
 	case *rewrite.Rewrite:
@@ -135,7 +139,7 @@ func (c *collector) handler(handler any, above place) {
 func (c *collector) expression(text string) {
 	for _, found := range quoted.FindAllString(text, -1) {
 		part := found[1 : len(found)-1]
-		c.into.patterns = append(c.into.patterns, part, part+"*", "*"+part)
+		c.into.guesses = append(c.into.guesses, part, part+"*", "*"+part, "*"+part+"*")
 		c.into.regexps = append(c.into.regexps, part)
 	}
 }

@@ -34,6 +34,42 @@ type Ending struct {
 // If says what must be so for a request to end here, beside its address; "" if nothing.
 func (e Ending) If() string { return strings.Join(e.Step.ifs, ", and ") }
 
+// Where is If in short: that no file stands at an address is the rule.
+func (e Ending) Where() string {
+	ifs := slices.DeleteFunc(slices.Clone(e.Step.ifs), func(condition string) bool { return condition == NoSuchFile })
+	if len(ifs) == 0 {
+		return e.If()
+	}
+	return strings.Join(ifs, ", and ")
+}
+
+// likely orders endings by how much must be so: the file that is tried last is likely to exist.
+func likely(a, b Ending) int { return a.unlikely() - b.unlikely() }
+
+func (e Ending) unlikely() (n int) {
+	for _, condition := range e.Step.ifs {
+		switch {
+		case condition == NoSuchFile:
+		case strings.HasPrefix(condition, aFile):
+			n++
+		default:
+			n += 2
+		}
+	}
+	return n
+}
+
+// ByFiles reports whether the end depends on nothing but which files there are, and needs none at
+// the address itself.
+func (e Ending) ByFiles() bool {
+	return len(e.Step.ifs) > 0 && !slices.ContainsFunc(e.Step.ifs, func(condition string) bool {
+		return condition != NoSuchFile && condition != noneOfThese && !strings.HasPrefix(condition, aFile)
+	})
+}
+
+// NeedsItsFile reports whether a request ends here only if a file stands at its address.
+func (e Ending) NeedsItsFile() bool { return slices.Contains(e.Step.ifs, suchFile) }
+
 // After names a handler that the request passes of which nobody knows what it does; "" if none.
 func (e Ending) After() string {
 	if len(e.Step.vague) == 0 {
@@ -114,11 +150,16 @@ func (w *walk) been(at *Step, place string) bool {
 
 // all sends a step through all routes of a list.
 func (w *walk) all(list caddyhttp.RouteList, at *Step, f flow) {
-	places := make([]int, len(list))
+	w.some(list, countTo(len(list)), 0, at, f)
+}
+
+// countTo returns the numbers of n places.
+func countTo(n int) []int {
+	places := make([]int, n)
 	for i := range places {
 		places[i] = i
 	}
-	w.some(list, places, 0, at, f)
+	return places
 }
 
 // some sends a step through routes of a list, beginning with the place number from.
@@ -155,7 +196,7 @@ func (w *walk) some(list caddyhttp.RouteList, places []int, from int, at *Step, 
 		}
 		w.fork(route, at, r, after)
 		if r.usual != No {
-			at = at.where("not " + r.why)
+			at = at.where(r.otherwise())
 		}
 	}
 	f.next(at)
@@ -175,11 +216,9 @@ func (w *walk) fork(route *caddyhttp.Route, at *Step, r reply, f flow) {
 		return
 	}
 	for _, found := range r.files {
-		way := taken.copy(w.server.Caddy)
-		way.files = found
-		for key, value := range found {
-			replacer(way.Request).Set(key, value)
-		}
+		way := at.where(found.why).copy(w.server.Caddy)
+		way.files = map[string]string{relativeFile: found.relative}
+		replacer(way.Request).Set(relativeFile, found.relative)
 		w.take(route, way, f)
 	}
 }
@@ -193,8 +232,18 @@ func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
 	handlers := w.server.reader.Handlers(route)
 	within := *at
 	within.met = at.met || len(handlers) > 0
+	if picks(route, w.server.reader) {
+		within.picked = append(slices.Clone(at.picked), route)
+		next := f.next
+		f.next = func(s *Step) { // leaves the route
+			outside := *s
+			outside.picked = at.picked
+			next(&outside)
+		}
+	}
 	if route.Group != "" {
 		within.groups = append(slices.Clone(at.groups), route.Group)
+		within.branches = append(slices.Clone(at.branches), route)
 	}
 	w.handlers(handlers, 0, &within, f)
 }
@@ -208,6 +257,14 @@ func (w *walk) handlers(list []any, i int, at *Step, f flow) {
 	after.place = fmt.Sprintf("%s.%d", f.place, i)
 	after.next = func(s *Step) { w.handlers(list, i+1, s, f) }
 	w.handler(list[i], at, after)
+}
+
+// picks reports whether a route looks at more than the host.
+func picks(route *caddyhttp.Route, reader Reader) bool {
+	sets, _ := reader.Matchers(route) // the walk says what is wrong with them
+	return slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool {
+		return slices.ContainsFunc(set, func(matcher any) bool { return !isHost(matcher) })
+	})
 }
 
 // catcher are the error routes that get the errors of what follows a place.

@@ -1,0 +1,81 @@
+package instagramauth
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+)
+
+// What the paths of a block's matcher leave out by a hair.
+
+// pathsAlone returns the paths of the matcher sets that have nothing but paths.
+func (h *Handler) pathsAlone() (all []caddyhttp.MatchPath) {
+	for _, set := range h.protect {
+		if len(set) == 1 {
+			if paths, ok := set[0].(*caddyhttp.MatchPath); ok {
+				all = append(all, *paths)
+			}
+		}
+	}
+	return all
+}
+
+// hasWrongPath reports whether checkPaths says that a path matches nothing.
+func (h *Handler) hasWrongPath() bool {
+	return slices.ContainsFunc(slices.Concat(h.pathsAlone()...), func(path string) bool { return doctor.Path(path).Status == doctor.Wrong })
+}
+
+// checkPaths looks at the paths of a block's matcher, where it has nothing but paths.
+func (h *Handler) checkPaths(servers []*routes.Server) (found []doctor.Finding) {
+	for _, paths := range h.pathsAlone() {
+		for _, path := range paths {
+			if f := doctor.Path(path); f.Status != doctor.Fine {
+				found = append(found, f)
+				continue
+			}
+			if border, ok := doctor.BorderOf(path, paths); ok && h.isCrossed(servers, border) {
+				found = append(found, border.Finding)
+			}
+		}
+	}
+	return found
+}
+
+// isCrossed reports whether the handler that answers inside a border after a sign-in answers outside
+// without one. Where another one answers, that is another part of the site.
+func (h *Handler) isCrossed(servers []*routes.Server, border doctor.Border) bool {
+	for _, s := range servers {
+		if !s.Has(walked{h}) {
+			continue
+		}
+		for _, origin := range h.origins() {
+			for _, front := range s.Fronts(walked{h}) {
+				inside := answering(s, origin, front+border.Inside, true)
+				if slices.ContainsFunc(answering(s, origin, front+border.Outside, false), func(handler any) bool {
+					_, files := handler.(*fileserver.FileServer)
+					return slices.Contains(inside, handler) && !(files && border.Folder)
+				}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// answering returns the handlers that may answer at a path with content.
+func answering(s *routes.Server, origin *url.URL, path string, signedIn bool) (handlers []any) {
+	request := routes.Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true, SignedIn: signedIn}
+	for _, e := range s.Ends(request) {
+		if e.Kind == routes.Content {
+			handlers = append(handlers, e.Handler)
+		}
+	}
+	return handlers
+}

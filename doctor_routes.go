@@ -1,0 +1,35 @@
+package instagramauth
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+)
+
+// What the doctor adds to the checks that Caddy makes at start.
+
+// checkUpstream looks for ways to the upstreams of a block that lead past it.
+func (e *examination) checkUpstream(p *patient) []doctor.Finding {
+	found := e.doors.check(p.handler)
+	if len(found) == 0 {
+		found = append(found, doctor.OK("no other site passes requests on to the upstream of this block"))
+	}
+	return found
+}
+
+// mostLines is how many lines of a Caddyfile can be meant before naming them helps nobody.
+const mostLines = 3
+
+// located adds the lines of the Caddyfile on which the directive of a finding stands.
+func (e *examination) located(found []doctor.Finding) []doctor.Finding {
+	for i, f := range found {
+		if f.Directive == "" || f.Status == doctor.Fine {
+			continue
+		}
+		if lines := e.linesOf(f.Directive); lines != "" && strings.Count(lines, ":") <= mostLines {
+			found[i].Message += fmt.Sprintf(" (%s is on %s%s)", f.Directive, e.file, lines)
+		}
+	}
+	return found
+}

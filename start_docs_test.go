@@ -1,0 +1,65 @@
+package instagramauth_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+)
+
+// TestN17_NothingIsSaidOfTheSetUpsInTheDocs: a check that complains about what the pages recommend
+// is wrong.
+func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
+	for name, value := range map[string]string{
+		"INSTAGRAM_APP_ID": appID, "INSTAGRAM_APP_SECRET": appSecret, "INSTAGRAM_SESSION_SECRET": strings.Repeat("5e55104", 6),
+		"STUDIO_APP_ID": appID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10", 7),
+		"INSTAGRAM_REDIRECT_URI": redirectURI, "SITE": host, "UPSTREAM": "localhost:3000",
+	} {
+		t.Setenv(name, value)
+	}
+	folder := filepath.Join(t.TempDir(), "pages")
+	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {
+		t.Fatal(err)
+	}
+	texts := make(map[string][]string)
+	for _, name := range pages(t) {
+		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+			if text := strings.Replace(match[2], "/etc/caddy/pages", folder, 1); strings.Fields(match[1] + " file")[0] != "block" {
+				texts[name] = append(texts[name], text)
+			}
+		}
+	}
+	examples, err := filepath.Glob("example/*Caddyfile")
+	if err != nil || len(examples) == 0 {
+		t.Fatal(examples, err)
+	}
+	for _, name := range examples {
+		texts[name] = append(texts[name], page(t, name))
+	}
+	found := 0
+	for name, all := range texts {
+		for _, text := range all {
+			file := filepath.Join(t.TempDir(), "Caddyfile")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			said, err := instagramauth.CheckRoutes(file)
+			if err != nil {
+				t.Errorf("%s: %v in\n%s", name, err, text)
+			}
+			found += len(said.Doctor)
+			for _, f := range said.AtStart {
+				if f.Status != doctor.Fine && !f.Quiet {
+					t.Errorf("%s: %s: %s in\n%s", name, f.Status, f.Message, text)
+				}
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("%d lines are said", found)
+	}
+}
