@@ -316,7 +316,7 @@ func (h *Handler) warn() {
 		h.logger.Info("keys are being changed: older secrets are still accepted", zap.Int("app_secrets", app), zap.Int("session_secrets", own))
 	}
 	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
-		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", zap.String("header", h.settings.forwardAs))
+		h.logger.Warn("debug logs of what stands behind this handler have the access token in them; give the default log the format instagram_auth, or delete the header of token forward_as from it", zap.String("header", h.settings.forwardAs))
 	}
 	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
 		h.logger.Warn("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth")
