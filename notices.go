@@ -74,7 +74,7 @@ var (
 		"nothing to change for a test on this machine; otherwise give the site https, and write https:// in redirect_uri"}
 	noticeWeakSecret    = notice{"session keys are derived from an app_secret of less than 32 characters", actionNeeded, remedySecret}
 	noticeNoSecret      = notice{"session keys are derived from the app secret: whoever knows it can make sessions", actionNeeded, remedySecret}
-	noticeTokenInDebug  = notice{"debug logs of what stands behind this handler have the access token in them; delete the header of token forward_as from the log", actionNeeded, "take debug out of the global options, or delete the header from the log with the filter format"}
+	noticeTokenInDebug  = notice{"debug logs of what stands behind this handler have the access token in them", actionNeeded, "give the default log the format instagram_auth, or take debug out of the global options"}
 	noticeForceOutdated = notice{"authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth", actionNeeded, "write authorize force_reauth true instead"}
 	noticeUsernames     = notice{"usernames can change and change owner; list numeric user IDs instead", actionNeeded, "the line \"signed in\" has the user_id of each account: put that in the place of the @username"}
 	noticeLongPicture   = notice{"fields has profile_picture_url, which is too long for the session cookie and for a header; pages get the picture from a path of this handler instead", actionNeeded,

@@ -1,0 +1,5 @@
+//go:build race
+
+package instagramauth_test
+
+func init() { raceDetector = true }
