@@ -23,7 +23,7 @@ func (s *scanner) context(v int) (c context) {
 	if v == s.done {
 		return c
 	}
-	c.bare = strings.IndexByte(" :,[\t\n\r", s.line[v-1]) >= 0
+	c.bare = strings.IndexByte(" :,[\t\n\r+", s.line[v-1]) >= 0
 	p, assigned, list := s.beforeFiller(v)
 	switch {
 	case assigned:
@@ -135,19 +135,26 @@ func (s *scanner) isSecretName(p int) bool {
 var endings = [][]byte{[]byte("signedrequest"), []byte("accesstoken"), []byte("secret"), []byte("secrets")}
 
 // inSecretList reports whether a value is in a list with a secret name and values before it.
-func (s *scanner) inSecretList(p int) bool {
-	for low := max(p-maxList, s.done, s.listEnd); p > low; {
+// What has been read once and led to no list is not read again.
+func (s *scanner) inSecretList(end int) bool {
+	p := end
+	for low := max(p-maxList, s.done, s.listEnd, s.noList); p > low; {
 		c, begins := before(s.line, low, p)
 		switch {
 		case c == '[', c == '{' && s.endsWith(begins, goList) < begins:
 			name, assigned, _ := s.beforeFiller(p)
 			return assigned && s.isSecretName(name)
 		case !inValue[c] && strings.IndexByte("\"',\\ +", c) < 0:
+			s.noList = end
 			return false
 		}
 		p = begins
 	}
-	return p == s.listEnd && p > 0
+	if p == s.listEnd && p > 0 {
+		return true
+	}
+	s.noList = end
+	return false
 }
 
 // goList stands before the { of a list that Go prints as it is written in a program.
