@@ -76,6 +76,7 @@ type scanner struct {
 
 	// A list goes on where the last value of it ended. What stands before noList is in none.
 	listEnd, noList int
+	listChosen      bool // see context
 	// cookie says whether what stands before cookieEnd is in a Cookie or Set-Cookie header.
 	cookieEnd int
 	cookie    bool
@@ -91,11 +92,11 @@ func (s *scanner) look(from, to int) {
 		if n >= MinLength {
 			if c := s.context(v); c.secret || hasShape(s.line[v:to]) {
 				value := s.line[v:end]
-				if !isWords(value) && !(first && c.bare && isNumber(value)) {
+				if (c.chosen || !isWords(value)) && !(first && c.bare && isNumber(value)) {
 					s.redact(v, end)
 				}
 				if c.list {
-					s.listEnd = end
+					s.listEnd, s.listChosen = end, c.chosen
 				}
 			}
 		}

@@ -91,6 +91,7 @@ func TestP1_WhatIsSecretIsRedacted(t *testing.T) {
 		{`"login":"` + code + `"`, `"login":"REDACTED"`},
 		{`"Authorization":["Bearer ` + signed + `"]`, `"Authorization":["Bearer REDACTED"]`},
 		{`"app_secret":["` + old + `"]`, `"app_secret":["REDACTED"]`},
+		{`"secret":["correct-horse-battery-staple-and-so-on","Correct-horse-battery-staple-and-so-on", "` + strings.Repeat("another-one.", 4) + `"]`, `"secret":["REDACTED","REDACTED", "REDACTED"]`},
 		{"client_secret=" + old + "&", "client_secret=REDACTED&"},
 		// Cookies.
 		{"__Host-Http-instagram_auth_login_abcdefgh=" + cookie + "; Path=/", "__Host-Http-instagram_auth_login_abcdefgh=REDACTED; Path=/"},
