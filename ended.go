@@ -45,7 +45,7 @@ func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error 
 	hide, forget := ended.privacies.join(&h.settings.privacy), ended.blocks.join(h)
 	leave := h.list.Join(revocation.Member{
 		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
-		Interval: h.settings.syncInterval, Strict: h.settings.maxStaleness != 0,
+		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime, Strict: h.settings.maxStaleness != 0,
 	})
 	h.leaveList = func() { leave(); hide(); forget() }
 	return nil

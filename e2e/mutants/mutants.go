@@ -185,7 +185,7 @@ var mutants = []mutant{
 	{"P1", "an escape is escaped once at most", "internal/redact/escape.go", `if p-2 < low || line[p-2] != '2' || line[p-1] != '5' {`, `if p >= low {`, "./internal/redact"},
 	{"P1", "an escape of JSON is part of the name", "internal/redact/escape.go", `line[p-5] == 'u'`, `line[p-5] == 'U'`, "./internal/redact"},
 	{"P1", "a tab is part of the name", "internal/redact/escape.go", `if p-2 >= low && line[p-2] == '\\' && isControl(c) {`, `if false {`, "./internal/redact"},
-	{"P1", "the second value of a list stays", "internal/redact/context.go", `return p == s.listEnd && p > 0`, `return false`, "./internal/redact"},
+	{"P1", "the second value of a list stays", "internal/redact/context.go", `if p == s.listEnd && p > 0 {`, `if false {`, "./internal/redact"},
 	{"P1", "the headers for cookies are any", "internal/redact/context.go", `			found = true
 `, `			found = false
 `, "./internal/redact"},
@@ -271,7 +271,7 @@ var mutants = []mutant{
 	{"N18", "a broken file replaces a secret that works", "internal/secretfile/rule.go", `		err = s.check(value)`, `		_ = s.check`, "./internal/secretfile ."},
 	{"N18", "one look at a file is enough", "internal/secretfile/rule.go", `if before := s.seen; before != found {`, `if before := s.seen; false && before != found {`, "./internal/secretfile ."},
 	{"N18", "the former secret opens nothing", "internal/secretfile/rule.go", `s.former = slices.Insert(s.former, 0, Former{was, now})`, `s.former = slices.Insert(s.former, 0, Former{was, now})[:0]`, "./internal/secretfile ."},
-	{"N18", "a former secret opens for ever", "internal/secretfile/rule.go", `{ return now.Before(f.Until.Add(keep)) }`, `{ return true }`, "./internal/secretfile ."},
+	{"N18", "a former secret opens for ever", "internal/secretfile/rule.go", `return now.Sub(f.Until) < keep && now.Round(0)`, `return true || now.Round(0)`, "./internal/secretfile ."},
 	{"N18", "the former secret still seals", "rotation.go", `h.settings.sessionKeys.Change(sessions)`, `h.settings.sessionKeys.Change(append(slices.Clone(r.inUse[1]), sessions...))`, "."},
 	{"N18", "a reload forgets the former secret", "rotation.go", `	key := option + " " + path`, `	key := option + " " + path + time.Now().String()`, "."},
 	{"N18", "callbacks of the new app secret are refused", "rotation.go", `		r.callbacks.Store(&app)

@@ -10,6 +10,7 @@ type context struct {
 	secret bool // its name, list or header says that it is secret
 	list   bool // it is in a list, and so is what follows
 	bare   bool // no quote and no = stands before it: it may be a number of JSON
+	chosen bool // people choose such values: a passphrase is one, too
 }
 
 const (
@@ -23,13 +24,14 @@ func (s *scanner) context(v int) (c context) {
 	if v == s.done {
 		return c
 	}
-	c.bare = strings.IndexByte(" :,[\t\n\r", s.line[v-1]) >= 0
+	c.bare = strings.IndexByte(" :,[\t\n\r+", s.line[v-1]) >= 0
 	p, assigned, list := s.beforeFiller(v)
 	switch {
 	case assigned:
-		c.secret, c.list = s.isSecretName(p), list
+		c.secret, c.chosen = s.isSecretName(p)
+		c.list = list
 	case p < v: // perhaps a further value of a list
-		c.list = s.inSecretList(p)
+		c.list, c.chosen = s.inSecretList(p)
 		c.secret = c.list
 	}
 	switch last, begins := before(s.line, s.done, v); last {
@@ -96,8 +98,8 @@ func (s *scanner) beforeIndex(p int) int {
 	return p
 }
 
-// isSecretName reads the name that ends at p.
-func (s *scanner) isSecretName(p int) bool {
+// isSecretName reads the name that ends at p. chosen says that people choose such values.
+func (s *scanner) isSecretName(p int) (secret, chosen bool) {
 	var space [maxName]byte
 	i := len(space)
 	for i > 0 && p > s.done {
@@ -111,10 +113,10 @@ func (s *scanner) isSecretName(p int) bool {
 	name := space[i:]
 	switch string(name) {
 	case "code", "state", "confirmation_code":
-		return true // as a whole: there are a zipcode, a promo_code and a US-state
+		return true, false // as a whole: there are a zipcode, a promo_code and a US-state
 	}
 	if bytes.HasPrefix(name, []byte("__host-http-")) {
-		return true // a cookie, wherever it stands
+		return true, false // a cookie, wherever it stands
 	}
 	// access_token, accessToken, X-Instagram-Access-Token
 	letters := name[:0]
@@ -125,29 +127,39 @@ func (s *scanner) isSecretName(p int) bool {
 	}
 	for _, ending := range endings {
 		if bytes.HasSuffix(letters, ending) {
-			return true
+			return true, true
 		}
 	}
-	return false
+	return false, false
 }
 
 // endings are those of names of secrets, without what separates their words.
 var endings = [][]byte{[]byte("signedrequest"), []byte("accesstoken"), []byte("secret"), []byte("secrets")}
 
 // inSecretList reports whether a value is in a list with a secret name and values before it.
-func (s *scanner) inSecretList(p int) bool {
-	for low := max(p-maxList, s.done, s.listEnd); p > low; {
+// What has been read once and led to no list is not read again.
+func (s *scanner) inSecretList(end int) (secret, chosen bool) {
+	p := end
+	for low := max(p-maxList, s.done, s.listEnd, s.noList); p > low; {
 		c, begins := before(s.line, low, p)
 		switch {
 		case c == '[', c == '{' && s.endsWith(begins, goList) < begins:
 			name, assigned, _ := s.beforeFiller(p)
-			return assigned && s.isSecretName(name)
+			if !assigned {
+				return false, false
+			}
+			return s.isSecretName(name)
 		case !inValue[c] && strings.IndexByte("\"',\\ +", c) < 0:
-			return false
+			s.noList = end
+			return false, false
 		}
 		p = begins
 	}
-	return p == s.listEnd && p > 0
+	if p == s.listEnd && p > 0 {
+		return true, s.listChosen
+	}
+	s.noList = end
+	return false, false
 }
 
 // goList stands before the { of a list that Go prints as it is written in a program.

@@ -13,7 +13,7 @@ import (
 func FuzzLine(f *testing.F) {
 	for _, seed := range []string{
 		accessLine, "/?code=" + code + "&state=" + state, `{"code":["` + old + `","` + old + `"],"Cookie":["a=` + cookie + `"]}`, `"\u0026code\u003d` + old + `"`,
-		"%253Fcode%253D" + old + "%2526", `name=\"code\"\r\n\r\n` + old, "code=%25252525" + old, `{"code":` + strings.Repeat("1", 40) + `}`, `[]string{"` + old + `"}`, "&quot;code&quot;:&quot;" + old,
+		"%253Fcode%253D" + old + "%2526", `name=\"code\"\r\n\r\n` + old, "code=%25252525" + old, `{"code":` + strings.Repeat("1", 40) + `}`, `{"code":[1e+` + strings.Repeat("1", 40) + `]}`, `[]string{"` + old + `"}`, "&quot;code&quot;:&quot;" + old,
 	} {
 		f.Add([]byte(seed))
 	}

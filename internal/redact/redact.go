@@ -74,8 +74,9 @@ type scanner struct {
 	line      []byte
 	out, done int
 
-	// A list goes on where the last value of it ended.
-	listEnd int
+	// A list goes on where the last value of it ended. What stands before noList is in none.
+	listEnd, noList int
+	listChosen      bool // see context
 	// cookie says whether what stands before cookieEnd is in a Cookie or Set-Cookie header.
 	cookieEnd int
 	cookie    bool
@@ -86,16 +87,17 @@ type scanner struct {
 func (s *scanner) look(from, to int) {
 	v := afterEscape(s.line, from, to)
 	for first := true; to-v >= MinLength; first = false {
-		end := v
-		if c := s.context(v); c.secret || hasShape(s.line[v:to]) {
-			var n int
-			end, n = valueEnd(s.line, v, to)
-			value := s.line[v:end]
-			if n >= MinLength && !isWords(value) && !(first && c.bare && isNumber(value)) {
-				s.redact(v, end)
-			}
-			if c.list && n > 0 {
-				s.listEnd = end
+		// The length comes first: a visitor can send a million escapes with nothing between them.
+		end, n := valueEnd(s.line, v, to)
+		if n >= MinLength {
+			if c := s.context(v); c.secret || hasShape(s.line[v:to]) {
+				value := s.line[v:end]
+				if (c.chosen || !isWords(value)) && !(first && c.bare && isNumber(value)) {
+					s.redact(v, end)
+				}
+				if c.list {
+					s.listEnd, s.listChosen = end, c.chosen
+				}
 			}
 		}
 		v = nextEscape(s.line, max(v, end), to)
@@ -103,10 +105,11 @@ func (s *scanner) look(from, to int) {
 }
 
 func (s *scanner) redact(from, to int) {
+	s.inCookie(from) // while what stands before can be read
 	s.out += copy(s.line[s.out:], s.line[s.done:from])
 	s.out += copy(s.line[s.out:], Word)
 	s.done = to
-	s.cookieEnd = max(s.cookieEnd, to)
+	s.cookieEnd = to
 }
 
 // shapes are the beginnings of values that are secret under any name, and how long they are

@@ -91,12 +91,15 @@ func TestP1_WhatIsSecretIsRedacted(t *testing.T) {
 		{`"login":"` + code + `"`, `"login":"REDACTED"`},
 		{`"Authorization":["Bearer ` + signed + `"]`, `"Authorization":["Bearer REDACTED"]`},
 		{`"app_secret":["` + old + `"]`, `"app_secret":["REDACTED"]`},
+		{`"secret":["correct-horse-battery-staple-and-so-on","Correct-horse-battery-staple-and-so-on", "` + strings.Repeat("another-one.", 4) + `"]`, `"secret":["REDACTED","REDACTED", "REDACTED"]`},
 		{"client_secret=" + old + "&", "client_secret=REDACTED&"},
 		// Cookies.
 		{"__Host-Http-instagram_auth_login_abcdefgh=" + cookie + "; Path=/", "__Host-Http-instagram_auth_login_abcdefgh=REDACTED; Path=/"},
 		{`"Cookie":["a=1; demo=` + cookie + `; theme=dark; other=` + cookie + `"],"Etag":["x=` + cookie + `"]`, `"Cookie":["a=1; demo=REDACTED; theme=dark; other=REDACTED"],"Etag":["x=` + cookie + `"]`},
 		{`"Set-Cookie":["demo=` + cookie + `; Path=/","demo2=` + cookie + `; Path=/"]`, `"Set-Cookie":["demo=REDACTED; Path=/","demo2=REDACTED; Path=/"]`},
 		{`GET / HTTP/1.1\r\nCookie: a=1; demo=` + cookie + `\r\nIf-Match: x=` + cookie, `GET / HTTP/1.1\r\nCookie: a=1; demo=REDACTED\r\nIf-Match: x=` + cookie},
+		{`"Cookie":["` + token + `; demo=` + cookie + `"]`, `"Cookie":["REDACTED; demo=REDACTED"]`},
+		{`"Cookie":["demo=` + cookie + `"],"code":"` + old + `","etag":"x=` + old + `"`, `"Cookie":["demo=REDACTED"],"code":"REDACTED","etag":"x=` + old + `"`},
 		{`Header:map[Accept:[*/*] Cookie:[demo=` + cookie + `] Via:[y=` + cookie + `]]`, `Header:map[Accept:[*/*] Cookie:[demo=REDACTED] Via:[y=` + cookie + `]]`},
 	} {
 		if got := redacted(c.line); got != c.want {
@@ -111,7 +114,7 @@ func TestP1_WhatIsNoSecretStays(t *testing.T) {
 		"?promo%5Fcode=" + old, "?a%3Dzipcode%3D" + old, `"status_code":"` + old + `"`,
 		"?state=https%3A%2F%2Fwww.example.com%2Fpages%2Fhome%2Findex.html", "state=north-rhine-westphalia",
 		`"code":"UNABLE_TO_VERIFY_LEAF_SIGNATURE_NOW"`, `"state":"waiting_for_the_next_message_of_the_peer"`,
-		`{"code":123456789012345678901234567890123456789}`, `{"state":[1, 123456789012345678901234567890123456789]}`,
+		`{"code":123456789012345678901234567890123456789}`, `{"state":[1, 123456789012345678901234567890123456789]}`, `{"code":[1e+123456789012345678901234567890123456789]}`,
 		`"Etag":["` + old + `"]`, "/assets/" + old + ".js", "id=" + old, "sha256:" + old + old, "the code " + old, "code is " + old,
 		`"code":"","Content-Security-Policy-Report-Only":[""]`, `"state":{"` + old + `":1}`, "?code=&" + old + "=1", "/?code=" + old[:MinLength-1],
 		"?q=" + strings.Repeat("%D0%B4", 100), "code_challenge=" + state, "code_verifier=" + state,

@@ -1,6 +1,10 @@
 package revocation
 
-import "context"
+import (
+	"cmp"
+	"context"
+	"time"
+)
 
 // Every now and then a node lists everything, sorts out what nobody needs any more, and
 // writes again what it knows and the storage lacks.
@@ -23,7 +27,7 @@ func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 			all = append(all, found{e, i, sealer})
 		}
 	}
-	unreadable := l.sortOut(keys, all)
+	unreadable, missed := l.sortOut(keys, all)
 	healed, done := l.heal(m, all)
 	if done {
 		l.state.member = m
@@ -31,25 +35,27 @@ func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	// What has ended since the listing began does not count: on a busy node something always has.
 	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || unwritten
 	l.compact()
-	if unreadable > l.state.unreadable {
-		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", unreadable,
+	if missed > l.state.unreadable {
+		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", missed,
 			"remedy", "list the secret again, or let all nodes run one version; if nothing of that has changed, check what Caddy's storage answers")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.state.unreadable, l.state.unopened = unreadable, unreadable > 0
+	l.state.unreadable, l.state.unopened = missed, unreadable > 0
 	return nil
 }
 
-// sortOut notes what is to be swept, and returns how many keys could not be read.
-func (l *List) sortOut(keys []string, all []found) (unreadable int) {
+// sortOut notes what is to be swept, and returns how many keys could not be read. missed are
+// those of them that may end a session which would be alive: a secret that was changed a
+// lifetime ago leaves ends behind that nobody needs to read.
+func (l *List) sortOut(keys []string, all []found) (unreadable, missed int) {
 	buckets := make(map[string]*bucketKeys)
 	quiet := minuteOf(l.now().Add(-fullEvery))
-	covered := l.superseded(all)
+	covered, living := l.superseded(all), minuteOf(l.now().Add(-l.lifetime()))
 	for i, key := range keys {
 		minute, bucket, name, ok := splitKey(l.root, key)
 		if !ok {
-			unreadable++ // not ours; left alone
+			unreadable, missed = unreadable+1, missed+1 // not ours; left alone
 			continue
 		}
 		if buckets[bucket] == nil {
@@ -64,13 +70,26 @@ func (l *List) sortOut(keys []string, all []found) (unreadable int) {
 			e, all = all[0].entry, all[1:]
 		} else if len(name) >= shortestName {
 			unreadable++
+			if minute > living {
+				missed++
+			}
 		}
 		// Other nodes may be about to read what is new.
 		needed := l.needed(minute, e, readable) && !(covered[i] && minute < quiet)
 		buckets[bucket].note(key, needed)
 	}
 	l.toSweep(buckets)
-	return unreadable
+	return unreadable, missed
+}
+
+// lifetime returns the longest one of the members' sessions.
+func (l *List) lifetime() (longest time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.members {
+		longest = max(longest, cmp.Or(m.Lifetime, MaxLifetime))
+	}
+	return longest
 }
 
 // compact gives memory back when most of the mirror has expired.

@@ -44,6 +44,8 @@ type Member struct {
 	// Interval is how often the storage is asked; of several members the shortest
 	// counts. Default: DefaultInterval.
 	Interval time.Duration
+	// Lifetime is that of the member's sessions. The default is MaxLifetime.
+	Lifetime time.Duration
 	// Strict says that a storage which was emptied is a fault that somebody has to see to.
 	Strict bool
 	Logger *slog.Logger
@@ -293,7 +295,8 @@ type Status struct {
 	Lost int
 	// Synced is when the storage was last read; zero if it never was.
 	Synced time.Time
-	// Unreadable is how many names the last full look could not open.
+	// Unreadable is how many names the last full look could not open, of those that may end
+	// a session which would be alive.
 	Unreadable int
 	// Failing is what keeps the storage from being read, nil if nothing does.
 	Failing error

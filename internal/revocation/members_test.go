@@ -116,6 +116,36 @@ func TestS7_MembersTogetherHaveTheShortestInterval(t *testing.T) {
 	})
 }
 
+func TestN18_WhatAFormerSecretHasSealedIsMissedForALifetime(t *testing.T) {
+	with := func(secret string) func(*Member) {
+		return func(m *Member) { m.Sealer, m.Lifetime = newVault(t, strings.Repeat(secret, 32)), testLifetime }
+	}
+	bubble(t, func(t *testing.T) {
+		m := newMemory()
+		if err := newNode(t, m.beside(), with("1")).EndUser(t.Context(), UserKey("123", "17841405793187218")); err != nil {
+			t.Fatal(err)
+		}
+		a := newNode(t, m, with("2"))
+		if n := a.Status().Unreadable; n != 1 {
+			t.Errorf("%d ends are missed, want 1", n)
+		}
+		a.move(testLifetime - time.Minute)
+		a.sync()
+		if n := a.Status().Unreadable; n != 1 {
+			t.Errorf("%d ends are missed before the lifetime is over", n)
+		}
+		a.move(fullEvery)
+		a.sync()
+		if n := a.Status().Unreadable; n != 0 {
+			t.Errorf("%d ends are missed of sessions that are over", n)
+		}
+		// It is there for nodes that can read it.
+		if b := newNode(t, m.beside(), with("1")); b.Status().Entries != 1 {
+			t.Errorf("%d entries are left", b.Status().Entries)
+		}
+	})
+}
+
 func TestS7_TheSecretsOfAllMembersOpen(t *testing.T) {
 	secret := func(s ...string) func(*Member) {
 		return func(m *Member) { m.Sealer = newVault(t, s...) }

@@ -137,8 +137,11 @@ func (s *Secret) retire() Event {
 }
 
 // kept reports whether a former secret still opens. The moment in which what it has sealed
-// last ends is too late.
-func kept(f Former, now time.Time, keep time.Duration) bool { return now.Before(f.Until.Add(keep)) }
+// last ends is too late. Both clocks count: the monotonic one stands still while the machine
+// is suspended, and the other one can be set back.
+func kept(f Former, now time.Time, keep time.Duration) bool {
+	return now.Sub(f.Until) < keep && now.Round(0).Sub(f.Until.Round(0)) < keep
+}
 
 // Current returns the secret in use.
 func (s *Secret) Current() string { return s.current }
