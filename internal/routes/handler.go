@@ -26,7 +26,7 @@ var passing = []string{
 }
 
 // answering are handlers that answer what reaches them with something of their own.
-var answering = []string{"acme_server", "metrics", "copy_response"}
+var answering = []string{"metrics", "copy_response"}
 
 func (w *walk) handler(handler any, at *Step, f flow) {
 	if block := w.server.block(handler); block != nil {
@@ -82,6 +82,12 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 func (w *walk) other(handler any, at *Step, f flow) {
 	switch by := name(handler); {
 	case slices.Contains(passing, by):
+		f.next(at)
+	case by == "acme_server": // answers below a folder of its own
+		if strings.HasPrefix(at.Request.URL.Path, "/acme/") || at.unclear() != "" {
+			w.answer(handler, at)
+			return
+		}
 		f.next(at)
 	case slices.Contains(answering, by):
 		w.answer(handler, at)
