@@ -3,8 +3,11 @@ package instagramauth
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -27,13 +30,13 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 			found = append(found, doctor.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
 			continue
 		}
-		for i, origin := range origins {
+		for i, origin := range slices.Concat(origins, h.otherOrigins(s)) {
 			if !s.HasAt(walked{h}, origin.Hostname()) {
 				continue // checkArrivals says that the site does not have the host
 			}
 			survey := s.Survey(walked{h}, origin)
 			told := h.tell(&survey)
-			if survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
+			if i < len(origins) && survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
 				told = append(told, unreached(&survey))
 			}
 			for _, f := range told {
@@ -48,6 +51,19 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 		}
 	}
 	return found
+}
+
+// otherOrigins returns the origins of the site on which nobody signs in. What the block is to protect
+// there is to be protected all the same.
+func (h *Handler) otherOrigins(s *routes.Server) (others []*url.URL) {
+	origins := h.origins()
+	for _, host := range s.Hosts(walked{h}) {
+		if strings.Contains(host, "{") || slices.ContainsFunc(origins, func(u *url.URL) bool { return leadsTo(caddyhttp.MatchHost{host}, u.Hostname()) }) {
+			continue
+		}
+		others = append(others, &url.URL{Scheme: origins[0].Scheme, Host: strings.ReplaceAll(host, "*", "any")})
+	}
+	return others
 }
 
 // tell puts what becomes of the addresses of a block into words.

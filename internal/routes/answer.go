@@ -135,7 +135,11 @@ func (s *Step) ask(matcher any) (r reply) {
 		return sure(true)
 	case *caddyhttp.MatchNot:
 		return not(s.any(m.MatcherSets))
-	case *caddyhttp.MatchHost, *caddyhttp.MatchPath, *caddyhttp.MatchPathRE, *caddyhttp.MatchMethod:
+	case *caddyhttp.MatchHost:
+		return s.testIf(!s.otherHost && !slices.ContainsFunc(*m, func(host string) bool { return !s.knows(host) }), m, "host")
+	case *caddyhttp.MatchPath:
+		return s.testIf(s.decidesAll(*m), m, "path "+strings.Join(*m, ", "))
+	case *caddyhttp.MatchPathRE, *caddyhttp.MatchMethod:
 		return s.test(m.(caddyhttp.RequestMatcherWithError))
 	case *caddyhttp.MatchProtocol:
 		return s.maybe(m, "protocol "+string(*m))
@@ -148,11 +152,15 @@ func (s *Step) ask(matcher any) (r reply) {
 	case *caddyhttp.MatchRemoteIP, *caddyhttp.MatchClientIP, *caddyhttp.MatchTLS:
 		return s.maybe(m, name(m))
 	case *caddyhttp.VarsMatcher:
-		return s.testIf(s.knowsAll(maps.Keys(*m)), m, "vars "+names(*m))
+		known := s.knowsAll(maps.Keys(*m)) && s.decidesAll(slices.Concat(slices.Collect(maps.Values(*m))...))
+		return s.testBoth(known, m, "vars "+names(*m))
 	case *caddyhttp.MatchVarsRE:
-		return s.testIf(s.knowsAll(maps.Keys(*m)), m, "vars "+names(*m))
+		return s.testBoth(s.knowsAll(maps.Keys(*m)), m, "vars "+names(*m))
 	case *caddyhttp.MatchExpression:
-		return s.testIf(s.knowsExpression(m.Expr), m, "expression "+m.Expr)
+		if !onlyCalls(m.Expr, ours) {
+			return reply{Answer: Maybe, usual: Maybe, why: "expression " + m.Expr}
+		}
+		return s.testBoth(s.knowsExpression(m.Expr), m, "expression "+m.Expr)
 	case *fileserver.MatchFile:
 		return s.file(m)
 	}
@@ -180,6 +188,26 @@ func (s *Step) testIf(known bool, m caddyhttp.RequestMatcherWithError, why strin
 		return s.test(m)
 	}
 	return s.maybe(m, why)
+}
+
+// testBoth is testIf for what may compare the host as it is: whoever asks can write it in capitals.
+func (s *Step) testBoth(known bool, m caddyhttp.RequestMatcherWithError, why string) reply {
+	r := s.testIf(known, m, why)
+	if r.Answer == Maybe || !s.of.Any || s.of.URL == nil {
+		return r
+	}
+	shouted := *s
+	of, u := *s.of, *s.of.URL
+	u.Host, of.URL = strings.ToUpper(u.Host), &u
+	shouted.of = &of
+	other := shouted.copy(nil)
+	if !s.otherHost && s.Request.Host == s.of.URL.Host {
+		other.Request.Host = u.Host
+	}
+	if match, err := m.MatchWithError(other.Request); err == nil && answer(match) != r.Answer {
+		return reply{Answer: Maybe, usual: r.usual, why: why}
+	}
+	return r
 }
 
 // maybe is for matchers of what a request may have and need not have. What they say of one that

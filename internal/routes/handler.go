@@ -3,6 +3,7 @@ package routes
 import (
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -20,11 +22,11 @@ import (
 
 // passing are handlers that let every request pass and leave its address alone.
 var passing = []string{
-	"copy_response_headers", "encode", "intercept", "log_append", "map", "push", "templates", "timeouts", "tracing",
+	"copy_response_headers", "encode", "log_append", "map", "push", "templates", "timeouts", "tracing",
 }
 
 // answering are handlers that answer what reaches them with something of their own.
-var answering = []string{"acme_server", "metrics", "copy_response"}
+var answering = []string{"metrics", "copy_response"}
 
 func (w *walk) handler(handler any, at *Step, f flow) {
 	if block := w.server.block(handler); block != nil {
@@ -42,7 +44,7 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	case *rewrite.Rewrite:
 		f.next(w.rewrite(h, at))
 	case *headers.Handler:
-		f.next(at.without(h.Request).rewriting(h.Response))
+		f.next(w.setHost(h.Request, at).without(h.Request).rewriting(h.Response))
 	case *caddyhttp.VarsMiddleware:
 		f.next(w.setVars(*h, at))
 	case *caddyhttp.StaticResponse:
@@ -56,6 +58,12 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 			w.fail(at, http.StatusRequestEntityTooLarge, "request_body")
 			return
 		}
+		if h.MaxSize > 0 && at.of.Any && w.caught(at) {
+			w.fail(at.where("a body that is too large for request_body"), http.StatusRequestEntityTooLarge, "request_body")
+		}
+		f.next(at)
+	case *intercept.Intercept:
+		w.intercept(h, at, f)
 		f.next(at)
 	case *fileserver.FileServer:
 		if h.PassThru {
@@ -74,6 +82,12 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 func (w *walk) other(handler any, at *Step, f flow) {
 	switch by := name(handler); {
 	case slices.Contains(passing, by):
+		f.next(at)
+	case by == "acme_server": // answers below a folder of its own
+		if strings.HasPrefix(at.Request.URL.Path, "/acme/") || at.unclear() != "" {
+			w.answer(handler, at)
+			return
+		}
 		f.next(at)
 	case slices.Contains(answering, by):
 		w.answer(handler, at)
@@ -116,7 +130,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
 	switch _, text := handler.(*caddyhttp.StaticResponse); {
-	case at.failed == 0:
+	case at.failed == 0 && !at.instead:
 	case text, !at.blind && !strings.HasSuffix(at.Request.URL.Path, at.Asked.Path):
 		kind = Denied
 	case at.blind:
@@ -151,7 +165,15 @@ func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 	changed := at.copy(w.server.Caddy)
 	path, _, _ := strings.Cut(h.URI, "?") // what matchers say of the query is not known anyway
-	if path != "" && !at.knows(path) || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
+	parts := []string{path, h.StripPathPrefix, h.StripPathSuffix}
+	for _, replacement := range h.URISubstring {
+		parts = append(parts, replacement.Find, replacement.Replace)
+	}
+	for _, replacement := range h.PathRegexp {
+		parts = append(parts, replacement.Replace)
+	}
+	unknown := slices.ContainsFunc(parts, func(part string) bool { return !at.knows(part) })
+	if unknown || strings.Contains(h.URI, "{"+relativeFile+"}") && at.files[relativeFile] == "" {
 		changed.blind = true
 		return changed
 	}
@@ -164,14 +186,78 @@ func (w *walk) setVars(all caddyhttp.VarsMiddleware, at *Step) *Step {
 	changed := at.copy(w.server.Caddy)
 	for key, value := range all {
 		if text, ok := value.(string); ok {
-			if !at.knows(text) {
+			if !at.decides(text) {
+				delete(vars(changed.Request), key)
+				changed.hidden = with(changed.hidden, key)
 				continue
 			}
 			value = replacer(changed.Request).ReplaceAll(text, "")
 		}
 		vars(changed.Request)[key] = value
+		changed.hidden = slices.DeleteFunc(changed.hidden, func(hidden string) bool { return hidden == key })
 	}
 	return changed
+}
+
+// setHost has a header handler change the host.
+func (w *walk) setHost(ops *headers.HeaderOps, at *Step) *Step {
+	if ops == nil {
+		return at
+	}
+	isHost := func(name string) bool { return strings.EqualFold(name, "Host") }
+	only := true // set to one value
+	value, set := "", false
+	for name, values := range ops.Set {
+		if isHost(name) && len(values) == 1 {
+			value, set = values[0], true
+		} else if isHost(name) {
+			only = false
+		}
+	}
+	for name := range maps.Keys(ops.Add) {
+		only = only && !isHost(name)
+	}
+	for name := range maps.Keys(ops.Replace) {
+		only = only && !isHost(name) && name != "*"
+	}
+	only = only && !slices.ContainsFunc(ops.Delete, func(name string) bool { return isHost(name) || strings.Contains(name, "*") && matchesHost(name) })
+	if only && !set {
+		return at
+	}
+	changed := at.copy(w.server.Caddy)
+	if changed.otherHost = !only || !at.knows(value); !changed.otherHost {
+		changed.Request.Host = replacer(at.Request).ReplaceAll(value, "")
+	}
+	return changed
+}
+
+// matchesHost reports whether a pattern of names of headers stands for that of the host.
+func matchesHost(pattern string) bool {
+	match, err := path.Match(strings.ToLower(pattern), "host")
+	return match && err == nil
+}
+
+// caught reports whether error routes get the errors of what stands at a place.
+func (w *walk) caught(at *Step) bool {
+	errors := w.server.Caddy.Errors
+	return at.catch != nil || at.failed == 0 && errors != nil && len(errors.Routes) > 0
+}
+
+// refusals are the statuses that a block may answer somebody without a session with.
+var refusals = []int{http.StatusFound, http.StatusSeeOther, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable}
+
+// intercept goes the ways that answer in the place of a block.
+func (w *walk) intercept(h *intercept.Intercept, at *Step, f flow) {
+	for i, response := range h.HandleResponse {
+		if m := response.Match; m != nil && len(m.StatusCode) > 0 && !slices.ContainsFunc(refusals, func(status int) bool {
+			return (&caddyhttp.ResponseMatcher{StatusCode: m.StatusCode}).Match(status, nil)
+		}) {
+			continue
+		}
+		instead := at.where("intercept replaces the answer of the block").copy(w.server.Caddy)
+		instead.instead = true
+		w.all(response.Routes, instead, flow{next: func(*Step) {}, place: f.place + "intercept" + strconv.Itoa(i), deep: f.deep})
+	}
 }
 
 func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
@@ -218,8 +304,8 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	}
 }
 
-// proxy is for a reverse proxy. One with a rewrite to a fixed address, such as forward_auth, does
-// not answer with what stands at the address of the request.
+// proxy is for a reverse proxy. One that asks at a fixed address and goes on by the answer, such as
+// forward_auth, does not answer with what stands at the address of the request.
 func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	always := false
 	for i, response := range h.HandleResponse {
@@ -233,7 +319,10 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	}
 	switch {
 	case always:
-	case h.Rewrite != nil && h.Rewrite.URI != "" && !strings.Contains(h.Rewrite.URI, "{"):
+	case h.Rewrite != nil && h.Rewrite.URI != "" && !strings.Contains(h.Rewrite.URI, "{") && len(h.HandleResponse) > 0:
+		if w.caught(at) {
+			w.fail(at.where("the upstream of forward_auth does not answer"), http.StatusBadGateway, "forward_auth")
+		}
 		w.end(Ending{Kind: Denied, By: "forward_auth", Step: at, Handler: h})
 	default:
 		if h.Headers != nil && h.Headers.Request != nil {

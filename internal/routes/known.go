@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 )
 
@@ -14,8 +15,15 @@ import (
 // known are the placeholders whose values are known.
 var known = []string{
 	"http.request.uri", "http.request.uri.path", "http.request.uri.path.", "http.request.orig_uri", "http.request.orig_uri.path", "http.request.orig_uri.path.",
-	"http.request.host", "http.request.host.", "http.request.scheme", "http.request.hostport", "http.error.", "http.vars.",
+	"http.request.host", "http.request.host.", "http.request.scheme", "http.request.hostport", "http.error.status_code", "http.vars.",
 }
+
+// spelled are known placeholders that a request for the same address can have in other ways: with
+// a query, with another port, or through another listener.
+var spelled = []string{"http.request.uri", "http.request.orig_uri", "http.request.hostport", "http.request.scheme"}
+
+// addressed are variables that Caddy sets by who asks.
+var addressed = []string{caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey}
 
 func knownPlaceholder(key string) bool {
 	return slices.ContainsFunc(known, func(k string) bool { return key == k || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k) })
@@ -28,17 +36,34 @@ var placeholders = regexp.MustCompile(`\{([^{}]+)\}`)
 func (s *Step) knows(value string) bool {
 	for _, found := range placeholders.FindAllStringSubmatch(value, -1) {
 		_, file := s.files[found[1]]
-		if !file && (!knownPlaceholder(found[1]) || s.of.Any && strings.HasPrefix(found[1], "http.request.uri.query")) {
+		variable, is := strings.CutPrefix(found[1], "http.vars.")
+		switch {
+		case file:
+		case is && !s.knowsVariable(variable), s.otherHost && strings.HasPrefix(found[1], "http.request.host"), !knownPlaceholder(found[1]):
 			return false
 		}
 	}
 	return true
 }
 
+func (s *Step) knowsVariable(key string) bool {
+	return !slices.Contains(addressed, key) && !slices.Contains(s.hidden, key)
+}
+
+// decides reports whether a value is the same in all requests that a walk is about.
+func (s *Step) decides(value string) bool {
+	return s.knows(value) && !(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
+}
+
+// decidesAll is decides for several values.
+func (s *Step) decidesAll(values []string) bool {
+	return !slices.ContainsFunc(values, func(value string) bool { return !s.decides(value) })
+}
+
 // knowsAll is for the keys of a vars matcher: names of variables, or placeholders.
 func (s *Step) knowsAll(keys iter.Seq[string]) bool {
 	for key := range keys {
-		if !s.knows(key) {
+		if !s.decides(key) || !strings.Contains(key, "{") && !s.knowsVariable(key) {
 			return false
 		}
 	}
@@ -55,14 +80,20 @@ var (
 // are given.
 var harmless = []string{"path", "path_regexp", "host", "startsWith", "endsWith", "contains", "matches", "size", "in", "true", "false", "lowerAscii", "upperAscii", "string", "int"}
 
+// ours are the functions of an expression that Caddy has itself and that read nothing but the
+// request: an expression with another one is never tried.
+var ours = slices.Concat(harmless, []string{"client_ip", "header", "header_regexp", "method", "protocol", "query", "remote_ip", "vars", "vars_regexp"})
+
 // knowsExpression reports whether an expression looks at nothing but what is known.
 func (s *Step) knowsExpression(text string) bool {
-	if !s.knows(text) {
-		return false
-	}
+	return s.decides(text) && onlyCalls(text, harmless)
+}
+
+// onlyCalls reports whether all names in an expression are among those.
+func onlyCalls(text string, names []string) bool {
 	text = placeholders.ReplaceAllString(quoted.ReplaceAllString(text, "0"), "0")
 	for _, name := range word.FindAllString(text, -1) {
-		if !slices.Contains(harmless, strings.TrimPrefix(name, ".")) {
+		if !slices.Contains(names, strings.TrimPrefix(name, ".")) {
 			return false
 		}
 	}

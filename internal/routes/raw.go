@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
@@ -104,6 +105,8 @@ func (r *Raw) handler(raw json.RawMessage) any {
 		module = new(requestbody.RequestBody)
 	case "file_server":
 		module = new(fileserver.FileServer)
+	case "intercept":
+		module = new(intercept.Intercept)
 	case "headers":
 		module = new(headers.Handler)
 	case "reverse_proxy":

@@ -42,9 +42,13 @@ type Step struct {
 	ifs []string
 	// vague says that a handler has passed that may have done anything to the request.
 	vague []string
-	files map[string]string // placeholders of a file matcher
-	met   bool              // some route has taken it
-	catch *catcher          // nil for the server's
+	// hidden are variables whose values nobody knows.
+	hidden    []string
+	otherHost bool              // the host was changed to what only the request itself tells
+	instead   bool              // the answer of another handler is replaced
+	files     map[string]string // placeholders of a file matcher
+	met       bool              // some route has taken it
+	catch     *catcher          // nil for the server's
 
 	// branches are the routes of groups that were taken.
 	branches []*caddyhttp.Route
@@ -67,7 +71,8 @@ func newStep(server *caddyhttp.Server, of *Request) *Step {
 	if of.URL.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, Version: tls.VersionTLS13, ServerName: of.URL.Hostname()}
 	}
-	r = caddyhttp.PrepareRequest(r.WithContext(context.Background()), caddy.NewReplacer(), nobody{}, server)
+	// Not with the server itself, which would ask a module of somebody else for its trusted proxies.
+	r = caddyhttp.PrepareRequest(r.WithContext(context.Background()), caddy.NewReplacer(), nobody{}, new(caddyhttp.Server))
 	asked := *r.URL
 	return &Step{Request: r, Asked: &asked, of: of}
 }
@@ -76,7 +81,8 @@ func newStep(server *caddyhttp.Server, of *Request) *Step {
 func (s *Step) copy(server *caddyhttp.Server) *Step {
 	next := newStep(server, s.of)
 	*next.Request.URL = *s.Request.URL
-	next.Request.RequestURI, next.Request.Method = s.Request.RequestURI, s.Request.Method
+	next.Request.RequestURI, next.Request.Method, next.Request.Host = s.Request.RequestURI, s.Request.Method, s.Request.Host
+	next.hidden, next.otherHost, next.instead = slices.Clone(s.hidden), s.otherHost, s.instead
 	maps.Copy(vars(next.Request), vars(s.Request))
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
@@ -116,7 +122,7 @@ func with[E comparable](list []E, more ...E) []E {
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses)
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.instead, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses)
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}
