@@ -61,7 +61,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
 	s.wantAlive(b.cookieHeader(), false)
-	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + appID + ` +1 +0 +\w+ +ok\n$`)
+	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + appID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(redirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
 	for _, name := range []string{"status", "sessions"} {
 		if out, _, err = runCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
 			t.Errorf("%s says %q, %v", name, out, err)
@@ -229,7 +229,7 @@ func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
 		return caddyCommand(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
 	}
 	out, err := doctor()
-	if err == nil || !strings.Contains(out, "standard input:9") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
+	if err == nil || !strings.Contains(out, "standard input:16") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
 		t.Errorf("without the environment: %v\n%s", err, out)
 	}
 	out, err = doctor("--envfile", "one", "--envfile", "two")

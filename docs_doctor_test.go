@@ -60,10 +60,10 @@ func (k *clinic) examine(t *testing.T, text, secret string) string {
 	t.Helper()
 	t.Setenv("INSTAGRAM_APP_SECRET", secret)
 	name := filepath.Join(t.TempDir(), "Caddyfile")
-	text = "{\nadmin off\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
+	text = "{\nadmin " + freeAddr(t) + "\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", name)
-	return strings.NewReplacer(filepath.Dir(name)+"/", "", k.endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", k.endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", k.endpoints+"/", "https://graph.instagram.com/").Replace(out)
+	return strings.NewReplacer(filepath.Dir(name)+"/", "", k.endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", k.endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", k.endpoints+"/", "https://graph.instagram.com/", "Caddyfile:7)", "Caddyfile:3)").Replace(out)
 }

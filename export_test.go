@@ -2,7 +2,9 @@ package instagramauth
 
 import (
 	"slices"
+	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -13,12 +15,13 @@ type Both struct{ AtStart, Doctor []doctor.Finding }
 // CheckRoutes returns what is said of the routes of a configuration file, read by the doctor. It does
 // not have Caddy load it, and asks nobody.
 func CheckRoutes(file string) (both Both, err error) {
-	e := &examination{file: file}
+	e := &examination{source: cli.Source{File: file}}
 	if err := e.load(); err != nil {
 		return both, err
 	}
 	defer e.prepare()()
 	for _, p := range e.patients {
+		p.handler.now = time.Now
 		if p.wrong != nil {
 			return both, p.wrong
 		}
@@ -30,7 +33,7 @@ func CheckRoutes(file string) (both Both, err error) {
 
 // ChecksOf returns what makes all checks at start of a configuration file once more.
 func ChecksOf(file string) (check func(), err error) {
-	e := &examination{file: file}
+	e := &examination{source: cli.Source{File: file}}
 	if err := e.load(); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ var mistakenPlaces = []mistake{
 	{changes: []string{"app_id {id}", "app_id \\\n{id}"}, right: true},
 	{changes: []string{"app_id {id}", "app_id\n{id}"}, says: "app_id: takes exactly one value, and has none"},
 	{changes: []string{"app_id {id}", "app_id {{id}}"}, says: "app_id: {990602627938098} has no value; set the variable or the file that it names"},
-	{changes: []string{"app_secret {env.TEST_SECRET}\n", ""}, says: "app_secret: required: the Instagram app secret of your app at Meta, best as {env.INSTAGRAM_APP_SECRET}"},
+	{changes: []string{"app_secret {env.TEST_SECRET}\n", ""}, says: "app_secret: required: the Instagram app secret of your app at Meta, best as {file./absolute/path}"},
 	{changes: []string{"\t\tapp_id {id}\n", ""}, says: "app_id: required: the Instagram app ID of your app at Meta"},
 	{changes: []string{"\t\tredirect_uri https://example.test/auth/\n", ""}, says: "redirect_uri: required: the URI that is registered with Meta, such as https://example.com/auth/"},
 }

@@ -61,8 +61,7 @@ func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
 	k := newClinic(t, siteConfig{})
 	t.Setenv("ROTATION_TEST_SECRET", olderSecret)
 	admin := freeAddr(t)
-	secret := "redirect_uri " + redirectURI + "\nsession {\n secret {env.ROTATION_TEST_SECRET}\n}"
-	changes := []string{"admin off", "admin " + admin, "redirect_uri " + redirectURI, secret, "tls internal", "", "example.test {", "http://example.test:" + port(freeAddr(t)) + " {"}
+	changes := []string{"admin localhost:2019", "admin " + admin, clinicSecret, "{env.ROTATION_TEST_SECRET}", "tls internal", "", "example.test {", "http://example.test:" + port(freeAddr(t)) + " {"}
 	file := k.file(changes...)
 	report := func() string {
 		t.Helper()

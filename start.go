@@ -62,7 +62,7 @@ func (c *Checks) Start() error {
 	}
 	inspection, said := newInspection(servers), false
 	for _, h := range c.blocks {
-		findings := slices.Concat(inspection.of(h), h.checkSite(servers))
+		findings := inspection.of(h)
 		said = h.sayAtStart(findings, said)
 		if h.StrictConfig {
 			err = errors.Join(err, firstFault(findings))
@@ -87,7 +87,7 @@ func (i *inspection) of(h *Handler) []doctor.Finding {
 	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(walked{h}) }) {
 		return []doctor.Finding{doctor.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
 	}
-	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h))
+	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h), h.checkSite(i.servers))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.

@@ -15,8 +15,8 @@ import (
 // is wrong.
 func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 	for name, value := range map[string]string{
-		"INSTAGRAM_APP_ID": appID, "INSTAGRAM_APP_SECRET": appSecret, "INSTAGRAM_SESSION_SECRET": strings.Repeat("5e55104", 6),
-		"STUDIO_APP_ID": appID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10", 7),
+		"INSTAGRAM_APP_ID": appID, "INSTAGRAM_APP_SECRET": appSecret, "INSTAGRAM_SESSION_SECRET": clinicSecret,
+		"STUDIO_APP_ID": appID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10a3c", 4),
 		"INSTAGRAM_REDIRECT_URI": redirectURI, "SITE": host, "UPSTREAM": "localhost:3000",
 	} {
 		t.Setenv(name, value)
@@ -27,8 +27,12 @@ func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 	}
 	texts := make(map[string][]string)
 	for _, name := range pages(t) {
+		if name == "docs/doctor.md" {
+			continue // its set-ups are wrong on purpose
+		}
 		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
-			if text := strings.Replace(match[2], "/etc/caddy/pages", folder, 1); strings.Fields(match[1] + " file")[0] != "block" {
+			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/instagram_app_secret}", appSecret, "{file./etc/caddy/session_secret}", "{env.INSTAGRAM_SESSION_SECRET}").Replace(match[2])
+			if strings.Fields(match[1] + " file")[0] != "block" {
 				texts[name] = append(texts[name], text)
 			}
 		}

@@ -29,12 +29,15 @@ func (l startLine) String() string {
 	return text
 }
 
+// saidAtEachLoad matches what a block says of its secrets, whatever the routes are.
+var saidAtEachLoad = regexp.MustCompile("^(?:session keys are derived|secrets loaded|keys are being changed)")
+
 // startLines returns what Caddy says at start about the blocks of a site, but for what is said of
 // its secrets.
 func (s *site) startLines() (lines []startLine) {
 	for text := range strings.Lines(s.logs()) {
 		var line startLine
-		if err := json.Unmarshal([]byte(text), &line); err == nil && line.Logger == "http.handlers.instagram_auth" && !strings.Contains(line.Msg, "session keys are derived") {
+		if err := json.Unmarshal([]byte(text), &line); err == nil && line.Logger == "http.handlers.instagram_auth" && !saidAtEachLoad.MatchString(line.Msg) {
 			lines = append(lines, line)
 		}
 	}
@@ -131,8 +134,8 @@ func startCases() []startCase {
 		{"a rewrite to what is protected", siteConfig{block: "rewrite /m /members/a\n" + members}, nil},
 		{"subroutes", siteConfig{block: "route {\nroute /members/* {\nroute {\n" + toProxy + "}\n}\n" + members + "\n}"}, []string{`ERROR: /members/* is NOT protected: reverse_proxy answers first | move instagram_auth above reverse_proxy, or put both into a route block, instagram_auth first`}},
 		{"subroutes, right", siteConfig{block: "route {\nroute {\nroute {\n" + members + "\n}\n}\n" + toProxy + "}"}, nil},
-		{"a wildcard host", siteConfig{extra: "http://*.example.test {\n" + strings.ReplaceAll(members, origin, "https://a.example.test") + "\n" + toProxy + "}", block: "respond hello", after: "#"}, nil},
-		{"a wildcard host with a host first", siteConfig{extra: "http://*.example.test {\n@a host a.example.test\nhandle @a {\n" + toProxy + "}\nhandle {\n" + strings.ReplaceAll(members, origin, "https://a.example.test") + "\n" + toProxy + "}\n}", block: "respond hello", after: "#"}, []string{`ERROR: https://a.example.test/auth/, https://a.example.test/instagram_auth/deauthorize and https://a.example.test/instagram_auth/data_deletion are answered by reverse_proxy before they reach this block | move that out of their way, or choose other paths for them`, `ERROR: /members* is NOT protected: reverse_proxy answers first | move instagram_auth above reverse_proxy, or put both into a route block, instagram_auth first`}},
+		{"a wildcard host", siteConfig{extra: "http://*.example.test {\n" + strings.ReplaceAll(members, origin, "https://a.example.test") + "\n" + toProxy + "}", block: "respond hello", after: "#"}, []string{`INFO: of *.example.test, visitors can sign in on a.example.test alone: those of the others are sent there | list a redirect_uri for each host that visitors sign in on, and register it with Meta; right as it is if all of them are to go to the other host`}},
+		{"a wildcard host with a host first", siteConfig{extra: "http://*.example.test {\n@a host a.example.test\nhandle @a {\n" + toProxy + "}\nhandle {\n" + strings.ReplaceAll(members, origin, "https://a.example.test") + "\n" + toProxy + "}\n}", block: "respond hello", after: "#"}, []string{`ERROR: https://a.example.test/auth/, https://a.example.test/instagram_auth/deauthorize and https://a.example.test/instagram_auth/data_deletion are answered by reverse_proxy before they reach this block | move that out of their way, or choose other paths for them`, `ERROR: /members* is NOT protected: reverse_proxy answers first | move instagram_auth above reverse_proxy, or put both into a route block, instagram_auth first`, `INFO: of *.example.test, visitors can sign in on a.example.test alone: those of the others are sent there | list a redirect_uri for each host that visitors sign in on, and register it with Meta; right as it is if all of them are to go to the other host`}},
 		{"two hosts, one of them open", siteConfig{redirects: nil, block: "@other host other.test\nroute {\nreverse_proxy @other {upstream}\n" + strings.Replace(members, redirectURI, redirectURI+" https://other.test/auth/", 1) + "\n}"}, []string{`ERROR: https://other.test/auth/ is answered by reverse_proxy before it reaches this block | move that out of its way, or choose another path for it`, `ERROR: on other.test /members* is NOT protected: reverse_proxy answers first | move instagram_auth above reverse_proxy, or put both into a route block, instagram_auth first`}},
 		{"two hosts", siteConfig{block: strings.Replace(members, redirectURI, redirectURI+" https://other.test/auth/", 1)}, nil},
 		{"try_files =404", siteConfig{block: "try_files {path} =404\n" + members}, []string{`ERROR: https://example.test/auth/, https://example.test/instagram_auth/deauthorize and https://example.test/instagram_auth/data_deletion are answered by try_files before they reach this block | move that out of their way, or choose other paths for them`}},
