@@ -203,3 +203,24 @@ func TestTheTableOfLinesHasEachLineOnce(t *testing.T) {
 		t.Errorf("%d rows", len(seen))
 	}
 }
+
+// The same row in two tables is read twice, and changed once.
+func TestNoPageHasARowTwice(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	for _, name := range pages {
+		seen := make(map[string]bool)
+		lines := strings.Split(page(t, name), "\n")
+		for i, line := range lines[:len(lines)-1] {
+			if !strings.HasPrefix(line, "| ") || strings.HasPrefix(lines[i+1], "|---") || len(line) < 60 {
+				continue
+			}
+			if seen[line] {
+				t.Errorf("%s: %s", name, line)
+			}
+			seen[line] = true
+		}
+	}
+}
