@@ -170,6 +170,10 @@ func (p *parser) empty(name string) error {
 // line returns the line of the file that is being read, "" if it cannot be had: a Caddyfile need
 // not come from a file.
 func (p *parser) line() string {
+	// What comes from a pipe has been read, and opening it again waits for a writer.
+	if info, err := os.Stat(p.File()); err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
 	content, err := os.ReadFile(p.File())
 	lines := strings.Split(string(content), "\n")
 	if n := p.Line(); err == nil && 0 < n && n <= len(lines) {

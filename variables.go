@@ -34,7 +34,7 @@ func howToSet(value string) string {
 // missingError is for a value with a placeholder that has no value.
 type missingError struct {
 	optionError
-	value string
+	shown string // the placeholder
 }
 
 // As lets a missingError pass for an optionError.
@@ -70,9 +70,9 @@ func (h *Handler) missing(replace resolver) error {
 	} {
 		for _, value := range o.values {
 			_, err := replace(o.option, value)
-			if _, missing := errors.AsType[*missingError](err); missing {
+			if wrong, missing := errors.AsType[*missingError](err); missing {
 				first = cmp.Or(first, o.option)
-				all = append(all, fmt.Sprintf("%s (%s)", value, o.option))
+				all = append(all, fmt.Sprintf("%s (%s)", wrong.shown, o.option))
 			}
 		}
 	}
@@ -88,7 +88,14 @@ func loadTime(repl *caddy.Replacer) resolver {
 	return func(option, value string) (string, error) {
 		resolved, err := repl.ReplaceOrErr(value, true, true)
 		if err != nil {
-			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", value, howToSet(value))}, value}
+			shown := value
+			if strings.HasSuffix(option, "secret") {
+				shown = strings.Join(placeholderOf.FindAllString(value, -1), " ")
+			}
+			if shown == "" {
+				return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
+			}
+			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", shown, howToSet(value))}, shown}
 		}
 		if resolved == "" {
 			return "", &optionError{option, "has an empty value"}
@@ -149,8 +156,11 @@ func (replace resolver) refusingNames() resolver {
 var (
 	// notPlaceholder matches what looks like a placeholder and is none.
 	notPlaceholder = regexp.MustCompile(`^\{(?:\{|(?:env|file)[:/ _-])`)
-	// fileName matches the name of a file.
-	fileName = regexp.MustCompile(`^(?:file:|\.{0,2}/[\w.-]+/)`)
+	// fileName matches the name of a file. A secret in Base64 may begin with a slash and have others
+	// in it, but hardly a name in small letters between the first two of them.
+	fileName = regexp.MustCompile(`^(?:file:|\.{1,2}/|/(?:[a-z][a-z0-9_.-]*|Users)/[\w./-]*$)`)
+	// placeholderOf matches the placeholders within a secret. Other braces may be a part of it.
+	placeholderOf = regexp.MustCompile(`\{(?:env|file)\.[^{}]+\}`)
 )
 
 // all replaces the placeholders in every value of an option.
