@@ -74,16 +74,16 @@ func findingsIn(found []doctor.Finding) string {
 
 // TestN17_ManyPathsAreQuick: of many paths some are followed.
 func TestN17_ManyPathsAreQuick(t *testing.T) {
-	var paths, prefixes strings.Builder
+	paths := manyPaths(2000)
+	var prefixes strings.Builder
 	for i := range 2000 {
-		fmt.Fprintf(&paths, " /p%d*", i)
 		fmt.Fprintf(&prefixes, "handle_path /q%d/* {\nrespond %d\n}\n", i, i)
 	}
 	for name, c := range map[string]siteConfig{
-		"paths":      {block: "@m path" + paths.String() + "\n" + protectingBlock("@m")},
-		"plain":      {block: "@m path" + strings.ReplaceAll(paths.String(), "*", "") + "\n" + protectingBlock("@m")},
-		"not":        {block: "@m not path" + paths.String() + "\n" + protectingBlock("@m")},
-		"two blocks": {block: "@m path" + paths.String() + "\nroute {\n" + protectingBlock("@m") + "\nreverse_proxy @m {upstream}\n}"},
+		"paths":      {block: "@m path" + paths + "\n" + protectingBlock("@m")},
+		"plain":      {block: "@m path" + strings.ReplaceAll(paths, "*", "") + "\n" + protectingBlock("@m")},
+		"not":        {block: "@m not path" + paths + "\n" + protectingBlock("@m")},
+		"two blocks": {block: "@m path" + paths + "\nroute {\n" + protectingBlock("@m") + "\nreverse_proxy @m {upstream}\n}"},
 		"prefixes":   {block: protectingBlock("/members*") + "\n" + prefixes.String()},
 	} {
 		began := time.Now()
@@ -95,5 +95,23 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 		if all := findingsIn(found.AtStart); strings.Contains(all, "wrong ") || strings.Contains(all, "too many") {
 			t.Error(name, all[:min(len(all), 1000)])
 		}
+	}
+}
+
+// TestN17_NoMatcherAtAllProtectsEverything: an empty list in JSON is none, for Caddy and the doctor.
+func TestN17_NoMatcherAtAllProtectsEverything(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "caddy.json")
+	const text = `{"apps": {"http": {"servers": {"s": {"listen": [":443"], "routes": [{"handle": [
+		{"handler": "instagram_auth", "app_id": "` + appID + `", "app_secret": ["` + appSecret + `"], "redirect_uri": ["` + redirectURI + `"], "protect": []},
+		{"handler": "static_response", "body": "hello"}]}]}}}}}`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	found, err := instagramauth.CheckRoutes(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := findingsIn(found.Doctor); !strings.Contains(all, "fine everything else that reaches this block is protected") || strings.Contains(all, "nothing is protected") {
+		t.Error(all)
 	}
 }
