@@ -31,12 +31,18 @@ func (h *Handler) hasWrongPath() bool {
 	return slices.ContainsFunc(slices.Concat(h.pathsAlone()...), func(path string) bool { return doctor.Path(path).Status == doctor.Wrong })
 }
 
+// mostBorders is for how many paths requests are followed on both sides: Caddy waits for it.
+const mostBorders = 64
+
 // checkPaths looks at the paths of a block's matcher, where it has nothing but paths.
 func (h *Handler) checkPaths(servers []*routes.Server) (found []doctor.Finding) {
 	for _, paths := range h.pathsAlone() {
-		for _, path := range paths {
+		for i, path := range paths {
 			if f := doctor.Path(path); f.Status != doctor.Fine {
 				found = append(found, f)
+				continue
+			}
+			if i >= mostBorders {
 				continue
 			}
 			if border, ok := doctor.BorderOf(path, paths); ok && h.isCrossed(servers, border) {

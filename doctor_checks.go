@@ -144,10 +144,8 @@ func (e *examination) hasHosts(server *caddyhttp.Server) bool {
 func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	sets := p.handler.ProtectRaw
 	switch {
-	case sets == nil && p.settings.handoff:
+	case len(sets) == 0 && p.settings.handoff:
 		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.pathPrefix+pathLogin+", or give the block a matcher")}
-	case sets != nil && len(sets) == 0:
-		return []doctor.Finding{doctor.Doubt("nothing is protected", "give the block a matcher, such as /members*")}
 	}
 	if e.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
@@ -156,7 +154,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	if slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Status != doctor.Fine }) {
 		return found // no tick beside a cross
 	}
-	if sets == nil || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }) {
+	if len(sets) == 0 || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }) {
 		return append(found, doctor.OK("everything else that reaches this block is protected"))
 	}
 	for _, set := range sets {

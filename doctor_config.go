@@ -123,12 +123,8 @@ func (e *examination) resolve(p *patient, reader *routes.Raw) {
 	}
 	p.settings.served = p.settings.redirects
 	p.handler.settings = p.settings
-	if p.handler.ProtectRaw != nil {
-		sets, err := reader.LoadMatchers(p.handler.ProtectRaw)
-		if err == nil && sets == nil {
-			sets = caddyhttp.MatcherSets{}
-		}
-		p.handler.protect, p.wrong = sets, err
+	if len(p.handler.ProtectRaw) > 0 { // none at all match everything, as in Caddy
+		p.handler.protect, p.wrong = reader.LoadMatchers(p.handler.ProtectRaw)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // What the doctor adds to the checks that Caddy makes at start.
@@ -12,6 +13,11 @@ import (
 // checkUpstream looks for ways to the upstreams of a block that lead past it.
 func (e *examination) checkUpstream(p *patient) []doctor.Finding {
 	found := e.doors.check(p.handler)
+	for _, s := range e.servers {
+		if s.Exhausted() && s.Has(walked{p.handler}) {
+			return append(found, doctor.Doubt("nobody can tell from here whether another site passes requests on to the upstream of this block: "+routes.TooMany, simpler))
+		}
+	}
 	if len(found) == 0 {
 		found = append(found, doctor.OK("no other site passes requests on to the upstream of this block"))
 	}

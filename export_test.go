@@ -38,6 +38,9 @@ func ChecksOf(file string) (check func(), err error) {
 		return nil, err
 	}
 	e.prepare()
+	for _, p := range e.patients {
+		p.handler.now = time.Now
+	}
 	reader := routes.NewRaw(e.modules, e.blockOf)
 	return func() {
 		var servers []*routes.Server

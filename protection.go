@@ -39,6 +39,7 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 			if i < len(origins) && survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
 				told = append(told, unreached(&survey))
 			}
+			told = append(told, h.shown(s.Shown(walked{h}, origin))...)
 			for _, f := range told {
 				switch same := func(known doctor.Finding) bool { return known.Message == f.Message }; {
 				case slices.ContainsFunc(found, same):
@@ -118,7 +119,7 @@ func grouped(survey *routes.Survey, verdicts []routes.Verdict) (groups []alike) 
 	var order []string
 	members := make(map[string][]routes.Verdict)
 	for _, v := range verdicts {
-		key := fmt.Sprintf("%q", []string{v.End.By, v.End.Where(), v.End.After(), fmt.Sprint(v.End.Status())})
+		key := fmt.Sprintf("%q", []string{v.End.By, v.End.Where(), v.End.After(), fmt.Sprint(v.End.Status(), v.End.Replaces())})
 		if members[key] == nil {
 			order = append(order, key)
 		}
@@ -161,6 +162,9 @@ func (a alike) are() string {
 
 // open is for addresses that are answered without a session.
 func (a alike) open() doctor.Finding {
+	if a.end.Replaces() {
+		return doctor.Fault(fmt.Sprintf("%s NOT protected: intercept answers instead of this block, by %s", a.are(), a.by()), notIntercepted).With("intercept")
+	}
 	if a.end.Status() != 0 {
 		return doctor.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
 	}
@@ -174,8 +178,14 @@ func (a alike) earlier() doctor.Finding {
 
 // doubt is for addresses of which it is not known whether they ask for a session.
 func (a alike) doubt() doctor.Finding {
+	if a.end.GivenUp() {
+		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), simpler)
+	}
 	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
 		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)
+	}
+	if a.end.Replaces() {
+		return doctor.Doubt(fmt.Sprintf("%s answered by intercept instead of this block, by %s, where this is so: %s", a.are(), a.by(), a.end.Where()), notIntercepted).With("intercept")
 	}
 	if a.end.Status() != 0 {
 		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether handle_errors answers %s with what stands there, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())

@@ -30,6 +30,8 @@ const (
 	answered                 // a handler answers first
 	otherRoutes              // the block stands in a route that does not take the address
 	noSite                   // no site has the address
+	givenUp                  // the walk was given up
+	replaced                 // intercept answers instead of the block
 )
 
 // checkArrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
@@ -76,6 +78,9 @@ func (o obstacle) finding(addresses ...string) doctor.Finding {
 		return singular
 	}
 	switch o.kind {
+	case givenUp:
+		return doctor.Doubt(
+			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), simpler)
 	case perhaps:
 		return doctor.Doubt(
 			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
@@ -84,6 +89,9 @@ func (o obstacle) finding(addresses ...string) doctor.Finding {
 		return doctor.Fault(
 			fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
 			"move that out of "+verb("its way, or choose another path for it", "their way, or choose other paths for them")).With(o.by)
+	case replaced:
+		return doctor.Fault(
+			fmt.Sprintf("%s never %s the answer of this block: intercept puts another one in its place", one, verb("gets", "get")), notIntercepted).With(o.by)
 	case otherRoutes:
 		return doctor.Fault(
 			fmt.Sprintf("%s %s not get to this block, which stands in a route for other addresses", one, verb("does", "do")),
@@ -95,6 +103,12 @@ func (o obstacle) finding(addresses ...string) doctor.Finding {
 	}
 	return doctor.OK("%s %s this block", one, verb("reaches", "reach"))
 }
+
+// notIntercepted is the remedy where intercept answers instead of a block.
+const notIntercepted = "move instagram_auth above intercept, or leave 302, 303, 401 and 403 out of what intercept takes"
+
+// simpler is the remedy where a walk was given up.
+const simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"
 
 // enumerated names few of many things.
 func enumerated(names []string) string {
@@ -132,6 +146,16 @@ func (h *Handler) arrival(servers []*routes.Server, method, address string) obst
 
 // judge tells what the ends of a request for an address of the block's own mean.
 func (h *Handler) judge(ends []routes.Ending) obstacle {
+	if i := slices.IndexFunc(ends, routes.Ending.GivenUp); i >= 0 {
+		return obstacle{givenUp, ends[i].By}
+	}
+	if i := slices.IndexFunc(ends, routes.Ending.Stops); i >= 0 {
+		if ends[i].If() != "" {
+			return obstacle{perhaps, "intercept"}
+		}
+		return obstacle{replaced, "intercept"}
+	}
+	ends = slices.DeleteFunc(slices.Clone(ends), routes.Ending.Replaces)
 	own := func(e routes.Ending) bool { return e.Kind == routes.Own && e.Block == walked{h} }
 	elsewhere := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == "" && e.After() == "" })
 	// No file stands at an address of a block's own.

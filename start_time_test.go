@@ -26,6 +26,15 @@ func largeSites(n int) map[string]siteConfig {
 	}
 }
 
+// manyPaths returns patterns of a path matcher.
+func manyPaths(n int) string {
+	var paths strings.Builder
+	for i := range n {
+		fmt.Fprintf(&paths, " /p%d*", i)
+	}
+	return paths.String()
+}
+
 // checksTook returns how long the checks at the last start took.
 func (s *site) checksTook() (took time.Duration) {
 	s.t.Helper()
@@ -66,7 +75,9 @@ func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
 
 // BenchmarkChecksAtStart is the cost of all checks of a configuration.
 func BenchmarkChecksAtStart(b *testing.B) {
-	for name, c := range largeSites(1000) {
+	sites := largeSites(1000)
+	sites["2000 paths"] = siteConfig{block: "@m path" + manyPaths(2000) + "\n" + protectingBlock("@m")}
+	for name, c := range sites {
 		b.Run(name, func(b *testing.B) {
 			s := &site{addr: "127.0.0.1:80", upstream: &upstream{addr: "127.0.0.1:9000"}, logFile: "log", storage: b.TempDir(), endpoints: "http://127.0.0.1:1"}
 			file := filepath.Join(b.TempDir(), "Caddyfile")

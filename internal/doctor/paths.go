@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"fmt"
+	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -12,7 +14,7 @@ func Path(path string) Finding {
 	switch {
 	case strings.Contains(path, "{"):
 		// Only a request tells.
-	case strings.ContainsAny(path, " \t"):
+	case strings.Contains(path, " /") || strings.Contains(path, "\t/"):
 		return Fault(fmt.Sprintf("%q is one path with a space in it", path), "write several paths without quotes: path /members* /account*")
 	case strings.Contains(path, "?"):
 		return Fault(path+" matches no address: a path ends before the question mark", "match the query with the matcher query")
@@ -22,6 +24,27 @@ func Path(path string) Finding {
 		return Fault(path+" matches no address: it is a whole address, and not a path", "write what follows the host")
 	case !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "*"):
 		return Fault(path+" matches no address: a path begins with a slash", "write /"+path)
+	case escape.MatchString(path):
+		return escaped(path)
+	}
+	return OK("")
+}
+
+// escape matches an escaped character in a path.
+var escape = regexp.MustCompile("%[0-9A-Fa-f]{2}")
+
+// escaped is for a path that is compared with the address as browsers escape it. Its wildcard ends
+// at a slash, as it does nowhere else.
+func escaped(path string) Finding {
+	decoded, err := url.PathUnescape(strings.ReplaceAll(path, "%*", "*"))
+	switch {
+	case err == nil && !strings.ContainsAny(decoded, "%?") && strings.Count(decoded, "/") == strings.Count(path, "/"):
+		if strings.Contains(decoded, " ") {
+			decoded = fmt.Sprintf("%q", decoded)
+		}
+		return Doubt(path+" is compared with addresses as they are escaped, and protects nothing below it", "write it decoded: "+decoded)
+	case strings.Contains(path, "*"):
+		return Doubt(path+" is compared with addresses as they are escaped: its * ends at the next slash", "write path_regexp instead of path if more is meant")
 	}
 	return OK("")
 }

@@ -60,7 +60,7 @@ func (s *Server) Doors(upstream string, safe func(passed []Block, deleted []stri
 // door looks for a way to a proxy at a host.
 func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (found Door, ok bool) {
 	paths := []string{"/", "/" + within}
-	for _, pattern := range patternsOf(p.matchers) {
+	for _, pattern := range spread(patternsOf(p.matchers), mostPatterns) {
 		paths = append(paths, ofPattern(pattern)...)
 	}
 	for _, path := range paths {

@@ -63,14 +63,16 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 		}
 		f.next(at)
 	case *intercept.Intercept:
-		w.intercept(h, at, f)
-		f.next(at)
+		f.next(at.intercepted(h))
 	case *fileserver.FileServer:
 		if h.PassThru {
 			f.next(at.where("no such file"))
 			at = at.where("there is such a file")
 		}
 		w.answer(h, at)
+		if at.of.Missing && at.failed == 0 {
+			w.fail(at.where(NoSuchFile), http.StatusNotFound, "file_server")
+		}
 	case *reverseproxy.Handler:
 		w.proxy(h, at, f)
 	default:
@@ -103,6 +105,7 @@ func (w *walk) other(handler any, at *Step, f flow) {
 func (w *walk) gate(block Block, at *Step, f flow) {
 	if block.Answers(at) {
 		w.end(Ending{Kind: Own, Block: block, Step: at})
+		w.replaced(block, at)
 		return
 	}
 	beyond := *at
@@ -113,6 +116,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 	}
 	if asks != No {
 		w.end(Ending{Kind: Gated, Block: block, Step: at})
+		w.replaced(block, at)
 		if block.RefusesAsErrors() {
 			w.refuse(at, http.StatusUnauthorized, Ending{By: "instagram_auth", Block: block})
 		}
@@ -130,7 +134,11 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
 	switch _, text := handler.(*caddyhttp.StaticResponse); {
-	case at.failed == 0 && !at.instead:
+	case at.replaces != nil:
+		if text || !at.showsProtected(at.replaces) {
+			kind = Denied
+		}
+	case at.failed == 0:
 	case text, !at.blind && !strings.HasSuffix(at.Request.URL.Path, at.Asked.Path):
 		kind = Denied
 	case at.blind:
@@ -243,23 +251,6 @@ func (w *walk) caught(at *Step) bool {
 	return at.catch != nil || at.failed == 0 && errors != nil && len(errors.Routes) > 0
 }
 
-// refusals are the statuses that a block may answer somebody without a session with.
-var refusals = []int{http.StatusFound, http.StatusSeeOther, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusServiceUnavailable}
-
-// intercept goes the ways that answer in the place of a block.
-func (w *walk) intercept(h *intercept.Intercept, at *Step, f flow) {
-	for i, response := range h.HandleResponse {
-		if m := response.Match; m != nil && len(m.StatusCode) > 0 && !slices.ContainsFunc(refusals, func(status int) bool {
-			return (&caddyhttp.ResponseMatcher{StatusCode: m.StatusCode}).Match(status, nil)
-		}) {
-			continue
-		}
-		instead := at.where("intercept replaces the answer of the block").copy(w.server.Caddy)
-		instead.instead = true
-		w.all(response.Routes, instead, flow{next: func(*Step) {}, place: f.place + "intercept" + strconv.Itoa(i), deep: f.deep})
-	}
-}
-
 func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 	status := w.status(at, string(h.StatusCode), http.StatusOK)
 	switch {
@@ -328,7 +319,7 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 		if h.Headers != nil && h.Headers.Request != nil {
 			at = at.without(h.Headers.Request)
 		}
-		if h.Rewrite != nil && at.failed != 0 {
+		if h.Rewrite != nil && (at.failed != 0 || at.of.Missing) {
 			at = w.rewrite(h.Rewrite, at)
 		}
 		w.answer(h, at)

@@ -63,6 +63,7 @@ type Server struct {
 	// block returns the block that a handler is, nil if it is none.
 	block func(handler any) Block
 
+	steps  int              // of all walks
 	byHost map[string][]int // the routes of each host, by their places
 	others []int            // the routes that any host may take
 	whole  *tree

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"net/url"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ const within = "x"
 
 // ofPattern returns addresses that a pattern of a path matcher stands for.
 func ofPattern(pattern string) (paths []string) {
-	if strings.ContainsAny(pattern, "{ ") || pattern == "" {
+	if strings.Contains(pattern, "{") || strings.Contains(pattern, " /") || pattern == "" {
 		return nil
 	}
 	pattern = strings.ReplaceAll(pattern, "%*", "*")
@@ -28,10 +29,33 @@ func ofPattern(pattern string) (paths []string) {
 		return []string{fill("")}
 	}
 	paths = append(paths, fill(""), fill(within))
-	if strings.HasSuffix(pattern, "*") && !strings.HasSuffix(pattern, "/*") {
+	if strings.HasSuffix(pattern, "*") && !strings.HasSuffix(pattern, "/*") && !isEscaped(pattern) {
 		paths = append(paths, fill("/"+within), fill("/"))
 	}
 	return paths
+}
+
+// isEscaped reports whether a pattern is compared with addresses as they are escaped.
+func isEscaped(pattern string) bool {
+	_, err := url.PathUnescape(pattern)
+	return strings.Contains(pattern, "%") && err == nil
+}
+
+// addressed sets the path of an address, as a sample has it.
+func addressed(u *url.URL, path string) {
+	u.Path, u.RawPath = path, ""
+	if isEscaped(path) {
+		u.Path, _ = url.PathUnescape(path) // it can be
+		u.RawPath = path
+	}
+}
+
+// sampleOf returns the path that addressed has set.
+func sampleOf(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.Path
 }
 
 // ofBoth returns an address that two patterns stand for; ok is false if there is none.
@@ -137,21 +161,46 @@ func oneOf(class []rune) rune {
 	return class[0]
 }
 
+// What is tried is bounded, because Caddy waits for it.
+const (
+	mostPatterns = 64      // of a block, of which samples are tried
+	mostPrefixes = 64      // that stand in front of samples
+	mostMeetings = 100_000 // pairs of a pattern of a block and another one
+	mostSamples  = 4_000
+)
+
+// spread returns at most n of many, from the first to the last.
+func spread[E any](all []E, n int) []E {
+	if len(all) <= n {
+		return all
+	}
+	some := make([]E, n)
+	for i := range some {
+		some[i] = all[i*len(all)/n]
+	}
+	return some
+}
+
 // samples returns addresses for all patterns of a tree: what a route may treat in a way of its own
 // is among them. first are the patterns that matter most.
 func (t *tree) samples(first []string) []string {
 	var paths []string
-	all := slices.Concat(first, t.patterns, t.guesses)
-	for _, pattern := range t.regexps {
+	var open []string // a regular expression may go on, unless it ends in $
+	for _, pattern := range spread(t.regexps, mostPatterns) {
 		if path := ofRegexp(pattern); path != "" {
-			all = append(all, path+"*") // a regular expression may go on, unless it ends in $
+			open = append(open, path+"*")
 		}
 	}
+	first, most := spread(first, mostPatterns), max(mostPatterns, mostMeetings/max(len(first), 1))
+	all := slices.Concat(first, spread(slices.Concat(t.patterns, t.guesses), most), spread(t.guarded, mostPatterns), open)
 	for _, pattern := range all {
 		paths = append(paths, ofPattern(pattern)...)
 	}
 	for _, one := range first {
 		for _, other := range all {
+			if !mayMeet(one, other) {
+				continue
+			}
 			if path, ok := ofBoth(one, other); ok {
 				paths = append(paths, path)
 			}
@@ -163,17 +212,31 @@ func (t *tree) samples(first []string) []string {
 		}
 	}
 	paths = append(paths, "/", "/"+within)
-	for _, prefix := range t.prefixes {
-		for _, path := range paths[:len(paths):len(paths)] {
-			if prefix != "" && !strings.Contains(prefix, "{") {
-				paths = append(paths, "/"+strings.Trim(prefix, "/")+path)
-			}
+	for _, prefix := range spread(t.prefixes, mostPrefixes) {
+		if strings.Contains(prefix, "{") {
+			continue
+		}
+		for _, path := range spread(paths, (max(mostSamples-len(paths), 0)+mostPatterns-1)/mostPatterns) {
+			paths = append(paths, "/"+strings.Trim(prefix, "/")+path)
 		}
 	}
-	seen := make(map[string]bool, len(paths))
-	return slices.DeleteFunc(paths, func(path string) bool {
-		known := seen[path]
-		seen[path] = true
+	return once(paths)
+}
+
+// once returns each text of a list once.
+func once(list []string) []string {
+	seen := make(map[string]bool, len(list))
+	return slices.DeleteFunc(list, func(text string) bool {
+		known := seen[text]
+		seen[text] = true
 		return known
 	})
+}
+
+// mayMeet reports whether what stands in front of the wildcards of two patterns can be the same.
+func mayMeet(a, b string) bool {
+	a, _, _ = strings.Cut(strings.ReplaceAll(a, "%*", "*"), "*")
+	b, _, _ = strings.Cut(strings.ReplaceAll(b, "%*", "*"), "*")
+	n := min(len(a), len(b))
+	return strings.EqualFold(a[:n], b[:n])
 }

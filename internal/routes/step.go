@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 )
 
 // Request is what a walk follows.
@@ -27,6 +28,8 @@ type Request struct {
 	Any bool
 	// SignedIn says that the request has a session: it passes the blocks.
 	SignedIn bool
+	// Missing says that no file may stand at the address.
+	Missing bool
 }
 
 // Step is a request at some place of its way.
@@ -45,7 +48,6 @@ type Step struct {
 	// hidden are variables whose values nobody knows.
 	hidden    []string
 	otherHost bool              // the host was changed to what only the request itself tells
-	instead   bool              // the answer of another handler is replaced
 	files     map[string]string // placeholders of a file matcher
 	met       bool              // some route has taken it
 	catch     *catcher          // nil for the server's
@@ -60,6 +62,10 @@ type Step struct {
 	early   []string // what has asked for a user before a block has set one
 	// responses change cookies when a response is written.
 	responses []*headers.RespHeaderOps
+	// intercepts look at the responses of what follows.
+	intercepts []*intercept.Intercept
+	replaces   Block // whose answer the step replaces, nil for none
+	stops      bool  // sign-ins, because it replaces the redirect to Instagram
 }
 
 func newStep(server *caddyhttp.Server, of *Request) *Step {
@@ -82,13 +88,14 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	next := newStep(server, s.of)
 	*next.Request.URL = *s.Request.URL
 	next.Request.RequestURI, next.Request.Method, next.Request.Host = s.Request.RequestURI, s.Request.Method, s.Request.Host
-	next.hidden, next.otherHost, next.instead = slices.Clone(s.hidden), s.otherHost, s.instead
+	next.hidden, next.otherHost = slices.Clone(s.hidden), s.otherHost
 	maps.Copy(vars(next.Request), vars(s.Request))
 	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
 	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
-	next.responses = slices.Clone(s.responses)
+	next.responses, next.intercepts, next.replaces = slices.Clone(s.responses), slices.Clone(s.intercepts), s.replaces
+	next.stops = s.stops
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
@@ -122,7 +129,7 @@ func with[E comparable](list []E, more ...E) []E {
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.instead, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses)
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses, s.replaces != nil, s.stops, len(s.intercepts))
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}

@@ -69,7 +69,9 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 			continue
 		}
 		rest = slices.DeleteFunc(rest, func(path string) bool {
-			return newStep(new(caddyhttp.Server), &Request{Method: http.MethodGet, URL: &url.URL{Scheme: "https", Host: within, Path: path}}).ask(&below).Answer == Yes
+			at := &url.URL{Scheme: "https", Host: within}
+			addressed(at, path)
+			return newStep(new(caddyhttp.Server), &Request{Method: http.MethodGet, URL: at}).ask(&below).Answer == Yes
 		})
 	}
 	return append(names, rest...)
@@ -85,10 +87,11 @@ func (s *Server) Survey(b Block, origin *url.URL) Survey {
 			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
 		}
 	}
-	result.patterns = append(slices.Clip(result.patterns), s.lookAt(origin.Hostname()).patterns...)
+	at := s.lookAt(origin.Hostname())
+	result.patterns = slices.Concat(result.patterns, at.patterns, at.guarded)
 	for request := range s.visits(b, origin) {
 		result.tried++
-		result.add(request.URL.Path, s.Ends(request), b, places)
+		result.add(sampleOf(request.URL), s.Ends(request), b, places)
 	}
 	return result
 }
@@ -113,21 +116,34 @@ func (s *Server) samples(b Block, origin *url.URL) iter.Seq2[Request, bool] {
 			places = append(places, stands.place)
 		}
 	}
-	own := patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+	own := probe.filled(patternsOf([]caddyhttp.MatcherSets{b.Protects()}))
 	var outer []string
 	for _, p := range places {
-		outer = append(outer, patternsOf(p.matchers)...)
+		outer = append(outer, probe.filled(patternsOf(p.matchers))...)
 	}
-	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
 	return func(yield func(Request, bool) bool) {
 		for _, path := range at.samples(slices.Concat(own, outer, at.joined(outer, own))) {
-			probe.Request.URL.Path, probe.Asked.Path = path, path
-			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: path}, Any: true}
+			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host}, Any: true}
+			for _, u := range []*url.URL{probe.Request.URL, probe.Asked, request.URL} {
+				addressed(u, path)
+			}
 			if !yield(request, at.isFor(b, places, own, probe)) {
 				return
 			}
 		}
 	}
+}
+
+// filled returns patterns with the values of the placeholders in them that are known.
+func (s *Step) filled(patterns []string) []string {
+	patterns = slices.Clone(patterns)
+	for i, pattern := range patterns {
+		if strings.Contains(pattern, "{") && s.decides(pattern) {
+			patterns[i] = replacer(s.Request).ReplaceAll(pattern, "")
+		}
+	}
+	return patterns
 }
 
 // Reached reports whether any address that was tried leads to a block, meant or not.
@@ -214,6 +230,10 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 	gated := slices.ContainsFunc(ends, func(e Ending) bool { return e.Kind == Gated || e.Kind == Own })
 	v.note(path, ends, b)
 	certain := func(e Ending) bool { return e.Kind == Content && e.If() == "" && e.After() == "" }
+	if i := slices.IndexFunc(ends, Ending.GivenUp); i >= 0 {
+		v.Doubtful = append(v.Doubtful, Verdict{path, ends[i]})
+		return
+	}
 	if i := slices.IndexFunc(ends, certain); i >= 0 {
 		verdict := Verdict{path, ends[i]}
 		switch {

@@ -29,10 +29,18 @@ type standing struct {
 type tree struct {
 	blocks   []standing
 	proxies  []proxy
-	patterns []string // of all path matchers
+	patterns []string // of all path matchers, but for those of blocks
+	guarded  []string // of the path matchers of blocks
+	changes  []change // of addresses
 	guesses  []string // patterns that an expression may mean
 	regexps  []string
 	prefixes []string // that are cut off
+}
+
+// change is a handler that changes addresses, and where it stands.
+type change struct {
+	*rewrite.Rewrite // nil for error routes
+	place
 }
 
 // proxy is a reverse proxy and where it stands.
@@ -75,6 +83,7 @@ func (s *Server) collect(places []int) *tree {
 		c.route(&s.Caddy.Routes[i], place{})
 	}
 	if s.Caddy.Errors != nil {
+		t.changes = append(t.changes, change{})
 		c.list(s.Caddy.Errors.Routes, place{aside: true, errors: true})
 	}
 	slices.Sort(t.patterns)
@@ -112,13 +121,17 @@ func (c *collector) route(route *caddyhttp.Route, above place) {
 func (c *collector) handler(handler any, above place) {
 	if block := c.server.block(handler); block != nil {
 		c.into.blocks = append(c.into.blocks, standing{block, above})
+		before := len(c.into.patterns)
 		c.sets(block.Protects())
+		c.into.guarded = append(c.into.guarded, c.into.patterns[before:]...)
+		c.into.patterns = c.into.patterns[:before]
 		return
 	}
 	switch h := handler.(type) {
 	case *caddyhttp.Subroute:
 		c.list(h.Routes, above)
 		if h.Errors != nil {
+			c.into.changes = append(c.into.changes, change{nil, above})
 			above.errors = true
 			c.list(h.Errors.Routes, above)
 		}
@@ -129,9 +142,15 @@ func (c *collector) handler(handler any, above place) {
 			c.invoked = c.invoked[:len(c.invoked)-1]
 		}
 	case *rewrite.Rewrite:
-		c.into.prefixes = append(c.into.prefixes, h.StripPathPrefix)
+		if h.StripPathPrefix != "" {
+			c.into.prefixes = with(c.into.prefixes, h.StripPathPrefix)
+		}
+		c.into.changes = append(c.into.changes, change{h, above})
 	case *reverseproxy.Handler:
 		c.into.proxies = append(c.into.proxies, proxy{h, above})
+		if h.Rewrite != nil {
+			c.into.changes = append(c.into.changes, change{h.Rewrite, above})
+		}
 	}
 }
 

@@ -88,9 +88,21 @@ func (e Ending) Early() []string { return e.Step.early }
 func (e Ending) Met() bool { return e.Step.met }
 
 const (
-	maxDepth = 64     // of routes that invoke themselves
-	maxSteps = 20_000 // of one walk
+	maxDepth = 64    // of routes that invoke themselves
+	maxSteps = 2_000 // of one walk
+	// allSteps and stepsEach are the steps of all walks through a server: some, and more for each
+	// block. Each condition may double the ways through the routes, and Caddy waits for the checks.
+	allSteps, stepsEach = 10_000, 400
 )
+
+// TooMany and TooDeep are why an end is Unclear: the walk was given up.
+const (
+	TooMany = "the routes are too many to follow"
+	TooDeep = "routes are nested too deeply to follow"
+)
+
+// GivenUp reports whether the walk has not gone on from here.
+func (e Ending) GivenUp() bool { return e.Kind == Unclear && (e.By == TooMany || e.By == TooDeep) }
 
 // next is what becomes of a request that a handler or a route lets pass.
 type next func(*Step)
@@ -107,25 +119,38 @@ type flow struct {
 type walk struct {
 	server *Server
 	ends   []Ending
+	known  map[string]bool // keys of ends
 	seen   map[string]bool
 	steps  int
+	over   bool // nothing of it counts any more
 }
 
 // Ends returns all ends of the ways that a request may take.
 func (s *Server) Ends(of Request) []Ending {
-	w := &walk{server: s, seen: make(map[string]bool)}
-	w.some(s.Caddy.Routes, s.candidates(of.URL.Hostname()), 0, newStep(s.Caddy, &of), flow{next: w.nobody})
+	w := &walk{server: s, known: make(map[string]bool), seen: make(map[string]bool)}
+	first := newStep(s.Caddy, &of)
+	if !s.Exhausted() {
+		w.some(s.Caddy.Routes, s.candidates(of.URL.Hostname()), 0, first, flow{next: w.nobody})
+	}
+	if w.over || s.Exhausted() {
+		return []Ending{{Kind: Unclear, By: TooMany, Step: first}}
+	}
 	return w.ends
 }
+
+// Exhausted reports whether the walks through a server have taken all steps that there are for them.
+// No further walk is begun then.
+func (s *Server) Exhausted() bool { return s.steps > allSteps+stepsEach*len(s.look().blocks) }
 
 func (w *walk) nobody(at *Step) { w.end(Ending{Kind: Nothing, By: "no handler", Step: at}) }
 
 func (w *walk) end(e Ending) {
-	if !slices.ContainsFunc(w.ends, func(known Ending) bool {
-		return known.Kind == e.Kind && known.By == e.By && known.Block == e.Block && known.If() == e.If() && *known.Step.Request.URL == *e.Step.Request.URL
-	}) {
-		w.ends = append(w.ends, e)
+	key := fmt.Sprintf("%d %q %v %q %s %t %d", e.Kind, e.By, e.Block, e.If(), e.Step.Request.URL, e.Replaces(), e.Step.failed)
+	if w.known[key] {
+		return
 	}
+	w.known[key] = true
+	w.ends = append(w.ends, e)
 }
 
 func (w *walk) unclear(at *Step, why string) { w.end(Ending{Kind: Unclear, By: why, Step: at}) }
@@ -133,8 +158,9 @@ func (w *walk) unclear(at *Step, why string) { w.end(Ending{Kind: Unclear, By: w
 // been reports whether the walk need not go on: because it was here in the same state, or because
 // it takes too long.
 func (w *walk) been(at *Step, place string) bool {
-	if w.steps++; w.steps > maxSteps {
-		w.unclear(at, "the number of ways through the routes")
+	w.steps++
+	w.server.steps++
+	if w.over = w.over || w.steps > maxSteps || w.server.Exhausted(); w.over {
 		return true
 	}
 	if len(at.ifs) == 0 {
@@ -164,6 +190,9 @@ func countTo(n int) []int {
 
 // some sends a step through routes of a list, beginning with the place number from.
 func (w *walk) some(list caddyhttp.RouteList, places []int, from int, at *Step, f flow) {
+	if w.over {
+		return
+	}
 	for n := from; n < len(places); n++ {
 		route := &list[places[n]]
 		if route.Group != "" && slices.Contains(at.groups, route.Group) {
@@ -226,7 +255,7 @@ func (w *walk) fork(route *caddyhttp.Route, at *Step, r reply, f flow) {
 // take sends a step through the handlers of a route.
 func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
 	if f.deep++; f.deep > maxDepth {
-		w.unclear(at, "routes that lead to themselves")
+		w.unclear(at, TooDeep)
 		return
 	}
 	handlers := w.server.reader.Handlers(route)
@@ -249,6 +278,9 @@ func (w *walk) take(route *caddyhttp.Route, at *Step, f flow) {
 }
 
 func (w *walk) handlers(list []any, i int, at *Step, f flow) {
+	if w.over {
+		return
+	}
 	if i == len(list) {
 		f.next(at)
 		return

@@ -1,0 +1,41 @@
+package instagramauth
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+)
+
+// What anybody sees of the protected pages at another address, told in words.
+
+// shown puts into words what a block protects at one address and not at another. One line is enough
+// for each handler that answers.
+func (h *Handler) shown(all []routes.Shown) (found []doctor.Finding) {
+	slices.SortStableFunc(all, func(a, b routes.Shown) int { return boolToInt(b.Certain) - boolToInt(a.Certain) })
+	told := make(map[any]bool)
+	for _, s := range all {
+		if told[s.End.Handler] {
+			continue
+		}
+		told[s.End.Handler] = true
+		remedy := fmt.Sprintf("protect %s, too, or give it another folder or upstream", s.Path)
+		if s.End.Status() != 0 {
+			remedy = "rewrite to a page that is not protected in handle_errors, or answer with respond"
+		}
+		if s.Certain {
+			found = append(found, doctor.Fault(fmt.Sprintf("%s shows %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
+			continue
+		}
+		found = append(found, doctor.Doubt(fmt.Sprintf("%s may show %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
+	}
+	return found
+}
+
+func boolToInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
