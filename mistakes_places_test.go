@@ -73,7 +73,7 @@ var mistakenPlaces = []mistake{
 	{changes: []string{"\t\tapp_id {id}\n", "\t\tapp_id {id} app_secret {env.TEST_SECRET}\n", "\t\tapp_secret {env.TEST_SECRET}\n", ""}, says: "app_id: unexpected \"app_secret\"; each option stands in a line of its own"},
 	{changes: []string{"app_id {id}", "app_id \\\n{id}"}, right: true},
 	{changes: []string{"app_id {id}", "app_id\n{id}"}, says: "app_id: takes exactly one value, and has none"},
-	{changes: []string{"app_id {id}", "app_id {{id}}"}, says: "app_id: {990602627938098} has no value; set the variable or the file that it names"},
+	{changes: []string{"app_id {id}", "app_id {{id}}"}, says: "app_id: {990602627938098} has no value; write {env.NAME} or {file./path}: other placeholders have no value when Caddy loads"},
 	{changes: []string{"app_secret {env.TEST_SECRET}\n", ""}, says: "app_secret: required: the Instagram app secret of your app at Meta, best as {file./absolute/path}"},
 	{changes: []string{"\t\tapp_id {id}\n", ""}, says: "app_id: required: the Instagram app ID of your app at Meta"},
 	{changes: []string{"\t\tredirect_uri https://example.test/auth/\n", ""}, says: "redirect_uri: required: the URI that is registered with Meta, such as https://example.com/auth/"},

@@ -3,7 +3,6 @@
 package spelling
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -52,48 +51,4 @@ func between(a, b string) int {
 		previous = before
 	}
 	return row[len(b)]
-}
-
-// secret matches what secrets look like: long runs of letters and digits.
-var secret = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
-
-// words matches what stands between spaces and quotes, and file matches those that are the path of
-// a file: no secret begins like one.
-var (
-	words = regexp.MustCompile(`[^\s"'<>=,;]+|=`)
-	file  = regexp.MustCompile(`^/[a-zA-Z]{1,8}/[^/]`)
-)
-
-// WithoutSecrets returns a text without what looks like a secret.
-func WithoutSecrets(text string) string {
-	return words.ReplaceAllStringFunc(text, func(word string) string {
-		if file.MatchString(word) {
-			return word
-		}
-		return secret.ReplaceAllStringFunc(word, func(part string) string {
-			if !strings.ContainsAny(part, "0123456789") {
-				return part
-			}
-			return "…"
-		})
-	})
-}
-
-// secretOption matches a line with an option whose values are secrets.
-var secretOption = regexp.MustCompile(`^(\s*(?:app_|session )?secret\s+)(.*)`)
-
-// OfOption returns a line of a Caddyfile without the values of an option that takes secrets.
-// Placeholders stay: they are names.
-func OfOption(line string) string {
-	found := secretOption.FindStringSubmatch(line)
-	if found == nil {
-		return line
-	}
-	values := strings.Fields(found[2])
-	for i, value := range values {
-		if !strings.HasPrefix(value, "{") || !strings.HasSuffix(value, "}") {
-			values[i] = "…"
-		}
-	}
-	return found[1] + strings.Join(values, " ")
 }
