@@ -186,6 +186,10 @@ func (p *parser) unsetBelow(known []string) (names []string) {
 
 // lines returns the lines of the file that is being read.
 func (p *parser) lines() []string {
+	// What comes from a pipe has been read, and opening it again waits for a writer.
+	if info, err := os.Stat(p.File()); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
 	content, err := os.ReadFile(p.File())
 	if err != nil {
 		return nil

@@ -23,6 +23,9 @@ var (
 	noticeSecretFileAgain = notice{"the file of a secret can be used again", noAction, ""}
 	noticeSecretRetired   = notice{"a former secret is no longer accepted", noAction, ""}
 
+	// Anybody can send such cookies.
+	noticeManyCookies = notice{"sign-out refused: the browser has sent more session cookies than are looked at", noAction,
+		"something else on this host sets cookies of the name of ours: give session cookie another value, and delete the site's cookies in the browser"}
 	noticeForeignScope = notice{"sign-in refused: a link asks for a permission that is not configured", noAction, "if the link is on a page of your site, add the permission to step_up, or take it out of the link"}
 )
 
@@ -55,8 +58,6 @@ var (
 	noticeHandoffFailed = notice{"the site failed at a login that was handed off to it", actionUrgent, "see the error, and mend the handler or the upstream that answers the path of redirect_uri"}
 	noticePageFailed    = notice{"a page could not be made of its template", actionUrgent, remedyForPages}
 	noticeMatcherFailed = notice{"matcher of protect failed; asking for a session", actionUrgent, "see the error, and mend the matcher of instagram_auth: until then, everybody needs a session where it fails"}
-	noticeManyCookies   = notice{"sign-out refused: the browser has sent more session cookies than are looked at", actionNeeded,
-		"something else on this host sets cookies of the name of ours: give session cookie another value, and delete the site's cookies in the browser"}
 )
 
 // What must not happen at all.

@@ -42,19 +42,23 @@ func howToSet(value string) string {
 // Caddyfile a name without a dot becomes another one: Caddy takes it for a part of a path.
 var relativeFile = regexp.MustCompile(`\{(?:http\.request\.uri\.path\.)?file\.[^/{}]`)
 
-// placeholder matches one in a value.
-var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+// placeholder matches one in a value, and ofCaddy those that nothing but a placeholder looks like.
+var (
+	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+	ofCaddy     = regexp.MustCompile(`^\{(?:env\.|file\.|args\[)`)
+)
 
 // withoutValue returns the placeholders in a value that have no value. What stands around them may
 // be a secret.
 func withoutValue(repl *caddy.Replacer, value string) string {
 	var names []string
 	for _, name := range placeholder.FindAllString(value, -1) {
-		if _, err := repl.ReplaceOrErr(name, true, true); err != nil {
+		// Braces inside of a value may be a part of a secret.
+		if _, err := repl.ReplaceOrErr(name, true, true); err != nil && (name == value || ofCaddy.MatchString(name)) {
 			names = append(names, name)
 		}
 	}
-	return cmp.Or(strings.Join(names, " and "), "a placeholder")
+	return strings.Join(names, " and ")
 }
 
 // missingError is for a value with placeholders that have no value.
@@ -116,6 +120,9 @@ func loadTime(repl *caddy.Replacer) resolver {
 		resolved, err := repl.ReplaceOrErr(value, true, true)
 		if err != nil {
 			names := withoutValue(repl, value)
+			if names == "" {
+				return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
+			}
 			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", names, howToSet(names))}, names}
 		}
 		if resolved == "" {
@@ -196,8 +203,9 @@ func (replace resolver) refusingNames() resolver {
 var (
 	// notPlaceholder matches what looks like a placeholder and is none.
 	notPlaceholder = regexp.MustCompile(`^\{(?:\{|(?:env|file)[:/ _-])`)
-	// fileName matches the name of a file.
-	fileName = regexp.MustCompile(`^(?:file:|\.{0,2}/[\w.-]+/)`)
+	// fileName matches the name of a file. A secret in Base64 may begin with a slash and have others
+	// in it, but hardly a name in small letters between the first two of them.
+	fileName = regexp.MustCompile(`^(?:file:|\.{1,2}/|/(?:[a-z][a-z0-9_.-]*|Users)/[\w./-]*$)`)
 )
 
 // all replaces the placeholders in every value of an option.

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it
@@ -32,6 +35,10 @@ func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 		b := s.newBrowser()
 		b.get(callback + "?code=made-up&state=" + stateOf(b))
 		b.get(callback + "?error=access_denied&state=" + stateOf(b))
+	}
+	forged := sealed(t, session.Config{Secrets: []string{old}, Instance: "x", Name: "instagram_auth", Lifetime: time.Hour}, somebody())
+	if answer := s.send(s.newBrowser().logoutRequest(nil), many(forged, session.MaxTried+1)); answer.StatusCode != http.StatusBadRequest {
+		t.Errorf("a crowd of forged sessions: %s", answer.Status)
 	}
 	for range 25 {
 		for _, signed := range []string{"", "forged", "forged.e30", s.instagram.SignedRequest(username) + "x"} {

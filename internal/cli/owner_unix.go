@@ -49,19 +49,27 @@ func IsRoot() bool { return os.Geteuid() == 0 }
 // Become makes root another user for the rest of the process: what it writes then is theirs, and
 // it sees what they may see. There is no way back, so that no later step can slip.
 func (o Owner) Become() error {
-	groups := []int{o.GID}
+	gid := o.GID
+	var groups []int
 	if u, err := user.LookupId(strconv.Itoa(o.UID)); err == nil {
+		// The folder's group may be root's, and then Caddy's user is not in it.
+		if n, err := strconv.Atoi(u.Gid); err == nil {
+			gid = n
+		}
 		ids, _ := u.GroupIds() // their own group is enough to go on
 		for _, id := range ids {
-			if n, err := strconv.Atoi(id); err == nil && !slices.Contains(groups, n) {
+			if n, err := strconv.Atoi(id); err == nil {
 				groups = append(groups, n)
 			}
 		}
 	}
+	if !slices.Contains(groups, gid) {
+		groups = append(groups, gid)
+	}
 	if err := syscall.Setgroups(groups); err != nil {
 		return fmt.Errorf("setgroups: %w", err)
 	}
-	if err := syscall.Setgid(o.GID); err != nil {
+	if err := syscall.Setgid(gid); err != nil {
 		return fmt.Errorf("setgid: %w", err)
 	}
 	if err := syscall.Setuid(o.UID); err != nil {

@@ -142,6 +142,11 @@ func oneOf(class []rune) rune {
 func (t *tree) samples(first []string) []string {
 	var paths []string
 	all := slices.Concat(first, t.patterns, t.guesses)
+	for _, pattern := range t.regexps {
+		if path := ofRegexp(pattern); path != "" {
+			all = append(all, path+"*") // a regular expression may go on, unless it ends in $
+		}
+	}
 	for _, pattern := range all {
 		paths = append(paths, ofPattern(pattern)...)
 	}

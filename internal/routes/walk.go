@@ -263,7 +263,10 @@ func (w *walk) handlers(list []any, i int, at *Step, f flow) {
 func picks(route *caddyhttp.Route, reader Reader) bool {
 	sets, _ := reader.Matchers(route) // the walk says what is wrong with them
 	return slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool {
-		return slices.ContainsFunc(set, func(matcher any) bool { return !isHost(matcher) })
+		return slices.ContainsFunc(set, func(matcher any) bool {
+			_, all := matcher.(interface{ MatchesAll() })
+			return !all && !isHost(matcher)
+		})
 	})
 }
 

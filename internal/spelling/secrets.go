@@ -8,8 +8,12 @@ import (
 
 // What people are told about a line must not repeat the secrets in it.
 
-// secret matches what secrets look like: long runs of letters and digits.
-var secret = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
+// secret matches what secrets look like: long runs of letters and digits. slashed matches those in
+// Base64 that have slashes in them, as paths have.
+var (
+	secret  = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
+	slashed = regexp.MustCompile(`[A-Za-z0-9+/=_-]{24,}`)
+)
 
 // words matches what stands between spaces and quotes, and file matches those that are the path of
 // a file: no secret begins like one.
@@ -40,6 +44,12 @@ func WithoutSecrets(text string) string {
 		if file.MatchString(word) {
 			return word
 		}
+		word = slashed.ReplaceAllStringFunc(word, func(part string) string {
+			if strings.Contains(part, "/") && isMixed(part) {
+				return "…"
+			}
+			return part
+		})
 		return secret.ReplaceAllStringFunc(word, func(part string) string {
 			if !strings.ContainsAny(part, "0123456789") {
 				return part
@@ -49,10 +59,23 @@ func WithoutSecrets(text string) string {
 	})
 }
 
+// isMixed reports whether a text has capital and small letters and digits, which few paths have.
+func isMixed(text string) bool {
+	var capital, small, digit bool
+	for _, r := range text {
+		capital = capital || 'A' <= r && r <= 'Z'
+		small = small || 'a' <= r && r <= 'z'
+		digit = digit || '0' <= r && r <= '9'
+	}
+	return capital && small && digit
+}
+
 var (
 	// word matches a word of a line, and nameOf what stands before the value in one.
 	word   = regexp.MustCompile(`\S+`)
 	nameOf = regexp.MustCompile(`^[^=:{]+[=:]`)
+	// placeholder matches one: a name, and no secret.
+	placeholder = regexp.MustCompile(`^\{(?:\$|(?:env|file)[.:]|args\[|block\.)[^{}\s]*\}$`)
 	// secretive are parts of the names of what has a secret as its value.
 	secretive = []string{"secret", "token", "key", "passw"}
 )
@@ -71,11 +94,11 @@ func OfOption(line string) string {
 	hide := false
 	return word.ReplaceAllStringFunc(line, func(value string) string {
 		switch name := nameOf.FindString(value); {
-		case hide && (value == "{" || value == "}" || isPlaceholder(value) || strings.Contains(value, "://")):
+		case hide && (value == "{" || value == "}" || placeholder.MatchString(value) || strings.Contains(value, "://")):
 			return value
 		case hide:
 			return "…"
-		case strings.Contains(value, "://") || isPlaceholder(value):
+		case strings.Contains(value, "://") || placeholder.MatchString(value):
 			return value
 		case name != "" && takesSecret(strings.TrimRight(name, "=:")):
 			hide = true
@@ -88,8 +111,4 @@ func OfOption(line string) string {
 		}
 		return value
 	})
-}
-
-func isPlaceholder(value string) bool {
-	return strings.HasPrefix(value, "{") && strings.HasSuffix(value, "}") && strings.Count(value, "{") == 1
 }

@@ -39,7 +39,11 @@ func TestWithoutSecrets(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
-	for _, text := range []string{"https://example.com:8080/auth/", "http://[::1]:8080/", "did you mean @name: x", "/var/lib/caddy/1234567890-1234567890-1234567890/x", "instagram_business_basic", "{env.A_VERY_LONG_NAME_OF_A_VARIABLE}"} {
+	const slashes = "q83vEjRWeJCrz/8SNFZ4kKvN7/I0VniQq83vEjRWeJA="
+	if got := WithoutSecrets("x: \"" + slashes + "\""); strings.Contains(got, "q83v") || strings.Contains(got, "SNFZ") {
+		t.Error(got)
+	}
+	for _, text := range []string{"https://example.com:8080/auth/", "http://[::1]:8080/", "did you mean @name: x", "https://example.com/members/instagram/callback2/x", "/var/lib/caddy/1234567890-1234567890-1234567890/x", "instagram_business_basic", "{env.A_VERY_LONG_NAME_OF_A_VARIABLE}"} {
 		if got := WithoutSecrets(text); got != text {
 			t.Errorf("%s: %s", text, got)
 		}
@@ -65,6 +69,15 @@ func TestOfOption(t *testing.T) {
 		"token {":                               "token {",
 		"token https://a.test/b":                "token https://a.test/b",
 		"redirect_uri https://a.b/app_secret c": "redirect_uri https://a.b/app_secret c",
+		"app-secret hunter2!":                   "app-secret …",
+		"app_secert hunter2!":                   "app_secert …",
+		"client_secret hunter2!":                "client_secret …",
+		"app_secret: hunter2!":                  "app_secret: …",
+		"app_secret=hunter2!":                   "app_secret=…",
+		"cookie_password hunter2!":              "cookie_password …",
+		"secret {hunter2}":                      "secret …",
+		"secret {$X} {file./a/b}":               "secret {$X} {file./a/b}",
+		"redirect_uri https://a/":               "redirect_uri https://a/",
 	} {
 		if got := OfOption(line); got != want {
 			t.Errorf("%q: %q", line, got)

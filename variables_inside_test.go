@@ -1,0 +1,46 @@
+package instagramauth
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// A secret may have braces in it, which Caddy takes for a placeholder.
+func TestASecretWithBracesIsNotRepeated(t *testing.T) {
+	h := &Handler{AppID: "{env.NOBODY_HAS_SET_THIS}", AppSecret: []string{"hunter2{x}!"}, RedirectURI: []string{"https://example.com/auth/"}}
+	h.Session.Secret = []string{"pass{env.NOBODY_HAS_SET_THIS}word"}
+	for name, err := range map[string]error{
+		"all at once": h.missing(loadTime(caddy.NewReplacer())),
+		"braces":      second(loadTime(caddy.NewReplacer())("app_secret", "hunter2{x}!")),
+		"in between":  second(loadTime(caddy.NewReplacer())("session secret", "pass{env.NOBODY_HAS_SET_THIS}word")),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, part := range []string{"hunter2", "{x}", "pass", "word"} {
+			if strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func second(_ string, err error) error { return err }
+
+func TestASecretInBase64IsNoNameOfAFile(t *testing.T) {
+	for value, is := range map[string]bool{
+		"/q8/vEjRWeJCrzSNFZ4kKvN7I0VniQq83vEjRWeJAaa=": false,
+		"/Q8x/EjRWeJCrzSNFZ4kKvN7I0VniQq83vEjRWeJA":    false,
+		"/run/secrets/app_secret":                      true,
+		"/Users/me/secret":                             true,
+		"./secrets/app":                                true,
+		"file:/run/secrets/x":                          true,
+	} {
+		if fileName.MatchString(value) != is {
+			t.Errorf("%s: %v", value, !is)
+		}
+	}
+}
