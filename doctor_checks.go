@@ -68,7 +68,7 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 	if e.refused != "redirect_uri" { // which says it all
 		found = append(found, p.handler.checkHosts(e.servers)...)
 	}
-	return append(found, p.handler.checkCapitals()...)
+	return slices.Concat(found, p.handler.checkCapitals(), p.handler.checkRequests(e.servers))
 }
 
 // checkCallbacks follows Meta's callbacks.

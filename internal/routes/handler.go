@@ -44,7 +44,7 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	case *rewrite.Rewrite:
 		f.next(w.rewrite(h, at))
 	case *headers.Handler:
-		f.next(w.setHost(h.Request, at).without(h.Request).rewriting(h.Response))
+		f.next(w.setHost(h.Request, at).without(h.Request).changing("request_header", h.Request).rewriting(h.Response))
 	case *caddyhttp.VarsMiddleware:
 		f.next(w.setVars(*h, at))
 	case *caddyhttp.StaticResponse:
@@ -326,7 +326,7 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 		w.end(Ending{Kind: Denied, By: "forward_auth", Step: at, Handler: h})
 	default:
 		if h.Headers != nil && h.Headers.Request != nil {
-			at = at.without(h.Headers.Request)
+			at = at.without(h.Headers.Request).changing("header_up", h.Headers.Request)
 		}
 		if h.Rewrite != nil && at.failed != 0 {
 			at = w.rewrite(h.Rewrite, at)

@@ -60,6 +60,8 @@ type Step struct {
 	early   []string // what has asked for a user before a block has set one
 	// responses change cookies when a response is written.
 	responses []*headers.RespHeaderOps
+	// changes are made to request headers of a block.
+	changes []Change
 }
 
 func newStep(server *caddyhttp.Server, of *Request) *Step {
@@ -88,7 +90,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
 	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
-	next.responses = slices.Clone(s.responses)
+	next.responses, next.changes = slices.Clone(s.responses), slices.Clone(s.changes)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
@@ -122,7 +124,7 @@ func with[E comparable](list []E, more ...E) []E {
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.instead, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses)
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.instead, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses, s.changes)
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}
