@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -262,6 +263,11 @@ func (p *parser) check() error {
 	}
 	// What is missing altogether is missing from the block.
 	token, seen := p.seen[wrong.option]
+	for name, header := range p.h.Headers {
+		if line, ok := p.seen["headers "+name]; ok && wrong.option == "headers" && strings.Contains(wrong.problem, strconv.Quote(header)) {
+			token = line
+		}
+	}
 	if !seen {
 		token = p.seen[directive]
 	}

@@ -17,6 +17,8 @@ var mistakenPlaces = []mistake{
 	{changes: front("on"), says: "unexpected \"on\": a matcher begins with / or @, and options stand in a block"},
 	{changes: front("\"/members* /account*\""), says: "ERROR: \"/members* /account*\" is one path with a space in it"},
 	{changes: front("/members"), says: "WARN: /members protects this one address, and nothing below it"},
+	{changes: front("http://localhost:18080/members*"), says: "unexpected \"http://localhost:18080/members*\": a path follows the host, which the site has already; write /members*"},
+	{changes: front("localhost:18080/members*"), says: "unexpected \"localhost:18080/members*\": a path follows the host, which the site has already; write /members*"},
 	{changes: front("/members/*"), says: "WARN: /members/* is protected, and /members itself is not"},
 	{changes: front("^/members/.*"), says: "unexpected \"^/members/.*\": write a regular expression as a named matcher, such as: @members path_regexp ^/members/, and here: instagram_auth @members"},
 	{changes: front("/members/.*"), says: "ERROR: /members/.* is a regular expression, and path does not take any"},

@@ -63,6 +63,7 @@ var mistakenSecrets = []mistake{
 	{line: "path_prefix a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "path_prefix: \"…\" is not a plain path; write one such as /instagram_auth, without a slash at the end"},
 	{line: "allow a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "allow: \"…\" is neither a numeric Instagram user ID nor a username such as @jayposiris"},
 	{line: "redirect_uri a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "redirect_uri: \"…\": not an absolute URL; write one such as https://example.com/auth/"},
+	{line: "headers {\nusername X-Name\nuser_id X-User;x\n}", says: "headers: \"X-User;x\" is not a header name, at Caddyfile:15\n\tuser_id X-User;x", doctor: "Caddyfile:15"},
 	{line: "headers {\nuser_id a1b2c3d4e5f60718293a4b5c6d7e8f90\n}", says: "ERROR: the name of a header is what an app secret looks like, and others get to see it"},
 	{line: "session {\ncookie a1b2c3d4e5f60718293a4b5c6d7e8f90\n}", says: "WARN: session keys are derived from the app secret: whoever knows it can make sessions"},
 	{line: "session {\nsecret changeme-changeme-changeme-changeme\n}", says: "session secret: value 1 is what an example has in its place; make one with: openssl rand -hex 32"},

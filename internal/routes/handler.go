@@ -154,7 +154,7 @@ func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 	route := w.server.named(h.Name)
 	if route == nil {
-		w.fail(at, http.StatusInternalServerError, "invoke")
+		w.fail(at, http.StatusInternalServerError, "invoke of the named route "+h.Name+", which does not exist,")
 		return
 	}
 	f.place += ">" + h.Name
@@ -267,7 +267,9 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 		f.next(at)
 	case !h.Abort && status >= 300 && status < 400:
 		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
-	case h.Abort, status >= 300:
+	case h.Abort:
+		w.end(Ending{Kind: Denied, By: "abort", Step: at, Handler: h})
+	case status >= 300:
 		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
 	case h.Body == "":
 		w.end(Ending{Kind: Nothing, By: "respond", Step: at, Handler: h})
