@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestCaddySaysWhatKeepsASignInFromWorking(t *testing.T) {
+func TestN17_CaddySaysWhatKeepsASignInFromWorking(t *testing.T) {
 	members := protectingBlock("/members*")
 	const (
 		toProxy = "reverse_proxy {upstream}\n"
