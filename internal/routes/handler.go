@@ -154,7 +154,7 @@ func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 	route := w.server.named(h.Name)
 	if route == nil {
-		w.fail(at, http.StatusInternalServerError, "invoke of the named route "+h.Name+", which does not exist,")
+		w.fail(at, http.StatusInternalServerError, "invoke (there is no named route "+h.Name+")")
 		return
 	}
 	f.place += ">" + h.Name

@@ -81,9 +81,10 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	return append(names, rest...)
 }
 
-// plausible reports whether a text looks like an address to people, or like a pattern of some.
+// plausible reports whether a text looks like an address to people, or like a pattern of some. What
+// begins with try_ is an option of the function file in an expression.
 func plausible(path string) bool {
-	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && path != "/try_files" && path != "/try_policy"
+	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && !strings.HasPrefix(path, "/try_")
 }
 
 // Survey tries the addresses that a block is to protect at an origin.
