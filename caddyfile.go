@@ -264,8 +264,9 @@ func (p *parser) check() error {
 	// What is missing altogether is missing from the block.
 	token, seen := p.seen[wrong.option]
 	for name, header := range p.h.Headers {
-		if line, ok := p.seen["headers "+name]; ok && wrong.option == "headers" && strings.Contains(wrong.problem, strconv.Quote(header)) {
-			token = line
+		line, ok := p.seen["headers "+name]
+		if ok && wrong.option == "headers" && line.Line > token.Line && strings.Contains(wrong.problem, strconv.Quote(header)) {
+			token = line // of two that clash the second one
 		}
 	}
 	if !seen {
