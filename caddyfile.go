@@ -265,7 +265,7 @@ func (p *parser) check() error {
 	token, seen := p.seen[wrong.option]
 	for name, header := range p.h.Headers {
 		line, ok := p.seen["headers "+name]
-		if ok && wrong.option == "headers" && line.Line > token.Line && strings.Contains(wrong.problem, strconv.Quote(header)) {
+		if ok && wrong.option == "headers" && line.Line > token.Line && strings.Contains(strings.ToLower(wrong.problem), strconv.Quote(strings.ToLower(header))) {
 			token = line // of two that clash the second one
 		}
 	}
