@@ -3,6 +3,7 @@ package instagramauth
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -262,6 +263,12 @@ func (p *parser) check() error {
 	}
 	// What is missing altogether is missing from the block.
 	token, seen := p.seen[wrong.option]
+	for name, header := range p.h.Headers {
+		line, ok := p.seen["headers "+name]
+		if ok && wrong.option == "headers" && line.Line > token.Line && strings.Contains(strings.ToLower(wrong.problem), strconv.Quote(strings.ToLower(header))) {
+			token = line // of two that clash the second one
+		}
+	}
 	if !seen {
 		token = p.seen[directive]
 	}

@@ -147,19 +147,63 @@ func (p *parser) meant(name, last string) string {
 var variable = regexp.MustCompile(`\{\$([^}:]+)(?::[^}]*)?\}`)
 
 // unset returns the variables in the line of the file that have no value.
-func (p *parser) unset() (names []string) {
-	for _, found := range variable.FindAllStringSubmatch(p.line(), -1) {
-		if os.Getenv(found[1]) == "" && !strings.Contains(found[0], ":") {
+func (p *parser) unset() []string { return unsetIn(p.line()) }
+
+func unsetIn(line string) (names []string) {
+	for _, found := range variable.FindAllStringSubmatch(line, -1) {
+		if os.Getenv(found[1]) == "" && !strings.Contains(found[0], ":") && !slices.Contains(names, found[1]) {
 			names = append(names, found[1])
 		}
 	}
 	return names
 }
 
+// unsetBelow returns the other variables in the rest of the block that have no value: they would be
+// found one by one otherwise.
+func (p *parser) unsetBelow(known []string) (names []string) {
+	lines, depth := p.lines(), 0
+	for _, line := range lines[min(p.Line(), len(lines)):] {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 0 || strings.HasPrefix(words[0], "#"):
+			continue
+		case words[0] == "}":
+			depth--
+		case words[len(words)-1] == "{":
+			depth++
+		}
+		if depth < 0 {
+			break
+		}
+		for _, name := range unsetIn(line) {
+			if !slices.Contains(known, name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// lines returns the lines of the file that is being read.
+func (p *parser) lines() []string {
+	// What comes from a pipe has been read, and opening it again waits for a writer.
+	if info, err := os.Stat(p.File()); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	content, err := os.ReadFile(p.File())
+	if err != nil {
+		return nil
+	}
+	return strings.Split(string(content), "\n")
+}
+
 // empty explains an empty value.
 func (p *parser) empty(name string) error {
 	if variables := p.unset(); len(variables) > 0 {
-		return p.fail("%s: the variable %s is not set where this Caddyfile is read; with {env.%s} it is read when Caddy starts", name, strings.Join(variables, ", "), variables[0])
+		if all := slices.Concat(variables, p.unsetBelow(variables)); len(all) > 1 {
+			return p.fail("%s: the variables %s are not set where this Caddyfile is read; with {env.%s} and so on they are read when Caddy starts", name, enumerated(all), variables[0])
+		}
+		return p.fail("%s: the variable %s is not set where this Caddyfile is read; with {env.%s} it is read when Caddy starts", name, variables[0], variables[0])
 	}
 	if strings.Contains(p.line(), "{$") {
 		return p.fail("%s: has an empty value; a variable in {$…} may not be set", name)
@@ -170,13 +214,8 @@ func (p *parser) empty(name string) error {
 // line returns the line of the file that is being read, "" if it cannot be had: a Caddyfile need
 // not come from a file.
 func (p *parser) line() string {
-	// What comes from a pipe has been read, and opening it again waits for a writer.
-	if info, err := os.Stat(p.File()); err != nil || !info.Mode().IsRegular() {
-		return ""
-	}
-	content, err := os.ReadFile(p.File())
-	lines := strings.Split(string(content), "\n")
-	if n := p.Line(); err == nil && 0 < n && n <= len(lines) {
+	lines := p.lines()
+	if n := p.Line(); 0 < n && n <= len(lines) {
 		return strings.TrimRight(lines[n-1], "\r")
 	}
 	return ""

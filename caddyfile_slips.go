@@ -127,7 +127,7 @@ func (p *parser) isList(name string) bool {
 }
 
 // hostInPath matches a path with a host in front.
-var hostInPath = regexp.MustCompile(`^(?:[a-z]+://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(/.*)$`)
+var hostInPath = regexp.MustCompile(`^(?:[a-z]+://[^/]+|[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w-]+:\d+)(/.*)$`)
 
 // noPath explains a matcher that is no path.
 func (p *parser) noPath(first string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
 // The command that checks a configuration: what it finds, it says with what to change.
@@ -141,7 +142,7 @@ func (e *examination) explainOption(p *patient, err error) doctor.Finding {
 	if lines := e.linesOf(wrong.option); lines != "" {
 		message += " (" + e.file + lines + ")"
 	}
-	return doctor.Fault(message, oneLine(errors.New(wrong.problem)))
+	return doctor.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.problem))))
 }
 
 // linesOf returns where an option stands in a Caddyfile, "" if nowhere.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -68,7 +69,7 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 	if e.refused != "redirect_uri" { // which says it all
 		found = append(found, p.handler.checkHosts(e.servers)...)
 	}
-	return append(found, p.handler.checkCapitals()...)
+	return slices.Concat(found, p.handler.checkCapitals(), p.handler.checkRequests(e.servers))
 }
 
 // checkCallbacks follows Meta's callbacks.
@@ -160,17 +161,42 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	for _, set := range sets {
 		var paths []string
 		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
-			found = append(found, doctor.OK("protected: %s", strings.Join(paths, " ")))
+			found = append(found, doctor.OK("protected: %s", first(paths, " ")))
 			continue
 		}
-		found = append(found, doctor.OK("protected: what matches %s", asJSON(set)))
+		found = append(found, doctor.OK("protected: what matches %s", inWordsOf(set)))
 	}
 	return found
 }
 
-func asJSON(value any) []byte {
-	text, _ := json.Marshal(value) // it was JSON before
-	return text
+// first joins the first of many texts.
+func first(all []string, by string) string {
+	if more := len(all) - mostPaths; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:mostPaths], by), more)
+	}
+	return strings.Join(all, by)
+}
+
+// inWordsOf says in short what a set of matchers asks for.
+func inWordsOf(set caddy.ModuleMap) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		var values []string
+		var sets []caddy.ModuleMap
+		switch {
+		case name == "not" && json.Unmarshal(set[name], &sets) == nil:
+			for _, inner := range sets {
+				parts = append(parts, "not "+inWordsOf(inner))
+			}
+		case (name == "path" || name == "host" || name == "method") && json.Unmarshal(set[name], &values) == nil:
+			parts = append(parts, name+" "+first(values, ", "))
+		case name == "expression":
+			parts = append(parts, "an expression")
+		default:
+			parts = append(parts, name)
+		}
+	}
+	return strings.Join(parts, " and ")
 }
 
 func (e *examination) checkCookies(p *patient) []doctor.Finding {

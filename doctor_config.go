@@ -3,8 +3,10 @@ package instagramauth
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
 // The configuration that is checked, and the blocks in it.
@@ -118,6 +121,9 @@ func (e *examination) blockOf(raw json.RawMessage) any {
 // resolve makes the settings and the matchers of a block.
 func (e *examination) resolve(p *patient, reader *routes.Raw) {
 	p.handler.now = e.now
+	if p.wrong != nil {
+		return
+	}
 	if p.settings, p.wrong = p.handler.resolveLoaded(); p.wrong != nil {
 		return
 	}
@@ -142,16 +148,37 @@ func (e *examination) admit(server *caddyhttp.Server, raw string) {
 	i := slices.IndexFunc(e.patients, func(p *patient) bool { return p.raw == raw })
 	if i < 0 {
 		h := new(Handler)
-		_ = json.Unmarshal([]byte(raw), h) // Caddy says what is wrong with it
+		unread := json.Unmarshal([]byte(raw), h)
 		name := fmt.Sprintf("%s %d", directive, len(e.patients)+1)
 		if len(h.RedirectURI) > 0 {
-			name = h.RedirectURI[0]
+			name = spelling.WithoutSecrets(h.RedirectURI[0])
 		}
-		i, e.patients = len(e.patients), append(e.patients, &patient{name: name, raw: raw, handler: h})
+		i, e.patients = len(e.patients), append(e.patients, &patient{name: name, raw: raw, handler: h, wrong: ofAnotherKind(unread)})
 	}
 	if p := e.patients[i]; !slices.Contains(p.servers, server) {
 		p.servers = append(p.servers, server)
 	}
+}
+
+// ofAnotherKind explains a value in JSON that is not of the kind that its option takes. Of other
+// errors Caddy says what is wrong.
+func ofAnotherKind(err error) error {
+	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok || kind.Field == "" {
+		return nil
+	}
+	option := strings.ReplaceAll(kind.Field, ".", " ")
+	switch kind.Type.Kind() {
+	case reflect.Slice:
+		return &optionError{option, "takes a list; write [ and ] around the value"}
+	case reflect.Map, reflect.Struct:
+		return &optionError{option, "takes an object; write its values between { and }"}
+	case reflect.Bool:
+		return &optionError{option, "takes true or false, without quotes"}
+	case reflect.String:
+		return &optionError{option, "takes one text; write it between quotes"}
+	}
+	return &optionError{option, fmt.Sprintf("takes no %s", strings.Fields(kind.Value + " value")[0])}
 }
 
 // canonical returns the JSON of a handler in a form that can be compared.
@@ -178,7 +205,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
 	}
 	for _, p := range e.patients {
-		if _, wrong := p.handler.resolveLoaded(); wrong != nil {
+		if _, wrong := p.handler.resolveLoaded(); p.wrong != nil || wrong != nil {
 			return doctor.Doubt("Caddy does not load "+e.file, "see what is wrong with the options below")
 		}
 	}

@@ -29,7 +29,13 @@ func (d *doorman) check(h *Handler) (found []doctor.Finding) {
 			continue
 		}
 		for _, origin := range h.origins() {
-			for _, upstream := range s.Upstreams(walked{h}, origin) {
+			upstreams, changes := s.Behind(walked{h}, origin)
+			for _, f := range h.checkIdentity(changes) {
+				if !slices.Contains(found, f) {
+					found = append(found, f)
+				}
+			}
+			for _, upstream := range upstreams {
 				question := upstream + " " + strings.Join(names, " ")
 				if !d.asked[question] {
 					found = append(found, d.doors(upstream, names)...)
@@ -55,7 +61,7 @@ func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding
 			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
 			finding := doctor.Fault(
 				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, upstream),
-				"put instagram_auth there, too, or delete the headers there with request_header: "+strings.Join(names, ", ")).With("reverse_proxy")
+				"put instagram_auth there, too, or delete the headers in that reverse_proxy with header_up, or with request_header where no request of this block passes: "+strings.Join(names, ", ")).With("reverse_proxy")
 			if door.End.If() != "" || door.End.After() != "" {
 				finding.Status = doctor.Look
 			}

@@ -20,7 +20,7 @@ import (
 // its cookies.
 func (h *Handler) checkSite(servers []*routes.Server) []doctor.Finding {
 	endpoints, _ := h.checkEndpoints(h.now())
-	found := slices.Concat([]doctor.Finding{doctor.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints, h.checkHosts(servers), h.checkCapitals(), h.checkResponses(servers))
+	found := slices.Concat([]doctor.Finding{doctor.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints, h.checkHosts(servers), h.checkCapitals(), h.checkRequests(servers), h.checkResponses(servers))
 	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return f.Status == doctor.Fine })
 }
 

@@ -191,7 +191,7 @@ func (b *bench) check(t *testing.T, m *mistake) {
 	if m.line != "" && strings.Contains(says, "Caddyfile:") && !regexp.MustCompile(`Caddyfile:(?:1[3-9]|2\d)\b`).MatchString(says) {
 		t.Errorf("the line is not told: %q", says)
 	}
-	if strings.Contains(says+all, appSecret) || strings.Contains(says+all, clinicSecret) {
+	if strings.Contains(says+all, appSecret) || strings.Contains(says+all, clinicSecret) || strings.Contains(says+all, "SuperSecretValue") {
 		t.Errorf("a secret is repeated: %q, %q", says, all)
 	}
 	for _, line := range told {

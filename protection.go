@@ -37,7 +37,11 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 			survey := s.Survey(walked{h}, origin)
 			told := h.tell(&survey)
 			if i < len(origins) && survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
-				told = append(told, unreached(&survey))
+				f, other := h.otherHosts()
+				if !other {
+					f = unreached(&survey)
+				}
+				told = append(told, f)
 			}
 			told = append(told, h.shown(s.Shown(walked{h}, origin))...)
 			for _, f := range told {
@@ -99,11 +103,27 @@ func (h *Handler) asksAnybody() bool {
 	return !(h.protect == nil && h.settings.handoff) && (h.protect == nil || len(h.protect) > 0)
 }
 
+// remedyUnmatched is what to do about a matcher that nothing matches.
+const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Take out the line that rules out the others"
+
+// otherHosts says that a block's matcher wants hosts on which nobody sees the block.
+func (h *Handler) otherHosts() (f doctor.Finding, found bool) {
+	for _, set := range h.protect {
+		for _, matcher := range set {
+			hosts, ok := matcher.(*caddyhttp.MatchHost)
+			if ok && !slices.ContainsFunc(h.origins(), func(origin *url.URL) bool { return leadsTo(*hosts, origin.Hostname()) }) {
+				return doctor.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
+			}
+		}
+	}
+	return f, false
+}
+
 // unreached is for a block that asks nobody for a session.
 func unreached(survey *routes.Survey) doctor.Finding {
 	ahead := grouped(survey, survey.Ahead)
 	if len(ahead) == 0 {
-		return doctor.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", "compare the matcher with the addresses of your pages; paths in one pair of quotes are one path")
+		return doctor.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", remedyUnmatched)
 	}
 	return doctor.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
 }

@@ -177,7 +177,7 @@ func (h *Handler) judge(ends []routes.Ending) obstacle {
 		return obstacle{perhaps, answeredBy(ends[i])}
 	}
 	switch e := ends[elsewhere]; {
-	case e.Kind != routes.Nothing:
+	case e.Kind != routes.Nothing || e.Handler != nil: // a handler may answer with an empty page
 		return obstacle{answered, answeredBy(e)}
 	case e.Met():
 		return obstacle{kind: otherRoutes}

@@ -25,16 +25,46 @@ const setIt = "set the variable or the file that it names"
 const setEnv = "; a reload does not change the variables of a running Caddy: restart it, or use {file./absolute/path}"
 
 func howToSet(value string) string {
-	if strings.Contains(value, "{env.") {
+	switch {
+	case strings.Contains(value, "{env."):
 		return setIt + setEnv
+	case relativeFile.MatchString(value):
+		return setIt + ", by its absolute path: {file./path}"
+	case strings.Contains(value, "{args"):
+		return "write it behind the name of the snippet, in the line with import"
+	case !strings.Contains(value, "{file."):
+		return "write {env.NAME} or {file./path}: other placeholders have no value when Caddy loads"
 	}
 	return setIt
 }
 
-// missingError is for a value with a placeholder that has no value.
+// relativeFile matches a placeholder of a file that is looked for where Caddy was started. In a
+// Caddyfile a name without a dot becomes another one: Caddy takes it for a part of a path.
+var relativeFile = regexp.MustCompile(`\{(?:http\.request\.uri\.path\.)?file\.[^/{}]`)
+
+// placeholder matches one in a value, and ofCaddy those that nothing but a placeholder looks like.
+var (
+	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+	ofCaddy     = regexp.MustCompile(`^\{(?:env\.|file\.|args\[)`)
+)
+
+// withoutValue returns the placeholders in a value that have no value. What stands around them may
+// be a secret.
+func withoutValue(repl *caddy.Replacer, value string) string {
+	var names []string
+	for _, name := range placeholder.FindAllString(value, -1) {
+		// Braces inside of a value may be a part of a secret.
+		if _, err := repl.ReplaceOrErr(name, true, true); err != nil && (name == value || ofCaddy.MatchString(name)) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+// missingError is for a value with placeholders that have no value.
 type missingError struct {
 	optionError
-	shown string // the placeholder
+	names string
 }
 
 // As lets a missingError pass for an optionError.
@@ -59,6 +89,7 @@ func (h *Handler) resolveLoaded() (settings, error) {
 // missing tells which values are missing, if more than one is.
 func (h *Handler) missing(replace resolver) error {
 	e := h.Endpoints
+	replace = replace.refusingNames()
 	var all []string
 	var first string
 	for _, o := range []struct {
@@ -70,9 +101,9 @@ func (h *Handler) missing(replace resolver) error {
 	} {
 		for _, value := range o.values {
 			_, err := replace(o.option, value)
-			if wrong, missing := errors.AsType[*missingError](err); missing {
+			if none, missing := errors.AsType[*missingError](err); missing {
 				first = cmp.Or(first, o.option)
-				all = append(all, fmt.Sprintf("%s (%s)", wrong.shown, o.option))
+				all = append(all, fmt.Sprintf("%s (%s)", none.names, o.option))
 			}
 		}
 	}
@@ -88,14 +119,11 @@ func loadTime(repl *caddy.Replacer) resolver {
 	return func(option, value string) (string, error) {
 		resolved, err := repl.ReplaceOrErr(value, true, true)
 		if err != nil {
-			shown := value
-			if strings.HasSuffix(option, "secret") {
-				shown = strings.Join(placeholderOf.FindAllString(value, -1), " ")
-			}
-			if shown == "" {
+			names := withoutValue(repl, value)
+			if names == "" {
 				return "", &optionError{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
 			}
-			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", shown, howToSet(value))}, shown}
+			return "", &missingError{optionError{option, fmt.Sprintf("%s has no value; %s", names, howToSet(names))}, names}
 		}
 		if resolved == "" {
 			return "", &optionError{option, "has an empty value"}
@@ -132,16 +160,35 @@ func adaptTime(option, value string) (string, error) {
 // ways of other programs.
 var variableName = regexp.MustCompile(`^([$%]?\{?(?i:env[.: ])?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?%?)$`)
 
+// markedName matches the name of a variable with what marks it as one in a shell, in another
+// program or in Caddy, but for what Caddy wants.
+var markedName = regexp.MustCompile(`^(?:(?:\$\{?|%|\{)([A-Z_][A-Z0-9_]*)|\{?(?i:env)[.: ]([A-Za-z_][A-Za-z0-9_]*))\}?%?$`)
+
+// unmarked returns the name of a variable in a value that is marked as one, "" if it is none. One
+// in small letters may be a placeholder of Caddy's, or a secret that begins like that.
+func unmarked(value string) string {
+	found := markedName.FindStringSubmatch(value)
+	if found == nil || strings.HasPrefix(value, "{env.") {
+		return ""
+	}
+	return cmp.Or(found[1], found[2])
+}
+
 // refusingNames returns a resolver that refuses the names of variables.
 func (replace resolver) refusingNames() resolver {
 	return func(option, value string) (string, error) {
 		if from, secret := whereSecretsAre[option]; secret && (variableName.MatchString(value) && doctor.IsBlank(value) || option == "app_id" && doctor.IsPlaceholder(value)) {
 			return "", &optionError{option, "is what an example has in its place; " + from}
 		}
+		if name := unmarked(value); name != "" {
+			return "", &optionError{option, "is the name of a variable, and not its value; write {env." + name + "}"}
+		}
 		if variableName.MatchString(value) && !strings.HasPrefix(value, "{env.") {
 			return "", &optionError{option, "is the name of a variable, and not its value; write {env.NAME}"}
 		}
 		switch {
+		case strings.HasPrefix(value, "{http.") && relativeFile.MatchString(value):
+			return "", &optionError{option, "names a file by a relative path; write an absolute path, such as {file./run/secrets/app_secret}"}
 		case strings.HasPrefix(value, "{http.") || strings.Contains(value, "/{http."):
 			return "", &optionError{option, "has a placeholder of a request, which has no value when Caddy loads; write the value itself, or {env.NAME}"}
 		case notPlaceholder.MatchString(value):
@@ -159,8 +206,6 @@ var (
 	// fileName matches the name of a file. A secret in Base64 may begin with a slash and have others
 	// in it, but hardly a name in small letters between the first two of them.
 	fileName = regexp.MustCompile(`^(?:file:|\.{1,2}/|/(?:[a-z][a-z0-9_.-]*|Users)/[\w./-]*$)`)
-	// placeholderOf matches the placeholders within a secret. Other braces may be a part of it.
-	placeholderOf = regexp.MustCompile(`\{(?:env|file)\.[^{}]+\}`)
 )
 
 // all replaces the placeholders in every value of an option.

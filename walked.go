@@ -48,6 +48,9 @@ func (w walked) Asks(s *routes.Step) routes.Answer {
 // Protects returns the matchers of what needs a session.
 func (w walked) Protects() caddyhttp.MatcherSets { return w.h.protect }
 
+// Headers returns the request headers that a block sets.
+func (w walked) Headers() []string { return w.h.settings.guard.Names() }
+
 // RefusesAsErrors reports whether Caddy's error routes get the refusals.
 func (w walked) RefusesAsErrors() bool { return w.h.settings.handleErrors }
 

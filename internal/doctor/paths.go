@@ -60,16 +60,25 @@ type Border struct {
 // BorderOf returns the border of a path of a matcher; ok is false if it has none, because other
 // paths cover what lies beyond.
 func BorderOf(path string, all []string) (b Border, ok bool) {
-	bare, below := strings.CutSuffix(path, "/*")
+	once := starOnce(path)
+	bare, below := strings.CutSuffix(once, "/*")
 	beyond := strings.TrimSuffix(path, "/") + "/x"
 	switch {
 	case strings.Contains(path, "{"):
 	case below && bare != "" && !strings.Contains(bare, "*") && !covered(bare, all):
-		return Border{bare + "/x", bare, true, Doubt(fmt.Sprintf("%s is protected, and %s itself is not", path, bare), fmt.Sprintf("write %s %s if both are meant", bare, path))}, true
+		return Border{bare + "/x", bare, true, Doubt(fmt.Sprintf("%s is protected, and %s itself is not", path, bare), fmt.Sprintf("write %s %s if both are meant", bare, once))}, true
 	case !strings.Contains(path, "*") && path != "/" && !isFile(path) && !covered(beyond, all):
 		return Border{path, beyond, false, Doubt(path+" protects this one address, and nothing below it", fmt.Sprintf("write %s* if all of it is meant", path))}, true
 	}
 	return b, false
+}
+
+// starOnce returns a pattern with one star at its end, where more mean the same.
+func starOnce(pattern string) string {
+	if strings.HasSuffix(pattern, "**") {
+		return strings.TrimRight(pattern, "*") + "*"
+	}
+	return pattern
 }
 
 // isFile reports whether a path ends in the name of a file.
@@ -78,6 +87,7 @@ func isFile(path string) bool { return strings.Contains(path[strings.LastIndex(p
 // covered reports whether one of the patterns is for a path, too.
 func covered(path string, patterns []string) bool {
 	for _, pattern := range patterns {
+		pattern = starOnce(pattern)
 		front, prefix := strings.CutSuffix(pattern, "*")
 		back, suffix := strings.CutPrefix(pattern, "*")
 		if strings.EqualFold(pattern, path) || pattern == "*" ||

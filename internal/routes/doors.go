@@ -23,17 +23,12 @@ type Door struct {
 	End      Ending
 }
 
-// Upstreams returns the addresses of the upstreams that get what passes a block.
-func (s *Server) Upstreams(b Block, origin *url.URL) (upstreams []string) {
-	for request := range s.visits(b, origin) {
-		request.SignedIn = true
-		for _, e := range s.Ends(request) {
-			if proxy, ok := e.Handler.(*reverseproxy.Handler); ok && slices.Contains(e.Step.passed, b) {
-				upstreams = with(upstreams, dialled(proxy)...)
-			}
-		}
+// upstreamsOf returns the addresses of a handler's upstreams, if it is a proxy.
+func upstreamsOf(handler any) []string {
+	if proxy, ok := handler.(*reverseproxy.Handler); ok {
+		return dialled(proxy)
 	}
-	return upstreams
+	return nil
 }
 
 // Doors returns the ways to an upstream that lead past a block. safe reports whether blocks that

@@ -44,7 +44,7 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	case *rewrite.Rewrite:
 		f.next(w.rewrite(h, at))
 	case *headers.Handler:
-		f.next(w.setHost(h.Request, at).without(h.Request).rewriting(h.Response))
+		f.next(w.setHost(h.Request, at).without(h.Request).changing("request_header", h.Request).rewriting(h.Response))
 	case *caddyhttp.VarsMiddleware:
 		f.next(w.setVars(*h, at))
 	case *caddyhttp.StaticResponse:
@@ -162,7 +162,7 @@ func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 	route := w.server.named(h.Name)
 	if route == nil {
-		w.fail(at, http.StatusInternalServerError, "invoke")
+		w.fail(at, http.StatusInternalServerError, "invoke (there is no named route "+h.Name+")")
 		return
 	}
 	f.place += ">" + h.Name
@@ -258,7 +258,9 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 		f.next(at)
 	case !h.Abort && status >= 300 && status < 400:
 		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
-	case h.Abort, status >= 300:
+	case h.Abort:
+		w.end(Ending{Kind: Denied, By: "abort", Step: at, Handler: h})
+	case status >= 300:
 		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
 	case h.Body == "":
 		w.end(Ending{Kind: Nothing, By: "respond", Step: at, Handler: h})
@@ -317,7 +319,7 @@ func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 		w.end(Ending{Kind: Denied, By: "forward_auth", Step: at, Handler: h})
 	default:
 		if h.Headers != nil && h.Headers.Request != nil {
-			at = at.without(h.Headers.Request)
+			at = at.without(h.Headers.Request).changing("header_up", h.Headers.Request)
 		}
 		if h.Rewrite != nil && (at.failed != 0 || at.of.Missing) {
 			at = w.rewrite(h.Rewrite, at)

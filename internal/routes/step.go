@@ -66,6 +66,8 @@ type Step struct {
 	intercepts []*intercept.Intercept
 	replaces   Block // whose answer the step replaces, nil for none
 	stops      bool  // sign-ins, because it replaces the redirect to Instagram
+	// changes are made to request headers of a block.
+	changes []Change
 }
 
 func newStep(server *caddyhttp.Server, of *Request) *Step {
@@ -95,7 +97,7 @@ func (s *Step) copy(server *caddyhttp.Server) *Step {
 	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
 	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
 	next.responses, next.intercepts, next.replaces = slices.Clone(s.responses), slices.Clone(s.intercepts), s.replaces
-	next.stops = s.stops
+	next.stops, next.changes = s.stops, slices.Clone(s.changes)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
@@ -129,7 +131,7 @@ func with[E comparable](list []E, more ...E) []E {
 func (s *Step) key() string {
 	variables := vars(s.Request)
 	var b strings.Builder
-	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses, s.replaces != nil, s.stops, len(s.intercepts))
+	fmt.Fprint(&b, s.Request.Method, " ", s.Request.Host, s.otherHost, s.hidden, " ", s.Request.URL.String(), " ", s.Request.URL.RawPath, s.blind, s.failed, len(s.ifs) > 0, len(s.vague) > 0, s.groups, s.catch != nil, len(s.passed), s.deleted, s.early, s.responses, s.replaces != nil, s.stops, len(s.intercepts), s.changes)
 	for _, key := range slices.Sorted(maps.Keys(variables)) {
 		fmt.Fprintf(&b, " %s=%v", key, variables[key])
 	}

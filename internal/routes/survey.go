@@ -63,7 +63,9 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 		if len(tried) == 0 || slices.Contains(names, pattern) || slices.ContainsFunc(tried, func(path string) bool { return !slices.Contains(rest, path) }) {
 			continue
 		}
-		names = append(names, pattern)
+		if plausible(pattern) {
+			names = append(names, pattern)
+		}
 		below := caddyhttp.MatchPath{pattern}
 		if below.Provision(caddy.Context{}) != nil {
 			continue
@@ -74,7 +76,17 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 			return newStep(new(caddyhttp.Server), &Request{Method: http.MethodGet, URL: at}).ask(&below).Answer == Yes
 		})
 	}
+	// Samples that were made from expressions and maps need not look like addresses.
+	if shown := slices.DeleteFunc(slices.Clone(rest), func(path string) bool { return !plausible(path) }); len(names)+len(shown) > 0 {
+		rest = shown
+	}
 	return append(names, rest...)
+}
+
+// plausible reports whether a text looks like an address to people, or like a pattern of some. What
+// begins with try_ is an option of the function file in an expression.
+func plausible(path string) bool {
+	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && !strings.HasPrefix(path, "/try_")
 }
 
 // Survey tries the addresses that a block is to protect at an origin.

@@ -3,7 +3,6 @@
 package spelling
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -52,78 +51,4 @@ func between(a, b string) int {
 		previous = before
 	}
 	return row[len(b)]
-}
-
-// secret matches what secrets look like: long runs of letters and digits. slashed matches those in
-// Base64 that have slashes in them, as paths have.
-var (
-	secret  = regexp.MustCompile(`[A-Za-z0-9+=_-]{24,}`)
-	slashed = regexp.MustCompile(`[A-Za-z0-9+/=_-]{24,}`)
-)
-
-// words matches what stands between spaces and quotes, and file matches those that are the path of
-// a file: no secret begins like one.
-var (
-	words = regexp.MustCompile(`[^\s"'<>=,;]+|=`)
-	file  = regexp.MustCompile(`^/[a-zA-Z]{1,8}/[^/]`)
-)
-
-// WithoutSecrets returns a text without what looks like a secret.
-func WithoutSecrets(text string) string {
-	return words.ReplaceAllStringFunc(text, func(word string) string {
-		if file.MatchString(word) {
-			return word
-		}
-		word = slashed.ReplaceAllStringFunc(word, func(part string) string {
-			if strings.Contains(part, "/") && isMixed(part) {
-				return "…"
-			}
-			return part
-		})
-		return secret.ReplaceAllStringFunc(word, func(part string) string {
-			if !strings.ContainsAny(part, "0123456789") {
-				return part
-			}
-			return "…"
-		})
-	})
-}
-
-// isMixed reports whether a text has capital and small letters and digits, which few paths have.
-func isMixed(text string) bool {
-	var capital, small, digit bool
-	for _, r := range text {
-		capital = capital || 'A' <= r && r <= 'Z'
-		small = small || 'a' <= r && r <= 'z'
-		digit = digit || '0' <= r && r <= '9'
-	}
-	return capital && small && digit
-}
-
-// secretOption matches a line with an option whose values are secrets, also if its name is
-// mistyped or that of another program.
-var secretOption = regexp.MustCompile(`^(\s*(?:session\s+)?["']?[\w-]*(?i:sec+r?e?t|secert|passw|keys?\b)[\w-]*["']?(?:\s*[=:]+\s*|\s+))(.*)`)
-
-// placeholder matches one: a name, and no secret.
-var placeholder = regexp.MustCompile(`^\{(?:\$|(?:env|file)[.:])[^{}\s]*\}$`)
-
-// OfOption returns a line of a Caddyfile without the values of an option that takes secrets.
-// Placeholders stay: they are names.
-func OfOption(line string) string {
-	found := secretOption.FindStringSubmatch(line)
-	if found == nil {
-		return line
-	}
-	return found[1] + hidden(found[2])
-}
-
-// hidden returns a text without its words, but for placeholders.
-func hidden(text string) string {
-	values := strings.Fields(text)
-	for i, value := range values {
-		if !placeholder.MatchString(value) {
-			values[i] = "…"
-		}
-	}
-	return strings.Join(values, " ")
 }

@@ -1,0 +1,103 @@
+package instagramauth
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+)
+
+// What handlers around a block do to the requests that it reads, and to the headers that it sets.
+
+// checkRequests looks for handlers that change the method of requests for a block's own addresses,
+// or take their cookies away: then no sign-in can end.
+func (h *Handler) checkRequests(servers []*routes.Server) (found []doctor.Finding) {
+	add := func(e routes.Ending, f doctor.Finding) {
+		if e.If() != "" || e.After() != "" {
+			f.Status = doctor.Look
+		}
+		if !slices.ContainsFunc(found, func(known doctor.Finding) bool { return known.Message == f.Message }) {
+			found = append(found, f)
+		}
+	}
+	addresses := []string{h.settings.served[0].uri, h.settings.served[0].origin + h.settings.pathPrefix + pathDeauthorize}
+	for i, method := range []string{http.MethodGet, http.MethodPost} {
+		address := addresses[i]
+		u, err := url.Parse(address)
+		if err != nil {
+			continue
+		}
+		for _, s := range servers {
+			if !s.Has(walked{h}) {
+				continue
+			}
+			for _, e := range s.Ends(routes.Request{Method: method, URL: u, Machine: method == http.MethodPost}) {
+				if e.Kind != routes.Own || e.Block != (walked{h}) {
+					continue
+				}
+				if e.Method() != method {
+					add(e, doctor.Fault(fmt.Sprintf("%s %s gets to this block as %s: it answers 405", method, address, e.Method()), "change the method of other requests alone, or behind instagram_auth: put both into a route block, instagram_auth first").With("method"))
+				}
+				for _, change := range e.BeforeBlock() {
+					if method == http.MethodGet {
+						add(e, cookieFinding(change))
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// cookieFinding is for a change of the cookies before a block.
+func cookieFinding(change routes.Change) doctor.Finding {
+	const remedy = "delete or change cookies behind instagram_auth: by header_up in reverse_proxy, or in a route block with instagram_auth first"
+	for _, effect := range change.Of("Cookie") {
+		if effect.Deleted {
+			return doctor.Fault(change.By+" takes the header Cookie away before this block: every sign-in ends as expired, and nobody is signed in", remedy).With(change.By)
+		}
+	}
+	return doctor.Doubt(change.By+" changes the header Cookie before this block: it may not find its login and session cookies there", remedy).With(change.By)
+}
+
+// byVisitors are the placeholders of what whoever asks can write.
+var byVisitors = []string{"{http.request.header.", "{http.request.cookie.", "{http.request.uri", "{http.request.orig_uri", "{http.request.body", "{query}", "{http.request.host"}
+
+// checkIdentity looks at changes behind a block of the headers that tell a site who asks.
+func (h *Handler) checkIdentity(changes []routes.Change) (found []doctor.Finding) {
+	for _, change := range changes {
+		var deleted, set, open []string
+		for _, name := range h.settings.guard.Names() {
+			effects := change.Of(name)
+			if len(effects) == 0 {
+				continue
+			}
+			switch last := effects[len(effects)-1]; {
+			case last.Deleted:
+				deleted = append(deleted, name)
+			case strings.Contains(last.Value, "{http.auth.user."):
+			case slices.ContainsFunc(byVisitors, func(key string) bool { return strings.Contains(last.Value, key) }):
+				open = append(open, name)
+			default:
+				set = append(set, name)
+			}
+		}
+		if len(deleted) > 0 {
+			found = append(found, doctor.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, enumerated(deleted)),
+				"leave these headers alone: instagram_auth deletes forged ones itself. Right if your app is not to know").With(change.By))
+		}
+		if len(open) > 0 {
+			found = append(found, doctor.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, enumerated(open)),
+				"delete that line: instagram_auth sets the header").With(change.By))
+		}
+		if len(set) > 0 {
+			found = append(found, doctor.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, enumerated(set)),
+				"delete that line: instagram_auth sets the header. Right if your app is not to know").With(change.By))
+		}
+	}
+	return found
+}
