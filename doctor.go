@@ -40,8 +40,9 @@ type examination struct {
 	servers  []*routes.Server
 	doors    *doorman
 	patients []*patient
-	unread   error  // why there is no configuration
-	refused  string // the option for which Caddy does not load the configuration
+	nulls    []string // where null stands in the http app
+	unread   error    // why there is no configuration
+	refused  string   // the option for which Caddy does not load the configuration
 	report   doctor.Report
 }
 
