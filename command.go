@@ -61,8 +61,8 @@ func noCommand(parent *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Usage(remedy, "a command is missing")
 	}
-	if near := parent.SuggestionsFor(args[0]); len(near) > 0 {
-		remedy = "caddy instagram-auth " + near[0]
+	if near := spelling.Nearest(args[0], names); near != "" {
+		remedy = "caddy instagram-auth " + near
 	}
 	return cli.Usage(remedy, "there is no command %q", args[0])
 }
@@ -124,7 +124,7 @@ func fail(command *cobra.Command, err error) error {
 	problem := cli.AsProblem(err)
 	switch {
 	case problem.What == "": // the output says it
-	case flagged(command, "json"):
+	case flagged(command, "json") || wantsJSON(command):
 		problem.JSON(command.OutOrStdout())
 	default:
 		problem.Print(command.ErrOrStderr(), styleOf(command, command.ErrOrStderr()))
@@ -141,6 +141,19 @@ func fail(command *cobra.Command, err error) error {
 func flagged(command *cobra.Command, name string) bool {
 	flag := command.Flags().Lookup(name)
 	return flag != nil && flag.Value.String() == "true"
+}
+
+// wantsJSON reports whether --json stands on a command line that could not be read to its end.
+func wantsJSON(command *cobra.Command) bool {
+	for _, argument := range givenTo(command) {
+		switch argument {
+		case "--":
+			return false
+		case "--json", "--json=true":
+			return true
+		}
+	}
+	return false
 }
 
 func flagValue(command *cobra.Command, name string) string {

@@ -211,7 +211,7 @@ func quiet(config *caddy.Config) {
 			continue // Caddy says what it thinks of null
 		}
 		if name == caddy.DefaultLoggerName {
-			log.WriterRaw, log.Level = nil, "ERROR" // to stderr
+			log.WriterRaw, log.Level = nil, "FATAL" // the report says it, in plain lines
 			continue
 		}
 		log.WriterRaw = bytes.Clone(discard)
