@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
 // The commands of `caddy instagram-auth`, and what they share.
@@ -61,8 +63,8 @@ func noCommand(parent *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Usage(remedy, "a command is missing")
 	}
-	if near := spelling.Nearest(args[0], names); near != "" {
-		remedy = "caddy instagram-auth " + near
+	if near := append(parent.SuggestionsFor(args[0]), spelling.Nearest(args[0], names)); near[0] != "" {
+		remedy = "caddy instagram-auth " + near[0]
 	}
 	return cli.Usage(remedy, "there is no command %q", args[0])
 }
@@ -124,7 +126,7 @@ func fail(command *cobra.Command, err error) error {
 	problem := cli.AsProblem(err)
 	switch {
 	case problem.What == "": // the output says it
-	case flagged(command, "json") || wantsJSON(command):
+	case flagged(command, "json") || wantsJSON():
 		problem.JSON(command.OutOrStdout())
 	default:
 		problem.Print(command.ErrOrStderr(), styleOf(command, command.ErrOrStderr()))
@@ -144,8 +146,8 @@ func flagged(command *cobra.Command, name string) bool {
 }
 
 // wantsJSON reports whether --json stands on a command line that could not be read to its end.
-func wantsJSON(command *cobra.Command) bool {
-	for _, argument := range givenTo(command) {
+func wantsJSON() bool {
+	for _, argument := range os.Args {
 		switch argument {
 		case "--":
 			return false
