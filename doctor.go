@@ -134,6 +134,9 @@ func (e *examination) explainOption(p *patient, err error) doctor.Finding {
 	if seen := e.looksOf(p); seen.Status == doctor.Wrong {
 		return seen
 	}
+	if denied := p.denied(tryToRead); denied.Status == doctor.Wrong {
+		return denied
+	}
 	wrong, ok := errors.AsType[*optionError](err)
 	if !ok {
 		return doctor.Fault(oneLine(err), "mend the option and ask again")
