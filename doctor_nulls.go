@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -70,7 +71,9 @@ func (e *examination) readHTTP(content []byte) error {
 func (e *examination) validate(config *caddy.Config) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("Caddy crashes on it: %v", p)
+			if err = errors.New("Caddy crashes on it"); len(e.nulls) == 0 {
+				err = fmt.Errorf("Caddy crashes on it: %v", p)
+			}
 		}
 	}()
 	return caddy.Validate(config)
