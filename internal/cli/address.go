@@ -11,19 +11,19 @@ import (
 
 // CheckAddress refuses what cannot be the address of an admin endpoint.
 func CheckAddress(address string) error {
-	const remedy = "write --address as localhost:2019 or unix//run/caddy.sock"
+	const form = "write --address as localhost:2019 or unix//run/caddy.sock"
 	if scheme, rest, ok := strings.Cut(address, "://"); ok {
 		return Usage("write --address "+strings.TrimRight(rest, "/"), "an admin endpoint's address has no %s://", scheme)
 	}
 	at, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return Usage(remedy, "%q is no address of an admin endpoint", address)
+		return Usage(form, "%q is no address of an admin endpoint", address)
 	}
 	if at.IsUnixNetwork() || at.IsFdNetwork() {
 		return nil
 	}
 	if at.StartPort == 0 || at.PortRangeSize() != 1 || strings.Contains(at.Host, ":") && net.ParseIP(strings.SplitN(at.Host, "%", 2)[0]) == nil {
-		return Usage(remedy, "%q is no address of an admin endpoint", address)
+		return Usage(form, "%q is no address of an admin endpoint", address)
 	}
 	return nil
 }
