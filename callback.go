@@ -42,7 +42,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	}
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, callbackHostError(v.asked.RawQuery))
+		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
 	query, ok := parseCallback(v.asked.RawQuery)
 	if !ok {

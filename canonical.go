@@ -18,17 +18,10 @@ import (
 var errMovedBack = &operatorError{ownError{"this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
 	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one"}}
 
-// errCallbackHost is the cause where a callback comes to a host that no login begins on.
-var errCallbackHost = &operatorError{ownError{"the callback has come to a host without a redirect URI",
-	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}}
-
-// callbackHostError returns errCallbackHost, for a crawler without what makes it the operator's.
-func callbackHostError(rawQuery string) error {
-	if query, ok := parseCallback(rawQuery); !ok || query.state == "" {
-		return &errCallbackHost.ownError
-	}
-	return errCallbackHost
-}
+// errCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
+// cookie belongs to another host, so nobody can tell a state that was made up: it is no warning.
+var errCallbackHost = &ownError{"the callback has come to a host without a redirect URI",
+	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}
 
 // canonicalFor returns the redirect URI on whose host visitors of another host sign in: that
 // of the nearest host, such as example.com for www.example.com, or the first one. None of it

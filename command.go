@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
 // The commands of `caddy instagram-auth`, and what they share.
@@ -61,7 +63,7 @@ func noCommand(parent *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return cli.Usage(remedy, "a command is missing")
 	}
-	if near := parent.SuggestionsFor(args[0]); len(near) > 0 {
+	if near := append(parent.SuggestionsFor(args[0]), spelling.Nearest(args[0], names)); near[0] != "" {
 		remedy = "caddy instagram-auth " + near[0]
 	}
 	return cli.Usage(remedy, "there is no command %q", args[0])
@@ -124,7 +126,7 @@ func fail(command *cobra.Command, err error) error {
 	problem := cli.AsProblem(err)
 	switch {
 	case problem.What == "": // the output says it
-	case flagged(command, "json"):
+	case flagged(command, "json") || wantsJSON():
 		problem.JSON(command.OutOrStdout())
 	default:
 		problem.Print(command.ErrOrStderr(), styleOf(command, command.ErrOrStderr()))
@@ -141,6 +143,19 @@ func fail(command *cobra.Command, err error) error {
 func flagged(command *cobra.Command, name string) bool {
 	flag := command.Flags().Lookup(name)
 	return flag != nil && flag.Value.String() == "true"
+}
+
+// wantsJSON reports whether --json stands on a command line that could not be read to its end.
+func wantsJSON() bool {
+	for _, argument := range os.Args {
+		switch argument {
+		case "--":
+			return false
+		case "--json", "--json=true":
+			return true
+		}
+	}
+	return false
 }
 
 func flagValue(command *cobra.Command, name string) string {

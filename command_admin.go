@@ -47,7 +47,7 @@ func findCaddy(command *cobra.Command) (n runningCaddy, err error) {
 		return runningCaddy{}, err
 	}
 	if address := flagValue(command, "address"); address != "" {
-		return runningCaddy{address: address, remedy: "check --address, and that Caddy runs"}, nil
+		return runningCaddy{address: address, remedy: "check --address, and that Caddy runs"}, cli.CheckAddress(address)
 	}
 	configuration, err := source.Load()
 	if err != nil {

@@ -61,10 +61,14 @@ func diagnose(command *cobra.Command, _ []string) error {
 	}
 	e.run()
 	out := command.OutOrStdout()
+	unread, isProblem := errors.AsType[*cli.Problem](e.unread)
+	if isProblem && unread.Exit == cli.ExitUsage {
+		return unread // nothing was tried
+	}
 	if flagged(command, "json") {
 		err = e.report.JSON(out)
-	} else if missing, ok := errors.AsType[*cli.Problem](e.unread); ok && e.file == "" {
-		return missing // there is nothing to report about
+	} else if isProblem && e.file == "" {
+		return unread // there is nothing to report about
 	} else {
 		err = writeReport(&e.report, out, styleOf(command, out))
 	}

@@ -125,6 +125,9 @@ func writePages(command *cobra.Command, folder string) error {
 	case err != nil:
 		return cli.Failed("", "writing the pages: %s", err)
 	}
+	if whole, err := filepath.Abs(folder); err == nil {
+		folder = whole // Caddy may run in another folder
+	}
 	fmt.Fprintf(command.ErrOrStderr(), "Change what you want to be different, delete the other files, and write into the block:\n\n  pages %s\n\n", folder)
 	return nil
 }

@@ -32,6 +32,12 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{"doctor, pages, revoke, status", nil},
 		{`no command "end"`, []string{"end", "--address", admin}},
 		{"caddy instagram-auth status", []string{"statu"}},
+		{"caddy instagram-auth doctor", []string{"doktor"}},
+		{"caddy instagram-auth revoke", []string{"reovke"}},
+		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "command.go"}},
+		{"write --address 127.0.0.1:3019", []string{"status", "--address", "http://127.0.0.1:3019/"}},
+		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "::bad::"}},
+		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "localhost"}},
 		{"a command is missing", []string{"--address", admin}},
 		{"exactly one of", []string{"revoke", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
@@ -251,6 +257,30 @@ func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
 	for _, folder := range []string{k.storage, os.Getenv("XDG_DATA_HOME")} {
 		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 			t.Errorf("left in %s: %v, %v", folder, left, err)
+		}
+	}
+}
+
+func TestAWrongCommandLineIsAnsweredInJSONWhereItAsksForIt(t *testing.T) {
+	before := os.Args
+	t.Cleanup(func() { os.Args = before })
+	for _, args := range [][]string{{"status", "--nope", "--json"}, {"doktor", "--json"}, {"doctor", "--nope", "--json"}, {"pages", "--nope", "--json"}, {"doctor", "--adapter", "nope", "--config", "go.mod", "--json"}} {
+		os.Args = append([]string{"caddy", "instagram-auth"}, args...)
+		out, talk, err := runCommand(t, args...)
+		var answer struct{ Error string }
+		if json.Unmarshal([]byte(out), &answer) != nil || answer.Error == "" || talk != "" || err == nil {
+			t.Errorf("%q: %q, %q, %v", args, out, talk, err)
+		}
+	}
+}
+
+func TestAConfigurationOfAnotherKindIsNamedInPlainWords(t *testing.T) {
+	for text, says := range map[string]string{
+		`"x"`: "the whole is not an object, but: string", `{"admin":5}`: "admin is not an object, but: number", `{"admin":{"listen":5}}`: "admin.listen is not a text, but: number",
+	} {
+		_, err := caddyCommand(t, strings.NewReader(text), io.Discard, "status", "--config", "-")
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "Go ") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

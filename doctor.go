@@ -41,8 +41,9 @@ type examination struct {
 	servers  []*routes.Server
 	doors    *doorman
 	patients []*patient
-	unread   error  // why there is no configuration
-	refused  string // the option for which Caddy does not load the configuration
+	nulls    []string // where null stands in the http app
+	unread   error    // why there is no configuration
+	refused  string   // the option for which Caddy does not load the configuration
 	report   doctor.Report
 }
 
@@ -133,6 +134,9 @@ func (e *examination) explainOption(p *patient, err error) doctor.Finding {
 	// Two values in one another's place are refused as no ID, which is half the story.
 	if seen := e.looksOf(p); seen.Status == doctor.Wrong {
 		return seen
+	}
+	if denied := p.denied(tryToRead); denied.Status == doctor.Wrong {
+		return denied
 	}
 	wrong, ok := errors.AsType[*optionError](err)
 	if !ok {

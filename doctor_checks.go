@@ -253,7 +253,9 @@ func (e *examination) takers(logger string) map[string]json.RawMessage {
 	known := map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {}}
 	if e.config.Logging != nil {
 		for name, log := range e.config.Logging.Logs {
-			known[name] = log
+			if log != nil {
+				known[name] = log
+			}
 		}
 	}
 	for name, log := range known {

@@ -37,13 +37,11 @@ func (e *examination) load() error {
 	if err := caddy.StrictUnmarshalJSON(content, &e.config); err != nil {
 		return fmt.Errorf("decoding the configuration: %w", err)
 	}
-	e.http = new(caddyhttp.App)
-	if raw := e.config.AppsRaw["http"]; raw != nil {
-		if err := json.Unmarshal(raw, e.http); err != nil {
-			return fmt.Errorf("decoding the http app: %w", err)
-		}
+	if e.config == nil {
+		return cli.Failed("name the right file with --config", "%s is null: there is no configuration in it", e.file)
 	}
-	return nil
+	e.http = new(caddyhttp.App)
+	return e.readHTTP(content)
 }
 
 // stuck matches a brace that belongs to the word before it.
@@ -71,9 +69,6 @@ func (e *examination) prepare() (cancel func()) {
 		}
 		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
-		}
-		if server.Errors != nil {
-			lists = append(lists, server.Errors.Routes)
 		}
 		for _, routes := range lists {
 			for _, route := range routes {
@@ -199,7 +194,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 	}
 	quiet(parsed)
 	undo := e.shadowed(parsed)
-	err = caddy.Validate(parsed)
+	err = e.validate(parsed)
 	undo()
 	if err == nil {
 		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
@@ -215,11 +210,10 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		e.refused = option
 		return e.explainOption(new(patient{handler: new(Handler)}), &optionError{option, problem})
 	}
-	if !storageWorks {
+	if !storageWorks && len(e.patients) > 0 { // the finding about the storage says it all
 		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
 	}
-	message, remedy := doctor.Plain(err)
-	return doctor.Fault("Caddy does not load "+e.file+": "+message, remedy)
+	return e.notLoaded(err)
 }
 
 // quiet keeps a configuration that is only looked at from writing: opening a log file
@@ -236,8 +230,11 @@ func quiet(config *caddy.Config) {
 	}
 	discard := json.RawMessage(`{"output":"discard"}`)
 	for name, log := range config.Logging.Logs {
+		if log == nil {
+			continue // Caddy says what it thinks of null
+		}
 		if name == caddy.DefaultLoggerName {
-			log.WriterRaw, log.Level = nil, "ERROR" // to stderr
+			log.WriterRaw, log.Level = nil, "FATAL" // the report says it, in plain lines
 			continue
 		}
 		log.WriterRaw = bytes.Clone(discard)

@@ -119,7 +119,6 @@ func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
 		{write("site.Caddyfile", string(content)), "", "✓ load"},
 		{write("site.txt", string(content)), "caddyfile", "✓ load"},
 		{write("site.txt", string(content)), "", "add --adapter caddyfile"},
-		{write("site.txt", string(content)), "toml", `no configuration adapter "toml"`},
 		{write("caddy.json", strings.Replace(string(config), `"listen":[`, `"listens":[`, 1)), "", "does not load"},
 		{write("caddy.json", `{"apps":{"http":{"servers":[]}}}`), "", "decoding the http app"},
 		{write("caddy.json", `{}`), "", "no instagram_auth"},

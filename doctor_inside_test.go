@@ -3,8 +3,10 @@ package instagramauth
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +57,23 @@ func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
 	both := &patient{handler: &Handler{settings: settings{api: instagram.InstagramLogin}, Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
 	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != doctor.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
 		t.Errorf("an old version, too: %+v", found)
+	}
+}
+
+func TestTheDoctorNamesAFileThatItMayNotRead(t *testing.T) {
+	h := &Handler{AppID: "1", AppSecret: []string{"{file./etc/caddy/app_secret}"}, Session: SessionOptions{Secret: []string{"{file./gone}", "{env.X}"}}}
+	p := &patient{handler: h}
+	found := p.denied(func(path string) error {
+		if path == "/gone" {
+			return fs.ErrNotExist
+		}
+		return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES}
+	})
+	if found.Status != doctor.Wrong || found.Message != "/etc/caddy/app_secret cannot be read: permission denied (as user "+userName()+")" {
+		t.Errorf("%+v", found)
+	}
+	if found := p.denied(func(string) error { return fs.ErrNotExist }); found.Message != "" {
+		t.Errorf("%+v", found)
 	}
 }
 

@@ -73,12 +73,13 @@ var (
 var (
 	noticePlainHTTP = notice{"redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production", actionNeeded,
 		"nothing to change for a test on this machine; otherwise give the site https, and write https:// in redirect_uri"}
-	noticeWeakSecret    = notice{"session keys are derived from an app_secret of less than 32 characters", actionNeeded, remedySecret}
-	noticeNoSecret      = notice{"session keys are derived from the app secret: whoever knows it can make sessions", actionNeeded, remedySecret}
-	noticeTokenInDebug  = notice{"debug logs of what stands behind this handler have the access token in them", actionNeeded, "give the default log the format instagram_auth, or take debug out of the global options"}
-	noticeForceOutdated = notice{"authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth", actionNeeded, "write authorize force_reauth true instead"}
-	noticeUsernames     = notice{"usernames can change and change owner; list numeric user IDs instead", actionNeeded, "the line \"signed in\" has the user_id of each account: put that in the place of the @username"}
-	noticeLongPicture   = notice{"fields has profile_picture_url, which is too long for the session cookie and for a header; pages get the picture from a path of this handler instead", actionNeeded,
+	noticeWeakSecret      = notice{"session keys are derived from an app_secret of less than 32 characters", actionNeeded, remedySecret}
+	noticeNoSecret        = notice{"session keys are derived from the app secret: whoever knows it can make sessions", actionNeeded, remedySecret}
+	noticeGuessableSecret = notice{"the session secret that came in its file can be guessed, and whoever does can make sessions", actionNeeded, "write another one into the file, made with: openssl rand -hex 32"}
+	noticeTokenInDebug    = notice{"debug logs of what stands behind this handler have the access token in them", actionNeeded, "give the default log the format instagram_auth, or take debug out of the global options"}
+	noticeForceOutdated   = notice{"authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth", actionNeeded, "write authorize force_reauth true instead"}
+	noticeUsernames       = notice{"usernames can change and change owner; list numeric user IDs instead", actionNeeded, "the line \"signed in\" has the user_id of each account: put that in the place of the @username"}
+	noticeLongPicture     = notice{"fields has profile_picture_url, which is too long for the session cookie and for a header; pages get the picture from a path of this handler instead", actionNeeded,
 		"take profile_picture_url out of fields, and show the picture from the path of this line"}
 	noticePictureToken = notice{"the visitor's picture needs an access token that is kept: add token long_lived; until then its path answers 404", actionNeeded,
 		"add token { long_lived }, or set picture off and take profile_picture_url out of fields"}

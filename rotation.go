@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -196,11 +197,29 @@ func (h *Handler) saySecret(e secretfile.Event, option, path string) {
 	case secretfile.Changed:
 		h.notify(noticeSecretChanged, nil, append(about,
 			zap.String("former_fingerprint", session.Fingerprint(e.Former)), zap.Time("former_accepted_until", h.now().Add(h.rotation.keep)))...)
+		h.warnChanged(option, e.Value, about)
 	case secretfile.Broken:
 		h.notify(noticeSecretFile, e.Problem, about...)
 	case secretfile.Mended:
 		h.notify(noticeSecretFileAgain, nil, about...)
 	case secretfile.Retired:
 		h.notify(noticeSecretRetired, nil, about...)
+	}
+}
+
+// warnChanged says of a secret that came while Caddy runs what is said of one at load. [N16]
+func (h *Handler) warnChanged(option, value string, about []zap.Field) {
+	r := h.rotation
+	r.mu.Lock()
+	opens := slices.Contains(r.inUse[0], value) && slices.Contains(r.inUse[1], value)
+	r.mu.Unlock()
+	switch {
+	case h.settings.handoff: // the site keeps the sessions
+	case option == sessionSecretOption && doctor.IsGuessable(value):
+		h.notify(noticeGuessableSecret, nil, about...)
+	case opens && len(value) < minSecret:
+		h.notify(noticeWeakSecret, nil, about...)
+	case opens && len(r.own) > 0: // without session secrets it was said at load
+		h.notify(noticeNoSecret, nil, about...)
 	}
 }

@@ -140,6 +140,31 @@ func TestN18_ASecretThatChangesInItsFileSignsNobodyOut(t *testing.T) {
 	}
 }
 
+func TestN16_AWeakSecretThatComesInAFileIsNamedAsAtLoad(t *testing.T) {
+	for name, c := range map[string]struct{ value, says string }{
+		"long and the same":  {strings.Repeat("a", 1_000_000), "the session secret that came in its file can be guessed, and whoever does can make sessions"},
+		"the app secret":     {appSecret, "session keys are derived from the app secret: whoever knows it can make sessions"},
+		"one like any other": {newerSecret, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := newSecretFile(t, olderSecret)
+			s := startSite(t, siteConfig{options: file.option()})
+			file.replace(c.value)
+			s.waitLogged(secretChanged, 1)
+			if c.says == "" {
+				if logs := s.logs(); strings.Contains(logs, "can be guessed") || strings.Contains(logs, "session keys are derived") {
+					t.Error(logs)
+				}
+				return
+			}
+			s.waitLogged(c.says, 1)
+			if line := s.logged(c.says)[0]; line["level"] != "warn" || line["remedy"] == nil || line["file"] != file.path {
+				t.Errorf("%v", line)
+			}
+		})
+	}
+}
+
 func TestN18_ABrokenFileNeverReplacesASecretThatWorks(t *testing.T) {
 	file := newSecretFile(t, olderSecret)
 	s := startSite(t, siteConfig{options: file.option()})

@@ -153,7 +153,7 @@ func (c Configuration) AdminAddress() (string, error) {
 	}
 	if len(c.JSON) > 0 {
 		if err := json.Unmarshal(caddy.RemoveMetaFields(c.JSON), &document); err != nil {
-			return "", Failed("mend the configuration, or name the endpoint with --address", "finding Caddy's admin endpoint in %s: %s", c.Name, err)
+			return "", Failed("mend the configuration, or name the endpoint with --address", "finding Caddy's admin endpoint in %s: %s", c.Name, otherKind(err))
 		}
 	}
 	if document.Admin.Disabled {

@@ -29,7 +29,7 @@ func Plain(err error) (message, remedy string) {
 	if first, _, excerpt := strings.Cut(text, "\n\t"); excerpt {
 		text = first
 	}
-	text = strings.Join(strings.Fields(text), " ")
+	text = Kinds(strings.Join(strings.Fields(text), " "))
 	line := ""
 	module := ""
 	if all := provisioned.FindAllStringSubmatch(text, -1); len(all) > 0 {
@@ -78,11 +78,14 @@ var hints = []struct {
 	{regexp.MustCompile(`^File to import not found`), "look at the name of the file; a snippet of that name has to stand before this line"},
 }
 
+// AnyRemedy is what to do where nothing better is known.
+const AnyRemedy = "mend that and ask again"
+
 func hint(message string) string {
 	for _, h := range hints {
 		if h.message.MatchString(message) {
 			return h.remedy
 		}
 	}
-	return "mend that and ask again"
+	return AnyRemedy
 }

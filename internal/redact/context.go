@@ -25,7 +25,7 @@ func (s *scanner) context(v int) (c context) {
 		return c
 	}
 	c.bare = strings.IndexByte(" :,[\t\n\r+", s.line[v-1]) >= 0
-	p, assigned, list := s.beforeFiller(v)
+	p, assigned, list, blank := s.beforeFiller(v)
 	switch {
 	case assigned:
 		c.secret, c.chosen = s.isSecretName(p)
@@ -33,6 +33,9 @@ func (s *scanner) context(v int) (c context) {
 	case p < v: // perhaps a further value of a list
 		c.list, c.chosen = s.inSecretList(p)
 		c.secret = c.list
+	}
+	if blank && !c.secret {
+		c.secret, c.chosen = s.inPart(p)
 	}
 	switch last, begins := before(s.line, s.done, v); last {
 	case '=':
@@ -45,9 +48,9 @@ func (s *scanner) context(v int) (c context) {
 
 // beforeFiller skips what stands between a name and its value, and returns where the name
 // ends. assigned says that it is a name: an = or a colon stands behind it, or, as in a
-// multipart form, a quote and an empty line.
-func (s *scanner) beforeFiller(v int) (p int, assigned, list bool) {
-	quoted, newline := false, false
+// multipart form, a quote and an empty line. blank says that an empty line stands there.
+func (s *scanner) beforeFiller(v int) (p int, assigned, list, blank bool) {
+	quoted, newlines := false, 0
 	p = v
 	for range maxFiller {
 		if p == s.done {
@@ -62,25 +65,80 @@ func (s *scanner) beforeFiller(v int) (p int, assigned, list bool) {
 		case '[':
 			list = list || !assigned
 		case '\n', '\r':
-			newline = true
+			newlines += s.feeds(c, p)
 		case '{':
 			at := s.endsWith(begins, goList)
 			if list || assigned || at == begins {
-				return p, assigned, list
+				return p, assigned, list, false
 			}
 			begins, list = at, true
 		case ']':
 			if !assigned {
-				return p, false, false
+				return p, false, false, false
 			}
 			begins = s.beforeIndex(begins)
 		case ' ', '\t', '(', '\\', '>', '+':
 		default:
-			return p, assigned || quoted && newline, list
+			if isGraphic(c) {
+				return p, assigned || quoted && newlines > 0, list, newlines > 1
+			}
 		}
 		p = begins
 	}
-	return p, assigned || quoted && newline, list
+	return p, assigned || quoted && newlines > 0, list, newlines > 1
+}
+
+// isGraphic reports whether a byte is one that people see. What they do not, or what is no
+// ASCII, a visitor can put beside any value.
+func isGraphic(c byte) bool { return ' ' < c && c < 0x7f }
+
+// feeds is 1 for the end of a line before p, and 0 for a carriage return.
+func (s *scanner) feeds(c byte, p int) int {
+	if c == '\n' && s.line[p-1] != 'r' { // before reads \r as a newline
+		return 1
+	}
+	return 0
+}
+
+// inPart reads the headers of a part of a multipart form, which end at p, for the name of
+// the part. No byte is looked at twice.
+func (s *scanner) inPart(end int) (secret, chosen bool) {
+	low := max(end-maxList, s.done, s.noPart)
+	s.noPart = end
+	inToken, token, feeds := false, end, 0 // where the last word that was read ends
+	for p := end; p > low; {
+		c, begins := before(s.line, low, p)
+		switch c {
+		case '\n', '\r':
+			if feeds += s.feeds(c, p); feeds > 1 {
+				return false, false
+			}
+		case '=':
+			at := s.endsWith(begins, "name")
+			if at == begins {
+				break
+			}
+			if left, _ := s.at(at); !isNameChar(left) { // a filename is none
+				return s.isSecretName(token)
+			}
+		}
+		if c != '\n' && c != '\r' {
+			feeds = 0
+		}
+		if isNameChar(c) && !inToken {
+			token = p
+		}
+		inToken, p = isNameChar(c), begins
+	}
+	return false, false
+}
+
+// at returns the character that ends at p, 0 where none does.
+func (s *scanner) at(p int) (c byte, begins int) {
+	if p == s.done {
+		return 0, p
+	}
+	return before(s.line, s.done, p)
 }
 
 // beforeIndex skips the index of a name such as code[0].
@@ -144,7 +202,7 @@ func (s *scanner) inSecretList(end int) (secret, chosen bool) {
 		c, begins := before(s.line, low, p)
 		switch {
 		case c == '[', c == '{' && s.endsWith(begins, goList) < begins:
-			name, assigned, _ := s.beforeFiller(p)
+			name, assigned, _, _ := s.beforeFiller(p)
 			if !assigned {
 				return false, false
 			}
@@ -178,7 +236,8 @@ func (s *scanner) inCookie(v int) bool {
 		switch {
 		case c == ']' || c == '}' || c == '\n' || c == '\r' || c == '{' && begins == p-1:
 			found = false
-		case lower(c) == 'e' && strings.IndexByte("\":\\", behind) >= 0 && s.endsWith(p, "cookie") < p:
+		case lower(c) == 'e' && strings.IndexByte("\":\\", behind) >= 0 && s.endsWith(p, "cookie") < p,
+			lower(c) == 's' && strings.IndexByte("\":\\", behind) >= 0 && s.endsWith(begins, "cookie") < begins:
 			found = true
 		default:
 			behind, p = c, begins

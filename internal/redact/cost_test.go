@@ -22,7 +22,7 @@ func timeOf(unit string) time.Duration {
 // A visitor chooses the address, and can make it a megabyte long.
 func TestP1_NoLineIsDear(t *testing.T) {
 	plain := timeOf("a")
-	for _, unit := range []string{"%20", "%22", "%5B", "%2520", "a%20", "%3D", "%7B", "%20" + old, "\"" + old, "%3D" + old, "=%5B%22" + old} {
+	for _, unit := range []string{"%20", "%22", "%5B", "%2520", "a%20", "%3D", "%7B", "%20" + old, "\"" + old, "%3D" + old, "=%5B%22" + old, "\r\n\r\n" + old, "\n\n" + old + "name=", "%0A%0A" + old, "name=a\n\n" + old, "%00" + old, "\\\\u0041", "\\u0041" + old} {
 		if took := timeOf(unit); took > 60*plain {
 			t.Errorf("a megabyte of %s takes %v, one without escapes %v", unit, took, plain)
 		}

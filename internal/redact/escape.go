@@ -13,7 +13,7 @@ func before(line []byte, low, p int) (c byte, begins int) {
 			return decoded, start
 		}
 		if p-6 >= low && line[p-6] == '\\' && line[p-5] == 'u' && line[p-4] == '0' && line[p-3] == '0' {
-			return decoded, p - 6
+			return decoded, backslashes(line, low, p-6)
 		}
 		if p-4 >= low && line[p-4] == '\\' && line[p-3] == 'x' {
 			return decoded, p - 4
@@ -26,6 +26,14 @@ func before(line []byte, low, p int) (c byte, begins int) {
 		return entityBefore(line, low, p)
 	}
 	return c, begins
+}
+
+// backslashes returns where those in a row begin that stand before p, where JSON is in JSON.
+func backslashes(line []byte, low, p int) int {
+	for n := 0; n < maxNesting && p > low && line[p-1] == '\\'; n++ {
+		p--
+	}
+	return p
 }
 
 // percentBefore returns where the percent sign stands whose two digits begin at p.

@@ -76,6 +76,7 @@ type scanner struct {
 
 	// A list goes on where the last value of it ended. What stands before noList is in none.
 	listEnd, noList int
+	noPart          int  // what stands before it is in another part of a multipart form
 	listChosen      bool // see context
 	// cookie says whether what stands before cookieEnd is in a Cookie or Set-Cookie header.
 	cookieEnd int

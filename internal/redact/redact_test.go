@@ -71,6 +71,28 @@ func TestP1_WhatIsSecretIsRedacted(t *testing.T) {
 		{"INFO\tcode=" + old + "\t{}", "INFO\tcode=REDACTED\t{}"},
 		{`form-data; name=\"code\"\r\n\r\n` + old + `\r\n--x`, `form-data; name=\"code\"\r\n\r\nREDACTED\r\n--x`},
 		{"form-data; name=\"signed_request\"\r\n\r\n" + signed + "\r\n--x", "form-data; name=\"signed_request\"\r\n\r\nREDACTED\r\n--x"},
+		// What a visitor writes before a value or in its name, so that it is not seen.
+		{"?code=%00" + old, "?code=%00REDACTED"},
+		{"?code=%01%7f" + old + "&state=%c2%a0" + state, "?code=%01%7fREDACTED&state=%c2%a0REDACTED"},
+		{`?code=\u0000` + old, `?code=\u0000REDACTED`},
+		{"?code%00=" + old, "?code%00=REDACTED"},
+		{"code\u00a0=" + old, "code\u00a0=REDACTED"},
+		{`code\xa0=` + old, `code\xa0=REDACTED`},
+		{`code\u00a0=` + old, `code\u00a0=REDACTED`},
+		{"?code%C2%A0=%e2%80%8b" + old, "?code%C2%A0=%e2%80%8bREDACTED"},
+		{`{"co\u0064e":"` + old + `","st\u0061te":"` + state + `"}`, `{"co\u0064e":"REDACTED","st\u0061te":"REDACTED"}`},
+		{`{"body":"{\"co\\u0064e\":\"` + old + `\"}"}`, `{"body":"{\"co\\u0064e\":\"REDACTED\"}"}`},
+		{`?\u0063ode=` + old, `?\u0063ode=REDACTED`},
+		{`?\\u0063ode=` + old, `?\\u0063ode=REDACTED`},
+		// Forms in parts.
+		{`name="code"\r\nContent-Type: text/plain\r\n\r\n` + old + `\r\n`, `name="code"\r\nContent-Type: text/plain\r\n\r\nREDACTED\r\n`},
+		{`{"body":"form-data; name=\"code\"\r\nContent-Type: text/plain; charset=utf-8\r\nX-A: b\r\n\r\n` + old + `\r\n"}`, `{"body":"form-data; name=\"code\"\r\nContent-Type: text/plain; charset=utf-8\r\nX-A: b\r\n\r\nREDACTED\r\n"}`},
+		{`form-data; name=\"signed_request\"; filename=\"a\"\r\n\r\n` + signed, `form-data; name=\"signed_request\"; filename=\"a\"\r\n\r\nREDACTED`},
+		{`form-data; filename=a; name=code\r\n\r\n` + old, `form-data; filename=a; name=code\r\n\r\nREDACTED`},
+		{`form-data; name=code; filename=x\r\nContent-Type: a/b\r\n\r\n` + old, `form-data; name=code; filename=x\r\nContent-Type: a/b\r\n\r\nREDACTED`},
+		{"form-data; name=code\r\n\r\n" + old, "form-data; name=code\r\n\r\nREDACTED"},
+		// A field of log_append.
+		{`"my_cookies":"theme=dark; demo=` + cookie + `"`, `"my_cookies":"theme=dark; demo=REDACTED"`},
 		// Values of programs.
 		{`{"form":{"code":["` + old + `","` + code[:40] + `"],"state":["x","` + state + `"]}}`, `{"form":{"code":["REDACTED","REDACTED"],"state":["x","REDACTED"]}}`},
 		{`{"code": "` + old + `"}`, `{"code": "REDACTED"}`},
@@ -110,6 +132,7 @@ func TestP1_WhatIsSecretIsRedacted(t *testing.T) {
 
 func TestP1_WhatIsNoSecretStays(t *testing.T) {
 	for _, line := range []string{
+		`form-data; name=\"other\"\r\n\r\n` + old, `form-data; name=\"code\"\r\n\r\nshort\r\n--x\r\nform-data; name=\"other\"\r\n\r\n` + old,
 		"", "x", "/?code=SUMMER-SALE-2026", "/?code=550e8400-e29b-41d4", "zipcode=" + old, "promo_code=" + old, "&xcode=" + old, "promo-code=" + old, "upstate=" + state,
 		"?promo%5Fcode=" + old, "?a%3Dzipcode%3D" + old, `"status_code":"` + old + `"`,
 		"?state=https%3A%2F%2Fwww.example.com%2Fpages%2Fhome%2Findex.html", "state=north-rhine-westphalia",

@@ -1,0 +1,123 @@
+package instagramauth
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+)
+
+// examineJSON does what the doctor does without asking anybody.
+func examineJSON(t *testing.T, text string, load bool) (said string) {
+	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("panic: %v\n%s", p, text)
+		}
+	}()
+	e := &examination{ctx: t.Context(), source: cli.Source{File: "-", In: strings.NewReader(text)}, now: time.Now}
+	if err := e.load(); err != nil {
+		message, remedy := doctor.Plain(err)
+		return message + ": " + remedy
+	}
+	defer e.prepare()()
+	for _, p := range e.patients {
+		if p.wrong != nil {
+			continue
+		}
+		newInspection(e.servers).of(p.handler)
+		for _, check := range blockChecks {
+			if slices.Contains([]string{"redirect_uri", "callbacks", "matcher", "upstream", "cookies", "logs", "proxies"}, check.name) {
+				e.located(check.of(e, p))
+			}
+		}
+	}
+	if !load {
+		return ""
+	}
+	return fmt.Sprint(e.checkLoad(true))
+}
+
+func TestTheDoctorReadsNull(t *testing.T) {
+	before := caddy.DefaultStorage.Path
+	caddy.DefaultStorage.Path = t.TempDir()
+	t.Cleanup(func() { caddy.DefaultStorage.Path = before })
+	for text, want := range map[string]string{
+		`null`:          "standard input is null: there is no configuration in it",
+		`{"apps":null}`: "standard input loads",
+		`{"apps":{"http":{"servers":{"a":null}}}}`:                           "where null stands: apps.http.servers.a",
+		`{"apps":{"http":{"servers":{"a":{"named_routes":{"x":null}}}}}}`:    "",
+		`{"apps":{"http":{"servers":{"a":{"routes":[{"handle":[null]}]}}}}}`: "Caddy does not load standard input",
+		`{"apps":{"http":{"servers":{"a":{"routes":[null]}}}}}`:              "loads",
+		`{"logging":{"logs":{"x":null}}}`:                                    "where null stands: logging.logs.x",
+		`{"apps":{"http":{"servers":{"a":{"routes":[{"handle":[5]}]}}}}}`:    "a number where an object belongs",
+		`{"apps":{"http":{"servers":{"a":{"listen":5}}}}}`:                   "servers.listen is a number and not a list",
+		`{"storage":null}`: "where null stands: storage",
+	} {
+		if got := examineJSON(t, text, true); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+// Every value of a configuration is exchanged for what does not belong there.
+func TestTheDoctorSurvivesOddJSON(t *testing.T) {
+	const whole = `{
+	"admin":{"listen":"localhost:2019","config":{"persist":false}},"logging":{"sink":{"writer":{"output":"stderr"}},"logs":{"default":{"include":["http"]},"x":{"writer":{"output":"stdout"},"encoder":{"format":"filter","wrap":{"format":"json"},"fields":{"request>uri":{"filter":"delete"}}},"exclude":["a"]}}},
+	"storage":{"module":"file_system","root":"STORAGE"},
+	"apps":{"http":{"http_port":80,"servers":{"a":{"listen":[":443"],"logs":{"default_logger_name":"x","logger_names":{"example.test":["x"]},"skip_hosts":["b"]},"trusted_proxies":{"source":"static","ranges":["10.0.0.0/8"]},
+	"named_routes":{"x":{"handle":[{"handler":"static_response","body":"x"}]}},
+	"errors":{"routes":[{"handle":[{"handler":"static_response","status_code":"404"}]}]},
+	"routes":[{"match":[{"host":["example.test"],"not":[{"path":["/x"]}],"header":{"A":["b"]},"expression":"true"}],"handle":[{"handler":"subroute","errors":{"routes":[{"handle":[{"handler":"invoke","name":"x"}]}]},"routes":[
+		{"handle":[{"handler":"vars","root":"/srv"},{"handler":"rewrite","uri":"/a","path_regexp":[{"find":"a","replace":"b"}],"uri_substring":[{"find":"a","replace":"b"}]}]},
+		{"handle":[{"handler":"headers","request":{"set":{"A":["b"]},"delete":["C"]},"response":{"set":{"Vary":["x"]},"deferred":true}}]},
+		{"handle":[{"handler":"authentication","providers":{"http_basic":{"accounts":[{"username":"a","password":"b"}]}}},{"handler":"intercept","handle_response":[{"match":{"status_code":[4]},"routes":[{"handle":[{"handler":"static_response"}]}]}]}]},
+		{"match":[{"file":{"try_files":["{http.request.uri.path}","=404"]}}],"handle":[{"handler":"file_server","hide":["a"]}]},
+		{"handle":[{"handler":"instagram_auth","app_id":"990602627938098","app_secret":["ad7c8347d8b34e5498230c69c7cf66bc"],"session":{"secret":["5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b"]},"redirect_uri":["https://example.test/auth/"],"protect":[{"path":["/m/*"]}]}]},
+		{"handle":[{"handler":"reverse_proxy","upstreams":[{"dial":"localhost:9000"}],"handle_response":[{"match":{"status_code":[5]},"routes":[{"handle":[{"handler":"copy_response"}]}]}],"headers":{"request":{"set":{"A":["b"]}}}}]}
+	]}]}]}}}}}`
+	var document any
+	if err := json.Unmarshal([]byte(strings.Replace(whole, "STORAGE", t.TempDir(), 1)), &document); err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	try := func(load bool) {
+		text, _ := json.Marshal(document) // it was JSON before
+		if said := examineJSON(t, string(text), load); strings.Contains(said, "Go value") || strings.Contains(said, "Go struct") {
+			t.Errorf("%s\n%s", said, text)
+		}
+		count++
+	}
+	odd := []any{nil, 5.0, "x", []any{nil}, map[string]any{"x": nil}}
+	var each func(value any)
+	each = func(value any) {
+		put := func(value any, set func(any)) {
+			for i, instead := range odd {
+				set(instead)
+				try(i == 0)
+			}
+			set(value)
+			each(value)
+		}
+		switch value := value.(type) {
+		case map[string]any:
+			for name, element := range value {
+				put(element, func(instead any) { value[name] = instead })
+			}
+		case []any:
+			for i, element := range value {
+				put(element, func(instead any) { value[i] = instead })
+			}
+		}
+	}
+	try(true)
+	each(document)
+	t.Logf("%d configurations", count)
+}

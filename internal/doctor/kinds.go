@@ -1,0 +1,48 @@
+package doctor
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What encoding/json says of a value of another kind names types of Go.
+
+var (
+	otherKind = regexp.MustCompile(`json: cannot unmarshal (\w+)(?: [^ ]+)? into Go (?:struct field (\S+) of type|value of type) (\S.*?\}|\S+?)(?:$|[:;,)]|\s)`)
+	articles  = map[string]string{"number": "a number", "string": "a text", "bool": "true or false", "array": "a list", "object": "an object"}
+)
+
+// Kinds says in plain words what a text says of values of another kind in JSON.
+func Kinds(text string) string {
+	found := otherKind.FindStringSubmatch(text)
+	if found == nil {
+		return text
+	}
+	is, want := articles[found[1]], kindOf(found[3])
+	if is == "" {
+		is = "a " + found[1]
+	}
+	end := strings.TrimPrefix(text[strings.Index(text, found[0]):], strings.TrimRight(found[0], ":;,) "))
+	begin, _, _ := strings.Cut(text, found[0])
+	if _, field, ok := strings.Cut(found[2], "."); ok {
+		return begin + field + " is " + is + " and not " + want + end
+	}
+	return begin + is + " where " + want + " belongs" + end
+}
+
+// kindOf returns the kind of JSON that a type of Go is written as.
+func kindOf(goType string) string {
+	switch {
+	case strings.HasPrefix(goType, "[]"), strings.HasSuffix(goType, "List"), strings.HasSuffix(goType, "Sets"):
+		return "a list"
+	case goType == "string":
+		return "a text"
+	case goType == "bool":
+		return "true or false"
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"), strings.HasPrefix(goType, "float"):
+		return "a number"
+	case strings.Contains(goType, "WeakString"), strings.HasSuffix(goType, "Duration"):
+		return "a text or a number"
+	}
+	return "an object"
+}
