@@ -37,7 +37,7 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 				began := time.Now()
 				found := checksOn(t, siteConfig{block: "route {\n" + before.String() + protectingBlock("/members*") + "\n}"})
 				t.Log(time.Since(began))
-				if took := time.Since(began); took > 10*time.Second { // a second on a slow machine
+				if took := time.Since(began); took > time.Minute { // a second on a slow machine without the race detector
 					t.Errorf("the checks take %v", took)
 				}
 				if all := findingsIn(found.Doctor); !strings.Contains(all, "fine protected:") && !strings.Contains(all, "too many to follow") || strings.Contains(all, "wrong ") {
@@ -89,7 +89,7 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 		began := time.Now()
 		found := checksOn(t, c)
 		t.Log(name, time.Since(began))
-		if took := time.Since(began); took > 10*time.Second {
+		if took := time.Since(began); took > time.Minute { // a second on a slow machine without the race detector
 			t.Errorf("%s: the checks take %v", name, took)
 		}
 		if all := findingsIn(found.AtStart); strings.Contains(all, "wrong ") || strings.Contains(all, "too many") {

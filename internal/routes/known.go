@@ -52,6 +52,9 @@ func (s *Step) knowsVariable(key string) bool {
 
 // decides reports whether a value is the same in all requests that a walk is about.
 func (s *Step) decides(value string) bool {
+	if !strings.Contains(value, "{") {
+		return true
+	}
 	return s.knows(value) && !(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
 }
 
