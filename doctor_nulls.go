@@ -71,8 +71,8 @@ func (e *examination) readHTTP(content []byte) error {
 func (e *examination) validate(config *caddy.Config) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			if err = errors.New("Caddy crashes on it"); len(e.nulls) == 0 {
-				err = fmt.Errorf("Caddy crashes on it: %v", p)
+			if err = errors.New("loading it makes Caddy crash"); len(e.nulls) == 0 {
+				err = fmt.Errorf("loading it makes Caddy crash: %v", p)
 			}
 		}
 	}()

@@ -112,8 +112,6 @@ type said struct {
 	doctor instagramauth.Both
 }
 
-var levels = map[string]doctor.Status{"error": doctor.Wrong, "warn": doctor.Look}
-
 func (g *genRun) said(config string) (s said) {
 	g.t.Helper()
 	text, err := os.ReadFile(g.logFile)

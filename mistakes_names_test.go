@@ -51,5 +51,5 @@ var mistakenNames = []mistake{
 	{line: "app_id 1 ; my app", says: "app_id: unexpected \";\"; a comment begins with #"},
 	{line: "app_id '1'", says: "app_id: value 1 has single quotes around it, which count as a part of it; write \" or nothing"},
 	{line: "'app_id' 1", says: "unrecognized option \"'app_id'\"; did you mean \"app_id\"?"},
-	{line: "Ap​p_id 1", says: "the name of this option has a character in it that nobody sees (U+200B), as text from a web page can have; type the name"},
+	{line: "Ap\u200bp_id 1", says: "the name of this option has a character in it that nobody sees (U+200B), as text from a web page can have; type the name"},
 }

@@ -83,7 +83,6 @@ type bench struct {
 	clinic *clinic
 	port   string
 	usual  []string // what the doctor says without a mistake
-	table  strings.Builder
 }
 
 func newBench(t *testing.T) *bench {

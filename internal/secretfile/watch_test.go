@@ -102,7 +102,7 @@ func TestN18_AWatchTakesAChangeOverAndForgetsTheFormerSecret(t *testing.T) {
 		if got := b.kinds(); !slices.Equal(got, []Kind{Changed, Retired}) {
 			t.Errorf("events = %v", got)
 		}
-		if w.secret.former != nil && len(w.secret.former) != 0 {
+		if len(w.secret.former) != 0 {
 			t.Error("the former secret is still in memory")
 		}
 	})
