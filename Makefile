@@ -4,7 +4,7 @@
 #
 # `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference walk
+.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference walk generated
 
 # Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
@@ -51,3 +51,8 @@ reference:
 # Goes the way of somebody new, from an empty folder, and prints how long each step takes.
 walk:
 	cd e2e && go test -count=1 -v -run '^TestTheNewcomersWalk$$' . | grep -v '^=== '
+
+# Makes SITES sites at random and compares what Caddy and the doctor say of each with what Caddy answers; SEED repeats them.
+SITES ?= 2000
+generated:
+	GENERATE=$(SITES) SEED=$(SEED) go test -count=1 -v -timeout 60m -run '^(TestN17_WhatCaddySaysAtStartIsWhatItAnswers|TestTheDoctorSurvivesOddJSON)$$' . | grep -E '_test.go|^---'

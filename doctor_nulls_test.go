@@ -3,6 +3,8 @@ package instagramauth
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -87,7 +89,10 @@ func TestTheDoctorSurvivesOddJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(strings.Replace(whole, "STORAGE", t.TempDir(), 1)), &document); err != nil {
 		t.Fatal(err)
 	}
-	count := 0
+	count, number, every := 0, 0, 9 // a part of them, and all with GENERATE
+	if os.Getenv("GENERATE") != "" {
+		every = 1
+	}
 	try := func(load bool) {
 		text, _ := json.Marshal(document) // it was JSON before
 		if said := examineJSON(t, string(text), load); strings.Contains(said, "Go value") || strings.Contains(said, "Go struct") {
@@ -100,16 +105,18 @@ func TestTheDoctorSurvivesOddJSON(t *testing.T) {
 	each = func(value any) {
 		put := func(value any, set func(any)) {
 			for i, instead := range odd {
-				set(instead)
-				try(i == 0)
+				if number++; number%every == 0 {
+					set(instead)
+					try(i == 0)
+				}
 			}
 			set(value)
 			each(value)
 		}
 		switch value := value.(type) {
 		case map[string]any:
-			for name, element := range value {
-				put(element, func(instead any) { value[name] = instead })
+			for _, name := range slices.Sorted(maps.Keys(value)) {
+				put(value[name], func(instead any) { value[name] = instead })
 			}
 		case []any:
 			for i, element := range value {

@@ -249,7 +249,7 @@ func fromEnv(name string, otherwise int) int {
 }
 
 func TestN17_WhatCaddySaysAtStartIsWhatItAnswers(t *testing.T) {
-	count, seed := fromEnv("GENERATE", 150), fromEnv("SEED", 1)
+	count, seed := fromEnv("GENERATE", 80), fromEnv("SEED", 1)
 	g := newGenRun(t)
 	tally := make(map[string]int)
 	for i := range count {
