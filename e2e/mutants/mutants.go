@@ -257,7 +257,7 @@ var mutants = []mutant{
 `, ``, "."},
 	{"N17", "routes in front of a block are not looked at", "internal/routes/survey.go", `			v.Open = append(v.Open, verdict)
 `, ``, "."},
-	{"N17", "what error routes show is a page about the error", "internal/routes/handler.go", `	case at.failed == 0 && !at.instead:
+	{"N17", "what error routes show is a page about the error", "internal/routes/handler.go", `	case at.failed == 0:
 `, `	case at.failed != 0:
 		kind = Denied
 `, "."},
