@@ -41,9 +41,9 @@ func (e *examination) checkSecrets(p *patient) []doctor.Finding {
 	case p.settings.handoff:
 		// The site keeps the sessions.
 	case len(p.handler.Session.Secret) == 0 && p.settings.weakSecret:
-		found = append(found, doctor.Doubt("session keys are derived from an app_secret of less than 32 characters", "set session secret, made with: openssl rand -hex 32"))
+		found = append(found, noticeWeakSecret.finding())
 	case p.settings.appSecretOpens:
-		found = append(found, doctor.Doubt("session keys are derived from the app secret: whoever knows it can make sessions", remedySecret))
+		found = append(found, noticeNoSecret.finding())
 	}
 	found = append(found, p.settings.guessable...)
 	return append(found, e.compareSecrets(p))

@@ -84,7 +84,7 @@ var whereSecretsAre = map[string]string{
 func guessable(secrets []string) (found []doctor.Finding) {
 	for i, secret := range secrets {
 		if doctor.IsGuessable(secret) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), "make one with: openssl rand -hex 32"))
+			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), whereSecretsAre[sessionSecretOption]))
 		}
 	}
 	return found

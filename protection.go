@@ -86,11 +86,7 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
 	}
 	if len(survey.Early) > 0 {
-		come := "comes"
-		if len(survey.Early) > 1 {
-			come = "come"
-		}
-		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", enumerated(survey.Early), come), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
+		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", enumerated(survey.Early), verb(survey.Early, "comes", "come")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
 	}
 	if len(survey.Blank) > 0 {
 		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
@@ -99,9 +95,7 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 }
 
 // asksAnybody reports whether the block asks anybody for a session.
-func (h *Handler) asksAnybody() bool {
-	return !(h.protect == nil && h.settings.handoff) && (h.protect == nil || len(h.protect) > 0)
-}
+func (h *Handler) asksAnybody() bool { return h.protect != nil || !h.settings.handoff }
 
 // remedyUnmatched is what to do about a matcher that nothing matches.
 const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Take out the line that rules out the others"
@@ -166,19 +160,9 @@ const mostPaths = 3
 
 func (a alike) paths() string { return enumerated(a.addresses) }
 
-func (a alike) need() string {
-	if len(a.addresses) == 1 {
-		return a.paths() + " needs"
-	}
-	return a.paths() + " need"
-}
+func (a alike) need() string { return a.paths() + " " + verb(a.addresses, "needs", "need") }
 
-func (a alike) are() string {
-	if len(a.addresses) == 1 {
-		return a.paths() + " is"
-	}
-	return a.paths() + " are"
-}
+func (a alike) are() string { return a.paths() + " " + verb(a.addresses, "is", "are") }
 
 // open is for addresses that are answered without a session.
 func (a alike) open() doctor.Finding {

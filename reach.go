@@ -70,13 +70,8 @@ func (h *Handler) inErrors(servers []*routes.Server) bool {
 
 // finding puts an obstacle into words.
 func (o obstacle) finding(addresses ...string) doctor.Finding {
-	one, they := enumerated(addresses), len(addresses) > 1
-	verb := func(singular, plural string) string {
-		if they {
-			return plural
-		}
-		return singular
-	}
+	one := enumerated(addresses)
+	verb := func(singular, plural string) string { return verb(addresses, singular, plural) }
 	switch o.kind {
 	case givenUp:
 		return doctor.Doubt(
@@ -119,6 +114,14 @@ func enumerated(names []string) string {
 		return strings.Join(names[:last], ", ") + " and " + names[last]
 	}
 	return strings.Join(names, "")
+}
+
+// verb returns the form of a word that goes with one thing or with several.
+func verb(things []string, singular, plural string) string {
+	if len(things) > 1 {
+		return plural
+	}
+	return singular
 }
 
 // arrival tells whether a request for an address reaches a block. One server that leads there is

@@ -39,9 +39,6 @@ func (w walked) Asks(s *routes.Step) routes.Answer {
 		}
 		return routes.Yes
 	}
-	if len(w.h.protect) == 0 {
-		return routes.No
-	}
 	return max(s.Any(w.h.protect), s.Original().Any(w.h.protect))
 }
 

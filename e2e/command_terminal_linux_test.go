@@ -80,18 +80,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 func TestRevokeAllAsksOnATerminal(t *testing.T) {
 	t.Parallel()
 	port, admin := freePort(t), "127.0.0.1:"+freePort(t)
-	caddyfile := fmt.Sprintf(`{
-		admin %s
-		auto_https off
-	}
-	http://:%s {
-		instagram_auth {
-			app_id %s
-			app_secret %s
-			redirect_uri https://example.test/auth/
-		}
-		respond hello
-	}`, admin, port, appID, appSecret)
+	caddyfile := operatorsSite(admin, port)
 	startCaddy(t, caddyfile, nil, "127.0.0.1:"+port, admin)
 	folder := commandFolder(t, caddyfile)
 	ended := func() string {

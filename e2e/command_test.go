@@ -15,9 +15,9 @@ func command(args ...string) (string, error) {
 	return string(out), err
 }
 
-func TestL4_TheOperatorsCommands(t *testing.T) {
-	port, admin := freePort(t), "127.0.0.1:"+freePort(t)
-	p := startCaddy(t, fmt.Sprintf(`{
+// operatorsSite is a site with an admin endpoint.
+func operatorsSite(admin, port string) string {
+	return fmt.Sprintf(`{
 		admin %s
 		auto_https off
 	}
@@ -28,7 +28,12 @@ func TestL4_TheOperatorsCommands(t *testing.T) {
 			redirect_uri https://example.test/auth/
 		}
 		respond hello
-	}`, admin, port, appID, appSecret), nil, "127.0.0.1:"+port, admin)
+	}`, admin, port, appID, appSecret)
+}
+
+func TestL4_TheOperatorsCommands(t *testing.T) {
+	port, admin := freePort(t), "127.0.0.1:"+freePort(t)
+	p := startCaddy(t, operatorsSite(admin, port), nil, "127.0.0.1:"+port, admin)
 	cookie := sessionFor(t)
 	status := func() int {
 		request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+"/", nil)

@@ -35,7 +35,7 @@ func (s *Server) Shown(b Block, origin *url.URL) (found []Shown) {
 		return nil
 	}
 	sources := s.sources(b, origin)
-	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+	probe := s.probe(origin)
 	for _, path := range spread(at.around(b), mostShown) {
 		u := &url.URL{Scheme: origin.Scheme, Host: origin.Host}
 		for _, u := range []*url.URL{probe.Request.URL, probe.Asked, u} {

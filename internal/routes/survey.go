@@ -122,13 +122,7 @@ func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
 // samples returns requests for all samples at an origin, and whether a block is to protect them.
 func (s *Server) samples(b Block, origin *url.URL) iter.Seq2[Request, bool] {
 	at := s.lookAt(origin.Hostname())
-	var places []place
-	for _, stands := range at.blocks {
-		if stands.block == b {
-			places = append(places, stands.place)
-		}
-	}
-	probe := newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+	places, probe := at.placesOf(b), s.probe(origin)
 	own := probe.filled(patternsOf([]caddyhttp.MatcherSets{b.Protects()}))
 	var outer []string
 	for _, p := range places {
@@ -168,15 +162,23 @@ func (s *Server) Reached(b Block, origin *url.URL) bool {
 	return false
 }
 
+// probe returns a step whose address is exchanged to ask matchers about many.
+func (s *Server) probe(origin *url.URL) *Step {
+	return newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+}
+
 // placesOf returns where a block stands.
-func (s *Server) placesOf(b Block) (places []place) {
-	for _, at := range s.look().blocks {
+func (t *tree) placesOf(b Block) (places []place) {
+	for _, at := range t.blocks {
 		if at.block == b {
 			places = append(places, at.place)
 		}
 	}
 	return places
 }
+
+// placesOf returns where a block stands on the server.
+func (s *Server) placesOf(b Block) []place { return s.look().placesOf(b) }
 
 // patternsOf returns the patterns of path matchers that a request must match one of.
 func patternsOf(all []caddyhttp.MatcherSets) (patterns []string) {
@@ -325,7 +327,7 @@ func (s *Server) InErrors(b Block) bool {
 
 // HasAt reports whether a block stands in the routes that a request for a host may take.
 func (s *Server) HasAt(b Block, host string) bool {
-	return slices.ContainsFunc(s.lookAt(host).blocks, func(at standing) bool { return at.block == b })
+	return len(s.lookAt(host).placesOf(b)) > 0
 }
 
 // Has reports whether a block stands in the routes of the server.
