@@ -35,7 +35,8 @@ type LogEncoder struct {
 	// The fields that a logger gets in advance go straight to the encoder that is wrapped.
 	zapcore.Encoder `json:"-"`
 
-	ctx caddy.Context
+	ctx       caddy.Context
+	isDefault bool // no encoder is named
 }
 
 // CaddyModule returns the Caddy module information.
@@ -45,8 +46,8 @@ func (*LogEncoder) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the encoder that is wrapped.
 func (e *LogEncoder) Provision(ctx caddy.Context) error {
-	e.ctx = ctx
-	if e.WrapRaw == nil {
+	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // which Caddy empties when it has loaded it
+	if e.isDefault {
 		inner := new(logging.JSONEncoder)
 		e.Encoder = inner
 		return inner.Provision(ctx)
@@ -65,7 +66,7 @@ func (e *LogEncoder) Provision(ctx caddy.Context) error {
 
 // ConfigureDefaultFormat chooses console for a terminal where no encoder is named, as Caddy does.
 func (e *LogEncoder) ConfigureDefaultFormat(writer caddy.WriterOpener) error {
-	if e.WrapRaw != nil {
+	if !e.isDefault {
 		if inner, ok := e.Encoder.(caddy.ConfiguresFormatterDefault); ok {
 			return inner.ConfigureDefaultFormat(writer)
 		}

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/logging"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -70,11 +72,40 @@ func TestTheLogFormatIsThatOfCaddyWhereNoneIsNamed(t *testing.T) {
 	if got, want := encoded(t, e, entry), encoded(t, encoderOf(t, "json {}"), entry); got != want {
 		t.Errorf("wrote %s, Caddy %s", got, want)
 	}
-	// A format that is wrapped chooses its own.
-	e = encoderOf(t, `instagram_auth {"wrap":{"format":"filter"}}`)
-	if err := e.(caddy.ConfiguresFormatterDefault).ConfigureDefaultFormat(caddy.StderrWriter{}); err != nil {
-		t.Fatal(err)
+	// A format that is wrapped chooses for itself, and one that is named stays.
+	chose := registered()
+	e = encoderOf(t, `instagram_auth {"wrap":{"format":"choosing"}}`)
+	if err := e.(caddy.ConfiguresFormatterDefault).ConfigureDefaultFormat(caddy.StderrWriter{}); err != nil || !chose.asked {
+		t.Errorf("the format that is wrapped was asked: %v, %v", chose.asked, err)
 	}
+	e = encoderOf(t, `instagram_auth {"wrap":{"format":"json"}}`)
+	if err := e.(caddy.ConfiguresFormatterDefault).ConfigureDefaultFormat(caddy.StderrWriter{}); err != nil {
+		t.Error(err)
+	}
+	if got, want := encoded(t, e, entry), encoded(t, encoderOf(t, "json {}"), entry); got != want {
+		t.Errorf("json was named, and the format wrote %s", got)
+	}
+}
+
+// choosing is a log format that notes that it may choose.
+type choosing struct {
+	logging.JSONEncoder
+	asked bool
+}
+
+var registered = sync.OnceValue(func() *choosing {
+	c := new(choosing)
+	caddy.RegisterModule(c)
+	return c
+})
+
+func (c *choosing) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.logging.encoders.choosing", New: func() caddy.Module { return c }}
+}
+
+func (c *choosing) ConfigureDefaultFormat(caddy.WriterOpener) error {
+	c.asked = true
+	return nil
 }
 
 func TestTheLogFormatInACaddyfile(t *testing.T) {
