@@ -218,6 +218,12 @@ func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 	if _, talk, err = runCommand(t, "pages", "--config", two); err == nil || !strings.Contains(talk, "/a, /b") {
 		t.Errorf("%v\n%s", err, talk)
 	}
+	if _, talk, err = runCommand(t, "pages", filepath.Join(file, "pages")); err == nil || !strings.Contains(talk, "not a directory") {
+		t.Errorf("a folder below a file: %v\n%s", err, talk)
+	}
+	if _, talk, err = runCommand(t, "pages", "--config", folder+"/nothing"); err == nil || !strings.Contains(talk, "cannot read the configuration") {
+		t.Errorf("%v\n%s", err, talk)
+	}
 	if _, talk, err = runCommand(t, "pages", "a", "b"); err == nil || !strings.Contains(talk, "pages --help") {
 		t.Errorf("%v\n%s", err, talk)
 	}

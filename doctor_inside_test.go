@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -118,5 +120,27 @@ func TestTheDoctorTriesTheStorage(t *testing.T) {
 func TestTheDoctorExplainsWhatIsNoAnswer(t *testing.T) {
 	if f := explain("somebody", errors.New("a\nb")); f.Status != doctor.Wrong || f.Message != "somebody: a b" || f.Remedy == "" {
 		t.Errorf("finding = %+v", f)
+	}
+}
+
+func TestTheDoctorFindsTheAccessLogOfAHost(t *testing.T) {
+	byName := map[string]caddyhttp.StringArray{"example.test": {"log0"}, "*.example.test": {"log1", "log2"}, "": {"never"}}
+	for _, c := range []struct {
+		logs *caddyhttp.ServerLogConfig
+		host string
+		want []string
+	}{
+		{nil, "example.test", nil},
+		{&caddyhttp.ServerLogConfig{}, "example.test", []string{""}},
+		{&caddyhttp.ServerLogConfig{DefaultLoggerName: "all"}, "example.test", []string{"all"}},
+		{&caddyhttp.ServerLogConfig{LoggerNames: byName}, "example.test", []string{"log0"}},
+		{&caddyhttp.ServerLogConfig{LoggerNames: byName, DefaultLoggerName: "all"}, "www.example.test", []string{"log1", "log2"}},
+		{&caddyhttp.ServerLogConfig{LoggerNames: byName, DefaultLoggerName: "all"}, "other.test", []string{"all"}},
+		{&caddyhttp.ServerLogConfig{LoggerNames: byName, SkipUnmappedHosts: true}, "other.test", nil},
+		{&caddyhttp.ServerLogConfig{LoggerNames: byName, SkipHosts: []string{"example.test"}}, "example.test", nil},
+	} {
+		if got := loggersOf(c.logs, c.host); !slices.Equal(got, c.want) {
+			t.Errorf("%s in %+v: %q, want %q", c.host, c.logs, got, c.want)
+		}
 	}
 }
