@@ -2,7 +2,6 @@ package instagramauth
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -13,16 +12,16 @@ import (
 
 // people are accounts as an operator lists them.
 type people struct {
-	ids   []string // decimal text, compared as a whole [X1]
-	names []string // in lower case
+	ids   map[string]bool // decimal text, compared as a whole [X1]
+	names map[string]bool // in lower case
 }
 
 // include reports whether a person is listed, by either of their IDs or by name.
 func (p *people) include(who *session.Identity) bool {
-	if slices.Contains(p.ids, who.UserID) || who.AppScopedID != "" && slices.Contains(p.ids, who.AppScopedID) {
+	if p.ids[who.UserID] || who.AppScopedID != "" && p.ids[who.AppScopedID] {
 		return true
 	}
-	return len(p.names) > 0 && slices.Contains(p.names, strings.ToLower(who.Username))
+	return len(p.names) > 0 && p.names[strings.ToLower(who.Username)]
 }
 
 func (h *Handler) resolveAccess(s *settings, _ resolver) (err error) {
@@ -39,14 +38,14 @@ func parsePeople(option string, list []string) (*people, error) {
 	if list == nil {
 		return nil, nil
 	}
-	p := new(people)
+	p := &people{make(map[string]bool), make(map[string]bool)}
 	for _, entry := range list {
 		name, named := strings.CutPrefix(entry, "@")
 		switch {
 		case named && isUsername(name):
-			p.names = append(p.names, strings.ToLower(name))
+			p.names[strings.ToLower(name)] = true
 		case !named && isID(entry):
-			p.ids = append(p.ids, entry)
+			p.ids[entry] = true
 		case usernameIn(entry) != "":
 			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))}
 		default:

@@ -24,7 +24,7 @@ const benchSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 
 // benchHandler returns a handler as Caddy would have it. It protects everything, or
 // nothing that matters here.
-func benchHandler(b *testing.B, protect caddyhttp.RawMatcherSets) *Handler {
+func benchHandler(b testing.TB, protect caddyhttp.RawMatcherSets) *Handler {
 	b.Helper()
 	return provisionedWith(b, &Handler{AppSecret: []string{benchSecret}, ProtectRaw: protect}, &certmagic.FileStorage{Path: b.TempDir()})
 }
@@ -50,7 +50,8 @@ func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
 
-func benchmarkRequests(b *testing.B, h *Handler, cookies string) {
+// requests returns what sends the same request to a handler again and again.
+func requests(t testing.TB, h *Handler, cookies string) (send func()) {
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	r := httptest.NewRequest(http.MethodGet, "https://example.test/page", nil)
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
@@ -58,20 +59,27 @@ func benchmarkRequests(b *testing.B, h *Handler, cookies string) {
 	r.Header.Set("User-Agent", "benchmark")
 	r.Header.Set("Accept", "application/json")
 	lines := make([]string, 1)
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
 		if cookies != "" {
 			lines[0] = cookies
 			r.Header["Cookie"] = lines
 		}
 		clear(w.header)
 		if err := h.ServeHTTP(w, r, next); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }
 
-func sealed(b *testing.B, secret string) string {
+func benchmarkRequests(b *testing.B, h *Handler, cookies string) {
+	send := requests(b, h, cookies)
+	b.ReportAllocs()
+	for b.Loop() {
+		send()
+	}
+}
+
+func sealed(b testing.TB, secret string) string {
 	b.Helper()
 	c, err := session.New(session.Config{Secrets: []string{secret}, Instance: "1 /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour})
 	if err != nil {

@@ -43,8 +43,12 @@ func baseProblem(base string) string {
 
 // checkOptions looks at options that make sense, each for itself.
 func (h *Handler) checkOptions() (found []doctor.Finding) {
+	denied := make(map[string]bool)
+	for _, id := range h.Deny {
+		denied[id] = true
+	}
 	for _, id := range h.Allow {
-		if slices.Contains(h.Deny, id) {
+		if denied[id] {
 			found = append(found, doctor.Doubt(id+" is in allow and in deny, and is kept out", "delete it from one of them"))
 		}
 	}
