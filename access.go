@@ -83,10 +83,12 @@ func (s *settings) admits(who *session.Identity) bool {
 }
 
 // turnAway ends the session of a visitor who is no longer let in. [X2]
-func (h *Handler) turnAway(v *visit) (bool, error) {
+func (h *Handler) turnAway(v *visit) error {
 	drain(v)
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
-	h.notifySampled(noticeAccessRefused, "", nil, h.aboutPerson(requesterOf(v.r), &v.session.Identity, sessionField(&v.session))...)
-	return h.refuse(v, refusal.Reply{Code: refusal.NoAccess, LoginURL: h.otherAccountURL(h.returnFor(v))})
+	return &refusalError{
+		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.otherAccountURL(h.returnFor(v))},
+		notice: noticeAccessRefused, fields: append(h.settings.privacy.person(&v.session.Identity), sessionField(&v.session)),
+	}
 }

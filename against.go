@@ -77,7 +77,7 @@ func (h *Handler) endHere(ctx context.Context, who *session.Identity) {
 // for what Instagram says of them now, if their cookie says something else. Where the
 // answer was silent about permissions, nothing was said against those that they had.
 func (h *Handler) heedRefusal(v *visit, end *loginEnd) {
-	if end.reply.Code != refusal.NoAccess && end.reply.Code != refusal.MissingPermission {
+	if end.refused.Code != refusal.NoAccess && end.refused.Code != refusal.MissingPermission {
 		return
 	}
 	old, ok := h.settings.cookies.Open(&v.found, nil) // endHere may have ended it

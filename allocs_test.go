@@ -22,9 +22,9 @@ func TestWhatARequestAllocates(t *testing.T) {
 	}{
 		{"signed in", everything, sealed(t, benchSecret), 2},
 		{"signed in, on long lists", listed, sealed(t, benchSecret), 2},
-		{"signed in, behind foreign cookies", everything, strings.Repeat("_ga=GA1.2.1234567890; ", 20) + sealed(t, benchSecret), 3},
+		{"signed in, behind foreign cookies", everything, strings.Repeat("_ga=GA1.2.1234567890; ", 20) + sealed(t, benchSecret), 2},
 		{"anonymous, on a public path", elsewhere, "", 1},
-		{"a forged cookie, on a public path", elsewhere, sealed(t, strings.Repeat("x", 32)), 1},
+		{"a forged cookie, on a public path", elsewhere, sealed(t, strings.Repeat("x", 32)), 2},
 	} {
 		if got := testing.AllocsPerRun(200, requests(t, c.handler, c.cookies)); got > c.most {
 			t.Errorf("%s: %.0f allocations, want at most %.0f", c.name, got, c.most)

@@ -69,7 +69,7 @@ func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	h := *w.nodes[0].Handler
 	h.calls, h.metrics = nil, nil // the first panics at the exchange, the second when that is told
 	end := h.finishLogin(t.Context(), requester{}, comeback{})
-	if end.reply == nil || end.reply.Code != refusal.Internal || !end.spent || end.cookie != "" {
+	if end.refused == nil || end.refused.Code != refusal.Internal || !end.spent || end.cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}
 }

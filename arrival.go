@@ -38,20 +38,20 @@ var (
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
-func (h *Handler) arrive(v *visit, returnTo string) (bool, error) {
+func (h *Handler) arrive(returnTo string) error {
 	returnTo = h.safeReturn(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
 	}
-	return redirectTo(v, http.StatusSeeOther, returnTo)
+	return redirectTo(http.StatusSeeOther, returnTo)
 }
 
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token string) (bool, error) {
+func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token string) {
 	header := v.w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
@@ -68,8 +68,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token 
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
 	h.inject(v, who, token)
-	v.handedOff, v.outcome = true, passedOn
-	return true, nil
+	v.handedOff, v.outcome = true, outcomePassedOn
 }
 
 // handOffQuery takes the parameters of the callback out of a query, leaves those
@@ -122,13 +121,6 @@ func replyTo(err error) refusal.Reply {
 		return refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: breakFor}
 	}
 	return refusal.Reply{Code: refusal.ProviderError, RetryAfter: failure.RetryAfter}
-}
-
-// refuseLogin refuses the end of a login and tells the operator why.
-func (h *Handler) refuseLogin(v *visit, back comeback, reply refusal.Reply, cause error) (bool, error) {
-	h.loginRefused(requesterOf(v.r), &back, reply.Code, cause)
-	reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
-	return h.refuse(v, reply)
 }
 
 // loginRefused tells the operator of a login that was refused: in one line of the log, which

@@ -39,13 +39,12 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
-func (h *Handler) refuseAstray(v *visit, back comeback) (bool, error) {
-	v.astray = true
+func (h *Handler) refuseAstray(v *visit, back comeback) error {
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	path := v.asked.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}
 	cause := &ownError{fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.path, path), remedyForAstray}
-	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.CallbackMoved}, cause)
+	return &refusalError{Reply: refusal.Reply{Code: refusal.CallbackMoved}, login: &back, cause: cause, astray: true}
 }

@@ -121,10 +121,10 @@ var (
 )
 
 // limited returns the refusal of a login that a limit has stopped. The login stays usable.
-func (h *Handler) limited(by *limit.Refused) (refusal.Reply, error) {
+func (h *Handler) limited(by *limit.Refused) *refusalError {
 	cause := map[limit.Limit]error{limit.OfClient: errClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: errOverallLimit}[by.By]
 	h.metrics.limited(by.By.String()).Inc()
-	return refusal.Reply{Code: refusal.TooMany, RetryAfter: by.Wait}, cause
+	return refuseAfter(refusal.TooMany, by.Wait, cause)
 }
 
 // settling says what became of an attempt.

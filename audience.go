@@ -85,7 +85,7 @@ func (h *Handler) pageOf(v *visit, address string) (page string, ok bool) {
 // refuseForm tells a person that what they sent was not saved. Its body cannot be kept, and
 // a redirect to Instagram would lose it without a word, where the site's
 // Content-Security-Policy lets the browser follow it at all.
-func (h *Handler) refuseForm(v *visit) (bool, error) {
+func (h *Handler) refuseForm(v *visit) error {
 	code := refusal.SessionEnded
 	if audience.IsFromAnotherSite(v.r) {
 		// The session may well live: its cookie stays behind with a form of another site.
@@ -95,7 +95,7 @@ func (h *Handler) refuseForm(v *visit) (bool, error) {
 	if !h.requiredToRead(v) {
 		page = h.loginURL(page) // the page would not ask for a session
 	}
-	return h.refuse(v, refusal.Reply{Code: code, PageURL: page})
+	return refuse(refusal.Reply{Code: code, PageURL: page})
 }
 
 // requiredToRead reports whether GET of the same address needs a session, too.

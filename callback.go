@@ -32,21 +32,21 @@ type comeback struct {
 
 // callback answers the redirect URI. Everything that can be checked here is
 // checked before Instagram is asked anything. [C1]
-func (h *Handler) callback(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet); !ok { // [C7]
-		return false, err
+func (h *Handler) callback(v *visit) error {
+	if err := allow(v, http.MethodGet); err != nil { // [C7]
+		return err
 	}
 	if early(v.r) {
 		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
-		return h.refuse(v, refusal.Reply{Code: refusal.TooEarly})
+		return refuse(refusal.Reply{Code: refusal.TooEarly})
 	}
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
-		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
+		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
 	query, ok := parseCallback(v.asked.RawQuery)
 	if !ok {
-		return h.refuseLogin(v, comeback{}, refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.asked.RawQuery))
+		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.asked.RawQuery))
 	}
 	back := comeback{callbackQuery: query, redirect: redirect}
 	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
@@ -57,7 +57,7 @@ func (h *Handler) callback(v *visit) (bool, error) {
 	}
 	if h.outdated(v.r.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
+		return refuseLogin(back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
 	}
 	return h.exchange(v, back)
 }
@@ -71,27 +71,27 @@ func early(r *http.Request) bool {
 
 // stale answers a callback whose login is unknown, too old or used. Somebody who
 // is signed in already sees no error. [C6]
-func (h *Handler) stale(v *visit, back comeback) (bool, error) {
+func (h *Handler) stale(v *visit, back comeback) error {
 	h.recognize(v)
 	if back.state != "" {
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	}
-	if v.signedIn {
-		return h.arrive(v, back.login.ReturnTo)
+	if v.standing == signedIn {
+		return h.arrive(back.login.ReturnTo)
 	}
 	var cause error = errStale
 	if back.failed {
 		// Instagram may leave the state out, and what it says is worth more.
 		cause = fmt.Errorf("%w; %w", &windowError{back.callbackQuery}, cause)
 	}
-	return h.refuseLogin(v, back, refusal.Reply{Code: refusal.LoginExpired}, cause)
+	return refuseLogin(back, refusal.Reply{Code: refusal.LoginExpired}, cause)
 }
 
 // denied answers a visitor whom the window sent back with an error: the one ordinary
 // reason is that they cancelled.
-func (h *Handler) denied(v *visit, back comeback) (bool, error) {
+func (h *Handler) denied(v *visit, back comeback) error {
 	if wait, tooMany := h.tooManyCancels(v.r); tooMany {
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
+		return refuseLogin(back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
 	}
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
@@ -106,21 +106,20 @@ func (h *Handler) denied(v *visit, back comeback) (bool, error) {
 	case back.temporary():
 		code = refusal.ProviderError
 	}
-	return h.refuseLogin(v, back, refusal.Reply{Code: code}, &windowError{back.callbackQuery})
+	return refuseLogin(back, refusal.Reply{Code: code}, &windowError{back.callbackQuery})
 }
 
 // exchange turns the code into an identity. A callback that comes again while the first is
 // under way (a double click, a reload) gets the same result, so that the visitor is signed
 // in whichever answer the browser shows.
-func (h *Handler) exchange(v *visit, back comeback) (bool, error) {
+func (h *Handler) exchange(v *visit, back comeback) error {
 	from := requesterOf(v.r)
 	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
 		end := h.finishLogin(ctx, from, back)
 		return end, end.spent // a login that stays usable is tried again
 	})
-	if !ok {
-		v.keepsLogin = true // nobody is there to read this
-		return h.refuse(v, refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.loginURL(back.login.ReturnTo)})
+	if !ok { // nobody is there to read this
+		return &refusalError{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.loginURL(back.login.ReturnTo)}, keepsLogin: true}
 	}
 	return h.answerLogin(v, back, &end)
 }

@@ -45,34 +45,31 @@ func (h *Handler) signsIn(v *visit) bool {
 
 // elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
-func (h *Handler) elsewhere(v *visit) (bool, error) {
+func (h *Handler) elsewhere(v *visit) error {
 	to, who := h.settings.canonicalFor(v.r.Host), v.who()
 	if !who.SeesPages() {
 		login := to.origin + h.settings.pathPrefix + pathLogin
 		if who == audience.HTMX {
 			v.w.Header().Set("Hx-Redirect", login)
 		}
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: login})
+		return refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: login})
 	}
 	page := to.origin + h.askedPage(v)
 	if who != audience.Navigation {
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: page})
+		return refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page})
 	}
 	moves := h.settings.cookies.Moves(&v.found, page)
 	if moves >= session.MaxMoves {
 		// The mark goes, so that the same page works once the redirect is mended.
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
-		h.loginRefused(requesterOf(v.r), &comeback{}, refusal.BadHost, errMovedBack)
-		return h.refuse(v, refusal.Reply{Code: refusal.BadHost, LoginURL: page})
+		return &refusalError{Reply: refusal.Reply{Code: refusal.BadHost, LoginURL: page}, login: new(comeback), cause: errMovedBack}
 	}
 	mark, err := h.settings.cookies.MarkMove(page, moves+1)
 	if err != nil {
-		h.notifySampled(noticeStartFailed, "", err, h.about(v.r)...)
-		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
+		return &refusalError{Reply: refusal.Reply{Code: refusal.Internal}, notice: noticeStartFailed, cause: err}
 	}
 	v.w.Header().Add("Set-Cookie", mark)
-	v.outcome = redirected
-	return redirectTo(v, http.StatusFound, page)
+	return redirectTo(http.StatusFound, page).as(outcomeRedirected)
 }
 
 // askedPage returns the path and query that were asked for, as they follow an origin.

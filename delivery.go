@@ -58,20 +58,19 @@ func fromBrowser(r *http.Request) bool {
 }
 
 // refuseCallback refuses a callback. cause may be nil.
-func (h *Handler) refuseCallback(v *visit, what removal, reply refusal.Reply, cause error) (bool, error) {
-	h.notifySampled(callbackRefused(reply.Code), string(reply.Code), cause, h.about(v.r, zap.String("callback", string(what)), zap.String("code", string(reply.Code)))...)
+func refuseCallback(what removal, reply refusal.Reply, cause error) error {
 	reply.Wants = refusal.JSON
-	return h.refuse(v, reply)
+	return &refusalError{Reply: reply, callback: what, cause: cause}
 }
 
 // forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
 // come from few addresses, and one of them must not be lost.
-func (h *Handler) forged(v *visit, what removal) (bool, error) {
+func (h *Handler) forged(v *visit, what removal) error {
 	if ok, wait := h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key()); !ok {
 		h.metrics.limited(limitForged).Inc()
-		return h.refuseCallback(v, what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
+		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
 	}
-	return h.refuseCallback(v, what, refusal.Reply{Code: refusal.BadSignature}, nil)
+	return refuseCallback(what, refusal.Reply{Code: refusal.BadSignature}, nil)
 }
 
 // tooOld reports whether nobody can tell any more whether a callback came before.
@@ -96,12 +95,12 @@ func (h *Handler) notes(d *delivery) revocation.Delivery {
 }
 
 // deliver answers a callback, or hands it on to the site.
-func (h *Handler) deliver(v *visit, d *delivery, pass bool) (bool, error) {
+func (h *Handler) deliver(v *visit, d *delivery, pass bool) error {
 	if pass {
 		h.passOn(v, d)
-		return true, nil
+		return nil
 	}
-	return false, h.deliverWith(v, d, func() (int, error) { return doneHere, nil })
+	return h.deliverWith(v, d, func() (int, error) { return doneHere, nil })
 }
 
 // deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
@@ -128,8 +127,8 @@ func (h *Handler) deliverToSite(v *visit, next func(http.ResponseWriter) error) 
 	return err
 }
 
-// deliverWith does the work for a callback unless it has been done, and answers, unless the
-// work has answered.
+// deliverWith does the work for a callback unless it has been done, and returns the answer; nil if
+// the work has answered.
 func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.r.Context())
@@ -144,29 +143,25 @@ func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, e
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
 		h.notify(noticeNoSite, nil, h.about(v.r, zap.String("callback", string(d.what)))...)
-		_, err = h.refuse(v, refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
-		return err
+		return refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 	case err != nil:
 		h.notify(noticeCallbackWaits, err, h.about(v.r, zap.String("callback", string(d.what)))...)
-		_, err = h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
-		return err
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
-		_, err = h.refuseCallback(v, d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
-		return err
+		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
 	case result == revocation.UnderWay:
-		_, err = h.refuseCallback(v, d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
-		return err
+		return refuseCallback(d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
 	}
 	return h.answerCallback(v, d, result, outcome)
 }
 
 // answerCallback says that a callback has been dealt with, now or before.
-func (h *Handler) answerCallback(v *visit, d *delivery, result revocation.Result, outcome int) (err error) {
+func (h *Handler) answerCallback(v *visit, d *delivery, result revocation.Result, outcome int) error {
 	switch {
 	case d.what == deletionRequest:
-		_, err = h.confirmDeletion(v, deletionStates[outcome])
+		return h.confirmDeletion(v, deletionStates[outcome])
 	case result == revocation.DeliveredBefore || !h.settings.passDeauthorize:
-		_, err = h.answerJSON(v, struct{}{})
+		return answerJSON(struct{}{})
 	}
-	return err
+	return nil // by the site
 }

@@ -93,14 +93,16 @@ func (h *Handler) subject(s *session.Session) revocation.Subject {
 }
 
 // awaitList waits for a list that this node has not read yet, where the request carries a
-// session of ours. If the list takes long, the session may have ended or not: unsure is
-// set, and the answer is 503 wherever a session is needed. Junk waits for nothing. [N12, D4]
+// session of ours. If the list takes long, the session may have ended or not: the standing is
+// revocationUnknown, and the answer is 503 wherever a session is needed. Junk waits for nothing. [N12, D4]
 func (h *Handler) awaitList(v *visit) (known bool) {
 	if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {
 		return false
 	}
-	v.unsure = !h.list.Await(v.r.Context())
-	return !v.unsure
+	if known = h.list.Await(v.r.Context()); !known {
+		v.standing = revocationUnknown
+	}
+	return known
 }
 
 // outdated reports whether the list is too old to be trusted by an operator who wants

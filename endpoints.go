@@ -22,9 +22,9 @@ const (
 	pathDataDeletion = "/data_deletion"
 )
 
-// An endpoint answers a request on a path of ours. Only callbacks may let it go on to
-// the site.
-type endpoint func(*Handler, *visit) (proceed bool, err error)
+// An endpoint returns the answer to a request on a path of ours, or notes in the visit that the
+// site is to answer it, which only callbacks may.
+type endpoint func(*Handler, *visit) error
 
 // endpoint returns what answers a request, nil if it is none of ours. Only the
 // one plain spelling of a path counts: an address with RawPath set was written
@@ -67,25 +67,22 @@ func (h *Handler) isOwn(pathForm string) bool {
 	return h.settings.isCallbackPath(path) || path == h.settings.pathPrefix || strings.HasPrefix(path, h.settings.pathPrefix+"/")
 }
 
-// allow refuses every method but those listed, and reports whether it did not.
-func (h *Handler) allow(v *visit, methods ...string) (ok bool, err error) {
-	for _, m := range methods {
-		if v.r.Method == m {
-			return true, nil
-		}
+// allow refuses every method but those listed.
+func allow(v *visit, methods ...string) error {
+	if slices.Contains(methods, v.r.Method) {
+		return nil
 	}
-	_, err = h.refuse(v, refusal.Reply{Code: refusal.Method, Allow: strings.Join(methods, ", ")})
-	return false, err
+	return refuse(refusal.Reply{Code: refusal.Method, Allow: strings.Join(methods, ", ")})
 }
 
 // userinfo tells a page's own script who is signed in: never a token, and no
 // other site. [P4]
-func (h *Handler) userinfo(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
-		return false, err
+func (h *Handler) userinfo(v *visit) error {
+	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
 	}
-	if ok, err := h.ownVisitor(v); !ok {
-		return false, err
+	if err := h.ownVisitor(v); err != nil {
+		return err
 	}
 	h.handOver(v)
 	v.w.Header().Set("Vary", "Cookie")
@@ -100,38 +97,38 @@ func (h *Handler) userinfo(v *visit) (bool, error) {
 	if granted := instagram.Permissions(v.session.Permissions); granted != 0 {
 		answer[fieldPermissions] = granted.Names()
 	}
-	return h.answerJSON(v, answer)
+	return answerJSON(answer)
 }
 
-// ownVisitor reports whether a request for what is the visitor's own comes from somebody
-// who is signed in and from a page of this site. Everybody else is refused. [P4]
-func (h *Handler) ownVisitor(v *visit) (ok bool, err error) {
+// ownVisitor refuses a request for what is the visitor's own, unless it comes from somebody
+// who is signed in and from a page of this site. [P4]
+func (h *Handler) ownVisitor(v *visit) error {
 	h.recognize(v)
-	switch {
-	case v.turnedAway:
+	switch v.standing {
+	case notAllowed:
 		return h.turnAway(v)
-	case v.lacking != 0:
+	case missingPermission:
 		h.handOver(v)
-		reply := h.lacks(v.lacking, h.returnFor(v))
+		reply := h.lacks(v.missing, h.returnFor(v))
 		reply.Wants = refusal.JSON
-		return h.refuse(v, reply)
-	case v.unsure:
-		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, Wants: refusal.JSON, RetryAfter: h.settings.syncInterval})
+		return refuse(reply)
+	case revocationUnknown:
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, Wants: refusal.JSON, RetryAfter: h.settings.syncInterval})
 	}
 	site := v.r.Header.Get("Sec-Fetch-Site")
 	foreign := site != "" && site != "same-origin" && site != "none"
-	if !v.signedIn || foreign {
+	if v.standing != signedIn || foreign {
 		return h.requireLogin(v)
 	}
-	return true, nil
+	return nil
 }
 
 // requireLogin tells a program that nobody is signed in.
-func (h *Handler) requireLogin(v *visit) (bool, error) {
+func (h *Handler) requireLogin(v *visit) error {
 	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))}
 	if !h.signsIn(v) {
 		to := h.settings.canonicalFor(v.r.Host)
 		reply.Code, reply.LoginURL = refusal.BadHost, to.origin+h.settings.pathPrefix+pathLogin
 	}
-	return h.refuse(v, reply)
+	return refuse(reply)
 }

@@ -35,44 +35,44 @@ func (h *Handler) recognize(v *visit) {
 	if !h.list.Known() && !h.awaitList(v) {
 		return
 	}
-	if v.signedIn = h.settings.cookies.OpenInto(&v.session, &v.found, h.isEnded); !v.signedIn {
+	if !h.settings.cookies.OpenInto(&v.session, &v.found, h.isEnded) {
 		return
 	}
 	h.foreign(&v.session) // goes on, unless it has been refused already
 	h.renew(v)
-	switch {
+	v.standing = signedIn
+	switch v.missing = h.settings.lacking(&v.session.Identity); {
 	case h.outdated(v.r.Context()):
-		v.signedIn, v.unsure = false, true
+		v.standing = revocationUnknown
 	case !h.settings.admits(&v.session.Identity):
-		v.signedIn, v.turnedAway = false, true
-	default:
-		v.lacking = h.settings.lacking(&v.session.Identity)
-		v.signedIn = v.lacking == 0
+		v.standing = notAllowed
+	case v.missing != 0:
+		v.standing = missingPermission
 	}
 }
 
 // gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
 // a way of their own, because a script, a form or a frame cannot sign in. [A8]
-func (h *Handler) gate(v *visit) (bool, error) {
+func (h *Handler) gate(v *visit) error {
 	who, returnTo := v.who(), h.returnFor(v) // before the body is gone
 	drain(v)
 	switch {
 	case v.malformed:
-		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
-	case v.unsure:
+		return refuse(refusal.Reply{Code: refusal.BadRequest})
+	case v.standing == revocationUnknown:
 		// The cookie stays: the session may be as good as ever. [F1]
-		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
-	case v.lacking != 0:
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+	case v.standing == missingPermission:
 		h.handOver(v)
-		return h.refuse(v, h.lacks(v.lacking, returnTo))
+		return refuse(h.lacks(v.missing, returnTo))
 	case who == audience.Preflight && h.passesPreflight(v):
-		return true, nil
+		return nil
 	case who.SendsForm():
 		return h.refuseForm(v)
 	case !h.signsIn(v):
 		return h.elsewhere(v)
 	case who != audience.Navigation:
-		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
+		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
 	case h.settings.loginPage:
 		return h.showLoginPage(v, returnTo)
 	}
@@ -90,7 +90,7 @@ func pathForm(u *url.URL) string {
 
 // catch turns a panic of ours into a refusal: Caddy would close the connection
 // without a status, and nothing may go on to the site. [A6]
-func (h *Handler) catch(v *visit, proceed *bool, err *error) {
+func (h *Handler) catch(err *error) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -100,5 +100,5 @@ func (h *Handler) catch(v *visit, proceed *bool, err *error) {
 	}
 	// The type alone: the value may carry anything of the request. [P1]
 	h.notifyPanic(cause)
-	*proceed, *err = h.refuse(v, refusal.Reply{Code: refusal.Internal})
+	*err = refuse(refusal.Reply{Code: refusal.Internal})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -24,26 +25,28 @@ type visit struct {
 	// audience is who asks, once somebody wants to know; see visit.who.
 	audience audience.Audience
 
-	found    session.Found
-	session  session.Session
-	signedIn bool
-	renewed  bool // the session is newer than its cookie
-	// lacking are required permissions that the owner of a session has not granted.
-	lacking instagram.Permissions
-	// turnedAway says that the session is good and its owner no longer let in,
-	// unsure that nobody can tell whether it has ended.
-	turnedAway, unsure bool
-	malformed          bool // servers cannot agree on the address
+	found     session.Found
+	session   session.Session
+	standing  standing
+	missing   instagram.Permissions // with missingPermission
+	renewed   bool                  // the session is newer than its cookie
+	malformed bool                  // servers cannot agree on the address
 
 	outcome   outcome
-	handedOff bool
+	handedOff bool      // the callback of a login goes on to the site
 	delivery  *delivery // of a callback that the site is to answer
-	astray    bool      // a callback that came to another path than its own
-	// keepsLogin says that the login of a refused callback is still good.
-	keepsLogin bool
-	// shownAgain says that a refusal was counted before.
-	shownAgain bool
 }
+
+// standing is what the session of a request amounts to.
+type standing uint8
+
+const (
+	anonymous         standing = iota // there is none, or it has ended
+	signedIn                          // it counts
+	revocationUnknown                 // nobody can tell whether it has ended
+	notAllowed                        // allow or deny no longer lets its owner in
+	missingPermission                 // its owner has not granted what require_scope asks for
+)
 
 // visits are lent to requests, because most of what makes one is what it is kept in.
 // Nothing of a visit is handed to the site, which may keep what it gets beyond its answer.
@@ -60,9 +63,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	v := visits.Get().(*visit)
 	v.w, v.r, v.asked = w, r, askedURL(r)
 	v.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	proceed, err := h.intercept(v)
+	err := h.admit(v)
+	answered := err != nil
+	if answered {
+		err = h.answer(v, err)
+	}
 	h.metrics.requests[v.outcome].Inc()
-	if proceed {
+	if !answered {
 		err = h.forward(v, next)
 	}
 	*v = visit{} // after a panic it is not given back at all
@@ -70,54 +77,63 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return err
 }
 
-// intercept reports whether the request goes on to the site. If not, it has been
-// answered, or the error says how Caddy shall answer it. [C8]
-func (h *Handler) intercept(v *visit) (proceed bool, err error) {
-	defer h.catch(v, &proceed, &err)
+// admit returns nil for a request that goes on to the site, and otherwise what it is answered
+// with. [C8]
+func (h *Handler) admit(v *visit) (err error) {
+	defer h.catch(&err)
 	h.strip(v)
 	h.takeCookies(v)
 	if v.r.Method == http.MethodPost && v.vars[passedVar] == true {
-		v.outcome = passedOn
-		return true, nil // a callback that another block of ours has verified
+		v.outcome = outcomePassedOn
+		return nil // a callback that another block of ours has verified
 	}
 	if endpoint := h.endpoint(v); endpoint != nil {
-		v.outcome = ownPath
+		v.outcome = outcomeOwnPath
 		limitBody(v)
-		return endpoint(h, v)
+		return v.onOwnPath(endpoint(h, v))
 	}
 	if back, ok := h.astrayCallback(v); ok {
 		return h.refuseAstray(v, back)
 	}
 	h.recognize(v)
 	switch {
-	case v.turnedAway:
+	case v.standing == notAllowed:
 		limitBody(v)
 		return h.turnAway(v)
-	case !v.signedIn && h.required(v):
+	case v.standing != signedIn && h.required(v):
 		limitBody(v)
 		return h.gate(v)
 	}
-	if v.signedIn {
-		v.outcome = signedIn
+	if v.standing == signedIn {
+		v.outcome = outcomeSignedIn
 		h.inject(v, &v.session.Identity, h.forwarded(&v.session.Token))
 	}
-	return true, nil
+	return nil
+}
+
+// onOwnPath keeps a request for an own path from the site, even if nothing has answered it.
+// Callbacks alone go on. [A6]
+func (v *visit) onOwnPath(answer error) error {
+	if answer == nil && !v.handedOff && v.delivery == nil {
+		return refuse(refusal.Reply{Code: refusal.Internal})
+	}
+	return answer
 }
 
 // forward lets the site answer.
 func (h *Handler) forward(v *visit, next caddyhttp.Handler) error {
 	if v.delivery != nil {
-		return h.deliverToSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) })
+		return h.answer(v, h.deliverToSite(v, func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.r) }))
 	}
-	w := &siteResponse{private: v.signedIn, handedOff: v.handedOff}
+	w := &siteResponse{private: v.standing == signedIn, handedOff: v.handedOff}
 	w.ResponseWriter = v.w
-	if v.signedIn {
+	if v.standing == signedIn {
 		h.keepAlive(v, w)
 	}
 	err := next.ServeHTTP(w, v.r)
 	w.amend() // an error page may differ by visitor, and so may an empty answer
 	if err != nil && v.handedOff {
-		return h.answerForSite(v, err)
+		return h.answer(v, h.siteFailed(err))
 	}
 	return err
 }

@@ -17,9 +17,9 @@ import (
 // Instagram's authorization window.
 
 // login starts a login from the site's own button.
-func (h *Handler) login(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
-		return false, err
+func (h *Handler) login(v *visit) error {
+	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
 	}
 	if !h.signsIn(v) {
 		return h.elsewhere(v)
@@ -34,18 +34,17 @@ func (h *Handler) login(v *visit) (bool, error) {
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
-		h.notifySampled(noticeForeignScope, "", err, h.about(v.r)...)
-		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest, LoginURL: h.loginURL(returnTo)})
+		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: h.loginURL(returnTo)}, notice: noticeForeignScope, cause: err}
 	}
 	if v.who() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
-		return h.refuse(v, refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
+		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
 	}
 	another := err == nil && slices.Equal(query[paramAnotherAccount], []string{"true"})
 	if len(more) > 0 && h.isForeign(v) {
 		// Another site may send a visitor to sign in, but not ask for more in our name:
 		// the visitor gets to see what it is about first. [A2]
-		return h.refuse(v, refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.loginURL(returnTo, more...)})
+		return refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.loginURL(returnTo, more...)})
 	}
 	return h.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
 }
@@ -79,18 +78,18 @@ type loginStart struct {
 }
 
 // startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
-func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
+func (h *Handler) startLogin(v *visit, start loginStart) error {
 	redirect, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
 		return h.elsewhere(v)
 	}
 	if h.outdated(v.r.Context()) {
 		// What would come of it would be refused at once. [F2]
-		return h.refuse(v, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
 	if wait, locked := h.limits.breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
-		return h.refuse(v, refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo, start.more...)})
+		return refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo, start.more...)})
 	}
 	rounds := h.settings.cookies.Rounds(&v.found)
 	if h.settings.handoff && h.isOwn(pathForm(v.asked)) {
@@ -99,44 +98,28 @@ func (h *Handler) startLogin(v *visit, start loginStart) (bool, error) {
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
-		return h.refuseLogin(v, comeback{login: session.Login{ReturnTo: start.returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
+		return refuseLogin(comeback{login: session.Login{ReturnTo: start.returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
 	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: start.returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
-		h.notifySampled(noticeStartFailed, "", err, h.about(v.r)...)
-		return h.refuse(v, refusal.Reply{Code: refusal.Internal})
+		return &refusalError{Reply: refusal.Reply{Code: refusal.Internal}, notice: noticeStartFailed, cause: err}
 	}
 	for _, line := range setCookies {
 		v.w.Header().Add("Set-Cookie", line)
 	}
-	v.outcome = redirected
 	// Never 307 or 308, which would carry a body on. [A5]
-	return redirectTo(v, http.StatusFound, h.settings.client.AuthorizationURL(instagram.Authorization{
+	return redirectTo(http.StatusFound, h.settings.client.AuthorizationURL(instagram.Authorization{
 		RedirectURI: redirect.uri, State: state, More: start.more, Reauthenticate: start.anotherAccount,
-	}))
-}
-
-// redirectTo sends the visitor elsewhere. location goes out as it is and has been
-// checked before: http.Redirect would clean it. [A5, R1]
-func redirectTo(v *visit, status int, location string) (bool, error) {
-	header := v.w.Header()
-	header.Set("Location", location)
-	header.Set("Cache-Control", "no-store")
-	header.Set("Referrer-Policy", "no-referrer") // [P3]
-	header.Set("X-Content-Type-Options", "nosniff")
-	v.w.WriteHeader(status)
-	return false, nil
+	})).as(outcomeRedirected)
 }
 
 // showLoginPage shows a page with one button. No login starts before it is pressed.
-func (h *Handler) showLoginPage(v *visit, returnTo string) (bool, error) {
-	v.outcome = loginPage
-	refusal.SignInPage{
+func (h *Handler) showLoginPage(v *visit, returnTo string) error {
+	return showPage(refusal.SignInPage{
 		LoginURL:         h.loginURL(returnTo),
 		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
 		Look:             h.look(v.r),
-	}.Write(v.w, v.r.Method == http.MethodHead)
-	return false, nil
+	}).as(outcomeLoginPage)
 }
 
 // safeReturn returns the path form of an address to come back to if it is one of

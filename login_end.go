@@ -22,10 +22,10 @@ type loginEnd struct {
 	session session.Session // none after a handoff
 	cookie  string          // the Set-Cookie line of session
 
-	reply  *refusal.Reply // why the visitor is not signed in; nil if they are
-	used   bool           // the login was finished before, and Instagram was not asked
-	spent  bool           // the code was sent
-	silent bool           // Instagram did not say what was granted
+	refused *refusalError // why the visitor is not signed in; nil if they are
+	used    bool          // the login was finished before, and Instagram was not asked
+	spent   bool          // the code was sent
+	silent  bool          // Instagram did not say what was granted
 }
 
 // finishLogin makes the calls of a login, within the limits that keep Instagram and this
@@ -35,57 +35,62 @@ func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback
 	defer h.catchLogin(from, &back, &end)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	refuse := func(reply refusal.Reply, cause error) loginEnd {
-		end.reply = &reply
-		h.loginRefused(from, &back, reply.Code, cause)
-		return end
-	}
 	h.warnOfAddresses(from)
+	if end.refused = h.tryLogin(ctx, from, &back, &end); end.refused != nil {
+		h.loginRefused(from, &back, end.refused.Code, end.refused.cause)
+	}
+	return end
+}
+
+// tryLogin is finishLogin without what is said about it. It returns nil for a login that was used
+// before, too.
+func (h *Handler) tryLogin(ctx context.Context, from requester, back *comeback, end *loginEnd) *refusalError {
 	client := limit.ClientOf(from.clientIP)
 	// A used login must not take the one trial that the breaker grants.
 	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
-		return end
+		return nil
 	}
 	// Before the gate, too: who is refused anyway takes nobody's place there. [N15]
 	if by := h.limits.failures.Look(client); by != nil {
-		return refuse(h.limited(by))
+		return h.limited(by)
 	}
 	leave, ok := h.limits.gate.Enter(ctx)
 	if !ok {
-		return refuse(refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue}, errQueueFull)
+		return refuseAfter(refusal.ProviderUnreachable, callQueue, errQueueFull)
 	}
 	defer leave()
 	attempt, by := h.limits.failures.Ask(client)
 	if by != nil {
-		return refuse(h.limited(by))
+		return h.limited(by)
 	}
 	how := notMade
 	defer func() { h.settle(attempt, how) }()
 	call, wait := h.limits.breaker.Ready()
 	if call == nil {
 		if _, locked := h.limits.breaker.Locked(); locked {
-			return refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait}, errAppBlocked)
+			return refuseAfter(refusal.AppBlocked, wait, errAppBlocked)
 		}
-		return refuse(refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait}, errBreakerOpen)
+		return refuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
 	// From here on the code is spent, whatever happens. [C4]
 	if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {
 		call.Withdraw()
-		return end
+		return nil
 	}
 	end.spent, how = true, failed
-	who, err := h.identify(ctx, &back)
+	who, err := h.identify(ctx, back)
 	h.report(ctx, from, call, err)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) && isTrouble(err) {
 			how = notMade // it was Instagram's fault, and the breaker has counted it
 		}
-		return refuse(replyTo(err), err)
+		return &refusalError{Reply: replyTo(err), cause: err}
 	}
-	if end = h.admit(ctx, from, &back, end, who); end.reply == nil {
-		how = succeeded
+	if refused := h.welcome(ctx, from, back, end, who); refused != nil {
+		return refused
 	}
-	return end
+	how = succeeded
+	return nil
 }
 
 // isTrouble reports whether Instagram is in trouble and not the login.
@@ -94,17 +99,12 @@ func isTrouble(err error) bool {
 	return ok && !failure.OfOnePerson()
 }
 
-// admit decides about somebody whom Instagram has named, and begins the session.
-func (h *Handler) admit(ctx context.Context, from requester, back *comeback, end loginEnd, who session.Identity) loginEnd {
-	refuse := func(reply refusal.Reply, cause error) loginEnd {
-		end.reply = &reply
-		h.loginRefused(from, back, reply.Code, cause)
-		return end
-	}
+// welcome decides about somebody whom Instagram has named, and begins the session.
+func (h *Handler) welcome(ctx context.Context, from requester, back *comeback, end *loginEnd, who session.Identity) *refusalError {
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !h.settings.admits(&who) { // [X1]
 		h.endHere(ctx, &who)
-		return refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
+		return &refusalError{Reply: refusal.Reply{Code: refusal.NoAccess}}
 	}
 	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
 		end.token = h.tokenToKeep(ctx, from, back, &end.who) // which may say what was granted
@@ -113,12 +113,12 @@ func (h *Handler) admit(ctx context.Context, from requester, back *comeback, end
 		if !end.silent {
 			h.endHere(ctx, &end.who)
 		}
-		return refuse(h.lacks(missing, ""), errNotGranted)
+		return &refusalError{Reply: h.lacks(missing, ""), cause: errNotGranted}
 	}
-	if err := h.begin(ctx, from, &end); err != nil {
-		return refuse(refusal.Reply{Code: refusal.Internal}, err)
+	if err := h.begin(ctx, from, end); err != nil {
+		return &refusalError{Reply: refusal.Reply{Code: refusal.Internal}, cause: err}
 	}
-	return end
+	return nil
 }
 
 // catchLogin turns a panic of ours into a refusal, as catch does in a request. [A6]
@@ -127,7 +127,7 @@ func (h *Handler) catchLogin(from requester, back *comeback, end *loginEnd) {
 	if cause == nil {
 		return
 	}
-	*end = loginEnd{reply: &refusal.Reply{Code: refusal.Internal}, spent: end.spent}
+	*end = loginEnd{refused: &refusalError{Reply: refusal.Reply{Code: refusal.Internal}}, spent: end.spent}
 	// An operator's event handler that has panicked may do so again, and nothing else here
 	// stands between it and the end of the process.
 	defer func() { _ = recover() }()
@@ -155,35 +155,36 @@ func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err
 }
 
 // answerLogin answers one of the requests that have brought a login back.
-func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) (bool, error) {
+func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) error {
 	if end.spent {
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
 	}
 	switch {
-	case end.used, end.reply == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
+	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
 		return h.stale(v, back)
-	case end.reply == nil && !h.settings.admits(&end.who):
+	case end.refused == nil && !h.settings.admits(&end.who):
 		// The lists may have changed since, with a reload. [X1]
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.NoAccess}, nil)
-	case end.reply != nil:
+		return refuseLogin(back, refusal.Reply{Code: refusal.NoAccess}, nil)
+	case end.refused != nil:
 		h.heedRefusal(v, end)
-		v.keepsLogin = !end.spent
-		reply := *end.reply
+		// finishLogin has told the operator, once for all who wait for this login.
+		reply := end.refused.Reply
 		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
-		return h.refuse(v, reply)
+		return &refusalError{Reply: reply, keepsLogin: !end.spent}
 	}
 	mark, err := h.settings.cookies.Mark(back.login)
 	if err != nil {
-		return h.refuseLogin(v, back, refusal.Reply{Code: refusal.Internal}, err)
+		return refuseLogin(back, refusal.Reply{Code: refusal.Internal}, err)
 	}
 	if h.settings.handoff {
 		v.w.Header().Add("Set-Cookie", mark)
-		return h.handOff(v, back, &end.who, h.forwarded(&end.token))
+		h.handOff(v, back, &end.who, h.forwarded(&end.token))
+		return nil
 	}
 	v.w.Header().Add("Set-Cookie", end.cookie)
 	v.w.Header().Add("Set-Cookie", mark)
 	h.replaceSession(v, &end.session)
-	return h.arrive(v, back.login.ReturnTo)
+	return h.arrive(back.login.ReturnTo)
 }
 
 // replaceSession ends the session that a visitor had before a new login. [S10]

@@ -18,26 +18,25 @@ import (
 
 // logout shows a page with a button to whoever follows a link, and signs out whoever
 // presses it. A link alone changes nothing: any site could hold one. [L2]
-func (h *Handler) logout(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet, http.MethodHead, http.MethodPost); !ok {
-		return false, err
+func (h *Handler) logout(v *visit) error {
+	if err := allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
+		return err
 	}
 	if v.r.Method == http.MethodPost {
 		return h.signOut(v)
 	}
 	h.recognize(v)
-	refusal.SignOutPage{
+	return showPage(refusal.SignOutPage{
 		Look: h.look(v.r), Action: h.settings.pathPrefix + pathLogout, LoginURL: h.loginURL("/"),
-		Username: v.session.Username, SignedIn: v.signedIn || v.turnedAway || v.unsure || v.lacking != 0,
-	}.Write(v.w, v.r.Method == http.MethodHead)
-	return false, nil
+		Username: v.session.Username, SignedIn: v.standing != anonymous,
+	})
 }
 
 // signOut ends the visitor's session on every node, or all of their sessions. It says
 // that it did so only where the storage knows. [L1, L3]
-func (h *Handler) signOut(v *visit) (bool, error) {
+func (h *Handler) signOut(v *visit) error {
 	if !h.isOwnForm(v) {
-		return h.refuse(v, refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.pathPrefix + pathLogout})
+		return refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.pathPrefix + pathLogout})
 	}
 	everywhere, problem := h.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
@@ -53,15 +52,14 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 		h.notifySampled(noticeEndedHereAlone, "", err, h.about(v.r)...)
 	}
 	if err != nil && !v.found.Crowded() {
-		return h.refuse(v, refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
+		return refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
 	}
 	if v.found.Crowded() {
-		h.notifySampled(noticeManyCookies, "", nil, h.about(v.r)...)
-		return h.refuse(v, refusal.Reply{Code: refusal.BadRequest})
+		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest}, notice: noticeManyCookies}
 	}
 	if problem != "" {
 		// This session has ended, but nobody knows whether that was all.
-		return h.refuse(v, refusal.Reply{Code: problem})
+		return refuse(refusal.Reply{Code: problem})
 	}
 	return h.sayGoodbye(v)
 }
@@ -70,13 +68,12 @@ func (h *Handler) signOut(v *visit) (bool, error) {
 // them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
 // to Instagram against the policy of the page with the button, and show nothing at all, and
 // the others would have Instagram sign the visitor in again.
-func (h *Handler) sayGoodbye(v *visit) (bool, error) {
+func (h *Handler) sayGoodbye(v *visit) error {
 	target := h.settings.logoutTarget
 	if !h.asksToSignIn(v, target) {
-		return redirectTo(v, http.StatusSeeOther, target)
+		return redirectTo(http.StatusSeeOther, target)
 	}
-	refusal.SignedOutPage{LoginURL: h.loginURL(h.safeReturn(target)), Look: h.look(v.r)}.Write(v.w, false)
-	return false, nil
+	return showPage(refusal.SignedOutPage{LoginURL: h.loginURL(h.safeReturn(target)), Look: h.look(v.r)})
 }
 
 // asksToSignIn reports whether a visitor without a session is asked to sign in at a path of

@@ -31,15 +31,15 @@ const (
 type outcome uint8
 
 const (
-	anonymous     outcome = iota // goes on to the site without an identity
-	signedIn                     // goes on to the site with an identity
-	passedOn                     // a verified callback goes on to the site
-	redirected                   // to Instagram's window, or to the host on which people sign in
-	loginPage                    // answered with the page with one button
-	loginRequired                // answered with 401
-	refused                      // answered with any other refusal
-	ownPath                      // answered on an own path
-	outcomes      = iota
+	outcomeAnonymous     outcome = iota // goes on to the site without an identity
+	outcomeSignedIn                     // goes on to the site with an identity
+	outcomePassedOn                     // a verified callback goes on to the site
+	outcomeRedirected                   // to Instagram's window, or to the host on which people sign in
+	outcomeLoginPage                    // answered with the page with one button
+	outcomeLoginRequired                // answered with 401
+	outcomeRefused                      // answered with any other refusal
+	outcomeOwnPath                      // answered on an own path
+	outcomes             = iota
 )
 
 var outcomeNames = [outcomes]string{"anonymous", "signed_in", "passed_on", "redirected", "login_page", "login_required", "refused", "own_path"}

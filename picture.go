@@ -68,15 +68,15 @@ func (h *Handler) warnPicture() {
 }
 
 // picture answers with the visitor's own profile picture, for the pages of this site. [P6]
-func (h *Handler) picture(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
-		return false, err
+func (h *Handler) picture(v *visit) error {
+	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
 	}
 	if h.settings.picture == pictureOff {
-		return h.refuse(v, refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
+		return refuse(refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
 	}
-	if ok, err := h.ownVisitor(v); !ok {
-		return false, err
+	if err := h.ownVisitor(v); err != nil {
+		return err
 	}
 	found, until := h.findPicture(v)
 	if h.ended(&v.session) {
@@ -91,13 +91,15 @@ func (h *Handler) picture(v *visit) (bool, error) {
 	if found.err != nil || found.address == "" {
 		reply := h.pictureRefusal(v, found.err, left)
 		reply.Wants = refusal.JSON // also for an image, which a page would be no use to
-		return h.refuse(v, reply)
+		return refuse(reply)
 	}
 	if renewed != "" {
 		left = 0
 	}
-	h.showPicture(v, &found, left)
-	return false, nil
+	return &ownAnswer{give: func(w http.ResponseWriter, r *http.Request) error {
+		h.showPicture(w, r, &found, left)
+		return nil
+	}}
 }
 
 // pictureRefusal says why there is no picture to show.
@@ -121,8 +123,8 @@ func (h *Handler) pictureRefusal(v *visit, err error, left time.Duration) refusa
 
 // showPicture answers with a picture, or with a redirect to it. A browser may keep either
 // for a while, and nobody else may.
-func (h *Handler) showPicture(v *visit, found *portrait, left time.Duration) {
-	header := v.w.Header()
+func (h *Handler) showPicture(w http.ResponseWriter, r *http.Request, found *portrait, left time.Duration) {
+	header := w.Header()
 	refusal.SecurityHeaders(header)
 	seconds := max(0, int(min(left, browserKeepsPicture)/time.Second))
 	if seconds > 0 { // no-store otherwise
@@ -132,13 +134,13 @@ func (h *Handler) showPicture(v *visit, found *portrait, left time.Duration) {
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
 	if h.settings.picture == pictureRedirect {
 		header.Set("Location", found.address)
-		v.w.WriteHeader(http.StatusFound)
+		w.WriteHeader(http.StatusFound)
 		return
 	}
 	header.Set("Content-Type", found.image.Type)
 	header.Set("Content-Length", strconv.Itoa(len(found.image.Content)))
-	v.w.WriteHeader(http.StatusOK)
-	if v.r.Method != http.MethodHead {
-		_, _ = v.w.Write(found.image.Content) // a visitor who has gone is no news
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(found.image.Content) // a visitor who has gone is no news
 	}
 }

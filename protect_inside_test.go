@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -109,5 +110,16 @@ func BenchmarkAnonymousOnAnOddPath(b *testing.B) {
 				h.required(v)
 			}
 		})
+	}
+}
+
+func TestA6_WhatAnOwnPathDoesNotAnswerGoesNowhere(t *testing.T) {
+	if _, refused := errors.AsType[*refusalError](new(visit).onOwnPath(nil)); !refused {
+		t.Error("the site gets a request for an own path")
+	}
+	for _, v := range []*visit{{handedOff: true}, {delivery: new(delivery)}} {
+		if err := v.onOwnPath(nil); err != nil {
+			t.Errorf("a callback that goes on to the site: %v", err)
+		}
 	}
 }

@@ -28,8 +28,8 @@ type note struct {
 
 // leaveCallback has a browser leave the address of a callback that is refused, unless loading
 // it again is what helps.
-func (h *Handler) leaveCallback(v *visit, reply refusal.Reply) {
-	if v.keepsLogin || v.asked.RawQuery == "" || !(v.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
+func (h *Handler) leaveCallback(v *visit, r *refusalError, reply refusal.Reply) {
+	if r.keepsLogin || v.asked.RawQuery == "" || !(r.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
 		return
 	}
 	switch reply.Code {
@@ -59,9 +59,9 @@ func (h *Handler) leaveCallback(v *visit, reply refusal.Reply) {
 }
 
 // refused shows a refusal again.
-func (h *Handler) refused(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodGet, http.MethodHead); !ok {
-		return false, err
+func (h *Handler) refused(v *visit) error {
+	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
 	}
 	query := v.asked.Query() // of what does not parse, the rest
 	returnTo := h.safeReturn(query.Get(paramReturnTo))
@@ -74,8 +74,5 @@ func (h *Handler) refused(v *visit) (bool, error) {
 		}
 	}
 	reply.LoginURL = h.loginURLFor(reply.Code, returnTo)
-	v.shownAgain = true
-	proceed, err := h.refuse(v, reply)
-	v.outcome = ownPath // the refusal has been counted
-	return proceed, err
+	return &refusalError{Reply: reply, shownAgain: true}
 }

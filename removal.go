@@ -3,7 +3,6 @@ package instagramauth
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"mime"
@@ -44,13 +43,13 @@ const (
 var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 
 // deauthorize ends the sessions of a person who has removed the app at Instagram.
-func (h *Handler) deauthorize(v *visit) (bool, error) {
-	if ok, err := h.allow(v, http.MethodPost); !ok {
-		return false, err
+func (h *Handler) deauthorize(v *visit) error {
+	if err := allow(v, http.MethodPost); err != nil {
+		return err
 	}
-	signed, proceed, err := h.removed(v, deauthorized)
-	if !proceed {
-		return false, err
+	signed, err := h.removed(v, deauthorized)
+	if err != nil {
+		return err
 	}
 	return h.deliver(v, &delivery{deauthorized, signed}, h.settings.passDeauthorize)
 }
@@ -58,26 +57,24 @@ func (h *Handler) deauthorize(v *visit) (bool, error) {
 // dataDeletion does the same for a person who asks for their data to be deleted, and
 // gives out a confirmation code. A visitor who comes with such a code sees what has
 // become of it.
-func (h *Handler) dataDeletion(v *visit) (bool, error) {
+func (h *Handler) dataDeletion(v *visit) error {
 	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
 		return h.showDeletion(v)
 	}
-	if ok, err := h.allow(v, http.MethodPost, http.MethodGet, http.MethodHead); !ok {
-		return false, err
+	if err := allow(v, http.MethodPost, http.MethodGet, http.MethodHead); err != nil {
+		return err
 	}
-	signed, proceed, err := h.removed(v, deletionRequest)
-	if !proceed {
-		return false, err
+	signed, err := h.removed(v, deletionRequest)
+	if err != nil {
+		return err
 	}
 	return h.deliver(v, &delivery{deletionRequest, signed}, h.settings.passDataDeletion)
 }
 
-// removed reads and verifies a callback and ends the person's sessions. proceed is
-// false if it has been refused. [K1, K2, K3, K5]
-func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, proceed bool, err error) {
-	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, bool, error) {
-		_, err := h.refuseCallback(v, what, reply, cause)
-		return instagram.SignedRequest{}, false, err
+// removed reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
+func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, err error) {
+	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
+		return instagram.SignedRequest{}, refuseCallback(what, reply, cause)
 	}
 	if fromBrowser(v.r) {
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errBrowser)
@@ -91,8 +88,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	case errors.Is(err, instagram.ErrSignedContent):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)
 	case err != nil:
-		_, err = h.forged(v, what)
-		return instagram.SignedRequest{}, false, err
+		return instagram.SignedRequest{}, h.forged(v, what)
 	case h.tooOld(&signed):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errTooOld)
 	}
@@ -105,7 +101,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
 	h.notify(noticeEndedByInstagram, nil, h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
-	return signed, true, nil
+	return signed, nil
 }
 
 // readSigned returns the signed request of a callback's body, or the code of a
@@ -129,7 +125,7 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
 func (h *Handler) passOn(v *visit, d *delivery) {
-	v.outcome, v.delivery = passedOn, d
+	v.outcome, v.delivery = outcomePassedOn, d
 	v.r.Header[headerEvent] = []string{string(d.what)}
 	v.r.Header[headerEventUser] = []string{d.signed.UserID}
 	v.r.Header[headerEventIssued] = []string{strconv.FormatInt(d.signed.IssuedAt.Unix(), 10)}
@@ -141,13 +137,13 @@ func (h *Handler) passOn(v *visit, d *delivery) {
 // confirmDeletion answers Meta with a code and the address where a person can see
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
-func (h *Handler) confirmDeletion(v *visit, state session.DeletionState) (bool, error) {
+func (h *Handler) confirmDeletion(v *visit, state session.DeletionState) error {
 	own, ok := h.settings.redirectFor(v.r.Host)
 	if !ok {
 		own = h.settings.redirects[0]
 	}
 	code := h.settings.codes.New(state, h.now())
-	return h.answerJSON(v, struct {
+	return answerJSON(struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
 	}{own.origin + h.settings.pathPrefix + pathDataDeletion + "?code=" + code, code})
@@ -158,7 +154,7 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
-func (h *Handler) showDeletion(v *visit) (bool, error) {
+func (h *Handler) showDeletion(v *visit) error {
 	query, err := url.ParseQuery(v.asked.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
@@ -167,20 +163,5 @@ func (h *Handler) showDeletion(v *visit) (bool, error) {
 		}
 	}
 	page.Look = h.look(v.r)
-	page.Write(v.w, v.r.Method == http.MethodHead)
-	return false, nil
-}
-
-// answerJSON answers a program of Instagram's or of the site's.
-func (h *Handler) answerJSON(v *visit, answer any) (bool, error) {
-	body, err := json.Marshal(answer)
-	if err != nil {
-		return false, err
-	}
-	refusal.SecurityHeaders(v.w.Header())
-	v.w.Header().Set("Content-Type", "application/json")
-	if v.r.Method != http.MethodHead {
-		_, err = v.w.Write(append(body, '\n'))
-	}
-	return false, err
+	return showPage(page)
 }

@@ -5,8 +5,9 @@ var mutants = []mutant{
 	{"A1", "the state is not random", "session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
 	{"A3", "an unknown host gets the first redirect URI", "redirect.go", `return redirect{}, false`, `return s.redirects[0], true`, ""},
 	{"A6", "a matcher that fails protects nothing", "protect.go", `return match || err != nil`, `return match`, ""},
-	{"A5", "a redirect carries the body on", "login.go", `redirectTo(v, http.StatusFound, h`, `redirectTo(v, http.StatusTemporaryRedirect, h`, ""},
-	{"A6", "a panic lets the request through", "gate.go", `*proceed, *err = h.refuse(v, refusal.Reply{Code: refusal.Internal})`, `*proceed = true`, ""},
+	{"A5", "a redirect carries the body on", "login.go", `redirectTo(http.StatusFound, h`, `redirectTo(http.StatusTemporaryRedirect, h`, ""},
+	{"A6", "a panic lets the request through", "gate.go", `*err = refuse(refusal.Reply{Code: refusal.Internal})`, `*err = nil`, ""},
+	{"A6", "an own path that nobody answered goes on to the site", "handler.go", `if answer == nil && !v.handedOff && v.delivery == nil {`, `if false {`, ""},
 	{"A7", "rounds are not counted", "login.go", `if rounds >= session.MaxRounds {`, `if false {`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", "internal/audience/audience.go", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "./internal/audience ."},
 	{"A4", "a preflight may mean another method", "internal/audience/audience.go", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "./internal/audience ."},
@@ -45,8 +46,8 @@ var mutants = []mutant{
 	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", "endpoints.go", `if u.RawPath != "" {`, `if false {`, ""},
-	{"C8", "the site answers after a refusal", "handler.go", `	if proceed {
-		err = h.forward(v, next)`, `	if proceed || err == nil {
+	{"C8", "the site answers after a refusal", "handler.go", `	if !answered {
+		err = h.forward(v, next)`, `	if !answered || err == nil {
 		err = h.forward(v, next)`, ""},
 	// Calls to Instagram.
 	{"T2", "a redirect of Instagram's is an answer", "instagram/client.go", `case status >= 300 && status < 400:`, `case false:`, "./instagram ."},
@@ -59,7 +60,7 @@ var mutants = []mutant{
 	}))`, `		return word
 	}))`, "./instagram"},
 	{"P2", "a profile of an unknown shape is logged", "instagram/answer.go", `status < 300 && (json.Valid(trimmed)`, `status < 200 && (json.Valid(trimmed)`, "./instagram ."},
-	{"X1", "an answer that is given again asks no list", "login_end.go", `case end.reply == nil && !h.settings.admits(&end.who):`, `case false:`, ""},
+	{"X1", "an answer that is given again asks no list", "login_end.go", `case end.refused == nil && !h.settings.admits(&end.who):`, `case false:`, ""},
 	{"D3", "a restricted app costs each visitor a code", "app_state.go", `if h.limits.breaker.Lock(lockFor) {`, `if false {`, ""},
 	{"D3", "a bad code ends the lock of a restricted app", "login_end.go", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
 	{"D3", "a restricted app is looked for at Instagram all the same", "login.go", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
@@ -70,7 +71,7 @@ var mutants = []mutant{
 	{"N9", "each /64 of a /48 has a budget of its own", "internal/limit/client.go", `	c.known = levels
 `, `	c.known = 1
 `, "./internal/limit"},
-	{"N15", "a login that succeeds is counted", "login_end.go", `		how = succeeded
+	{"N15", "a login that succeeds is counted", "login_end.go", `	how = succeeded
 `, `		how = failed
 `, ""},
 	{"N15", "forged callbacks cost the visitor sign-ins", "delivery.go", `h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key())`, `func() (bool, time.Duration) {
@@ -144,7 +145,7 @@ var mutants = []mutant{
 	{"F1", "a failing storage signs everybody out", "ended.go", `	if h.settings.maxStaleness == 0 {
 		return false`, `	if h.settings.maxStaleness == 0 {
 		return h.list.Status().Failing != nil`, ""},
-	{"N12", "sessions count before the list is known", "ended.go", `v.unsure = !h.list.Await(v.r.Context())`, `h.list.Await(v.r.Context())`, ""},
+	{"N12", "sessions count before the list is known", "ended.go", `if known = h.list.Await(v.r.Context()); !known {`, `if known = h.list.Await(v.r.Context()); false {`, ""},
 	{"N12", "junk waits for the list", "ended.go", `if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {`, `if h.settings.cookies.OpenInto(&v.session, &v.found, nil); false {`, ""},
 	{"N12", "an emptied storage is a healthy one", "internal/revocation/marker.go", `	case known && !l.marker.emptied:`, `	case false:`, ""},
 	{"N12", "a strict node writes into an emptied storage", "internal/revocation/marker.go", `l.refused.Store(l.marker.emptied && l.strict())`, `l.refused.Store(false && l.strict())`, ""},
@@ -164,7 +165,7 @@ var mutants = []mutant{
 	{"F3", "an entry has many names", "internal/revocation/entry.go", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", "login_end.go", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
-	{"X1", "a part of an ID is enough", "access.go", `slices.Contains(p.ids, who.UserID) ||`, `strings.Contains(strings.Join(p.ids, " "), who.UserID) ||`, ""},
+	{"X1", "a part of an ID is enough", "access.go", `p.ids[who.UserID] ||`, `p.ids[who.UserID[:min(16, len(who.UserID))]] ||`, ""},
 	{"X2", "a list counts at the login alone", "gate.go", `case !h.settings.admits(&v.session.Identity):`, `case false:`, ""},
 	{"D3", "the breaker never opens", "internal/limit/gate.go", `if b.failures++; b.failures >= b.limit {`, `if b.failures >= b.limit {`, "./internal/limit ."},
 	{"D3", "any number of calls at a time", "internal/limit/gate.go", `make(chan struct{}, n)`, `make(chan struct{}, 1000*n)`, "./internal/limit ."},
@@ -172,7 +173,7 @@ var mutants = []mutant{
 	// What goes out.
 	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "./internal/refusal ."},
-	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (v.astray || h.settings.isCallbackPath(v.asked.Path))`, `return false`, ""},
+	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (r.astray || h.settings.isCallbackPath(v.asked.Path))`, `return false`, ""},
 	{"P1", "the log format redacts nothing", "log_encoder.go", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
 	{"P1", "a state is no secret", "internal/redact/context.go", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, "./internal/redact"},
 	{"P1", "codes of 32 characters are short", "internal/redact/redact.go", `const MinLength = 32`, `const MinLength = 33`, "./internal/redact"},
@@ -190,13 +191,13 @@ var mutants = []mutant{
 	{"P1", "a token in a header of any name stays", "internal/redact/redact.go", `if len(run) >= s.length && `, `if len(run) < s.length && `, "./internal/redact"},
 	{"P2", "a made-up code is a warning", "notice.go", `case act == actionNeeded && ofVisitor(cause):`, `case false && ofVisitor(cause):`, ""},
 	{"P2", "a forged callback is a warning", "notices.go", `refusal.BadSignature: {},`, `refusal.BadSignature: {action: actionNeeded},`, ""},
-	{"P2", "a refusal is not counted", "refuse.go", `if !v.shownAgain {`, `if false {`, ""},
+	{"P2", "a refusal is not counted", "refuse.go", `if !r.shownAgain {`, `if false {`, ""},
 	{"P2", "what is hidden is told", "log.go", `case value == "" || how == hidden:`, `case value == "":`, ""},
 	{"P2", "a storm fills the log", "log.go", `	if !ok {
 		return
 	}
 	if missed > 0 {`, `	if !ok && missed > 0 {`, ""},
-	{"P3", "the callback's address is a Referer", "login.go", `	header.Set("Referrer-Policy", "no-referrer") // [P3]
+	{"P3", "the callback's address is a Referer", "refuse.go", `		header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = s.vary[:1:1]
@@ -222,7 +223,7 @@ var mutants = []mutant{
 	{"N7", "what matchers found in a form stays", "protect.go", `return h.matchesOtherwise(v) || h.matches(v.r, h.protect)`, `return h.matchesOtherwise(v)`, ""},
 	{"N7", "a changed address is not put back", "protect.go", `	defer restore()
 `, ``, ""},
-	{"C6", "an old tab shows an error to somebody who is signed in", "callback.go", `	if v.signedIn {
+	{"C6", "an old tab shows an error to somebody who is signed in", "callback.go", `	if v.standing == signedIn {
 		return h.arrive`, `	if false {
 		return h.arrive`, ""},
 	{"T1", "any version of TLS will do", "instagram/client.go", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, "./instagram"},
