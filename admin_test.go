@@ -8,14 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // adminSite is a site with an admin endpoint.
-func adminSite(t *testing.T, c siteConfig) (s *site, admin string) {
+func adminSite(t *testing.T, c sitetest.Config) (s *sitetest.Site, admin string) {
 	t.Helper()
-	admin = freeAddr(t)
-	c.admin = admin
-	return startSite(t, c), admin
+	admin = sitetest.FreeAddr(t)
+	c.Admin = admin
+	return sitetest.Start(t, c), admin
 }
 
 // askAdmin sends a request to an admin endpoint and returns status and answer.
@@ -39,35 +41,35 @@ func askAdmin(t *testing.T, method, address, body string) (status int, answer ma
 }
 
 func TestL4_TheOperatorEndsSessions(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{})
+	s, admin := adminSite(t, sitetest.Config{})
 	for _, c := range []struct {
 		name string
 		body func() string
 		both bool // browsers are signed out
 	}{
-		{"a user", func() string { return `{"user_id":"` + userID + `"}` }, true},
-		{"a user by the app-scoped ID", func() string { return `{"user_id":"` + appScopedID + `","app_id":"` + appID + `"}` }, true},
+		{"a user", func() string { return `{"user_id":"` + sitetest.UserID + `"}` }, true},
+		{"a user by the app-scoped ID", func() string { return `{"user_id":"` + sitetest.AppScopedID + `","app_id":"` + sitetest.AppID + `"}` }, true},
 		{"all", func() string { return `{"all":true}` }, true},
 		{"one session", func() string {
-			lines := s.logged("signed in")
+			lines := s.Logged("signed in")
 			return `{"session":"` + lines[len(lines)-1]["session"].(string) + `"}`
 		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			one, two := s.newBrowser(), s.newBrowser()
-			one.signIn("/page")
-			two.signIn("/page")
+			one, two := s.NewBrowser(), s.NewBrowser()
+			one.SignIn("/page")
+			two.SignIn("/page")
 			status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", c.body())
 			if status != http.StatusOK {
 				t.Fatalf("answered %d %v", status, answer)
 			}
-			s.wantAlive(two.cookieHeader(), false)
-			s.wantAlive(one.cookieHeader(), !c.both)
-			two.signIn("/page")
-			s.wantAlive(two.cookieHeader(), true)
+			s.WantAlive(two.CookieHeader(), false)
+			s.WantAlive(one.CookieHeader(), !c.both)
+			two.SignIn("/page")
+			s.WantAlive(two.CookieHeader(), true)
 		})
 	}
-	if lines := s.logged("sessions ended by the operator"); len(lines) != 4 {
+	if lines := s.Logged("sessions ended by the operator"); len(lines) != 4 {
 		t.Errorf("logged %d times", len(lines))
 	}
 	status, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
@@ -76,15 +78,15 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 		t.Fatalf("answered %d %v", status, answer)
 	}
 	state := apps[0].(map[string]any)
-	if state["app_id"] != appID || state["ended"].(float64) < 3 || state["queued"] != 0.0 || state["age_seconds"] == nil || state["error"] != nil {
+	if state["app_id"] != sitetest.AppID || state["ended"].(float64) < 3 || state["queued"] != 0.0 || state["age_seconds"] == nil || state["error"] != nil {
 		t.Errorf("state = %v", state)
 	}
 }
 
 func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s, admin := adminSite(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	for _, c := range []struct {
 		name, method, path, body string
 		status                   int
@@ -110,30 +112,30 @@ func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
 			}
 		})
 	}
-	s.wantAlive(b.cookieHeader(), true)
+	s.WantAlive(b.CookieHeader(), true)
 	// Not on the site itself.
-	if answer := b.do(navigation(t, http.MethodPost, "/instagram_auth/revoke")); answer.StatusCode == http.StatusOK && answer.body != "hello "+username {
-		t.Errorf("the site answers %s %s", answer.Status, answer.body)
+	if answer := b.Do(sitetest.Navigation(t, http.MethodPost, "/instagram_auth/revoke")); answer.StatusCode == http.StatusOK && answer.Body != "hello "+sitetest.Username {
+		t.Errorf("the site answers %s %s", answer.Status, answer.Body)
 	}
 }
 
 func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{options: "sync_interval 1s"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	mend := s.breakStorage()
-	status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+userID+`"}`)
+	s, admin := adminSite(t, sitetest.Config{Options: "sync_interval 1s"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	mend := s.BreakStorage()
+	status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
 	if text, _ := answer["error"].(string); status != http.StatusServiceUnavailable || !strings.Contains(text, "on this node alone") {
 		t.Errorf("answered %d %v", status, answer)
 	}
-	s.wantAlive(b.cookieHeader(), false)
-	eventually(t, "the fault in the list", func() bool {
+	s.WantAlive(b.CookieHeader(), false)
+	sitetest.Eventually(t, "the fault in the list", func() bool {
 		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 		state := answer["apps"].([]any)[0].(map[string]any)
 		return state["error"] != nil && state["queued"] == 1.0
 	})
 	mend()
-	eventually(t, "an empty queue", func() bool {
+	sitetest.Eventually(t, "an empty queue", func() bool {
 		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 		state := answer["apps"].([]any)[0].(map[string]any)
 		return state["error"] == nil && state["queued"] == 0.0
@@ -141,22 +143,22 @@ func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
 }
 
 func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{options: "sync_interval 1s", global: "metrics"})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s, admin := adminSite(t, sitetest.Config{Options: "sync_interval 1s", Global: "metrics"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	metric := func(name string) string {
-		return scrape(t, admin)["caddy_instagram_auth_"+name+"{app_id=\""+appID+"\"}"]
+		return scrape(t, admin)["caddy_instagram_auth_"+name+"{app_id=\""+sitetest.AppID+"\"}"]
 	}
 	// A reload makes a new registry, and a second block shares it.
-	s.load(siteConfig{options: "sync_interval 1s", global: "metrics", admin: admin})
-	b.get("/page")
-	mend := s.breakStorage()
+	s.Load(sitetest.Config{Options: "sync_interval 1s", Global: "metrics", Admin: admin})
+	b.Get("/page")
+	mend := s.BreakStorage()
 	defer mend()
-	b.logout(nil)
+	b.Logout(nil)
 	if metric("ended_sessions") == "" || metric("ended_sessions_queued") != "1" || metric("ended_sessions_lost_total") != "0" {
 		t.Errorf("ended %s, queued %s, lost %s", metric("ended_sessions"), metric("ended_sessions_queued"), metric("ended_sessions_lost_total"))
 	}
-	eventually(t, "an age of more than two seconds", func() bool {
+	sitetest.Eventually(t, "an age of more than two seconds", func() bool {
 		read, err := strconv.ParseFloat(metric("ended_sessions_last_read_timestamp_seconds"), 64)
 		return err == nil && float64(time.Now().Unix())-read > 2
 	})

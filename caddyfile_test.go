@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
@@ -117,7 +119,7 @@ func TestA6_ABrokenBlockIsRefusedWithOptionAndLine(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			// The site's address shares the first line with the directive, which makes
 			// the lines of the block those of the file.
-			_, err := adapt("a.test { \n" + c.block + "\n}")
+			_, err := sitetest.Adapt("a.test { \n" + c.block + "\n}")
 			if err == nil {
 				t.Fatal("adapted")
 			}
@@ -173,7 +175,7 @@ func TestA6_WhatIsWrongOnlyWhenLoadedIsRefusedThen(t *testing.T) {
 
 func wantRefusedLoad(t *testing.T, block, option string) {
 	t.Helper()
-	err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+block+"\n}", nil)
+	err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+block+"\n}", nil)
 	if err == nil {
 		_ = caddy.Stop()
 		t.Fatal("loaded")
@@ -194,7 +196,7 @@ func validateWhole(caddyfile string) error {
 }
 
 func validateChanged(caddyfile string, change func(config map[string]any)) error {
-	config, err := adapt(caddyfile)
+	config, err := sitetest.Adapt(caddyfile)
 	if err != nil {
 		return err
 	}
@@ -217,7 +219,7 @@ func validateChanged(caddyfile string, change func(config map[string]any)) error
 }
 
 func TestC3_TheSameAddressOrCookieTwiceIsRefused(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	second := func(changes ...string) string { return strings.NewReplacer(changes...).Replace(with("")) }
 	for _, c := range []struct{ name, second, option string }{
 		{"the same callback", second("app_id 1", "app_id 2"), "redirect_uri"},
@@ -228,18 +230,18 @@ func TestC3_TheSameAddressOrCookieTwiceIsRefused(t *testing.T) {
 			wantRefusedLoad(t, with("")+"\n"+c.second, c.option)
 		})
 	}
-	if err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n"+
+	if err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n"+
 		second("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two\n session {\n cookie two\n }")+"\n}", nil); err != nil {
 		t.Errorf("two blocks with their own: %v", err)
 	}
 	// A refused configuration leaves nothing behind that would refuse the next one.
-	if err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n}", nil); err != nil {
+	if err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n}", nil); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
 func TestTheDirectiveIsOneRouteWithoutAMatcher(t *testing.T) {
-	config, err := adapt("a.test {\n" + strings.Replace(with("fields name\n login_page"), "instagram_auth {", "instagram_auth /admin/* {", 1) + "\n}")
+	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(with("fields name\n login_page"), "instagram_auth {", "instagram_auth /admin/* {", 1) + "\n}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,14 +253,14 @@ func TestTheDirectiveIsOneRouteWithoutAMatcher(t *testing.T) {
 }
 
 func TestJSONIsCheckedLikeACaddyfile(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	for option, value := range map[string]any{
 		"api": "graph", "after_login": "stay", "path_prefix": "x/", "app_id": "", "redirect_uri": []string{"http://a.test/cb"}, "timeout": "-1s", "scope": []string{"user_profile"},
 		"headers": map[string]string{"nobody": "X"}, "user_node": "you", "unknown_option": true, "session": map[string]any{"secret": []string{"short"}}, "errors": "x",
 		"authorize": map[string]string{"state": "x"}, "endpoints": map[string]string{"token": "http://a.test"}, "fields": []string{"id;drop"},
 	} {
 		t.Run(option, func(t *testing.T) {
-			err := validate("http://a.test:"+port(freeAddr(t))+" {\n"+with("")+"\n}", func(config map[string]any) {
+			err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n}", func(config map[string]any) {
 				handlerOf(config)[option] = value
 			})
 			if err == nil || !strings.Contains(err.Error(), option) {
@@ -293,33 +295,33 @@ func handlerOf(config map[string]any) map[string]any {
 
 func TestSecretsInFilesAndCredentialsDirectories(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(appSecret+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "secret"), []byte(sitetest.AppSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("CREDENTIALS_DIRECTORY", dir)
-	s := startSite(t, siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret {file.{$CREDENTIALS_DIRECTORY}/secret}", 1)})
-	s.newBrowser().signIn("/")
-	if got := s.tokenForm().Get("client_secret"); got != appSecret {
+	s := sitetest.Start(t, sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), "app_secret "+sitetest.AppSecret, "app_secret {file.{$CREDENTIALS_DIRECTORY}/secret}", 1)})
+	s.NewBrowser().SignIn("/")
+	if got := s.TokenForm().Get("client_secret"); got != sitetest.AppSecret {
 		t.Errorf("client_secret = %q", got)
 	}
 }
 
 func TestAppSecretRotationSendsTheFirstAndKeepsSessions(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/")
-	underWay := s.newBrowser()
-	back := underWay.window(underWay.get("/under-way"))
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/")
+	underWay := s.NewBrowser()
+	back := underWay.Window(underWay.Get("/under-way"))
 	const fresh = "ffffffffffffffffffffffffffffffff"
-	s.load(siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret "+appSecret+" "+fresh, 1)})
-	if page := b.get("/"); page.StatusCode != http.StatusOK {
+	s.Load(sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), "app_secret "+sitetest.AppSecret, "app_secret "+sitetest.AppSecret+" "+fresh, 1)})
+	if page := b.Get("/"); page.StatusCode != http.StatusOK {
 		t.Errorf("with both secrets the session answered %s", page.Status)
 	}
-	if got := underWay.get(back).location(); got != "/under-way#" {
+	if got := underWay.Get(back).Location(); got != "/under-way#" {
 		t.Errorf("the login under way ended at %q", got)
 	}
-	s.load(siteConfig{block: strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret "+fresh, 1)})
-	if page := b.get("/"); page.StatusCode != http.StatusFound {
+	s.Load(sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), "app_secret "+sitetest.AppSecret, "app_secret "+fresh, 1)})
+	if page := b.Get("/"); page.StatusCode != http.StatusFound {
 		t.Errorf("without the old secret the session answered %s", page.Status)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -19,72 +21,72 @@ const (
 )
 
 func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	loginCookie := func(b *browser) string {
-		for _, name := range b.cookies() {
-			if strings.HasPrefix(name, sessionCookie+"_login_") {
+	s := sitetest.Start(t, sitetest.Config{})
+	loginCookie := func(b *sitetest.Browser) string {
+		for _, name := range b.Cookies() {
+			if strings.HasPrefix(name, sitetest.SessionCookie+"_login_") {
 				return name
 			}
 		}
 		t.Fatal("no login cookie")
 		return ""
 	}
-	for name, spoil := range map[string]func(b *browser, back string) string{
-		"no cookie":   func(b *browser, back string) string { b.forget(loginCookie(b)); return back },
-		"empty state": func(_ *browser, back string) string { return replaceQuery(t, back, "state", "") },
-		"no state":    func(_ *browser, back string) string { return replaceQuery(t, back, "state") },
-		"both empty": func(b *browser, back string) string {
-			b.plant(loginCookie(b), "")
+	for name, spoil := range map[string]func(b *sitetest.Browser, back string) string{
+		"no cookie":   func(b *sitetest.Browser, back string) string { b.Forget(loginCookie(b)); return back },
+		"empty state": func(_ *sitetest.Browser, back string) string { return replaceQuery(t, back, "state", "") },
+		"no state":    func(_ *sitetest.Browser, back string) string { return replaceQuery(t, back, "state") },
+		"both empty": func(b *sitetest.Browser, back string) string {
+			b.Plant(loginCookie(b), "")
 			return replaceQuery(t, back, "state", "")
 		},
-		"other login's cookie": func(b *browser, back string) string {
+		"other login's cookie": func(b *sitetest.Browser, back string) string {
 			mine := loginCookie(b)
-			other := s.newBrowser()
-			other.get("/private")
-			b.plant(mine, other.cookie(loginCookie(other)))
+			other := s.NewBrowser()
+			other.Get("/private")
+			b.Plant(mine, other.Cookie(loginCookie(other)))
 			return back
 		},
-		"other login's state": func(b *browser, back string) string {
-			other := query(t, s.newBrowser().get("/private").location()).Get("state")
+		"other login's state": func(b *sitetest.Browser, back string) string {
+			other := sitetest.Query(t, s.NewBrowser().Get("/private").Location()).Get("state")
 			return replaceQuery(t, back, "state", other)
 		},
-		"state that shares the cookie's tag": func(_ *browser, back string) string {
-			state := query(t, back).Get("state")
+		"state that shares the cookie's tag": func(_ *sitetest.Browser, back string) string {
+			state := sitetest.Query(t, back).Get("state")
 			return replaceQuery(t, back, "state", state[:8]+strings.Repeat("A", len(state)-8))
 		},
-		"flipped bit": func(b *browser, back string) string {
+		"flipped bit": func(b *sitetest.Browser, back string) string {
 			name := loginCookie(b)
-			value := []byte(b.cookie(name))
+			value := []byte(b.Cookie(name))
 			value[20] ^= 1
-			b.plant(name, string(value))
+			b.Plant(name, string(value))
 			return back
 		},
-		"session cookie's value": func(b *browser, back string) string {
-			signedIn := s.newBrowser()
-			signedIn.signIn("/")
-			b.plant(loginCookie(b), signedIn.cookie(sessionCookie))
+		"session cookie's value": func(b *sitetest.Browser, back string) string {
+			signedIn := s.NewBrowser()
+			signedIn.SignIn("/")
+			b.Plant(loginCookie(b), signedIn.Cookie(sitetest.SessionCookie))
 			return back
 		},
-		"an error instead of a code": func(b *browser, back string) string {
-			b.forget(loginCookie(b))
-			return callback + "?error=access_denied&error_reason=user_denied&state=" + query(t, back).Get("state")
+		"an error instead of a code": func(b *sitetest.Browser, back string) string {
+			b.Forget(loginCookie(b))
+			return sitetest.Callback + "?error=access_denied&error_reason=user_denied&state=" + sitetest.Query(t, back).Get("state")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := s.newBrowser()
-			back := spoil(b, b.window(b.get("/private")))
-			s.instagram.ResetCalls()
-			answer := b.get(back)
-			wantRefusal(t, answer, http.StatusBadRequest, loginExpired)
-			if n := s.calls(); n != 0 {
+			b := s.NewBrowser()
+			back := spoil(b, b.Window(b.Get("/private")))
+			s.Instagram.ResetCalls()
+			answer := b.Get(back)
+			sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+			if n := s.Calls(); n != 0 {
 				t.Errorf("Instagram was asked %d times", n)
 			}
-			if b.cookie(sessionCookie) != "" {
+			if b.Cookie(sitetest.SessionCookie) != "" {
 				t.Error("there is a session")
 			}
 		})
 	}
-	if n := s.upstream.count(); n != 0 {
+	if n := s.Upstream.Count(); n != 0 {
 		t.Errorf("the site was asked %d times", n)
 	}
 }
@@ -105,9 +107,9 @@ func replaceQuery(t *testing.T, address, name string, values ...string) string {
 }
 
 func TestC2_OddQueriesAreRefusedAsAWhole(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	state := query(t, b.get("/private").location()).Get("state")
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	state := sitetest.Query(t, b.Get("/private").Location()).Get("state")
 	for _, q := range []string{
 		"", "?", "?x=1", "?state=S", "?code=", "?code=&state=S", "?code=a&code=b&state=S", "?code=a&code=a&state=S", "?code=a&state=S&state=S",
 		"?code=a&error=access_denied&state=S", "?error=&state=S", "?error=a&error=b&state=S", "?code=a&error=&state=S", "?code=a&state=S;x=1", "?code=a;b&state=S",
@@ -117,20 +119,20 @@ func TestC2_OddQueriesAreRefusedAsAWhole(t *testing.T) {
 		"?code=a&state=" + strings.Repeat("é", len(state)), "?code=%23_&state=S", "?code=a&state=S&x=%0d%0aSet-Cookie:%20a", "?code=a&state=S&%00=1",
 		"?code=" + strings.Repeat("a", 1025) + "&state=S", "?code=a&state=S&x=" + strings.Repeat("x", 4096), "?code=a/b&state=S", "?code=a:b&state=S", "?error=a&code=b&state=S",
 	} {
-		s.instagram.ResetCalls()
-		address := origin + callback + strings.ReplaceAll(q, "S", state)
-		answer := s.raw(t, "GET "+strings.TrimPrefix(address, origin)+" HTTP/1.1\r\nHost: example.test\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
-		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.body, badRequest) {
+		s.Instagram.ResetCalls()
+		address := sitetest.Origin + sitetest.Callback + strings.ReplaceAll(q, "S", state)
+		answer := s.Raw(t, "GET "+strings.TrimPrefix(address, sitetest.Origin)+" HTTP/1.1\r\nHost: example.test\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
+		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.Body, badRequest) {
 			t.Errorf("%q: answered %s", q, answer.Status)
 		}
-		if n := s.calls(); n != 0 {
+		if n := s.Calls(); n != 0 {
 			t.Errorf("%q: Instagram was asked %d times", q, n)
 		}
 	}
 }
 
 func TestC3_ALoginBelongsToOneBlock(t *testing.T) {
-	s := startSite(t, siteConfig{block: fmt.Sprintf(`instagram_auth /a/* {
+	s := sitetest.Start(t, sitetest.Config{Block: fmt.Sprintf(`instagram_auth /a/* {
 		app_id %[1]s
 		app_secret %[2]s
 		redirect_uri https://example.test/auth/
@@ -145,37 +147,37 @@ func TestC3_ALoginBelongsToOneBlock(t *testing.T) {
 		session {
 			cookie second
 		}
-	}`, appID, appSecret)})
-	b := s.newBrowser()
-	back := b.window(b.get("/a/x"))
-	answer := b.get(strings.Replace(back, "/auth/", "/second/", 1))
-	wantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	}`, sitetest.AppID, sitetest.AppSecret)})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/a/x"))
+	answer := b.Get(strings.Replace(back, "/auth/", "/second/", 1))
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
 	// The cookie's value under the other block's name opens there as little.
-	for _, name := range b.cookies() {
-		b.plant(strings.Replace(name, "instagram_auth", "second", 1), b.cookie(name))
+	for _, name := range b.Cookies() {
+		b.Plant(strings.Replace(name, "instagram_auth", "second", 1), b.Cookie(name))
 	}
-	answer = b.get(strings.Replace(back, "/auth/", "/second/", 1))
-	wantRefusal(t, answer, http.StatusBadRequest, loginExpired)
-	if n := s.calls(); n != 0 {
+	answer = b.Get(strings.Replace(back, "/auth/", "/second/", 1))
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
 }
 
 func TestC4_OneStateMeansOneExchange(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.window(b.get("/private"))
-	request := navigation(t, http.MethodGet, back)
-	for _, c := range b.jar.Cookies(request.URL) {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private"))
+	request := sitetest.Navigation(t, http.MethodGet, back)
+	for _, c := range b.Jar.Cookies(request.URL) {
 		request.AddCookie(c)
 	}
-	b.http.Jar = nil
+	b.HTTP.Jar = nil
 	var mu sync.Mutex
 	sessions := make(map[string]int)
 	var wait sync.WaitGroup
 	for range 20 {
 		wait.Go(func() {
-			answer, err := b.http.Do(request.Clone(t.Context()))
+			answer, err := b.HTTP.Do(request.Clone(t.Context()))
 			if err != nil {
 				t.Error(err)
 				return
@@ -183,7 +185,7 @@ func TestC4_OneStateMeansOneExchange(t *testing.T) {
 			defer answer.Body.Close()
 			_, _ = io.Copy(io.Discard, answer.Body)
 			for _, cookie := range answer.Cookies() {
-				if cookie.Name == sessionCookie && cookie.Value != "" {
+				if cookie.Name == sitetest.SessionCookie && cookie.Value != "" {
 					mu.Lock()
 					sessions[cookie.Value]++
 					mu.Unlock()
@@ -196,7 +198,7 @@ func TestC4_OneStateMeansOneExchange(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	if n := s.instagram.Calls(simulator.Token); n != 1 {
+	if n := s.Instagram.Calls(simulator.Token); n != 1 {
 		t.Errorf("the code was exchanged %d times", n)
 	}
 	if len(sessions) != 1 {
@@ -205,38 +207,38 @@ func TestC4_OneStateMeansOneExchange(t *testing.T) {
 }
 
 func TestC4_ADenialUsesTheLoginUp(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.window(b.get("/private"))
-	login := b.jar.Cookies(navigation(t, http.MethodGet, "/").URL)
-	b.get(callback + "?error=access_denied&state=" + query(t, back).Get("state"))
-	replay := s.newBrowser()
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private"))
+	login := b.Jar.Cookies(sitetest.Navigation(t, http.MethodGet, "/").URL)
+	b.Get(sitetest.Callback + "?error=access_denied&state=" + sitetest.Query(t, back).Get("state"))
+	replay := s.NewBrowser()
 	for _, c := range login {
-		replay.plant(c.Name, c.Value)
+		replay.Plant(c.Name, c.Value)
 	}
-	wantRefusal(t, replay.get(callback+"?error=access_denied&state="+query(t, back).Get("state")), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, replay.Get(sitetest.Callback+"?error=access_denied&state="+sitetest.Query(t, back).Get("state")), http.StatusBadRequest, loginExpired)
 	for _, c := range login {
-		replay.plant(c.Name, c.Value)
+		replay.Plant(c.Name, c.Value)
 	}
-	wantRefusal(t, replay.get(back), http.StatusBadRequest, loginExpired)
-	if n := s.calls(); n != 0 {
+	sitetest.WantRefusal(t, replay.Get(back), http.StatusBadRequest, loginExpired)
+	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
 }
 
 func TestC4_TheSameStateIsRefusedAfterAReload(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.window(b.get("/private"))
-	login := b.jar.Cookies(navigation(t, http.MethodGet, "/").URL)
-	b.get(back)
-	s.load(siteConfig{})
-	replay := func() response {
-		other := s.newBrowser()
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private"))
+	login := b.Jar.Cookies(sitetest.Navigation(t, http.MethodGet, "/").URL)
+	b.Get(back)
+	s.Load(sitetest.Config{})
+	replay := func() sitetest.Response {
+		other := s.NewBrowser()
 		for _, c := range login {
-			other.plant(c.Name, c.Value)
+			other.Plant(c.Name, c.Value)
 		}
-		return other.get(back)
+		return other.Get(back)
 	}
 	// For a moment the browser that has the login gets the same answer again, because the
 	// first one may not have arrived.
@@ -244,103 +246,89 @@ func TestC4_TheSameStateIsRefusedAfterAReload(t *testing.T) {
 	for deadline := time.Now().Add(15 * time.Second); answer.StatusCode == http.StatusSeeOther && time.Now().Before(deadline); answer = replay() {
 		time.Sleep(time.Second) // each try counts towards the client's limit
 	}
-	wantRefusal(t, answer, http.StatusBadRequest, loginExpired)
-	if n := s.instagram.Calls(simulator.Token); n != 1 {
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	if n := s.Instagram.Calls(simulator.Token); n != 1 {
 		t.Errorf("the code was exchanged %d times", n)
 	}
 }
 
 func TestC5_UnknownParametersAndTheFragmentDoNoHarm(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back, _, _ := strings.Cut(b.window(b.get("/private")), "#")
-	code := query(t, back).Get("code")
-	answer := b.get(replaceQuery(t, back, "code", code+"#_") + "&iss=https%3A%2F%2Fwww.instagram.com&utm=1")
-	if answer.StatusCode != http.StatusSeeOther || !strings.HasSuffix(answer.location(), "#") {
-		t.Errorf("answered %s to %q", answer.Status, answer.location())
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back, _, _ := strings.Cut(b.Window(b.Get("/private")), "#")
+	code := sitetest.Query(t, back).Get("code")
+	answer := b.Get(replaceQuery(t, back, "code", code+"#_") + "&iss=https%3A%2F%2Fwww.instagram.com&utm=1")
+	if answer.StatusCode != http.StatusSeeOther || !strings.HasSuffix(answer.Location(), "#") {
+		t.Errorf("answered %s to %q", answer.Status, answer.Location())
 	}
-	if got := s.tokenForm().Get("code"); got != code {
+	if got := s.TokenForm().Get("code"); got != code {
 		t.Errorf("Instagram got code %q, want %q", got, code)
 	}
 }
 
 func TestC5_AReturnPathKeepsItsOwnFragment(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	start := b.get("/instagram_auth/login?return_to=" + url.QueryEscape("/app#/inbox"))
-	if got := b.get(b.window(start)).location(); got != "/app#/inbox" {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	start := b.Get("/instagram_auth/login?return_to=" + url.QueryEscape("/app#/inbox"))
+	if got := b.Get(b.Window(start)).Location(); got != "/app#/inbox" {
 		t.Errorf("Location = %q", got)
 	}
 }
 
 func TestC6_SomebodySignedInIsNotShownAnError(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	first, second := b.get("/first"), b.get("/second")
-	backFirst, backSecond := b.window(first), b.window(second)
-	if got := b.get(backFirst).location(); got != "/first#" {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	first, second := b.Get("/first"), b.Get("/second")
+	backFirst, backSecond := b.Window(first), b.Window(second)
+	if got := b.Get(backFirst).Location(); got != "/first#" {
 		t.Errorf("tab 1 lands on %q", got)
 	}
-	before := b.cookie(sessionCookie)
-	if got := b.get(backSecond).location(); got != "/second#" {
+	before := b.Cookie(sitetest.SessionCookie)
+	if got := b.Get(backSecond).Location(); got != "/second#" {
 		t.Errorf("tab 2 lands on %q", got)
 	}
-	if b.cookie(sessionCookie) == before {
+	if b.Cookie(sitetest.SessionCookie) == before {
 		t.Error("a new login kept the old session")
 	}
-	before = b.cookie(sessionCookie)
-	s.instagram.ResetCalls()
-	again := b.get(backFirst)
-	if again.StatusCode != http.StatusSeeOther || again.location() != "/#" {
-		t.Errorf("a used callback answered %s to %q", again.Status, again.location())
+	before = b.Cookie(sitetest.SessionCookie)
+	s.Instagram.ResetCalls()
+	again := b.Get(backFirst)
+	if again.StatusCode != http.StatusSeeOther || again.Location() != "/#" {
+		t.Errorf("a used callback answered %s to %q", again.Status, again.Location())
 	}
-	if s.calls() != 0 || b.cookie(sessionCookie) != before {
+	if s.Calls() != 0 || b.Cookie(sitetest.SessionCookie) != before {
 		t.Error("a used callback changed the session or asked Instagram")
 	}
 }
 
 func TestC7_OnlyTheExactPathAndGetAreOurs(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.window(b.get("/private"))
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private"))
 	q := back[strings.Index(back, "?"):strings.Index(back, "#")]
 	for _, path := range []string{"/Auth/", "/auth", "/auth//", "/%61uth/", "/auth%2f", "//auth/", "/x/../auth/", "/./auth/", "/auth/.", "/auth/x", "/auth/;x"} {
 		line := "GET " + path + q + " HTTP/1.1\r\nHost: example.test\r\nAccept: text/html\r\nConnection: close\r\n"
-		for _, name := range b.cookies() {
-			line += "Cookie: " + name + "=" + b.cookie(name) + "\r\n"
+		for _, name := range b.Cookies() {
+			line += "Cookie: " + name + "=" + b.Cookie(name) + "\r\n"
 		}
-		answer := s.raw(t, line+"\r\n")
+		answer := s.Raw(t, line+"\r\n")
 		if answer.StatusCode != http.StatusFound && answer.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: answered %s", path, answer.Status)
 		}
-		if strings.Contains(strings.Join(answer.Header["Set-Cookie"], "\n"), sessionCookie+"=") {
+		if strings.Contains(strings.Join(answer.Header["Set-Cookie"], "\n"), sitetest.SessionCookie+"=") {
 			t.Errorf("%s: made a session", path)
 		}
 	}
 	for _, method := range []string{"HEAD", "POST", "PUT", "OPTIONS"} {
-		answer := b.do(navigation(t, method, strings.TrimPrefix(strings.Split(back, "#")[0], origin)))
+		answer := b.Do(sitetest.Navigation(t, method, strings.TrimPrefix(strings.Split(back, "#")[0], sitetest.Origin)))
 		if answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "GET" {
 			t.Errorf("%s: answered %s, Allow %q", method, answer.Status, answer.Header.Get("Allow"))
 		}
 	}
-	if n := s.calls(); n != 0 {
+	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
-	if answer := b.get(back); answer.StatusCode != http.StatusSeeOther {
+	if answer := b.Get(back); answer.StatusCode != http.StatusSeeOther {
 		t.Errorf("the login could not be finished afterwards: %s", answer.Status)
 	}
-}
-
-// tokenForm returns the fields of the last token request that Instagram received.
-func (s *site) tokenForm() url.Values {
-	s.t.Helper()
-	requests := s.instagram.Requests(simulator.Token)
-	if len(requests) == 0 {
-		s.t.Fatal("no token request")
-	}
-	form, err := url.ParseQuery(requests[len(requests)-1].Body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return form
 }

@@ -4,24 +4,26 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestA4_TheMatcherForEverythingProtectsEverything(t *testing.T) {
 	for _, options := range []string{"", "after_login handoff"} {
-		s := startSite(t, siteConfig{matcher: "*", options: options})
+		s := sitetest.Start(t, sitetest.Config{Matcher: "*", Options: options})
 		for _, path := range []string{"/", "/page", "/a/b?c"} {
-			if answer := s.newBrowser().get(path); answer.StatusCode != http.StatusFound {
+			if answer := s.NewBrowser().Get(path); answer.StatusCode != http.StatusFound {
 				t.Errorf("%q: %s answered %s", options, path, answer.Status)
 			}
 		}
-		if n := s.upstream.count(); n != 0 {
+		if n := s.Upstream.Count(); n != 0 {
 			t.Errorf("%q: the site was asked %d times", options, n)
 		}
 	}
 }
 
 func TestA4_AnEmptyMatcherSetInJSONProtectsEverything(t *testing.T) {
-	config, err := adapt("a.test {\n" + strings.Replace(with("after_login handoff"), "instagram_auth {", "instagram_auth * {", 1) + "\n}")
+	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(with("after_login handoff"), "instagram_auth {", "instagram_auth * {", 1) + "\n}")
 	if err != nil {
 		t.Fatal(err)
 	}

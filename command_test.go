@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // runCommand runs a command and returns what it writes to both streams.
@@ -22,9 +24,9 @@ func runCommand(t *testing.T, args ...string) (out, talk string, err error) {
 }
 
 func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s, admin := adminSite(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	for _, wrong := range []struct {
 		says string
 		args []string
@@ -41,13 +43,13 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{"a command is missing", []string{"--address", admin}},
 		{"exactly one of", []string{"revoke", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
-		{"by ID, not by username", []string{"revoke", "--user", username, "--address", admin}},
-		{"by ID, not by username", []string{"revoke", "--user", "@" + username, "--address", admin}},
+		{"by ID, not by username", []string{"revoke", "--user", sitetest.Username, "--address", admin}},
+		{"by ID, not by username", []string{"revoke", "--user", "@" + sitetest.Username, "--address", admin}},
 		{"the field session", []string{"revoke", "--session", "x", "--address", admin}},
 		{"no instagram_auth of app", []string{"revoke", "--all", "--yes", "--app", "7", "--address", admin}},
 		{"no instagram_auth of app", []string{"status", "--app", "7", "--address", admin}},
 		{"no terminal to ask on: add --yes", []string{"revoke", "--all", "--address", admin}},
-		{"no Caddy answers", []string{"status", "--address", freeAddr(t)}},
+		{"no Caddy answers", []string{"status", "--address", sitetest.FreeAddr(t)}},
 		{"cannot read the configuration: /nowhere/Caddyfile", []string{"sessions", "--config", "/nowhere/Caddyfile"}},
 		{`unexpected "all", write --all`, []string{"revoke", "all", "--address", admin}},
 		{`unexpected "x"`, []string{"status", "x", "--address", admin}},
@@ -61,26 +63,26 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 			t.Errorf("%q writes\n%s", wrong.args, talk)
 		}
 	}
-	s.wantAlive(b.cookieHeader(), true)
-	out, _, err := runCommand(t, "revoke", "--user", userID, "--address", admin)
-	if err != nil || !strings.Contains(out, "app "+appID+": the sessions of user "+userID+" have ended, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
+	s.WantAlive(b.CookieHeader(), true)
+	out, _, err := runCommand(t, "revoke", "--user", sitetest.UserID, "--address", admin)
+	if err != nil || !strings.Contains(out, "app "+sitetest.AppID+": the sessions of user "+sitetest.UserID+" have ended, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
-	s.wantAlive(b.cookieHeader(), false)
-	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + appID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(redirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
+	s.WantAlive(b.CookieHeader(), false)
+	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + sitetest.AppID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(sitetest.RedirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
 	for _, name := range []string{"status", "sessions"} {
 		if out, _, err = runCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
 			t.Errorf("%s says %q, %v", name, out, err)
 		}
 	}
-	mend := s.breakStorage()
+	mend := s.BreakStorage()
 	defer mend()
 	if _, _, err = runCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") || !strings.Contains(err.Error(), "do not stop this Caddy") {
 		t.Errorf("revoke without a storage: %v", err)
 	}
-	eventually(t, "the fault of the storage in the table", func() bool {
+	sitetest.Eventually(t, "the fault of the storage in the table", func() bool {
 		out, _, err = runCommand(t, "status", "--address", admin)
-		return err == nil && strings.Contains(out, appID) && !strings.Contains(out, " ok\n")
+		return err == nil && strings.Contains(out, sitetest.AppID) && !strings.Contains(out, " ok\n")
 	})
 }
 
@@ -107,8 +109,8 @@ func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
 }
 
 func TestCommandsSpeakJSON(t *testing.T) {
-	_, admin := adminSite(t, siteConfig{})
-	for _, args := range [][]string{{"status"}, {"revoke", "--user", userID}, {"revoke", "--all", "--yes"}} {
+	_, admin := adminSite(t, sitetest.Config{})
+	for _, args := range [][]string{{"status"}, {"revoke", "--user", sitetest.UserID}, {"revoke", "--all", "--yes"}} {
 		out, talk, err := runCommand(t, append(args, "--json", "--address", admin)...)
 		var said struct {
 			Address string `json:"address"`
@@ -120,11 +122,11 @@ func TestCommandsSpeakJSON(t *testing.T) {
 		if problem := json.Unmarshal([]byte(out), &said); err != nil || problem != nil || talk != "" {
 			t.Fatalf("%q: %v, %v, %q:\n%s", args, err, problem, talk, out)
 		}
-		if said.Address != admin || len(said.Apps) != 1 || said.Apps[0].ID != appID || said.Apps[0].Interval != "5s" {
+		if said.Address != admin || len(said.Apps) != 1 || said.Apps[0].ID != sitetest.AppID || said.Apps[0].Interval != "5s" {
 			t.Errorf("%q says %s", args, out)
 		}
 	}
-	for _, args := range [][]string{{"status", "--address", freeAddr(t)}, {"revoke"}, {"revoke", "--all"}, {"doctor", "--envfile", "/nowhere"}} {
+	for _, args := range [][]string{{"status", "--address", sitetest.FreeAddr(t)}, {"revoke"}, {"revoke", "--all"}, {"doctor", "--envfile", "/nowhere"}} {
 		out, talk, err := runCommand(t, append(args, "--json")...)
 		var said struct{ Error, Remedy string }
 		if problem := json.Unmarshal([]byte(out), &said); err == nil || problem != nil || said.Error == "" || said.Remedy == "" || talk != "" {
@@ -146,7 +148,7 @@ func inFolder(t *testing.T, files map[string]string) {
 }
 
 func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
-	_, admin := adminSite(t, siteConfig{})
+	_, admin := adminSite(t, sitetest.Config{})
 	caddyfile := "{\n\tadmin " + admin + "\n}\n"
 	for _, c := range []struct {
 		name  string
@@ -165,7 +167,7 @@ func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 			inFolder(t, c.files)
 			t.Cleanup(func() { _ = os.Unsetenv("TEST_ADMIN_OF_FILE") })
 			out, talk, err := runCommand(t, append([]string{"status"}, c.args...)...)
-			if err != nil || !strings.Contains(out, appID) || !strings.HasPrefix(talk, c.using) || c.using == "" && talk != "" {
+			if err != nil || !strings.Contains(out, sitetest.AppID) || !strings.HasPrefix(talk, c.using) || c.using == "" && talk != "" {
 				t.Errorf("%v\n%s%s", err, talk, out)
 			}
 		})
@@ -202,7 +204,7 @@ func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 
 func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "pages")
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	file := k.file("app_id", "pages "+folder+"\napp_id")
 	out, talk, err := runCommand(t, "pages", "--config", file)
 	if written, _ := os.ReadDir(folder); err != nil || len(written) == 0 || strings.Count(out, "\n") != len(written) {
@@ -214,7 +216,7 @@ func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 	if _, talk, err = runCommand(t, "pages", "--config", k.file()); err == nil || !strings.Contains(talk, "has the option pages") {
 		t.Errorf("%v\n%s", err, talk)
 	}
-	two := k.file("respond hello", "instagram_auth /more* {\napp_id "+appID+"\napp_secret "+appSecret+"\nredirect_uri "+redirectURI+"\npages /b\n}", "app_id", "pages /a\napp_id")
+	two := k.file("respond hello", "instagram_auth /more* {\napp_id "+sitetest.AppID+"\napp_secret "+sitetest.AppSecret+"\nredirect_uri "+sitetest.RedirectURI+"\npages /b\n}", "app_id", "pages /a\napp_id")
 	if _, talk, err = runCommand(t, "pages", "--config", two); err == nil || !strings.Contains(talk, "/a, /b") {
 		t.Errorf("%v\n%s", err, talk)
 	}
@@ -230,12 +232,12 @@ func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 }
 
 func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
-	k := newClinic(t, siteConfig{})
-	content, err := os.ReadFile(k.file(appSecret, "{env.TEST_SECRET_OF_FILE}"))
+	k := newClinic(t, sitetest.Config{})
+	content, err := os.ReadFile(k.file(sitetest.AppSecret, "{env.TEST_SECRET_OF_FILE}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	inFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + appSecret + "'\n"})
+	inFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + sitetest.AppSecret + "'\n"})
 	t.Cleanup(func() { _ = os.Unsetenv("TEST_SECRET_OF_FILE"); _ = os.Unsetenv("TEST_OTHER_OF_FILE") })
 	doctor := func(args ...string) (string, error) {
 		return caddyCommand(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
@@ -245,7 +247,7 @@ func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
 		t.Errorf("without the environment: %v\n%s", err, out)
 	}
 	out, err = doctor("--envfile", "one", "--envfile", "two")
-	if err != nil || !strings.Contains(out, "✓ load: standard input loads") || strings.Contains(out, appSecret) {
+	if err != nil || !strings.Contains(out, "✓ load: standard input loads") || strings.Contains(out, sitetest.AppSecret) {
 		t.Errorf("with environment files: %v\n%s", err, out)
 	}
 	if _, err := doctor("--browser"); err == nil || !strings.Contains(err.Error(), "name the configuration's file") {
@@ -254,7 +256,7 @@ func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
 }
 
 func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("respond hello", "acme_server\nrespond hello"))
 	if err != nil || !strings.Contains(out, "✓ storage") {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestTheExamplesOfTheDoctorsPageAreWhatItSays runs the doctor on the Caddyfiles of the page, on the
@@ -20,11 +22,11 @@ func TestTheExamplesOfTheDoctorsPageAreWhatItSays(t *testing.T) {
 	if len(examples) < 2 || len(blocks) <= len(examples) {
 		t.Fatalf("%d examples, %d reports", len(examples), len(blocks))
 	}
-	t.Setenv("INSTAGRAM_APP_ID", appID)
-	k := newClinic(t, siteConfig{redirects: []string{"https://example.com/auth", "https://example.com/auth/"}})
-	report := k.examine(t, examples[0][1], strings.Repeat("f", 32)) + k.examine(t, mended(examples[0][1]), appSecret)
+	t.Setenv("INSTAGRAM_APP_ID", sitetest.AppID)
+	k := newClinic(t, sitetest.Config{Redirects: []string{"https://example.com/auth", "https://example.com/auth/"}})
+	report := k.examine(t, examples[0][1], strings.Repeat("f", 32)) + k.examine(t, mended(examples[0][1]), sitetest.AppSecret)
 	for _, example := range examples[1:] {
-		report += k.examine(t, example[1], appSecret)
+		report += k.examine(t, example[1], sitetest.AppSecret)
 	}
 	var marks []string
 	for _, block := range blocks {
@@ -60,7 +62,7 @@ func (k *clinic) examine(t *testing.T, text, secret string) string {
 	t.Helper()
 	t.Setenv("INSTAGRAM_APP_SECRET", secret)
 	name := filepath.Join(t.TempDir(), "Caddyfile")
-	text = "{\nadmin " + freeAddr(t) + "\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
+	text = "{\nadmin " + sitetest.FreeAddr(t) + "\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
@@ -152,7 +154,7 @@ func adaptedExample(t *testing.T) string {
 	if match == nil {
 		t.Fatal("the README has no Caddyfile")
 	}
-	config, err := adapt(match[2])
+	config, err := sitetest.Adapt(match[2])
 	if err != nil {
 		t.Fatal(err)
 	}

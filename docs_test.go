@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // The documentation says what the code does: its options, refusals, remedies and
@@ -42,10 +44,10 @@ var fence = regexp.MustCompile("(?ms)^```caddyfile([^\n]*)\n(.*?)^```$")
 const anApp = "http://localhost:8089 {\n instagram_auth {\n app_id 1\n app_secret {env.INSTAGRAM_APP_SECRET}\n redirect_uri http://localhost:8089/auth/\n"
 
 func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
-	t.Setenv("INSTAGRAM_APP_ID", appID)
-	t.Setenv("INSTAGRAM_APP_SECRET", appSecret)
+	t.Setenv("INSTAGRAM_APP_ID", sitetest.AppID)
+	t.Setenv("INSTAGRAM_APP_SECRET", sitetest.AppSecret)
 	t.Setenv("INSTAGRAM_SESSION_SECRET", strings.Repeat("5e55104", 6))
-	t.Setenv("STUDIO_APP_ID", appID+"1")
+	t.Setenv("STUDIO_APP_ID", sitetest.AppID+"1")
 	t.Setenv("STUDIO_APP_SECRET", strings.Repeat("57d10", 7))
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	folder := filepath.Join(t.TempDir(), "pages")
@@ -53,7 +55,7 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 		t.Fatal(err)
 	}
 	secrets := t.TempDir()
-	for name, secret := range map[string]string{"instagram_app_secret": appSecret, "session_secret": strings.Repeat("5e55104", 6)} {
+	for name, secret := range map[string]string{"instagram_app_secret": sitetest.AppSecret, "session_secret": strings.Repeat("5e55104", 6)} {
 		if err := os.WriteFile(filepath.Join(secrets, name), []byte(secret+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}

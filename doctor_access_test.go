@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -36,7 +38,7 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 		{"no user_id", func(c *simulator.Config) { c.NodeWithoutUserID = true }, nil, []string{"user_id"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, siteConfig{simulate: c.simulate})
+			k := newClinic(t, sitetest.Config{Simulate: c.simulate})
 			out, _, _ := k.person(k.file(), func(window string) string {
 				came := opened(t, window)
 				if c.after != nil {
@@ -60,9 +62,9 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 
 // Meta documents the header in one place and the query in another.
 func TestTheDoctorSignsInWhereTheHeaderIsNotRead(t *testing.T) {
-	k := newClinic(t, siteConfig{simulate: func(c *simulator.Config) { c.NoBearer = true }})
+	k := newClinic(t, sitetest.Config{Simulate: func(c *simulator.Config) { c.NoBearer = true }})
 	out, said, err := k.person(k.file(), func(window string) string { return opened(t, window) + "\n" })
-	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username) {
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username) {
 		t.Errorf("%v:\n%s%s", err, said, out)
 	}
 	headers, queries := 0, 0

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -63,26 +65,26 @@ func opened(t *testing.T, window string) string {
 }
 
 func TestTheDoctorGoesThroughALogin(t *testing.T) {
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	came := ""
 	out, said, err := k.person(k.file(), func(window string) string {
 		came = opened(t, window)
 		return came + "\n"
 	})
-	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username+", user ID "+userID+"\n") {
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username+", user ID "+sitetest.UserID+"\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	code := query(t, came).Get("code")
-	if code == "" || strings.Contains(out+said, code) || strings.Contains(out+said, "IGAA") || strings.Contains(out+said, appSecret) {
+	code := sitetest.Query(t, came).Get("code")
+	if code == "" || strings.Contains(out+said, code) || strings.Contains(out+said, "IGAA") || strings.Contains(out+said, sitetest.AppSecret) {
 		t.Errorf("code %q in what was said:\n%s%s", code, said, out)
 	}
 }
 
 func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 	for _, taken := range []bool{false, true} {
-		addr := freeAddr(t)
-		uri := "http://" + addr + callback
-		k := newClinic(t, siteConfig{redirects: []string{uri}})
+		addr := sitetest.FreeAddr(t)
+		uri := "http://" + addr + sitetest.Callback
+		k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
 		if taken { // by the site itself, as a rule
 			listener, err := net.Listen("tcp", addr)
 			if err != nil {
@@ -90,7 +92,7 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 			}
 			defer listener.Close()
 		}
-		out, said, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri), func(window string) string {
+		out, said, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
 			came := opened(t, window)
 			if taken {
 				return came
@@ -105,7 +107,7 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 			}
 			return ""
 		})
-		if err != nil || !strings.Contains(out, "signed in as "+username) || strings.Contains(said, "paste") != taken {
+		if err != nil || !strings.Contains(out, "signed in as "+sitetest.Username) || strings.Contains(said, "paste") != taken {
 			t.Errorf("port taken %v: %v\n%s%s", taken, err, said, out)
 		}
 		wantFault(t, "!", out, "cookies: ", "plain http")
@@ -113,11 +115,11 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 }
 
 func TestTheDoctorCatchesARefusalOnLoopback(t *testing.T) {
-	addr := freeAddr(t)
-	uri := "http://" + addr + callback
-	k := newClinic(t, siteConfig{redirects: []string{uri}})
-	out, _, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri), func(window string) string {
-		answer, err := http.Get(uri + "?error_code=100&error_message=Invalid+redirect_uri&state=" + url.QueryEscape(query(t, window).Get("state")))
+	addr := sitetest.FreeAddr(t)
+	uri := "http://" + addr + sitetest.Callback
+	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
+	out, _, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
+		answer, err := http.Get(uri + "?error_code=100&error_message=Invalid+redirect_uri&state=" + url.QueryEscape(sitetest.Query(t, window).Get("state")))
 		if err != nil {
 			t.Error(err)
 			return ""
@@ -132,15 +134,15 @@ func TestTheDoctorCatchesARefusalOnLoopback(t *testing.T) {
 }
 
 func TestTheDoctorStopsWaitingForTheBrowser(t *testing.T) {
-	addr := freeAddr(t)
-	uri := "http://" + addr + callback
-	k := newClinic(t, siteConfig{redirects: []string{uri}})
+	addr := sitetest.FreeAddr(t)
+	uri := "http://" + addr + sitetest.Callback
+	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
 	ctx, cancel := context.WithCancel(t.Context())
 	out, err := caddyCommandIn(ctx, nil, writerFunc(func(text string) {
 		if strings.Contains(text, "Waiting") {
 			cancel()
 		}
-	}), "doctor", "--browser", "--config", k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri))
+	}), "doctor", "--browser", "--config", k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri))
 	if err == nil {
 		t.Error("the command succeeds")
 	}
@@ -158,7 +160,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 	}
 	back := func(parameters string) func(*testing.T, string) string {
 		return func(t *testing.T, window string) string {
-			return redirectURI + "?" + parameters + "&state=" + url.QueryEscape(query(t, window).Get("state"))
+			return sitetest.RedirectURI + "?" + parameters + "&state=" + url.QueryEscape(sitetest.Query(t, window).Get("state"))
 		}
 	}
 	paste := func(text string) func(*testing.T, string) string {
@@ -185,14 +187,14 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 			return strings.Replace(opened(t, window), "/auth/", "/Auth/", 1)
 		}, nil, []string{"capital letters"}},
 		{"elsewhere", paste("https://elsewhere.test/?code=x"), nil, []string{"is not on redirect_uri"}},
-		{"no code", paste(redirectURI), nil, []string{"neither a code nor an error"}},
+		{"no code", paste(sitetest.RedirectURI), nil, []string{"neither a code nor an error"}},
 		{"another state", swap("state", strings.Repeat("x", session.StateLength)), nil, []string{"state"}},
 		{"cancelled", back("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
 		{"a personal account", back("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"), nil, []string{"personal one", "business or creator"}},
-		{"cancelled, without a state", paste(redirectURI + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
-		{"cancelled in another login", paste(redirectURI + "?error=access_denied&state=" + strings.Repeat("x", session.StateLength)), nil, []string{"the state in the address"}},
+		{"cancelled, without a state", paste(sitetest.RedirectURI + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
+		{"cancelled in another login", paste(sitetest.RedirectURI + "?error=access_denied&state=" + strings.Repeat("x", session.StateLength)), nil, []string{"the state in the address"}},
 		{"cancelled, and #_ is encoded", func(t *testing.T, window string) string {
-			return redirectURI + "?error=access_denied&state=" + url.QueryEscape(query(t, window).Get("state")) + "%23_"
+			return sitetest.RedirectURI + "?error=access_denied&state=" + url.QueryEscape(sitetest.Query(t, window).Get("state")) + "%23_"
 		}, nil, []string{"cancelled"}},
 		{"no tester", back("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), nil, []string{"Insufficient developer role", "development mode", "tester"}},
 		{"a permission that is not offered", back("error=invalid_scope&error_description=Invalid+scopes"), nil, []string{`says "invalid scope: `, "scope names a permission"}},
@@ -213,7 +215,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 			misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.HTML}), []string{"user node", "not JSON"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, siteConfig{})
+			k := newClinic(t, sitetest.Config{})
 			out, _, err := k.person(k.file(), func(window string) string {
 				if c.after != nil {
 					c.after(k)

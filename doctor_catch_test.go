@@ -6,16 +6,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // onLoopback has a person open the window of a login whose redirect URI is on this machine.
 func onLoopback(t *testing.T, act func(uri, window string)) (out, said string, err error) {
 	t.Helper()
-	addr := freeAddr(t)
-	uri := "http://" + addr + callback
-	k := newClinic(t, siteConfig{redirects: []string{uri}})
-	return k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", redirectURI, uri), func(window string) string {
+	addr := sitetest.FreeAddr(t)
+	uri := "http://" + addr + sitetest.Callback
+	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
+	return k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
 		act(uri, window)
 		return ""
 	})
@@ -41,8 +43,8 @@ func visit(t *testing.T, method, address string) int {
 func TestTheDoctorWaitsForItsOwnCallbackAlone(t *testing.T) {
 	other := strings.Repeat("x", session.StateLength)
 	out, _, err := onLoopback(t, func(uri, window string) {
-		state := url.QueryEscape(query(t, window).Get("state"))
-		root := strings.TrimSuffix(uri, callback)
+		state := url.QueryEscape(sitetest.Query(t, window).Get("state"))
+		root := strings.TrimSuffix(uri, sitetest.Callback)
 		for _, c := range []struct {
 			method, address string
 			status          int
@@ -64,7 +66,7 @@ func TestTheDoctorWaitsForItsOwnCallbackAlone(t *testing.T) {
 		}
 		visit(t, http.MethodGet, opened(t, window))
 	})
-	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username) {
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
@@ -81,7 +83,7 @@ func TestTheDoctorCatchesWhatProvesItselfByTheState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, _, err := onLoopback(t, func(uri, window string) {
-				visit(t, http.MethodGet, c.address(uri, url.QueryEscape(query(t, window).Get("state"))))
+				visit(t, http.MethodGet, c.address(uri, url.QueryEscape(sitetest.Query(t, window).Get("state"))))
 			})
 			if err == nil {
 				t.Error("the command succeeds")
@@ -92,11 +94,11 @@ func TestTheDoctorCatchesWhatProvesItselfByTheState(t *testing.T) {
 }
 
 func TestTheDoctorGoesOnWaitingWhenAnotherLoginIsPasted(t *testing.T) {
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	out, said, err := k.person(k.file(), func(window string) string {
-		return redirectURI + "?code=old&state=" + strings.Repeat("x", session.StateLength) + "\n" + opened(t, window) + "\n"
+		return sitetest.RedirectURI + "?code=old&state=" + strings.Repeat("x", session.StateLength) + "\n" + opened(t, window) + "\n"
 	})
-	if err != nil || !strings.Contains(out, "✓ login: signed in as "+username) || !strings.Contains(said, "from another login") {
+	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username) || !strings.Contains(said, "from another login") {
 		t.Errorf("%v\n%s%s", err, said, out)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -27,48 +29,48 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 	const tls, matcher, first = "tls internal", "instagram_auth /private*", "app_id"
 	for _, c := range []struct {
 		name    string
-		config  siteConfig
+		config  sitetest.Config
 		before  func(*clinic)
 		changes []string
 		words   []string // none: nothing to look at
 	}{
-		{"a path that is one address", siteConfig{}, nil, []string{matcher, "instagram_auth /members"}, []string{"matcher: ", "/members*"}},
-		{"a file", siteConfig{}, nil, []string{matcher, "instagram_auth /members/list.html"}, nil},
-		{"the whole site", siteConfig{}, nil, []string{matcher, "instagram_auth"}, nil},
-		{"everything, as a matcher", siteConfig{}, nil, []string{matcher, "instagram_auth *"}, nil},
-		{"another matcher", siteConfig{}, nil, []string{tls, tls + "\n@m not path /public/*", matcher, "instagram_auth @m"}, nil},
-		{"a site that asks itself", siteConfig{}, nil, []string{matcher, "instagram_auth", first, "after_login handoff\napp_id"}, []string{"matcher: ", "nothing is protected", "/instagram_auth/login"}},
-		{"a secret that is not Meta's", siteConfig{}, nil, []string{appSecret, strings.Repeat("g", 32)}, []string{"secrets: ", "32 hex digits"}},
-		{"no slash", siteConfig{redirects: []string{origin + "/cb"}}, nil, []string{redirectURI, origin + "/cb"}, []string{"redirect_uri: ", "no slash at its end"}},
-		{"another port", siteConfig{}, nil, []string{"example.test {", "example.test:8443 {"}, []string{"redirect_uri: ", "listens on :8443", "proxy"}},
-		{"plain http behind a proxy", siteConfig{redirects: []string{origin + ":8443/auth/"}}, nil, []string{"example.test {", "http://example.test:8443 {", tls, "", redirectURI, origin + ":8443/auth/"}, []string{"redirect_uri: ", "speaks plain http"}},
-		{"two doors", siteConfig{}, nil, []string{"example.test {", "http://example.test, https://example.test {", tls, ""}, nil},
-		{"the default log, redacted", siteConfig{}, nil, []string{tls, tls + "\nlog"}, nil},
-		{"the default log", siteConfig{}, nil, []string{"log default", "log not_default"}, []string{"logs: ", "the log default,", "write format instagram_auth"}},
-		{"a log", siteConfig{}, nil, []string{tls, tls + "\nlog {\noutput stderr\n}"}, []string{"logs: ", "the log log0", "write format instagram_auth"}},
-		{"trusted_proxies", siteConfig{}, nil, []string{"admin ", "servers {\ntrusted_proxies static 10.0.0.0/8\n}\nadmin "}, []string{"proxies: ", "trusted_proxies without trusted_proxies_strict"}},
-		{"trusted_proxies_strict", siteConfig{}, nil, []string{"admin ", "servers {\ntrusted_proxies static 10.0.0.0/8\ntrusted_proxies_strict\n}\nadmin "}, nil},
-		{"no admin endpoint", siteConfig{}, nil, []string{"localhost:2019", "off"}, []string{"admin: ", "admin off: neither caddy reload nor caddy instagram-auth revoke"}},
-		{"an admin endpoint for everybody", siteConfig{}, nil, []string{"localhost:2019", ":2019"}, []string{"admin: ", "listens on :2019"}},
-		{"an admin endpoint on a socket", siteConfig{}, nil, []string{"localhost:2019", "unix//run/caddy.sock"}, nil},
-		{"an app secret as the session secret", siteConfig{}, nil, []string{clinicSecret, appSecret}, []string{"secrets: ", "derived from the app secret"}},
-		{"no session secret", siteConfig{}, nil, []string{"session {", "log {", "secret " + clinicSecret, "username on"}, []string{"secrets: ", "derived from the app secret"}},
-		{"a session secret that repeats itself", siteConfig{}, nil, []string{clinicSecret, strings.Repeat("0123", 8)}, []string{"secrets: ", "value 1 can be guessed"}},
-		{"a host without redirect URI", siteConfig{}, nil, []string{"example.test {", "example.test, www.example.test {"}, []string{"redirect_uri: ", "nobody can sign in on www.example.test", "sent to https://example.test"}},
-		{"a wildcard host", siteConfig{}, nil, []string{"example.test {", "*.test {"}, []string{"redirect_uri: ", "of *.test, visitors can sign in on example.test alone"}},
-		{"capital letters in a host", siteConfig{redirects: []string{"https://Example.test/auth/"}}, nil, []string{redirectURI, "https://Example.test/auth/"}, []string{"redirect_uri: ", "capital letters"}},
-		{"SameSite=None for all cookies", siteConfig{}, nil, []string{tls, tls + "\nheader >Set-Cookie (.*) \"$1; SameSite=None; Secure\""}, []string{"cookies: ", "SameSite=None"}},
-		{"a log that is half filtered", siteConfig{}, nil, []string{tls, tls + "\nlog {\nformat filter {\nwrap json\nrequest>uri query {\nreplace code x\n}\nrequest>headers delete\nresp_headers delete\n}\n}"}, []string{"logs: ", "log0 (request>uri)"}},
-		{"a log that is filtered", siteConfig{}, nil, []string{tls, tls + "\n" + filtered(t)}, nil},
-		{"a log that goes nowhere", siteConfig{}, nil, []string{tls, tls + "\nlog {\noutput discard\n}"}, nil},
-		{"a log by name", siteConfig{}, nil, []string{tls, tls + "\nlog mine {\noutput stderr\n}"}, []string{"logs: ", "mine"}},
-		{"a limit that is reached", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.RateLimit}), nil, []string{"app: ", "rate limit"}},
-		{"an unreadable app", siteConfig{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: codeNotFound, Header: map[string][]string{"Date": {"x"}}}), nil, nil},
-		{"basic_display", siteConfig{api: instagram.BasicDisplay}, nil, []string{first, "api basic_display\napp_id"}, nil},
-		{"a redirect that another host gets", siteConfig{}, nil, []string{tls, tls + "\n@x host x.test\nredir @x /auth/"}, nil},
-		{"a named route", siteConfig{}, nil, []string{"example.test {", "&(signin) {", tls, "", "respond hello", "}\nexample.test {\ntls internal\ninvoke signin\nrespond hello"}, nil},
-		{"a rewrite in front", siteConfig{redirects: []string{origin + "/shop/auth/"}}, nil, []string{tls, tls + "\nroot /srv\nhandle_path /shop/* {", "respond hello", "respond hello\n}", redirectURI, origin + "/shop/auth/", first, "path_prefix /shop/login\napp_id"}, nil},
-		{"a file server that lets others answer", siteConfig{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, []string{"matcher: ", "answered by file_server", "there is such a file"}},
+		{"a path that is one address", sitetest.Config{}, nil, []string{matcher, "instagram_auth /members"}, []string{"matcher: ", "/members*"}},
+		{"a file", sitetest.Config{}, nil, []string{matcher, "instagram_auth /members/list.html"}, nil},
+		{"the whole site", sitetest.Config{}, nil, []string{matcher, "instagram_auth"}, nil},
+		{"everything, as a matcher", sitetest.Config{}, nil, []string{matcher, "instagram_auth *"}, nil},
+		{"another matcher", sitetest.Config{}, nil, []string{tls, tls + "\n@m not path /public/*", matcher, "instagram_auth @m"}, nil},
+		{"a site that asks itself", sitetest.Config{}, nil, []string{matcher, "instagram_auth", first, "after_login handoff\napp_id"}, []string{"matcher: ", "nothing is protected", "/instagram_auth/login"}},
+		{"a secret that is not Meta's", sitetest.Config{}, nil, []string{sitetest.AppSecret, strings.Repeat("g", 32)}, []string{"secrets: ", "32 hex digits"}},
+		{"no slash", sitetest.Config{Redirects: []string{sitetest.Origin + "/cb"}}, nil, []string{sitetest.RedirectURI, sitetest.Origin + "/cb"}, []string{"redirect_uri: ", "no slash at its end"}},
+		{"another port", sitetest.Config{}, nil, []string{"example.test {", "example.test:8443 {"}, []string{"redirect_uri: ", "listens on :8443", "proxy"}},
+		{"plain http behind a proxy", sitetest.Config{Redirects: []string{sitetest.Origin + ":8443/auth/"}}, nil, []string{"example.test {", "http://example.test:8443 {", tls, "", sitetest.RedirectURI, sitetest.Origin + ":8443/auth/"}, []string{"redirect_uri: ", "speaks plain http"}},
+		{"two doors", sitetest.Config{}, nil, []string{"example.test {", "http://example.test, https://example.test {", tls, ""}, nil},
+		{"the default log, redacted", sitetest.Config{}, nil, []string{tls, tls + "\nlog"}, nil},
+		{"the default log", sitetest.Config{}, nil, []string{"log default", "log not_default"}, []string{"logs: ", "the log default,", "write format instagram_auth"}},
+		{"a log", sitetest.Config{}, nil, []string{tls, tls + "\nlog {\noutput stderr\n}"}, []string{"logs: ", "the log log0", "write format instagram_auth"}},
+		{"trusted_proxies", sitetest.Config{}, nil, []string{"admin ", "servers {\ntrusted_proxies static 10.0.0.0/8\n}\nadmin "}, []string{"proxies: ", "trusted_proxies without trusted_proxies_strict"}},
+		{"trusted_proxies_strict", sitetest.Config{}, nil, []string{"admin ", "servers {\ntrusted_proxies static 10.0.0.0/8\ntrusted_proxies_strict\n}\nadmin "}, nil},
+		{"no admin endpoint", sitetest.Config{}, nil, []string{"localhost:2019", "off"}, []string{"admin: ", "admin off: neither caddy reload nor caddy instagram-auth revoke"}},
+		{"an admin endpoint for everybody", sitetest.Config{}, nil, []string{"localhost:2019", ":2019"}, []string{"admin: ", "listens on :2019"}},
+		{"an admin endpoint on a socket", sitetest.Config{}, nil, []string{"localhost:2019", "unix//run/caddy.sock"}, nil},
+		{"an app secret as the session secret", sitetest.Config{}, nil, []string{clinicSecret, sitetest.AppSecret}, []string{"secrets: ", "derived from the app secret"}},
+		{"no session secret", sitetest.Config{}, nil, []string{"session {", "log {", "secret " + clinicSecret, "username on"}, []string{"secrets: ", "derived from the app secret"}},
+		{"a session secret that repeats itself", sitetest.Config{}, nil, []string{clinicSecret, strings.Repeat("0123", 8)}, []string{"secrets: ", "value 1 can be guessed"}},
+		{"a host without redirect URI", sitetest.Config{}, nil, []string{"example.test {", "example.test, www.example.test {"}, []string{"redirect_uri: ", "nobody can sign in on www.example.test", "sent to https://example.test"}},
+		{"a wildcard host", sitetest.Config{}, nil, []string{"example.test {", "*.test {"}, []string{"redirect_uri: ", "of *.test, visitors can sign in on example.test alone"}},
+		{"capital letters in a host", sitetest.Config{Redirects: []string{"https://Example.test/auth/"}}, nil, []string{sitetest.RedirectURI, "https://Example.test/auth/"}, []string{"redirect_uri: ", "capital letters"}},
+		{"SameSite=None for all cookies", sitetest.Config{}, nil, []string{tls, tls + "\nheader >Set-Cookie (.*) \"$1; SameSite=None; Secure\""}, []string{"cookies: ", "SameSite=None"}},
+		{"a log that is half filtered", sitetest.Config{}, nil, []string{tls, tls + "\nlog {\nformat filter {\nwrap json\nrequest>uri query {\nreplace code x\n}\nrequest>headers delete\nresp_headers delete\n}\n}"}, []string{"logs: ", "log0 (request>uri)"}},
+		{"a log that is filtered", sitetest.Config{}, nil, []string{tls, tls + "\n" + filtered(t)}, nil},
+		{"a log that goes nowhere", sitetest.Config{}, nil, []string{tls, tls + "\nlog {\noutput discard\n}"}, nil},
+		{"a log by name", sitetest.Config{}, nil, []string{tls, tls + "\nlog mine {\noutput stderr\n}"}, []string{"logs: ", "mine"}},
+		{"a limit that is reached", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.RateLimit}), nil, []string{"app: ", "rate limit"}},
+		{"an unreadable app", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: codeNotFound, Header: map[string][]string{"Date": {"x"}}}), nil, nil},
+		{"basic_display", sitetest.Config{Api: instagram.BasicDisplay}, nil, []string{first, "api basic_display\napp_id"}, nil},
+		{"a redirect that another host gets", sitetest.Config{}, nil, []string{tls, tls + "\n@x host x.test\nredir @x /auth/"}, nil},
+		{"a named route", sitetest.Config{}, nil, []string{"example.test {", "&(signin) {", tls, "", "respond hello", "}\nexample.test {\ntls internal\ninvoke signin\nrespond hello"}, nil},
+		{"a rewrite in front", sitetest.Config{Redirects: []string{sitetest.Origin + "/shop/auth/"}}, nil, []string{tls, tls + "\nroot /srv\nhandle_path /shop/* {", "respond hello", "respond hello\n}", sitetest.RedirectURI, sitetest.Origin + "/shop/auth/", first, "path_prefix /shop/login\napp_id"}, nil},
+		{"a file server that lets others answer", sitetest.Config{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, []string{"matcher: ", "answered by file_server", "there is such a file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := newClinic(t, c.config)
@@ -90,20 +92,20 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 
 func TestTheDoctorSaysThatCaddySpeaksTLS(t *testing.T) {
 	const uri = "http://localhost:8443/auth/"
-	k := newClinic(t, siteConfig{redirects: []string{uri}})
-	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", redirectURI, uri))
+	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
+	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", sitetest.RedirectURI, uri))
 	if err != nil || !strings.Contains(out, "! redirect_uri: "+uri+" reaches this block, but Caddy speaks TLS there") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	content, err := os.ReadFile(k.file())
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := adapt(string(content))
+	config, err := sitetest.Adapt(string(content))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestTheDoctorLooksAtTheVersionOfTheGraph(t *testing.T) {
@@ -17,7 +19,7 @@ func TestTheDoctorLooksAtTheVersionOfTheGraph(t *testing.T) {
 		"/v25":         {"!", "not in the form of a version"},
 		"":             {"✓", "has no version"},
 	} {
-		k := newClinic(t, siteConfig{})
+		k := newClinic(t, sitetest.Config{})
 		block := "endpoints {\nauthorize " + k.endpoints + "/oauth/authorize\ntoken " + k.endpoints + "/oauth/access_token\ngraph " + k.endpoints + path + "\n}"
 		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("endpoints "+k.endpoints, block))
 		if (err == nil) != (words[0] != "✗") || !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {

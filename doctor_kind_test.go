@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // JSON can have a value of another kind than its option takes, and a secret where none belongs.
@@ -18,7 +20,7 @@ func TestTheDoctorExplainsJSON(t *testing.T) {
 		`"app_id": 1, "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://a.test/auth/"]`:                               "✗ options: app_id: takes one text; write it between quotes",
 		`"app_id": "1", "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://u:SuperSecretValue@a.test/auth/"]`:          `✗ options: redirect_uri: "https://…@a.test/auth/": has a user name, a query or a fragment; leave them out`,
 	} {
-		t.Setenv("TEST_SECRET", appSecret)
+		t.Setenv("TEST_SECRET", sitetest.AppSecret)
 		folder := t.TempDir()
 		name := filepath.Join(folder, "caddy.json")
 		if err := os.WriteFile(name, fmt.Appendf(nil, file, folder, options), 0o600); err != nil {

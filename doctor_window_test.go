@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -30,7 +32,7 @@ func windowSendsBack(query string) func(*clinic) {
 }
 
 // loginFirst is where Instagram sends a browser in which nobody is signed in.
-const loginFirst = "/accounts/login/?force_authentication=1&platform_app_id=" + appID + "&next=%2Foauth%2Fauthorize%2Fthird_party%2F"
+const loginFirst = "/accounts/login/?force_authentication=1&platform_app_id=" + sitetest.AppID + "&next=%2Foauth%2Fauthorize%2Fthird_party%2F"
 
 func TestTheDoctorReadsTheWindow(t *testing.T) {
 	const invalid = "<h2>Invalid Request</h2><p>Invalid Request: Request parameters are invalid: "
@@ -40,12 +42,12 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 		words      []string
 	}
 	rows := []row{
-		{"a login first", "!", windowLeads(loginFirst), []string{"Instagram asks for a login first, so it is unknown", "so it is unknown whether it accepts " + redirectURI, "--browser"}},
+		{"a login first", "!", windowLeads(loginFirst), []string{"Instagram asks for a login first, so it is unknown", "so it is unknown whether it accepts " + sitetest.RedirectURI, "--browser"}},
 		{"another host", "!", windowLeads("https://elsewhere.test/login"), []string{"redirects to another site", "https://elsewhere.test", "unknown whether"}},
-		{"a way on", "!", windowLeads("/oauth/authorize/third_party/?client_id=" + appID), []string{"redirects to", "third_party", "unknown whether"}},
-		{"another state", "!", windowLeads(redirectURI + "?code=x&state=y"), []string{"without a code for this login"}},
+		{"a way on", "!", windowLeads("/oauth/authorize/third_party/?client_id=" + sitetest.AppID), []string{"redirects to", "third_party", "unknown whether"}},
+		{"another state", "!", windowLeads(sitetest.RedirectURI + "?code=x&state=y"), []string{"without a code for this login"}},
 		{"an error page by address", "✗", errorRedirect("Invalid Request: Request parameters are invalid: Invalid redirect_uri"), []string{"Invalid redirect_uri", "slash included"}},
-		{"an error page in another language", "✗", errorRedirect("開發"), []string{"window for " + redirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
+		{"an error page in another language", "✗", errorRedirect("開發"), []string{"window for " + sitetest.RedirectURI + ` says "\u958b\u767c"`, "Meta's dashboard"}},
 		{"back with an error", "✗", windowSendsBack("error=invalid_scope"), []string{"scope names a permission"}},
 		{"back with an account that is no tester", "✗", windowSendsBack("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), []string{"access denied: user denied: Insufficient developer role", "development mode"}},
 		{"back in Facebook's style", "✗", windowSendsBack("error_code=1349186&error_message=Invalid+redirect_uri"), []string{`says "Invalid redirect_uri", number 1349186`, "slash included"}},
@@ -79,7 +81,7 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 	}
 	for _, c := range rows {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, siteConfig{})
+			k := newClinic(t, sitetest.Config{})
 			c.before(k)
 			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file())
 			if (err == nil) != (c.mark == "!") || strings.Contains(out, "✓ window: ") {
@@ -93,18 +95,18 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 // The demo's Instagram shows its own page to whoever asks.
 func TestTheDoctorTakesTheSimulatorsOwnPageForGood(t *testing.T) {
 	for _, api := range []instagram.API{instagram.InstagramLogin, instagram.BasicDisplay} {
-		k := newClinic(t, siteConfig{api: api, window: "-"})
+		k := newClinic(t, sitetest.Config{Api: api, Window: "-"})
 		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("app_id", "api "+string(api)+"\napp_id"))
-		if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+redirectURI+"\n") {
+		if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+"\n") {
 			t.Errorf("%s: %v\n%s", api, err, out)
 		}
 	}
 }
 
 func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
-	k := newClinic(t, siteConfig{})
-	uris := []string{origin + "/one/", "https://third.test/two/"}
-	file := k.file("example.test {", "example.test, third.test {", redirectURI, strings.Join(uris, " "))
+	k := newClinic(t, sitetest.Config{})
+	uris := []string{sitetest.Origin + "/one/", "https://third.test/two/"}
+	file := k.file("example.test {", "example.test, third.test {", sitetest.RedirectURI, strings.Join(uris, " "))
 	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", file)
 	for _, uri := range uris {
 		if !strings.Contains(out, "✗ window: window for "+uri+" says ") {
@@ -115,17 +117,17 @@ func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
 
 func TestALoginDecidesWhatTheWindowDoesNotSay(t *testing.T) {
 	const second = "https://third.test/two/"
-	k := newClinic(t, siteConfig{redirects: []string{second}})
-	file := k.file("example.test {", "example.test, third.test {", redirectURI, redirectURI+" "+second)
+	k := newClinic(t, sitetest.Config{Redirects: []string{second}})
+	file := k.file("example.test {", "example.test, third.test {", sitetest.RedirectURI, sitetest.RedirectURI+" "+second)
 	out, _, err := k.person(file, func(window string) string {
 		came := opened(t, window)
 		windowLeads(loginFirst)(k) // for the doctor, who has no account
 		return came + "\n"
 	})
-	if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+redirectURI+": the login proves it\n") {
+	if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+": the login proves it\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	wantFault(t, "!", out, "window: ", "whether it accepts "+second, "sign in once at "+second)
 	out, _, _ = k.person(k.file(), func(string) string { return "hello\n" })
-	wantFault(t, "!", out, "window: ", "whether it accepts "+redirectURI, "see the result of the login")
+	wantFault(t, "!", out, "window: ", "whether it accepts "+sitetest.RedirectURI, "see the result of the login")
 }

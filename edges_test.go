@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -15,28 +17,28 @@ import (
 func TestP6_ARenewedSessionComesWithThePictureAndWithUserinfo(t *testing.T) {
 	for _, path := range []string{picturePath, "/instagram_auth/userinfo"} {
 		t.Run(path, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: rechecked, users: withPictures(pictureURL)})
-			token := s.tokenOf(s.newBrowser())
-			b := s.newBrowser()
-			b.plant(sessionCookie, s.olderCookie(token, 10*time.Minute))
-			before := s.instagram.Calls(simulator.UserNode)
-			b.fetch("/instagram_auth/userinfo") // has Instagram asked in the background
-			eventually(t, "a look at the profile", func() bool { return s.instagram.Calls(simulator.UserNode) > before })
-			var answer response
-			eventually(t, "the renewed cookie", func() bool {
-				answer = b.image(path)
+			s := sitetest.Start(t, sitetest.Config{Options: rechecked, Users: withPictures(pictureURL)})
+			token := s.TokenOf(s.NewBrowser())
+			b := s.NewBrowser()
+			b.Plant(sitetest.SessionCookie, s.OlderCookie(token, 10*time.Minute))
+			before := s.Instagram.Calls(simulator.UserNode)
+			b.Fetch("/instagram_auth/userinfo") // has Instagram asked in the background
+			sitetest.Eventually(t, "a look at the profile", func() bool { return s.Instagram.Calls(simulator.UserNode) > before })
+			var answer sitetest.Response
+			sitetest.Eventually(t, "the renewed cookie", func() bool {
+				answer = b.Image(path)
 				return answer.Header.Get("Set-Cookie") != ""
 			})
 			if cache := answer.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
 				t.Errorf("a session goes out with Cache-Control %q", cache)
 			}
-			asked := s.instagram.Calls(simulator.UserNode)
+			asked := s.Instagram.Calls(simulator.UserNode)
 			for range 3 {
-				if page := b.get("/page"); page.StatusCode != http.StatusOK || page.Header.Get("Set-Cookie") != "" {
+				if page := b.Get("/page"); page.StatusCode != http.StatusOK || page.Header.Get("Set-Cookie") != "" {
 					t.Errorf("answered %s, Set-Cookie %q", page.Status, page.Header["Set-Cookie"])
 				}
 			}
-			if n := s.instagram.Calls(simulator.UserNode); n != asked {
+			if n := s.Instagram.Calls(simulator.UserNode); n != asked {
 				t.Errorf("Instagram was asked %d times more", n-asked)
 			}
 		})
@@ -50,14 +52,14 @@ func TestAPictureOfAnAppThatMetaRestricts(t *testing.T) {
 		code   string
 	}{simulator.Restricted: {503, "app_blocked"}, simulator.InvitationPending: {403, "app_not_open"}} {
 		t.Run(string(state), func(t *testing.T) {
-			s := startSite(t, siteConfig{options: keptToken, users: withPictures(pictureURL)})
-			b := s.newBrowser()
-			b.signIn("/page")
-			if err := s.instagram.SetState(state); err != nil {
+			s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL)})
+			b := s.NewBrowser()
+			b.SignIn("/page")
+			if err := s.Instagram.SetState(state); err != nil {
 				t.Fatal(err)
 			}
-			wantNoImage(t, b.image(picturePath), c.status, c.code)
-			if page := b.get("/page"); page.StatusCode != http.StatusOK {
+			wantNoImage(t, b.Image(picturePath), c.status, c.code)
+			if page := b.Get("/page"); page.StatusCode != http.StatusOK {
 				t.Errorf("the page is %s", page.Status)
 			}
 		})
@@ -66,17 +68,17 @@ func TestAPictureOfAnAppThatMetaRestricts(t *testing.T) {
 
 // The browser that has the login gets the same answer once more, and nobody else does.
 func TestC4_AnAnswerThatMayNotHaveArrivedIsGivenAgain(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.begin("/private")
-	cookies := b.cookieHeader()
-	first := b.get(back)
-	again := navigation(t, http.MethodGet, back)
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Begin("/private")
+	cookies := b.CookieHeader()
+	first := b.Get(back)
+	again := sitetest.Navigation(t, http.MethodGet, back)
 	again.Header.Set("Cookie", cookies)
-	second := s.newBrowser().do(again)
-	session := func(answer response) string {
+	second := s.NewBrowser().Do(again)
+	session := func(answer sitetest.Response) string {
 		for _, c := range answer.Cookies() {
-			if c.Name == sessionCookie {
+			if c.Name == sitetest.SessionCookie {
 				return c.Value
 			}
 		}
@@ -85,46 +87,46 @@ func TestC4_AnAnswerThatMayNotHaveArrivedIsGivenAgain(t *testing.T) {
 	if second.StatusCode != http.StatusSeeOther || session(first) == "" || session(second) != session(first) {
 		t.Errorf("answered %s with %q after %s with %q", second.Status, session(second), first.Status, session(first))
 	}
-	wantRefusal(t, s.newBrowser().get(back), http.StatusBadRequest, loginExpired)
-	if n := s.instagram.Calls(simulator.Token); n != 1 || len(s.logged("signed in")) != 1 {
-		t.Errorf("the code was sent %d times, and %d logins were logged", n, len(s.logged("signed in")))
+	sitetest.WantRefusal(t, s.NewBrowser().Get(back), http.StatusBadRequest, loginExpired)
+	if n := s.Instagram.Calls(simulator.Token); n != 1 || len(s.Logged("signed in")) != 1 {
+		t.Errorf("the code was sent %d times, and %d logins were logged", n, len(s.Logged("signed in")))
 	}
 }
 
 // Whoever is denied by a reload is not let in by an answer of before.
 func TestX1_AnAnswerThatIsGivenAgainAsksTheListsOfToday(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	back := b.begin("/private")
-	cookies := b.cookieHeader()
-	b.get(back)
-	s.load(siteConfig{options: "deny " + userID})
-	again := navigation(t, http.MethodGet, back)
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	back := b.Begin("/private")
+	cookies := b.CookieHeader()
+	b.Get(back)
+	s.Load(sitetest.Config{Options: "deny " + sitetest.UserID})
+	again := sitetest.Navigation(t, http.MethodGet, back)
 	again.Header.Set("Cookie", cookies)
-	wantRefusal(t, s.newBrowser().do(again), http.StatusForbidden, "This account has no access here.")
+	sitetest.WantRefusal(t, s.NewBrowser().Do(again), http.StatusForbidden, "This account has no access here.")
 }
 
 // The person stays out of the log whatever disguise their profile comes in.
 func TestP2_AProfileInADisguiseIsNotLogged(t *testing.T) {
-	node := fmt.Sprintf(`{"id":%q,"user_id":%q,"username":%q}`, appScopedID, userID, username)
+	node := fmt.Sprintf(`{"id":%q,"user_id":%q,"username":%q}`, sitetest.AppScopedID, sitetest.UserID, sitetest.Username)
 	for name, fault := range map[string]simulator.Fault{
 		"as text":            {ContentType: "text/plain", Body: node},
 		"with another 2xx":   {Status: 203, Body: node},
 		"with status fail":   {Body: strings.Replace(node, "{", `{"status":"fail",`, 1)},
 		"cut off":            {Body: node[:len(node)-3]},
-		"with a broken name": {Body: strings.Replace(node, username, username+" \u202e", 1)},
+		"with a broken name": {Body: strings.Replace(node, sitetest.Username, sitetest.Username+" \u202e", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: "log {\n user_id off\n}"})
-			b := s.newBrowser()
-			back := b.begin("/private")
+			s := sitetest.Start(t, sitetest.Config{Options: "log {\n user_id off\n}"})
+			b := s.NewBrowser()
+			back := b.Begin("/private")
 			fault.Kind = simulator.Answer
-			s.instagram.Misbehave(simulator.UserNode, fault)
-			if answer := b.get(back); answer.StatusCode < 500 {
+			s.Instagram.Misbehave(simulator.UserNode, fault)
+			if answer := b.Get(back); answer.StatusCode < 500 {
 				t.Errorf("answered %s", answer.Status)
 			}
-			for _, told := range []string{username, userID, appScopedID} {
-				if strings.Contains(s.logs(), told) {
+			for _, told := range []string{sitetest.Username, sitetest.UserID, sitetest.AppScopedID} {
+				if strings.Contains(s.Logs(), told) {
 					t.Errorf("%s is in the log", told)
 				}
 			}
@@ -135,16 +137,16 @@ func TestP2_AProfileInADisguiseIsNotLogged(t *testing.T) {
 // What the window says reaches the log without what it repeats of the login, and whoever
 // meets an odd query can start again.
 func TestP1_WordsOfTheWindowRepeatNothingOfTheLogin(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t)})
 	const token = "IGAAZplanted0123456789abcdef"
 	for _, q := range []string{"error=server_error&error_description=STATE+" + token, "error_code=1&error_message=" + token + "+STATE", "error=&error_reason=x&error_description=Some+words+STATE", "error=a&code=b&error_description=Some+words+" + token} {
-		b := s.newBrowser()
-		state := query(t, b.get("/private").location()).Get("state")
-		answer := b.get(callback + "?" + strings.ReplaceAll(q, "STATE", state) + "&state=" + state)
-		if answer.StatusCode < 400 || !strings.Contains(answer.body, "/instagram_auth/login") {
-			t.Errorf("%s: answered %s\n%s", q, answer.Status, answer.body)
+		b := s.NewBrowser()
+		state := sitetest.Query(t, b.Get("/private").Location()).Get("state")
+		answer := b.Get(sitetest.Callback + "?" + strings.ReplaceAll(q, "STATE", state) + "&state=" + state)
+		if answer.StatusCode < 400 || !strings.Contains(answer.Body, "/instagram_auth/login") {
+			t.Errorf("%s: answered %s\n%s", q, answer.Status, answer.Body)
 		}
-		lines := s.logged("sign-in refused")
+		lines := s.Logged("sign-in refused")
 		text := fmt.Sprint(lines[len(lines)-1])
 		if strings.Contains(text, state) || strings.Contains(text, token) || !strings.Contains(text, "remedy") || strings.Contains(q, "words") && !strings.Contains(text, "Some words") {
 			t.Errorf("%s: logged %s", q, text)

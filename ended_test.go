@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -17,15 +19,15 @@ import (
 func sealedSession(t *testing.T, who string, began time.Time) string {
 	t.Helper()
 	cookies, err := session.New(session.Config{
-		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
+		Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
 		Now: func() time.Time { return began },
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, user := session.NewID(), uint64(revocation.UserKey(appID, who))
+	id, user := session.NewID(), uint64(revocation.UserKey(sitetest.AppID, who))
 	_, line, _, err := cookies.Create(session.Session{
-		Identity: session.Identity{UserID: who, Username: username}, ID: id,
+		Identity: session.Identity{UserID: who, Username: sitetest.Username}, ID: id,
 		Keys: session.Keys{Session: uint64(revocation.SessionKey(id)), User: user, AppScoped: user},
 	})
 	if err != nil {
@@ -35,32 +37,23 @@ func sealedSession(t *testing.T, who string, began time.Time) string {
 	return pair
 }
 
-// signOut signs the session of a cookie out.
-func (s *site) signOut(cookie string) response {
-	s.t.Helper()
-	b := s.newBrowser()
-	request := b.logoutRequest(nil)
-	request.Header.Set("Cookie", cookie)
-	return b.do(request)
-}
-
 // One person signs out of session after session: all of them end, and the storage holds
 // few names.
 func TestN14_SignOutsOfOnePersonFillNoStorage(t *testing.T) {
 	const sessions = 600
-	s := startSite(t, siteConfig{})
+	s := sitetest.Start(t, sitetest.Config{})
 	began := time.Now().Add(-time.Hour)
 	var cookies []string
 	for i := range sessions {
-		cookies = append(cookies, sealedSession(t, userID, began.Add(time.Duration(i)*time.Second)))
+		cookies = append(cookies, sealedSession(t, sitetest.UserID, began.Add(time.Duration(i)*time.Second)))
 	}
-	stays, other := sealedSession(t, userID, time.Now()), sealedSession(t, "17841405822304914", began)
+	stays, other := sealedSession(t, sitetest.UserID, time.Now()), sealedSession(t, "17841405822304914", began)
 	for i, cookie := range cookies {
-		if answer := s.signOut(cookie); answer.StatusCode != http.StatusOK {
+		if answer := s.SignOut(cookie); answer.StatusCode != http.StatusOK {
 			t.Fatalf("sign-out %d: %s", i, answer.Status)
 		}
 	}
-	names := len(s.stored())
+	names := len(s.Stored())
 	t.Logf("%d sign-outs, %d names", sessions, names)
 	if names > 260 {
 		t.Errorf("%d names in the storage", names)
@@ -68,20 +61,20 @@ func TestN14_SignOutsOfOnePersonFillNoStorage(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		for i, cookie := range cookies {
-			if answer := s.with(cookie); answer.StatusCode != http.StatusUnauthorized {
+			if answer := s.With(cookie); answer.StatusCode != http.StatusUnauthorized {
 				t.Fatalf("%s: session %d goes on: %s", when, i, answer.Status)
 			}
 		}
-		s.wantAlive(stays, true)
-		s.wantAlive(other, true)
+		s.WantAlive(stays, true)
+		s.WantAlive(other, true)
 	}
 	check("at once")
-	s.restart(siteConfig{})
+	s.Restart(sitetest.Config{})
 	check("after a restart")
-	if answer := s.signOut(cookies[0]); answer.StatusCode != http.StatusOK || len(s.stored()) != names {
-		t.Errorf("signing out again: %s, %d names", answer.Status, len(s.stored()))
+	if answer := s.SignOut(cookies[0]); answer.StatusCode != http.StatusOK || len(s.Stored()) != names {
+		t.Errorf("signing out again: %s, %d names", answer.Status, len(s.Stored()))
 	}
-	if lines := s.logged("signed out"); len(lines) != sessions {
+	if lines := s.Logged("signed out"); len(lines) != sessions {
 		t.Errorf("%d log lines", len(lines))
 	}
 }
@@ -89,20 +82,20 @@ func TestN14_SignOutsOfOnePersonFillNoStorage(t *testing.T) {
 // Meta's callbacks about one person leave one name, however many come.
 func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 	now := time.Now()
-	s := startSite(t, siteConfig{now: func() time.Time { return now }})
+	s := sitetest.Start(t, sitetest.Config{Now: func() time.Time { return now }})
 	for i := range 50 {
 		now = now.Add(-time.Second) // some come late, in another order
 		if i%2 == 0 {
 			now = time.Now().Add(time.Duration(i-60) * time.Minute)
 		}
 		for _, path := range []string{deauthorizePath, deletionPath} {
-			if answer := s.fromMeta(path, s.instagram.SignedRequest(username)); answer.StatusCode != http.StatusOK {
-				t.Fatal(fmt.Sprint(i, answer.Status, answer.body))
+			if answer := s.FromMeta(path, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
+				t.Fatal(fmt.Sprint(i, answer.Status, answer.Body))
 			}
 		}
 	}
 	ends := 0
-	for _, name := range s.stored() { // without the notes of what has been delivered, which last for a week
+	for _, name := range s.Stored() { // without the notes of what has been delivered, which last for a week
 		if strings.Contains(name, "/ended/") {
 			ends++
 		}
@@ -116,14 +109,14 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 // begun since, in every browser.
 func TestN13_SigningOutEverywhereRightAfterACallbackEndsAllSessions(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
-	s := startSite(t, siteConfig{now: func() time.Time { return now }})
-	if answer := s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username)); answer.StatusCode != http.StatusOK {
+	s := sitetest.Start(t, sitetest.Config{Now: func() time.Time { return now }})
+	if answer := s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status)
 	}
-	one, other := s.newBrowser(), s.newBrowser()
-	one.signIn("/page")
-	other.signIn("/page")
-	s.wantAlive(other.cookieHeader(), true)
-	one.logout(url.Values{"everywhere": {"1"}})
-	s.wantAlive(other.cookieHeader(), false)
+	one, other := s.NewBrowser(), s.NewBrowser()
+	one.SignIn("/page")
+	other.SignIn("/page")
+	s.WantAlive(other.CookieHeader(), true)
+	one.Logout(url.Values{"everywhere": {"1"}})
+	s.WantAlive(other.CookieHeader(), false)
 }

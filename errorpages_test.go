@@ -9,19 +9,21 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const secretPage = "FOR MEMBERS ALONE"
 
 // errorSite is a site whose refusals end in its own handle_errors.
 type errorSite struct {
-	*site
+	*sitetest.Site
 	bodies atomic.Int64 // of requests to the upstream's error pages
 }
 
 // startErrorSite runs a recipe with a folder of pages, one of error pages, and an app, all of
 // which have a page for members.
-func startErrorSite(t *testing.T, c siteConfig, options string) *errorSite {
+func startErrorSite(t *testing.T, c sitetest.Config, options string) *errorSite {
 	t.Helper()
 	www, errors := t.TempDir(), t.TempDir()
 	for name, text := range map[string]string{
@@ -35,9 +37,9 @@ func startErrorSite(t *testing.T, c siteConfig, options string) *errorSite {
 			t.Fatal(err)
 		}
 	}
-	c.block = strings.NewReplacer("/srv/www", www, "/srv/errors", errors, "endpoints {endpoints}", "endpoints {endpoints}\n"+options).Replace(c.block)
-	s := &errorSite{site: startSite(t, c)}
-	s.upstream.respond(func(w http.ResponseWriter, r *http.Request) {
+	c.Block = strings.NewReplacer("/srv/www", www, "/srv/errors", errors, "endpoints {endpoints}", "endpoints {endpoints}\n"+options).Replace(c.Block)
+	s := &errorSite{Site: sitetest.Start(t, c)}
+	s.Upstream.Respond(func(w http.ResponseWriter, r *http.Request) {
 		if code, isError := strings.CutPrefix(r.URL.Path, "/errors/"); isError {
 			if body, _ := io.ReadAll(r.Body); len(body) > 0 || r.ContentLength > 0 || r.URL.RawQuery != "" || r.Method != http.MethodGet {
 				s.bodies.Add(1)
@@ -54,21 +56,21 @@ func startErrorSite(t *testing.T, c siteConfig, options string) *errorSite {
 // status and nothing of the page; it returns those that do not.
 func (s *errorSite) attack(t *testing.T, cookie string, status int) (leaks []string) {
 	t.Helper()
-	client := s.newBrowser()
-	client.http.Jar = nil
+	client := s.NewBrowser()
+	client.HTTP.Jar = nil
 	headers := [][2]string{{"X-A", "1"}, {"Range", "bytes=0-"}, {"Range", "bytes=4-7,9-12"}, {"Range", "bytes=999-"}, {"If-None-Match", `"x"`}, {"If-None-Match", "*"}, {"If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"}}
 	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PROPFIND"} {
 		for _, path := range []string{"/members/page.html", "/members/", "/members/index.html?a=/errors/x", "/MEMBERS/page.html", "/%6dembers/page.html", "/members//page.html", "/members/./page.html", "/members/page.html?errors=401"} {
 			for _, header := range headers {
-				request, err := http.NewRequest(method, origin+path, strings.NewReader("body"))
+				request, err := http.NewRequest(method, sitetest.Origin+path, strings.NewReader("body"))
 				if err != nil {
 					t.Fatal(err)
 				}
 				request.Header = http.Header{"Accept": {"application/json"}, "Content-Type": {"text/plain"}, "Cookie": {cookie}, header[0]: {header[1]}}
-				answer := client.do(request)
+				answer := client.Do(request)
 				what := fmt.Sprint(method, " ", path, " ", header)
-				if answer.StatusCode != status || strings.Contains(answer.body, secretPage[:4]) || strings.Contains(answer.body, secretPage[4:8]) {
-					leaks = append(leaks, fmt.Sprintf("%s: %s %.40q", what, answer.Status, answer.body))
+				if answer.StatusCode != status || strings.Contains(answer.Body, secretPage[:4]) || strings.Contains(answer.Body, secretPage[4:8]) {
+					leaks = append(leaks, fmt.Sprintf("%s: %s %.40q", what, answer.Status, answer.Body))
 				}
 				if method == http.MethodHead && answer.ContentLength == int64(len(secretPage)) {
 					leaks = append(leaks, what+": has the length of the page")
@@ -86,7 +88,7 @@ var refusalsOfAPage = map[int]struct {
 	cookie  bool
 }{
 	http.StatusUnauthorized:       {"", false},
-	http.StatusForbidden:          {"deny " + userID, true},
+	http.StatusForbidden:          {"deny " + sitetest.UserID, true},
 	http.StatusServiceUnavailable: {"sync_interval 1s\non_storage_failure deny 2s", true},
 }
 
@@ -97,17 +99,17 @@ func TestA4_TheSitesErrorPagesHandOutNoProtectedPage(t *testing.T) {
 				s := startErrorSite(t, c, refusal.options)
 				cookie := ""
 				if refusal.cookie {
-					cookie = cookieFor(t, somebody())
+					cookie = cookieFor(t, sitetest.Somebody())
 				}
 				if status == http.StatusServiceUnavailable {
-					if page := s.with(cookie); page.StatusCode >= 400 && page.StatusCode != http.StatusNotFound {
+					if page := s.With(cookie); page.StatusCode >= 400 && page.StatusCode != http.StatusNotFound {
 						t.Fatalf("before the storage fails: %s", page.Status)
 					}
-					s.breakStorage()
-					eventually(t, "a refusal", func() bool {
-						request := navigation(t, http.MethodGet, "/members/")
+					s.BreakStorage()
+					sitetest.Eventually(t, "a refusal", func() bool {
+						request := sitetest.Navigation(t, http.MethodGet, "/members/")
 						request.Header.Set("Cookie", cookie)
-						return s.newBrowser().do(request).StatusCode == status
+						return s.NewBrowser().Do(request).StatusCode == status
 					})
 				}
 				if leaks := s.attack(t, cookie, status); len(leaks) > 0 {
@@ -116,14 +118,14 @@ func TestA4_TheSitesErrorPagesHandOutNoProtectedPage(t *testing.T) {
 				if n := s.bodies.Load(); n > 0 {
 					t.Errorf("%d requests for an error page had the visitor's body, query or method", n)
 				}
-				request := navigation(t, http.MethodPost, "/members/page.html")
+				request := sitetest.Navigation(t, http.MethodPost, "/members/page.html")
 				request.Header = http.Header{"Accept": {"application/json"}, "Cookie": {cookie}}
 				want := fmt.Sprint("sorry ", status)
-				if status == http.StatusServiceUnavailable && strings.Contains(c.block, "file_server") {
+				if status == http.StatusServiceUnavailable && strings.Contains(c.Block, "file_server") {
 					want = "" // there is no such file
 				}
-				if answer := s.newBrowser().do(request); answer.body != want || answer.StatusCode != status {
-					t.Errorf("error page = %s %q, want %q", answer.Status, answer.body, want)
+				if answer := s.NewBrowser().Do(request); answer.Body != want || answer.StatusCode != status {
+					t.Errorf("error page = %s %q, want %q", answer.Status, answer.Body, want)
 				}
 			})
 		}
@@ -140,13 +142,13 @@ func TestA4_TheFormsThatThePageWarnsOfAreOpen(t *testing.T) {
 		"the status of the app":    "rewrite * /errors/{err.status_code}\nreverse_proxy {upstream}",
 		"file_server and no pages": "file_server",
 	} {
-		s := startErrorSite(t, siteConfig{block: "root * /srv/www\n" + wholeBlock("/members*", "errors handle") + "\nfile_server\nhandle_errors {\n" + handle + "\n}", after: "# nothing"}, "")
+		s := startErrorSite(t, sitetest.Config{Block: "root * /srv/www\n" + wholeBlock("/members*", "errors handle") + "\nfile_server\nhandle_errors {\n" + handle + "\n}", After: "# nothing"}, "")
 		if leaks := s.attack(t, "", http.StatusUnauthorized); len(leaks) == 0 {
 			t.Errorf("%s: is closed; the page may say so", name)
 		}
 	}
 	// The form that names its codes leaves refusals alone.
-	s := startErrorSite(t, siteConfig{block: "root * /srv/www\n" + wholeBlock("/members*", "errors handle") + "\nfile_server\nhandle_errors 404 {\nrewrite * /404.html\nfile_server\n}", after: "# nothing"}, "")
+	s := startErrorSite(t, sitetest.Config{Block: "root * /srv/www\n" + wholeBlock("/members*", "errors handle") + "\nfile_server\nhandle_errors 404 {\nrewrite * /404.html\nfile_server\n}", After: "# nothing"}, "")
 	if leaks := s.attack(t, "", http.StatusUnauthorized); len(leaks) > 0 {
 		t.Errorf("handle_errors 404: %q", leaks)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -36,22 +38,22 @@ func (eventRecorder) Handle(_ context.Context, e caddy.Event) error {
 }
 
 func TestEventsTellOfTheEndsOfSessions(t *testing.T) {
-	s := startSite(t, siteConfig{global: "events {\n on instagram_auth_logout recorder\n on instagram_auth_deauthorized recorder\n on instagram_auth_data_deletion recorder\n}"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.logout(url.Values{"everywhere": {"1"}})
-	s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username))
-	s.fromMeta(deauthorizePath, "a.b")
-	s.fromMeta(deletionPath, s.instagram.SignedRequest(username))
+	s := sitetest.Start(t, sitetest.Config{Global: "events {\n on instagram_auth_logout recorder\n on instagram_auth_deauthorized recorder\n on instagram_auth_data_deletion recorder\n}"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Logout(url.Values{"everywhere": {"1"}})
+	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(deauthorizePath, "a.b")
+	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
 	events := takeEvents()
 	want := []struct{ name, user string }{
-		{"instagram_auth_logout", userID}, {"instagram_auth_deauthorized", appScopedID}, {"instagram_auth_data_deletion", appScopedID},
+		{"instagram_auth_logout", sitetest.UserID}, {"instagram_auth_deauthorized", sitetest.AppScopedID}, {"instagram_auth_data_deletion", sitetest.AppScopedID},
 	}
 	if len(events) != len(want) {
 		t.Fatalf("%d events", len(events))
 	}
 	for i, e := range events {
-		if e.Name() != want[i].name || e.Data["user_id"] != want[i].user || e.Data["app_id"] != appID {
+		if e.Name() != want[i].name || e.Data["user_id"] != want[i].user || e.Data["app_id"] != sitetest.AppID {
 			t.Errorf("event %s %v", e.Name(), e.Data)
 		}
 	}
@@ -72,18 +74,18 @@ func TestEventsTellOfLogins(t *testing.T) {
 		name, options string
 		want          map[string]string // "*" for anything
 	}{
-		{"by default", "", map[string]string{"user_id": userID, "client_ip": "127.0.0.1"}},
-		{"with the username", "log {\n username on\n}", map[string]string{"user_id": userID, "client_ip": "127.0.0.1", "username": username}},
+		{"by default", "", map[string]string{"user_id": sitetest.UserID, "client_ip": "127.0.0.1"}},
+		{"with the username", "log {\n username on\n}", map[string]string{"user_id": sitetest.UserID, "client_ip": "127.0.0.1", "username": sitetest.Username}},
 		{"as pseudonyms", "log {\n user_id hash\n client_ip hash\n}", map[string]string{"user_id_hash": "*", "client_ip_hash": "*"}},
 		{"without people", "log {\n user_id off\n client_ip off\n}", map[string]string{}},
-		{"of a handoff", "after_login handoff", map[string]string{"user_id": userID, "client_ip": "127.0.0.1"}},
+		{"of a handoff", "after_login handoff", map[string]string{"user_id": sitetest.UserID, "client_ip": "127.0.0.1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := startSite(t, siteConfig{global: global, options: c.options})
-			b := s.newBrowser()
-			b.get(b.window(b.get("/instagram_auth/login")))
-			state := query(t, s.newBrowser().get("/instagram_auth/login").location()).Get("state")
-			s.newBrowser().get(callback + "?code=the-code-0123456789&state=" + state)
+			s := sitetest.Start(t, sitetest.Config{Global: global, Options: c.options})
+			b := s.NewBrowser()
+			b.Get(b.Window(b.Get("/instagram_auth/login")))
+			state := sitetest.Query(t, s.NewBrowser().Get("/instagram_auth/login").Location()).Get("state")
+			s.NewBrowser().Get(sitetest.Callback + "?code=the-code-0123456789&state=" + state)
 			events := takeEvents()
 			if len(events) != 2 {
 				t.Fatalf("%d events", len(events))
@@ -103,7 +105,7 @@ func TestEventsTellOfLogins(t *testing.T) {
 // wantEvent fails the test unless an event has just these data, the app and the request.
 func wantEvent(t *testing.T, e caddy.Event, name string, want map[string]string) {
 	t.Helper()
-	if e.Name() != name || len(e.Data) != len(want)+2 || e.Data["app_id"] != appID || len(fmt.Sprint(e.Data["request_id"])) != 36 {
+	if e.Name() != name || len(e.Data) != len(want)+2 || e.Data["app_id"] != sitetest.AppID || len(fmt.Sprint(e.Data["request_id"])) != 36 {
 		t.Errorf("event %s %v", e.Name(), e.Data)
 	}
 	for field, value := range want {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // secondSecret is a further secret in app_secret.
@@ -27,10 +29,10 @@ type meta struct {
 // signed is the value of signed_request.
 func (m meta) signed() string {
 	if m.user == "" {
-		m.user = `"` + appScopedID + `"`
+		m.user = `"` + sitetest.AppScopedID + `"`
 	}
 	if m.secret == "" {
-		m.secret = appSecret
+		m.secret = sitetest.AppSecret
 	}
 	if m.payload == "" {
 		// In whole seconds, and after the sign-in that has just been.
@@ -53,24 +55,24 @@ func (m meta) signed() string {
 // calledBack signs a visitor in and sends a callback about them. The row compares the answer to
 // Meta; the route itself checks whether the session has ended.
 func calledBack(m meta, outcome string) route {
-	h := route{own: true, act: func(s *scene, b *browser) response {
-		b.signIn("/private")
+	h := route{own: true, act: func(s *scene, b *sitetest.Browser) sitetest.Response {
+		b.SignIn("/private")
 		if m.path == "" {
 			m.path = deauthorizePath
 		}
-		answer := s.fromMeta(m.path, m.signed(), func(r *http.Request) {
+		answer := s.FromMeta(m.path, m.signed(), func(r *http.Request) {
 			if m.change != nil {
 				m.change(r)
 			}
 		})
 		status := map[string]int{ends: http.StatusFound, stays: http.StatusOK}[outcome]
-		if page := b.get("/private"); page.StatusCode != status {
-			b.t.Errorf("want that %s: a page is answered %s", outcome, page.Status)
+		if page := b.Get("/private"); page.StatusCode != status {
+			b.T.Errorf("want that %s: a page is answered %s", outcome, page.Status)
 		}
-		b.forget(sessionCookie)
+		b.Forget(sitetest.SessionCookie)
 		return answer
 	}}
-	h.config.block = strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret "+appSecret+" "+secondSecret, 1)
+	h.config.Block = strings.Replace(sitetest.DefaultBlock(""), "app_secret "+sitetest.AppSecret, "app_secret "+sitetest.AppSecret+" "+secondSecret, 1)
 	return h
 }
 
@@ -101,16 +103,16 @@ func TestFactsOfTheSignedCallbacks(t *testing.T) {
 		{by: "D", fact: "SIG.PAYLOAD, both base64url, padding missing", via: calledBack(meta{}, ends), want: empty},
 		{by: "D", fact: "padding present", via: calledBack(meta{padded: true}, ends), want: empty},
 		{by: "D", fact: "SIG is the HMAC-SHA256 of PAYLOAD as sent, with the app secret: another one changes nothing", via: calledBack(meta{secret: "ffeeddccbbaa99887766554433221100"}, stays), want: unsigned},
-		{by: "D", fact: "payload: algorithm HMAC-SHA256, and no other", via: calledBack(meta{payload: `{"algorithm":"none","issued_at":1291836800,"user_id":"` + appScopedID + `"}`}, stays), want: refusedMeta(400, "bad_request", "a newer version").logging("warn callback refused")},
-		{by: "D", fact: "payload: issued_at: what began later goes on", via: calledBack(meta{payload: fmt.Sprintf(`{"algorithm":"HMAC-SHA256","issued_at":%d,"expires":%d,"user_id":"`+appScopedID+`"}`, time.Now().Unix()-3600, time.Now().Unix())}, stays), want: empty},
-		{by: "-", fact: "the payload of Meta's sample, which is years old, is refused", via: calledBack(meta{payload: `{"algorithm":"HMAC-SHA256","issued_at":1291836800,"expires":1291840400,"user_id":"` + appScopedID + `"}`}, stays), want: refusedMeta(400, "bad_request", "clock of this machine").logging("warn callback refused")},
-		{by: "D", fact: "payload: user_id is text", via: calledBack(meta{user: `"` + appScopedID + `"`}, ends), want: empty},
-		{by: "D", fact: "payload: user_id is a number", via: calledBack(meta{user: appScopedID}, ends), want: empty},
-		{by: "-", fact: "either ID: the professional account's as text", via: calledBack(meta{user: `"` + userID + `"`}, ends), want: empty},
-		{by: "-", fact: "either ID: the professional account's as a number", via: calledBack(meta{user: userID, padded: true}, ends), want: empty},
+		{by: "D", fact: "payload: algorithm HMAC-SHA256, and no other", via: calledBack(meta{payload: `{"algorithm":"none","issued_at":1291836800,"user_id":"` + sitetest.AppScopedID + `"}`}, stays), want: refusedMeta(400, "bad_request", "a newer version").logging("warn callback refused")},
+		{by: "D", fact: "payload: issued_at: what began later goes on", via: calledBack(meta{payload: fmt.Sprintf(`{"algorithm":"HMAC-SHA256","issued_at":%d,"expires":%d,"user_id":"`+sitetest.AppScopedID+`"}`, time.Now().Unix()-3600, time.Now().Unix())}, stays), want: empty},
+		{by: "-", fact: "the payload of Meta's sample, which is years old, is refused", via: calledBack(meta{payload: `{"algorithm":"HMAC-SHA256","issued_at":1291836800,"expires":1291840400,"user_id":"` + sitetest.AppScopedID + `"}`}, stays), want: refusedMeta(400, "bad_request", "clock of this machine").logging("warn callback refused")},
+		{by: "D", fact: "payload: user_id is text", via: calledBack(meta{user: `"` + sitetest.AppScopedID + `"`}, ends), want: empty},
+		{by: "D", fact: "payload: user_id is a number", via: calledBack(meta{user: sitetest.AppScopedID}, ends), want: empty},
+		{by: "-", fact: "either ID: the professional account's as text", via: calledBack(meta{user: `"` + sitetest.UserID + `"`}, ends), want: empty},
+		{by: "-", fact: "either ID: the professional account's as a number", via: calledBack(meta{user: sitetest.UserID, padded: true}, ends), want: empty},
 		{by: "-", fact: "another person's ID ends nothing", via: calledBack(meta{user: `"25025320822304914"`}, stays), want: empty},
 		{by: "-", fact: "any configured secret: the second one", via: calledBack(meta{secret: secondSecret}, ends), want: empty},
-		{by: "-", fact: "the second secret with padding and a number", via: calledBack(meta{secret: secondSecret, padded: true, user: userID}, ends), want: empty},
+		{by: "-", fact: "the second secret with padding and a number", via: calledBack(meta{secret: secondSecret, padded: true, user: sitetest.UserID}, ends), want: empty},
 		{by: "D", fact: "data deletion answers 200 with url and confirmation_code", via: calledBack(meta{path: deletionPath}, ends),
 			want: toldMeta(`{"url":"https://example.test` + deletionPath + `?code=`)},
 		{by: "D", fact: "deauthorize: any 200", via: calledBack(meta{path: deauthorizePath}, ends), want: empty},

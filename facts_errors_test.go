@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -76,7 +78,9 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "299: the last of the permission errors", via: login(graph(299, "(#299) Permission error")), want: permission, later: stays},
 		{by: "L", fact: "200 API access blocked.: Meta has restricted the app", via: login(graph(200, "API access blocked.")).alone(), want: blocked.saying("API access blocked."), later: stays},
 		{by: "L", fact: "200 API access deactivated.: Meta has restricted the app", via: login(graph(200, "API access deactivated. To reactivate, go to the app dashboard.")).alone(), want: blocked.saying("go to the app dashboard"), later: stays},
-		{by: "L", fact: "the same by the simulator, for testers too", via: login().inside(func(c *simulator.Config) { c.App.State, c.App.Testers = simulator.Restricted, []string{username} }), want: blocked},
+		{by: "L", fact: "the same by the simulator, for testers too", via: login().inside(func(c *simulator.Config) {
+			c.App.State, c.App.Testers = simulator.Restricted, []string{sitetest.Username}
+		}), want: blocked},
 		{by: "D", fact: "4: rate limit of the app", via: login(graph(4, "(#4) Application request limit reached", transient)), want: limit, later: stays},
 		{by: "D", fact: "17: rate limit of the person", via: login(graph(17, "(#17) User request limit reached")), want: limit, later: stays},
 		{by: "D", fact: "32: rate limit of a page", via: login(graph(32, "(#32) Page request limit reached")), want: limit, later: stays},
@@ -84,8 +88,8 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "613: custom rate limit", via: login(graph(613, "(#613) Calls to this api have exceeded the rate limit.")), want: limit, later: stays},
 		{by: "D", fact: "80002: Instagram's own limit of an app and an account", via: login(limited(graph(80002, "(#80002) There have been too many calls to this Instagram account. Wait a bit and try again.", subcode(2446079)), "X-Business-Use-Case-Usage", caseUsage)),
 			want: refused(502, "provider_error", "for this app and this account").atNode().retryAfter("420"), later: stays},
-		{by: "D", fact: "80002 by the simulator", via: login().doing(func(s *scene, b *browser) response {
-			s.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimitBusiness})
+		{by: "D", fact: "80002 by the simulator", via: login().doing(func(s *scene, b *sitetest.Browser) sitetest.Response {
+			s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimitBusiness})
 			return signIn(s, b)
 		}), want: refused(502, "provider_error", "for this app and this account").atNode().retryAfter("300")},
 		{by: "D", fact: "368: temporarily blocked for policy", via: login(graph(368, "The action attempted has been deemed abusive or is otherwise disallowed")), want: refused(502, "provider_error", "because of its policies").atNode(), later: stays},

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie compares what is said at start with the cookie
@@ -36,19 +38,19 @@ func TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie(t *testing.T) {
 		"@secret header X-Secret 1\nheader @secret >Set-Cookie (.*) \"$1; SameSite=Strict\"": "SameSite=Strict",
 	} {
 		t.Run(snippet, func(t *testing.T) {
-			s := startSite(t, siteConfig{before: snippet, options: "session {\n secret " + clinicSecret + "\n}"})
+			s := sitetest.Start(t, sitetest.Config{Before: snippet, Options: "session {\n secret " + clinicSecret + "\n}"})
 			said := ""
 			for _, message := range logMessages(s) {
 				if strings.HasPrefix(message, "header ") {
 					said += message + "\n"
 				}
 			}
-			request, err := http.NewRequest(http.MethodGet, origin+"/instagram_auth/login", nil)
+			request, err := http.NewRequest(http.MethodGet, sitetest.Origin+"/instagram_auth/login", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			request.Header.Set("X-Secret", "1")
-			response := s.newBrowser().do(request)
+			response := s.NewBrowser().Do(request)
 			line := ""
 			for _, cookie := range response.Header["Set-Cookie"] {
 				if strings.HasPrefix(cookie, "__Host-Http-instagram_auth") {
@@ -68,9 +70,9 @@ func TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie(t *testing.T) {
 }
 
 // logMessages returns the messages of a site's log.
-func logMessages(s *site) (messages []string) {
+func logMessages(s *sitetest.Site) (messages []string) {
 	for _, level := range []string{"warn", "error"} {
-		for line := range strings.Lines(s.logs()) {
+		for line := range strings.Lines(s.Logs()) {
 			if strings.Contains(line, `"level":"`+level+`"`) {
 				_, rest, _ := strings.Cut(line, `"msg":"`)
 				message, _, _ := strings.Cut(rest, `","`)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -24,43 +26,43 @@ const (
 // runLater rechecks the profile of a session in the background, with the answers of a row.
 func (f *fact) runLater(t *testing.T) {
 	t.Helper()
-	s := factSite(t, siteConfig{options: rechecked})
+	s := factSite(t, sitetest.Config{Options: rechecked})
 	b := s.newBrowser()
-	s.olderSession(b, 10*time.Minute)
+	s.OlderSession(b, 10*time.Minute)
 	for _, r := range f.via.answers {
-		s.instagram.Misbehave(r.endpoint, r.fault(r.statuses[0]))
+		s.Instagram.Misbehave(r.endpoint, r.fault(r.statuses[0]))
 	}
 	s.wantLater(t, b, f.later)
 }
 
 // wantLater asks for a page, which starts a background call, and waits for the outcome.
-func (s *scene) wantLater(t *testing.T, b *browser, outcome string) {
+func (s *scene) wantLater(t *testing.T, b *sitetest.Browser, outcome string) {
 	t.Helper()
-	if page := b.get("/private"); page.StatusCode != http.StatusOK {
+	if page := b.Get("/private"); page.StatusCode != http.StatusOK {
 		t.Fatalf("before: answered %s", page.Status)
 	}
 	want, never, status := lineStays, lineEnds, http.StatusOK
 	if outcome == ends {
 		want, never, status = lineEnds, lineStays, http.StatusFound
 	}
-	eventually(t, want, func() bool { return len(s.reported(want))+len(s.reported(never)) > 0 })
+	sitetest.Eventually(t, want, func() bool { return len(s.reported(want))+len(s.reported(never)) > 0 })
 	if lines := s.reported(never); len(lines) != 0 {
 		t.Errorf("want that %s, but: %v", outcome, lines)
 	}
-	eventually(t, outcome, func() bool { return b.get("/private").StatusCode == status })
+	sitetest.Eventually(t, outcome, func() bool { return b.Get("/private").StatusCode == status })
 }
 
 // refreshed is a session that is a day old and meets an answer when its token is refreshed.
 func refreshed(outcome string, answers ...reply) route {
-	h := route{own: true, act: func(s *scene, b *browser) response {
-		b.plant(sessionCookie, s.olderCookie("IGAAlong", 25*time.Hour))
+	h := route{own: true, act: func(s *scene, b *sitetest.Browser) sitetest.Response {
+		b.Plant(sitetest.SessionCookie, s.OlderCookie("IGAAlong", 25*time.Hour))
 		for _, r := range answers {
-			s.instagram.Misbehave(r.endpoint, r.fault(r.statuses[0]))
+			s.Instagram.Misbehave(r.endpoint, r.fault(r.statuses[0]))
 		}
-		s.wantLater(b.t, b, outcome)
-		return b.get("/private")
+		s.wantLater(b.T, b, outcome)
+		return b.Get("/private")
 	}}
-	h.config.options = withToken
+	h.config.Options = withToken
 	return h
 }
 
@@ -68,22 +70,22 @@ func refreshed(outcome string, answers ...reply) route {
 // Its clock goes a day back for the sign-in.
 func aDayLater(ago time.Duration) route {
 	var back atomic.Int64
-	h := route{own: true, act: func(s *scene, b *browser) response {
+	h := route{own: true, act: func(s *scene, b *sitetest.Browser) sitetest.Response {
 		back.Store(int64(25 * time.Hour))
-		old := s.tokenOf(s.newBrowser())
+		old := s.TokenOf(s.newBrowser())
 		back.Store(0)
-		b.plant(sessionCookie, s.olderCookie(old, ago))
+		b.Plant(sitetest.SessionCookie, s.OlderCookie(old, ago))
 		due := s.newBrowser()
-		due.plant(sessionCookie, s.olderCookie(old, 25*time.Hour))
-		b.get("/private")
-		eventually(b.t, "another token", func() bool {
-			due.get("/private")
-			return s.upstream.last(b.t).Header.Get(tokenHeader) != old
+		due.Plant(sitetest.SessionCookie, s.OlderCookie(old, 25*time.Hour))
+		b.Get("/private")
+		sitetest.Eventually(b.T, "another token", func() bool {
+			due.Get("/private")
+			return s.Upstream.Last(b.T).Header.Get(sitetest.TokenHeader) != old
 		})
-		return b.get("/private")
+		return b.Get("/private")
 	}}
-	h.config.options = withToken
-	h.config.now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
+	h.config.Options = withToken
+	h.config.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
 	return h
 }
 
@@ -95,7 +97,7 @@ func lengthened(status int, body string) route {
 // requestTo checks the only request to an endpoint.
 func requestTo(endpoint simulator.Endpoint, want string) func(*testing.T, *scene) {
 	return func(t *testing.T, s *scene) {
-		requests := s.instagram.Requests(endpoint)
+		requests := s.Instagram.Requests(endpoint)
 		if len(requests) != 1 || requests[0].Method != http.MethodGet || requests[0].URL != want {
 			t.Errorf("asked %v, want GET %s", requests, want)
 		}
@@ -114,15 +116,15 @@ const (
 
 // Section 4: long-lived tokens.
 func TestFactsOfLongLivedTokens(t *testing.T) {
-	long := expected{status: 303, location: "^/private#$", site: jay + "\n" + tokenHeader + ": IGAAlong\nX-Permissions: instagram_business_basic", calls: "token user long-lived"}
+	long := expected{status: 303, location: "^/private#$", site: jay + "\n" + sitetest.TokenHeader + ": IGAAlong\nX-Permissions: instagram_business_basic", calls: "token user long-lived"}
 	short := long
 	short.site = jay
 	runFacts(t, []fact{
 		{by: "D", fact: "exchange: GET access_token with grant_type and client_secret; the token in the header", via: lengthened(200, longToken),
-			want: long.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+appSecret))},
+			want: long.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+sitetest.AppSecret))},
 		{by: "D", fact: "exchange in basic_display: access_token in the query",
 			via:  login(on(simulator.LongLived, 200, longToken), on(simulator.Token, 200, `{"access_token":"IGQVJshort","user_id":17841405793187218}`), person(`{"id":"17841405793187218","username":"jayposiris"}`)).with(withToken).api(instagram.BasicDisplay),
-			want: short.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+appSecret+"&access_token=IGQVJshort"))},
+			want: short.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+sitetest.AppSecret+"&access_token=IGQVJshort"))},
 		{by: "D", fact: "the answer: access_token, token_type and expires_in, about 60 days", via: lengthened(200, longToken), want: long},
 		{by: "-", fact: "expires_in may be text, or missing", via: lengthened(200, `{"access_token":"IGAAlong","token_type":"bearer"}`), want: long},
 		{by: "L", fact: "permissions are in no live answer: those of the login stay", via: lengthened(200, longToken), want: long},

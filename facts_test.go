@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -41,11 +43,11 @@ var certainties = map[rune]string{
 
 // route is the way to a fact: a configuration, recorded answers and the visitor's actions.
 type route struct {
-	config  siteConfig // the zero value shares the Caddy of its section
+	config  sitetest.Config // the zero value shares the Caddy of its section
 	answers []reply
-	act     func(*scene, *browser) response // default: signIn
-	own     bool                            // the outcome lasts, so the row needs its own Caddy
-	loads   string                          // the option that an error names; the configuration must not load
+	act     func(*scene, *sitetest.Browser) sitetest.Response // default: signIn
+	own     bool                                              // the outcome lasts, so the row needs its own Caddy
+	loads   string                                            // the option that an error names; the configuration must not load
 }
 
 // reply is an answer of Instagram in place of the simulator's own.
@@ -78,8 +80,8 @@ type expected struct {
 
 // scene is a running Caddy that rows use one after another.
 type scene struct {
-	*site
-	config siteConfig
+	*sitetest.Site
+	config sitetest.Config
 	read   int64 // bytes of the log that earlier rows have read
 	lines  []map[string]any
 	client int // the number of the last client
@@ -137,34 +139,37 @@ func (r reply) fault(status int) simulator.Fault {
 func login(answers ...reply) route { return route{answers: answers} }
 
 // with gives a row a Caddy of its own with further options.
-func (h route) with(options string) route { h.config.options = options; return h }
+func (h route) with(options string) route { h.config.Options = options; return h }
 
 // inside changes the simulated Instagram of a row.
-func (h route) inside(change func(*simulator.Config)) route { h.config.simulate = change; return h }
+func (h route) inside(change func(*simulator.Config)) route { h.config.Simulate = change; return h }
 
 func (h route) api(api instagram.API) route {
-	h.config.api = api
-	h.config.options = "api " + string(api) + "\n" + h.config.options
+	h.config.Api = api
+	h.config.Options = "api " + string(api) + "\n" + h.config.Options
 	return h
 }
 
-func (h route) doing(act func(*scene, *browser) response) route { h.act = act; return h }
+func (h route) doing(act func(*scene, *sitetest.Browser) sitetest.Response) route {
+	h.act = act
+	return h
+}
 
 func (h route) alone() route { h.own = true; return h }
 
 // isShared reports whether a row can use the Caddy of its section.
 func (h route) isShared() bool {
 	c := h.config
-	return !h.own && c.options == "" && c.block == "" && c.api == "" && c.simulate == nil && c.window == "" && c.testers == nil && c.shape == "" && c.users == nil && c.now == nil
+	return !h.own && c.Options == "" && c.Block == "" && c.Api == "" && c.Simulate == nil && c.Window == "" && c.Testers == nil && c.Shape == "" && c.Users == nil && c.Now == nil
 }
 
 // factSite starts a Caddy for rows.
-func factSite(t *testing.T, c siteConfig) *scene {
+func factSite(t *testing.T, c sitetest.Config) *scene {
 	t.Helper()
-	c.global = trustForwarded
-	c.after = "header >X-Code {http.auth.instagram_auth.error}\nreverse_proxy {upstream}"
-	s := &scene{site: startSite(t, c), config: c}
-	s.base = s.site.newBrowser().http.Transport
+	c.Global = trustForwarded
+	c.After = "header >X-Code {http.auth.instagram_auth.error}\nreverse_proxy {upstream}"
+	s := &scene{Site: sitetest.Start(t, c), config: c}
+	s.base = s.Site.NewBrowser().HTTP.Transport
 	return s
 }
 
@@ -179,23 +184,23 @@ func (c clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.base.RoundTrip(from(r, c.client))
 }
 
-func (s *scene) newBrowser() *browser {
-	b := s.site.newBrowser()
+func (s *scene) newBrowser() *sitetest.Browser {
+	b := s.Site.NewBrowser()
 	s.client++
-	b.http.Transport = clientTransport{s.base, s.client}
+	b.HTTP.Transport = clientTransport{s.base, s.client}
 	return b
 }
 
 // newLines reads the log lines that were written since the last call.
 func (s *scene) newLines() []map[string]any {
-	s.t.Helper()
-	file, err := os.Open(s.logFile)
+	s.T.Helper()
+	file, err := os.Open(s.LogFile)
 	if err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	defer file.Close()
 	if _, err := file.Seek(s.read, io.SeekStart); err != nil {
-		s.t.Fatal(err)
+		s.T.Fatal(err)
 	}
 	decoder := json.NewDecoder(file)
 	for {
@@ -222,13 +227,13 @@ func (s *scene) reported(message string) (found []map[string]any) {
 // behave ends all faults.
 func (s *scene) behave() {
 	for endpoint := range callNames {
-		s.instagram.Misbehave(endpoint, simulator.Fault{})
+		s.Instagram.Misbehave(endpoint, simulator.Fault{})
 	}
 }
 
 // refusalCode returns the handler's error code of an answer. Without one, Caddy leaves the
 // placeholder as it is.
-func refusalCode(answer response) string {
+func refusalCode(answer sitetest.Response) string {
 	code := answer.Header.Get("X-Code")
 	if strings.HasPrefix(code, "{") {
 		return ""
@@ -240,7 +245,7 @@ func refusalCode(answer response) string {
 func (s *scene) made() string {
 	var calls []string
 	for _, endpoint := range []simulator.Endpoint{simulator.Token, simulator.UserNode, simulator.LongLived, simulator.Refresh} {
-		calls = append(calls, slices.Repeat([]string{callNames[endpoint]}, s.instagram.Calls(endpoint))...)
+		calls = append(calls, slices.Repeat([]string{callNames[endpoint]}, s.Instagram.Calls(endpoint))...)
 	}
 	return strings.Join(calls, " ")
 }
@@ -250,30 +255,32 @@ var callNames = map[simulator.Endpoint]string{
 }
 
 // signIn takes a login as far as it goes.
-func signIn(_ *scene, b *browser) response { return b.get(b.begin("/private")) }
+func signIn(_ *scene, b *sitetest.Browser) sitetest.Response { return b.Get(b.Begin("/private")) }
 
 // seeWindow opens the authorization window and stays there.
-func seeWindow(_ *scene, b *browser) response { return b.get(b.get("/private").location()) }
+func seeWindow(_ *scene, b *sitetest.Browser) sitetest.Response {
+	return b.Get(b.Get("/private").Location())
+}
 
 // askWindow returns the redirect to the window.
-func askWindow(_ *scene, b *browser) response { return b.get("/private") }
+func askWindow(_ *scene, b *sitetest.Browser) sitetest.Response { return b.Get("/private") }
 
 // sentBack is a sign-in that the window ends with an error in the redirect's query.
 func sentBack(query string) route {
-	return login().doing(func(s *scene, b *browser) response {
-		s.instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query, Times: 1})
-		return b.get(b.begin("/private"))
+	return login().doing(func(s *scene, b *sitetest.Browser) sitetest.Response {
+		s.Instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query, Times: 1})
+		return b.Get(b.Begin("/private"))
 	})
 }
 
 // backAt changes the address to which the window sends the browser back.
 func backAt(change func(address string) string) route {
-	return login().doing(func(_ *scene, b *browser) response { return b.get(change(b.begin("/private"))) })
+	return login().doing(func(_ *scene, b *sitetest.Browser) sitetest.Response { return b.Get(change(b.Begin("/private"))) })
 }
 
 // runFacts runs the rows of a section in their order.
 func runFacts(t *testing.T, facts []fact) {
-	shared, runs := factSite(t, siteConfig{}), 0
+	shared, runs := factSite(t, sitetest.Config{}), 0
 	for _, f := range facts {
 		t.Run(f.by+" "+f.fact, func(t *testing.T) {
 			f.check(t)
@@ -281,16 +288,16 @@ func runFacts(t *testing.T, facts []fact) {
 				switch {
 				case f.untestable != "":
 				case f.via.loads != "":
-					wantRefusedLoad(t, strings.ReplaceAll(f.via.config.block, "{endpoints}", "http://127.0.0.1:1"), f.via.loads)
+					wantRefusedLoad(t, strings.ReplaceAll(f.via.config.Block, "{endpoints}", "http://127.0.0.1:1"), f.via.loads)
 					runs = 0
 				case !f.via.isShared():
 					t.Run(fmt.Sprint(status), func(t *testing.T) { f.run(t, factSite(t, f.via.config), status) })
 					runs = 0
 				default:
-					shared.site.t = t
+					shared.Site.T = t
 					if runs%50 == 0 { // also before a handler has logged as many refusals as it does in a minute
-						shared.load(shared.config)
-						shared.newBrowser().signIn("/private") // shows that Instagram reads the token from the header
+						shared.Load(shared.config)
+						shared.newBrowser().SignIn("/private") // shows that Instagram reads the token from the header
 					}
 					runs++
 					f.run(t, shared, status)
@@ -333,13 +340,13 @@ func (f *fact) run(t *testing.T, s *scene, status int) {
 	t.Helper()
 	s.newLines()
 	s.lines = nil
-	s.instagram.ResetCalls()
+	s.Instagram.ResetCalls()
 	for _, r := range f.via.answers {
 		with := r.statuses[0]
 		if len(r.statuses) > 1 {
 			with = status
 		}
-		s.instagram.Misbehave(r.endpoint, r.fault(with))
+		s.Instagram.Misbehave(r.endpoint, r.fault(with))
 	}
 	act := f.via.act
 	if act == nil {
@@ -352,12 +359,12 @@ func (f *fact) run(t *testing.T, s *scene, status int) {
 	s.behave()
 	f.want.compareSite(t, s, b)
 	if f.via.isShared() {
-		s.newBrowser().signIn("/private") // nobody else is held up
+		s.newBrowser().SignIn("/private") // nobody else is held up
 	}
 }
 
 // compareWith compares the outcome of an answer with this status.
-func (e expected) compareWith(t *testing.T, status int, s *scene, answer response) {
+func (e expected) compareWith(t *testing.T, status int, s *scene, answer sitetest.Response) {
 	t.Helper()
 	if status >= 500 && e.at500 != "" {
 		e.code, e.status = e.at500, http.StatusBadGateway
@@ -366,15 +373,15 @@ func (e expected) compareWith(t *testing.T, status int, s *scene, answer respons
 }
 
 // compare compares an answer, the log and the calls.
-func (e *expected) compare(t *testing.T, when string, s *scene, answer response) {
+func (e *expected) compare(t *testing.T, when string, s *scene, answer sitetest.Response) {
 	t.Helper()
 	if e.status != 0 && (answer.StatusCode != e.status || refusalCode(answer) != e.code) {
-		t.Errorf("%s: answered %s with code %q, want %d %q\n%.300s", when, answer.Status, refusalCode(answer), e.status, e.code, answer.body)
+		t.Errorf("%s: answered %s with code %q, want %d %q\n%.300s", when, answer.Status, refusalCode(answer), e.status, e.code, answer.Body)
 	}
-	if !strings.Contains(answer.body, e.page) {
-		t.Errorf("%s: the page does not say %q:\n%.1000s", when, e.page, answer.body)
+	if !strings.Contains(answer.Body, e.page) {
+		t.Errorf("%s: the page does not say %q:\n%.1000s", when, e.page, answer.Body)
 	}
-	if location := answer.location(); e.status != 0 && (e.location == "") != (location == "") || !regexp.MustCompile(e.location).MatchString(location) {
+	if location := answer.Location(); e.status != 0 && (e.location == "") != (location == "") || !regexp.MustCompile(e.location).MatchString(location) {
 		t.Errorf("%s: led to %q, want %q", when, location, e.location)
 	}
 	if got := answer.Header.Get("Retry-After"); got != e.retry && e.status != 0 {
@@ -414,18 +421,18 @@ func (e *expected) compareLog(t *testing.T, when string, s *scene) {
 }
 
 // compareSite asks for a page and compares the headers that the upstream gets.
-func (e *expected) compareSite(t *testing.T, s *scene, b *browser) {
+func (e *expected) compareSite(t *testing.T, s *scene, b *sitetest.Browser) {
 	t.Helper()
 	if e.site == "" {
-		if e.code != "" && b.cookie(sessionCookie) != "" {
+		if e.code != "" && b.Cookie(sitetest.SessionCookie) != "" {
 			t.Error("a refused visitor has a session")
 		}
 		return
 	}
-	if page := b.get("/private"); page.StatusCode != http.StatusOK {
-		t.Fatalf("after the sign-in: %s\n%s", page.Status, page.body)
+	if page := b.Get("/private"); page.StatusCode != http.StatusOK {
+		t.Fatalf("after the sign-in: %s\n%s", page.Status, page.Body)
 	}
-	header := s.upstream.last(t).Header
+	header := s.Upstream.Last(t).Header
 	for line := range strings.SplitSeq(e.site, "\n") {
 		name, value, _ := strings.Cut(line, ": ")
 		if got := header.Get(name); got != value {
@@ -435,6 +442,6 @@ func (e *expected) compareSite(t *testing.T, s *scene, b *browser) {
 }
 
 const (
-	jay      = "X-Instagram-User-Id: " + userID + "\nX-Instagram-Username: " + username
-	jayToken = `{"access_token":"IGAAtoken","user_id":` + appScopedID + `,"permissions":["instagram_business_basic"]}`
+	jay      = "X-Instagram-User-Id: " + sitetest.UserID + "\nX-Instagram-Username: " + sitetest.Username
+	jayToken = `{"access_token":"IGAAtoken","user_id":` + sitetest.AppScopedID + `,"permissions":["instagram_business_basic"]}`
 )

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -16,7 +18,7 @@ func refusalAtToken(message string) reply {
 // sentForm checks the only request to the token endpoint.
 func sentForm(check func(t *testing.T, r simulator.Recorded)) func(*testing.T, *scene) {
 	return func(t *testing.T, s *scene) {
-		requests := s.instagram.Requests(simulator.Token)
+		requests := s.Instagram.Requests(simulator.Token)
 		if len(requests) != 1 {
 			t.Fatalf("%d requests", len(requests))
 		}
@@ -41,7 +43,7 @@ func inOrderOf(t *testing.T, text string, parts ...string) {
 // shaped is a sign-in with a shape of token answers, which wraps the user node as well.
 func shaped(shape simulator.TokenShape) route {
 	h := login()
-	h.config.shape = shape
+	h.config.Shape = shape
 	return h
 }
 
@@ -49,8 +51,8 @@ func shaped(shape simulator.TokenShape) route {
 func person(node string) reply { return on(simulator.UserNode, 200, node) }
 
 const (
-	tokenOfJay = `{"access_token":"IGAAtoken","user_id":` + appScopedID + `,"permissions":["instagram_business_basic"]}`
-	nodeOfJay  = `{"id":"` + appScopedID + `","user_id":"` + userID + `","username":"` + username + `"}`
+	tokenOfJay = `{"access_token":"IGAAtoken","user_id":` + sitetest.AppScopedID + `,"permissions":["instagram_business_basic"]}`
+	nodeOfJay  = `{"id":"` + sitetest.AppScopedID + `","user_id":"` + sitetest.UserID + `","username":"` + sitetest.Username + `"}`
 )
 
 // answeredWith is a sign-in with this token answer and the usual node.
@@ -64,7 +66,7 @@ func TestFactsOfTheTokenExchange(t *testing.T) {
 	runFacts(t, []fact{
 		{by: "D", fact: "fields: client_id, client_secret, grant_type=authorization_code, redirect_uri and code", via: login(),
 			want: signedIn(jay).and(sentForm(func(t *testing.T, r simulator.Recorded) {
-				inOrderOf(t, r.Method+" "+r.URL+" "+r.Body, "POST /oauth/access_token ", "client_id="+appID, "client_secret="+appSecret, "grant_type=authorization_code", "redirect_uri=https%3A%2F%2Fexample.test%2Fauth%2F", "code=")
+				inOrderOf(t, r.Method+" "+r.URL+" "+r.Body, "POST /oauth/access_token ", "client_id="+sitetest.AppID, "client_secret="+sitetest.AppSecret, "grant_type=authorization_code", "redirect_uri=https%3A%2F%2Fexample.test%2Fauth%2F", "code=")
 			}))},
 		{by: "D", fact: "multipart/form-data works: basic_display sends it, as the tutorial does", via: login().api(instagram.BasicDisplay),
 			want: signedIn(jay).and(sentForm(func(t *testing.T, r simulator.Recorded) {
@@ -84,14 +86,14 @@ func TestFactsOfTheTokenExchange(t *testing.T) {
 			want: signedIn(jay)},
 		{by: "D", fact: "the number is not read as a float: its neighbour is somebody else", via: login(on(simulator.Token, 200, `{"access_token":"IGQVJtoken","user_id":17841405822304914}`), on(simulator.UserNode, 200, `{"id":"17841405822304915","username":"maria.saw"}`)).api(instagram.BasicDisplay),
 			want: refused(502, "bad_profile", "instagram names two people").atNode()},
-		{by: "L", fact: "user_id a number, permissions a list", via: answeredWith(tokenOfJay), want: signedIn(jay, "X-Instagram-User-Id: "+userID)},
-		{by: "D", fact: "wrapped in data, user_id and permissions are texts", via: answeredWith(`{"data":[{"access_token":"IGAAtoken","user_id":"` + appScopedID + `","permissions":"instagram_business_basic,instagram_business_manage_comments"}]}`), want: signedIn(jay)},
+		{by: "L", fact: "user_id a number, permissions a list", via: answeredWith(tokenOfJay), want: signedIn(jay, "X-Instagram-User-Id: "+sitetest.UserID)},
+		{by: "D", fact: "wrapped in data, user_id and permissions are texts", via: answeredWith(`{"data":[{"access_token":"IGAAtoken","user_id":"` + sitetest.AppScopedID + `","permissions":"instagram_business_basic,instagram_business_manage_comments"}]}`), want: signedIn(jay)},
 		{by: "D", fact: "wrapped, by the simulator, the user node as well", via: shaped(simulator.Wrapped), want: signedIn(jay)},
 		{by: "L", fact: "wrapped in data, user_id a number, permissions a list", via: answeredWith(`{"data":[` + tokenOfJay + `]}`), want: signedIn(jay)},
 		{by: "L", fact: "wrapped list, by the simulator", via: shaped(simulator.WrappedList), want: signedIn(jay)},
 		{by: "L", fact: "user_id is the app-scoped ID, the node's id", via: login().inside(func(c *simulator.Config) { c.TokenUserID = simulator.AppScoped }), want: signedIn(jay)},
 		{by: "S", fact: "user_id is the professional account's ID in one walk-through", via: login().inside(func(c *simulator.Config) { c.TokenUserID = simulator.Account }), want: signedIn(jay)},
-		{by: "-", fact: "user_id of a third person signs nobody in", via: answeredWith(strings.Replace(tokenOfJay, appScopedID, "25025320793187219", 1)), want: refused(502, "bad_profile", "instagram names two people").atNode()},
+		{by: "-", fact: "user_id of a third person signs nobody in", via: answeredWith(strings.Replace(tokenOfJay, sitetest.AppScopedID, "25025320793187219", 1)), want: refused(502, "bad_profile", "instagram names two people").atNode()},
 
 		{by: "L", fact: "today's refusal of a code: Invalid authorization code", via: login(refusalAtToken("Invalid authorization code")), want: refused(400, "provider_refused", otherCode).ofVisitor().atToken().saying("Invalid authorization code")},
 		{by: "D", fact: "Matching code was not found or was already used", via: login(refusalAtToken("Matching code was not found or was already used")), want: refused(400, "provider_refused", "unknown or used").ofVisitor().atToken().saying("Matching code")},

@@ -7,19 +7,21 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 // realBlock is a block that names no endpoints. The tests go no further than the redirect.
 func realBlock(options string) string {
-	return strings.Replace(defaultBlock(options), "endpoints {endpoints}", "", 1)
+	return strings.Replace(sitetest.DefaultBlock(options), "endpoints {endpoints}", "", 1)
 }
 
 // asReal is the redirect to the real window.
 func asReal(options string) route {
 	h := login().doing(askWindow)
-	h.config.block = realBlock(options)
+	h.config.Block = realBlock(options)
 	return h
 }
 
@@ -32,17 +34,17 @@ func inWindow(status int, page string) expected { return expected{status: status
 // notLoading is a block that Caddy refuses because of an option.
 func notLoading(option, block string) route {
 	h := route{loads: option}
-	h.config.block = block
+	h.config.Block = block
 	return h
 }
 
 func wrongAppID(h route) route {
-	h.config.block = strings.Replace(defaultBlock(h.config.options), appID, "102030405060708", 1)
+	h.config.Block = strings.Replace(sitetest.DefaultBlock(h.config.Options), sitetest.AppID, "102030405060708", 1)
 	return h
 }
 
 func wrongRedirect(h route) route {
-	h.config.block = strings.Replace(defaultBlock(h.config.options), redirectURI, "https://example.test/auth", 1)
+	h.config.Block = strings.Replace(sitetest.DefaultBlock(h.config.Options), sitetest.RedirectURI, "https://example.test/auth", 1)
 	return h
 }
 
@@ -56,9 +58,9 @@ const (
 func TestFactsOfTheWindow(t *testing.T) {
 	runFacts(t, []fact{
 		{by: "D", fact: "basic_display: the window is at api.instagram.com, asked with client_id, redirect_uri, response_type, scope and state",
-			via: asReal(basic), want: sentTo(`^https://api\.instagram\.com/oauth/authorize\?client_id=` + appID + `&response_type=code&scope=user_profile%2Cuser_media&redirect_uri=` + url.QueryEscape(redirectURI) + `&state=` + stateValue + `$`)},
+			via: asReal(basic), want: sentTo(`^https://api\.instagram\.com/oauth/authorize\?client_id=` + sitetest.AppID + `&response_type=code&scope=user_profile%2Cuser_media&redirect_uri=` + url.QueryEscape(sitetest.RedirectURI) + `&state=` + stateValue + `$`)},
 		{by: "D", fact: "instagram_login: the window is at www.instagram.com, asked with the same parameters",
-			via: asReal(""), want: sentTo(`^https://www\.instagram\.com/oauth/authorize\?client_id=` + appID + `&response_type=code&scope=instagram_business_basic&redirect_uri=` + url.QueryEscape(redirectURI) + `&state=` + stateValue + `$`)},
+			via: asReal(""), want: sentTo(`^https://www\.instagram\.com/oauth/authorize\?client_id=` + sitetest.AppID + `&response_type=code&scope=instagram_business_basic&redirect_uri=` + url.QueryEscape(sitetest.RedirectURI) + `&state=` + stateValue + `$`)},
 		{by: "O", fact: "basic_display: Meta switched it off on 2024-12-04",
 			untestable: "the window of the real Instagram shows it; the tutorial's replay covers the family as it was"},
 		{by: "D", fact: "basic_display: the scopes are user_profile and user_media",
@@ -79,15 +81,15 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "L", fact: "api.instagram.com/oauth/authorize redirected until 2026-07-18",
 			untestable: "it does so no longer"},
 		{by: "L", fact: "api.instagram.com/oauth/authorize answers \"Sorry, this page isn't available\" since about 2026-08-22",
-			via: login().doing(func(s *scene, b *browser) response {
-				s.instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.PageUnavailable, Times: 1})
+			via: login().doing(func(s *scene, b *sitetest.Browser) sitetest.Response {
+				s.Instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.PageUnavailable, Times: 1})
 				return seeWindow(s, b)
 			}), want: inWindow(400, "this page isn&#39;t available")},
 		{by: "L", fact: "the dead host is a trap for a configuration that sets endpoints authorize: Caddy goes where it is told",
 			via: asReal("endpoints {\n authorize https://api.instagram.com/oauth/authorize\n}"), want: sentTo(`^https://api\.instagram\.com/oauth/authorize\?`)},
 		{by: "L", fact: "force_authentication is no longer documented: it loads with a warning that names force_reauth",
 			via: asReal("authorize force_authentication true"), want: sentTo(`&force_authentication=true&`).and(func(t *testing.T, s *scene) {
-				if lines := s.logged("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth"); len(lines) != 1 || lines[0]["level"] != "warn" {
+				if lines := s.Logged("authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth"); len(lines) != 1 || lines[0]["level"] != "warn" {
 					t.Errorf("lines = %v", lines)
 				}
 			})},
@@ -100,12 +102,12 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "D", fact: "the dashboard may append a slash to a redirect URI", untestable: "it happens in Meta's dashboard; the row before shows what comes of it"},
 		{by: "S", fact: "redirect URIs are https", via: notLoading("redirect_uri", uri("http://a.test/cb"))},
 		{by: "S", fact: "https for localhost, too", untestable: "the simulator's demonstrations run on http there, so Caddy lets it load; the real window refuses it"},
-		{by: "L", fact: "success: 302 to redirect_uri with code and state, and #_ behind the last of them", via: login().doing(func(_ *scene, b *browser) response {
-			back := b.begin("/private")
+		{by: "L", fact: "success: 302 to redirect_uri with code and state, and #_ behind the last of them", via: login().doing(func(_ *scene, b *sitetest.Browser) sitetest.Response {
+			back := b.Begin("/private")
 			if !strings.HasSuffix(back, "#_") || !strings.Contains(back, "&state=") {
-				b.t.Errorf("the window leads to %q", back)
+				b.T.Errorf("the window leads to %q", back)
 			}
-			return b.get(back)
+			return b.Get(back)
 		}), want: signedIn(jay)},
 		{by: "I", fact: "#_ may arrive encoded, as a part of the state", via: backAt(func(a string) string { return strings.TrimSuffix(a, "#_") + "%23_" }), want: signedIn(jay)},
 		{by: "I", fact: "#_ may arrive encoded, as a part of the code",
@@ -119,20 +121,20 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "I", fact: "#_ may arrive encoded twice", via: backAt(func(a string) string { return strings.TrimSuffix(a, "#_") + "%2523_" }), want: signedIn(jay)},
 		{by: "D", fact: "a code is good for an hour", via: login().inside(func(c *simulator.Config) { c.CodeLifetime = time.Nanosecond }),
 			want: refused(400, "provider_refused", "was used, is too old").ofVisitor().atToken().saying("Invalid authorization code")},
-		{by: "D", fact: "a code is good once", via: login().doing(func(_ *scene, b *browser) response {
-			first := b.begin("/private")
-			used := query(b.t, first).Get("code")
-			b.get(first)
-			b.forget(sessionCookie)
-			return b.get(replaceQuery(b.t, b.begin("/private"), "code", used))
+		{by: "D", fact: "a code is good once", via: login().doing(func(_ *scene, b *sitetest.Browser) sitetest.Response {
+			first := b.Begin("/private")
+			used := sitetest.Query(b.T, first).Get("code")
+			b.Get(first)
+			b.Forget(sitetest.SessionCookie)
+			return b.Get(replaceQuery(b.T, b.Begin("/private"), "code", used))
 		}), want: refused(400, "provider_refused", "was used, is too old").ofVisitor().calling("token token user").saying("Invalid authorization code")},
 		{by: "D", fact: "denial: error=access_denied and error_reason=user_denied, with the state",
 			via:  sentBack("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"),
 			want: refused(403, "cancelled", "").ofVisitor().saying("user_denied")},
 		{by: "D", fact: "denial without a state, as in the page's sample: nobody knows whose it is",
-			via: login().doing(func(_ *scene, b *browser) response {
-				b.get("/private")
-				return b.get(callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request")
+			via: login().doing(func(_ *scene, b *sitetest.Browser) sitetest.Response {
+				b.Get("/private")
+				return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request")
 			}), want: refused(400, "login_expired", "").ofVisitor().saying("user_denied")},
 		{by: "S", fact: "error=invalid_scope comes back", via: sentBack("error=invalid_scope&error_description=Invalid+scope%3A+instagram_business_manage_insights"),
 			want: refused(400, "provider_refused", "scope names a permission").saying("instagram_business_manage_insights")},
@@ -148,8 +150,8 @@ func TestFactsOfTheWindow(t *testing.T) {
 			via: wrongAppID(login().inside(func(c *simulator.Config) { c.WindowErrorStatus = 200 }).doing(seeWindow)), want: inWindow(200, "Invalid platform app")},
 		{by: "L", fact: "a page in the window: Invalid redirect_uri, with status 200",
 			via: wrongRedirect(login().inside(func(c *simulator.Config) { c.WindowErrorStatus = 200 }).doing(seeWindow)), want: inWindow(200, "Invalid redirect_uri")},
-		{by: "L", fact: "a page in the window: Session Invalid", via: login().doing(func(s *scene, b *browser) response {
-			s.instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SessionInvalid, Times: 1})
+		{by: "L", fact: "a page in the window: Session Invalid", via: login().doing(func(s *scene, b *sitetest.Browser) sitetest.Response {
+			s.Instagram.Misbehave(simulator.Window, simulator.Fault{Kind: simulator.SessionInvalid, Times: 1})
 			return seeWindow(s, b)
 		}), want: inWindow(400, "Session Invalid")},
 		{by: "L", fact: "Session Invalid was solved by the two callback URLs in the dashboard, or without a pop-up",
@@ -163,7 +165,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 			want: refused(400, "provider_refused", "the account is a personal one").ofVisitor().saying("not_professional")},
 		{by: "D", fact: "in development mode only testers can sign in, who accepted the invitation",
 			via: inDevelopment("maria.sees").doing(seeWindow), want: inWindow(400, "Insufficient developer role")},
-		{by: "D", fact: "in development mode a tester signs in", via: inDevelopment(username), want: signedIn(jay)},
+		{by: "D", fact: "in development mode a tester signs in", via: inDevelopment(sitetest.Username), want: signedIn(jay)},
 	})
 }
 
@@ -177,12 +179,12 @@ func pageOf(endpoint simulator.Endpoint, status int, text string) reply {
 // as is the sign-in of one of some accounts.
 func as(name string, users []simulator.User) route {
 	h := login()
-	h.config.window, h.config.users = name, users
+	h.config.Window, h.config.Users = name, users
 	return h
 }
 
 func inDevelopment(testers ...string) route {
 	h := login()
-	h.config.testers = testers
+	h.config.Testers = testers
 	return h
 }

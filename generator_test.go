@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
@@ -32,14 +34,14 @@ type genRun struct {
 
 func newGenRun(t *testing.T) *genRun {
 	t.Helper()
-	_, endpoints := newInstagram(t, siteConfig{})
-	up := newUpstream(t)
-	up.answer = func(w http.ResponseWriter, r *http.Request) {
+	_, endpoints := sitetest.NewInstagram(t, sitetest.Config{})
+	up := sitetest.NewUpstream(t)
+	up.Answer = func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/error.html" {
 			fmt.Fprint(w, content)
 		}
 	}
-	g := &genRun{t: t, root: t.TempDir(), logFile: filepath.Join(t.TempDir(), "log"), addr: freeAddr(t), upstream: up.addr}
+	g := &genRun{t: t, root: t.TempDir(), logFile: filepath.Join(t.TempDir(), "log"), addr: sitetest.FreeAddr(t), upstream: up.Addr}
 	for _, name := range []string{"index.php", "members/a", "members/a.php", "public/a", "app/x", "a"} {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(g.root, name)), 0o700); err != nil {
 			t.Fatal(err)
@@ -49,11 +51,11 @@ func newGenRun(t *testing.T) *genRun {
 		}
 	}
 	t.Cleanup(func() { _ = caddy.Stop() })
-	g.global = fmt.Sprintf("admin off\nauto_https off\npersist_config off\nstorage file_system %s\nlog default {\noutput file %s {\nroll_disabled\n}\nformat json\n}", storageDir(t), g.logFile)
+	g.global = fmt.Sprintf("admin off\nauto_https off\npersist_config off\nstorage file_system %s\nlog default {\noutput file %s {\nroll_disabled\n}\nformat json\n}", sitetest.StorageDir(t), g.logFile)
 	const secret = "session {\nsecret " + clinicSecret + "\n"
 	for _, text := range []string{
-		defaultBlock(secret + "}"), defaultBlock("errors handle\n" + secret + "}"),
-		strings.Replace(defaultBlock("path_prefix /second\n"+secret+"cookie second\n}"), callback, "/again/", 1),
+		sitetest.DefaultBlock(secret + "}"), sitetest.DefaultBlock("errors handle\n" + secret + "}"),
+		strings.Replace(sitetest.DefaultBlock("path_prefix /second\n"+secret+"cookie second\n}"), sitetest.Callback, "/again/", 1),
 	} {
 		g.blocks = append(g.blocks, strings.ReplaceAll(strings.TrimPrefix(text, "instagram_auth"), "{endpoints}", endpoints))
 	}
@@ -74,7 +76,7 @@ func (g *genRun) ask(method, path, pass string) got {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	request.Host = host
+	request.Host = sitetest.Host
 	if pass != "" {
 		request.Header.Set("X-Pass", pass)
 	}
@@ -120,7 +122,7 @@ func (g *genRun) said(config string) (s said) {
 	}
 	for line := range strings.Lines(string(text)) {
 		var entry struct{ Level, Logger, Msg string }
-		if json.Unmarshal([]byte(line), &entry) == nil && entry.Logger == "http.handlers.instagram_auth" && !saidAtEachLoad.MatchString(entry.Msg) && !ofHosts.MatchString(entry.Msg) {
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Logger == "http.handlers.instagram_auth" && !sitetest.SaidAtEachLoad.MatchString(entry.Msg) && !ofHosts.MatchString(entry.Msg) {
 			s.lines = append(s.lines, strings.ReplaceAll(entry.Level, "info", "quiet")+" "+entry.Msg)
 		}
 	}
@@ -195,7 +197,7 @@ func (g *genRun) judge(site *genSite, s said) string {
 	if site.quiet || len(site.blocks) > 1 {
 		return "" // nobody can tell the answers of a block from others
 	}
-	if s.kind() == "✓" && !g.ask("GET", callback, "").ours {
+	if s.kind() == "✓" && !g.ask("GET", sitetest.Callback, "").ours {
 		return "the redirect URI does not reach the block"
 	}
 	for _, line := range s.lines {
@@ -234,7 +236,7 @@ func (g *genRun) falseAlarm(line string) string {
 		}
 	}
 	for _, address := range enumeration.Split(strings.Join(unreachable.FindStringSubmatch(line), " and "), -1) {
-		if address == redirectURI && g.ask("GET", callback, "").ours {
+		if address == sitetest.RedirectURI && g.ask("GET", sitetest.Callback, "").ours {
 			return "the redirect URI reaches the block"
 		}
 	}
@@ -260,7 +262,7 @@ func TestN17_WhatCaddySaysAtStartIsWhatItAnswers(t *testing.T) {
 			site.texts[0] = g.blocks[1]
 		}
 		caddyfile := site.write(g.global, g.addr)
-		config, err := adapt(caddyfile)
+		config, err := sitetest.Adapt(caddyfile)
 		if err == nil && !bytes.Contains(config, []byte(`"handler":"instagram_auth"`)) {
 			tally["without a block"]++ // it stands in a named route that nothing invokes
 			continue

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // A generator of Caddyfiles: what Caddy says at start is compared with what it then answers to
@@ -214,8 +216,8 @@ func (g *genSite) write(global, addr string) string {
 		body += g.placeBlock() + "\n"
 	}
 	body += g.line(1) + "\n" + g.pick("", "handle_errors {\n"+g.pick("respond \"sorry\"", "reverse_proxy "+g.upstream, "rewrite * /error.html\nreverse_proxy "+g.upstream, "@e expression `{err.status_code} == 404`\nhandle @e {\nrespond \"none\"\n}")+"\n}\n")
-	site := g.pick("http://", "http://", "http://"+host, "http://*.test", "http://"+host+":"+port(addr)+", http://other.test")
-	return fmt.Sprintf("{\n%s\n%s\n}\n%s%s:%s {\n%s\n%s}\n", global, order, named, site, port(addr), strings.Join(g.matchers, "\n"), body)
+	site := g.pick("http://", "http://", "http://"+sitetest.Host, "http://*.test", "http://"+sitetest.Host+":"+sitetest.Port(addr)+", http://other.test")
+	return fmt.Sprintf("{\n%s\n%s\n}\n%s%s:%s {\n%s\n%s}\n", global, order, named, site, sitetest.Port(addr), strings.Join(g.matchers, "\n"), body)
 }
 
 // globMatch matches as Caddy's path matcher does, for the patterns of this test.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -18,7 +20,7 @@ import (
 // cookieFor makes a session cookie as a node with the same secret would.
 func cookieFor(t *testing.T, who session.Identity) string {
 	t.Helper()
-	return sealed(t, session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, who)
+	return sealed(t, session.Config{Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, who)
 }
 
 // sealed returns the session cookie that an instance with this configuration would
@@ -37,36 +39,32 @@ func sealed(t *testing.T, c session.Config, who session.Identity) string {
 	return pair
 }
 
-func somebody() session.Identity {
-	return session.Identity{UserID: userID, AppScopedID: appScopedID, Username: username}
-}
-
 func TestH1_IdentityHeadersOfAClientAreStrippedOnEveryPath(t *testing.T) {
-	s := startSite(t, siteConfig{
-		matcher: "/private*",
-		options: "headers {\n name X-Instagram-Name \n}\n fields name",
-		before:  "handle_errors {\n reverse_proxy {upstream} \n}\n @error path /error\n error @error 418",
-		global:  "servers {\n protocols h1 h2c \n}",
+	s := sitetest.Start(t, sitetest.Config{
+		Matcher: "/private*",
+		Options: "headers {\n name X-Instagram-Name \n}\n fields name",
+		Before:  "handle_errors {\n reverse_proxy {upstream} \n}\n @error path /error\n error @error 418",
+		Global:  "servers {\n protocols h1 h2c \n}",
 	})
-	none, full := somebody(), somebody()
+	none, full := sitetest.Somebody(), sitetest.Somebody()
 	full.Fields = []session.Field{{Name: "name", Value: "Jay"}}
 	people := map[string]string{"nobody": "", "somebody": cookieFor(t, none), "somebody with a name": cookieFor(t, full)}
-	for _, path := range []string{"/", "/private", "/public?x=1", "/instagram_auth/login", "/instagram_auth/userinfo", callback, "/instagram_auth/other", "/a/b/c", "/private/deep", "/%70rivate"} {
+	for _, path := range []string{"/", "/private", "/public?x=1", "/instagram_auth/login", "/instagram_auth/userinfo", sitetest.Callback, "/instagram_auth/other", "/a/b/c", "/private/deep", "/%70rivate"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
 			for person, cookie := range people {
-				for protocol, client := range s.clients(t) {
-					request := forged(t, method, "http://"+s.addr+path)
+				for protocol, client := range s.Clients(t) {
+					request := forged(t, method, "http://"+s.Addr+path)
 					request.Header.Set("Cookie", cookie)
-					before := s.upstream.count()
+					before := s.Upstream.Count()
 					answer, err := client.Do(request)
 					if err != nil {
 						t.Fatal(err)
 					}
 					_ = answer.Body.Close()
-					if s.upstream.count() == before {
+					if s.Upstream.Count() == before {
 						continue // answered by us, nothing reached the site
 					}
-					s.wantIdentity(t, fmt.Sprintf("%s %s as %s over %s", method, path, person, protocol), person)
+					s.WantIdentity(t, fmt.Sprintf("%s %s as %s over %s", method, path, person, protocol), person)
 				}
 			}
 		}
@@ -80,70 +78,38 @@ func forged(t *testing.T, method, address string) *http.Request {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Host = host
+	request.Host = sitetest.Host
 	for _, name := range []string{"X-Instagram-User-Id", "X-Instagram-Username", "X-Instagram-Name"} {
 		request.Header.Set(name, "forged")
 	}
 	return request
 }
 
-// wantIdentity fails the test unless the last request to the site carries what
-// belongs to a person and nothing that was forged.
-func (s *site) wantIdentity(t *testing.T, what, person string) {
-	t.Helper()
-	want := map[string]string{"X-Instagram-User-Id": "", "X-Instagram-Username": "", "X-Instagram-Name": ""}
-	if person != "nobody" {
-		want["X-Instagram-User-Id"], want["X-Instagram-Username"] = userID, username
-	}
-	if person == "somebody with a name" {
-		want["X-Instagram-Name"] = "Jay"
-	}
-	got := s.upstream.last(t).Header
-	for name, value := range want {
-		if strings.Join(got[name], "|") != value {
-			t.Errorf("%s: %s = %q, want %q", what, name, got[name], value)
-		}
-	}
-}
-
-// clients returns one client for each version of HTTP that Caddy speaks without TLS.
-func (s *site) clients(t *testing.T) map[string]*http.Client {
-	keep := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h1, h2 := &http.Transport{}, &http.Transport{Protocols: new(http.Protocols)}
-	h2.Protocols.SetUnencryptedHTTP2(true)
-	t.Cleanup(h1.CloseIdleConnections)
-	t.Cleanup(h2.CloseIdleConnections)
-	return map[string]*http.Client{
-		"HTTP/1.1": {Transport: h1, CheckRedirect: keep},
-		"HTTP/2":   {Transport: h2, CheckRedirect: keep},
-	}
-}
-
 func TestH1_AlsoOverHTTP10AndInTrailers(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*"})
-	s.raw(t, "GET / HTTP/1.0\r\nHost: example.test\r\nX-Instagram-User-Id: forged\r\n\r\n")
-	s.wantIdentity(t, "HTTP/1.0", "nobody")
-	s.raw(t, "POST / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
-	last := s.upstream.last(t)
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
+	s.Raw(t, "GET / HTTP/1.0\r\nHost: example.test\r\nX-Instagram-User-Id: forged\r\n\r\n")
+	s.WantIdentity(t, "HTTP/1.0", "nobody")
+	s.Raw(t, "POST / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
+	last := s.Upstream.Last(t)
 	for name := range last.Trailer {
 		t.Errorf("trailer %s = %q reached the site", name, last.Trailer[name])
 	}
 }
 
 func TestH2_LookAlikesAreStrippedToo(t *testing.T) {
-	s := startSite(t, siteConfig{global: "servers {\n protocols h1 \n}"})
-	cookie := cookieFor(t, somebody())
+	s := sitetest.Start(t, sitetest.Config{Global: "servers {\n protocols h1 \n}"})
+	cookie := cookieFor(t, sitetest.Somebody())
 	for _, separator := range []string{"-", "_", ".", "~", "!", "'", "*", "+", "|", "^", "`", "#", "$", "%", "&"} {
 		for _, letters := range []func(string) string{strings.ToLower, strings.ToUpper, func(s string) string { return s }, func(s string) string { return strings.Replace(s, "I", "i", 1) }} {
 			name := letters(strings.ReplaceAll("X-Instagram-User-Id", "-", separator))
-			s.raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nCookie: "+cookie+"\r\n"+name+": forged\r\nX-Instagram"+separator+"User-Id: forged\r\n\r\n")
-			last := s.upstream.last(t)
+			s.Raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nCookie: "+cookie+"\r\n"+name+": forged\r\nX-Instagram"+separator+"User-Id: forged\r\n\r\n")
+			last := s.Upstream.Last(t)
 			for key, values := range last.Header {
 				if strings.Contains(strings.Join(values, "|"), "forged") {
 					t.Errorf("%s reached the site as %s", name, key)
 				}
 			}
-			if got := strings.Join(last.Header["X-Instagram-User-Id"], "|"); got != userID {
+			if got := strings.Join(last.Header["X-Instagram-User-Id"], "|"); got != sitetest.UserID {
 				t.Errorf("with %s: X-Instagram-User-Id = %q", name, got)
 			}
 		}
@@ -151,19 +117,19 @@ func TestH2_LookAlikesAreStrippedToo(t *testing.T) {
 }
 
 func TestH3_ConnectionCannotDropIdentity(t *testing.T) {
-	s := startSite(t, siteConfig{})
+	s := sitetest.Start(t, sitetest.Config{})
 	for _, connection := range []string{
 		"close, X-Instagram-User-Id", "close,x-instagram-user-id", "close\r\nConnection: X-INSTAGRAM-USER-ID", "close,\tX-Instagram-User-Id\t, X-Instagram-Username",
 		"X_Instagram_User_Id, X-Instagram-User-Id, close", "close, , X-Instagram-User-Id ,",
 	} {
-		s.raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: "+cookieFor(t, somebody())+"\r\nConnection: "+connection+"\r\n\r\n")
-		s.wantIdentity(t, "Connection: "+connection, "somebody")
+		s.Raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: "+cookieFor(t, sitetest.Somebody())+"\r\nConnection: "+connection+"\r\n\r\n")
+		s.WantIdentity(t, "Connection: "+connection, "somebody")
 	}
 }
 
 func TestH3_AProtocolSwitchStillWorks(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	s.upstream.respond(func(w http.ResponseWriter, r *http.Request) {
+	s := sitetest.Start(t, sitetest.Config{})
+	s.Upstream.Respond(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Upgrade", "echo")
 		w.Header().Set("Connection", "Upgrade")
 		w.WriteHeader(http.StatusSwitchingProtocols)
@@ -176,25 +142,25 @@ func TestH3_AProtocolSwitchStillWorks(t *testing.T) {
 		line, _ := buffered.ReadString('\n')
 		fmt.Fprintf(connection, "%s %s", r.Header.Get("X-Instagram-Username"), line)
 	})
-	connection, err := net.Dial("tcp", s.addr)
+	connection, err := net.Dial("tcp", s.Addr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: %s\r\nConnection: Upgrade, X-Instagram-Username\r\nUpgrade: echo\r\n\r\n", cookieFor(t, somebody()))
+	fmt.Fprintf(connection, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: %s\r\nConnection: Upgrade, X-Instagram-Username\r\nUpgrade: echo\r\n\r\n", cookieFor(t, sitetest.Somebody()))
 	reader := bufio.NewReader(connection)
 	answer, err := http.ReadResponse(reader, nil)
 	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("answered %v, %v", answer, err)
 	}
 	fmt.Fprint(connection, "ping\n")
-	if line, _ := reader.ReadString('\n'); line != username+" ping\n" {
+	if line, _ := reader.ReadString('\n'); line != sitetest.Username+" ping\n" {
 		t.Errorf("echo = %q", line)
 	}
 }
 
 func TestH4_ValuesAreSafeBytes(t *testing.T) {
-	s := startSite(t, siteConfig{options: "fields name\nheaders {\n name X-Instagram-Name \n}"})
+	s := sitetest.Start(t, sitetest.Config{Options: "fields name\nheaders {\n name X-Instagram-Name \n}"})
 	for _, c := range []struct{ name, value, want string }{
 		{"plain", "Jay", "Jay"},
 		{"spaces", "Jay Posiris", "Jay%20Posiris"},
@@ -206,14 +172,14 @@ func TestH4_ValuesAreSafeBytes(t *testing.T) {
 		{"too long", strings.Repeat("ä", 100), ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			who := somebody()
+			who := sitetest.Somebody()
 			who.Fields = []session.Field{{Name: "name", Value: c.value}}
-			request := navigation(t, http.MethodGet, "/")
+			request := sitetest.Navigation(t, http.MethodGet, "/")
 			request.Header.Set("Cookie", cookieFor(t, who))
-			if answer := s.newBrowser().do(request); answer.StatusCode != http.StatusOK {
+			if answer := s.NewBrowser().Do(request); answer.StatusCode != http.StatusOK {
 				t.Fatalf("answered %s", answer.Status)
 			}
-			got := s.upstream.last(t).Header
+			got := s.Upstream.Last(t).Header
 			if got.Get("X-Instagram-Name") != c.want || got.Get("X-Admin") != "" {
 				t.Errorf("X-Instagram-Name = %q, want %q; X-Admin = %q", got.Get("X-Instagram-Name"), c.want, got.Get("X-Admin"))
 			}
@@ -233,62 +199,62 @@ func TestH4_AProfileWithUnsafeIDOrNameIsRefused(t *testing.T) {
 		`{"user_id":1.5e3,"username":"jay"}`,
 		`{"username":"jay"}`,
 	} {
-		s := startSite(t, siteConfig{})
-		s.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 200, ContentType: "application/json", Body: profile})
-		b := s.newBrowser()
-		answer := b.get(b.window(b.get("/private")))
-		wantRefusal(t, answer, http.StatusBadGateway, "Instagram sent an answer we could not use.")
-		if b.cookie(sessionCookie) != "" {
+		s := sitetest.Start(t, sitetest.Config{})
+		s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 200, ContentType: "application/json", Body: profile})
+		b := s.NewBrowser()
+		answer := b.Get(b.Window(b.Get("/private")))
+		sitetest.WantRefusal(t, answer, http.StatusBadGateway, "Instagram sent an answer we could not use.")
+		if b.Cookie(sitetest.SessionCookie) != "" {
 			t.Errorf("%s: there is a session", profile)
 		}
 	}
 }
 
 func TestH5_OurCookiesStayWithUs(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*", before: "handle_errors {\n reverse_proxy {upstream} \n}\n @error path /private/error", options: "errors handle"})
-	good := cookieFor(t, somebody())
-	ours := good + "; " + sessionCookie + "_login_abcdefgh=x; " + sessionCookie + "_round=y"
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Before: "handle_errors {\n reverse_proxy {upstream} \n}\n @error path /private/error", Options: "errors handle"})
+	good := cookieFor(t, sitetest.Somebody())
+	ours := good + "; " + sitetest.SessionCookie + "_login_abcdefgh=x; " + sitetest.SessionCookie + "_round=y"
 	for _, c := range []struct{ sent, want string }{
 		{`a="x y"; ` + good + `; b=ü; c`, `a="x y"; b=ü; c`},
 		{ours, ""},
 		{"a=1; " + ours + "; b=2", "a=1; b=2"},
 		{"a=1;" + good + ";b=2", "a=1;b=2"},
 		{"__host-Http-instagram_auth=x; a=1", "__host-Http-instagram_auth=x; a=1"},
-		{sessionCookie + "x=1; a=1", sessionCookie + "x=1; a=1"},
+		{sitetest.SessionCookie + "x=1; a=1", sitetest.SessionCookie + "x=1; a=1"},
 		{"a=1; a=2; a", "a=1; a=2; a"},
 	} {
-		answer := s.raw(t, "GET /public HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nCookie: "+c.sent+"\r\n\r\n")
+		answer := s.Raw(t, "GET /public HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nCookie: "+c.sent+"\r\n\r\n")
 		if answer.StatusCode != http.StatusOK {
 			t.Fatalf("answered %s", answer.Status)
 		}
-		if got := s.upstream.last(t).Header.Get("Cookie"); got != c.want {
+		if got := s.Upstream.Last(t).Header.Get("Cookie"); got != c.want {
 			t.Errorf("of %q the site got %q, want %q", c.sent, got, c.want)
 		}
 	}
-	s.raw(t, "GET /private HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nAccept: application/json\r\nCookie: a=1; "+sessionCookie+"=forged\r\n\r\n")
-	if got := s.upstream.last(t).Header.Get("Cookie"); got != "a=1" {
+	s.Raw(t, "GET /private HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nAccept: application/json\r\nCookie: a=1; "+sitetest.SessionCookie+"=forged\r\n\r\n")
+	if got := s.Upstream.Last(t).Header.Get("Cookie"); got != "a=1" {
 		t.Errorf("the error route got %q", got)
 	}
 }
 
 func TestH6_ValuesAreNeverExpanded(t *testing.T) {
-	s := startSite(t, siteConfig{options: "fields name\nheaders {\n name X-Instagram-Name \n}", after: "header >X-Name {http.auth.user.name}\nreverse_proxy {upstream}"})
-	who := somebody()
+	s := sitetest.Start(t, sitetest.Config{Options: "fields name\nheaders {\n name X-Instagram-Name \n}", After: "header >X-Name {http.auth.user.name}\nreverse_proxy {upstream}"})
+	who := sitetest.Somebody()
 	who.Fields = []session.Field{{Name: "name", Value: "{env.HOME}{file./etc/hostname}"}}
-	request := navigation(t, http.MethodGet, "/")
+	request := sitetest.Navigation(t, http.MethodGet, "/")
 	request.Header.Set("Cookie", cookieFor(t, who))
-	answer := s.newBrowser().do(request)
+	answer := s.NewBrowser().Do(request)
 	if got := answer.Header.Get("X-Name"); got != "{env.HOME}{file./etc/hostname}" {
 		t.Errorf("placeholder = %q", got)
 	}
-	b := s.newBrowser()
-	if got := b.signIn("/?x={env.HOME}").location(); got != "/?x={env.HOME}#" {
+	b := s.NewBrowser()
+	if got := b.SignIn("/?x={env.HOME}").Location(); got != "/?x={env.HOME}#" {
 		t.Errorf("came back to %q", got)
 	}
 }
 
 func TestH7_IdentitiesNeverCross(t *testing.T) {
-	s := startSite(t, siteConfig{after: "respond {http.auth.user.id}|{http.request.header.X-Instagram-User-Id}|{http.auth.user.username}"})
+	s := sitetest.Start(t, sitetest.Config{After: "respond {http.auth.user.id}|{http.request.header.X-Instagram-User-Id}|{http.auth.user.username}"})
 	var wait sync.WaitGroup
 	for worker := range 50 {
 		id := fmt.Sprint(17841400000000001 + worker)
@@ -297,7 +263,7 @@ func TestH7_IdentitiesNeverCross(t *testing.T) {
 			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()
 			for range 200 {
-				request, _ := http.NewRequest(http.MethodGet, "http://"+s.addr+"/", nil)
+				request, _ := http.NewRequest(http.MethodGet, "http://"+s.Addr+"/", nil)
 				request.Header.Set("Cookie", cookie)
 				answer, err := client.Do(request)
 				if err != nil {
@@ -317,9 +283,9 @@ func TestH7_IdentitiesNeverCross(t *testing.T) {
 }
 
 func TestH7_WithoutASessionNothingIsSet(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*", after: `respond "[{http.auth.user.id}{http.auth.user.username}{http.request.header.X-Instagram-User-Id}]"`})
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", After: `respond "[{http.auth.user.id}{http.auth.user.username}{http.request.header.X-Instagram-User-Id}]"`})
 	// A placeholder that nobody has set stays as it is written.
-	if got := s.newBrowser().get("/public").body; got != "[{http.auth.user.id}{http.auth.user.username}]" {
+	if got := s.NewBrowser().Get("/public").Body; got != "[{http.auth.user.id}{http.auth.user.username}]" {
 		t.Errorf("body = %q", got)
 	}
 }

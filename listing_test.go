@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/certmagic"
@@ -68,46 +70,46 @@ func init() { caddy.RegisterModule(new(slowListing)) }
 func TestN12_NoSessionCountsBeforeTheListIsKnown(t *testing.T) {
 	for what, options := range map[string]string{"keep": "", "deny": "on_storage_failure deny 1m"} {
 		t.Run(what, func(t *testing.T) {
-			config := siteConfig{storage: "slow_listing", matcher: "/page*", options: options}
-			s := startSite(t, config)
-			b, stays := s.newBrowser(), s.newBrowser()
-			b.signIn("/page")
-			stays.signIn("/page")
-			ended := b.cookieHeader()
-			if answer := b.logout(nil); answer.StatusCode != http.StatusSeeOther {
+			config := sitetest.Config{Storage: "slow_listing", Matcher: "/page*", Options: options}
+			s := sitetest.Start(t, config)
+			b, stays := s.NewBrowser(), s.NewBrowser()
+			b.SignIn("/page")
+			stays.SignIn("/page")
+			ended := b.CookieHeader()
+			if answer := b.Logout(nil); answer.StatusCode != http.StatusSeeOther {
 				t.Fatalf("signing out: %s", answer.Status)
 			}
 			release := holdListings(t)
-			s.restart(config)
-			reached := s.upstream.count()
-			for who, cookies := range map[string]string{"who signed out": ended, "who did not": stays.cookieHeader()} {
-				answer := s.with(cookies)
+			s.Restart(config)
+			reached := s.Upstream.Count()
+			for who, cookies := range map[string]string{"who signed out": ended, "who did not": stays.CookieHeader()} {
+				answer := s.With(cookies)
 				if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
 					t.Errorf("%s: %s, Retry-After %q", who, answer.Status, answer.Header.Get("Retry-After"))
 				}
 			}
-			answer := stays.get("/page")
-			wantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
-			if len(answer.Header["Set-Cookie"]) != 0 || answer.location() != "" {
-				t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.location())
+			answer := stays.Get("/page")
+			sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+			if len(answer.Header["Set-Cookie"]) != 0 || answer.Location() != "" {
+				t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.Location())
 			}
-			if answer := stays.fetch("/instagram_auth/userinfo"); answer.StatusCode != http.StatusServiceUnavailable {
+			if answer := stays.Fetch("/instagram_auth/userinfo"); answer.StatusCode != http.StatusServiceUnavailable {
 				t.Errorf("userinfo: %s", answer.Status)
 			}
-			if s.upstream.count() != reached {
+			if s.Upstream.Count() != reached {
 				t.Error("a protected page was shown")
 			}
 			// A public page is shown without an identity.
-			if page := stays.get("/public"); page.StatusCode != http.StatusOK || page.body != "hello " {
-				t.Errorf("public page: %s %q", page.Status, page.body)
+			if page := stays.Get("/public"); page.StatusCode != http.StatusOK || page.Body != "hello " {
+				t.Errorf("public page: %s %q", page.Status, page.Body)
 			}
 			// Nobody else waits: visitors without a session, and junk.
 			began := time.Now()
-			if page := s.newBrowser().get("/public"); page.StatusCode != http.StatusOK {
+			if page := s.NewBrowser().Get("/public"); page.StatusCode != http.StatusOK {
 				t.Errorf("anonymous: %s", page.Status)
 			}
-			for _, cookies := range []string{"", sessionCookie + "=junk", "theme=dark"} {
-				if answer := s.with(cookies); answer.StatusCode != http.StatusUnauthorized {
+			for _, cookies := range []string{"", sitetest.SessionCookie + "=junk", "theme=dark"} {
+				if answer := s.With(cookies); answer.StatusCode != http.StatusUnauthorized {
 					t.Errorf("with %q: %s", cookies, answer.Status)
 				}
 			}
@@ -115,22 +117,22 @@ func TestN12_NoSessionCountsBeforeTheListIsKnown(t *testing.T) {
 				t.Errorf("requests without a session of ours waited %v", waited)
 			}
 			release()
-			eventually(t, "the list", func() bool { return s.with(stays.cookieHeader()).StatusCode == http.StatusOK })
-			s.wantAlive(ended, false)
+			sitetest.Eventually(t, "the list", func() bool { return s.With(stays.CookieHeader()).StatusCode == http.StatusOK })
+			s.WantAlive(ended, false)
 		})
 	}
 }
 
 // A request that comes while the list is being read waits for it, a moment.
 func TestN12_ARequestWaitsForAListThatIsNearlyThere(t *testing.T) {
-	config := siteConfig{storage: "slow_listing"}
-	s := startSite(t, config)
-	b := s.newBrowser()
-	b.signIn("/page")
+	config := sitetest.Config{Storage: "slow_listing"}
+	s := sitetest.Start(t, config)
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	release := holdListings(t)
-	s.restart(config)
-	answered := make(chan response)
-	go func() { answered <- s.with(b.cookieHeader()) }()
+	s.Restart(config)
+	answered := make(chan sitetest.Response)
+	go func() { answered <- s.With(b.CookieHeader()) }()
 	select {
 	case answer := <-answered:
 		t.Fatalf("answered at once: %s", answer.Status)
@@ -146,22 +148,22 @@ func TestN12_ARequestWaitsForAListThatIsNearlyThere(t *testing.T) {
 func TestN12_AStorageThatFailsAtTheStartIsTreatedAsConfigured(t *testing.T) {
 	for options, want := range map[string]int{"": http.StatusOK, "on_storage_failure deny 1m": http.StatusServiceUnavailable} {
 		t.Run(options, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: options})
-			b := s.newBrowser()
-			b.signIn("/page")
+			s := sitetest.Start(t, sitetest.Config{Options: options})
+			b := s.NewBrowser()
+			b.SignIn("/page")
 			if err := caddy.Stop(); err != nil {
 				t.Fatal(err)
 			}
-			mend := s.breakStorage()
-			s.load(siteConfig{options: options})
-			if answer := s.with(b.cookieHeader()); answer.StatusCode != want {
+			mend := s.BreakStorage()
+			s.Load(sitetest.Config{Options: options})
+			if answer := s.With(b.CookieHeader()); answer.StatusCode != want {
 				t.Errorf("answered %s, want %d", answer.Status, want)
 			}
 			if err := caddy.Stop(); err != nil {
 				t.Fatal(err)
 			}
 			mend()
-			s.load(siteConfig{options: options})
+			s.Load(sitetest.Config{Options: options})
 		})
 	}
 }

@@ -4,25 +4,26 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // debugSite is a site with all that brings an address into a log: rewrites, handlers that log
 // it, dead upstreams, errors, panics and the admin endpoint, at DEBUG.
-func debugSite(t *testing.T, format string) (s *site, admin string) {
-	admin = freeAddr(t)
-	dead := freeAddr(t)
-	return startSite(t, siteConfig{
-		logFilter: format, admin: admin, global: "debug",
-		options: withToken + "\ndeauthorize pass\ndata_deletion pass",
-		before: `log_request
+func debugSite(t *testing.T, format string) (s *sitetest.Site, admin string) {
+	admin = sitetest.FreeAddr(t)
+	dead := sitetest.FreeAddr(t)
+	return sitetest.Start(t, sitetest.Config{
+		LogFilter: format, Admin: admin, Global: "debug",
+		Options: withToken + "\ndeauthorize pass\ndata_deletion pass",
+		Before: `log_request
 			log_append asked {http.request.orig_uri}
 			log_append code {http.request.uri.query.code}
 			log_append by_another_name {http.request.uri.query.code}
@@ -36,7 +37,7 @@ func debugSite(t *testing.T, format string) (s *site, admin string) {
 				rewrite * /error?from={http.request.uri.query}
 				respond failed
 			}`,
-		after: "handle /dead* {\n reverse_proxy " + dead + "\n}\nhandle /php* {\n php_fastcgi " + dead + "\n}\nhandle /fails* {\n error \"cannot answer {http.request.uri}\" 500\n}\n" +
+		After: "handle /dead* {\n reverse_proxy " + dead + "\n}\nhandle /php* {\n php_fastcgi " + dead + "\n}\nhandle /fails* {\n error \"cannot answer {http.request.uri}\" 500\n}\n" +
 			"handle {\n rewrite /late/* /later{uri}\n reverse_proxy {upstream} {\n header_up X-Asked {http.request.uri}\n header_down X-Asked {http.request.uri}\n }\n}",
 	}), admin
 }
@@ -47,78 +48,47 @@ func debugRun(t *testing.T, format string) (logs string, secrets []string) {
 	t.Helper()
 	s, admin := debugSite(t, format)
 	note := func(values ...string) { secrets = append(secrets, values...) }
-	b := s.newBrowser()
-	back := b.window(b.get("/private?x=1"))
-	q := query(t, back)
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private?x=1"))
+	q := sitetest.Query(t, back)
 	code, state := q.Get("code"), q.Get("state")
 	note(code, state)
-	for _, name := range b.cookies() {
-		note(b.cookie(name))
+	for _, name := range b.Cookies() {
+		note(b.Cookie(name))
 	}
-	if arrived := b.get(back); arrived.StatusCode != http.StatusSeeOther {
+	if arrived := b.Get(back); arrived.StatusCode != http.StatusSeeOther {
 		t.Fatalf("the callback answered %s", arrived.Status)
 	}
-	note(b.cookie(sessionCookie))
-	s.plant(b, back, "https://example.test/shop/auth/?"+query(t, back).Encode())
-	b.get("/page?again=" + url.QueryEscape(back))
-	note(s.upstream.last(t).Header.Get(tokenHeader))
+	note(b.Cookie(sitetest.SessionCookie))
+	s.Plant(b, back, "https://example.test/shop/auth/?"+sitetest.Query(t, back).Encode())
+	b.Get("/page?again=" + url.QueryEscape(back))
+	note(s.Upstream.Last(t).Header.Get(sitetest.TokenHeader))
 	// Cancelled, and forged.
-	other := s.newBrowser()
-	cancelled := query(t, other.get("/private").location()).Get("state")
+	other := s.NewBrowser()
+	cancelled := sitetest.Query(t, other.Get("/private").Location()).Get("state")
 	note(cancelled)
-	other.get(callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request&state=" + cancelled)
+	other.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request&state=" + cancelled)
 	forged, old := "AQ"+strings.Repeat("Forged9-", 16), "ad7c8347d8b34e5498230c69c7cf66bc"
 	note(forged, old)
-	s.newBrowser().get(callback + "?code=" + forged + "&state=" + strings.Repeat("x", session.StateLength))
-	s.newBrowser().get(callback + "?c%6fde=" + forged + "&CODE=" + old + "&STATE=" + state)
-	form := navigation(t, http.MethodPost, callback)
-	setBody(form, url.Values{"code": {old, code}, "state": {state}}.Encode())
-	b.do(form)
+	s.NewBrowser().Get(sitetest.Callback + "?code=" + forged + "&state=" + strings.Repeat("x", session.StateLength))
+	s.NewBrowser().Get(sitetest.Callback + "?c%6fde=" + forged + "&CODE=" + old + "&STATE=" + state)
+	form := sitetest.Navigation(t, http.MethodPost, sitetest.Callback)
+	sitetest.SetBody(form, url.Values{"code": {old, code}, "state": {state}}.Encode())
+	b.Do(form)
 	// Meta's callbacks.
 	for _, path := range []string{deauthorizePath, deletionPath} {
-		signed := s.instagram.SignedRequest(username)
+		signed := s.Instagram.SignedRequest(sitetest.Username)
 		note(signed)
-		s.fromMeta(path, signed)
-		s.fromMeta(path, signed+"forged")
-		s.fromMeta(path+"?signed_request="+signed, signed)
+		s.FromMeta(path, signed)
+		s.FromMeta(path, signed+"forged")
+		s.FromMeta(path+"?signed_request="+signed, signed)
 	}
 	answer, err := http.Get("http://" + admin + "/config/?code=" + code + "&state=" + state)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
-	return s.logs(), secrets
-}
-
-// plant asks for all pages of the site with the address of a callback in all parts of a request.
-func (s *site) plant(b *browser, addresses ...string) {
-	for _, address := range addresses {
-		once := url.QueryEscape(address)
-		for _, page := range []string{"/page", "/shop/page", "/old/page", "/late/page", "/dead", "/php/index.php", "/fails", "/panic"} {
-			_, rawQuery, _ := strings.Cut(address, "?")
-			rawQuery, _, _ = strings.Cut(rawQuery, "#")
-			for _, with := range []string{rawQuery, "to=" + once, "to=" + url.QueryEscape(once), "x;" + strings.ReplaceAll(rawQuery, "&", ";"), "q=" + url.QueryEscape(asText(s.t, query(s.t, address)))} {
-				request := navigation(s.t, http.MethodGet, page+"?"+with)
-				request.Header.Set("Referer", address)
-				request.Header.Set("X-Original-Url", "/login?return_to="+once)
-				request.Header.Set("X-Trace", asText(s.t, map[string]string{"url": address}))
-				// A panic closes the connection, and with it the answer.
-				if answer, err := b.http.Do(request); err == nil {
-					_, _ = io.Copy(io.Discard, answer.Body)
-					_ = answer.Body.Close()
-				}
-			}
-		}
-	}
-}
-
-func asText(t *testing.T, value any) string {
-	t.Helper()
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
+	return s.Logs(), secrets
 }
 
 // leaks returns those of the secrets that a log has: as they are, with percent escapes, and in

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/logging"
@@ -121,7 +123,7 @@ func TestTheLogFormatInACaddyfile(t *testing.T) {
 		"format instagram_auth {\nfields x\n}":                                           `error "fields" is not an option of format instagram_auth: there is only wrap`,
 		"format instagram_auth {\nwrap xml\n}":                                           "error caddy.logging.encoders.xml",
 	} {
-		config, err := adapt("{\nlog default {\n" + format + "\n}\n}\n")
+		config, err := sitetest.Adapt("{\nlog default {\n" + format + "\n}\n}\n")
 		if text, wrong := strings.CutPrefix(want, "error "); wrong && (err == nil || !strings.Contains(err.Error(), text)) || !wrong && (err != nil || !strings.Contains(string(config), want)) {
 			t.Errorf("%s: %s, %v; want %s", format, config, err, want)
 		}

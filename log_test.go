@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -33,35 +35,35 @@ var told = map[string]toldOf{
 // returns this module's log lines.
 func everythingHappens(t *testing.T, options string) (lines []map[string]any) {
 	t.Helper()
-	c := siteConfig{global: "metrics"}
-	c.block = strings.Replace(defaultBlock("sync_interval 1s\n"+options), "app_secret "+appSecret, "app_secret "+appSecret+" older-secret-0123456789", 1)
+	c := sitetest.Config{Global: "metrics"}
+	c.Block = strings.Replace(sitetest.DefaultBlock("sync_interval 1s\n"+options), "app_secret "+sitetest.AppSecret, "app_secret "+sitetest.AppSecret+" older-secret-0123456789", 1)
 	s, admin := adminSite(t, c)
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.logout(nil)
-	s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username))
-	s.fromMeta(deletionPath, s.instagram.SignedRequest(username))
-	s.fromMeta(deletionPath, "forged.e30")
-	askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+userID+`"}`)
-	b.signIn("/page")
-	c.admin = admin
-	c.block = strings.Replace(c.block, "sync_interval", "deny "+userID+"\nsync_interval", 1)
-	s.load(c)
-	b.get("/page")
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Logout(nil)
+	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(deletionPath, "forged.e30")
+	askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
+	b.SignIn("/page")
+	c.Admin = admin
+	c.Block = strings.Replace(c.Block, "sync_interval", "deny "+sitetest.UserID+"\nsync_interval", 1)
+	s.Load(c)
+	b.Get("/page")
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
 	for range 5 {
-		other := s.newBrowser()
-		other.get(other.window(other.get("/page")))
+		other := s.NewBrowser()
+		other.Get(other.Window(other.Get("/page")))
 	}
-	mend := s.breakStorage()
-	eventually(t, "a warning about the storage", func() bool {
-		return len(s.logged("the storage of ended sessions fails; going on with the last known list")) > 0
+	mend := s.BreakStorage()
+	sitetest.Eventually(t, "a warning about the storage", func() bool {
+		return len(s.Logged("the storage of ended sessions fails; going on with the last known list")) > 0
 	})
 	mend()
-	eventually(t, "word that the storage works again", func() bool {
-		return len(s.logged("the storage of ended sessions works again")) > 0
+	sitetest.Eventually(t, "word that the storage works again", func() bool {
+		return len(s.Logged("the storage of ended sessions works again")) > 0
 	})
-	for line := range strings.Lines(s.logs()) {
+	for line := range strings.Lines(s.Logs()) {
 		var entry map[string]any
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%s is no JSON", line)
@@ -88,8 +90,8 @@ func TestP2_WhatHappensIsOneStructuredLine(t *testing.T) {
 				"level":      line["level"] == nil,
 				"request":    (want.request || message == "sessions ended by the operator") != (line["client_ip"] == "127.0.0.1"),
 				"request ID": want.request != (len(requestID) == 36),
-				"person":     want.person && id != userID && id != appScopedID,
-				"instance":   want.instance && line["instance"] != appID+" /instagram_auth" || !want.instance && line["app_id"] != appID,
+				"person":     want.person && id != sitetest.UserID && id != sitetest.AppScopedID,
+				"instance":   want.instance && line["instance"] != sitetest.AppID+" /instagram_auth" || !want.instance && line["app_id"] != sitetest.AppID,
 			} {
 				if wrong {
 					t.Errorf("%q: the %s is wrong in %v", message, what, line)
@@ -98,7 +100,7 @@ func TestP2_WhatHappensIsOneStructuredLine(t *testing.T) {
 		}
 	}
 	for _, line := range lines {
-		if text := text(t, line); strings.Contains(text, username) {
+		if text := text(t, line); strings.Contains(text, sitetest.Username) {
 			t.Errorf("the username is in %s", text)
 		}
 	}
@@ -115,7 +117,7 @@ func text(t *testing.T, line map[string]any) string {
 }
 
 func TestP2_TheLogHidesPeopleWhereTheOperatorWantsThat(t *testing.T) {
-	personal := regexp.MustCompile(userID + "|" + appScopedID + `|127\.0\.0\.1"|` + username)
+	personal := regexp.MustCompile(sitetest.UserID + "|" + sitetest.AppScopedID + `|127\.0\.0\.1"|` + sitetest.Username)
 	for _, c := range []struct {
 		name, options string
 		hashed        bool
@@ -155,12 +157,12 @@ func TestP2_TheLogHidesPeopleWhereTheOperatorWantsThat(t *testing.T) {
 }
 
 func TestP2_TheUsernameIsLoggedWhereTheOperatorWantsThat(t *testing.T) {
-	s := startSite(t, siteConfig{options: "log {\n username on\n}"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.logout(nil)
+	s := sitetest.Start(t, sitetest.Config{Options: "log {\n username on\n}"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Logout(nil)
 	for _, message := range []string{"signed in", "signed out"} {
-		if lines := s.logged(message); len(lines) != 1 || lines[0]["username"] != username {
+		if lines := s.Logged(message); len(lines) != 1 || lines[0]["username"] != sitetest.Username {
 			t.Errorf("%s: %v", message, lines)
 		}
 	}

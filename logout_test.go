@@ -10,87 +10,57 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
-const logoutPath = "/instagram_auth/logout"
-
-// logout presses the button of the sign-out page.
-func (b *browser) logout(form url.Values) response {
-	b.t.Helper()
-	return b.do(b.logoutRequest(form))
-}
-
-func (b *browser) logoutRequest(form url.Values) *http.Request {
-	request := navigation(b.t, http.MethodPost, logoutPath)
-	setBody(request, form.Encode())
-	request.Header.Set("Sec-Fetch-Site", "same-origin")
-	return request
-}
-
-// with sends a request to a page with these cookies and nothing else of a browser.
-func (s *site) with(cookies string) response {
-	s.t.Helper()
-	request := navigation(s.t, http.MethodGet, "/page")
-	request.Header.Set("Cookie", cookies)
-	request.Header.Set("Sec-Fetch-Mode", "cors")
-	return s.newBrowser().do(request)
-}
-
-func (s *site) wantAlive(cookies string, alive bool) {
-	s.t.Helper()
-	want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[alive]
-	if answer := s.with(cookies); answer.StatusCode != want {
-		s.t.Errorf("answered %s, want %d", answer.Status, want)
-	}
-}
-
 func TestL1_ASignedOutCookieIsDead(t *testing.T) {
-	s := startSite(t, siteConfig{options: "logout_target /goodbye?x=1"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	stolen := b.cookieHeader()
-	s.wantAlive(stolen, true)
-	wantSignedOutPage(t, b.logout(nil), "/instagram_auth/login?return_to=%2Fgoodbye%3Fx%3D1")
-	s.wantAlive(stolen, false)
+	s := sitetest.Start(t, sitetest.Config{Options: "logout_target /goodbye?x=1"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	stolen := b.CookieHeader()
+	s.WantAlive(stolen, true)
+	wantSignedOutPage(t, b.Logout(nil), "/instagram_auth/login?return_to=%2Fgoodbye%3Fx%3D1")
+	s.WantAlive(stolen, false)
 	// A configuration that replaces another forgets nothing.
-	s.load(siteConfig{options: "logout_target /goodbye?x=1"})
-	s.wantAlive(stolen, false)
-	if lines := s.logged("signed out"); len(lines) != 1 || lines[0]["user_id"] != userID || len(lines[0]["session"].(string)) != 16 {
+	s.Load(sitetest.Config{Options: "logout_target /goodbye?x=1"})
+	s.WantAlive(stolen, false)
+	if lines := s.Logged("signed out"); len(lines) != 1 || lines[0]["user_id"] != sitetest.UserID || len(lines[0]["session"].(string)) != 16 {
 		t.Errorf("log lines = %v", lines)
 	}
 }
 
 func TestL1_EverywhereEndsTheSessionsOfAllBrowsers(t *testing.T) {
-	s := startSite(t, siteConfig{})
+	s := sitetest.Start(t, sitetest.Config{})
 	var all []string
 	for range 3 {
-		b := s.newBrowser()
-		b.signIn("/page")
-		all = append(all, b.cookieHeader())
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		all = append(all, b.CookieHeader())
 	}
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.logout(nil)
-	s.wantAlive(all[0], true)
-	b.signIn("/page")
-	b.logout(url.Values{"everywhere": {"1"}})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Logout(nil)
+	s.WantAlive(all[0], true)
+	b.SignIn("/page")
+	b.Logout(url.Values{"everywhere": {"1"}})
 	for _, cookies := range all {
-		s.wantAlive(cookies, false)
+		s.WantAlive(cookies, false)
 	}
 	// Whoever signs in again is in, at once and with the same account.
-	b.signIn("/page")
-	s.wantAlive(b.cookieHeader(), true)
-	b.logout(url.Values{"everywhere": {"1"}})
-	b.signIn("/page")
-	s.wantAlive(b.cookieHeader(), true)
+	b.SignIn("/page")
+	s.WantAlive(b.CookieHeader(), true)
+	b.Logout(url.Values{"everywhere": {"1"}})
+	b.SignIn("/page")
+	s.WantAlive(b.CookieHeader(), true)
 }
 
 func TestL2_OnlyAFormOfThisSiteSignsOut(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/page*"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	cookies := b.cookieHeader()
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/page*"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	cookies := b.CookieHeader()
 	for _, c := range []struct {
 		name   string
 		method string
@@ -101,13 +71,13 @@ func TestL2_OnlyAFormOfThisSiteSignsOut(t *testing.T) {
 		{"a link", http.MethodGet, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site") }, 200},
 		{"a prefetch", http.MethodGet, func(h http.Header) { h.Set("Sec-Purpose", "prefetch") }, 200},
 		{"HEAD", http.MethodHead, func(http.Header) {}, 200},
-		{"a form elsewhere", http.MethodPost, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site"); h.Set("Origin", origin) }, 403},
+		{"a form elsewhere", http.MethodPost, func(h http.Header) { h.Set("Sec-Fetch-Site", "cross-site"); h.Set("Origin", sitetest.Origin) }, 403},
 		{"a sibling subdomain", http.MethodPost, func(h http.Header) { h.Set("Sec-Fetch-Site", "same-site"); h.Set("Origin", "https://other.test") }, 403},
-		{"the same host without TLS", http.MethodPost, func(h http.Header) { h.Set("Origin", "http://"+host) }, 403},
-		{"another port", http.MethodPost, func(h http.Header) { h.Set("Origin", origin+":444") }, 403},
+		{"the same host without TLS", http.MethodPost, func(h http.Header) { h.Set("Origin", "http://"+sitetest.Host) }, 403},
+		{"another port", http.MethodPost, func(h http.Header) { h.Set("Origin", sitetest.Origin+":444") }, 403},
 		{"an opaque origin", http.MethodPost, func(h http.Header) { h.Set("Origin", "null") }, 403},
 		{"nothing said", http.MethodPost, func(http.Header) {}, 403},
-		{"a Referer alone", http.MethodPost, func(h http.Header) { h.Set("Referer", origin+"/page") }, 403},
+		{"a Referer alone", http.MethodPost, func(h http.Header) { h.Set("Referer", sitetest.Origin+"/page") }, 403},
 		{"a form elsewhere, through a service worker", http.MethodPost, func(h http.Header) {
 			h.Set("Sec-Fetch-Site", "same-origin")
 			h.Set("Origin", "https://evil.example")
@@ -126,125 +96,125 @@ func TestL2_OnlyAFormOfThisSiteSignsOut(t *testing.T) {
 		{"another method", http.MethodDelete, func(h http.Header) { h.Set("Sec-Fetch-Site", "same-origin") }, 405},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			request := navigation(t, c.method, logoutPath)
+			request := sitetest.Navigation(t, c.method, sitetest.LogoutPath)
 			request.Header.Set("Cookie", cookies)
 			if c.method == http.MethodPost {
 				request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			}
 			c.change(request.Header)
-			answer := s.newBrowser().do(request)
+			answer := s.NewBrowser().Do(request)
 			if answer.StatusCode != c.status || len(answer.Header["Set-Cookie"]) != 0 {
 				t.Errorf("answered %s with %q", answer.Status, answer.Header["Set-Cookie"])
 			}
-			if c.status == 403 && !strings.Contains(answer.body, `href="`+logoutPath+`"`) {
-				t.Errorf("no way to the sign-out page:\n%s", answer.body)
+			if c.status == 403 && !strings.Contains(answer.Body, `href="`+sitetest.LogoutPath+`"`) {
+				t.Errorf("no way to the sign-out page:\n%s", answer.Body)
 			}
-			s.wantAlive(cookies, true)
+			s.WantAlive(cookies, true)
 		})
 	}
-	page := b.get(logoutPath)
-	for _, needed := range []string{`<form method="post" action="` + logoutPath + `">`, `name="everywhere"`, username, "Sign out"} {
-		if !strings.Contains(page.body, needed) {
-			t.Errorf("the page has no %s:\n%s", needed, page.body)
+	page := b.Get(sitetest.LogoutPath)
+	for _, needed := range []string{`<form method="post" action="` + sitetest.LogoutPath + `">`, `name="everywhere"`, sitetest.Username, "Sign out"} {
+		if !strings.Contains(page.Body, needed) {
+			t.Errorf("the page has no %s:\n%s", needed, page.Body)
 		}
 	}
 	for name, change := range map[string]func(http.Header){
 		"Sec-Fetch-Site": func(h http.Header) { h.Set("Sec-Fetch-Site", "same-origin") },
 		"typed again":    func(h http.Header) { h.Set("Sec-Fetch-Site", "none") },
-		"Origin":         func(h http.Header) { h.Set("Origin", origin) },
+		"Origin":         func(h http.Header) { h.Set("Origin", sitetest.Origin) },
 	} {
-		b := s.newBrowser()
-		b.signIn("/page")
-		request := navigation(t, http.MethodPost, logoutPath)
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		request := sitetest.Navigation(t, http.MethodPost, sitetest.LogoutPath)
 		change(request.Header)
-		if answer := b.do(request); answer.StatusCode != http.StatusSeeOther || answer.location() != "/" {
-			t.Errorf("%s: answered %s to %q", name, answer.Status, answer.location())
+		if answer := b.Do(request); answer.StatusCode != http.StatusSeeOther || answer.Location() != "/" {
+			t.Errorf("%s: answered %s to %q", name, answer.Status, answer.Location())
 		}
 	}
 }
 
 func TestL3_SigningOutIsCleanAndRepeatable(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.get("/instagram_auth/login") // a login under way
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Get("/instagram_auth/login") // a login under way
 	for i := range 3 {
-		answer := b.logout(nil)
+		answer := b.Logout(nil)
 		if answer.StatusCode != http.StatusOK || answer.Header.Get("Clear-Site-Data") != `"cache"` || answer.Header.Get("Cache-Control") != "no-store" {
 			t.Errorf("time %d: answered %s with %v", i+1, answer.Status, answer.Header)
 		}
-		if left := b.cookies(); len(left) != 0 {
+		if left := b.Cookies(); len(left) != 0 {
 			t.Errorf("time %d: cookies %q are left", i+1, left)
 		}
 	}
-	if answer := s.newBrowser().logout(nil); answer.StatusCode != http.StatusOK {
+	if answer := s.NewBrowser().Logout(nil); answer.StatusCode != http.StatusOK {
 		t.Errorf("with no session: %s", answer.Status)
 	}
 }
 
 func TestL3_TwoCookiesOfTheNameAreBothSignedOut(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	one, two := s.newBrowser(), s.newBrowser()
-	one.signIn("/page")
-	two.signIn("/page")
-	both := one.cookieHeader() + "; " + two.cookieHeader()
-	request := one.logoutRequest(nil)
+	s := sitetest.Start(t, sitetest.Config{})
+	one, two := s.NewBrowser(), s.NewBrowser()
+	one.SignIn("/page")
+	two.SignIn("/page")
+	both := one.CookieHeader() + "; " + two.CookieHeader()
+	request := one.LogoutRequest(nil)
 	request.Header.Set("Cookie", both)
-	s.newBrowser().do(request)
-	s.wantAlive(one.cookieHeader(), false)
-	s.wantAlive(two.cookieHeader(), false)
+	s.NewBrowser().Do(request)
+	s.WantAlive(one.CookieHeader(), false)
+	s.WantAlive(two.CookieHeader(), false)
 }
 
 func TestS10_ANewLoginEndsTheOldSession(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/page")
-	old := b.cookieHeader()
-	b.get(b.window(b.get("/instagram_auth/login?return_to=/page")))
-	fresh := b.cookieHeader()
-	if b.cookie(sessionCookie) == "" || strings.Contains(old, b.cookie(sessionCookie)) {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	old := b.CookieHeader()
+	b.Get(b.Window(b.Get("/instagram_auth/login?return_to=/page")))
+	fresh := b.CookieHeader()
+	if b.Cookie(sitetest.SessionCookie) == "" || strings.Contains(old, b.Cookie(sitetest.SessionCookie)) {
 		t.Error("the cookie is the same")
 	}
-	s.wantAlive(old, false)
-	s.wantAlive(fresh, true)
+	s.WantAlive(old, false)
+	s.WantAlive(fresh, true)
 }
 
 func TestS7_AnIdleLimitIsPushedBackByUse(t *testing.T) {
-	s := startSite(t, siteConfig{options: "session {\n idle 1h\n}"})
-	b := s.newBrowser()
-	arrived := b.signIn("/page")
+	s := sitetest.Start(t, sitetest.Config{Options: "session {\n idle 1h\n}"})
+	b := s.NewBrowser()
+	arrived := b.SignIn("/page")
 	if line := strings.Join(arrived.Header["Set-Cookie"], "\n"); !strings.Contains(line, "; Max-Age=3600;") {
 		t.Errorf("Set-Cookie = %s", line)
 	}
 	// The mark of the login goes; a fresh session is not written anew.
-	b.get("/page")
-	if answer := b.get("/page"); len(answer.Header["Set-Cookie"]) != 0 {
+	b.Get("/page")
+	if answer := b.Get("/page"); len(answer.Header["Set-Cookie"]) != 0 {
 		t.Errorf("a fresh session was written anew: %q", answer.Header["Set-Cookie"])
 	}
 }
 
 func TestF4_NothingOfAClientBecomesAKeyOfTheStorage(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*"})
-	b := s.newBrowser()
-	b.signIn("/private")
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
+	b := s.NewBrowser()
+	b.SignIn("/private")
 	for _, value := range []string{"../../x", "..%2f..%2fx", "%01", strings.Repeat("A", 12_000), "/etc/passwd"} {
-		request := navigation(t, http.MethodGet, "/page")
-		request.Header.Set("Cookie", sessionCookie+"="+value+"; "+sessionCookie+"_login_abcdefgh="+value)
-		s.newBrowser().do(request)
-		request = b.logoutRequest(url.Values{"everywhere": {value}})
-		request.Header.Set("Cookie", sessionCookie+"="+value)
-		s.newBrowser().do(request)
+		request := sitetest.Navigation(t, http.MethodGet, "/page")
+		request.Header.Set("Cookie", sitetest.SessionCookie+"="+value+"; "+sitetest.SessionCookie+"_login_abcdefgh="+value)
+		s.NewBrowser().Do(request)
+		request = b.LogoutRequest(url.Values{"everywhere": {value}})
+		request.Header.Set("Cookie", sitetest.SessionCookie+"="+value)
+		s.NewBrowser().Do(request)
 	}
-	if files := s.stored(); len(files) != 0 {
+	if files := s.Stored(); len(files) != 0 {
 		t.Errorf("stored %q", files)
 	}
-	b.logout(url.Values{"everywhere": {"1"}})
-	files := s.stored()
+	b.Logout(url.Values{"everywhere": {"1"}})
+	files := s.Stored()
 	if len(files) != 2 {
 		t.Errorf("stored %q", files)
 	}
 	for _, file := range files {
-		key, err := filepath.Rel(s.storage, file)
+		key, err := filepath.Rel(s.Storage, file)
 		if err != nil || !regexp.MustCompile(`^instagram_auth/[0-9a-f]{16}/ended/[0-9]{10}/[0-9a-v]{106}$`).MatchString(filepath.ToSlash(key)) {
 			t.Errorf("key %q, %v", key, err)
 		}
@@ -252,21 +222,21 @@ func TestF4_NothingOfAClientBecomesAKeyOfTheStorage(t *testing.T) {
 }
 
 func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.get(b.window(b.get("/instagram_auth/login")))
-	b.logout(url.Values{"everywhere": {"1"}})
-	s.fromMeta(deletionPath, s.instagram.SignedRequest(username))
-	s.fromMeta(deauthorizePath, s.instagram.SignedRequest("maria.sees"))
-	if len(s.stored()) < 4 {
-		t.Errorf("stored %q", s.stored())
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Get(b.Window(b.Get("/instagram_auth/login")))
+	b.Logout(url.Values{"everywhere": {"1"}})
+	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest("maria.sees"))
+	if len(s.Stored()) < 4 {
+		t.Errorf("stored %q", s.Stored())
 	}
-	if marker := s.marker(); marker == "" || !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `instagram_auth/<hash of the app ID>/marker` |") {
+	if marker := s.Marker(); marker == "" || !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `instagram_auth/<hash of the app ID>/marker` |") {
 		t.Errorf("the marker is %q", marker)
 	}
-	for _, file := range s.stored() {
-		key, err := filepath.Rel(s.storage, file)
+	for _, file := range s.Stored() {
+		key, err := filepath.Rel(s.Storage, file)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,28 +258,28 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 }
 
 func TestL3_TryingAgainDoesNotClaimWhatTheStorageDoesNotKnow(t *testing.T) {
-	s := startSite(t, siteConfig{options: "sync_interval 1s"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	cookies := b.cookieHeader()
-	mend := s.breakStorage()
+	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1s"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	cookies := b.CookieHeader()
+	mend := s.BreakStorage()
 	for i := range 3 {
-		r := b.logoutRequest(nil)
+		r := b.LogoutRequest(nil)
 		r.Header.Set("Cookie", cookies)
-		if answer := s.newBrowser().do(r); answer.StatusCode != http.StatusServiceUnavailable {
+		if answer := s.NewBrowser().Do(r); answer.StatusCode != http.StatusServiceUnavailable {
 			t.Errorf("time %d: %s", i+1, answer.Status)
 		}
 	}
 	mend()
-	eventually(t, "success", func() bool {
-		r := b.logoutRequest(nil)
+	sitetest.Eventually(t, "success", func() bool {
+		r := b.LogoutRequest(nil)
 		r.Header.Set("Cookie", cookies)
-		return s.newBrowser().do(r).StatusCode == http.StatusOK
+		return s.NewBrowser().Do(r).StatusCode == http.StatusOK
 	})
 }
 
 func TestD5_ABodyThatIsTooLargeIsNoSignOutOfOneBrowserAlone(t *testing.T) {
-	s := startSite(t, siteConfig{})
+	s := sitetest.Start(t, sitetest.Config{})
 	for _, c := range []struct {
 		name   string
 		body   string
@@ -318,34 +288,34 @@ func TestD5_ABodyThatIsTooLargeIsNoSignOutOfOneBrowserAlone(t *testing.T) {
 		{"too large", "x=" + strings.Repeat("a", 17_000) + "&everywhere=1", http.StatusRequestEntityTooLarge},
 		{"broken", "everywhere=1&x=%zz", http.StatusBadRequest},
 	} {
-		b := s.newBrowser()
-		b.signIn("/page")
-		cookies := b.cookieHeader()
-		r := b.logoutRequest(nil)
-		setBody(r, c.body)
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		cookies := b.CookieHeader()
+		r := b.LogoutRequest(nil)
+		sitetest.SetBody(r, c.body)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
-		if answer := b.do(r); answer.StatusCode != c.status {
+		if answer := b.Do(r); answer.StatusCode != c.status {
 			t.Errorf("%s: %s", c.name, answer.Status)
 		}
-		s.wantAlive(cookies, false)
+		s.WantAlive(cookies, false)
 	}
 }
 
 func TestS7_TheSecretChangesInTheMiddleOfALogin(t *testing.T) {
 	old, fresh := strings.Repeat("o", 32), strings.Repeat("n", 32)
-	s := startSite(t, siteConfig{options: "session {\n secret " + old + "\n}"})
-	b, signedIn := s.newBrowser(), s.newBrowser()
-	signedIn.signIn("/page")
-	back := b.window(b.get("/page"))
-	s.load(siteConfig{options: "session {\n secret " + fresh + " " + old + "\n}"})
-	if answer := b.get(back); answer.StatusCode != http.StatusSeeOther {
+	s := sitetest.Start(t, sitetest.Config{Options: "session {\n secret " + old + "\n}"})
+	b, signedIn := s.NewBrowser(), s.NewBrowser()
+	signedIn.SignIn("/page")
+	back := b.Window(b.Get("/page"))
+	s.Load(sitetest.Config{Options: "session {\n secret " + fresh + " " + old + "\n}"})
+	if answer := b.Get(back); answer.StatusCode != http.StatusSeeOther {
 		t.Fatalf("the login ended with %s", answer.Status)
 	}
-	s.wantAlive(signedIn.cookieHeader(), true)
-	s.load(siteConfig{options: "session {\n secret " + fresh + "\n}"})
-	s.wantAlive(b.cookieHeader(), true)
+	s.WantAlive(signedIn.CookieHeader(), true)
+	s.Load(sitetest.Config{Options: "session {\n secret " + fresh + "\n}"})
+	s.WantAlive(b.CookieHeader(), true)
 	// A cookie of the old secret is no session, and no error.
-	if answer := signedIn.get("/page"); answer.StatusCode != http.StatusFound {
+	if answer := signedIn.Get("/page"); answer.StatusCode != http.StatusFound {
 		t.Errorf("answered %s", answer.Status)
 	}
 }
@@ -354,14 +324,14 @@ func TestS7_ALifetimeMadeShorterCountsForOlderSessions(t *testing.T) {
 	start := time.Unix(1_900_000_000, 0)
 	now := start
 	cookies := func(lifetime time.Duration) *session.Cookies {
-		c, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: "1", Name: "ig", Lifetime: lifetime, Now: func() time.Time { return now }})
+		c, err := session.New(session.Config{Secrets: []string{sitetest.AppSecret}, Instance: "1", Name: "ig", Lifetime: lifetime, Now: func() time.Time { return now }})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
 	long, short := cookies(24*time.Hour), cookies(time.Hour)
-	_, line, _, err := long.Create(session.Session{Identity: somebody()})
+	_, line, _, err := long.Create(session.Session{Identity: sitetest.Somebody()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -49,10 +51,10 @@ func counted(t *testing.T, admin string) map[string]string {
 		if !ours || value == "0" || strings.HasPrefix(name, "ended_sessions") || strings.Contains(name, "_seconds_bucket") || strings.Contains(name, "_seconds_sum") {
 			continue
 		}
-		if !strings.Contains(name, `app_id="`+appID+`"`) {
+		if !strings.Contains(name, `app_id="`+sitetest.AppID+`"`) {
 			t.Errorf("%s does not name the app", series)
 		}
-		counters[strings.NewReplacer(`app_id="`+appID+`",`, "", `{app_id="`+appID+`"}`, "").Replace(name)] = value
+		counters[strings.NewReplacer(`app_id="`+sitetest.AppID+`",`, "", `{app_id="`+sitetest.AppID+`"}`, "").Replace(name)] = value
 	}
 	return counters
 }
@@ -73,18 +75,18 @@ func wantCounted(t *testing.T, admin string, want map[string]string) {
 }
 
 func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
-	c := siteConfig{matcher: "/private*", global: "metrics", options: "deauthorize pass"}
+	c := sitetest.Config{Matcher: "/private*", Global: "metrics", Options: "deauthorize pass"}
 	s, admin := adminSite(t, c)
 	wantCounted(t, admin, nil)
-	b := s.newBrowser()
-	b.get("/public")
-	b.get("/public")
-	b.fetch("/private")
-	b.signIn("/private")
-	b.get("/private")
-	b.get("/instagram_auth/logout")
-	b.get("/instagram_auth/deauthorize")
-	s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username))
+	b := s.NewBrowser()
+	b.Get("/public")
+	b.Get("/public")
+	b.Fetch("/private")
+	b.SignIn("/private")
+	b.Get("/private")
+	b.Get("/instagram_auth/logout")
+	b.Get("/instagram_auth/deauthorize")
+	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
 	want := map[string]string{
 		`requests_total{outcome="anonymous"}`: "2", `requests_total{outcome="login_required"}`: "1", `requests_total{outcome="redirected"}`: "1",
 		`requests_total{outcome="signed_in"}`: "1", `requests_total{outcome="refused"}`: "1", `requests_total{outcome="passed_on"}`: "1",
@@ -96,17 +98,17 @@ func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 	}
 	wantCounted(t, admin, want)
 	// A reload makes a new registry, and a second block of the app shares the series.
-	c.admin, c.options = admin, "login_page"
-	c.extra = strings.Replace(fmt.Sprintf("http://:%s {\n%s\n}", port(freeAddr(t)), defaultBlock("path_prefix /other")), "{endpoints}", s.endpoints, 1)
-	s.load(c)
+	c.Admin, c.Options = admin, "login_page"
+	c.Extra = strings.Replace(fmt.Sprintf("http://:%s {\n%s\n}", sitetest.Port(sitetest.FreeAddr(t)), sitetest.DefaultBlock("path_prefix /other")), "{endpoints}", s.Endpoints, 1)
+	s.Load(c)
 	wantCounted(t, admin, want)
-	s.newBrowser().get("/private")
+	s.NewBrowser().Get("/private")
 	want[`requests_total{outcome="login_page"}`] = "1"
 	wantCounted(t, admin, want)
 	// Another app begins with nothing, and the one that is gone has no series.
-	s.load(siteConfig{global: "metrics", admin: admin, block: strings.Replace(defaultBlock(""), appID, "7", 1)})
+	s.Load(sitetest.Config{Global: "metrics", Admin: admin, Block: strings.Replace(sitetest.DefaultBlock(""), sitetest.AppID, "7", 1)})
 	for series := range scrape(t, admin) {
-		if strings.Contains(series, appID) {
+		if strings.Contains(series, sitetest.AppID) {
 			t.Errorf("there still is %s", series)
 		}
 	}
@@ -116,24 +118,24 @@ func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 }
 
 func TestTheMetricsTellHowLoginsFail(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{global: "metrics"})
+	s, admin := adminSite(t, sitetest.Config{Global: "metrics"})
 	fail := func(endpoint simulator.Endpoint, kind simulator.FaultKind) {
 		t.Helper()
-		b := s.newBrowser()
-		back := b.window(b.get("/"))
-		s.instagram.Misbehave(endpoint, simulator.Fault{Kind: kind, Times: 1})
-		if answer := b.get(back); answer.StatusCode < 400 {
+		b := s.NewBrowser()
+		back := b.Window(b.Get("/"))
+		s.Instagram.Misbehave(endpoint, simulator.Fault{Kind: kind, Times: 1})
+		if answer := b.Get(back); answer.StatusCode < 400 {
 			t.Errorf("%v: answered %s", kind, answer.Status)
 		}
 	}
-	state := query(t, s.newBrowser().get("/").location()).Get("state")
-	s.newBrowser().get(callback + "?code=x&state=" + state) // of another browser
+	state := sitetest.Query(t, s.NewBrowser().Get("/").Location()).Get("state")
+	s.NewBrowser().Get(sitetest.Callback + "?code=x&state=" + state) // of another browser
 	fail(simulator.UserNode, simulator.RateLimit)
 	for range 3 {
 		fail(simulator.Token, simulator.Status500)
 	}
 	open := func() string {
-		return scrape(t, admin)[`caddy_instagram_auth_breaker_open{app_id="`+appID+`"}`]
+		return scrape(t, admin)[`caddy_instagram_auth_breaker_open{app_id="`+sitetest.AppID+`"}`]
 	}
 	if got := open(); got != "0" {
 		t.Errorf("after four failures the breaker is %q", got)
@@ -142,8 +144,8 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 	if got := open(); got != "1" {
 		t.Errorf("after five failures the breaker is %q", got)
 	}
-	b := s.newBrowser()
-	b.get(b.window(b.get("/")))
+	b := s.NewBrowser()
+	b.Get(b.Window(b.Get("/")))
 	wantCounted(t, admin, map[string]string{
 		`requests_total{outcome="redirected"}`: "7", `requests_total{outcome="refused"}`: "7",
 		`logins_total{result="login_expired"}`: "1", `logins_total{result="provider_error"}`: "5", `logins_total{result="provider_unreachable"}`: "1",
@@ -153,35 +155,35 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 		`provider_call_duration_seconds_count{endpoint="token"}`:           "5", `provider_call_duration_seconds_count{endpoint="user_node"}`: "1",
 		`breaker_open`: "1", `breaker_openings_total`: "1",
 	})
-	if opened := s.logged("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds"); len(opened) != 1 || opened[0]["request_id"] == nil || opened[0]["error"] == nil {
+	if opened := s.Logged("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds"); len(opened) != 1 || opened[0]["request_id"] == nil || opened[0]["error"] == nil {
 		t.Errorf("logged %v", opened)
 	}
 }
 
 func TestTheMetricsTellOfCallsUnderWay(t *testing.T) {
-	s, admin := adminSite(t, siteConfig{global: "metrics", options: "timeout 1m"})
-	b := s.newBrowser()
-	back := b.window(b.get("/"))
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
+	s, admin := adminSite(t, sitetest.Config{Global: "metrics", Options: "timeout 1m"})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/"))
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
 	ctx, goAway := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		request := navigation(t, http.MethodGet, back).WithContext(ctx)
-		if answer, err := b.http.Do(request); err == nil {
+		request := sitetest.Navigation(t, http.MethodGet, back).WithContext(ctx)
+		if answer, err := b.HTTP.Do(request); err == nil {
 			_ = answer.Body.Close()
 			t.Error("answered")
 		}
 	}()
 	inFlight := func(want string) func() bool {
 		return func() bool {
-			return scrape(t, admin)[`caddy_instagram_auth_provider_calls_in_flight{app_id="`+appID+`"}`] == want
+			return scrape(t, admin)[`caddy_instagram_auth_provider_calls_in_flight{app_id="`+sitetest.AppID+`"}`] == want
 		}
 	}
-	eventually(t, "a call under way", inFlight("1"))
+	sitetest.Eventually(t, "a call under way", inFlight("1"))
 	goAway()
 	<-gone
-	eventually(t, "none under way", inFlight("0"))
+	sitetest.Eventually(t, "none under way", inFlight("0"))
 	if got := counted(t, admin)[`provider_calls_total{endpoint="token",result="cancelled"}`]; got != "1" {
 		t.Errorf("%q calls were cancelled", got)
 	}

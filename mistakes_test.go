@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
@@ -86,9 +88,9 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_ENDPOINTS", "https://mirror.test/instagram")
-	b := &bench{t: t, clinic: newClinic(t, siteConfig{}), port: port(freeAddr(t))}
+	b := &bench{t: t, clinic: newClinic(t, sitetest.Config{}), port: sitetest.Port(sitetest.FreeAddr(t))}
 	says, told := b.try(&mistake{})
 	if says != "" {
 		t.Fatalf("without a mistake Caddy says %s", says)
@@ -117,7 +119,7 @@ func (b *bench) caddyfile(m *mistake, folder string) string {
 		}
 		text = changed
 	}
-	return strings.NewReplacer("{storage}", b.clinic.storage, "{log}", filepath.Join(folder, "log"), "{port}", b.port, "{id}", appID, "{endpoints}", b.clinic.endpoints, "{session}", clinicSecret).Replace(text)
+	return strings.NewReplacer("{storage}", b.clinic.storage, "{log}", filepath.Join(folder, "log"), "{port}", b.port, "{id}", sitetest.AppID, "{endpoints}", b.clinic.endpoints, "{session}", clinicSecret).Replace(text)
 }
 
 // try makes a mistake and returns what Caddy says, and the lines of the doctor that are not fine.
@@ -163,7 +165,7 @@ func (b *bench) load(file, text, log string) string {
 	var lines []string
 	content, _ := os.ReadFile(log)
 	for text := range strings.Lines(string(content)) {
-		var line startLine
+		var line sitetest.StartLine
 		if err := json.Unmarshal([]byte(text), &line); err == nil && line.Logger == "http.handlers.instagram_auth" && (line.Level == "warn" || line.Level == "error") {
 			lines = append(lines, line.String())
 		}
@@ -190,7 +192,7 @@ func (b *bench) check(t *testing.T, m *mistake) {
 	if m.line != "" && strings.Contains(says, "Caddyfile:") && !regexp.MustCompile(`Caddyfile:(?:1[3-9]|2\d)\b`).MatchString(says) {
 		t.Errorf("the line is not told: %q", says)
 	}
-	if strings.Contains(says+all, appSecret) || strings.Contains(says+all, clinicSecret) || strings.Contains(says+all, "SuperSecretValue") {
+	if strings.Contains(says+all, sitetest.AppSecret) || strings.Contains(says+all, clinicSecret) || strings.Contains(says+all, "SuperSecretValue") {
 		t.Errorf("a secret is repeated: %q, %q", says, all)
 	}
 	for _, line := range told {

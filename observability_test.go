@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // What the documentation, the dashboard and the alerts say is compared with what a running
@@ -29,7 +31,7 @@ var (
 // exportedMetrics returns everything that is exported, by name.
 func exportedMetrics(t *testing.T) map[string]metric {
 	t.Helper()
-	_, admin := adminSite(t, siteConfig{global: "metrics"})
+	_, admin := adminSite(t, sitetest.Config{Global: "metrics"})
 	exported := make(map[string]metric)
 	text := exposition(t, admin)
 	for _, found := range regexp.MustCompile(`(?m)^# TYPE (caddy_instagram_auth_\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {

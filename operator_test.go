@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -20,45 +22,45 @@ func TestTheOperatorIsToldWhatToChange(t *testing.T) {
 	ofVisitors := []string{"code that is made up", "code that has expired", "code that was used", "personal account", "visitor cancelled"}
 	for _, c := range []struct {
 		name   string
-		config siteConfig
-		reach  func(s *site, b *browser) response
+		config sitetest.Config
+		reach  func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response
 		status int
 		text   string
 		remedy string
 	}{
-		{"wrong app secret", siteConfig{block: strings.Replace(defaultBlock(""), appSecret, "ffffffffffffffffffffffffffffffff", 1)}, finish, 400, refused, "app_secret"},
-		{"code that is made up", siteConfig{}, func(_ *site, b *browser) response {
-			return b.get(replaceQuery(b.t, b.window(b.get("/")), "code", "made-up"))
+		{"wrong app secret", sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), sitetest.AppSecret, "ffffffffffffffffffffffffffffffff", 1)}, finish, 400, refused, "app_secret"},
+		{"code that is made up", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+			return b.Get(replaceQuery(b.T, b.Window(b.Get("/")), "code", "made-up"))
 		}, 400, refused, "code"},
-		{"redirect URI that differs", siteConfig{},
+		{"redirect URI that differs", sitetest.Config{},
 			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"}`)),
 			400, refused, "redirect_uri"},
-		{"code that has expired", siteConfig{},
+		{"code that has expired", sitetest.Config{},
 			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has expired"}`)), 400, refused, "code"},
-		{"code that was used", siteConfig{},
+		{"code that was used", sitetest.Config{},
 			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has been used"}`)), 400, refused, "code"},
-		{"app ID of the Facebook app", siteConfig{},
+		{"app ID of the Facebook app", sitetest.Config{},
 			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`)), 400, refused, "app_id"},
-		{"app in development mode", siteConfig{},
+		{"app in development mode", sitetest.Config{},
 			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`)), 400, refused, "development mode"},
-		{"personal account", siteConfig{}, func(_ *site, b *browser) response {
-			state := query(b.t, b.get("/").location()).Get("state")
-			return b.get(callback + "?error=access_denied&error_reason=not_professional&state=" + state)
+		{"personal account", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+			state := sitetest.Query(b.T, b.Get("/").Location()).Get("state")
+			return b.Get(sitetest.Callback + "?error=access_denied&error_reason=not_professional&state=" + state)
 		}, 400, refused, "personal"},
-		{"permission that was denied", siteConfig{},
+		{"permission that was denied", sitetest.Config{},
 			misbehaving(simulator.UserNode, answer(403, `{"error":{"message":"Application does not have permission for this action","type":"OAuthException","code":10,"fbtrace_id":"A1"}}`)), 400, refused, "permission"},
-		{"rate limit", siteConfig{}, misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit}), 502, "Instagram could not complete the sign-in.", "rate limit"},
-		{"visitor cancelled", siteConfig{}, func(_ *site, b *browser) response {
-			state := query(b.t, b.get("/").location()).Get("state")
-			return b.get(callback + "?error=access_denied&error_reason=user_denied&state=" + state)
+		{"rate limit", sitetest.Config{}, misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit}), 502, "Instagram could not complete the sign-in.", "rate limit"},
+		{"visitor cancelled", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+			state := sitetest.Query(b.T, b.Get("/").Location()).Get("state")
+			return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&state=" + state)
 		}, 403, "The sign-in was cancelled.", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := startSite(t, c.config)
-			wantRefusal(t, c.reach(s, s.newBrowser()), c.status, c.text)
-			lines := s.logged("sign-in refused")
+			s := sitetest.Start(t, c.config)
+			sitetest.WantRefusal(t, c.reach(s, s.NewBrowser()), c.status, c.text)
+			lines := s.Logged("sign-in refused")
 			if len(lines) != 1 {
-				t.Fatalf("%d lines about it:\n%s", len(lines), s.logs())
+				t.Fatalf("%d lines about it:\n%s", len(lines), s.Logs())
 			}
 			level := "warn"
 			if slices.Contains(ofVisitors, c.name) {
@@ -81,47 +83,49 @@ func TestTheOperatorIsToldWhatToChange(t *testing.T) {
 }
 
 // finish takes a login as far as it goes.
-func finish(_ *site, b *browser) response { return b.get(b.window(b.get("/"))) }
+func finish(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+	return b.Get(b.Window(b.Get("/")))
+}
 
 func TestASignInIsLoggedOnceWithoutTheUsername(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	s.newBrowser().signIn("/")
-	lines := s.logged("signed in")
-	if len(lines) != 1 || lines[0]["user_id"] != userID || lines[0]["level"] != "info" {
+	s := sitetest.Start(t, sitetest.Config{})
+	s.NewBrowser().SignIn("/")
+	lines := s.Logged("signed in")
+	if len(lines) != 1 || lines[0]["user_id"] != sitetest.UserID || lines[0]["level"] != "info" {
 		t.Errorf("lines = %v", lines)
 	}
-	if strings.Contains(s.logs(), username) {
+	if strings.Contains(s.Logs(), sitetest.Username) {
 		t.Error("the username is in the log")
 	}
 }
 
 func TestT4_AHangingInstagramEndsWithTheVisitorOrTheTimeout(t *testing.T) {
-	s := startSite(t, siteConfig{options: "timeout 300ms"})
-	b := s.newBrowser()
-	back := b.window(b.get("/"))
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
-	wantRefusal(t, b.get(back), http.StatusGatewayTimeout, "Instagram did not answer in time.")
+	s := sitetest.Start(t, sitetest.Config{Options: "timeout 300ms"})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/"))
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
+	sitetest.WantRefusal(t, b.Get(back), http.StatusGatewayTimeout, "Instagram did not answer in time.")
 }
 
 func TestD3_AnInstagramInTroubleIsLeftAlone(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	signedIn := s.newBrowser()
-	signedIn.signIn("/")
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
+	s := sitetest.Start(t, sitetest.Config{})
+	signedIn := s.NewBrowser()
+	signedIn.SignIn("/")
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
 	for range 5 {
-		b := s.newBrowser()
-		wantRefusal(t, b.get(b.window(b.get("/"))), http.StatusBadGateway, "Instagram could not complete the sign-in.")
+		b := s.NewBrowser()
+		sitetest.WantRefusal(t, b.Get(b.Window(b.Get("/"))), http.StatusBadGateway, "Instagram could not complete the sign-in.")
 	}
-	s.instagram.ResetCalls()
-	b := s.newBrowser()
-	back := b.window(b.get("/"))
-	before := len(b.cookies())
-	answer := b.get(back)
-	wantRefusal(t, answer, http.StatusServiceUnavailable, "Instagram cannot be reached right now.")
-	if n := s.calls(); n != 0 || answer.Header.Get("Retry-After") == "" || len(b.cookies()) != before {
-		t.Errorf("Instagram was asked %d times; Retry-After %q; %d cookies of %d", n, answer.Header.Get("Retry-After"), len(b.cookies()), before)
+	s.Instagram.ResetCalls()
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/"))
+	before := len(b.Cookies())
+	answer := b.Get(back)
+	sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Instagram cannot be reached right now.")
+	if n := s.Calls(); n != 0 || answer.Header.Get("Retry-After") == "" || len(b.Cookies()) != before {
+		t.Errorf("Instagram was asked %d times; Retry-After %q; %d cookies of %d", n, answer.Header.Get("Retry-After"), len(b.Cookies()), before)
 	}
-	if page := signedIn.get("/"); page.StatusCode != http.StatusOK {
+	if page := signedIn.Get("/"); page.StatusCode != http.StatusOK {
 		t.Errorf("a signed-in visitor was answered %s", page.Status)
 	}
 }
@@ -140,16 +144,16 @@ func TestD3_TroubleOfOnePersonDoesNotOpenTheBreaker(t *testing.T) {
 		{"a code that is refused", simulator.Fault{Kind: simulator.Answer, Status: 400, Body: `{"error_type":"OAuthException","code":400,"error_message":"m"}`}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := startSite(t, siteConfig{})
-			s.instagram.Misbehave(simulator.Token, c.fault)
+			s := sitetest.Start(t, sitetest.Config{})
+			s.Instagram.Misbehave(simulator.Token, c.fault)
 			for range 5 {
-				b := s.newBrowser()
-				b.get(b.window(b.get("/")))
+				b := s.NewBrowser()
+				b.Get(b.Window(b.Get("/")))
 			}
-			s.instagram.ResetCalls()
-			b := s.newBrowser()
-			b.get(b.window(b.get("/")))
-			if opened := s.calls() == 0; opened != c.opens {
+			s.Instagram.ResetCalls()
+			b := s.NewBrowser()
+			b.Get(b.Window(b.Get("/")))
+			if opened := s.Calls() == 0; opened != c.opens {
 				t.Errorf("the breaker has opened: %v", opened)
 			}
 		})
@@ -157,11 +161,11 @@ func TestD3_TroubleOfOnePersonDoesNotOpenTheBreaker(t *testing.T) {
 }
 
 func TestD2_DenialsCountTowardsTheLimit(t *testing.T) {
-	s := startSite(t, siteConfig{})
+	s := sitetest.Start(t, sitetest.Config{})
 	for range 21 {
-		b := s.newBrowser()
-		state := query(t, b.get("/").location()).Get("state")
-		if answer := b.get(callback + "?error=access_denied&state=" + state); answer.StatusCode == http.StatusTooManyRequests {
+		b := s.NewBrowser()
+		state := sitetest.Query(t, b.Get("/").Location()).Get("state")
+		if answer := b.Get(sitetest.Callback + "?error=access_denied&state=" + state); answer.StatusCode == http.StatusTooManyRequests {
 			return
 		}
 	}
@@ -169,44 +173,44 @@ func TestD2_DenialsCountTowardsTheLimit(t *testing.T) {
 }
 
 func TestD2_AFloodOfCallbacksDoesNotReachInstagram(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.http.Jar = nil
-	state := query(t, b.get("/").location()).Get("state")
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.HTTP.Jar = nil
+	state := sitetest.Query(t, b.Get("/").Location()).Get("state")
 	for range 500 {
-		if answer := b.get(callback + "?code=x&state=" + state); answer.StatusCode != http.StatusBadRequest {
+		if answer := b.Get(sitetest.Callback + "?code=x&state=" + state); answer.StatusCode != http.StatusBadRequest {
 			t.Fatalf("answered %s", answer.Status)
 		}
 	}
-	if n := s.calls(); n != 0 {
+	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
 }
 
 func TestD3_AUsedLoginDoesNotTakeTheTrialOfTheBreaker(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	used := s.newBrowser()
-	first := used.get("/")
-	kept := used.cookieHeader()
-	spent := used.window(first)
-	used.get(spent)
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
+	s := sitetest.Start(t, sitetest.Config{})
+	used := s.NewBrowser()
+	first := used.Get("/")
+	kept := used.CookieHeader()
+	spent := used.Window(first)
+	used.Get(spent)
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
 	for range 5 {
-		b := s.newBrowser()
-		b.get(b.window(b.get("/")))
+		b := s.NewBrowser()
+		b.Get(b.Window(b.Get("/")))
 	}
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{})
-	honest := s.newBrowser()
-	back := honest.window(honest.get("/"))
-	replay := navigation(t, http.MethodGet, spent)
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{})
+	honest := s.NewBrowser()
+	back := honest.Window(honest.Get("/"))
+	replay := sitetest.Navigation(t, http.MethodGet, spent)
 	replay.Header.Set("Cookie", kept)
 	// The breaker rests for ten seconds; a used login is refused for what it is.
 	// Each try counts towards the client's own limit, so there are few of them.
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2500 * time.Millisecond) {
-		if answer := s.newBrowser().do(replay.Clone(replay.Context())); answer.StatusCode == http.StatusServiceUnavailable {
+		if answer := s.NewBrowser().Do(replay.Clone(replay.Context())); answer.StatusCode == http.StatusServiceUnavailable {
 			t.Fatal("the used login got as far as the breaker")
 		}
-		if answer := honest.get(back); answer.StatusCode == http.StatusSeeOther {
+		if answer := honest.Get(back); answer.StatusCode == http.StatusSeeOther {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -216,16 +220,16 @@ func TestD3_AUsedLoginDoesNotTakeTheTrialOfTheBreaker(t *testing.T) {
 }
 
 func TestH4_AFieldTooLongForItsHeaderIsLogged(t *testing.T) {
-	long := users()
+	long := sitetest.Users()
 	long[0].Name = strings.Repeat("\u540d", 30)
-	s := startSite(t, siteConfig{options: "fields name\nheaders {\n name X-Name\n}", users: long})
-	b := s.newBrowser()
-	b.signIn("/")
-	b.get("/")
-	if got := s.upstream.last(t).Header; got.Get("X-Name") != "" || got.Get("X-Instagram-User-Id") != userID {
+	s := sitetest.Start(t, sitetest.Config{Options: "fields name\nheaders {\n name X-Name\n}", Users: long})
+	b := s.NewBrowser()
+	b.SignIn("/")
+	b.Get("/")
+	if got := s.Upstream.Last(t).Header; got.Get("X-Name") != "" || got.Get("X-Instagram-User-Id") != sitetest.UserID {
 		t.Errorf("the site got %v", got)
 	}
-	if lines := s.logged("fields left out: they do not fit into the session cookie or a header"); len(lines) != 1 {
+	if lines := s.Logged("fields left out: they do not fit into the session cookie or a header"); len(lines) != 1 {
 		t.Errorf("logged %d times", len(lines))
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -29,33 +31,33 @@ func TestD3_PicturesLeaveRoomForLogins(t *testing.T) {
 		sends("image/jpeg", jpegBytes)(w, r)
 	}
 	people := crowd(atATime+2, host.url)
-	s := startSite(t, siteConfig{options: keptToken + "\npicture proxy", users: people, window: "-"})
-	var browsers []*browser
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: people, Window: "-"})
+	var browsers []*sitetest.Browser
 	for _, person := range people[:atATime+1] {
-		b := s.newBrowser()
-		b.signInAs(person.Username)
+		b := s.NewBrowser()
+		b.SignInAs(person.Username)
 		browsers = append(browsers, b)
 	}
 	var all sync.WaitGroup
 	for _, b := range browsers[:atATime] {
 		all.Go(func() {
-			if answer := b.image(picturePath); answer.StatusCode != http.StatusOK {
-				t.Errorf("answered %s %q", answer.Status, answer.body)
+			if answer := b.Image(picturePath); answer.StatusCode != http.StatusOK {
+				t.Errorf("answered %s %q", answer.Status, answer.Body)
 			}
 		})
 	}
-	eventually(t, "all places are taken", func() bool { return len(host.all()) == atATime })
-	answer := browsers[atATime].image(picturePath)
+	sitetest.Eventually(t, "all places are taken", func() bool { return len(host.all()) == atATime })
+	answer := browsers[atATime].Image(picturePath)
 	wantNoImage(t, answer, http.StatusServiceUnavailable, "provider_unreachable")
 	if answer.Header.Get("Retry-After") != "1" {
 		t.Errorf("Retry-After = %q", answer.Header.Get("Retry-After"))
 	}
-	s.newBrowser().signInAs(people[atATime+1].Username)
+	s.NewBrowser().SignInAs(people[atATime+1].Username)
 	close(release)
 	all.Wait()
 	// What was refused for want of a place is not kept as an answer.
-	if answer := browsers[atATime].image(picturePath); answer.StatusCode != http.StatusOK {
-		t.Errorf("afterwards: answered %s %q", answer.Status, answer.body)
+	if answer := browsers[atATime].Image(picturePath); answer.StatusCode != http.StatusOK {
+		t.Errorf("afterwards: answered %s %q", answer.Status, answer.Body)
 	}
 }
 
@@ -65,22 +67,22 @@ func TestF6_AReloadEndsNobodysWaitForAPicture(t *testing.T) {
 		<-release
 		sends("image/jpeg", jpegBytes)(w, r)
 	}
-	c := siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg")}
-	s := startSite(t, c)
-	b := s.newBrowser()
-	b.signIn("/page")
-	cookies, waited := b.cookieHeader(), make(chan response, 2)
-	ask := func() { waited <- s.newBrowser().image(picturePath, setHeader("Cookie", cookies)) }
+	c := sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg")}
+	s := sitetest.Start(t, c)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	cookies, waited := b.CookieHeader(), make(chan sitetest.Response, 2)
+	ask := func() { waited <- s.NewBrowser().Image(picturePath, setHeader("Cookie", cookies)) }
 	go ask()
-	eventually(t, "the host is asked", func() bool { return len(host.all()) == 1 })
-	c.options += "\nlogin_page"
-	s.load(c)
+	sitetest.Eventually(t, "the host is asked", func() bool { return len(host.all()) == 1 })
+	c.Options += "\nlogin_page"
+	s.Load(c)
 	go ask()
 	// Nobody knows when the second request has come to wait: it may also come later.
 	close(release)
 	for range 2 {
-		if answer := <-waited; answer.StatusCode != http.StatusOK || answer.body != jpegBytes {
-			t.Errorf("answered %s %q", answer.Status, answer.body)
+		if answer := <-waited; answer.StatusCode != http.StatusOK || answer.Body != jpegBytes {
+			t.Errorf("answered %s %q", answer.Status, answer.Body)
 		}
 	}
 	if n := len(host.all()); n != 1 {
@@ -90,16 +92,16 @@ func TestF6_AReloadEndsNobodysWaitForAPicture(t *testing.T) {
 
 func TestTheMetricsTellOfPictures(t *testing.T) {
 	host := newCDN(t)
-	s, admin := adminSite(t, siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg"), global: "metrics"})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s, admin := adminSite(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), Global: "metrics"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	before := counted(t, admin)
-	b.image(picturePath)
-	b.image(picturePath)
+	b.Image(picturePath)
+	b.Image(picturePath)
 	host.answer = sends("text/html", "no")
-	b.logout(nil)
-	b.signIn("/page")
-	b.image(picturePath)
+	b.Logout(nil)
+	b.SignIn("/page")
+	b.Image(picturePath)
 	after := counted(t, admin)
 	for series, want := range map[string]string{
 		`provider_calls_total{endpoint="picture",result="ok"}`: " 1", `provider_calls_total{endpoint="picture",result="bad_answer"}`: " 1",
@@ -110,7 +112,7 @@ func TestTheMetricsTellOfPictures(t *testing.T) {
 		}
 	}
 	for series := range scrape(t, admin) {
-		if strings.Contains(series, userID) || strings.Contains(series, host.url) {
+		if strings.Contains(series, sitetest.UserID) || strings.Contains(series, host.url) {
 			t.Errorf("a label tells %s", series)
 		}
 	}

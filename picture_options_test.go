@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
@@ -36,20 +38,20 @@ func TestThePictureNeedsATokenThatIsKept(t *testing.T) {
 		"a field, a token and another path": {"", "path_prefix /me\nfields profile_picture_url\n" + keptToken, true, "10"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{api: c.api, options: c.options, users: withPictures(pictureURL)})
-			path, b := picturePath, s.newBrowser()
+			s := sitetest.Start(t, sitetest.Config{Api: c.api, Options: c.options, Users: withPictures(pictureURL)})
+			path, b := picturePath, s.NewBrowser()
 			if name == "a field, a token and another path" {
 				path = "/me/picture"
 			}
-			switch answer := b.image(path); c.shown {
+			switch answer := b.Image(path); c.shown {
 			case true:
 				wantNoImage(t, answer, http.StatusUnauthorized, "login_required")
-				b.signIn("/page")
-				wantPictureAt(t, b.image(path), pictureURL)
+				b.SignIn("/page")
+				wantPictureAt(t, b.Image(path), pictureURL)
 			case false:
 				wantNoImage(t, answer, http.StatusNotFound, "no_picture")
 			}
-			field, token := s.logged(warnsOfField), s.logged(warnsOfToken)
+			field, token := s.Logged(warnsOfField), s.Logged(warnsOfToken)
 			if got := fmt.Sprint(len(field), len(token)); got != c.warns[:1]+" "+c.warns[1:] {
 				t.Errorf("warned %v, %v", field, token)
 			}

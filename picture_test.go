@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -32,35 +33,11 @@ var (
 
 // withPictures returns the users of the simulator, each with an address of a picture.
 func withPictures(addresses ...string) []simulator.User {
-	all := users()
+	all := sitetest.Users()
 	for i, address := range addresses {
 		all[i].PictureURL = address
 	}
 	return all
-}
-
-// image asks for an address as an <img> of a page of this site does.
-func (b *browser) image(address string, changes ...func(*http.Request)) response {
-	b.t.Helper()
-	request := navigation(b.t, http.MethodGet, address)
-	request.Header.Set("Accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8")
-	request.Header.Set("Sec-Fetch-Mode", "no-cors")
-	request.Header.Set("Sec-Fetch-Dest", "image")
-	request.Header.Set("Sec-Fetch-Site", "same-origin")
-	for _, change := range changes {
-		change(request)
-	}
-	return b.do(request)
-}
-
-// signInAs takes a login to its end in a window where somebody has to press Allow.
-func (b *browser) signInAs(username string) {
-	b.t.Helper()
-	request := navigation(b.t, http.MethodPost, b.get("/page").location())
-	setBody(request, url.Values{"action": {"allow"}, "user": {username}}.Encode())
-	if arrived := b.get(b.do(request).location()); arrived.StatusCode != http.StatusSeeOther {
-		b.t.Fatalf("the callback answered %s %s", arrived.Status, arrived.body)
-	}
 }
 
 func setHeader(name, value string) func(*http.Request) {
@@ -69,10 +46,10 @@ func setHeader(name, value string) func(*http.Request) {
 
 // wantNoImage fails the test unless an answer is a refusal in JSON that no cache keeps and
 // that has nothing of a picture.
-func wantNoImage(t *testing.T, answer response, status int, code string) {
+func wantNoImage(t *testing.T, answer sitetest.Response, status int, code string) {
 	t.Helper()
-	if answer.StatusCode != status || decode(t, answer)["error"] != code {
-		t.Errorf("answered %s %q, want %d %s", answer.Status, answer.body, status, code)
+	if answer.StatusCode != status || sitetest.Decode(t, answer)["error"] != code {
+		t.Errorf("answered %s %q, want %d %s", answer.Status, answer.Body, status, code)
 	}
 	if h := answer.Header; h.Get("Location") != "" || h.Get("Content-Type") != "application/json" || h.Get("Cache-Control") != "no-store" {
 		t.Errorf("headers = %v", answer.Header)
@@ -80,10 +57,10 @@ func wantNoImage(t *testing.T, answer response, status int, code string) {
 }
 
 // wantPictureAt fails the test unless an answer leads to a picture.
-func wantPictureAt(t *testing.T, answer response, address string) {
+func wantPictureAt(t *testing.T, answer sitetest.Response, address string) {
 	t.Helper()
-	if answer.StatusCode != http.StatusFound || answer.location() != address || answer.body != "" {
-		t.Errorf("answered %s to %q with %q, want %q", answer.Status, answer.location(), answer.body, address)
+	if answer.StatusCode != http.StatusFound || answer.Location() != address || answer.Body != "" {
+		t.Errorf("answered %s to %q with %q, want %q", answer.Status, answer.Location(), answer.Body, address)
 	}
 }
 
@@ -128,12 +105,12 @@ func sends(contentType, body string) http.HandlerFunc {
 }
 
 func TestAVisitorsPictureIsAnAddressOfTheSite(t *testing.T) {
-	s := startSite(t, siteConfig{options: keptToken, users: withPictures(pictureURL)})
-	b := s.newBrowser()
-	b.signIn("/page")
-	asked := s.instagram.Calls(simulator.UserNode)
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL)})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	asked := s.Instagram.Calls(simulator.UserNode)
 	for range 3 {
-		answer := b.image(picturePath)
+		answer := b.Image(picturePath)
 		wantPictureAt(t, answer, pictureURL)
 		for header, want := range map[string]string{
 			"Cache-Control": "private, max-age=300", "Vary": "Cookie", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin",
@@ -143,32 +120,32 @@ func TestAVisitorsPictureIsAnAddressOfTheSite(t *testing.T) {
 			}
 		}
 	}
-	if n := s.instagram.Calls(simulator.UserNode) - asked; n != 1 {
+	if n := s.Instagram.Calls(simulator.UserNode) - asked; n != 1 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
-	requests := s.instagram.Requests(simulator.UserNode)
-	if got := query(t, requests[len(requests)-1].URL).Get("fields"); got != "id,user_id,profile_picture_url" {
+	requests := s.Instagram.Requests(simulator.UserNode)
+	if got := sitetest.Query(t, requests[len(requests)-1].URL).Get("fields"); got != "id,user_id,profile_picture_url" {
 		t.Errorf("asked for %q", got)
 	}
-	if s.upstream.count() != 0 {
+	if s.Upstream.Count() != 0 {
 		t.Error("the site was asked")
 	}
 }
 
 func TestThePictureCanBeServedFromHere(t *testing.T) {
 	host := newCDN(t)
-	s := startSite(t, siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/v/jay.jpg?oh=00_Af%3D&oe=7FFFFFFF")})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/v/jay.jpg?oh=00_Af%3D&oe=7FFFFFFF")})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	for range 3 {
-		answer := b.image(picturePath)
-		if answer.StatusCode != http.StatusOK || answer.body != jpegBytes || answer.Header.Get("Content-Type") != "image/jpeg" || answer.Header.Get("Cache-Control") != "private, max-age=300" {
-			t.Errorf("answered %s %q, headers %v", answer.Status, answer.body, answer.Header)
+		answer := b.Image(picturePath)
+		if answer.StatusCode != http.StatusOK || answer.Body != jpegBytes || answer.Header.Get("Content-Type") != "image/jpeg" || answer.Header.Get("Cache-Control") != "private, max-age=300" {
+			t.Errorf("answered %s %q, headers %v", answer.Status, answer.Body, answer.Header)
 		}
 	}
-	head := b.image(picturePath, func(r *http.Request) { r.Method = http.MethodHead })
-	if head.StatusCode != http.StatusOK || head.body != "" || head.ContentLength != int64(len(jpegBytes)) || head.Header.Get("Content-Type") != "image/jpeg" {
-		t.Errorf("HEAD: answered %s %q, headers %v", head.Status, head.body, head.Header)
+	head := b.Image(picturePath, func(r *http.Request) { r.Method = http.MethodHead })
+	if head.StatusCode != http.StatusOK || head.Body != "" || head.ContentLength != int64(len(jpegBytes)) || head.Header.Get("Content-Type") != "image/jpeg" {
+		t.Errorf("HEAD: answered %s %q, headers %v", head.Status, head.Body, head.Header)
 	}
 	requests := host.all()
 	if len(requests) != 1 || requests[0].URL.RequestURI() != "/v/jay.jpg?oh=00_Af%3D&oe=7FFFFFFF" {
@@ -184,51 +161,51 @@ func TestThePictureCanBeServedFromHere(t *testing.T) {
 func TestP6_OnlyTheVisitorGetsTheirPictureAndOnlyOnThisSite(t *testing.T) {
 	for _, mode := range []string{"redirect", "proxy"} {
 		t.Run(mode, func(t *testing.T) {
-			c := siteConfig{options: keptToken + "\npicture " + mode, users: withPictures(newCDN(t).url + "/jay.jpg")}
-			s := startSite(t, c)
-			b := s.newBrowser()
-			wantNoImage(t, b.image(picturePath), http.StatusUnauthorized, "login_required")
-			if answer := b.get(picturePath); answer.StatusCode != http.StatusUnauthorized || answer.location() != "" {
-				t.Errorf("a navigation of nobody: answered %s to %q", answer.Status, answer.location())
+			c := sitetest.Config{Options: keptToken + "\npicture " + mode, Users: withPictures(newCDN(t).url + "/jay.jpg")}
+			s := sitetest.Start(t, c)
+			b := s.NewBrowser()
+			wantNoImage(t, b.Image(picturePath), http.StatusUnauthorized, "login_required")
+			if answer := b.Get(picturePath); answer.StatusCode != http.StatusUnauthorized || answer.Location() != "" {
+				t.Errorf("a navigation of nobody: answered %s to %q", answer.Status, answer.Location())
 			}
-			b.signIn("/page")
-			asked := s.calls()
+			b.SignIn("/page")
+			asked := s.Calls()
 			for _, from := range []string{"cross-site", "same-site", "CROSS-SITE", "unknown"} {
-				wantNoImage(t, b.image(picturePath, setHeader("Sec-Fetch-Site", from)), http.StatusUnauthorized, "login_required")
-				link := navigation(t, http.MethodGet, picturePath)
+				wantNoImage(t, b.Image(picturePath, setHeader("Sec-Fetch-Site", from)), http.StatusUnauthorized, "login_required")
+				link := sitetest.Navigation(t, http.MethodGet, picturePath)
 				link.Header.Set("Sec-Fetch-Site", from)
-				wantNoImage(t, b.do(link), http.StatusUnauthorized, "login_required")
+				wantNoImage(t, b.Do(link), http.StatusUnauthorized, "login_required")
 			}
-			if s.calls() != asked {
+			if s.Calls() != asked {
 				t.Error("Instagram was asked for another site")
 			}
 			for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions} {
-				answer := b.image(picturePath, func(r *http.Request) { r.Method = method })
+				answer := b.Image(picturePath, func(r *http.Request) { r.Method = method })
 				if answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != "GET, HEAD" {
 					t.Errorf("%s: answered %s", method, answer.Status)
 				}
 			}
 			// Another spelling of the path is the site's.
 			for _, path := range []string{"/instagram_auth/%70icture", "/instagram_auth//picture", "/instagram_auth/picture/", "/instagram_auth/Picture"} {
-				if answer := b.image(path); answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.body, "hello") {
-					t.Errorf("%s: answered %s %q", path, answer.Status, answer.body)
+				if answer := b.Image(path); answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Body, "hello") {
+					t.Errorf("%s: answered %s %q", path, answer.Status, answer.Body)
 				}
 			}
 			for _, from := range []string{"same-origin", "none", ""} {
-				if answer := b.image(picturePath, setHeader("Sec-Fetch-Site", from)); answer.StatusCode >= 400 {
+				if answer := b.Image(picturePath, setHeader("Sec-Fetch-Site", from)); answer.StatusCode >= 400 {
 					t.Errorf("from %q: answered %s", from, answer.Status)
 				}
 			}
-			cookies := b.cookieHeader()
-			b.logout(nil)
-			for _, cookies := range []string{b.cookieHeader(), cookies} {
-				wantNoImage(t, s.newBrowser().image(picturePath, setHeader("Cookie", cookies)), http.StatusUnauthorized, "login_required")
+			cookies := b.CookieHeader()
+			b.Logout(nil)
+			for _, cookies := range []string{b.CookieHeader(), cookies} {
+				wantNoImage(t, s.NewBrowser().Image(picturePath, setHeader("Cookie", cookies)), http.StatusUnauthorized, "login_required")
 			}
 
-			b.signIn("/page")
-			c.options += "\ndeny " + userID
-			s.load(c)
-			wantNoImage(t, b.image(picturePath), http.StatusForbidden, "no_access")
+			b.SignIn("/page")
+			c.Options += "\ndeny " + sitetest.UserID
+			s.Load(c)
+			wantNoImage(t, b.Image(picturePath), http.StatusForbidden, "no_access")
 		})
 	}
 }
@@ -241,16 +218,16 @@ func TestP6_TwoPeopleNeverGetEachOthersPicture(t *testing.T) {
 	}
 	people := withPictures(host.url+"/jay", host.url+"/sees", host.url+"/saw")
 	for _, mode := range []string{"redirect", "proxy"} {
-		s := startSite(t, siteConfig{options: keptToken + "\npicture " + mode, users: people, window: "-"})
+		s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture " + mode, Users: people, Window: "-"})
 		var all sync.WaitGroup
 		for _, person := range people {
 			for range 2 { // sessions of each, at once
-				b := s.newBrowser()
-				b.signInAs(person.Username)
+				b := s.NewBrowser()
+				b.SignInAs(person.Username)
 				all.Go(func() {
 					for range 20 {
-						answer := b.image(picturePath)
-						if got := answer.location() + answer.body; got != person.PictureURL && got != pngBytes+strings.TrimPrefix(person.PictureURL, host.url) {
+						answer := b.Image(picturePath)
+						if got := answer.Location() + answer.Body; got != person.PictureURL && got != pngBytes+strings.TrimPrefix(person.PictureURL, host.url) {
 							t.Errorf("%s, %s: answered %s %q", mode, person.Username, answer.Status, got)
 						}
 					}
@@ -258,7 +235,7 @@ func TestP6_TwoPeopleNeverGetEachOthersPicture(t *testing.T) {
 			}
 		}
 		all.Wait()
-		if n := s.instagram.Calls(simulator.UserNode); n != 2*len(people)+len(people) {
+		if n := s.Instagram.Calls(simulator.UserNode); n != 2*len(people)+len(people) {
 			t.Errorf("%s: Instagram was asked %d times", mode, n)
 		}
 		if err := caddy.Stop(); err != nil {

@@ -2,7 +2,6 @@ package instagramauth_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -22,14 +23,14 @@ const pictureFailed = "getting a visitor's picture failed"
 func cookieWithToken(t *testing.T, access string, lifetime time.Duration) string {
 	t.Helper()
 	cookies, err := session.New(session.Config{
-		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour, Tokens: true,
+		Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour, Tokens: true,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
 	_, line, _, err := cookies.Create(session.Session{
-		Identity: somebody(), Token: session.Token{Access: access, Issued: now.Add(-time.Hour), Expires: now.Add(lifetime)},
+		Identity: sitetest.Somebody(), Token: session.Token{Access: access, Issued: now.Add(-time.Hour), Expires: now.Add(lifetime)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -46,12 +47,6 @@ func impatient(name string) string {
 	return ""
 }
 
-// pictureIs has the user node answer with this address of a picture.
-func (s *site) pictureIs(address string) {
-	body, _ := json.Marshal(map[string]string{"user_id": userID, "id": appScopedID, "username": username, "profile_picture_url": address})
-	s.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Body: string(body)})
-}
-
 func TestP6_APictureComesFromInstagramsHostsAlone(t *testing.T) {
 	host := newCDN(t)
 	_, port, _ := strings.Cut(strings.TrimPrefix(host.url, "http://"), ":")
@@ -63,12 +58,12 @@ func TestP6_APictureComesFromInstagramsHostsAlone(t *testing.T) {
 	} {
 		for _, mode := range []string{"redirect", "proxy"} {
 			t.Run(name+", "+mode, func(t *testing.T) {
-				s := startSite(t, siteConfig{options: keptToken + "\npicture " + mode})
-				b := s.newBrowser()
-				b.signIn("/page")
-				s.pictureIs(address)
-				wantNoImage(t, b.image(picturePath), http.StatusBadGateway, "bad_profile")
-				if lines := s.logged(pictureFailed); len(lines) != 1 || lines[0]["error"] == "" || strings.Contains(fmt.Sprint(lines), "p.jpg") {
+				s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture " + mode})
+				b := s.NewBrowser()
+				b.SignIn("/page")
+				s.PictureIs(address)
+				wantNoImage(t, b.Image(picturePath), http.StatusBadGateway, "bad_profile")
+				if lines := s.Logged(pictureFailed); len(lines) != 1 || lines[0]["error"] == "" || strings.Contains(fmt.Sprint(lines), "p.jpg") {
 					t.Errorf("logged %v", lines)
 				}
 			})
@@ -117,11 +112,11 @@ func TestP6_WhatIsNoPictureIsNotShown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			host := newCDN(t)
 			host.answer = c.answer
-			s := startSite(t, siteConfig{options: keptToken + "\npicture proxy\n" + impatient(name), users: withPictures(host.url + "/p.jpg")})
-			b := s.newBrowser()
-			b.signIn("/page")
+			s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture proxy\n" + impatient(name), Users: withPictures(host.url + "/p.jpg")})
+			b := s.NewBrowser()
+			b.SignIn("/page")
 			for range 3 {
-				answer := b.image(picturePath)
+				answer := b.Image(picturePath)
 				wantNoImage(t, answer, c.status, c.code)
 				if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); name == "patience" && (wait < 70 || wait > 77) {
 					t.Errorf("Retry-After = %d", wait)
@@ -143,79 +138,81 @@ func TestManyRequestsForAPictureAreOneCall(t *testing.T) {
 		<-release
 		sends("image/webp", "RIFF\x10\x00\x00\x00WEBPVP8 of somebody")(w, r)
 	}
-	s := startSite(t, siteConfig{options: keptToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg")})
-	b := s.newBrowser()
-	b.signIn("/page")
-	asked := s.instagram.Calls(simulator.UserNode)
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg")})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	asked := s.Instagram.Calls(simulator.UserNode)
 	// The first one leaves, and the call goes on for the others.
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		request := navigation(t, http.MethodGet, picturePath).WithContext(ctx)
-		if answer, err := b.http.Do(request); err == nil {
+		request := sitetest.Navigation(t, http.MethodGet, picturePath).WithContext(ctx)
+		if answer, err := b.HTTP.Do(request); err == nil {
 			_ = answer.Body.Close()
 			t.Error("answered")
 		}
 	}()
-	eventually(t, "the host is asked", func() bool { return len(host.all()) == 1 })
+	sitetest.Eventually(t, "the host is asked", func() bool { return len(host.all()) == 1 })
 	leave()
 	<-gone
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			if answer := b.image(picturePath); answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "image/webp" {
-				t.Errorf("answered %s %q", answer.Status, answer.body)
+			if answer := b.Image(picturePath); answer.StatusCode != http.StatusOK || answer.Header.Get("Content-Type") != "image/webp" {
+				t.Errorf("answered %s %q", answer.Status, answer.Body)
 			}
 		})
 	}
 	close(release)
 	all.Wait()
-	if pictures, nodes := len(host.all()), s.instagram.Calls(simulator.UserNode)-asked; pictures != 1 || nodes != 1 {
+	if pictures, nodes := len(host.all()), s.Instagram.Calls(simulator.UserNode)-asked; pictures != 1 || nodes != 1 {
 		t.Errorf("%d pictures and %d addresses were asked for", pictures, nodes)
 	}
 }
 
 func TestASessionWithoutAGoodTokenHasNoPicture(t *testing.T) {
-	s := startSite(t, siteConfig{options: "token {\n forward_as X-Token\n}", users: withPictures(pictureURL)})
-	of := func(cookie string) response { return s.newBrowser().image(picturePath, setHeader("Cookie", cookie)) }
-	for name, cookie := range map[string]string{"none": cookieFor(t, somebody()), "one that has expired": cookieWithToken(t, "IGAAexpired", -time.Second)} {
+	s := sitetest.Start(t, sitetest.Config{Options: "token {\n forward_as X-Token\n}", Users: withPictures(pictureURL)})
+	of := func(cookie string) sitetest.Response {
+		return s.NewBrowser().Image(picturePath, setHeader("Cookie", cookie))
+	}
+	for name, cookie := range map[string]string{"none": cookieFor(t, sitetest.Somebody()), "one that has expired": cookieWithToken(t, "IGAAexpired", -time.Second)} {
 		t.Run(name, func(t *testing.T) {
 			answer := of(cookie)
 			wantNoImage(t, answer, http.StatusNotFound, "no_token")
-			if decode(t, answer)["login_url"] != "/instagram_auth/login" || s.calls() != 0 {
-				t.Errorf("answered %s after %d calls", answer.body, s.calls())
+			if sitetest.Decode(t, answer)["login_url"] != "/instagram_auth/login" || s.Calls() != 0 {
+				t.Errorf("answered %s after %d calls", answer.Body, s.Calls())
 			}
 		})
 	}
 	// One that Instagram does not accept is asked with once, ends no session, and is in
 	// nobody else's way.
-	b := s.newBrowser()
-	b.signIn("/page") // from now on it is known that Instagram reads tokens from the header
-	asked := s.instagram.Calls(simulator.UserNode)
+	b := s.NewBrowser()
+	b.SignIn("/page") // from now on it is known that Instagram reads tokens from the header
+	asked := s.Instagram.Calls(simulator.UserNode)
 	refused := cookieWithToken(t, "IGAArefused", time.Hour)
 	for range 3 {
 		wantNoImage(t, of(refused), http.StatusNotFound, "no_token")
 	}
-	if n := s.instagram.Calls(simulator.UserNode) - asked; n != 1 {
+	if n := s.Instagram.Calls(simulator.UserNode) - asked; n != 1 {
 		t.Errorf("Instagram was asked %d times with a token that it does not accept", n)
 	}
-	s.wantAlive(refused, true)
-	wantPictureAt(t, b.image(picturePath), pictureURL)
+	s.WantAlive(refused, true)
+	wantPictureAt(t, b.Image(picturePath), pictureURL)
 }
 
 func TestNoPictureIsAnAnswerToo(t *testing.T) {
-	s := startSite(t, siteConfig{options: keptToken})
-	b := s.newBrowser()
-	b.signIn("/page")
-	asked := s.instagram.Calls(simulator.UserNode)
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	asked := s.Instagram.Calls(simulator.UserNode)
 	for range 3 {
-		wantNoImage(t, b.image(picturePath), http.StatusNotFound, "no_picture")
+		wantNoImage(t, b.Image(picturePath), http.StatusNotFound, "no_picture")
 	}
-	if n := s.instagram.Calls(simulator.UserNode) - asked; n != 1 {
+	if n := s.Instagram.Calls(simulator.UserNode) - asked; n != 1 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
-	if lines := s.logged(pictureFailed); len(lines) != 0 {
+	if lines := s.Logged(pictureFailed); len(lines) != 0 {
 		t.Errorf("logged %v", lines)
 	}
 }
@@ -238,31 +235,31 @@ func TestAPictureOfAnInstagramInTrouble(t *testing.T) {
 		"no permission": {simulator.Fault{Kind: simulator.Answer, Status: 400, Body: `{"error":{"message":"(#10) no","type":"OAuthException","code":10}}`}, 404, "no_picture", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: keptToken + "\n" + impatient(name), users: withPictures(pictureURL)})
-			b := s.newBrowser()
-			b.signIn("/page")
-			s.instagram.Misbehave(simulator.UserNode, c.fault)
-			s.instagram.ResetCalls()
+			s := sitetest.Start(t, sitetest.Config{Options: keptToken + "\n" + impatient(name), Users: withPictures(pictureURL)})
+			b := s.NewBrowser()
+			b.SignIn("/page")
+			s.Instagram.Misbehave(simulator.UserNode, c.fault)
+			s.Instagram.ResetCalls()
 			for range 3 {
-				answer := b.image(picturePath)
+				answer := b.Image(picturePath)
 				wantNoImage(t, answer, c.status, c.code)
 				if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); wait < c.least {
 					t.Errorf("Retry-After = %d", wait)
 				}
 			}
-			if n := s.instagram.Calls(simulator.UserNode); n > 3 { // a reset is tried again at once
+			if n := s.Instagram.Calls(simulator.UserNode); n > 3 { // a reset is tried again at once
 				t.Errorf("Instagram was asked %d times", n)
 			}
-			lines := s.logged(pictureFailed)
-			if len(lines) != 1 || lines[0]["user_id"] != userID || lines[0]["session"] == nil || lines[0]["error"] == nil {
+			lines := s.Logged(pictureFailed)
+			if len(lines) != 1 || lines[0]["user_id"] != sitetest.UserID || lines[0]["session"] == nil || lines[0]["error"] == nil {
 				t.Errorf("logged %v", lines)
 			}
 			// Nobody is signed out, and others can sign in.
-			if page := b.get("/page"); page.StatusCode != http.StatusOK {
+			if page := b.Get("/page"); page.StatusCode != http.StatusOK {
 				t.Errorf("the page is %s", page.Status)
 			}
-			s.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
-			s.newBrowser().signIn("/page")
+			s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{})
+			s.NewBrowser().SignIn("/page")
 		})
 	}
 }
@@ -270,44 +267,48 @@ func TestAPictureOfAnInstagramInTrouble(t *testing.T) {
 // After a failure that concerns everybody, nobody's picture is asked for until Instagram
 // wants to be asked again.
 func TestD3_AnInstagramThatAsksForPatienceIsLeftAlone(t *testing.T) {
-	s := startSite(t, siteConfig{options: keptToken, users: withPictures(pictureURL, pictureURL), window: "-"})
-	first, second := s.newBrowser(), s.newBrowser()
-	first.signInAs(username)
-	second.signInAs("maria.sees")
-	s.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit})
-	wantNoImage(t, first.image(picturePath), http.StatusBadGateway, "provider_error")
-	s.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
-	s.instagram.ResetCalls()
+	s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL, pictureURL), Window: "-"})
+	first, second := s.NewBrowser(), s.NewBrowser()
+	first.SignInAs(sitetest.Username)
+	second.SignInAs("maria.sees")
+	s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit})
+	wantNoImage(t, first.Image(picturePath), http.StatusBadGateway, "provider_error")
+	s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{})
+	s.Instagram.ResetCalls()
 	for range 3 {
-		answer := second.image(picturePath)
+		answer := second.Image(picturePath)
 		wantNoImage(t, answer, http.StatusServiceUnavailable, "provider_unreachable")
 		if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); wait < 290 || wait > 300 {
 			t.Errorf("Retry-After = %d", wait)
 		}
 	}
-	if n := s.instagram.Calls(simulator.UserNode); n != 0 {
+	if n := s.Instagram.Calls(simulator.UserNode); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
 }
 
 func TestP5_APictureIsForgottenWithItsPerson(t *testing.T) {
-	for name, end := range map[string]func(s *site, b *browser){
-		"signed out":            func(_ *site, b *browser) { b.logout(nil) },
-		"signed out everywhere": func(_ *site, b *browser) { b.logout(url.Values{"everywhere": {"1"}}) },
-		"deauthorized":          func(s *site, _ *browser) { s.fromMeta(deauthorizePath, s.instagram.SignedRequest(username)) },
-		"deleted":               func(s *site, _ *browser) { s.fromMeta(deletionPath, s.instagram.SignedRequest(username)) },
+	for name, end := range map[string]func(s *sitetest.Site, b *sitetest.Browser){
+		"signed out":            func(_ *sitetest.Site, b *sitetest.Browser) { b.Logout(nil) },
+		"signed out everywhere": func(_ *sitetest.Site, b *sitetest.Browser) { b.Logout(url.Values{"everywhere": {"1"}}) },
+		"deauthorized": func(s *sitetest.Site, _ *sitetest.Browser) {
+			s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+		},
+		"deleted": func(s *sitetest.Site, _ *sitetest.Browser) {
+			s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: keptToken, users: withPictures(pictureURL)})
-			b := s.newBrowser()
-			b.signIn("/page")
-			wantPictureAt(t, b.image(picturePath), pictureURL)
+			s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL)})
+			b := s.NewBrowser()
+			b.SignIn("/page")
+			wantPictureAt(t, b.Image(picturePath), pictureURL)
 			end(s, b)
-			again := s.newBrowser()
-			again.signIn("/page")
-			s.instagram.ResetCalls()
-			wantPictureAt(t, again.image(picturePath), pictureURL)
-			if n := s.instagram.Calls(simulator.UserNode); n != 1 {
+			again := s.NewBrowser()
+			again.SignIn("/page")
+			s.Instagram.ResetCalls()
+			wantPictureAt(t, again.Image(picturePath), pictureURL)
+			if n := s.Instagram.Calls(simulator.UserNode); n != 1 {
 				t.Errorf("Instagram was asked %d times", n)
 			}
 		})
@@ -317,57 +318,57 @@ func TestP5_APictureIsForgottenWithItsPerson(t *testing.T) {
 func TestF6_AReloadCanChangeHowPicturesAreShown(t *testing.T) {
 	host := newCDN(t)
 	address := host.url + "/p.jpg"
-	c := siteConfig{options: keptToken, users: withPictures(address)}
-	s := startSite(t, c)
-	b := s.newBrowser()
-	b.signIn("/page")
-	wantPictureAt(t, b.image(picturePath), address)
-	c.options = keptToken + "\npicture proxy"
-	s.load(c)
-	if answer := b.image(picturePath); answer.StatusCode != http.StatusOK || answer.body != jpegBytes {
-		t.Errorf("answered %s %q", answer.Status, answer.body)
+	c := sitetest.Config{Options: keptToken, Users: withPictures(address)}
+	s := sitetest.Start(t, c)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	wantPictureAt(t, b.Image(picturePath), address)
+	c.Options = keptToken + "\npicture proxy"
+	s.Load(c)
+	if answer := b.Image(picturePath); answer.StatusCode != http.StatusOK || answer.Body != jpegBytes {
+		t.Errorf("answered %s %q", answer.Status, answer.Body)
 	}
-	c.options = keptToken + "\npicture off"
-	s.load(c)
-	wantNoImage(t, b.image(picturePath), http.StatusNotFound, "no_picture")
-	c.options = keptToken + "\npicture redirect\nerrors handle"
-	c.before = "handle_errors {\n respond \"site says {err.status_code} {http.auth.instagram_auth.error}\" \n}"
-	s.load(c)
-	wantPictureAt(t, b.image(picturePath), address)
-	if answer := s.newBrowser().image(picturePath); answer.StatusCode != http.StatusUnauthorized || answer.body != "site says 401 login_required" {
-		t.Errorf("answered %s %q", answer.Status, answer.body)
+	c.Options = keptToken + "\npicture off"
+	s.Load(c)
+	wantNoImage(t, b.Image(picturePath), http.StatusNotFound, "no_picture")
+	c.Options = keptToken + "\npicture redirect\nerrors handle"
+	c.Before = "handle_errors {\n respond \"site says {err.status_code} {http.auth.instagram_auth.error}\" \n}"
+	s.Load(c)
+	wantPictureAt(t, b.Image(picturePath), address)
+	if answer := s.NewBrowser().Image(picturePath); answer.StatusCode != http.StatusUnauthorized || answer.Body != "site says 401 login_required" {
+		t.Errorf("answered %s %q", answer.Status, answer.Body)
 	}
 }
 
 func TestP1_P3_NoTokenGoesWhereAPictureGoes(t *testing.T) {
 	host := newCDN(t)
-	s := startSite(t, siteConfig{options: withToken + "\npicture proxy", users: withPictures(host.url + "/p.jpg"), logFilter: productionFormat(t)})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.get("/page")
-	token := s.upstream.last(t).Header.Get(tokenHeader)
-	shown := b.image(picturePath)
-	answers := fmt.Sprint(shown.Header, shown.body)
+	s := sitetest.Start(t, sitetest.Config{Options: withToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), LogFilter: productionFormat(t)})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Get("/page")
+	token := s.Upstream.Last(t).Header.Get(sitetest.TokenHeader)
+	shown := b.Image(picturePath)
+	answers := fmt.Sprint(shown.Header, shown.Body)
 	// An answer that puts the token into the address of the picture has it nowhere.
-	other := s.newBrowser()
-	other.signIn("/page")
-	other.get("/page")
-	second := s.upstream.last(t).Header.Get(tokenHeader)
-	other.logout(url.Values{"everywhere": {"1"}})
-	other.signIn("/page")
-	other.get("/page")
-	third := s.upstream.last(t).Header.Get(tokenHeader)
-	s.pictureIs(host.url + "/p.jpg?access_token=" + third)
-	answer := other.image(picturePath)
+	other := s.NewBrowser()
+	other.SignIn("/page")
+	other.Get("/page")
+	second := s.Upstream.Last(t).Header.Get(sitetest.TokenHeader)
+	other.Logout(url.Values{"everywhere": {"1"}})
+	other.SignIn("/page")
+	other.Get("/page")
+	third := s.Upstream.Last(t).Header.Get(sitetest.TokenHeader)
+	s.PictureIs(host.url + "/p.jpg?access_token=" + third)
+	answer := other.Image(picturePath)
 	wantNoImage(t, answer, http.StatusBadGateway, "bad_profile")
-	answers += fmt.Sprint(answer.Header, answer.body)
+	answers += fmt.Sprint(answer.Header, answer.Body)
 	for _, request := range host.all() {
 		answers += fmt.Sprint(request.URL, request.Header)
 	}
-	if seen := wantNoneOf(t, answers+s.logs(), []string{token, second, third, b.cookie(sessionCookie), other.cookie(sessionCookie)}); seen != 5 {
+	if seen := wantNoneOf(t, answers+s.Logs(), []string{token, second, third, b.Cookie(sitetest.SessionCookie), other.Cookie(sitetest.SessionCookie)}); seen != 5 {
 		t.Errorf("%d secrets were looked for", seen)
 	}
-	if len(host.all()) != 1 || len(s.logged(pictureFailed)) != 1 {
-		t.Errorf("%d requests, logged %v", len(host.all()), s.logged(pictureFailed))
+	if len(host.all()) != 1 || len(s.Logged(pictureFailed)) != 1 {
+		t.Errorf("%d requests, logged %v", len(host.all()), s.Logged(pictureFailed))
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
 func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_SECOND", "ffffffffffffffffffffffffffffffff")
-	t.Setenv("S", appSecret)
+	t.Setenv("S", sitetest.AppSecret)
 	t.Setenv("TEST_REDIRECT", "http://127.0.0.1:8098/auth/")
 	t.Setenv("TEST_COLLIDES", "https://a.test/instagram_auth/callback")
 	for _, c := range []struct{ name, block, option string }{
@@ -25,8 +27,8 @@ func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
 		{"one URI by two ways", uri("{env.TEST_REDIRECT} http://127.0.0.1:8098/auth/"), "redirect_uri"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			site := "http://:" + port(freeAddr(t)) + " {\n" + c.block + "\n}"
-			if _, err := adapt(site); err != nil {
+			site := "http://:" + sitetest.Port(sitetest.FreeAddr(t)) + " {\n" + c.block + "\n}"
+			if _, err := sitetest.Adapt(site); err != nil {
 				t.Fatalf("adapting: %v", err)
 			}
 			err := validate(site, nil)
@@ -38,22 +40,22 @@ func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
 			}
 		})
 	}
-	if _, err := adapt("a.test {\n" + strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECRET}", 1) + "\n}"); err == nil {
+	if _, err := sitetest.Adapt("a.test {\n" + strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECRET}", 1) + "\n}"); err == nil {
 		t.Error("the same placeholder is taken for two secrets")
 	}
 }
 
 func TestA2_ABaseURLFromAPlaceholderMayEndWithASlash(t *testing.T) {
-	_, endpoints := newInstagram(t, siteConfig{})
+	_, endpoints := sitetest.NewInstagram(t, sitetest.Config{})
 	for _, base := range []string{endpoints, endpoints + "/"} {
 		t.Setenv("TEST_BASE", base)
-		s := startSite(t, siteConfig{block: strings.Replace(defaultBlock(""), "endpoints {endpoints}", "endpoints {env.TEST_BASE}", 1)})
-		b := s.newBrowser()
-		start := b.get("/page")
-		if !strings.HasPrefix(start.location(), endpoints+"/oauth/authorize?") {
-			t.Errorf("%q: the window is at %q", base, start.location())
+		s := sitetest.Start(t, sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), "endpoints {endpoints}", "endpoints {env.TEST_BASE}", 1)})
+		b := s.NewBrowser()
+		start := b.Get("/page")
+		if !strings.HasPrefix(start.Location(), endpoints+"/oauth/authorize?") {
+			t.Errorf("%q: the window is at %q", base, start.Location())
 		}
-		if arrived := b.get(b.window(start)); arrived.StatusCode != http.StatusSeeOther {
+		if arrived := b.Get(b.Window(start)); arrived.StatusCode != http.StatusSeeOther {
 			t.Errorf("%q: the callback answered %s", base, arrived.Status)
 		}
 	}
@@ -61,7 +63,7 @@ func TestA2_ABaseURLFromAPlaceholderMayEndWithASlash(t *testing.T) {
 
 func TestA6_AnEmptyValueInJSONIsRefused(t *testing.T) {
 	for _, uris := range []string{`[""]`, `["", "https://example.test/auth/"]`} {
-		config := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:` + port(freeAddr(t)) + `"],"automatic_https":{"disable":true},"routes":[{"match":[{"host":["example.test"]}],"handle":[{
+		config := `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:` + sitetest.Port(sitetest.FreeAddr(t)) + `"],"automatic_https":{"disable":true},"routes":[{"match":[{"host":["example.test"]}],"handle":[{
 			"handler":"instagram_auth","app_id":"1","app_secret":["a1b2c3d4e5f60718293a4b5c6d7e8f90"],"redirect_uri":` + uris + `}]}]}}}}}`
 		if err := caddy.Load([]byte(config), true); err == nil || !strings.Contains(err.Error(), "redirect_uri: has an empty value") {
 			t.Errorf("%s: %v", uris, err)

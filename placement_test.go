@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // wantLoad fails the test unless a Caddyfile loads, or is refused with a message that
@@ -21,7 +23,7 @@ func wantLoad(t *testing.T, caddyfile, option string) {
 }
 
 func TestC3_CookiesThatOverlapAreRefused(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	for _, c := range []struct{ one, two, option string }{
 		{"ig", "ig_login_b", "session cookie"},
 		{"ig_login_b", "ig", "session cookie"},
@@ -34,7 +36,7 @@ func TestC3_CookiesThatOverlapAreRefused(t *testing.T) {
 		t.Run(c.one+" and "+c.two, func(t *testing.T) {
 			one := with("session {\n cookie " + c.one + "\n}")
 			two := strings.NewReplacer("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two").Replace(with("session {\n cookie " + c.two + "\n}"))
-			addr := port(freeAddr(t))
+			addr := sitetest.Port(sitetest.FreeAddr(t))
 			wantLoad(t, "http://a.test:"+addr+" {\n"+one+"\n"+two+"\n}", c.option)
 			// On another host nothing is in the way.
 			wantLoad(t, "http://a.test:"+addr+" {\n"+one+"\n}\nhttp://b.test:"+addr+" {\n"+strings.ReplaceAll(two, "a.test", "b.test")+"\n}", "")
@@ -46,9 +48,9 @@ func TestC3_CookiesThatOverlapAreRefused(t *testing.T) {
 const twoHosts = "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri https://a.test/cb https://b.test/cb\n}"
 
 func TestC3_TheSameBlockInTwoSitesIsOneInstance(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_OTHER", "ffffffffffffffffffffffffffffffff")
-	addr := port(freeAddr(t))
+	addr := sitetest.Port(sitetest.FreeAddr(t))
 	a, b := "http://a.test:"+addr, "http://b.test:"+addr
 	sites := func(one, two string) string {
 		return a + " {\n" + one + "\n}\n" + b + " {\n" + two + "\n}"
@@ -76,8 +78,8 @@ func TestC3_TheSameBlockInTwoSitesIsOneInstance(t *testing.T) {
 }
 
 func TestC3_TheSameBlockInTwoBranchesOfASiteIsOneInstance(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
-	addr := port(freeAddr(t))
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
+	addr := sitetest.Port(sitetest.FreeAddr(t))
 	wildcard := func(inside string) string {
 		return "(signin) {\n" + twoHosts + "\n}\nhttp://*.test:" + addr + " {\n@a host a.test\n@b host b.test\n" + inside + "\n}"
 	}
@@ -99,44 +101,44 @@ func TestC3_TheSameBlockInTwoBranchesOfASiteIsOneInstance(t *testing.T) {
 
 func TestC3_OneSnippetInTwoHandlesOfAWildcardSiteSignsIn(t *testing.T) {
 	const other = "https://other.test"
-	block := strings.Replace(defaultBlock(""), "redirect_uri "+redirectURI, "redirect_uri "+redirectURI+" "+other+callback, 1)
+	block := strings.Replace(sitetest.DefaultBlock(""), "redirect_uri "+sitetest.RedirectURI, "redirect_uri "+sitetest.RedirectURI+" "+other+sitetest.Callback, 1)
 	branch := func(name string) string {
 		return "@" + name + " host " + name + ".test\nhandle @" + name + " {\n" + block + "\nrespond \"" + name + " {http.request.header.X-Instagram-Username}\"\n}\n"
 	}
-	s := startSite(t, siteConfig{block: branch("example") + branch("other")})
-	for name, from := range map[string]string{"example": origin, "other": other} {
-		b := s.newBrowser()
-		back := b.get(b.get(b.get(from + "/page").location()).location())
-		if back.StatusCode != http.StatusSeeOther || back.location() != "/page#" {
-			t.Fatalf("%s: the callback answered %s to %q", from, back.Status, back.location())
+	s := sitetest.Start(t, sitetest.Config{Block: branch("example") + branch("other")})
+	for name, from := range map[string]string{"example": sitetest.Origin, "other": other} {
+		b := s.NewBrowser()
+		back := b.Get(b.Get(b.Get(from + "/page").Location()).Location())
+		if back.StatusCode != http.StatusSeeOther || back.Location() != "/page#" {
+			t.Fatalf("%s: the callback answered %s to %q", from, back.Status, back.Location())
 		}
-		if page := b.get(from + "/page"); page.body != name+" "+username {
-			t.Errorf("%s: page = %s %q", from, page.Status, page.body)
+		if page := b.Get(from + "/page"); page.Body != name+" "+sitetest.Username {
+			t.Errorf("%s: page = %s %q", from, page.Status, page.Body)
 		}
 	}
 }
 
 func TestC3_TwoSitesWithOneSnippetBothSignIn(t *testing.T) {
 	const other = "https://other.test"
-	block := strings.Replace(defaultBlock(""), "redirect_uri "+redirectURI, "redirect_uri "+redirectURI+" "+other+callback, 1)
-	s := startSite(t, siteConfig{block: block, extra: "http://other.test:{port} {\n" + block + "\nreverse_proxy {upstream}\n}"})
-	for _, from := range []string{origin, other} {
-		b := s.newBrowser()
-		start := b.get(from + "/page")
-		back := b.get(b.get(start.location()).location())
-		if back.StatusCode != http.StatusSeeOther || back.location() != "/page#" || !strings.HasPrefix(back.Request.URL.String(), from+callback) {
-			t.Fatalf("%s: the callback %s answered %s to %q", from, back.Request.URL, back.Status, back.location())
+	block := strings.Replace(sitetest.DefaultBlock(""), "redirect_uri "+sitetest.RedirectURI, "redirect_uri "+sitetest.RedirectURI+" "+other+sitetest.Callback, 1)
+	s := sitetest.Start(t, sitetest.Config{Block: block, Extra: "http://other.test:{port} {\n" + block + "\nreverse_proxy {upstream}\n}"})
+	for _, from := range []string{sitetest.Origin, other} {
+		b := s.NewBrowser()
+		start := b.Get(from + "/page")
+		back := b.Get(b.Get(start.Location()).Location())
+		if back.StatusCode != http.StatusSeeOther || back.Location() != "/page#" || !strings.HasPrefix(back.Request.URL.String(), from+sitetest.Callback) {
+			t.Fatalf("%s: the callback %s answered %s to %q", from, back.Request.URL, back.Status, back.Location())
 		}
-		if page := b.get(from + "/page"); page.body != "hello "+username {
-			t.Errorf("%s: page = %s %q", from, page.Status, page.body)
+		if page := b.Get(from + "/page"); page.Body != "hello "+sitetest.Username {
+			t.Errorf("%s: page = %s %q", from, page.Status, page.Body)
 		}
 	}
 }
 
 func TestA6_ACallbackOutsideTheSiteIsRefused(t *testing.T) {
-	t.Setenv("TEST_SECRET", appSecret)
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_HOST", "a.test")
-	addr := port(freeAddr(t))
+	addr := sitetest.Port(sitetest.FreeAddr(t))
 	block := func(uris string) string { return uri(uris) }
 	for _, c := range []struct{ name, site, uris, option string }{
 		{"another host", "http://a.test:%s", "https://other.test/cb", "redirect_uri"},

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -31,47 +33,47 @@ func productionFormat(t *testing.T) string {
 }
 
 func TestP1_SecretsNeverAppearInALog(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFormat(t), before: "handle_errors {\n respond error \n}"})
+	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t), Before: "handle_errors {\n respond error \n}"})
 	var secrets []string
 	note := func(more ...string) { secrets = append(secrets, more...) }
-	note(appSecret)
-	walk := func(spoil func(), finish func(b *browser, back string) response) {
-		b := s.newBrowser()
-		start := b.get("/private?x=1")
-		back := b.window(start)
-		q := query(t, back)
+	note(sitetest.AppSecret)
+	walk := func(spoil func(), finish func(b *sitetest.Browser, back string) sitetest.Response) {
+		b := s.NewBrowser()
+		start := b.Get("/private?x=1")
+		back := b.Window(start)
+		q := sitetest.Query(t, back)
 		note(q.Get("code"), q.Get("state"))
-		for _, name := range b.cookies() {
-			note(b.cookie(name))
+		for _, name := range b.Cookies() {
+			note(b.Cookie(name))
 		}
 		spoil()
 		answer := finish(b, back)
 		for _, c := range answer.Cookies() {
 			note(c.Value)
 		}
-		request := navigation(t, http.MethodGet, "/private")
+		request := sitetest.Navigation(t, http.MethodGet, "/private")
 		request.Header.Set("Referer", back)
-		b.do(request)
+		b.Do(request)
 		for _, endpoint := range []simulator.Endpoint{simulator.Token, simulator.UserNode} {
-			s.instagram.Misbehave(endpoint, simulator.Fault{})
+			s.Instagram.Misbehave(endpoint, simulator.Fault{})
 		}
 	}
-	get := func(b *browser, back string) response { return b.get(back) }
+	get := func(b *sitetest.Browser, back string) sitetest.Response { return b.Get(back) }
 	walk(func() {}, get)
 	for _, kind := range []simulator.FaultKind{simulator.Status500, simulator.HTML, simulator.Truncated, simulator.Redirect, simulator.Reset, simulator.WrongTypes, simulator.RateLimit} {
-		walk(func() { s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: kind, Times: 1}) }, get)
-		walk(func() { s.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: kind, Times: 1}) }, get)
+		walk(func() { s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: kind, Times: 1}) }, get)
+		walk(func() { s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: kind, Times: 1}) }, get)
 	}
-	walk(func() {}, func(b *browser, back string) response {
-		return b.get(replaceQuery(t, back, "code", "made-up-code-0123456789"))
+	walk(func() {}, func(b *sitetest.Browser, back string) sitetest.Response {
+		return b.Get(replaceQuery(t, back, "code", "made-up-code-0123456789"))
 	})
-	walk(func() {}, func(b *browser, back string) response { return s.newBrowser().get(back) })
-	for _, request := range s.instagram.Requests(simulator.UserNode) {
-		if token := query(t, request.URL).Get("access_token"); token != "" {
+	walk(func() {}, func(b *sitetest.Browser, back string) sitetest.Response { return s.NewBrowser().Get(back) })
+	for _, request := range s.Instagram.Requests(simulator.UserNode) {
+		if token := sitetest.Query(t, request.URL).Get("access_token"); token != "" {
 			note(token)
 		}
 	}
-	logs := s.logs()
+	logs := s.Logs()
 	if !strings.Contains(logs, `"logger":"http.log.access`) || !strings.Contains(logs, "sign-in refused") || !strings.Contains(logs, "REDACTED") {
 		t.Fatal("the log does not have the lines that this test is about")
 	}
@@ -98,37 +100,37 @@ func wantNoneOf(t *testing.T, logs string, secrets []string) (seen int) {
 }
 
 func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
-	s := startSite(t, siteConfig{logFilter: productionFormat(t)})
-	secrets := []string{appSecret}
-	for _, end := range []func(b *browser){
-		func(b *browser) { b.logout(nil) },
-		func(b *browser) { b.logout(url.Values{"everywhere": {"1"}}) },
-		func(b *browser) {
-			signed := s.instagram.SignedRequest(username)
+	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t)})
+	secrets := []string{sitetest.AppSecret}
+	for _, end := range []func(b *sitetest.Browser){
+		func(b *sitetest.Browser) { b.Logout(nil) },
+		func(b *sitetest.Browser) { b.Logout(url.Values{"everywhere": {"1"}}) },
+		func(b *sitetest.Browser) {
+			signed := s.Instagram.SignedRequest(sitetest.Username)
 			secrets = append(secrets, signed)
-			s.fromMeta(deauthorizePath, signed)
-			s.fromMeta(deauthorizePath, signed+"x")
+			s.FromMeta(deauthorizePath, signed)
+			s.FromMeta(deauthorizePath, signed+"x")
 		},
-		func(b *browser) {
-			signed := s.instagram.SignedRequest(username)
-			confirmed := decode(t, s.fromMeta(deletionPath, signed))
+		func(b *sitetest.Browser) {
+			signed := s.Instagram.SignedRequest(sitetest.Username)
+			confirmed := sitetest.Decode(t, s.FromMeta(deletionPath, signed))
 			secrets = append(secrets, signed, confirmed["confirmation_code"].(string))
-			s.newBrowser().get(confirmed["url"].(string))
+			s.NewBrowser().Get(confirmed["url"].(string))
 		},
 	} {
-		b := s.newBrowser()
-		b.signIn("/page")
-		id := sessionIDOf(t, b.cookie(sessionCookie))
-		secrets = append(secrets, b.cookie(sessionCookie), string(id[:]), hex.EncodeToString(id[:]), base64.RawURLEncoding.EncodeToString(id[:]))
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		id := sessionIDOf(t, b.Cookie(sitetest.SessionCookie))
+		secrets = append(secrets, b.Cookie(sitetest.SessionCookie), string(id[:]), hex.EncodeToString(id[:]), base64.RawURLEncoding.EncodeToString(id[:]))
 		end(b)
-		b.get("/page")
+		b.Get("/page")
 	}
 	for _, message := range []string{"signed in", "signed out", "sessions ended by instagram", "callback refused"} {
-		if len(s.logged(message)) == 0 {
+		if len(s.Logged(message)) == 0 {
 			t.Errorf("the log does not say %q", message)
 		}
 	}
-	if seen := wantNoneOf(t, s.logs(), secrets); seen < 20 {
+	if seen := wantNoneOf(t, s.Logs(), secrets); seen < 20 {
 		t.Errorf("only %d secrets were looked for", seen)
 	}
 }
@@ -136,11 +138,11 @@ func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
 // sessionIDOf returns the ID in a session cookie.
 func sessionIDOf(t *testing.T, value string) [session.IDSize]byte {
 	t.Helper()
-	c, err := session.New(session.Config{Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 1000 * time.Hour})
+	c, err := session.New(session.Config{Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: 1000 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := c.Find([]string{sessionCookie + "=" + value})
+	found := c.Find([]string{sitetest.SessionCookie + "=" + value})
 	s, ok := c.Open(&found, nil)
 	if !ok {
 		t.Fatal("no session")
@@ -149,30 +151,30 @@ func sessionIDOf(t *testing.T, value string) [session.IDSize]byte {
 }
 
 func TestP1_A5xxOnTheCallbackIsAnsweredByUsEvenWithHandleErrors(t *testing.T) {
-	s := startSite(t, siteConfig{options: "errors handle"})
-	b := s.newBrowser()
-	back := b.window(b.get("/private"))
-	s.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status503})
-	wantRefusal(t, b.get(back), http.StatusBadGateway, "Instagram could not complete the sign-in.")
-	for line := range strings.Lines(s.logs()) {
-		if strings.Contains(line, `"logger":"http.log.error`) && strings.Contains(line, query(t, back).Get("code")) {
+	s := sitetest.Start(t, sitetest.Config{Options: "errors handle"})
+	b := s.NewBrowser()
+	back := b.Window(b.Get("/private"))
+	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status503})
+	sitetest.WantRefusal(t, b.Get(back), http.StatusBadGateway, "Instagram could not complete the sign-in.")
+	for line := range strings.Lines(s.Logs()) {
+		if strings.Contains(line, `"logger":"http.log.error`) && strings.Contains(line, sitetest.Query(t, back).Get("code")) {
 			t.Errorf("the error log has the code: %s", line)
 		}
 	}
 }
 
 func TestP3_NothingSecretReachesTheSiteByURLOrReferer(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	if got := s.newBrowser().get("/private").Header.Get("Referrer-Policy"); got != "no-referrer" {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	if got := s.NewBrowser().Get("/private").Header.Get("Referrer-Policy"); got != "no-referrer" {
 		t.Errorf("on the way to Instagram Referrer-Policy = %q", got)
 	}
-	arrived := b.signIn("/private")
+	arrived := b.SignIn("/private")
 	if got := arrived.Header.Get("Referrer-Policy"); got != "no-referrer" {
 		t.Errorf("Referrer-Policy = %q", got)
 	}
-	b.get(arrived.location())
-	for _, request := range s.upstream.all() {
+	b.Get(arrived.Location())
+	for _, request := range s.Upstream.All() {
 		if secret := regexp.MustCompile(`code=|state=|access_token`); secret.MatchString(request.URL.String()) || secret.MatchString(request.Referer()) {
 			t.Errorf("the site was asked for %s from %s", request.URL, request.Referer())
 		}
@@ -180,8 +182,8 @@ func TestP3_NothingSecretReachesTheSiteByURLOrReferer(t *testing.T) {
 }
 
 func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*"})
-	cookie := cookieFor(t, somebody())
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
+	cookie := cookieFor(t, sitetest.Somebody())
 	for _, c := range []struct {
 		name, cookie, vary, cache string
 		wantVary, wantCache       string
@@ -199,7 +201,7 @@ func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 		{"signed in, never changing", cookie, "", "immutable", "Cookie", "immutable"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s.upstream.respond(func(w http.ResponseWriter, _ *http.Request) {
+			s.Upstream.Respond(func(w http.ResponseWriter, _ *http.Request) {
 				if c.vary != "" {
 					w.Header().Set("Vary", c.vary)
 				}
@@ -208,11 +210,11 @@ func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 				}
 				_, _ = w.Write([]byte("page"))
 			})
-			request := navigation(t, http.MethodGet, "/public")
+			request := sitetest.Navigation(t, http.MethodGet, "/public")
 			if c.cookie != "" {
 				request.Header.Set("Cookie", c.cookie)
 			}
-			answer := s.newBrowser().do(request)
+			answer := s.NewBrowser().Do(request)
 			if got := strings.Join(answer.Header["Vary"], ", "); got != c.wantVary {
 				t.Errorf("Vary = %q, want %q", got, c.wantVary)
 			}
@@ -224,15 +226,15 @@ func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 }
 
 func TestP4_UserinfoIsForThisSiteAlone(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	wantLoginRequired(t, b.fetch("/instagram_auth/userinfo"))
-	b.signIn("/")
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	wantLoginRequired(t, b.Fetch("/instagram_auth/userinfo"))
+	b.SignIn("/")
 	for site, want := range map[string]int{"same-origin": 200, "none": 200, "": 200, "same-site": 401, "cross-site": 401, "odd": 401} {
-		request := navigation(t, http.MethodGet, "/instagram_auth/userinfo")
+		request := sitetest.Navigation(t, http.MethodGet, "/instagram_auth/userinfo")
 		request.Header.Set("Sec-Fetch-Site", site)
 		request.Header.Set("Origin", "https://evil.example")
-		answer := b.do(request)
+		answer := b.Do(request)
 		if answer.StatusCode != want {
 			t.Errorf("from %q: answered %s", site, answer.Status)
 		}

@@ -8,12 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // recipes returns the Caddyfiles that a page has under a heading, each as the configuration
 // of a test site: the hosts, the app and the upstream are the test's, and all else is as it
 // is written.
-func recipes(t *testing.T, name, heading string) (all []siteConfig) {
+func recipes(t *testing.T, name, heading string) (all []sitetest.Config) {
 	t.Helper()
 	_, section, found := strings.Cut(page(t, name), "\n## "+heading+"\n")
 	if !found {
@@ -33,36 +35,36 @@ func recipes(t *testing.T, name, heading string) (all []siteConfig) {
 var siteOpening = regexp.MustCompile(`(?m)^(?:http://)?example\.com \{$`)
 
 // recipeSite makes a test site of a recipe.
-func recipeSite(t *testing.T, caddyfile string) (c siteConfig) {
+func recipeSite(t *testing.T, caddyfile string) (c sitetest.Config) {
 	t.Helper()
 	at := siteOpening.FindStringIndex(caddyfile)
 	if at == nil {
 		t.Fatalf("no site in\n%s", caddyfile)
 	}
 	global := strings.TrimSpace(caddyfile[:at[0]])
-	c.global = strings.TrimSuffix(strings.TrimPrefix(global, "{"), "}")
+	c.Global = strings.TrimSuffix(strings.TrimPrefix(global, "{"), "}")
 	inner := strings.TrimSuffix(strings.TrimSpace(caddyfile[at[1]:]), "}")
-	c.block = strings.NewReplacer(
-		"{env.INSTAGRAM_APP_ID}", appID, "{env.INSTAGRAM_APP_SECRET}", appSecret, "https://example.com/auth/", redirectURI+"\nendpoints {endpoints}",
+	c.Block = strings.NewReplacer(
+		"{env.INSTAGRAM_APP_ID}", sitetest.AppID, "{env.INSTAGRAM_APP_SECRET}", sitetest.AppSecret, "https://example.com/auth/", sitetest.RedirectURI+"\nendpoints {endpoints}",
 		"localhost:3000", "{upstream}",
 	).Replace(inner)
-	c.after = "# The recipe is the whole site."
+	c.After = "# The recipe is the whole site."
 	return c
 }
 
 func TestH1_TheRecipesForRoutesBesideTheBlockHold(t *testing.T) {
 	for i, c := range recipes(t, "docs/site.md", "Routes beside the block") {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			c.global += "\nservers {\n protocols h1 h2c\n}"
-			s := startSite(t, c)
-			s.wantForgedHeadersDeleted(t)
-			b := s.newBrowser()
-			if answer := b.fetch("/members"); answer.StatusCode != http.StatusUnauthorized {
+			c.Global += "\nservers {\n protocols h1 h2c\n}"
+			s := sitetest.Start(t, c)
+			s.WantForgedHeadersDeleted(t)
+			b := s.NewBrowser()
+			if answer := b.Fetch("/members"); answer.StatusCode != http.StatusUnauthorized {
 				t.Errorf("members without a session: %s", answer.Status)
 			}
-			b.signIn("/members")
-			if answer := b.get("/members"); answer.body != "hello "+username {
-				t.Errorf("members = %s %q", answer.Status, answer.body)
+			b.SignIn("/members")
+			if answer := b.Get("/members"); answer.Body != "hello "+sitetest.Username {
+				t.Errorf("members = %s %q", answer.Status, answer.Body)
 			}
 		})
 	}
@@ -75,7 +77,7 @@ const neighbourID = "17841405822304914"
 func visitorFiles(t *testing.T, prefix string) (folder, neighbours string) {
 	t.Helper()
 	folder = t.TempDir()
-	for _, id := range []string{userID, neighbourID} {
+	for _, id := range []string{sitetest.UserID, neighbourID} {
 		if err := os.Mkdir(filepath.Join(folder, prefix+id), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -94,39 +96,25 @@ func waysToTheNeighbour(below, prefix string) (all []string) {
 	return append(all, "/"+prefix+neighbourID+"/letter.txt", "//"+prefix+neighbourID+"/letter.txt", below+"../../"+prefix+neighbourID+"/letter.txt")
 }
 
-// reads returns the addresses at which a visitor with this cookie gets a text.
-func (s *site) reads(t *testing.T, text, cookie string, addresses []string) (open []string) {
-	t.Helper()
-	for _, address := range addresses {
-		for _, method := range []string{"GET", "POST"} {
-			answer := s.raw(t, method+" "+address+" HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nAccept: */*\r\nSec-Fetch-Mode: cors\r\nSec-Fetch-Dest: empty\r\nCookie: "+cookie+"\r\nContent-Length: 0\r\n\r\n")
-			if strings.Contains(answer.body, text) {
-				open = append(open, method+" "+address)
-			}
-		}
-	}
-	return open
-}
-
 func TestH7_NobodyReadsAnotherVisitorsFolder(t *testing.T) {
 	for i, c := range recipes(t, "docs/site.md", "A folder for each visitor") {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			const prefix = "visitor-"
 			folder, neighbours := visitorFiles(t, prefix)
 			below := "/"
-			if strings.Contains(c.block, "/files/*") {
+			if strings.Contains(c.Block, "/files/*") {
 				below = "/files/"
 			}
-			c.block = strings.NewReplacer("/srv/files", folder, "/srv/public", t.TempDir()).Replace(c.block)
+			c.Block = strings.NewReplacer("/srv/files", folder, "/srv/public", t.TempDir()).Replace(c.Block)
 			public := c
-			public.block = regexp.MustCompile(`instagram_auth [^{]*\{`).ReplaceAllString(c.block, "instagram_auth /members* {")
-			for what, config := range map[string]siteConfig{"as written": c, "where the path is public": public} {
-				s := startSite(t, config)
-				if own := s.reads(t, "for "+userID, cookieFor(t, somebody()), []string{below + "letter.txt"}); len(own) == 0 {
+			public.Block = regexp.MustCompile(`instagram_auth [^{]*\{`).ReplaceAllString(c.Block, "instagram_auth /members* {")
+			for what, config := range map[string]sitetest.Config{"as written": c, "where the path is public": public} {
+				s := sitetest.Start(t, config)
+				if own := s.Reads(t, "for "+sitetest.UserID, cookieFor(t, sitetest.Somebody()), []string{below + "letter.txt"}); len(own) == 0 {
 					t.Errorf("%s: nobody reads their own letter", what)
 				}
-				for who, cookie := range map[string]string{"a stranger": "", "somebody": cookieFor(t, somebody()), "rubbish": sessionCookie + "=x"} {
-					if open := s.reads(t, neighbours, cookie, waysToTheNeighbour(below, prefix)); len(open) > 0 {
+				for who, cookie := range map[string]string{"a stranger": "", "somebody": cookieFor(t, sitetest.Somebody()), "rubbish": sitetest.SessionCookie + "=x"} {
+					if open := s.Reads(t, neighbours, cookie, waysToTheNeighbour(below, prefix)); len(open) > 0 {
 						t.Errorf("%s: %s reads %q", what, who, open)
 					}
 				}
@@ -142,21 +130,21 @@ func TestH7_TheFormsThatThePageWarnsOfAreOpen(t *testing.T) {
 	plain, neighbours := visitorFiles(t, "")
 	prefixed, _ := visitorFiles(t, prefix)
 	for name, c := range map[string]struct{ block, prefix, cookie string }{
-		"root before the block":          {wholeBlock("", "") + "\nroot * " + plain + "/{http.auth.user.id}\nfile_server", "", cookieFor(t, somebody())},
+		"root before the block":          {wholeBlock("", "") + "\nroot * " + plain + "/{http.auth.user.id}\nfile_server", "", cookieFor(t, sitetest.Somebody())},
 		"a public path without a prefix": {wholeBlock("/members*", "") + "\nhandle {\nroot * " + plain + "/{http.auth.user.id}\nfile_server\n}", "", ""},
-		"vars before the block":          {"vars folder {http.auth.user.id}\n" + wholeBlock("", "") + "\nhandle {\nroot * " + plain + "/{vars.folder}\nfile_server\n}", "", cookieFor(t, somebody())},
-		"rewrite, behind the block":      {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\nrewrite * /" + prefix + "{http.auth.user.id}{uri}\nfile_server\n}", prefix, cookieFor(t, somebody())},
-		"try_files, behind the block":    {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\ntry_files /" + prefix + "{http.auth.user.id}{path} =404\nfile_server\n}", prefix, cookieFor(t, somebody())},
+		"vars before the block":          {"vars folder {http.auth.user.id}\n" + wholeBlock("", "") + "\nhandle {\nroot * " + plain + "/{vars.folder}\nfile_server\n}", "", cookieFor(t, sitetest.Somebody())},
+		"rewrite, behind the block":      {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\nrewrite * /" + prefix + "{http.auth.user.id}{uri}\nfile_server\n}", prefix, cookieFor(t, sitetest.Somebody())},
+		"try_files, behind the block":    {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\ntry_files /" + prefix + "{http.auth.user.id}{path} =404\nfile_server\n}", prefix, cookieFor(t, sitetest.Somebody())},
 	} {
-		s := startSite(t, siteConfig{block: c.block, after: "# nothing"})
-		if open := s.reads(t, neighbours, c.cookie, waysToTheNeighbour("/", c.prefix)); len(open) == 0 {
+		s := sitetest.Start(t, sitetest.Config{Block: c.block, After: "# nothing"})
+		if open := s.Reads(t, neighbours, c.cookie, waysToTheNeighbour("/", c.prefix)); len(open) == 0 {
 			t.Errorf("%s: is closed; the page may say so", name)
 		}
 	}
 	// With the prefix the wrong order is closed, for everybody.
-	s := startSite(t, siteConfig{block: wholeBlock("", "") + "\nroot * " + prefixed + "/" + prefix + "{http.auth.user.id}\nfile_server", after: "# nothing"})
-	for _, cookie := range []string{"", cookieFor(t, somebody())} {
-		if open := s.reads(t, "for ", cookie, append(waysToTheNeighbour("/", prefix), "/letter.txt")); len(open) > 0 {
+	s := sitetest.Start(t, sitetest.Config{Block: wholeBlock("", "") + "\nroot * " + prefixed + "/" + prefix + "{http.auth.user.id}\nfile_server", After: "# nothing"})
+	for _, cookie := range []string{"", cookieFor(t, sitetest.Somebody())} {
+		if open := s.Reads(t, "for ", cookie, append(waysToTheNeighbour("/", prefix), "/letter.txt")); len(open) > 0 {
 			t.Errorf("root before the block, with a prefix: %q", open)
 		}
 	}

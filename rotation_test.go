@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -57,28 +59,10 @@ func (f *secretFile) replace(content string) {
 
 func (f *secretFile) option() string { return "session {\n secret {file." + f.path + "}\n}" }
 
-// sealedBy reports whether the browser's session opens with a secret alone, as on another
-// node that has only this one.
-func (b *browser) sealedBy(secret string) bool {
-	b.t.Helper()
-	cookies, err := session.New(session.Config{Secrets: []string{secret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	found := cookies.Find([]string{b.cookieHeader()})
-	_, ok := cookies.Open(&found, nil)
-	return ok
-}
-
-func (s *site) waitLogged(message string, times int) {
-	s.t.Helper()
-	eventually(s.t, message, func() bool { return len(s.logged(message)) >= times })
-}
-
-func wantSignedIn(t *testing.T, when string, browsers ...*browser) {
+func wantSignedIn(t *testing.T, when string, browsers ...*sitetest.Browser) {
 	t.Helper()
 	for i, b := range browsers {
-		if answer := b.get("/page"); answer.StatusCode != http.StatusOK {
+		if answer := b.Get("/page"); answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: visitor %d was answered %s", when, i+1, answer.Status)
 		}
 	}
@@ -110,30 +94,30 @@ func TestN18_ASecretThatChangesInItsFileSignsNobodyOut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := newSecretFile(t, olderSecret+"\n")
-			s := startSite(t, siteConfig{options: file.option()})
-			before, during := s.newBrowser(), s.newBrowser()
-			before.signIn("/page")
-			if !before.sealedBy(olderSecret) {
+			s := sitetest.Start(t, sitetest.Config{Options: file.option()})
+			before, during := s.NewBrowser(), s.NewBrowser()
+			before.SignIn("/page")
+			if !before.SealedBy(olderSecret) {
 				t.Fatal("the session is not sealed with the secret of the file")
 			}
 			// Somebody is on the way to Instagram and back while the secret changes.
-			back := during.begin("/page")
+			back := during.Begin("/page")
 			change(file, newerSecret+"\n")
-			s.waitLogged(secretChanged, 1)
+			s.WaitLogged(secretChanged, 1)
 			wantSignedIn(t, "after the change", before)
-			if answer := during.get(back); answer.StatusCode != http.StatusFound && answer.StatusCode != http.StatusSeeOther {
+			if answer := during.Get(back); answer.StatusCode != http.StatusFound && answer.StatusCode != http.StatusSeeOther {
 				t.Errorf("the login under way was answered %s", answer.Status)
 			}
 			wantSignedIn(t, "after the login", during)
-			if !during.sealedBy(newerSecret) || during.sealedBy(olderSecret) {
+			if !during.SealedBy(newerSecret) || during.SealedBy(olderSecret) {
 				t.Error("a new session is not sealed with the new secret")
 			}
-			line := s.logged(secretChanged)[0]
+			line := s.Logged(secretChanged)[0]
 			if line["level"] != "info" || line["option"] != "session secret" || line["file"] != file.path ||
 				line["fingerprint"] != session.Fingerprint(newerSecret) || line["former_fingerprint"] != session.Fingerprint(olderSecret) {
 				t.Errorf("line = %v", line)
 			}
-			if logs := s.logs(); strings.Contains(logs, olderSecret) || strings.Contains(logs, newerSecret) {
+			if logs := s.Logs(); strings.Contains(logs, olderSecret) || strings.Contains(logs, newerSecret) {
 				t.Error("a secret is in the log")
 			}
 		})
@@ -143,22 +127,22 @@ func TestN18_ASecretThatChangesInItsFileSignsNobodyOut(t *testing.T) {
 func TestN16_AWeakSecretThatComesInAFileIsNamedAsAtLoad(t *testing.T) {
 	for name, c := range map[string]struct{ value, says string }{
 		"long and the same":  {strings.Repeat("a", 1_000_000), "the session secret that came in its file can be guessed, and whoever does can make sessions"},
-		"the app secret":     {appSecret, "session keys are derived from the app secret: whoever knows it can make sessions"},
+		"the app secret":     {sitetest.AppSecret, "session keys are derived from the app secret: whoever knows it can make sessions"},
 		"one like any other": {newerSecret, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := newSecretFile(t, olderSecret)
-			s := startSite(t, siteConfig{options: file.option()})
+			s := sitetest.Start(t, sitetest.Config{Options: file.option()})
 			file.replace(c.value)
-			s.waitLogged(secretChanged, 1)
+			s.WaitLogged(secretChanged, 1)
 			if c.says == "" {
-				if logs := s.logs(); strings.Contains(logs, "can be guessed") || strings.Contains(logs, "session keys are derived") {
+				if logs := s.Logs(); strings.Contains(logs, "can be guessed") || strings.Contains(logs, "session keys are derived") {
 					t.Error(logs)
 				}
 				return
 			}
-			s.waitLogged(c.says, 1)
-			if line := s.logged(c.says)[0]; line["level"] != "warn" || line["remedy"] == nil || line["file"] != file.path {
+			s.WaitLogged(c.says, 1)
+			if line := s.Logged(c.says)[0]; line["level"] != "warn" || line["remedy"] == nil || line["file"] != file.path {
 				t.Errorf("%v", line)
 			}
 		})
@@ -167,9 +151,9 @@ func TestN16_AWeakSecretThatComesInAFileIsNamedAsAtLoad(t *testing.T) {
 
 func TestN18_ABrokenFileNeverReplacesASecretThatWorks(t *testing.T) {
 	file := newSecretFile(t, olderSecret)
-	s := startSite(t, siteConfig{options: file.option()})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s := sitetest.Start(t, sitetest.Config{Options: file.option()})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	for _, spoil := range []func(){
 		func() { file.write("") },
 		func() { file.write("\n") },
@@ -183,51 +167,51 @@ func TestN18_ABrokenFileNeverReplacesASecretThatWorks(t *testing.T) {
 		},
 	} {
 		// A file that is being written may look broken in two ways.
-		broken, mended := len(s.logged(secretBroken)), len(s.logged(secretMended))
+		broken, mended := len(s.Logged(secretBroken)), len(s.Logged(secretMended))
 		spoil()
-		s.waitLogged(secretBroken, broken+1)
+		s.WaitLogged(secretBroken, broken+1)
 		wantSignedIn(t, "while the file is broken", b)
-		fresh := s.newBrowser()
-		fresh.signIn("/page")
-		if !fresh.sealedBy(olderSecret) {
+		fresh := s.NewBrowser()
+		fresh.SignIn("/page")
+		if !fresh.SealedBy(olderSecret) {
 			t.Fatal("a new session is not sealed with the secret that works")
 		}
 		file.write(olderSecret)
-		s.waitLogged(secretMended, mended+1)
+		s.WaitLogged(secretMended, mended+1)
 	}
-	for _, line := range s.logged(secretBroken) {
+	for _, line := range s.Logged(secretBroken) {
 		if remedy, _ := line["remedy"].(string); line["level"] != "error" || remedy == "" || line["file"] != file.path || line["fingerprint"] != session.Fingerprint(olderSecret) {
 			t.Errorf("line = %v", line)
 		}
 	}
-	if n := len(s.logged(secretChanged)); n != 0 {
+	if n := len(s.Logged(secretChanged)); n != 0 {
 		t.Errorf("%d changes were logged", n)
 	}
 }
 
 func TestN18_ReloadsKeepTheFormerSecret(t *testing.T) {
 	file := newSecretFile(t, olderSecret)
-	c := siteConfig{options: file.option()}
-	s := startSite(t, c)
-	before := s.newBrowser()
-	before.signIn("/page")
+	c := sitetest.Config{Options: file.option()}
+	s := sitetest.Start(t, c)
+	before := s.NewBrowser()
+	before.SignIn("/page")
 	file.write(newerSecret)
-	s.load(c) // which may be before or after the change is seen
+	s.Load(c) // which may be before or after the change is seen
 	wantSignedIn(t, "after a reload at once", before)
-	s.waitLogged(secretChanged, 1)
-	after := s.newBrowser()
-	after.signIn("/page")
-	if !after.sealedBy(newerSecret) {
+	s.WaitLogged(secretChanged, 1)
+	after := s.NewBrowser()
+	after.SignIn("/page")
+	if !after.SealedBy(newerSecret) {
 		t.Error("the reload does not take the new secret over")
 	}
 	for range 3 {
-		s.load(siteConfig{options: file.option() + "\nlogin_page"})
-		s.load(c)
+		s.Load(sitetest.Config{Options: file.option() + "\nlogin_page"})
+		s.Load(c)
 	}
 	wantSignedIn(t, "after more reloads", before, after)
 	// A configuration that fails takes nothing away.
 	file.write("short")
-	config, err := adapt(s.caddyfile(c))
+	config, err := sitetest.Adapt(s.Caddyfile(c))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,23 +222,23 @@ func TestN18_ReloadsKeepTheFormerSecret(t *testing.T) {
 	file.write(newerSecret)
 	// What the configuration no longer names opens nothing.
 	other := newSecretFile(t, newerSecret)
-	s.load(siteConfig{options: other.option()})
+	s.Load(sitetest.Config{Options: other.option()})
 	wantSignedIn(t, "with another file", after)
-	if answer := before.get("/page"); answer.StatusCode == http.StatusOK {
+	if answer := before.Get("/page"); answer.StatusCode == http.StatusOK {
 		t.Error("the former secret of a file that is no longer listed opens")
 	}
 }
 
 func TestN18_ARestartForgetsTheFormerSecret(t *testing.T) {
 	file := newSecretFile(t, olderSecret)
-	c := siteConfig{options: file.option()}
-	s := startSite(t, c)
-	before := s.newBrowser()
-	before.signIn("/page")
+	c := sitetest.Config{Options: file.option()}
+	s := sitetest.Start(t, c)
+	before := s.NewBrowser()
+	before.SignIn("/page")
 	file.write(newerSecret)
-	s.waitLogged(secretChanged, 1)
-	s.restart(c)
-	if answer := before.get("/page"); answer.StatusCode == http.StatusOK {
+	s.WaitLogged(secretChanged, 1)
+	s.Restart(c)
+	if answer := before.Get("/page"); answer.StatusCode == http.StatusOK {
 		t.Error("a secret that has leaked goes on opening after a restart")
 	}
 }
@@ -262,52 +246,52 @@ func TestN18_ARestartForgetsTheFormerSecret(t *testing.T) {
 // Nobody can change two files in one moment.
 func TestN18_TwoFilesAreSwappedOneAfterTheOther(t *testing.T) {
 	first, second := newSecretFile(t, olderSecret), newSecretFile(t, newerSecret)
-	c := siteConfig{options: "session {\n secret {file." + first.path + "} {file." + second.path + "}\n}"}
-	s := startSite(t, c)
-	before := s.newBrowser()
-	before.signIn("/page")
+	c := sitetest.Config{Options: "session {\n secret {file." + first.path + "} {file." + second.path + "}\n}"}
+	s := sitetest.Start(t, c)
+	before := s.NewBrowser()
+	before.SignIn("/page")
 	first.write(newerSecret)
-	s.waitLogged(secretChanged, 1)
+	s.WaitLogged(secretChanged, 1)
 	wantSignedIn(t, "between the two", before)
-	s.load(c) // both hold the same now
+	s.Load(c) // both hold the same now
 	wantSignedIn(t, "after a reload between the two", before)
 	second.write(olderSecret)
-	s.waitLogged(secretChanged, 2)
-	s.restart(c)
+	s.WaitLogged(secretChanged, 2)
+	s.Restart(c)
 	wantSignedIn(t, "after a restart", before)
-	after := s.newBrowser()
-	after.signIn("/page")
-	if !after.sealedBy(newerSecret) {
+	after := s.NewBrowser()
+	after.SignIn("/page")
+	if !after.SealedBy(newerSecret) {
 		t.Error("a new session is not sealed with the new secret")
 	}
 }
 
 func TestN18_TheAppSecretChangesInItsFile(t *testing.T) {
-	file := newSecretFile(t, appSecret)
-	block := strings.Replace(defaultBlock(""), "app_secret "+appSecret, "app_secret {file."+file.path+"}", 1)
-	s := startSite(t, siteConfig{block: block})
-	before := s.newBrowser()
-	before.signIn("/page")
-	callback := s.instagram.SignedRequest(username)
+	file := newSecretFile(t, sitetest.AppSecret)
+	block := strings.Replace(sitetest.DefaultBlock(""), "app_secret "+sitetest.AppSecret, "app_secret {file."+file.path+"}", 1)
+	s := sitetest.Start(t, sitetest.Config{Block: block})
+	before := s.NewBrowser()
+	before.SignIn("/page")
+	callback := s.Instagram.SignedRequest(sitetest.Username)
 	file.write(newerSecret)
-	s.waitLogged(secretChanged, 1)
+	s.WaitLogged(secretChanged, 1)
 	wantSignedIn(t, "after the change", before) // session keys are derived from it
 	// Instagram knows only the old one here, and is told the new one.
-	b := s.newBrowser()
-	if answer := b.get(b.window(b.get("/page"))); answer.StatusCode == http.StatusFound || answer.StatusCode == http.StatusSeeOther {
+	b := s.NewBrowser()
+	if answer := b.Get(b.Window(b.Get("/page"))); answer.StatusCode == http.StatusFound || answer.StatusCode == http.StatusSeeOther {
 		t.Errorf("the exchange was answered %s: it still sends the former secret", answer.Status)
 	}
 	// Meta's callbacks count, whichever of the two has signed them.
-	if answer := s.fromMeta(deauthorizePath, metaSignedWith(newerSecret, "1", time.Now())); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(deauthorizePath, metaSignedWith(newerSecret, "1", time.Now())); answer.StatusCode != http.StatusOK {
 		t.Errorf("a callback of the new secret was answered %s", answer.Status)
 	}
-	if answer := s.fromMeta(deauthorizePath, callback); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(deauthorizePath, callback); answer.StatusCode != http.StatusOK {
 		t.Errorf("a callback of the former secret was answered %s", answer.Status)
 	}
-	if answer := before.get("/page"); answer.StatusCode == http.StatusOK {
+	if answer := before.Get("/page"); answer.StatusCode == http.StatusOK {
 		t.Error("the callback has ended no session")
 	}
-	file.write(appSecret)
-	s.waitLogged(secretChanged, 2)
-	s.newBrowser().signIn("/page")
+	file.write(sitetest.AppSecret)
+	s.WaitLogged(secretChanged, 2)
+	s.NewBrowser().SignIn("/page")
 }

@@ -2,9 +2,10 @@ package instagramauth_test
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -14,19 +15,6 @@ const (
 	comments = "instagram_business_manage_comments"
 	insights = "instagram_business_manage_insights"
 )
-
-// allowing presses Allow in the authorization window with only these boxes ticked, and
-// returns the answer of the callback.
-func (b *browser) allowing(start response, permissions ...string) response {
-	b.t.Helper()
-	request := navigation(b.t, http.MethodPost, start.location())
-	setBody(request, url.Values{"action": {"allow"}, "user": {username}, "permission": permissions}.Encode())
-	back := b.do(request)
-	if back.StatusCode != http.StatusFound {
-		b.t.Fatalf("the window answered %s %s", back.Status, back.body)
-	}
-	return b.get(back.location())
-}
 
 func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -41,32 +29,32 @@ func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 		"basic_display, which does not say": {instagram.BasicDisplay, simulator.Flat, "api basic_display\nrequire_scope user_media", "user_media", "See your photos and videos"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{api: c.api, shape: c.shape, window: "-", options: c.options, after: "header >X-Seen \"{http.auth.user.permissions}\"\nreverse_proxy {upstream}"})
-			b := s.newBrowser()
-			refused := b.allowing(b.get("/page?x=1"))
-			wantRefusal(t, refused, http.StatusForbidden, c.words)
-			if b.cookie(sessionCookie) != "" || s.upstream.count() != 0 {
+			s := sitetest.Start(t, sitetest.Config{Api: c.api, Shape: c.shape, Window: "-", Options: c.options, After: "header >X-Seen \"{http.auth.user.permissions}\"\nreverse_proxy {upstream}"})
+			b := s.NewBrowser()
+			refused := b.Allowing(b.Get("/page?x=1"))
+			sitetest.WantRefusal(t, refused, http.StatusForbidden, c.words)
+			if b.Cookie(sitetest.SessionCookie) != "" || s.Upstream.Count() != 0 {
 				t.Error("somebody without the permission is in")
 			}
-			if n := s.instagram.Calls(simulator.LongLived); n != 0 {
+			if n := s.Instagram.Calls(simulator.LongLived); n != 0 {
 				t.Errorf("%d calls for a token that is of no use", n)
 			}
-			line := s.logged("sign-in refused")
-			if len(line) != 1 || line[0]["code"] != "missing_permission" || line[0]["user_id"] != userID {
+			line := s.Logged("sign-in refused")
+			if len(line) != 1 || line[0]["code"] != "missing_permission" || line[0]["user_id"] != sitetest.UserID {
 				t.Errorf("log lines = %v", line)
 			}
 			// The page's button asks again, and leads back to where they wanted to go.
-			again := b.get("/instagram_auth/login?return_to=%2Fpage%3Fx%3D1")
-			if !strings.Contains(refused.body, `href="/instagram_auth/login?return_to=%2Fpage%3Fx%3D1"`) {
-				t.Errorf("page:\n%s", refused.body)
+			again := b.Get("/instagram_auth/login?return_to=%2Fpage%3Fx%3D1")
+			if !strings.Contains(refused.Body, `href="/instagram_auth/login?return_to=%2Fpage%3Fx%3D1"`) {
+				t.Errorf("page:\n%s", refused.Body)
 			}
-			if scope := query(t, again.location()).Get("scope"); !strings.Contains(scope, c.required) {
+			if scope := sitetest.Query(t, again.Location()).Get("scope"); !strings.Contains(scope, c.required) {
 				t.Errorf("asks for %q", scope)
 			}
-			if arrived := b.allowing(again, c.required); arrived.StatusCode != http.StatusSeeOther || arrived.location() != "/page?x=1#" {
-				t.Errorf("answered %s to %q", arrived.Status, arrived.location())
+			if arrived := b.Allowing(again, c.required); arrived.StatusCode != http.StatusSeeOther || arrived.Location() != "/page?x=1#" {
+				t.Errorf("answered %s to %q", arrived.Status, arrived.Location())
 			}
-			if got := b.get("/page").Header.Get("X-Seen"); !strings.Contains(got, c.required) {
+			if got := b.Get("/page").Header.Get("X-Seen"); !strings.Contains(got, c.required) {
 				t.Errorf("permissions = %q", got)
 			}
 		})
@@ -74,45 +62,45 @@ func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 }
 
 func TestA6_APermissionThatInstagramDoesNotTellOfIsNotBelieved(t *testing.T) {
-	s := startSite(t, siteConfig{shape: simulator.Flat, options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
-	b := s.newBrowser()
-	wantRefusal(t, b.get(b.window(b.get("/page"))), http.StatusForbidden, "was not given")
+	s := sitetest.Start(t, sitetest.Config{Shape: simulator.Flat, Options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
+	b := s.NewBrowser()
+	sitetest.WantRefusal(t, b.Get(b.Window(b.Get("/page"))), http.StatusForbidden, "was not given")
 }
 
 // Where the operator asks for more than before, an older session is not enough.
 func TestX2_ASessionWithoutANewlyRequiredPermissionIsNotEnough(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*"})
-	b := s.newBrowser()
-	b.signIn("/private")
-	s.load(siteConfig{matcher: "/private*", options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
-	wantRefusal(t, b.get("/private"), http.StatusForbidden, "Read and answer comments on your posts")
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
+	b := s.NewBrowser()
+	b.SignIn("/private")
+	s.Load(sitetest.Config{Matcher: "/private*", Options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
+	sitetest.WantRefusal(t, b.Get("/private"), http.StatusForbidden, "Read and answer comments on your posts")
 	for _, address := range []string{"/private", "/instagram_auth/userinfo"} {
-		if got := decode(t, b.fetch(address)); got["error"] != "missing_permission" || got["login_url"] == "" || len(got["missing"].([]any)) != 1 {
+		if got := sitetest.Decode(t, b.Fetch(address)); got["error"] != "missing_permission" || got["login_url"] == "" || len(got["missing"].([]any)) != 1 {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
-	b.get("/public")
-	if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != "" {
+	b.Get("/public")
+	if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != "" {
 		t.Errorf("on a public page they are known as %q", got)
 	}
-	b.get(b.window(b.get("/instagram_auth/login?return_to=/private")))
-	if page := b.get("/private"); page.StatusCode != http.StatusOK {
+	b.Get(b.Window(b.Get("/instagram_auth/login?return_to=/private")))
+	if page := b.Get("/private"); page.StatusCode != http.StatusOK {
 		t.Errorf("after asking again: %s", page.Status)
 	}
 }
 
 func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
-	s := startSite(t, siteConfig{options: "step_up " + comments + "\nheaders {\n permissions X-Permissions\n}"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	first := b.cookieHeader()
-	link := func(query, site, referer string) response {
-		request := navigation(t, http.MethodGet, "/instagram_auth/login?"+query)
+	s := sitetest.Start(t, sitetest.Config{Options: "step_up " + comments + "\nheaders {\n permissions X-Permissions\n}"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	first := b.CookieHeader()
+	link := func(query, site, referer string) sitetest.Response {
+		request := sitetest.Navigation(t, http.MethodGet, "/instagram_auth/login?"+query)
 		request.Header.Set("Sec-Fetch-Site", site)
 		if referer != "" {
 			request.Header.Set("Referer", referer)
 		}
-		return b.do(request)
+		return b.Do(request)
 	}
 	const usual, more = "instagram_business_basic", "instagram_business_basic," + comments
 	for _, c := range []struct{ name, query, site, referer, scope string }{
@@ -120,15 +108,15 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 		{"typed in", "scope=" + comments, "none", "", more},
 		{"with the usual ones", "scope=instagram_business_basic+" + comments, "same-origin", "", more},
 		{"twice in one list", "scope=" + comments + "," + comments, "same-origin", "", more},
-		{"an older browser", "scope=" + comments, "", origin + "/page", more},
+		{"an older browser", "scope=" + comments, "", sitetest.Origin + "/page", more},
 		{"an older browser without Referer", "scope=" + comments, "", "", more},
 		{"nothing more", "scope=instagram_business_basic", "cross-site", "", usual},
 		{"empty", "scope=", "cross-site", "", usual},
 		{"none", "", "cross-site", "", usual},
 	} {
 		answer := link(c.query, c.site, c.referer)
-		if answer.StatusCode != http.StatusFound || query(t, answer.location()).Get("scope") != c.scope || len(query(t, answer.location())) != 5 {
-			t.Errorf("%s: %s to %q", c.name, answer.Status, answer.location())
+		if answer.StatusCode != http.StatusFound || sitetest.Query(t, answer.Location()).Get("scope") != c.scope || len(sitetest.Query(t, answer.Location())) != 5 {
+			t.Errorf("%s: %s to %q", c.name, answer.Status, answer.Location())
 		}
 	}
 	for name, query := range map[string]string{
@@ -140,34 +128,34 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 	}
 
 	// From elsewhere the visitor sees first what it is about.
-	for name, answer := range map[string]response{
+	for name, answer := range map[string]sitetest.Response{
 		"another site": link("scope="+comments+"&return_to=/page", "cross-site", ""), "a sibling": link("scope="+comments+"&return_to=/page", "same-site", ""),
 		"an older browser": link("scope="+comments+"&return_to=/page", "", "https://evil.example/"),
 	} {
-		wantRefusal(t, answer, http.StatusForbidden, "Read and answer comments on your posts")
-		if !strings.Contains(answer.body, `href="/instagram_auth/login?return_to=%2Fpage&amp;scope=`+comments+`"`) || answer.Header.Get("Set-Cookie") != "" {
-			t.Errorf("%s:\n%s", name, answer.body)
+		sitetest.WantRefusal(t, answer, http.StatusForbidden, "Read and answer comments on your posts")
+		if !strings.Contains(answer.Body, `href="/instagram_auth/login?return_to=%2Fpage&amp;scope=`+comments+`"`) || answer.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s:\n%s", name, answer.Body)
 		}
 	}
 
 	// The session that comes of it replaces the one before.
-	b.get(b.window(link("scope="+comments, "same-origin", "")))
-	b.get("/page")
-	if got := s.upstream.last(t).Header.Get("X-Permissions"); got != more {
+	b.Get(b.Window(link("scope="+comments, "same-origin", "")))
+	b.Get("/page")
+	if got := s.Upstream.Last(t).Header.Get("X-Permissions"); got != more {
 		t.Errorf("permissions = %q", got)
 	}
-	s.wantAlive(first, false)
+	s.WantAlive(first, false)
 }
 
 func TestWhoCancelsAStepUpKeepsTheSession(t *testing.T) {
-	s := startSite(t, siteConfig{window: "-", options: "step_up " + comments})
-	b := s.newBrowser()
-	b.allowing(b.get("/page"), "instagram_business_basic")
-	start := b.get("/instagram_auth/login?scope=" + comments)
-	request := navigation(t, http.MethodPost, start.location())
-	setBody(request, "action=cancel")
-	wantRefusal(t, b.get(b.do(request).location()), http.StatusForbidden, "The sign-in was cancelled.")
-	if page := b.get("/page"); page.StatusCode != http.StatusOK {
+	s := sitetest.Start(t, sitetest.Config{Window: "-", Options: "step_up " + comments})
+	b := s.NewBrowser()
+	b.Allowing(b.Get("/page"), "instagram_business_basic")
+	start := b.Get("/instagram_auth/login?scope=" + comments)
+	request := sitetest.Navigation(t, http.MethodPost, start.Location())
+	sitetest.SetBody(request, "action=cancel")
+	sitetest.WantRefusal(t, b.Get(b.Do(request).Location()), http.StatusForbidden, "The sign-in was cancelled.")
+	if page := b.Get("/page"); page.StatusCode != http.StatusOK {
 		t.Errorf("answered %s", page.Status)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -16,15 +18,15 @@ import (
 func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testing.T) {
 	file := newSecretFile(t, olderSecret)
 	options := "session {\n secret {file." + file.path + "} a-short-and-simple-secret-0123456789\n}"
-	s, admin := adminSite(t, siteConfig{options: options})
-	lines := s.logged("keys are being changed: older secrets are still accepted")
+	s, admin := adminSite(t, sitetest.Config{Options: options})
+	lines := s.Logged("keys are being changed: older secrets are still accepted")
 	if len(lines) != 1 {
 		t.Fatalf("%d lines at load", len(lines))
 	}
 	older, newer := session.Fingerprint(olderSecret), session.Fingerprint(newerSecret)
 	app, _ := lines[0]["app_secrets"].([]any)
 	own, _ := lines[0]["session_secrets"].([]any)
-	if len(app) != 1 || app[0] != session.Fingerprint(appSecret) || len(own) != 2 || own[0] != older || own[1] != "weak" {
+	if len(app) != 1 || app[0] != session.Fingerprint(sitetest.AppSecret) || len(own) != 2 || own[0] != older || own[1] != "weak" {
 		t.Errorf("line = %v", lines[0])
 	}
 	sessions := func() string {
@@ -35,38 +37,38 @@ func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testi
 		}
 		return strings.Join(strings.Fields(out), " ")
 	}
-	if out := sessions(); !strings.Contains(out, redirectURI+" "+session.Fingerprint(appSecret)+" "+older+" weak") {
+	if out := sessions(); !strings.Contains(out, sitetest.RedirectURI+" "+session.Fingerprint(sitetest.AppSecret)+" "+older+" weak") {
 		t.Errorf("sessions says %s", out)
 	}
 	file.write(newerSecret)
-	s.waitLogged(secretChanged, 1)
+	s.WaitLogged(secretChanged, 1)
 	if out := sessions(); !strings.Contains(out, newer+" weak (former: "+older+")") {
 		t.Errorf("after the change sessions says %s", out)
 	}
-	s.load(siteConfig{admin: admin})
-	if out := sessions(); !strings.Contains(out, session.Fingerprint(appSecret)+" from app_secret") {
+	s.Load(sitetest.Config{Admin: admin})
+	if out := sessions(); !strings.Contains(out, session.Fingerprint(sitetest.AppSecret)+" from app_secret") {
 		t.Errorf("without a session secret it says %s", out)
 	}
-	if lines := s.logged("secrets loaded"); len(lines) != 1 {
+	if lines := s.Logged("secrets loaded"); len(lines) != 1 {
 		t.Errorf("%d lines at the second load", len(lines))
 	}
 	_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
-	if text := fmt.Sprint(answer); strings.Contains(text, appSecret) || !strings.Contains(text, session.Fingerprint(appSecret)) {
+	if text := fmt.Sprint(answer); strings.Contains(text, sitetest.AppSecret) || !strings.Contains(text, session.Fingerprint(sitetest.AppSecret)) {
 		t.Errorf("the admin endpoint answers %s", text)
 	}
 }
 
 // The doctor runs in another shell than Caddy.
 func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
-	k := newClinic(t, siteConfig{})
+	k := newClinic(t, sitetest.Config{})
 	t.Setenv("ROTATION_TEST_SECRET", olderSecret)
-	admin := freeAddr(t)
-	changes := []string{"admin localhost:2019", "admin " + admin, clinicSecret, "{env.ROTATION_TEST_SECRET}", "tls internal", "", "example.test {", "http://example.test:" + port(freeAddr(t)) + " {"}
+	admin := sitetest.FreeAddr(t)
+	changes := []string{"admin localhost:2019", "admin " + admin, clinicSecret, "{env.ROTATION_TEST_SECRET}", "tls internal", "", "example.test {", "http://example.test:" + sitetest.Port(sitetest.FreeAddr(t)) + " {"}
 	file := k.file(changes...)
 	report := func() string {
 		t.Helper()
 		out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", file)
-		for _, secret := range []string{appSecret, olderSecret, newerSecret} {
+		for _, secret := range []string{sitetest.AppSecret, olderSecret, newerSecret} {
 			if strings.Contains(out, secret) {
 				t.Error("a secret is in the report")
 			}
@@ -81,7 +83,7 @@ func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := adapt(string(text))
+	config, err := sitetest.Adapt(string(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +91,7 @@ func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = caddy.Stop() })
-	if out := report(); !strings.Contains(out, "✓ secrets: fingerprints: app_secret "+session.Fingerprint(appSecret)+"; session secret "+older+"; the running Caddy has the same") {
+	if out := report(); !strings.Contains(out, "✓ secrets: fingerprints: app_secret "+session.Fingerprint(sitetest.AppSecret)+"; session secret "+older+"; the running Caddy has the same") {
 		t.Errorf("with the same secrets:\n%s", out)
 	}
 	t.Setenv("ROTATION_TEST_SECRET", newerSecret)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -17,7 +19,7 @@ const (
 // forgedWith is a session cookie that somebody who knows a secret makes, without Instagram.
 func forgedWith(t *testing.T, secret string) string {
 	t.Helper()
-	return sealed(t, session.Config{Secrets: []string{secret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, somebody())
+	return sealed(t, session.Config{Secrets: []string{secret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
 }
 
 func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {
@@ -25,15 +27,15 @@ func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {
 		options, secret string
 		let             bool
 	}{
-		{"", appSecret, true}, // as the documentation says
-		{"session {\n secret " + ownSecret + "\n}", appSecret, false},
+		{"", sitetest.AppSecret, true}, // as the documentation says
+		{"session {\n secret " + ownSecret + "\n}", sitetest.AppSecret, false},
 		{"session {\n secret " + ownSecret + "\n}", ownSecret, true},
-		{"session {\n secret " + ownSecret + " " + appSecret + "\n}", appSecret, true}, // until it is taken out
+		{"session {\n secret " + ownSecret + " " + sitetest.AppSecret + "\n}", sitetest.AppSecret, true}, // until it is taken out
 	} {
-		s := startSite(t, siteConfig{options: c.options})
-		request := navigation(t, http.MethodGet, "/page")
+		s := sitetest.Start(t, sitetest.Config{Options: c.options})
+		request := sitetest.Navigation(t, http.MethodGet, "/page")
 		request.Header.Set("Cookie", forgedWith(t, c.secret))
-		answer := s.newBrowser().do(request)
+		answer := s.NewBrowser().Do(request)
 		if let := answer.StatusCode == http.StatusOK; let != c.let {
 			t.Errorf("%q: a session made with %.8s… was answered %s", c.options, c.secret, answer.Status)
 		}
@@ -42,22 +44,22 @@ func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {
 
 func TestN16_ABlockWithoutASessionSecretSaysSoOnceAtLoad(t *testing.T) {
 	const known, weak = "session keys are derived from the app secret: whoever knows it can make sessions", "session keys are derived from an app_secret of less than 32 characters"
-	short := strings.Replace(defaultBlock(""), appSecret, "short", 1)
+	short := strings.Replace(sitetest.DefaultBlock(""), sitetest.AppSecret, "short", 1)
 	for name, c := range map[string]struct {
-		config siteConfig
+		config sitetest.Config
 		want   string
 	}{
-		"none":                         {siteConfig{}, known},
-		"the app secret":               {siteConfig{options: "session {\n secret " + appSecret + "\n}"}, known},
-		"the app secret while changed": {siteConfig{options: "session {\n secret " + ownSecret + " " + appSecret + "\n}"}, known},
-		"an app secret that is short":  {siteConfig{block: short}, weak},
-		"one of its own":               {siteConfig{options: "session {\n secret " + ownSecret + "\n}"}, ""},
-		"no sessions at all":           {siteConfig{options: "after_login handoff"}, ""},
+		"none":                         {sitetest.Config{}, known},
+		"the app secret":               {sitetest.Config{Options: "session {\n secret " + sitetest.AppSecret + "\n}"}, known},
+		"the app secret while changed": {sitetest.Config{Options: "session {\n secret " + ownSecret + " " + sitetest.AppSecret + "\n}"}, known},
+		"an app secret that is short":  {sitetest.Config{Block: short}, weak},
+		"one of its own":               {sitetest.Config{Options: "session {\n secret " + ownSecret + "\n}"}, ""},
+		"no sessions at all":           {sitetest.Config{Options: "after_login handoff"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, c.config)
+			s := sitetest.Start(t, c.config)
 			for _, message := range []string{known, weak} {
-				lines := s.logged(message)
+				lines := s.Logged(message)
 				want := 0
 				if message == c.want {
 					want = 1
@@ -71,8 +73,8 @@ func TestN16_ABlockWithoutASessionSecretSaysSoOnceAtLoad(t *testing.T) {
 					}
 				}
 			}
-			for _, secret := range []string{appSecret, ownSecret} {
-				for line := range strings.Lines(s.logs()) {
+			for _, secret := range []string{sitetest.AppSecret, ownSecret} {
+				for line := range strings.Lines(s.Logs()) {
 					if strings.Contains(line, secret) && strings.Contains(line, "http.handlers.instagram_auth") {
 						t.Errorf("a secret is in the log: %s", line)
 					}

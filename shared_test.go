@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,16 +18,16 @@ import (
 
 // Caddy's header directive changes values in place, here on an error page.
 func TestH7_AnErrorPageChangesNoOtherAnswer(t *testing.T) {
-	s := startSite(t, siteConfig{
-		before: "handle_errors {\nheader Vary Cookie Accept\nheader Cache-Control private \"public, max-age=60\"\nrespond \"sorry\"\n}\n@broken path /broken",
-		after:  "error @broken 418\nrespond ok",
+	s := sitetest.Start(t, sitetest.Config{
+		Before: "handle_errors {\nheader Vary Cookie Accept\nheader Cache-Control private \"public, max-age=60\"\nrespond \"sorry\"\n}\n@broken path /broken",
+		After:  "error @broken 418\nrespond ok",
 	})
-	b := s.newBrowser()
-	b.signIn("/page")
-	if page := b.get("/broken"); page.Header.Get("Vary") != "Accept" {
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	if page := b.Get("/broken"); page.Header.Get("Vary") != "Accept" {
 		t.Fatalf("the error page varies by %q", page.Header.Get("Vary"))
 	}
-	page := b.get("/page")
+	page := b.Get("/page")
 	if page.Header.Get("Vary") != "Cookie" || page.Header.Get("Cache-Control") != "private" {
 		t.Errorf("the next page varies by %q and says %q to caches", page.Header.Get("Vary"), page.Header.Get("Cache-Control"))
 	}
@@ -70,14 +72,14 @@ func init() {
 }
 
 func TestH7_WhoAnswersTooLateReachesNobody(t *testing.T) {
-	s := startSite(t, siteConfig{after: "@slow path /late /other\nlatecomer @slow\nrespond ok"})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s := sitetest.Start(t, sitetest.Config{After: "@slow path /late /other\nlatecomer @slow\nrespond ok"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	for range 10 {
-		b.get("/late")
-		var other response
+		b.Get("/late")
+		var other sitetest.Response
 		var asked sync.WaitGroup
-		asked.Go(func() { other = b.get("/other") })
+		asked.Go(func() { other = b.Get("/other") })
 		<-late.arrived
 		late.answer <- struct{}{}
 		if cause := <-late.over; cause != nil {
@@ -85,21 +87,21 @@ func TestH7_WhoAnswersTooLateReachesNobody(t *testing.T) {
 		}
 		late.leave <- struct{}{}
 		asked.Wait()
-		if other.Header.Get("X-Late") != "" || strings.Contains(other.body, "too late") {
-			t.Fatalf("somebody else's answer: %v %q", other.Header, other.body)
+		if other.Header.Get("X-Late") != "" || strings.Contains(other.Body, "too late") {
+			t.Fatalf("somebody else's answer: %v %q", other.Header, other.Body)
 		}
 	}
 }
 
 // An operator can print a request's variables, and the token must not be among them.
 func TestP1_TheVariableOfAnIdentityPrintsNothing(t *testing.T) {
-	s := startSite(t, siteConfig{
-		options: "token {\nforward_as X-Instagram-Access-Token\n}",
-		after:   "respond \"<{http.vars.instagram_auth.identity}> {http.auth.user.username}\"",
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "token {\nforward_as X-Instagram-Access-Token\n}",
+		After:   "respond \"<{http.vars.instagram_auth.identity}> {http.auth.user.username}\"",
 	})
-	b := s.newBrowser()
-	b.signIn("/page")
-	if page := b.get("/page"); page.body != "<> "+username {
-		t.Errorf("the page says %q", page.body)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	if page := b.Get("/page"); page.Body != "<> "+sitetest.Username {
+		t.Errorf("the page says %q", page.Body)
 	}
 }

@@ -7,17 +7,19 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // wantSignedOutPage fails the test unless an answer says that the visitor is signed out, and
 // has a link that leads back to a page.
-func wantSignedOutPage(t *testing.T, answer response, login string) {
+func wantSignedOutPage(t *testing.T, answer sitetest.Response, login string) {
 	t.Helper()
-	if answer.StatusCode != http.StatusOK || answer.location() != "" || !strings.Contains(answer.body, "<p>You are signed out.</p>") || strings.Contains(answer.body, "<form") {
-		t.Fatalf("signing out was answered %s to %q:\n%s", answer.Status, answer.location(), answer.body)
+	if answer.StatusCode != http.StatusOK || answer.Location() != "" || !strings.Contains(answer.Body, "<p>You are signed out.</p>") || strings.Contains(answer.Body, "<form") {
+		t.Fatalf("signing out was answered %s to %q:\n%s", answer.Status, answer.Location(), answer.Body)
 	}
-	if !strings.Contains(answer.body, `href="`+login+`"`) {
-		t.Errorf("no link to %s:\n%s", login, answer.body)
+	if !strings.Contains(answer.Body, `href="`+login+`"`) {
+		t.Errorf("no link to %s:\n%s", login, answer.Body)
 	}
 }
 
@@ -41,15 +43,15 @@ func TestL3_WhereTheTargetNeedsASessionAPageSaysSignedOut(t *testing.T) {
 		{name: "sessions are the site's own", options: "after_login handoff", target: "/"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config := siteConfig{matcher: c.matcher, options: c.options}
+			config := sitetest.Config{Matcher: c.matcher, Options: c.options}
 			if c.block != "" {
-				config.before, _, _ = strings.Cut(c.block, "{block}")
+				config.Before, _, _ = strings.Cut(c.block, "{block}")
 			}
-			s := startSite(t, config)
-			answer := s.newBrowser().logout(nil)
+			s := sitetest.Start(t, config)
+			answer := s.NewBrowser().Logout(nil)
 			if c.target != "" {
-				if answer.StatusCode != http.StatusSeeOther || answer.location() != c.target {
-					t.Errorf("signing out was answered %s to %q, want %q", answer.Status, answer.location(), c.target)
+				if answer.StatusCode != http.StatusSeeOther || answer.Location() != c.target {
+					t.Errorf("signing out was answered %s to %q, want %q", answer.Status, answer.Location(), c.target)
 				}
 				return
 			}
@@ -62,26 +64,26 @@ func TestL3_WhereTheTargetNeedsASessionAPageSaysSignedOut(t *testing.T) {
 }
 
 func TestL3_FromThePageAfterSigningOutALinkLeadsBackIn(t *testing.T) {
-	s := startSite(t, siteConfig{options: "logout_target /bye"})
-	b := s.newBrowser()
-	b.signIn("/page")
-	cookies := b.cookieHeader()
-	wantSignedOutPage(t, b.logout(nil), "/instagram_auth/login?return_to=%2Fbye")
-	s.wantAlive(cookies, false)
-	if back := b.get(b.window(b.get("/instagram_auth/login?return_to=%2Fbye"))); back.location() != "/bye#" {
-		t.Errorf("came back to %q", back.location())
+	s := sitetest.Start(t, sitetest.Config{Options: "logout_target /bye"})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	cookies := b.CookieHeader()
+	wantSignedOutPage(t, b.Logout(nil), "/instagram_auth/login?return_to=%2Fbye")
+	s.WantAlive(cookies, false)
+	if back := b.Get(b.Window(b.Get("/instagram_auth/login?return_to=%2Fbye"))); back.Location() != "/bye#" {
+		t.Errorf("came back to %q", back.Location())
 	}
-	if n := s.upstream.count(); n != 0 {
+	if n := s.Upstream.Count(); n != 0 {
 		t.Errorf("the site was asked %d times", n)
 	}
 }
 
 // Asking the matcher about the target leaves the request as it was.
 func TestL3_AskingForTheTargetChangesNothingOfTheRequest(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/bye*", options: "logout_target /bye"})
-	wantSignedOutPage(t, s.newBrowser().logout(nil), "/instagram_auth/login?return_to=%2Fbye")
-	for line := range strings.Lines(s.logs()) {
-		if strings.Contains(line, "handled request") && (!strings.Contains(line, `"uri":"`+logoutPath+`"`) || !strings.Contains(line, `"method":"POST"`)) {
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/bye*", Options: "logout_target /bye"})
+	wantSignedOutPage(t, s.NewBrowser().Logout(nil), "/instagram_auth/login?return_to=%2Fbye")
+	for line := range strings.Lines(s.Logs()) {
+		if strings.Contains(line, "handled request") && (!strings.Contains(line, `"uri":"`+sitetest.LogoutPath+`"`) || !strings.Contains(line, `"method":"POST"`)) {
 			t.Errorf("access log: %s", line)
 		}
 	}
@@ -94,25 +96,25 @@ func TestL3_WhoIsNotSignedInSeesNoButtonToSignOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, options := range []string{"", "pages " + dir} {
-		s := startSite(t, siteConfig{options: options})
-		b := s.newBrowser()
-		b.get("/page") // a login under way is no session
-		for name, answer := range map[string]response{"somebody new": s.newBrowser().get(logoutPath), "a login under way": b.get(logoutPath)} {
-			if answer.StatusCode != http.StatusOK || !strings.Contains(answer.body, "You are not signed in.") || strings.Contains(answer.body, "<button") || !strings.Contains(answer.body, `href="/instagram_auth/login"`) {
-				t.Errorf("%s: %s\n%s", name, answer.Status, answer.body)
+		s := sitetest.Start(t, sitetest.Config{Options: options})
+		b := s.NewBrowser()
+		b.Get("/page") // a login under way is no session
+		for name, answer := range map[string]sitetest.Response{"somebody new": s.NewBrowser().Get(sitetest.LogoutPath), "a login under way": b.Get(sitetest.LogoutPath)} {
+			if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Body, "You are not signed in.") || strings.Contains(answer.Body, "<button") || !strings.Contains(answer.Body, `href="/instagram_auth/login"`) {
+				t.Errorf("%s: %s\n%s", name, answer.Status, answer.Body)
 			}
 		}
-		b = s.newBrowser()
-		b.signIn("/page")
-		cookies := b.cookieHeader()
-		if answer := b.get(logoutPath); !strings.Contains(answer.body, "<button") {
-			t.Errorf("signed in: no button\n%s", answer.body)
+		b = s.NewBrowser()
+		b.SignIn("/page")
+		cookies := b.CookieHeader()
+		if answer := b.Get(sitetest.LogoutPath); !strings.Contains(answer.Body, "<button") {
+			t.Errorf("signed in: no button\n%s", answer.Body)
 		}
-		b.logout(nil)
-		request := navigation(t, http.MethodGet, logoutPath)
+		b.Logout(nil)
+		request := sitetest.Navigation(t, http.MethodGet, sitetest.LogoutPath)
 		request.Header.Set("Cookie", cookies)
-		if answer := s.newBrowser().do(request); strings.Contains(answer.body, "<button") {
-			t.Errorf("with a session that has ended there is a button\n%s", answer.body)
+		if answer := s.NewBrowser().Do(request); strings.Contains(answer.Body, "<button") {
+			t.Errorf("with a session that has ended there is a button\n%s", answer.Body)
 		}
 	}
 }
@@ -122,11 +124,11 @@ func TestL3_AnOperatorsPageSaysSignedOut(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "signed_out.html"), []byte(`<h1>Our shop: {{.Title}}</h1><p>{{.Page}} {{.Language}} {{.Text}} {{.Hint}}</p><a href="{{.LinkURL}}">{{.Link}}</a>`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := startSite(t, siteConfig{options: "pages " + dir + "\nlanguage de"})
-	answer := s.newBrowser().logout(nil)
+	s := sitetest.Start(t, sitetest.Config{Options: "pages " + dir + "\nlanguage de"})
+	answer := s.NewBrowser().Logout(nil)
 	for _, needed := range []string{"<h1>Our shop: Abgemeldet</h1>", "<p>signed_out de Du bist abgemeldet. Bei Instagram selbst", `<a href="/instagram_auth/login">Erneut anmelden</a>`} {
-		if answer.StatusCode != http.StatusOK || !strings.Contains(answer.body, needed) {
-			t.Errorf("%s: no %s\n%s", answer.Status, needed, answer.body)
+		if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Body, needed) {
+			t.Errorf("%s: no %s\n%s", answer.Status, needed, answer.Body)
 		}
 	}
 }

@@ -3,21 +3,23 @@ package instagramauth_test
 import (
 	"net/http"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestAVisitorSignsInAndLandsOnThePageFirstAskedFor(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
 
-	arrived := b.signIn("/private?a=1")
-	if got, want := arrived.location(), "/private?a=1#"; got != want {
+	arrived := b.SignIn("/private?a=1")
+	if got, want := arrived.Location(), "/private?a=1#"; got != want {
 		t.Errorf("Location = %q, want %q", got, want)
 	}
-	page := b.get("/private?a=1")
-	if page.StatusCode != http.StatusOK || page.body != "hello "+username {
-		t.Errorf("page = %s %q", page.Status, page.body)
+	page := b.Get("/private?a=1")
+	if page.StatusCode != http.StatusOK || page.Body != "hello "+sitetest.Username {
+		t.Errorf("page = %s %q", page.Status, page.Body)
 	}
-	if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != userID {
-		t.Errorf("X-Instagram-User-Id = %q, want %q", got, userID)
+	if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != sitetest.UserID {
+		t.Errorf("X-Instagram-User-Id = %q, want %q", got, sitetest.UserID)
 	}
 }

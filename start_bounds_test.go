@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 )
@@ -35,7 +37,7 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 					fmt.Fprintf(&before, text, i)
 				}
 				began := time.Now()
-				found := checksOn(t, siteConfig{block: "route {\n" + before.String() + protectingBlock("/members*") + "\n}"})
+				found := checksOn(t, sitetest.Config{Block: "route {\n" + before.String() + protectingBlock("/members*") + "\n}"})
 				t.Log(time.Since(began))
 				if took := time.Since(began); took > time.Minute { // a second on a slow machine without the race detector
 					t.Errorf("the checks take %v", took)
@@ -49,11 +51,11 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 }
 
 // checksOn returns what is said of a site.
-func checksOn(t *testing.T, c siteConfig) instagramauth.Both {
+func checksOn(t *testing.T, c sitetest.Config) instagramauth.Both {
 	t.Helper()
-	s := &site{addr: "127.0.0.1:80", upstream: &upstream{addr: "127.0.0.1:9000"}, logFile: "log", storage: t.TempDir(), endpoints: "http://127.0.0.1:1"}
+	s := &sitetest.Site{Addr: "127.0.0.1:80", Upstream: &sitetest.Upstream{Addr: "127.0.0.1:9000"}, LogFile: "log", Storage: t.TempDir(), Endpoints: "http://127.0.0.1:1"}
 	file := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(file, []byte(s.caddyfile(c)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	found, err := instagramauth.CheckRoutes(file)
@@ -79,12 +81,12 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 	for i := range 2000 {
 		fmt.Fprintf(&prefixes, "handle_path /q%d/* {\nrespond %d\n}\n", i, i)
 	}
-	for name, c := range map[string]siteConfig{
-		"paths":      {block: "@m path" + paths + "\n" + protectingBlock("@m")},
-		"plain":      {block: "@m path" + strings.ReplaceAll(paths, "*", "") + "\n" + protectingBlock("@m")},
-		"not":        {block: "@m not path" + paths + "\n" + protectingBlock("@m")},
-		"two blocks": {block: "@m path" + paths + "\nroute {\n" + protectingBlock("@m") + "\nreverse_proxy @m {upstream}\n}"},
-		"prefixes":   {block: protectingBlock("/members*") + "\n" + prefixes.String()},
+	for name, c := range map[string]sitetest.Config{
+		"paths":      {Block: "@m path" + paths + "\n" + protectingBlock("@m")},
+		"plain":      {Block: "@m path" + strings.ReplaceAll(paths, "*", "") + "\n" + protectingBlock("@m")},
+		"not":        {Block: "@m not path" + paths + "\n" + protectingBlock("@m")},
+		"two blocks": {Block: "@m path" + paths + "\nroute {\n" + protectingBlock("@m") + "\nreverse_proxy @m {upstream}\n}"},
+		"prefixes":   {Block: protectingBlock("/members*") + "\n" + prefixes.String()},
 	} {
 		began := time.Now()
 		found := checksOn(t, c)
@@ -102,7 +104,7 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 func TestN17_NoMatcherAtAllProtectsEverything(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "caddy.json")
 	const text = `{"apps": {"http": {"servers": {"s": {"listen": [":443"], "routes": [{"handle": [
-		{"handler": "instagram_auth", "app_id": "` + appID + `", "app_secret": ["` + appSecret + `"], "redirect_uri": ["` + redirectURI + `"], "protect": []},
+		{"handler": "instagram_auth", "app_id": "` + sitetest.AppID + `", "app_secret": ["` + sitetest.AppSecret + `"], "redirect_uri": ["` + sitetest.RedirectURI + `"], "protect": []},
 		{"handler": "static_response", "body": "hello"}]}]}}}}}`
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
@@ -37,9 +39,9 @@ func init() { caddy.RegisterModule(new(otherSource)) }
 // A source of trusted proxies by others is no business of the checks.
 func TestN17_TheChecksAskNoSourceOfOthers(t *testing.T) {
 	askedOthers = 0
-	startSite(t, siteConfig{
-		global: "servers {\ntrusted_proxies others\n}",
-		block:  "@m client_ip 203.0.113.0/24\nroute {\nrespond @m no 403\n" + protectingBlock("/members*") + "\n}",
+	sitetest.Start(t, sitetest.Config{
+		Global: "servers {\ntrusted_proxies others\n}",
+		Block:  "@m client_ip 203.0.113.0/24\nroute {\nrespond @m no 403\n" + protectingBlock("/members*") + "\n}",
 	})
 	if askedOthers != 0 {
 		t.Errorf("a source by others was asked %d times", askedOthers)

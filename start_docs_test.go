@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 )
@@ -15,9 +17,9 @@ import (
 // is wrong.
 func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 	for name, value := range map[string]string{
-		"INSTAGRAM_APP_ID": appID, "INSTAGRAM_APP_SECRET": appSecret, "INSTAGRAM_SESSION_SECRET": clinicSecret,
-		"STUDIO_APP_ID": appID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10a3c", 4),
-		"INSTAGRAM_REDIRECT_URI": redirectURI, "SITE": host, "UPSTREAM": "localhost:3000",
+		"INSTAGRAM_APP_ID": sitetest.AppID, "INSTAGRAM_APP_SECRET": sitetest.AppSecret, "INSTAGRAM_SESSION_SECRET": clinicSecret,
+		"STUDIO_APP_ID": sitetest.AppID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10a3c", 4),
+		"INSTAGRAM_REDIRECT_URI": sitetest.RedirectURI, "SITE": sitetest.Host, "UPSTREAM": "localhost:3000",
 	} {
 		t.Setenv(name, value)
 	}
@@ -31,7 +33,7 @@ func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 			continue // its set-ups are wrong on purpose
 		}
 		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
-			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/instagram_app_secret}", appSecret, "{file./etc/caddy/session_secret}", "{env.INSTAGRAM_SESSION_SECRET}").Replace(match[2])
+			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/instagram_app_secret}", sitetest.AppSecret, "{file./etc/caddy/session_secret}", "{env.INSTAGRAM_SESSION_SECRET}").Replace(match[2])
 			if strings.Fields(match[1] + " file")[0] != "block" {
 				texts[name] = append(texts[name], text)
 			}

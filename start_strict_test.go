@@ -5,20 +5,22 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
 // TestN17_StrictConfigKeepsCaddyFromStarting: an open path fails the start and a reload, which
 // leaves the former configuration in place. `caddy validate` starts nothing.
 func TestN17_StrictConfigKeepsCaddyFromStarting(t *testing.T) {
-	right := siteConfig{block: protectingBlock("/members*", "strict_config")}
-	open := siteConfig{block: "route {\nfile_server /members/*\n" + protectingBlock("/members*", "strict_config") + "\n}"}
-	doubtful := siteConfig{block: protectingBlock("/members/*", "strict_config")}
+	right := sitetest.Config{Block: protectingBlock("/members*", "strict_config")}
+	open := sitetest.Config{Block: "route {\nfile_server /members/*\n" + protectingBlock("/members*", "strict_config") + "\n}"}
+	doubtful := sitetest.Config{Block: protectingBlock("/members/*", "strict_config")}
 	const want = "strict_config: /members/* is NOT protected: file_server answers first; move instagram_auth above file_server"
-	s := startSite(t, right)
-	load := func(c siteConfig) error {
+	s := sitetest.Start(t, right)
+	load := func(c sitetest.Config) error {
 		t.Helper()
-		config, err := adapt(s.caddyfile(c))
+		config, err := sitetest.Adapt(s.Caddyfile(c))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,10 +29,10 @@ func TestN17_StrictConfigKeepsCaddyFromStarting(t *testing.T) {
 	if err := load(open); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("reload: %v", err)
 	}
-	if answer := s.newBrowser().fetch("/members/"); answer.StatusCode != http.StatusUnauthorized {
+	if answer := s.NewBrowser().Fetch("/members/"); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after a reload that failed: %s", answer.Status)
 	}
-	if err := validateWhole(s.caddyfile(open)); err != nil {
+	if err := validateWhole(s.Caddyfile(open)); err != nil {
 		t.Errorf("validate: %v", err)
 	}
 	if err := load(doubtful); err != nil {
@@ -42,7 +44,7 @@ func TestN17_StrictConfigKeepsCaddyFromStarting(t *testing.T) {
 	if err := load(open); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("start: %v", err)
 	}
-	if err := load(siteConfig{block: strings.Replace(open.block, "strict_config", "", 1)}); err != nil {
+	if err := load(sitetest.Config{Block: strings.Replace(open.Block, "strict_config", "", 1)}); err != nil {
 		t.Errorf("start without the option: %v", err)
 	}
 }

@@ -1,7 +1,6 @@
 package instagramauth_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,20 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 )
 
 // largeSites are configurations of one route, of many in one site, and of many sites.
-func largeSites(n int) map[string]siteConfig {
+func largeSites(n int) map[string]sitetest.Config {
 	var routes, sites strings.Builder
 	for i := range n {
 		fmt.Fprintf(&routes, "reverse_proxy /api%d/* {upstream}\n", i)
-		fmt.Fprintf(&sites, "http://host%d.test {\n%s\nreverse_proxy {upstream}\n}\n", i, strings.ReplaceAll(protectingBlock("/members*"), origin, fmt.Sprintf("https://host%d.test", i)))
+		fmt.Fprintf(&sites, "http://host%d.test {\n%s\nreverse_proxy {upstream}\n}\n", i, strings.ReplaceAll(protectingBlock("/members*"), sitetest.Origin, fmt.Sprintf("https://host%d.test", i)))
 	}
-	return map[string]siteConfig{
-		"1 route":                {block: protectingBlock("/members*")},
-		fmt.Sprint(n, " routes"): {block: protectingBlock("/members*") + "\n" + routes.String()},
-		fmt.Sprint(n, " sites"):  {block: protectingBlock("/members*"), extra: sites.String()},
+	return map[string]sitetest.Config{
+		"1 route":                {Block: protectingBlock("/members*")},
+		fmt.Sprint(n, " routes"): {Block: protectingBlock("/members*") + "\n" + routes.String()},
+		fmt.Sprint(n, " sites"):  {Block: protectingBlock("/members*"), Extra: sites.String()},
 	}
 }
 
@@ -35,22 +36,6 @@ func manyPaths(n int) string {
 	return paths.String()
 }
 
-// checksTook returns how long the checks at the last start took.
-func (s *site) checksTook() (took time.Duration) {
-	s.t.Helper()
-	s.logged("configuration checked")
-	for text := range strings.Lines(s.logs()) {
-		var entry struct {
-			Msg      string
-			Duration float64
-		}
-		if json.Unmarshal([]byte(text), &entry) == nil && entry.Msg == "configuration checked" {
-			took = time.Duration(entry.Duration * float64(time.Second))
-		}
-	}
-	return took
-}
-
 // TestN17_TheChecksAtStartAreQuick: they take less time than Caddy takes for the rest of the start,
 // on the same machine in the same moment, in the best of a few tries.
 func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
@@ -61,9 +46,9 @@ func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
 		best := 2.0
 		for try := 0; try < 5 && best > 0.5; try++ {
 			began := time.Now()
-			s := startSite(t, c)
+			s := sitetest.Start(t, c)
 			whole := time.Since(began)
-			took := s.checksTook()
+			took := s.ChecksTook()
 			t.Logf("%s: %v of %v", name, took, whole)
 			best = min(best, took.Seconds()/whole.Seconds())
 		}
@@ -76,12 +61,12 @@ func TestN17_TheChecksAtStartAreQuick(t *testing.T) {
 // BenchmarkChecksAtStart is the cost of all checks of a configuration.
 func BenchmarkChecksAtStart(b *testing.B) {
 	sites := largeSites(1000)
-	sites["2000 paths"] = siteConfig{block: "@m path" + manyPaths(2000) + "\n" + protectingBlock("@m")}
+	sites["2000 paths"] = sitetest.Config{Block: "@m path" + manyPaths(2000) + "\n" + protectingBlock("@m")}
 	for name, c := range sites {
 		b.Run(name, func(b *testing.B) {
-			s := &site{addr: "127.0.0.1:80", upstream: &upstream{addr: "127.0.0.1:9000"}, logFile: "log", storage: b.TempDir(), endpoints: "http://127.0.0.1:1"}
+			s := &sitetest.Site{Addr: "127.0.0.1:80", Upstream: &sitetest.Upstream{Addr: "127.0.0.1:9000"}, LogFile: "log", Storage: b.TempDir(), Endpoints: "http://127.0.0.1:1"}
 			file := filepath.Join(b.TempDir(), "Caddyfile")
-			if err := os.WriteFile(file, []byte(s.caddyfile(c)), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
 				b.Fatal(err)
 			}
 			check, err := instagramauth.ChecksOf(file)

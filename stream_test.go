@@ -5,14 +5,16 @@ import (
 	"io"
 	"net/http"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestP4_AStreamReachesTheBrowserBeforeItEnds(t *testing.T) {
-	s := startSite(t, siteConfig{})
-	b := s.newBrowser()
-	b.signIn("/")
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/")
 	more := make(chan struct{})
-	s.upstream.respond(func(w http.ResponseWriter, _ *http.Request) {
+	s.Upstream.Respond(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
@@ -21,7 +23,7 @@ func TestP4_AStreamReachesTheBrowserBeforeItEnds(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-more
 	})
-	resp, err := b.http.Do(navigation(t, http.MethodGet, "/events"))
+	resp, err := b.HTTP.Do(sitetest.Navigation(t, http.MethodGet, "/events"))
 	if err != nil {
 		t.Fatal(err)
 	}

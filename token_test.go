@@ -9,13 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 const (
-	tokenHeader = "X-Instagram-Access-Token"
-	withToken   = "token {\n long_lived\n forward_as " + tokenHeader + "\n}"
+	withToken = "token {\n long_lived\n forward_as " + sitetest.TokenHeader + "\n}"
 )
 
 func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
@@ -26,26 +27,26 @@ func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 		forwarded bool
 	}{
 		"by default":  {"", 0, false},
-		"short-lived": {"token {\n forward_as " + tokenHeader + "\n}", 0, true},
+		"short-lived": {"token {\n forward_as " + sitetest.TokenHeader + "\n}", 0, true},
 		"long-lived":  {withToken, 1, true},
 		"kept alone":  {"token {\n long_lived\n}", 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, siteConfig{options: c.options, after: "header >X-Seen \"" + placeholder + "\"\nreverse_proxy {upstream}"})
-			b := s.newBrowser()
-			b.signIn("/page")
-			page := b.get("/page")
-			got := s.upstream.last(t).Header.Get(tokenHeader)
+			s := sitetest.Start(t, sitetest.Config{Options: c.options, After: "header >X-Seen \"" + placeholder + "\"\nreverse_proxy {upstream}"})
+			b := s.NewBrowser()
+			b.SignIn("/page")
+			page := b.Get("/page")
+			got := s.Upstream.Last(t).Header.Get(sitetest.TokenHeader)
 			if (got != "") != c.forwarded || page.Header.Get("X-Seen") != cmp.Or(got, placeholder) {
 				t.Errorf("header %q, placeholder %q", got, page.Header.Get("X-Seen"))
 			}
-			if n := s.instagram.Calls(simulator.LongLived); n != c.calls {
+			if n := s.Instagram.Calls(simulator.LongLived); n != c.calls {
 				t.Errorf("%d exchanges for a long-lived token", n)
 			}
-			if got != "" && strings.Contains(b.cookieHeader()+b.fetch("/instagram_auth/userinfo").body, got) {
+			if got != "" && strings.Contains(b.CookieHeader()+b.Fetch("/instagram_auth/userinfo").Body, got) {
 				t.Error("the token is in the clear")
 			}
-			if size := len(sessionCookie) + 1 + len(b.cookie(sessionCookie)); size > 1024 || size > 512 && c.options == "" {
+			if size := len(sitetest.SessionCookie) + 1 + len(b.Cookie(sitetest.SessionCookie)); size > 1024 || size > 512 && c.options == "" {
 				t.Errorf("the session cookie has %d bytes", size)
 			}
 		})
@@ -53,78 +54,78 @@ func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 }
 
 func TestH1_AForgedTokenIsStripped(t *testing.T) {
-	s := startSite(t, siteConfig{matcher: "/private*", options: withToken})
-	for _, header := range []string{tokenHeader, "X_Instagram_Access_Token", "x.instagram.access.token"} {
-		request := navigation(t, http.MethodGet, "/public")
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Options: withToken})
+	for _, header := range []string{sitetest.TokenHeader, "X_Instagram_Access_Token", "x.instagram.access.token"} {
+		request := sitetest.Navigation(t, http.MethodGet, "/public")
 		request.Header[header] = []string{"forged"}
 		request.Header.Set("Connection", "close, "+header)
-		s.newBrowser().do(request)
-		for name, values := range s.upstream.last(t).Header {
+		s.NewBrowser().Do(request)
+		for name, values := range s.Upstream.Last(t).Header {
 			if slices.Contains(values, "forged") {
 				t.Errorf("%s reached the site", name)
 			}
 		}
 	}
 	// Nor can Connection take away what is ours.
-	b := s.newBrowser()
-	b.signIn("/private")
-	request := navigation(t, http.MethodGet, "/public")
-	request.Header.Set("Connection", "close, "+tokenHeader)
-	b.do(request)
-	if s.upstream.last(t).Header.Get(tokenHeader) == "" {
+	b := s.NewBrowser()
+	b.SignIn("/private")
+	request := sitetest.Navigation(t, http.MethodGet, "/public")
+	request.Header.Set("Connection", "close, "+sitetest.TokenHeader)
+	b.Do(request)
+	if s.Upstream.Last(t).Header.Get(sitetest.TokenHeader) == "" {
 		t.Error("the token did not reach the site")
 	}
 }
 
 func TestAHandoffHandsOverTheTokenToo(t *testing.T) {
-	s := startSite(t, siteConfig{options: "after_login handoff\n" + withToken})
-	b := s.newBrowser()
-	start := b.get("/instagram_auth/login")
-	b.get(b.window(start))
-	request := s.upstream.last(t)
-	if request.Header.Get(tokenHeader) == "" || request.Header.Get("X-Instagram-User-Id") != userID {
+	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff\n" + withToken})
+	b := s.NewBrowser()
+	start := b.Get("/instagram_auth/login")
+	b.Get(b.Window(start))
+	request := s.Upstream.Last(t)
+	if request.Header.Get(sitetest.TokenHeader) == "" || request.Header.Get("X-Instagram-User-Id") != sitetest.UserID {
 		t.Errorf("the site got %v", request.Header)
 	}
-	if b.cookie(sessionCookie) != "" {
+	if b.Cookie(sitetest.SessionCookie) != "" {
 		t.Error("there is a session cookie")
 	}
 }
 
 // A token that no cookie has room for is not kept, and all else is.
 func TestS8_ATokenThatIsTooLongIsDropped(t *testing.T) {
-	s := startSite(t, siteConfig{options: withToken + "\nfields name"})
-	s.instagram.Misbehave(simulator.LongLived, simulator.Fault{
+	s := sitetest.Start(t, sitetest.Config{Options: withToken + "\nfields name"})
+	s.Instagram.Misbehave(simulator.LongLived, simulator.Fault{
 		Kind: simulator.Answer, ContentType: "application/json", Body: `{"access_token":"` + strings.Repeat("x", 900) + `","token_type":"bearer","expires_in":5183944}`,
 	})
-	b := s.newBrowser()
-	b.signIn("/page")
-	b.get("/page")
-	if got := s.upstream.last(t).Header; got.Get("X-Instagram-User-Id") != userID || got.Get(tokenHeader) != "" {
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	b.Get("/page")
+	if got := s.Upstream.Last(t).Header; got.Get("X-Instagram-User-Id") != sitetest.UserID || got.Get(sitetest.TokenHeader) != "" {
 		t.Errorf("the site got %v", got)
 	}
-	lines := s.logged("fields left out: they do not fit into the session cookie or a header")
+	lines := s.Logged("fields left out: they do not fit into the session cookie or a header")
 	if len(lines) != 1 || fmt.Sprint(lines[0]["fields"]) != "[access_token]" {
 		t.Errorf("log lines = %v", lines)
 	}
 }
 
 func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
-	s := startSite(t, siteConfig{
-		window: "maria.sees",
-		options: `fields name account_type profile_picture_url media_count followers_count
+	s := sitetest.Start(t, sitetest.Config{
+		Window: "maria.sees",
+		Options: `fields name account_type profile_picture_url media_count followers_count
 			headers {
 				name X-Name
 				media_count X-Media-Count
 				profile_picture_url X-Picture
 				permissions X-Permissions
 			}`,
-		after: "header >X-Seen-Name \"{http.auth.user.name}\"\nheader >X-Seen-Type \"{http.auth.user.account_type}\"\nreverse_proxy {upstream}",
-		users: []simulator.User{{ID: userID, Username: "maria.sees", Name: "María Núñez", AccountType: "MEDIA_CREATOR", MediaCount: 24, PictureURL: "https://pictures.test/" + strings.Repeat("x", 400)}},
+		After: "header >X-Seen-Name \"{http.auth.user.name}\"\nheader >X-Seen-Type \"{http.auth.user.account_type}\"\nreverse_proxy {upstream}",
+		Users: []simulator.User{{ID: sitetest.UserID, Username: "maria.sees", Name: "María Núñez", AccountType: "MEDIA_CREATOR", MediaCount: 24, PictureURL: "https://pictures.test/" + strings.Repeat("x", 400)}},
 	})
-	b := s.newBrowser()
-	b.signIn("/page")
-	page := b.get("/page")
-	got := s.upstream.last(t).Header
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	page := b.Get("/page")
+	got := s.Upstream.Last(t).Header
 	if got.Get("X-Name") != "Mar%C3%ADa%20N%C3%BA%C3%B1ez" || got.Get("X-Media-Count") != "24" || got.Get("X-Permissions") != "instagram_business_basic" {
 		t.Errorf("the site got %v", got)
 	}
@@ -134,11 +135,11 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 	if _, there := got["X-Picture"]; there {
 		t.Error("a picture's address is in a header that it does not fit into")
 	}
-	info := decode(t, b.fetch("/instagram_auth/userinfo"))
+	info := sitetest.Decode(t, b.Fetch("/instagram_auth/userinfo"))
 	if info["name"] != "María Núñez" || info["media_count"] != "24" || info["followers_count"] != "0" {
 		t.Errorf("userinfo = %v", info)
 	}
-	lines := s.logged("fields left out: they do not fit into the session cookie or a header")
+	lines := s.Logged("fields left out: they do not fit into the session cookie or a header")
 	if len(lines) != 1 || fmt.Sprint(lines[0]["fields"]) != "[profile_picture_url]" {
 		t.Errorf("log lines = %v", lines)
 	}
@@ -148,31 +149,31 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 // one, a long-lived one, and one that a refresh brought.
 func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
 	late := time.Duration(0)
-	s := startSite(t, siteConfig{
-		logFilter: productionFormat(t), options: withToken + "\nrevalidate 1m",
-		now:   func() time.Time { return time.Now().Add(late) },
-		after: "handle /php* {\n php_fastcgi 127.0.0.1:9 \n}\nhandle_errors {\n respond failed \n}\nreverse_proxy {upstream}",
+	s := sitetest.Start(t, sitetest.Config{
+		LogFilter: productionFormat(t), Options: withToken + "\nrevalidate 1m",
+		Now:   func() time.Time { return time.Now().Add(late) },
+		After: "handle /php* {\n php_fastcgi 127.0.0.1:9 \n}\nhandle_errors {\n respond failed \n}\nreverse_proxy {upstream}",
 	})
 	var tokens []string
-	see := func(b *browser) string {
-		b.get("/page")
-		token := s.upstream.last(t).Header.Get(tokenHeader)
+	see := func(b *sitetest.Browser) string {
+		b.Get("/page")
+		token := s.Upstream.Last(t).Header.Get(sitetest.TokenHeader)
 		tokens = append(tokens, token)
 		// To a site over FastCGI, and to one that is down, the token goes as well.
-		b.get("/php/index.php")
+		b.Get("/php/index.php")
 		return token
 	}
-	s.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status500, Times: 1})
-	b := s.newBrowser()
-	b.signIn("/page")
+	s.Instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Status500, Times: 1})
+	b := s.NewBrowser()
+	b.SignIn("/page")
 	short := see(b)
-	eventually(t, "a long-lived token", func() bool { return see(b) != short })
+	sitetest.Eventually(t, "a long-lived token", func() bool { return see(b) != short })
 	long := see(b)
 
 	// A day later, for Instagram and by what the session says.
 	late = 25 * time.Hour
 	cookies, err := session.New(session.Config{
-		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
+		Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
 		Tokens: true, Now: func() time.Time { return time.Now().Add(-late) },
 	})
 	if err != nil {
@@ -180,36 +181,36 @@ func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
 	}
 	issued := time.Now().Add(-late)
 	_, line, _, err := cookies.Create(session.Session{
-		Identity: somebody(), Token: session.Token{Access: long, LongLived: true, Issued: issued, Expires: issued.Add(60 * 24 * time.Hour)},
+		Identity: sitetest.Somebody(), Token: session.Token{Access: long, LongLived: true, Issued: issued, Expires: issued.Add(60 * 24 * time.Hour)},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, _, _ := strings.Cut(strings.TrimPrefix(line, sessionCookie+"="), ";")
-	old := s.newBrowser()
-	old.plant(sessionCookie, value)
-	eventually(t, "a refreshed token", func() bool { return see(old) != long })
+	value, _, _ := strings.Cut(strings.TrimPrefix(line, sitetest.SessionCookie+"="), ";")
+	old := s.NewBrowser()
+	old.Plant(sitetest.SessionCookie, value)
+	sitetest.Eventually(t, "a refreshed token", func() bool { return see(old) != long })
 
 	// And each failure on the way.
 	for _, kind := range []simulator.FaultKind{simulator.Status502, simulator.Redirect, simulator.Reset, simulator.WrongTypes, simulator.Truncated} {
-		s.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: kind, Times: 1})
-		another := s.newBrowser()
-		another.signIn("/page")
+		s.Instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: kind, Times: 1})
+		another := s.NewBrowser()
+		another.SignIn("/page")
 		see(another)
 	}
 	for _, endpoint := range []simulator.Endpoint{simulator.LongLived, simulator.Refresh, simulator.UserNode} {
-		for _, request := range s.instagram.Requests(endpoint) {
-			tokens = append(tokens, query(t, request.URL).Get("access_token"))
+		for _, request := range s.Instagram.Requests(endpoint) {
+			tokens = append(tokens, sitetest.Query(t, request.URL).Get("access_token"))
 		}
 	}
-	if n := s.instagram.Calls(simulator.Refresh); n != 1 {
+	if n := s.Instagram.Calls(simulator.Refresh); n != 1 {
 		t.Errorf("%d refreshes", n)
 	}
-	logs := s.logs()
+	logs := s.Logs()
 	if !strings.Contains(logs, "upstream roundtrip") || !strings.Contains(logs, "http.reverse_proxy.transport.fastcgi") || !strings.Contains(logs, "getting a long-lived token failed") {
 		t.Error("the log does not have the lines that this test is about")
 	}
-	if seen := wantNoneOf(t, logs, append(tokens, appSecret, value)); seen < 10 {
+	if seen := wantNoneOf(t, logs, append(tokens, sitetest.AppSecret, value)); seen < 10 {
 		t.Errorf("only %d tokens were looked for", seen)
 	}
 }

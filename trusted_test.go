@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // client is a visitor behind the proxy of a recipe. The test is the proxy: it comes from an
@@ -36,19 +37,19 @@ func madeUp(address, saw string) map[string]http.Header {
 }
 
 // trusting returns the Caddyfiles of all pages that trust a proxy, by page and number.
-func trusting(t *testing.T) map[string]siteConfig {
+func trusting(t *testing.T) map[string]sitetest.Config {
 	t.Helper()
-	all := make(map[string]siteConfig)
+	all := make(map[string]sitetest.Config)
 	for _, name := range pages(t) {
 		for i, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
 			if !strings.Contains(match[2], "trusted_proxies ") {
 				continue
 			}
 			c := recipeSite(t, match[2])
-			if !strings.Contains(c.global, "10.0.0.0/8") {
-				t.Fatalf("%s trusts a proxy that this test does not know:\n%s", name, c.global)
+			if !strings.Contains(c.Global, "10.0.0.0/8") {
+				t.Fatalf("%s trusts a proxy that this test does not know:\n%s", name, c.Global)
 			}
-			c.global = strings.Replace(c.global, "10.0.0.0/8", "127.0.0.1/32", 1)
+			c.Global = strings.Replace(c.Global, "10.0.0.0/8", "127.0.0.1/32", 1)
 			all[fmt.Sprint(name, " ", i)] = c
 		}
 	}
@@ -58,26 +59,15 @@ func trusting(t *testing.T) map[string]siteConfig {
 	return all
 }
 
-// deny takes a login to the callback and back out of it, through a proxy that sends these
-// headers, and returns the status.
-func (s *site) deny(b *browser, header http.Header) int {
-	state := query(s.t, b.get("/instagram_auth/login").location()).Get("state")
-	request := navigation(s.t, http.MethodGet, callback+"?error=access_denied&state="+url.QueryEscape(state))
-	for name, values := range header {
-		request.Header[name] = values
-	}
-	return b.do(request).StatusCode
-}
-
 func TestN8_TheClientsAddressIsWhatTheNearestTrustedProxySaw(t *testing.T) {
 	for name, c := range trusting(t) {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, c)
+			s := sitetest.Start(t, c)
 			for how, header := range madeUp(office, client) {
-				if got := s.deny(s.newBrowser(), header); got != http.StatusForbidden {
+				if got := s.Deny(s.NewBrowser(), header); got != http.StatusForbidden {
 					t.Fatalf("%s: answered %d", how, got)
 				}
-				lines := s.logged("sign-in refused")
+				lines := s.Logged("sign-in refused")
 				if got := lines[len(lines)-1]["client_ip"]; got != client {
 					t.Errorf("%s: client_ip = %v in the log, want %s", how, got, client)
 				}
@@ -89,26 +79,26 @@ func TestN8_TheClientsAddressIsWhatTheNearestTrustedProxySaw(t *testing.T) {
 func TestN8_TheLimitFollowsTheClientBehindTheProxy(t *testing.T) {
 	for name, c := range trusting(t) {
 		t.Run(name, func(t *testing.T) {
-			s := startSite(t, c)
+			s := sitetest.Start(t, c)
 			limited := false
 			for i := range 40 {
-				limited = limited || s.deny(s.newBrowser(), http.Header{"X-Forwarded-For": {fmt.Sprintf("198.51.100.%d, %s", i, client)}}) == http.StatusTooManyRequests
+				limited = limited || s.Deny(s.NewBrowser(), http.Header{"X-Forwarded-For": {fmt.Sprintf("198.51.100.%d, %s", i, client)}}) == http.StatusTooManyRequests
 			}
 			if !limited {
 				t.Error("forty logins of one client were taken, each with another address in front")
 			}
-			if got := s.deny(s.newBrowser(), http.Header{"X-Forwarded-For": {otherClient}}); got != http.StatusForbidden {
+			if got := s.Deny(s.NewBrowser(), http.Header{"X-Forwarded-For": {otherClient}}); got != http.StatusForbidden {
 				t.Errorf("another client behind the same proxy was answered %d", got)
 			}
 			// Nobody else is a proxy, whatever they send.
-			stranger := s.newBrowser()
-			stranger.http.Transport.(*http.Transport).DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-				return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(ctx, network, s.addr)
+			stranger := s.NewBrowser()
+			stranger.HTTP.Transport.(*http.Transport).DialTLSContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+				return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}).DialContext(ctx, network, s.Addr)
 			}
-			if got := s.deny(stranger, http.Header{"X-Forwarded-For": {client}}); got != http.StatusForbidden {
+			if got := s.Deny(stranger, http.Header{"X-Forwarded-For": {client}}); got != http.StatusForbidden {
 				t.Errorf("a stranger with the address of the limited client was answered %d", got)
 			}
-			lines := s.logged("sign-in refused")
+			lines := s.Logged("sign-in refused")
 			if got := lines[len(lines)-1]["client_ip"]; got != "127.0.0.2" {
 				t.Errorf("the stranger's client_ip = %v", got)
 			}
@@ -121,17 +111,17 @@ func TestN8_TheLimitFollowsTheClientBehindTheProxy(t *testing.T) {
 func TestN8_AnAddressAsAWayInIsNoHeader(t *testing.T) {
 	for name, c := range trusting(t) {
 		t.Run(name, func(t *testing.T) {
-			c.block = strings.Replace(c.block, "instagram_auth /members*", "@people not client_ip 192.0.2.0/24\ninstagram_auth @people", 1)
-			s := startSite(t, c)
+			c.Block = strings.Replace(c.Block, "instagram_auth /members*", "@people not client_ip 192.0.2.0/24\ninstagram_auth @people", 1)
+			s := sitetest.Start(t, c)
 			get := func(header http.Header) int {
-				request := navigation(t, http.MethodGet, "/members")
+				request := sitetest.Navigation(t, http.MethodGet, "/members")
 				request.Header.Set("Accept", "application/json")
 				request.Header.Set("Sec-Fetch-Mode", "cors")
 				request.Header.Set("Sec-Fetch-Dest", "empty")
 				for name, values := range header {
 					request.Header[name] = values
 				}
-				return s.newBrowser().do(request).StatusCode
+				return s.NewBrowser().Do(request).StatusCode
 			}
 			for how, header := range madeUp(office, client) {
 				if got := get(header); got != http.StatusUnauthorized {
@@ -142,8 +132,8 @@ func TestN8_AnAddressAsAWayInIsNoHeader(t *testing.T) {
 				t.Errorf("the office itself was answered %d", got)
 			}
 			// The test can fail: this is what the option is for.
-			c.global = strings.Replace(c.global, "trusted_proxies_strict", "", 1)
-			s.load(c)
+			c.Global = strings.Replace(c.Global, "trusted_proxies_strict", "", 1)
+			s.Load(c)
 			if got := get(http.Header{"X-Forwarded-For": {office + ", " + client}}); got != http.StatusOK {
 				t.Errorf("without strict: answered %d; Caddy has changed, and the pages may say so", got)
 			}

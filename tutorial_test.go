@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -24,36 +26,36 @@ func TestTheSixStepsOfTheTutorialInBasicDisplay(t *testing.T) {
 func tutorial(t *testing.T, node string) {
 	// Steps 1 to 3: create an app, configure Basic Display with a redirect URI, add
 	// a test user. Here: an app in development mode with one tester.
-	s := startSite(t, siteConfig{
-		api: instagram.BasicDisplay, testers: []string{username}, shape: simulator.Flat, options: "api basic_display\nuser_node " + node,
-		users: []simulator.User{{ID: userID, AppScopedID: userID, Username: username, AccountType: "PERSONAL"}},
+	s := sitetest.Start(t, sitetest.Config{
+		Api: instagram.BasicDisplay, Testers: []string{sitetest.Username}, Shape: simulator.Flat, Options: "api basic_display\nuser_node " + node,
+		Users: []simulator.User{{ID: sitetest.UserID, AppScopedID: sitetest.UserID, Username: sitetest.Username, AccountType: "PERSONAL"}},
 	})
-	b := s.newBrowser()
+	b := s.NewBrowser()
 
 	// Step 4: the authorization window opens, and the user authorizes the app.
-	start := b.get("/private")
-	window, err := url.Parse(start.location())
+	start := b.Get("/private")
+	window, err := url.Parse(start.Location())
 	if err != nil || window.Path != "/oauth/authorize" {
-		t.Fatalf("window = %q", start.location())
+		t.Fatalf("window = %q", start.Location())
 	}
 	asked := window.Query()
 	state := asked.Get("state")
-	want := url.Values{"client_id": {appID}, "redirect_uri": {redirectURI}, "scope": {"user_profile,user_media"}, "response_type": {"code"}, "state": {state}}
+	want := url.Values{"client_id": {sitetest.AppID}, "redirect_uri": {sitetest.RedirectURI}, "scope": {"user_profile,user_media"}, "response_type": {"code"}, "state": {state}}
 	if asked.Encode() != want.Encode() {
 		t.Errorf("parameters = %v, want %v", asked, want)
 	}
-	back := b.window(start)
-	if !strings.HasPrefix(back, redirectURI+"?code=") || !strings.HasSuffix(back, "#_") {
+	back := b.Window(start)
+	if !strings.HasPrefix(back, sitetest.RedirectURI+"?code=") || !strings.HasSuffix(back, "#_") {
 		t.Errorf("Instagram redirected to %q", back)
 	}
-	code := query(t, back).Get("code")
+	code := sitetest.Query(t, back).Get("code")
 
 	// Step 5: the code is exchanged for a token, in a multipart form.
-	arrived := b.get(back)
+	arrived := b.Get(back)
 	if arrived.StatusCode != http.StatusSeeOther {
-		t.Fatalf("the callback answered %s %s", arrived.Status, arrived.body)
+		t.Fatalf("the callback answered %s %s", arrived.Status, arrived.Body)
 	}
-	token := s.instagram.Requests(simulator.Token)[0]
+	token := s.Instagram.Requests(simulator.Token)[0]
 	if token.Method != http.MethodPost {
 		t.Errorf("method = %s", token.Method)
 	}
@@ -61,22 +63,22 @@ func tutorial(t *testing.T, node string) {
 	if !slices.Equal(names, []string{"client_id", "client_secret", "grant_type", "redirect_uri", "code"}) {
 		t.Errorf("fields = %v", names)
 	}
-	for name, value := range map[string]string{"client_id": appID, "client_secret": appSecret, "grant_type": "authorization_code", "redirect_uri": redirectURI, "code": code} {
+	for name, value := range map[string]string{"client_id": sitetest.AppID, "client_secret": sitetest.AppSecret, "grant_type": "authorization_code", "redirect_uri": sitetest.RedirectURI, "code": code} {
 		if fields[name] != value {
 			t.Errorf("%s = %q, want %q", name, fields[name], value)
 		}
 	}
 
 	// Step 6: the user node is queried.
-	request := s.instagram.Requests(simulator.UserNode)[0]
-	path, parameters := map[string]string{"me": "/me", "id": "/" + userID}[node], query(t, request.URL)
+	request := s.Instagram.Requests(simulator.UserNode)[0]
+	path, parameters := map[string]string{"me": "/me", "id": "/" + sitetest.UserID}[node], sitetest.Query(t, request.URL)
 	if request.Method != http.MethodGet || !strings.HasPrefix(request.URL, path+"?") || parameters.Get("fields") != "id,username" || parameters.Get("access_token") == "" {
 		t.Errorf("user node request = %s %s", request.Method, request.URL)
 	}
-	if page := b.get("/private"); page.body != "hello "+username {
-		t.Errorf("page = %q", page.body)
+	if page := b.Get("/private"); page.Body != "hello "+sitetest.Username {
+		t.Errorf("page = %q", page.Body)
 	}
-	if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != userID {
+	if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != sitetest.UserID {
 		t.Errorf("X-Instagram-User-Id = %q", got)
 	}
 }
@@ -109,18 +111,18 @@ func multipartForm(t *testing.T, contentType, body string) (names []string, fiel
 func TestTheSameStoryInInstagramLogin(t *testing.T) {
 	for _, shape := range []simulator.TokenShape{simulator.Flat, simulator.WithPermissions, simulator.Wrapped, simulator.WrappedList} {
 		t.Run(string(shape), func(t *testing.T) {
-			s := startSite(t, siteConfig{shape: shape, after: "header >X-App-Scoped {http.auth.user.app_scoped_id}\nreverse_proxy {upstream}"})
-			b := s.newBrowser()
-			start := b.get("/private")
-			if got := query(t, start.location()); got.Get("scope") != "instagram_business_basic" {
+			s := sitetest.Start(t, sitetest.Config{Shape: shape, After: "header >X-App-Scoped {http.auth.user.app_scoped_id}\nreverse_proxy {upstream}"})
+			b := s.NewBrowser()
+			start := b.Get("/private")
+			if got := sitetest.Query(t, start.Location()); got.Get("scope") != "instagram_business_basic" {
 				t.Errorf("parameters = %v", got)
 			}
-			b.get(b.window(start))
-			if form := s.tokenForm(); len(form) != 5 || form.Get("grant_type") != "authorization_code" {
+			b.Get(b.Window(start))
+			if form := s.TokenForm(); len(form) != 5 || form.Get("grant_type") != "authorization_code" {
 				t.Errorf("token request = %v", form)
 			}
-			request := s.instagram.Requests(simulator.UserNode)[0]
-			if !strings.HasPrefix(request.URL, "/me?") || query(t, request.URL).Get("fields") != "id,user_id,username" {
+			request := s.Instagram.Requests(simulator.UserNode)[0]
+			if !strings.HasPrefix(request.URL, "/me?") || sitetest.Query(t, request.URL).Get("fields") != "id,user_id,username" {
 				t.Errorf("user node request = %s", request.URL)
 			}
 			if strings.Contains(request.URL, "access_token") || !strings.HasPrefix(request.Header.Get("Authorization"), "Bearer ") {
@@ -128,12 +130,12 @@ func TestTheSameStoryInInstagramLogin(t *testing.T) {
 			}
 			// The person is known by the account's ID; the ID that is scoped to the app
 			// goes beside it, because Meta's callbacks name that one.
-			page := b.get("/private")
-			if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != userID {
-				t.Errorf("X-Instagram-User-Id = %q, want %q", got, userID)
+			page := b.Get("/private")
+			if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != sitetest.UserID {
+				t.Errorf("X-Instagram-User-Id = %q, want %q", got, sitetest.UserID)
 			}
-			if got := page.Header.Get("X-App-Scoped"); got != appScopedID {
-				t.Errorf("app-scoped ID = %q, want %q", got, appScopedID)
+			if got := page.Header.Get("X-App-Scoped"); got != sitetest.AppScopedID {
+				t.Errorf("app-scoped ID = %q, want %q", got, sitetest.AppScopedID)
 			}
 		})
 	}
@@ -141,11 +143,11 @@ func TestTheSameStoryInInstagramLogin(t *testing.T) {
 
 func TestT5_TwoIDsThatAreOneAsFloatsAreTwoPeople(t *testing.T) {
 	for _, person := range []struct{ username, id string }{{"maria.sees", "17841405822304914"}, {"maria.saw", "17841405822304915"}} {
-		s := startSite(t, siteConfig{window: person.username})
-		b := s.newBrowser()
-		b.signIn("/")
-		b.get("/")
-		if got := s.upstream.last(t).Header.Get("X-Instagram-User-Id"); got != person.id {
+		s := sitetest.Start(t, sitetest.Config{Window: person.username})
+		b := s.NewBrowser()
+		b.SignIn("/")
+		b.Get("/")
+		if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != person.id {
 			t.Errorf("%s has ID %q, want %q", person.username, got, person.id)
 		}
 	}

@@ -7,15 +7,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it
 // is worth a warning, and all of it is counted.
 func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
-	c := siteConfig{global: "metrics", options: "rate_limit 3 1m"}
+	c := sitetest.Config{Global: "metrics", Options: "rate_limit 3 1m"}
 	s, admin := adminSite(t, c)
-	stateOf := func(b *browser) string { return query(b.t, b.get("/page").location()).Get("state") }
+	stateOf := func(b *sitetest.Browser) string { return sitetest.Query(b.T, b.Get("/page").Location()).Get("state") }
 	old := strings.Repeat("s", 43)
 
 	for _, path := range []string{
@@ -24,36 +26,36 @@ func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 		"/instagram_auth/login?scope=everything", "/instagram_auth/login?scope=a&scope=b", "/instagram_auth/refused?note=x", "/instagram_auth/nothing",
 		"/instagram_auth/userinfo", "/instagram_auth/picture", "/instagram_auth/deauthorize", "/instagram_auth/data_deletion?code=x", "/a%2f..%2fb", "/page",
 	} {
-		s.newBrowser().get(path)
-		s.newBrowser().fetch(path)
+		s.NewBrowser().Get(path)
+		s.NewBrowser().Fetch(path)
 	}
 	for _, back := range []string{"error=access_denied&error_reason=user_denied", "error=access_denied&error_reason=not_professional", "code=made-up"} {
-		b := s.newBrowser()
-		b.get(callback + "?" + back + "&state=" + stateOf(b))
+		b := s.NewBrowser()
+		b.Get(sitetest.Callback + "?" + back + "&state=" + stateOf(b))
 	}
 	for range 8 { // more than rate_limit lets fail, or be cancelled
-		b := s.newBrowser()
-		b.get(callback + "?code=made-up&state=" + stateOf(b))
-		b.get(callback + "?error=access_denied&state=" + stateOf(b))
+		b := s.NewBrowser()
+		b.Get(sitetest.Callback + "?code=made-up&state=" + stateOf(b))
+		b.Get(sitetest.Callback + "?error=access_denied&state=" + stateOf(b))
 	}
-	forged := sealed(t, session.Config{Secrets: []string{old}, Instance: "x", Name: "instagram_auth", Lifetime: time.Hour}, somebody())
-	if answer := s.send(s.newBrowser().logoutRequest(nil), many(forged, session.MaxTried+1)); answer.StatusCode != http.StatusBadRequest {
+	forged := sealed(t, session.Config{Secrets: []string{old}, Instance: "x", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
+	if answer := s.Send(s.NewBrowser().LogoutRequest(nil), many(forged, session.MaxTried+1)); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("a crowd of forged sessions: %s", answer.Status)
 	}
 	for range 25 {
-		for _, signed := range []string{"", "forged", "forged.e30", s.instagram.SignedRequest(username) + "x"} {
-			s.fromMeta(deauthorizePath, signed)
-			s.fromMeta(deletionPath, signed)
+		for _, signed := range []string{"", "forged", "forged.e30", s.Instagram.SignedRequest(sitetest.Username) + "x"} {
+			s.FromMeta(deauthorizePath, signed)
+			s.FromMeta(deletionPath, signed)
 		}
 	}
 	quiet(t, s)
 
 	series := scrape(t, admin)
 	for _, want := range []string{
-		`logins_total{app_id="` + appID + `",result="bad_request"}`, `logins_total{app_id="` + appID + `",result="login_expired"}`, `logins_total{app_id="` + appID + `",result="cancelled"}`,
-		`logins_total{app_id="` + appID + `",result="provider_refused"}`, `logins_total{app_id="` + appID + `",result="too_many"}`,
-		`refusals_total{app_id="` + appID + `",code="bad_signature"}`, `refusals_total{app_id="` + appID + `",code="method"}`, `refusals_total{app_id="` + appID + `",code="login_required"}`,
-		`limited_total{app_id="` + appID + `",limit="client"}`, `limited_total{app_id="` + appID + `",limit="cancelled"}`, `limited_total{app_id="` + appID + `",limit="forged"}`,
+		`logins_total{app_id="` + sitetest.AppID + `",result="bad_request"}`, `logins_total{app_id="` + sitetest.AppID + `",result="login_expired"}`, `logins_total{app_id="` + sitetest.AppID + `",result="cancelled"}`,
+		`logins_total{app_id="` + sitetest.AppID + `",result="provider_refused"}`, `logins_total{app_id="` + sitetest.AppID + `",result="too_many"}`,
+		`refusals_total{app_id="` + sitetest.AppID + `",code="bad_signature"}`, `refusals_total{app_id="` + sitetest.AppID + `",code="method"}`, `refusals_total{app_id="` + sitetest.AppID + `",code="login_required"}`,
+		`limited_total{app_id="` + sitetest.AppID + `",limit="client"}`, `limited_total{app_id="` + sitetest.AppID + `",limit="cancelled"}`, `limited_total{app_id="` + sitetest.AppID + `",limit="forged"}`,
 	} {
 		if value := series["caddy_instagram_auth_"+want]; value == "" || value == "0" {
 			t.Errorf("%s is %q", want, value)
@@ -63,30 +65,30 @@ func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 
 // TestP2_AVisitorWhoIsShutOutAlarmsNobody is about the lists.
 func TestP2_AVisitorWhoIsShutOutAlarmsNobody(t *testing.T) {
-	c := siteConfig{global: "metrics"}
+	c := sitetest.Config{Global: "metrics"}
 	s, admin := adminSite(t, c)
-	b := s.newBrowser()
-	b.signIn("/")
-	c.admin, c.options = admin, "deny "+userID
-	s.load(c)
-	if answer := b.get("/page"); answer.StatusCode != http.StatusForbidden {
+	b := s.NewBrowser()
+	b.SignIn("/")
+	c.Admin, c.Options = admin, "deny "+sitetest.UserID
+	s.Load(c)
+	if answer := b.Get("/page"); answer.StatusCode != http.StatusForbidden {
 		t.Fatalf("the page answers %s", answer.Status)
 	}
-	other := s.newBrowser()
-	if answer := other.get(other.window(other.get("/page"))); answer.StatusCode != http.StatusForbidden {
+	other := s.NewBrowser()
+	if answer := other.Get(other.Window(other.Get("/page"))); answer.StatusCode != http.StatusForbidden {
 		t.Fatalf("the sign-in answers %s", answer.Status)
 	}
 	quiet(t, s)
-	if series := scrape(t, admin); series[`caddy_instagram_auth_refusals_total{app_id="`+appID+`",code="no_access"}`] != "2" || len(s.logged("access refused")) != 1 {
-		t.Errorf("%v in\n%s", series, s.logs())
+	if series := scrape(t, admin); series[`caddy_instagram_auth_refusals_total{app_id="`+sitetest.AppID+`",code="no_access"}`] != "2" || len(s.Logged("access refused")) != 1 {
+		t.Errorf("%v in\n%s", series, s.Logs())
 	}
 }
 
 // quiet wants no line of ours above INFO but for what the configuration says.
-func quiet(t *testing.T, s *site) {
+func quiet(t *testing.T, s *sitetest.Site) {
 	t.Helper()
 	lines := 0
-	for line := range strings.Lines(s.logs()) {
+	for line := range strings.Lines(s.Logs()) {
 		var entry struct{ Level, Logger, Msg string }
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%s is no JSON", line)

@@ -1,4 +1,4 @@
-package instagramauth_test
+package sitetest
 
 import (
 	"bytes"
@@ -32,31 +32,31 @@ import (
 // behind a TLS proxy, and cookies follow the redirect URI's scheme.
 
 const (
-	origin      = "https://example.test"
-	host        = "example.test"
-	callback    = "/auth/"
-	redirectURI = origin + callback
-	appID       = "990602627938098"
-	appSecret   = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+	Origin      = "https://example.test"
+	Host        = "example.test"
+	Callback    = "/auth/"
+	RedirectURI = Origin + Callback
+	AppID       = "990602627938098"
+	AppSecret   = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 
-	sessionCookie = "__Host-Http-instagram_auth"
+	SessionCookie = "__Host-Http-instagram_auth"
 
 	// A user of the simulator, as every test knows them.
-	userID      = "17841405793187218"
-	appScopedID = "25025320793187218"
-	username    = "jayposiris"
+	UserID      = "17841405793187218"
+	AppScopedID = "25025320793187218"
+	Username    = "jayposiris"
 )
 
 // site is a running Caddy with instagram_auth in front of an upstream that
 // records what reaches it, and a simulated Instagram.
-type site struct {
-	t         *testing.T
-	addr      string
-	instagram *simulator.Simulator
-	endpoints string
-	upstream  *upstream
-	logFile   string
-	storage   string // Caddy's, a folder of this site's own
+type Site struct {
+	T         *testing.T
+	Addr      string
+	Instagram *simulator.Simulator
+	Endpoints string
+	Upstream  *Upstream
+	LogFile   string
+	Storage   string // Caddy's, a folder of this site's own
 
 	browsers   sync.Mutex        // for transports: browsers may be made side by side
 	transports []*http.Transport // of its browsers
@@ -64,62 +64,62 @@ type site struct {
 
 // siteConfig says what differs from the usual site. The zero value protects
 // everything and has only the required options.
-type siteConfig struct {
-	matcher string        // of the directive
-	options string        // further lines of the block
-	before  string        // lines of the site in front of the block
-	after   string        // instead of the reverse_proxy behind it; {upstream} stands for its address
-	block   string        // instead of the whole block; {endpoints} stands for the simulator's address
-	extra   string        // further sites
-	global  string        // further global options
-	api     instagram.API // default: instagram.InstagramLogin
-	window  string        // who presses Allow; default: username, "-" for nobody
-	testers []string      // not nil: the app is in development mode
-	users   []simulator.User
-	shape   simulator.TokenShape
-	now     func() time.Time // of Instagram; default: time.Now
+type Config struct {
+	Matcher string        // of the directive
+	Options string        // further lines of the block
+	Before  string        // lines of the site in front of the block
+	After   string        // instead of the reverse_proxy behind it; {upstream} stands for its address
+	Block   string        // instead of the whole block; {endpoints} stands for the simulator's address
+	Extra   string        // further sites
+	Global  string        // further global options
+	Api     instagram.API // default: instagram.InstagramLogin
+	Window  string        // who presses Allow; default: username, "-" for nobody
+	Testers []string      // not nil: the app is in development mode
+	Users   []simulator.User
+	Shape   simulator.TokenShape
+	Now     func() time.Time // of Instagram; default: time.Now
 
-	simulate func(*simulator.Config) // changes the simulated Instagram
+	Simulate func(*simulator.Config) // changes the simulated Instagram
 
-	storage       string   // module of Caddy's storage, which takes a folder; default: file_system
-	admin         string   // address of the admin endpoint; default: none
-	redirects     []string // further redirect URIs that are registered with Instagram
-	tokenEndpoint string   // instead of the simulator's
-	logFilter     string   // format of both logs; default: json
+	Storage       string   // module of Caddy's storage, which takes a folder; default: file_system
+	Admin         string   // address of the admin endpoint; default: none
+	Redirects     []string // further redirect URIs that are registered with Instagram
+	TokenEndpoint string   // instead of the simulator's
+	LogFilter     string   // format of both logs; default: json
 }
 
-func users() []simulator.User {
+func Users() []simulator.User {
 	return []simulator.User{
-		{ID: userID, AppScopedID: appScopedID, Username: username, AccountType: "Business", Name: "Jay Posiris", MediaCount: 3},
+		{ID: UserID, AppScopedID: AppScopedID, Username: Username, AccountType: "Business", Name: "Jay Posiris", MediaCount: 3},
 		{ID: "17841405822304914", AppScopedID: "25025320822304914", Username: "maria.sees", AccountType: "Media_Creator", Name: "María"},
 		{ID: "17841405822304915", AppScopedID: "25025320822304915", Username: "maria.saw", AccountType: "Business", Name: "Maria Saw"},
 	}
 }
 
 // newInstagram starts a simulated Instagram and returns its base URL.
-func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
+func NewInstagram(t *testing.T, c Config) (*simulator.Simulator, string) {
 	t.Helper()
-	if c.api == "" {
-		c.api = instagram.InstagramLogin
+	if c.Api == "" {
+		c.Api = instagram.InstagramLogin
 	}
-	if c.users == nil {
-		c.users = users()
+	if c.Users == nil {
+		c.Users = Users()
 	}
-	if c.window == "" {
-		c.window = username
+	if c.Window == "" {
+		c.Window = Username
 	}
 	config := simulator.Config{
 		App: simulator.App{
-			ID: appID, Secret: appSecret, RedirectURIs: append([]string{redirectURI, "https://other.test/auth/", "https://example.test/second/"}, c.redirects...),
-			API: c.api, Live: c.testers == nil, Testers: c.testers, Name: "Test site",
+			ID: AppID, Secret: AppSecret, RedirectURIs: append([]string{RedirectURI, "https://other.test/auth/", "https://example.test/second/"}, c.Redirects...),
+			API: c.Api, Live: c.Testers == nil, Testers: c.Testers, Name: "Test site",
 		},
-		Users:      c.users,
-		TokenShape: c.shape,
-		AutoAllow:  strings.TrimPrefix(c.window, "-"),
-		Now:        c.now,
+		Users:      c.Users,
+		TokenShape: c.Shape,
+		AutoAllow:  strings.TrimPrefix(c.Window, "-"),
+		Now:        c.Now,
 	}
-	if c.simulate != nil {
-		c.simulate(&config)
+	if c.Simulate != nil {
+		c.Simulate(&config)
 	}
 	sim, err := simulator.New(config)
 	if err != nil {
@@ -132,11 +132,11 @@ func newInstagram(t *testing.T, c siteConfig) (*simulator.Simulator, string) {
 }
 
 // startSite runs Caddy until the end of the test.
-func startSite(t *testing.T, c siteConfig) *site {
+func Start(t *testing.T, c Config) *Site {
 	t.Helper()
-	s := &site{t: t, addr: freeAddr(t), upstream: newUpstream(t), logFile: filepath.Join(t.TempDir(), "caddy.log"), storage: storageDir(t)}
-	s.instagram, s.endpoints = newInstagram(t, c)
-	s.load(c)
+	s := &Site{T: t, Addr: FreeAddr(t), Upstream: NewUpstream(t), LogFile: filepath.Join(t.TempDir(), "caddy.log"), Storage: StorageDir(t)}
+	s.Instagram, s.Endpoints = NewInstagram(t, c)
+	s.Load(c)
 	t.Cleanup(func() {
 		if err := caddy.Stop(); err != nil {
 			t.Errorf("stopping Caddy: %v", err)
@@ -148,7 +148,7 @@ func startSite(t *testing.T, c siteConfig) *site {
 // storageDir returns a folder for Caddy's storage. Caddy tidies it up in the background
 // and may write into it for a moment after it has stopped, which t.TempDir calls a
 // failure.
-func storageDir(t *testing.T) string {
+func StorageDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "storage")
 	if err != nil {
@@ -167,23 +167,23 @@ func storageDir(t *testing.T) string {
 }
 
 // restart stops Caddy and starts it again, as another process with the same storage.
-func (s *site) restart(c siteConfig) {
-	s.t.Helper()
+func (s *Site) Restart(c Config) {
+	s.T.Helper()
 	if err := caddy.Stop(); err != nil {
-		s.t.Fatalf("stopping Caddy: %v", err)
+		s.T.Fatalf("stopping Caddy: %v", err)
 	}
-	s.load(c)
+	s.Load(c)
 }
 
 // load gives Caddy the configuration, as at a start or a reload.
-func (s *site) load(c siteConfig) {
-	s.t.Helper()
-	config, err := adapt(s.caddyfile(c))
+func (s *Site) Load(c Config) {
+	s.T.Helper()
+	config, err := Adapt(s.Caddyfile(c))
 	if err != nil {
-		s.t.Fatalf("adapting: %v", err)
+		s.T.Fatalf("adapting: %v", err)
 	}
 	if err := caddy.Load(config, true); err != nil {
-		s.t.Fatalf("loading: %v", err)
+		s.T.Fatalf("loading: %v", err)
 	}
 	// The server that has been replaced may go on for a moment with connections that it has.
 	s.browsers.Lock()
@@ -193,23 +193,23 @@ func (s *site) load(c siteConfig) {
 	}
 }
 
-func (s *site) caddyfile(c siteConfig) string {
-	block := c.block
+func (s *Site) Caddyfile(c Config) string {
+	block := c.Block
 	if block == "" {
-		block = strings.Replace(defaultBlock(c.options), "instagram_auth", "instagram_auth "+c.matcher, 1)
+		block = strings.Replace(DefaultBlock(c.Options), "instagram_auth", "instagram_auth "+c.Matcher, 1)
 	}
-	if c.tokenEndpoint != "" {
-		block = strings.Replace(block, "endpoints {endpoints}", "endpoints {\n authorize {endpoints}/oauth/authorize\n token "+c.tokenEndpoint+"\n graph {endpoints}\n}", 1)
+	if c.TokenEndpoint != "" {
+		block = strings.Replace(block, "endpoints {endpoints}", "endpoints {\n authorize {endpoints}/oauth/authorize\n token "+c.TokenEndpoint+"\n graph {endpoints}\n}", 1)
 	}
-	format := c.logFilter
+	format := c.LogFilter
 	if format == "" {
 		format = "format json"
 	}
-	after := c.after
+	after := c.After
 	if after == "" {
 		after = "reverse_proxy {upstream}"
 	}
-	return strings.NewReplacer("{endpoints}", s.endpoints, "{upstream}", s.upstream.addr, "{addr}", s.addr, "{port}", port(s.addr)).Replace(fmt.Sprintf(`{
+	return strings.NewReplacer("{endpoints}", s.Endpoints, "{upstream}", s.Upstream.Addr, "{addr}", s.Addr, "{port}", Port(s.Addr)).Replace(fmt.Sprintf(`{
 		admin %s
 		auto_https off
 		persist_config off
@@ -230,33 +230,33 @@ func (s *site) caddyfile(c siteConfig) string {
 		%s
 		%s
 	}
-	%s`, cmp.Or(c.admin, "off"), cmp.Or(c.storage, "file_system"), s.storage, s.logFile, format, c.global, port(s.addr), s.logFile+".access", format, c.before, block, after, c.extra))
+	%s`, cmp.Or(c.Admin, "off"), cmp.Or(c.Storage, "file_system"), s.Storage, s.LogFile, format, c.Global, Port(s.Addr), s.LogFile+".access", format, c.Before, block, after, c.Extra))
 }
 
 // defaultBlock is the block of a site with the required options.
-func defaultBlock(options string) string {
+func DefaultBlock(options string) string {
 	return fmt.Sprintf(`instagram_auth {
 		app_id %s
 		app_secret %s
 		redirect_uri %s
 		endpoints {endpoints}
 		%s
-	}`, appID, appSecret, redirectURI, options)
+	}`, AppID, AppSecret, RedirectURI, options)
 }
 
-func adapt(caddyfile string) ([]byte, error) {
+func Adapt(caddyfile string) ([]byte, error) {
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
 	return config, err
 }
 
 // logs returns everything that Caddy has logged so far.
-func (s *site) logs() string {
-	s.t.Helper()
+func (s *Site) Logs() string {
+	s.T.Helper()
 	var all []byte
-	for _, name := range []string{s.logFile, s.logFile + ".access"} {
+	for _, name := range []string{s.LogFile, s.LogFile + ".access"} {
 		content, err := os.ReadFile(name)
 		if err != nil && !os.IsNotExist(err) {
-			s.t.Fatal(err)
+			s.T.Fatal(err)
 		}
 		all = append(all, content...)
 	}
@@ -264,9 +264,9 @@ func (s *site) logs() string {
 }
 
 // logged returns the log lines with this message, decoded.
-func (s *site) logged(message string) (lines []map[string]any) {
-	s.t.Helper()
-	for line := range strings.Lines(s.logs()) {
+func (s *Site) Logged(message string) (lines []map[string]any) {
+	s.T.Helper()
+	for line := range strings.Lines(s.Logs()) {
 		var entry map[string]any
 		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == message {
 			lines = append(lines, entry)
@@ -279,7 +279,7 @@ func (s *site) logged(message string) (lines []map[string]any) {
 // one of those could be taken between the choice of a port and its use.
 var nextPort atomic.Int32
 
-func freeAddr(t *testing.T) string {
+func FreeAddr(t *testing.T) string {
 	t.Helper()
 	for range 1000 {
 		port := 20_000 + (int32(os.Getpid())*37+nextPort.Add(1))%12_000
@@ -293,34 +293,34 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-func port(addr string) string {
+func Port(addr string) string {
 	_, p, _ := net.SplitHostPort(addr)
 	return p
 }
 
 // upstream is a site behind Caddy that records the requests that reach it.
-type upstream struct {
-	addr string
+type Upstream struct {
+	Addr string
 
 	mu       sync.Mutex
 	requests []*http.Request
-	answer   http.HandlerFunc
+	Answer   http.HandlerFunc
 }
 
-func newUpstream(t *testing.T) *upstream {
-	u := &upstream{}
+func NewUpstream(t *testing.T) *Upstream {
+	u := &Upstream{}
 	server := httptest.NewServer(u)
 	t.Cleanup(server.Close)
-	u.addr = server.Listener.Addr().String()
+	u.Addr = server.Listener.Addr().String()
 	return u
 }
 
-func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body := new(bytes.Buffer)
 	_, _ = body.ReadFrom(r.Body)
 	u.mu.Lock()
 	u.requests = append(u.requests, r.Clone(r.Context()))
-	answer := u.answer
+	answer := u.Answer
 	u.mu.Unlock()
 	if answer != nil {
 		answer(w, r)
@@ -330,28 +330,28 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // respond changes what the upstream answers.
-func (u *upstream) respond(answer http.HandlerFunc) {
+func (u *Upstream) Respond(answer http.HandlerFunc) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.answer = answer
+	u.Answer = answer
 }
 
 // count returns how many requests have reached the upstream.
-func (u *upstream) count() int {
+func (u *Upstream) Count() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return len(u.requests)
 }
 
 // all returns the requests that have reached the upstream.
-func (u *upstream) all() []*http.Request {
+func (u *Upstream) All() []*http.Request {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return slices.Clone(u.requests)
 }
 
 // last returns the last request that reached the upstream.
-func (u *upstream) last(t *testing.T) *http.Request {
+func (u *Upstream) Last(t *testing.T) *http.Request {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
