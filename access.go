@@ -1,8 +1,9 @@
 package instagramauth
 
 import (
-	"fmt"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -24,7 +25,7 @@ func (p *people) include(who *session.Identity) bool {
 	return len(p.names) > 0 && p.names[strings.ToLower(who.Username)]
 }
 
-func (h *Handler) resolveAccess(s *settings, _ resolver) (err error) {
+func (h *Handler) resolveAccess(s *settings, _ option.Resolver) (err error) {
 	if s.allow, err = parsePeople("allow", h.Allow); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (h *Handler) resolveAccess(s *settings, _ resolver) (err error) {
 
 // parsePeople reads a list of IDs and @names. A list that is there has somebody on it:
 // an empty one would keep everybody out, or let everybody in, by a slip.
-func parsePeople(option string, list []string) (*people, error) {
+func parsePeople(of string, list []string) (*people, error) {
 	if list == nil {
 		return nil, nil
 	}
@@ -47,13 +48,13 @@ func parsePeople(option string, list []string) (*people, error) {
 		case !named && isID(entry):
 			p.ids[entry] = true
 		case usernameIn(entry) != "":
-			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))}
+			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
 		default:
-			return nil, &optionError{option, fmt.Sprintf("%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)}
+			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)
 		}
 	}
 	if len(list) == 0 {
-		return nil, &optionError{option, "has nobody on it; leave the option out to have no list"}
+		return nil, option.Errorf(of, "has nobody on it; leave the of out to have no list")
 	}
 	return p, nil
 }

@@ -1,12 +1,13 @@
 package instagramauth
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -43,18 +44,18 @@ type rateLimit struct {
 	off      bool
 }
 
-func (h *Handler) resolveRateLimit(s *settings, _ resolver) error {
+func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 	o := h.RateLimit
 	s.rate = rateLimit{o.Failures, time.Duration(o.Per), o.Off}
 	switch {
 	case o.Off && (o.Failures != 0 || o.Per != 0):
-		return &optionError{"rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m"}
+		return option.Errorf("rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m")
 	case o.Failures == 0 && o.Per == 0:
 		s.rate.failures, s.rate.per = defaultFailures, defaultPer
 	case o.Failures < 1 || o.Failures > 10_000:
-		return &optionError{"rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m"}
+		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
 	case s.rate.per < time.Second || s.rate.per > 24*time.Hour:
-		return &optionError{"rate_limit", fmt.Sprintf("write a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)}
+		return option.Errorf("rate_limit", "write a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)
 	}
 	return nil
 }

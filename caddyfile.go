@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -256,16 +258,16 @@ func (p *parser) onStorageFailure(name string) error {
 // check applies the rules that the handler itself applies when it is loaded, and
 // adds the line to what they find. Only here is a line known.
 func (p *parser) check() error {
-	_, err := p.h.resolve(adaptTime)
-	wrong, ok := errors.AsType[*optionError](err)
+	_, err := p.h.resolve(option.AtAdapt)
+	wrong, ok := errors.AsType[*option.Error](err)
 	if !ok {
 		return err
 	}
 	// What is missing altogether is missing from the block.
-	token, seen := p.seen[wrong.option]
+	token, seen := p.seen[wrong.Option]
 	for name, header := range p.h.Headers {
 		line, ok := p.seen["headers "+name]
-		if ok && wrong.option == "headers" && line.Line > token.Line && strings.Contains(strings.ToLower(wrong.problem), strconv.Quote(strings.ToLower(header))) {
+		if ok && wrong.Option == "headers" && line.Line > token.Line && strings.Contains(strings.ToLower(wrong.Problem), strconv.Quote(strings.ToLower(header))) {
 			token = line // of two that clash the second one
 		}
 	}

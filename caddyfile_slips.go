@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
@@ -75,7 +77,7 @@ func (p *parser) slipInValue(name, arg string, i int) string {
 		return fmt.Sprintf("%s: value %d has typographic quotes; write \" instead", name, i+1)
 	case len(arg) > 1 && strings.HasPrefix(arg, "'") && strings.HasSuffix(arg, "'"):
 		return fmt.Sprintf("%s: value %d has single quotes around it, which count as a part of it; write \" or nothing", name, i+1)
-	case len(arg) > 1 && strings.HasPrefix(arg, "<") && strings.HasSuffix(arg, ">") && whereSecretsAre[name] == "":
+	case len(arg) > 1 && strings.HasPrefix(arg, "<") && strings.HasSuffix(arg, ">") && option.WhereSecretsAre[name] == "":
 		return fmt.Sprintf("%s: value %d stands in < and >; leave them out", name, i+1)
 	case len(arg) > 1 && strings.HasSuffix(arg, ";"):
 		return fmt.Sprintf("%s: value %d ends with a semicolon; leave it out", name, i+1)

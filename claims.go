@@ -1,9 +1,10 @@
 package instagramauth
 
 import (
-	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -41,7 +42,7 @@ func (c *claimRegistry) take(wanted claim, h *Handler) error {
 	for owned, owners := range c.owners {
 		if owned == wanted || owned.sameCookiesAs(wanted) && owners[0].settings.cookies.Overlaps(h.settings.cookies) {
 			if i := slices.IndexFunc(owners, func(owner *Handler) bool { return !h.site.standsBeside(owner.site) }); i >= 0 {
-				return &optionError{wanted.option, fmt.Sprintf("%s belongs to another instagram_auth block of the same server; give each block its own", wanted)}
+				return option.Errorf(wanted.option, "%s belongs to another instagram_auth block of the same server; give each block its own", wanted)
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -138,15 +140,15 @@ func (e *examination) explainOption(p *patient, err error) doctor.Finding {
 	if denied := p.denied(tryToRead); denied.Status == doctor.Wrong {
 		return denied
 	}
-	wrong, ok := errors.AsType[*optionError](err)
+	wrong, ok := errors.AsType[*option.Error](err)
 	if !ok {
 		return doctor.Fault(oneLine(err), "mend the option and ask again")
 	}
-	message := wrong.option
-	if lines := e.linesOf(wrong.option); lines != "" {
+	message := wrong.Option
+	if lines := e.linesOf(wrong.Option); lines != "" {
 		message += " (" + e.file + lines + ")"
 	}
-	return doctor.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.problem))))
+	return doctor.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.Problem))))
 }
 
 // linesOf returns where an option stands in a Caddyfile, "" if nowhere.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
@@ -162,18 +163,18 @@ func ofAnotherKind(err error) error {
 	if !ok || kind.Field == "" {
 		return nil
 	}
-	option := strings.ReplaceAll(kind.Field, ".", " ")
+	name := strings.ReplaceAll(kind.Field, ".", " ")
 	switch kind.Type.Kind() {
 	case reflect.Slice:
-		return &optionError{option, "takes a list; write [ and ] around the value"}
+		return option.Errorf(name, "takes a list; write [ and ] around the value")
 	case reflect.Map, reflect.Struct:
-		return &optionError{option, "takes an object; write its values between { and }"}
+		return option.Errorf(name, "takes an object; write its values between { and }")
 	case reflect.Bool:
-		return &optionError{option, "takes true or false, without quotes"}
+		return option.Errorf(name, "takes true or false, without quotes")
 	case reflect.String:
-		return &optionError{option, "takes one text; write it between quotes"}
+		return option.Errorf(name, "takes one text; write it between quotes")
 	}
-	return &optionError{option, fmt.Sprintf("takes no %s", strings.Fields(kind.Value + " value")[0])}
+	return option.Errorf(name, "takes no %s", strings.Fields(kind.Value + " value")[0])
 }
 
 // canonical returns the JSON of a handler in a form that can be compared.
@@ -206,9 +207,9 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 	}
 	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
 	ours = strings.TrimPrefix(ours, "invalid configuration: ")
-	if option, problem, ok := strings.Cut(ours, ": "); found && ok {
-		e.refused = option
-		return e.explainOption(new(patient{handler: new(Handler)}), &optionError{option, problem})
+	if name, problem, ok := strings.Cut(ours, ": "); found && ok {
+		e.refused = name
+		return e.explainOption(new(patient{handler: new(Handler)}), option.Errorf(name, "%s", problem))
 	}
 	if !storageWorks && len(e.patients) > 0 { // the finding about the storage says it all
 		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")

@@ -3,6 +3,8 @@ package instagramauth
 import (
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -26,7 +28,7 @@ func (h *Handler) checkFamily() []doctor.Finding {
 // checkEndpoints checks the addresses; closedWindow says that the window is the one that Meta
 // closed.
 func (h *Handler) checkEndpoints(now time.Time) (found []doctor.Finding, closedWindow bool) {
-	configured, err := h.endpoints(loadTime(caddy.NewReplacer()))
+	configured, err := h.endpoints(option.AtLoad(caddy.NewReplacer()))
 	if err != nil {
 		return nil, false // the options check says why
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
@@ -27,7 +29,7 @@ var (
 
 // compareSecrets compares the secrets with those of the running Caddy.
 func (e *examination) compareSecrets(p *patient) doctor.Finding {
-	here := secretPrints{Block: p.settings.redirects[0].uri, App: session.Fingerprints(distinct(p.settings.appSecrets)), Session: session.Fingerprints(distinct(p.settings.ownSecrets))}
+	here := secretPrints{Block: p.settings.redirects[0].uri, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
 	variables := variablesOf(slices.Concat(p.handler.AppSecret, p.handler.Session.Secret))
 	told := fmt.Sprintf("app_secret %s; session secret %s", listPrints(here.App, nil), listPrints(here.Session, nil))
 	there, err := e.runningSecrets(p)

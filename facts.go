@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
@@ -77,18 +79,11 @@ func (h *Handler) checkPeople() (found []doctor.Finding) {
 	return found
 }
 
-// whereSecretsAre tells where the values of options come from.
-var whereSecretsAre = map[string]string{
-	"app_id":         "copy the Instagram app ID from Meta's dashboard",
-	"app_secret":     "copy the Instagram app secret from Meta's dashboard",
-	"session secret": "make one with: openssl rand -hex 32",
-}
-
 // guessable tells of session secrets that somebody may guess, although they are long enough.
 func guessable(secrets []string) (found []doctor.Finding) {
 	for i, secret := range secrets {
 		if doctor.IsGuessable(secret) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), whereSecretsAre[sessionSecretOption]))
+			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[sessionSecretOption]))
 		}
 	}
 	return found

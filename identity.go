@@ -1,12 +1,13 @@
 package instagramauth
 
 import (
-	"fmt"
 	"iter"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -66,12 +67,12 @@ func (*presence) String() string { return "" }
 func mapKeys(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // resolveHeaders decides on the request headers for the site.
-func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
+func (h *Handler) resolveHeaders(s *settings, _ option.Resolver) error {
 	names := map[string]string{fieldUserID: headerUserID, fieldUsername: headerUsername}
 	for field, name := range h.Headers {
 		known := []string{fieldUserID, fieldUsername, fieldAppScopedID, fieldPermissions}
 		if !slices.Contains(known, field) && !slices.Contains(h.Fields, field) {
-			return &optionError{"headers", fmt.Sprintf("%q is not one of %s; list it in fields first", field, strings.Join(known, ", "))}
+			return option.Errorf("headers", "%q is not one of %s; list it in fields first", field, strings.Join(known, ", "))
 		}
 		names[field] = name
 	}
@@ -92,14 +93,14 @@ func (h *Handler) resolveHeaders(s *settings, _ resolver) error {
 	}
 	var err error
 	if s.guard, err = headerguard.New(stripped...); err != nil {
-		return &optionError{"headers", err.Error()}
+		return option.Errorf("headers", "%v", err)
 	}
 	if s.forwardAs == "" {
 		return nil
 	}
 	s.headerNames = append(s.headerNames, s.forwardAs)
 	if s.guard, err = headerguard.New(append(stripped, s.forwardAs)...); err != nil {
-		return &optionError{"token forward_as", err.Error()}
+		return option.Errorf("token forward_as", "%v", err)
 	}
 	return nil
 }

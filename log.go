@@ -1,11 +1,12 @@
 package instagramauth
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -56,21 +57,21 @@ type privacy struct {
 	pseudonyms *session.Pseudonyms
 }
 
-func (h *Handler) resolveLog(s *settings, _ resolver) (err error) {
+func (h *Handler) resolveLog(s *settings, _ option.Resolver) (err error) {
 	if s.privacy.clientIP, err = disclosureOf("log client_ip", h.Log.ClientIP); err != nil {
 		return err
 	}
 	if s.privacy.userID, err = disclosureOf("log user_id", h.Log.UserID); err != nil {
 		return err
 	}
-	on, err := choose("log username", h.Log.Username, "off", "on")
+	on, err := option.Choose("log username", h.Log.Username, "off", "on")
 	if s.privacy.username = hidden; on {
 		s.privacy.username = shown
 	}
 	return err
 }
 
-func disclosureOf(option, value string) (disclosure, error) {
+func disclosureOf(of, value string) (disclosure, error) {
 	switch value {
 	case "", "on":
 		return shown, nil
@@ -79,7 +80,7 @@ func disclosureOf(option, value string) (disclosure, error) {
 	case "off":
 		return hidden, nil
 	}
-	return hidden, &optionError{option, fmt.Sprintf("%q is not one of on, hash, off", value)}
+	return hidden, option.Errorf(of, "%q is not one of on, hash, off", value)
 }
 
 // tell returns how something is told, by its name and its value; ok is false if it is

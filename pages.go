@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -13,7 +15,7 @@ import (
 
 const languageAuto = "auto"
 
-func (h *Handler) resolvePages(s *settings, _ resolver) error {
+func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
 	if s.negotiated = h.Language == "" || h.Language == languageAuto; s.negotiated {
 		return nil
 	}
@@ -22,7 +24,7 @@ func (h *Handler) resolvePages(s *settings, _ resolver) error {
 		if tag := strings.ToLower(h.Language[:min(2, len(h.Language))]); slices.Contains(refusal.Tags(), tag) {
 			problem += fmt.Sprintf("; did you mean %q?", tag)
 		}
-		return &optionError{"language", problem}
+		return option.Errorf("language", "%s", problem)
 	}
 	return nil
 }
@@ -34,7 +36,7 @@ func (h *Handler) loadPages() (err error) {
 	}
 	h.settings.templates, err = refusal.Load(h.Pages, h.reportPage)
 	if err != nil {
-		return &optionError{"pages", oneLine(err)}
+		return option.Errorf("pages", "%s", oneLine(err))
 	}
 	return nil
 }

@@ -2,11 +2,12 @@ package instagramauth
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"go.uber.org/zap"
 
@@ -35,16 +36,16 @@ const (
 
 // resolvePicture decides how the picture is answered: not at all where no access token is
 // kept that Instagram could be asked with.
-func (h *Handler) resolvePicture(s *settings, _ resolver) error {
+func (h *Handler) resolvePicture(s *settings, _ option.Resolver) error {
 	modes := map[string]pictureMode{"": pictureRedirect, "off": pictureOff, "redirect": pictureRedirect, "proxy": pictureProxy}
 	mode, known := modes[h.Picture]
 	switch wanted := h.wantsPicture(); {
 	case !known:
-		return &optionError{"picture", fmt.Sprintf("%q is not one of redirect, proxy, off", h.Picture)}
+		return option.Errorf("picture", "%q is not one of redirect, proxy, off", h.Picture)
 	case wanted && s.api == instagram.BasicDisplay:
-		return &optionError{"picture", "is for instagram_login: basic_display has no profile pictures"}
+		return option.Errorf("picture", "is for instagram_login: basic_display has no profile pictures")
 	case wanted && s.handoff:
-		return &optionError{"picture", "is for sessions of this handler; with after_login handoff the site keeps its own"}
+		return option.Errorf("picture", "is for sessions of this handler; with after_login handoff the site keeps its own")
 	case s.keepToken && !s.handoff && s.api == instagram.InstagramLogin:
 		s.picture = mode
 	}

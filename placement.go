@@ -3,10 +3,11 @@ package instagramauth
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -82,7 +83,7 @@ func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
 		}
 	}
 	if len(s.served) == 0 {
-		return &optionError{"redirect_uri", fmt.Sprintf("%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.redirects[0].uri, strings.Join(hosts, ", "))}
+		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.redirects[0].uri, strings.Join(hosts, ", "))
 	}
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 )
 
 // redirect is one configured redirect URI, taken apart.
@@ -19,15 +21,15 @@ type redirect struct {
 }
 
 // resolveRedirects checks redirect_uri and path_prefix, which must not overlap.
-func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
+func (h *Handler) resolveRedirects(s *settings, replace option.Resolver) error {
 	s.pathPrefix = cmp.Or(h.PathPrefix, defaultPathPrefix)
 	if !isPlainPath(s.pathPrefix) || strings.HasSuffix(s.pathPrefix, "/") {
-		return &optionError{"path_prefix", fmt.Sprintf("%q is not a plain path; write one such as %s, without a slash at the end", s.pathPrefix, defaultPathPrefix)}
+		return option.Errorf("path_prefix", "%q is not a plain path; write one such as %s, without a slash at the end", s.pathPrefix, defaultPathPrefix)
 	}
 	if len(h.RedirectURI) == 0 {
-		return &optionError{"redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/"}
+		return option.Errorf("redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/")
 	}
-	uris, err := replace.all("redirect_uri", h.RedirectURI)
+	uris, err := replace.All("redirect_uri", h.RedirectURI)
 	if err != nil {
 		return err
 	}
@@ -37,10 +39,10 @@ func (h *Handler) resolveRedirects(s *settings, replace resolver) error {
 		}
 		r, err := parseRedirect(uri)
 		if err != nil {
-			return &optionError{"redirect_uri", fmt.Sprintf("%q: %v", uri, err)}
+			return option.Errorf("redirect_uri", "%q: %v", uri, err)
 		}
 		if problem := s.conflict(r); problem != "" {
-			return &optionError{"redirect_uri", fmt.Sprintf("%q: %s", uri, problem)}
+			return option.Errorf("redirect_uri", "%q: %s", uri, problem)
 		}
 		s.redirects = append(s.redirects, r)
 		s.origins = append(s.origins, r.origin)

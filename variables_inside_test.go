@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+
 	"github.com/caddyserver/caddy/v2"
 )
 
@@ -12,9 +14,9 @@ func TestASecretWithBracesIsNotRepeated(t *testing.T) {
 	h := &Handler{AppID: "{env.NOBODY_HAS_SET_THIS}", AppSecret: []string{"hunter2{x}!"}, RedirectURI: []string{"https://example.com/auth/"}}
 	h.Session.Secret = []string{"pass{env.NOBODY_HAS_SET_THIS}word"}
 	for name, err := range map[string]error{
-		"all at once": h.missing(loadTime(caddy.NewReplacer())),
-		"braces":      second(loadTime(caddy.NewReplacer())("app_secret", "hunter2{x}!")),
-		"in between":  second(loadTime(caddy.NewReplacer())("session secret", "pass{env.NOBODY_HAS_SET_THIS}word")),
+		"all at once": h.missing(option.AtLoad(caddy.NewReplacer())),
+		"braces":      second(option.AtLoad(caddy.NewReplacer())("app_secret", "hunter2{x}!")),
+		"in between":  second(option.AtLoad(caddy.NewReplacer())("session secret", "pass{env.NOBODY_HAS_SET_THIS}word")),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", name)
@@ -29,18 +31,3 @@ func TestASecretWithBracesIsNotRepeated(t *testing.T) {
 }
 
 func second(_ string, err error) error { return err }
-
-func TestASecretInBase64IsNoNameOfAFile(t *testing.T) {
-	for value, is := range map[string]bool{
-		"/q8/vEjRWeJCrzSNFZ4kKvN7I0VniQq83vEjRWeJAaa=": false,
-		"/Q8x/EjRWeJCrzSNFZ4kKvN7I0VniQq83vEjRWeJA":    false,
-		"/run/secrets/app_secret":                      true,
-		"/Users/me/secret":                             true,
-		"./secrets/app":                                true,
-		"file:/run/secrets/x":                          true,
-	} {
-		if fileName.MatchString(value) != is {
-			t.Errorf("%s: %v", value, !is)
-		}
-	}
-}
