@@ -89,7 +89,7 @@ func (h *Handler) turnAway(v *visit) error {
 	h.endQuietly(&v.session)
 	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
 	return &refusalError{
-		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.otherAccountURL(h.returnFor(v))},
+		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(h.returnFor(v))},
 		notice: noticeAccessRefused, fields: append(h.settings.privacy.person(&v.session.Identity), sessionField(&v.session)),
 	}
 }

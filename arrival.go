@@ -39,7 +39,7 @@ var (
 // arrive sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
 func (h *Handler) arrive(returnTo string) error {
-	returnTo = h.safeReturn(returnTo)
+	returnTo = h.settings.paths.Safe(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
@@ -55,7 +55,7 @@ func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token 
 	header := v.w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
-	returnTo := h.safeReturn(back.login.ReturnTo) // once more, as in arrive
+	returnTo := h.settings.paths.Safe(back.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		asked := *v.asked
@@ -135,7 +135,7 @@ func (h *Handler) loginRefused(from requester, back *comeback, code refusal.Code
 // wants to choose another, and Instagram would sign the same one in without a question.
 func (h *Handler) loginURLFor(code refusal.Code, returnTo string) string {
 	if code == refusal.NoAccess {
-		return h.otherAccountURL(returnTo)
+		return h.settings.paths.OtherAccountURL(returnTo)
 	}
-	return h.loginURL(returnTo)
+	return h.settings.paths.LoginURL(returnTo)
 }

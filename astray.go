@@ -29,13 +29,13 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 	if back.callbackQuery, ok = parseCallback(v.asked.RawQuery); !ok {
 		return back, false
 	}
-	if back.redirect, ok = h.settings.redirectFor(v.r.Host); !ok {
+	if back.redirect, ok = h.settings.paths.RedirectFor(v.r.Host); !ok {
 		return back, false
 	}
-	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.uri)
+	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return back, ok && (v.asked.Path == back.redirect.path || !claims.callbackOf(back.redirect.host, v.asked.Path))
+	return back, ok && (v.asked.Path == back.redirect.Path || !claims.callbackOf(back.redirect.Host, v.asked.Path))
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
@@ -45,6 +45,6 @@ func (h *Handler) refuseAstray(v *visit, back comeback) error {
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}
-	cause := &ownError{fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.path, path), remedyForAstray}
+	cause := &ownError{fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.Path, path), remedyForAstray}
 	return &refusalError{Reply: refusal.Reply{Code: refusal.CallbackMoved}, login: &back, cause: cause, astray: true}
 }

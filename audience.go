@@ -5,8 +5,7 @@ import (
 	"path"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -17,28 +16,19 @@ import (
 // who says who asks, and decides it once.
 func (v *visit) who() audience.Audience {
 	if v.audience == 0 {
-		v.audience = audience.Of(v.r, askedMethod(v.r))
+		v.audience = audience.Of(v.r, address.AskedMethod(v.r))
 	}
 	return v.audience
-}
-
-// askedMethod returns the method that the visitor asked with. Caddy's `method` runs before
-// this handler and changes only r.Method.
-func askedMethod(r *http.Request) string {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return original.Method
-	}
-	return r.Method
 }
 
 // returnFor returns the page to come back to after a login: the one asked for, or for a
 // request that is no page, the page that it was made from. [A5, R3]
 func (h *Handler) returnFor(v *visit) string {
-	asked := pathForm(v.asked)
+	asked := address.PathForm(v.asked)
 	who := v.who()
 	switch {
 	case who == audience.Navigation || who.SendsForm():
-		return h.safeReturn(asked)
+		return h.settings.paths.Safe(asked)
 	case who == audience.HTMX:
 		return h.returnForHTMX(v)
 	}
@@ -46,7 +36,7 @@ func (h *Handler) returnFor(v *visit) string {
 		return page
 	}
 	if who == audience.Frame {
-		return h.safeReturn(asked)
+		return h.settings.paths.Safe(asked)
 	}
 	return "/"
 }
@@ -56,7 +46,7 @@ func (h *Handler) returnForHTMX(v *visit) string {
 	header := v.r.Header
 	whole := header.Get("Hx-Boosted") == "true" || header.Get("Hx-History-Restore-Request") == "true"
 	if whole && v.r.Method == http.MethodGet {
-		return h.safeReturn(pathForm(v.asked))
+		return h.settings.paths.Safe(address.PathForm(v.asked))
 	}
 	for _, name := range []string{"Hx-Current-Url", "Referer"} {
 		if page, ok := h.pageOf(v, header.Get(name)); ok {
@@ -69,12 +59,12 @@ func (h *Handler) returnForHTMX(v *visit) string {
 // pageOf returns the path form of an address if it is that of a page of this host. That of
 // a script is none: it is what a worker has for a Referer.
 func (h *Handler) pageOf(v *visit, address string) (page string, ok bool) {
-	own, ok := h.settings.redirectFor(v.r.Host)
+	own, ok := h.settings.paths.RedirectFor(v.r.Host)
 	// Only with our own origin in front: a path alone is no Referer.
-	if !ok || !strings.HasPrefix(address, own.origin+"/") {
+	if !ok || !strings.HasPrefix(address, own.Origin+"/") {
 		return "", false
 	}
-	page = h.safeReturn(address[len(own.origin):])
+	page = h.settings.paths.Safe(address[len(own.Origin):])
 	switch path.Ext(returnpath.Path(page)) {
 	case ".js", ".mjs", ".cjs":
 		return "", false
@@ -93,7 +83,7 @@ func (h *Handler) refuseForm(v *visit) error {
 	}
 	page := h.returnFor(v)
 	if !h.requiredToRead(v) {
-		page = h.loginURL(page) // the page would not ask for a session
+		page = h.settings.paths.LoginURL(page) // the page would not ask for a session
 	}
 	return refuse(refusal.Reply{Code: code, PageURL: page})
 }

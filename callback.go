@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -24,7 +25,7 @@ const (
 // A comeback is a visitor who has come back from Instagram and whose login is ours.
 type comeback struct {
 	callbackQuery
-	redirect redirect
+	redirect address.Redirect
 	login    session.Login
 	who      session.Identity // once it is known
 	token    instagram.Token
@@ -40,7 +41,7 @@ func (h *Handler) callback(v *visit) error {
 		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
 		return refuse(refusal.Reply{Code: refusal.TooEarly})
 	}
-	redirect, ok := h.settings.redirectFor(v.r.Host)
+	redirect, ok := h.settings.paths.RedirectFor(v.r.Host)
 	if !ok {
 		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
@@ -49,7 +50,7 @@ func (h *Handler) callback(v *visit) error {
 		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.asked.RawQuery))
 	}
 	back := comeback{callbackQuery: query, redirect: redirect}
-	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.uri); !ok {
+	if back.login, ok = h.settings.cookies.Resume(&v.found, query.state, redirect.URI); !ok {
 		return h.stale(v, back)
 	}
 	if query.failed {
@@ -119,7 +120,7 @@ func (h *Handler) exchange(v *visit, back comeback) error {
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
-		return &refusalError{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.loginURL(back.login.ReturnTo)}, keepsLogin: true}
+		return &refusalError{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, keepsLogin: true}
 	}
 	return h.answerLogin(v, back, &end)
 }

@@ -189,7 +189,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 		if got := query["scope"]; len(got) != 1 || got[0] != strings.Join(append([]string{"instagram_business_basic"}, want...), ",") || len(query) != 5 {
 			t.Errorf("%q: the window is asked for %q", scope, window)
 		}
-		button, err := url.Parse(h.loginURL(returnTo, more...))
+		button, err := url.Parse(h.settings.paths.LoginURL(returnTo, more...))
 		if err != nil || button.Host != "" || button.Path != "/instagram_auth/login" || len(button.Query()["scope"]) > 1 || button.Query().Get("scope") != strings.Join(want, ",") ||
 			returnTo != "" && returnTo != "/" && button.Query().Get("return_to") != returnTo {
 			t.Errorf("%q: the button leads to %q, %v", scope, button, err)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -23,38 +24,24 @@ var errMovedBack = &operatorError{ownError{"this host has no redirect URI, and a
 var errCallbackHost = &ownError{"the callback has come to a host without a redirect URI",
 	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to"}
 
-// canonicalFor returns the redirect URI on whose host visitors of another host sign in: that
-// of the nearest host, such as example.com for www.example.com, or the first one. None of it
-// comes from the request but the choice among what is configured. chooseHosts makes sure that
-// there is one.
-func (s *settings) canonicalFor(host string) redirect {
-	host = normalHost(host, s.secure)
-	for _, r := range s.served {
-		if strings.HasSuffix(host, "."+r.host) || strings.HasSuffix(r.host, "."+host) {
-			return r
-		}
-	}
-	return s.served[0]
-}
-
 // signsIn reports whether people can sign in on the host of a request.
 func (h *Handler) signsIn(v *visit) bool {
-	_, ok := h.settings.redirectFor(v.r.Host)
+	_, ok := h.settings.paths.RedirectFor(v.r.Host)
 	return ok
 }
 
 // elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
 func (h *Handler) elsewhere(v *visit) error {
-	to, who := h.settings.canonicalFor(v.r.Host), v.who()
+	to, who := h.settings.paths.CanonicalFor(v.r.Host), v.who()
 	if !who.SeesPages() {
-		login := to.origin + h.settings.pathPrefix + pathLogin
+		login := to.Origin + h.settings.paths.Of(address.Login)
 		if who == audience.HTMX {
 			v.w.Header().Set("Hx-Redirect", login)
 		}
 		return refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: login})
 	}
-	page := to.origin + h.askedPage(v)
+	page := to.Origin + h.askedPage(v)
 	if who != audience.Navigation {
 		return refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page})
 	}
@@ -74,7 +61,7 @@ func (h *Handler) elsewhere(v *visit) error {
 
 // askedPage returns the path and query that were asked for, as they follow an origin.
 func (h *Handler) askedPage(v *visit) string {
-	page := returnpath.Encode(pathForm(v.asked))
+	page := returnpath.Encode(address.PathForm(v.asked))
 	if !strings.HasPrefix(page, "/") {
 		return "/"
 	}

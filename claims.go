@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -56,7 +57,7 @@ func (c *claimRegistry) callbackOf(host, path string) bool {
 	defer c.mu.Unlock()
 	for owned := range c.owners {
 		if owned.option == "redirect_uri" && owned.host == host {
-			if r, err := parseRedirect(owned.value); err == nil && r.path == path {
+			if r, err := address.ParseRedirect(owned.value); err == nil && r.Path == path {
 				return true
 			}
 		}
@@ -81,11 +82,11 @@ func (s *settings) claims(server *caddyhttp.Server) (all []claim) {
 	if server == nil {
 		return nil
 	}
-	for _, r := range s.redirects {
+	for _, r := range s.paths.Redirects {
 		all = append(all,
-			claim{server, "redirect_uri", r.host, r.uri},
-			claim{server, "path_prefix", r.host, s.pathPrefix},
-			claim{server, "session cookie", r.host, s.cookies.Name()},
+			claim{server, "redirect_uri", r.Host, r.URI},
+			claim{server, "path_prefix", r.Host, s.paths.Prefix},
+			claim{server, "session cookie", r.Host, s.cookies.Name()},
 		)
 	}
 	return all

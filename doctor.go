@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
@@ -119,7 +120,7 @@ func (e *examination) examine(p *patient) {
 		return
 	}
 	defer p.settings.client.CloseIdleConnections()
-	p.name = p.settings.redirects[0].uri
+	p.name = p.settings.paths.Redirects[0].URI
 	options := append(p.handler.checkOptions(), p.handler.checkPeople()...)
 	if len(options) == 0 {
 		options = append(options, doctor.OK("every option has a value that makes sense"))
@@ -167,11 +168,11 @@ func (e *examination) linesOf(option string) (places string) {
 // dashboard is what Meta's dashboard needs to know of a block.
 func (p *patient) dashboard() doctor.Dashboard {
 	d := doctor.Dashboard{Instance: p.name}
-	for _, r := range p.settings.redirects {
-		d.RedirectURIs = append(d.RedirectURIs, r.uri)
+	for _, r := range p.settings.paths.Redirects {
+		d.RedirectURIs = append(d.RedirectURIs, r.URI)
 	}
-	base := p.settings.redirects[0].origin + p.settings.pathPrefix
-	d.Deauthorize, d.DataDeletion = base+pathDeauthorize, base+pathDataDeletion
+	origin := p.settings.paths.Redirects[0].Origin
+	d.Deauthorize, d.DataDeletion = origin+p.settings.paths.Of(address.Deauthorize), origin+p.settings.paths.Of(address.DataDeletion)
 	return d
 }
 

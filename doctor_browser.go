@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
@@ -22,19 +23,19 @@ import (
 
 // browse takes a person through a login.
 func (e *examination) browse(p *patient) doctor.Finding {
-	r := p.settings.redirects[0]
+	r := p.settings.paths.Redirects[0]
 	state := newState()
-	came, err := e.comeback(r, state, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.uri, State: state}))
+	came, err := e.comeback(r, state, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.URI, State: state}))
 	if err != nil {
 		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}
-	query, wrong := readComeback(came, r.uri, state)
+	query, wrong := readComeback(came, r.URI, state)
 	if wrong != nil {
 		return *wrong
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, loginTimeout)
 	defer cancel()
-	token, err := p.settings.client.Exchange(ctx, r.uri, query.code)
+	token, err := p.settings.client.Exchange(ctx, r.URI, query.code)
 	if err != nil {
 		return explain("token endpoint", err)
 	}
@@ -47,7 +48,7 @@ func (e *examination) browse(p *patient) doctor.Finding {
 
 // comeback prints the address of the window and waits for the one that the browser comes
 // back to.
-func (e *examination) comeback(r redirect, state, window string) (string, error) {
+func (e *examination) comeback(r address.Redirect, state, window string) (string, error) {
 	// Before the address is there to be opened: a browser that is signed in already is
 	// back at once.
 	listener := listenAt(r)
@@ -138,9 +139,9 @@ func linesOf(ctx context.Context, in io.Reader) <-chan string {
 const browserTime = 10 * time.Minute
 
 // listenAt listens on the redirect URI if that can be done here; nil if not.
-func listenAt(r redirect) net.Listener {
-	if u, err := url.Parse(r.uri); err == nil && u.Scheme == "http" && isLoopback(u.Hostname()) {
-		if listener, err := net.Listen("tcp", r.host); err == nil {
+func listenAt(r address.Redirect) net.Listener {
+	if u, err := url.Parse(r.URI); err == nil && u.Scheme == "http" && address.IsLoopback(u.Hostname()) {
+		if listener, err := net.Listen("tcp", r.Host); err == nil {
 			return listener
 		}
 	}

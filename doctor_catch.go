@@ -9,20 +9,22 @@ import (
 	"net/url"
 	"slices"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 )
 
 // catch waits on a loopback address for the browser itself, and for the callback of this login
 // alone: browsers ask for icons, and older windows may still be open.
-func (e *examination) catch(listener net.Listener, r redirect, state string) (string, error) {
-	fmt.Fprintf(e.talk, "Waiting for the browser on %s\n", r.uri)
+func (e *examination) catch(listener net.Listener, r address.Redirect, state string) (string, error) {
+	fmt.Fprintf(e.talk, "Waiting for the browser on %s\n", r.URI)
 	came := make(chan string, 1)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
-		switch kindOfCallback(request, r.path, state) {
+		switch kindOfCallback(request, r.Path, state) {
 		case callbackOfThisLogin:
 			select {
-			case came <- "http://" + normalHost(request.Host, false) + request.URL.RequestURI():
+			case came <- "http://" + address.NormalHost(request.Host, false) + request.URL.RequestURI():
 			default:
 			}
 			fmt.Fprintln(w, "Thank you. The terminal says how it went.")

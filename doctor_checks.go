@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -56,15 +57,15 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 	if p.handler.inErrors(e.servers) {
 		return nil // checkMatcher says so
 	}
-	for _, r := range p.settings.redirects {
-		arrival := e.arrival(p, http.MethodGet, r.uri)
-		if e.refused == "redirect_uri" && arrival == (obstacle{kind: noSite}).finding(r.uri) {
+	for _, r := range p.settings.paths.Redirects {
+		arrival := e.arrival(p, http.MethodGet, r.URI)
+		if e.refused == "redirect_uri" && arrival == (obstacle{kind: noSite}).finding(r.URI) {
 			continue // has been said
 		}
 		if found = append(found, arrival); arrival.Status == doctor.Wrong {
 			continue
 		}
-		found = append(found, doctor.Slash(r.uri))
+		found = append(found, doctor.Slash(r.URI))
 	}
 	if e.refused != "redirect_uri" { // which says it all
 		found = append(found, p.handler.checkHosts(e.servers)...)
@@ -77,12 +78,12 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 	if p.handler.inErrors(e.servers) {
 		return nil
 	}
-	for _, path := range []string{pathDeauthorize, pathDataDeletion} {
-		address := p.settings.redirects[0].origin + p.settings.pathPrefix + path
-		switch arrival := e.arrival(p, http.MethodPost, address); {
+	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
+		uri := p.settings.paths.Redirects[0].Origin + p.settings.paths.Of(own)
+		switch arrival := e.arrival(p, http.MethodPost, uri); {
 		case arrival.Status == doctor.Look: // has been said of the redirect URI, and so has
-			found = append(found, doctor.OK("%s reaches this block", address))
-		case arrival != (obstacle{kind: noSite}).finding(address): // that the host is not served
+			found = append(found, doctor.OK("%s reaches this block", uri))
+		case arrival != (obstacle{kind: noSite}).finding(uri): // that the host is not served
 			found = append(found, arrival)
 		}
 	}
@@ -146,7 +147,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	sets := p.handler.ProtectRaw
 	switch {
 	case len(sets) == 0 && p.settings.handoff:
-		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.pathPrefix+pathLogin+", or give the block a matcher")}
+		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.paths.Of(address.Login)+", or give the block a matcher")}
 	}
 	if e.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
@@ -201,7 +202,7 @@ func inWordsOf(set caddy.ModuleMap) string {
 
 func (e *examination) checkCookies(p *patient) []doctor.Finding {
 	name := p.settings.cookies.Name()
-	if !p.settings.secure {
+	if !p.settings.paths.Secure {
 		plain := doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
 		return append(p.handler.checkResponses(e.servers), plain)
 	}
@@ -214,8 +215,8 @@ func (e *examination) checkCookies(p *patient) []doctor.Finding {
 // accessLoggers returns the names under which callbacks to a block are logged.
 func (p *patient) accessLoggers() (names []string) {
 	for _, server := range p.servers {
-		for _, r := range p.settings.redirects {
-			u, _ := url.Parse(r.uri) // was parsed before
+		for _, r := range p.settings.paths.Redirects {
+			u, _ := url.Parse(r.URI) // was parsed before
 			for _, name := range loggersOf(server.Logs, u.Hostname()) {
 				names = append(names, strings.TrimSuffix("http.log.access."+name, "."))
 			}

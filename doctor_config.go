@@ -123,7 +123,7 @@ func (e *examination) resolve(p *patient, reader *routes.Raw) {
 	if p.settings, p.wrong = p.handler.resolveLoaded(); p.wrong != nil {
 		return
 	}
-	p.settings.served = p.settings.redirects
+	p.settings.paths.Served = p.settings.paths.Redirects
 	p.handler.settings = p.settings
 	if len(p.handler.ProtectRaw) > 0 { // none at all match everything, as in Caddy
 		p.handler.protect, p.wrong = reader.LoadMatchers(p.handler.ProtectRaw)

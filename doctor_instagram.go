@@ -43,7 +43,7 @@ func (e *examination) checkApp(p *patient) []doctor.Finding {
 	if p.out[instagram.TokenEndpoint] {
 		return nil // has been said
 	}
-	accepted, err := p.settings.client.ProbeApp(e.ctx, p.settings.redirects[0].uri)
+	accepted, err := p.settings.client.ProbeApp(e.ctx, p.settings.paths.Redirects[0].URI)
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case accepted:

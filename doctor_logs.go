@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 )
 
@@ -69,7 +70,7 @@ func (e *examination) checkAdmin() doctor.Finding {
 		return doctor.Doubt("admin off: neither caddy reload nor caddy instagram-auth revoke and status can reach Caddy while it runs", "take admin off out of the global options, or give admin a Unix socket; as it is, Caddy has to be restarted for each change")
 	}
 	at, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(admin.Listen, ""))
-	if admin.Listen != "" && err == nil && !at.IsUnixNetwork() && !isLoopback(at.Host) {
+	if admin.Listen != "" && err == nil && !at.IsUnixNetwork() && !address.IsLoopback(at.Host) {
 		return doctor.Doubt("the admin endpoint listens on "+admin.Listen+", where others may reach it: it shows the configuration, with the secrets that stand in it, and ends sessions", "let admin listen on localhost or on a Unix socket")
 	}
 	return doctor.OK("the admin endpoint can be used from here")

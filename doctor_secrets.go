@@ -29,7 +29,7 @@ var (
 
 // compareSecrets compares the secrets with those of the running Caddy.
 func (e *examination) compareSecrets(p *patient) doctor.Finding {
-	here := secretPrints{Block: p.settings.redirects[0].uri, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
+	here := secretPrints{Block: p.settings.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
 	variables := variablesOf(slices.Concat(p.handler.AppSecret, p.handler.Session.Secret))
 	told := fmt.Sprintf("app_secret %s; session secret %s", listPrints(here.App, nil), listPrints(here.Session, nil))
 	there, err := e.runningSecrets(p)
@@ -76,7 +76,7 @@ func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
 	}
 	for _, state := range states {
 		for _, there := range state.Secrets {
-			if there.Block == p.settings.redirects[0].uri {
+			if there.Block == p.settings.paths.Redirects[0].URI {
 				return there, nil
 			}
 		}

@@ -28,12 +28,12 @@ func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
 	if p.out[instagram.WindowEndpoint] || p.closedWindow || e.ctx.Err() != nil {
 		return nil // another check says why
 	}
-	for i, r := range p.settings.redirects {
+	for i, r := range p.settings.paths.Redirects {
 		if i == 0 && p.signedIn {
-			found = append(found, doctor.OK("accepts app_id, scope and %s: the login proves it", r.uri))
+			found = append(found, doctor.OK("accepts app_id, scope and %s: the login proves it", r.URI))
 			continue
 		}
-		found = append(found, e.windowFor(p, r.uri, i == 0))
+		found = append(found, e.windowFor(p, r.URI, i == 0))
 	}
 	return found
 }

@@ -6,65 +6,18 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
 
-// The handler's own paths. All but the redirect URI lie below path_prefix.
+// The handler's own paths.
 
-const (
-	pathLogin        = "/login"
-	pathLogout       = "/logout"
-	pathRefused      = "/refused"
-	pathUserinfo     = "/userinfo"
-	pathPicture      = "/picture"
-	pathDeauthorize  = "/deauthorize"
-	pathDataDeletion = "/data_deletion"
-)
-
-// An endpoint returns the answer to a request on a path of ours, or notes in the visit that the
-// site is to answer it, which only callbacks may.
-type endpoint func(*Handler, *visit) error
-
-// endpoint returns what answers a request, nil if it is none of ours. Only the
-// one plain spelling of a path counts: an address with RawPath set was written
-// with escapes that Go would undo. [C7]
-func (h *Handler) endpoint(v *visit) endpoint {
-	u := v.asked
-	if u.RawPath != "" {
-		return nil
-	}
-	if h.settings.isCallback(v.r.Host, u.Path) {
-		return (*Handler).callback
-	}
-	rest, below := strings.CutPrefix(u.Path, h.settings.pathPrefix)
-	if !below {
-		return nil
-	}
-	switch rest {
-	case pathLogin:
-		return (*Handler).login
-	case pathLogout:
-		return (*Handler).logout
-	case pathRefused:
-		return (*Handler).refused
-	case pathUserinfo:
-		return (*Handler).userinfo
-	case pathPicture:
-		return (*Handler).picture
-	case pathDeauthorize:
-		return (*Handler).deauthorize
-	case pathDataDeletion:
-		return (*Handler).dataDeletion
-	}
-	return nil
-}
-
-// isOwn reports whether a path form leads to an own path, where nobody should be
-// sent back to after a login. [A7, R3]
-func (h *Handler) isOwn(pathForm string) bool {
-	path := returnpath.Path(pathForm)
-	return h.settings.isCallbackPath(path) || path == h.settings.pathPrefix || strings.HasPrefix(path, h.settings.pathPrefix+"/")
+// endpoints are what answers on them: each returns the answer to a request, or notes in the visit
+// that the site is to answer it, which only callbacks may.
+var endpoints = [...]func(*Handler, *visit) error{
+	address.Callback: (*Handler).callback, address.Login: (*Handler).login, address.Logout: (*Handler).logout, address.Refused: (*Handler).refused,
+	address.Userinfo: (*Handler).userinfo, address.Picture: (*Handler).picture,
+	address.Deauthorize: (*Handler).deauthorize, address.DataDeletion: (*Handler).dataDeletion,
 }
 
 // allow refuses every method but those listed.
@@ -125,10 +78,10 @@ func (h *Handler) ownVisitor(v *visit) error {
 
 // requireLogin tells a program that nobody is signed in.
 func (h *Handler) requireLogin(v *visit) error {
-	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.loginURL(h.returnFor(v))}
+	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: h.settings.paths.LoginURL(h.returnFor(v))}
 	if !h.signsIn(v) {
-		to := h.settings.canonicalFor(v.r.Host)
-		reply.Code, reply.LoginURL = refusal.BadHost, to.origin+h.settings.pathPrefix+pathLogin
+		to := h.settings.paths.CanonicalFor(v.r.Host)
+		reply.Code, reply.LoginURL = refusal.BadHost, to.Origin+h.settings.paths.Of(address.Login)
 	}
 	return refuse(reply)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -104,12 +105,12 @@ func (h *Handler) checkHosts(servers []*routes.Server) (found []doctor.Finding) 
 			continue // only Caddy knows which host that is
 		}
 		var own []string
-		for _, r := range h.settings.redirects {
-			if leadsTo(caddyhttp.MatchHost{host}, r.host) {
-				own = append(own, r.host)
+		for _, r := range h.settings.paths.Redirects {
+			if leadsTo(caddyhttp.MatchHost{host}, r.Host) {
+				own = append(own, r.Host)
 			}
 		}
-		to := h.settings.canonicalFor(host).origin
+		to := h.settings.paths.CanonicalFor(host).Origin
 		const remedy = "list a redirect_uri for each host that visitors sign in on, and register it with Meta; right as it is if all of them are to go to the other host"
 		switch wildcard := strings.Contains(host, "*"); {
 		case len(own) == 0:
@@ -125,9 +126,9 @@ func (h *Handler) checkHosts(servers []*routes.Server) (found []doctor.Finding) 
 
 // checkCapitals looks for hosts that no browser spells like that.
 func (h *Handler) checkCapitals() (found []doctor.Finding) {
-	for _, r := range h.settings.redirects {
-		if u, err := url.Parse(r.uri); err == nil && u.Host != strings.ToLower(u.Host) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("redirect_uri %s has capital letters in its host: Meta compares it byte for byte with what is registered", r.uri), "write the host in lower case, here and in Meta's dashboard"))
+	for _, r := range h.settings.paths.Redirects {
+		if u, err := url.Parse(r.URI); err == nil && u.Host != strings.ToLower(u.Host) {
+			found = append(found, doctor.Doubt(fmt.Sprintf("redirect_uri %s has capital letters in its host: Meta compares it byte for byte with what is registered", r.URI), "write the host in lower case, here and in Meta's dashboard"))
 		}
 	}
 	return found
@@ -135,7 +136,7 @@ func (h *Handler) checkCapitals() (found []doctor.Finding) {
 
 // checkResponses looks for handlers that change the cookies of a login on their way to the browser.
 func (h *Handler) checkResponses(servers []*routes.Server) (found []doctor.Finding) {
-	login, err := url.Parse(h.settings.served[0].origin + h.settings.pathPrefix + pathLogin)
+	login, err := url.Parse(h.settings.paths.Served[0].Origin + h.settings.paths.Of(address.Login))
 	if err != nil {
 		return nil
 	}

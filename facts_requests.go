@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -24,7 +25,7 @@ func (h *Handler) checkRequests(servers []*routes.Server) (found []doctor.Findin
 			found = append(found, f)
 		}
 	}
-	addresses := []string{h.settings.served[0].uri, h.settings.served[0].origin + h.settings.pathPrefix + pathDeauthorize}
+	addresses := []string{h.settings.paths.Served[0].URI, h.settings.paths.Served[0].Origin + h.settings.paths.Of(address.Deauthorize)}
 	for i, method := range []string{http.MethodGet, http.MethodPost} {
 		address := addresses[i]
 		u, err := url.Parse(address)

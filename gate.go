@@ -3,7 +3,6 @@ package instagramauth
 import (
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
@@ -72,20 +71,11 @@ func (h *Handler) gate(v *visit) error {
 	case !h.signsIn(v):
 		return h.elsewhere(v)
 	case who != audience.Navigation:
-		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo)})
+		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo)})
 	case h.settings.loginPage:
 		return h.showLoginPage(v, returnTo)
 	}
 	return h.startLogin(v, loginStart{returnTo: returnTo})
-}
-
-// pathForm returns path and query of an address, byte for byte as they were asked for.
-func pathForm(u *url.URL) string {
-	p := u.EscapedPath()
-	if u.RawQuery != "" || u.ForceQuery {
-		p += "?" + u.RawQuery
-	}
-	return p
 }
 
 // catch turns a panic of ours into a refusal: Caddy would close the connection

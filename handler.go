@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -61,7 +62,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned)
 	}
 	v := visits.Get().(*visit)
-	v.w, v.r, v.asked = w, r, askedURL(r)
+	v.w, v.r, v.asked = w, r, address.Asked(r)
 	v.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	err := h.admit(v)
 	answered := err != nil
@@ -87,10 +88,10 @@ func (h *Handler) admit(v *visit) (err error) {
 		v.outcome = outcomePassedOn
 		return nil // a callback that another block of ours has verified
 	}
-	if endpoint := h.endpoint(v); endpoint != nil {
+	if own := h.settings.paths.Own(v.asked, v.r.Host); own != address.None {
 		v.outcome = outcomeOwnPath
 		limitBody(v)
-		return v.onOwnPath(endpoint(h, v))
+		return v.onOwnPath(endpoints[own](h, v))
 	}
 	if back, ok := h.astrayCallback(v); ok {
 		return h.refuseAstray(v, back)
@@ -166,12 +167,4 @@ func (h *Handler) renewedCookie(v *visit) string {
 		h.notifySampled(noticeRenewFailed, "", err)
 	}
 	return line
-}
-
-// askedURL returns the address that the visitor asked for.
-func askedURL(r *http.Request) *url.URL {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return original.URL
-	}
-	return r.URL
 }

@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -30,21 +30,21 @@ func (h *Handler) login(v *visit) error {
 	if err != nil {
 		query = nil
 	} else {
-		returnTo = h.safeReturn(query.Get(paramReturnTo))
+		returnTo = h.settings.paths.Safe(query.Get(address.ParamReturnTo))
 	}
 	more, err := h.stepUp(query["scope"])
 	if err != nil {
-		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: h.loginURL(returnTo)}, notice: noticeForeignScope, cause: err}
+		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: h.settings.paths.LoginURL(returnTo)}, notice: noticeForeignScope, cause: err}
 	}
 	if v.who() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
-		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.loginURL(returnTo, more...)})
+		return refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo, more...)})
 	}
-	another := err == nil && slices.Equal(query[paramAnotherAccount], []string{"true"})
+	another := err == nil && slices.Equal(query[address.ParamAnotherAccount], []string{"true"})
 	if len(more) > 0 && h.isForeign(v) {
 		// Another site may send a visitor to sign in, but not ask for more in our name:
 		// the visitor gets to see what it is about first. [A2]
-		return refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.loginURL(returnTo, more...)})
+		return refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.settings.paths.LoginURL(returnTo, more...)})
 	}
 	return h.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
 }
@@ -57,18 +57,11 @@ func (h *Handler) isForeign(v *visit) bool {
 		return false
 	case "":
 		referer := v.r.Header.Get("Referer")
-		own, ok := h.settings.redirectFor(v.r.Host)
-		return referer != "" && !(ok && strings.HasPrefix(referer, own.origin+"/"))
+		own, ok := h.settings.paths.RedirectFor(v.r.Host)
+		return referer != "" && !(ok && strings.HasPrefix(referer, own.Origin+"/"))
 	}
 	return true
 }
-
-// paramAnotherAccount is the parameter of the sign-in link that lets the visitor choose
-// another account.
-const paramAnotherAccount = "another_account"
-
-// paramReturnTo is the parameter with the page to come back to.
-const paramReturnTo = "return_to"
 
 // loginStart is what a login begins with.
 type loginStart struct {
@@ -79,7 +72,7 @@ type loginStart struct {
 
 // startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
 func (h *Handler) startLogin(v *visit, start loginStart) error {
-	redirect, ok := h.settings.redirectFor(v.r.Host)
+	redirect, ok := h.settings.paths.RedirectFor(v.r.Host)
 	if !ok {
 		return h.elsewhere(v)
 	}
@@ -89,10 +82,10 @@ func (h *Handler) startLogin(v *visit, start loginStart) error {
 	}
 	if wait, locked := h.limits.breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
-		return refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.loginURL(start.returnTo, start.more...)})
+		return refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.settings.paths.LoginURL(start.returnTo, start.more...)})
 	}
 	rounds := h.settings.cookies.Rounds(&v.found)
-	if h.settings.handoff && h.isOwn(pathForm(v.asked)) {
+	if h.settings.handoff && h.settings.paths.IsOwn(address.PathForm(v.asked)) {
 		rounds = 0 // the site's button, and the site's own session: no sign of a loop
 	}
 	if rounds >= session.MaxRounds {
@@ -100,7 +93,7 @@ func (h *Handler) startLogin(v *visit, start loginStart) error {
 		v.w.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
 		return refuseLogin(comeback{login: session.Login{ReturnTo: start.returnTo}}, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.uri, ReturnTo: start.returnTo, Rounds: rounds}, &v.found)
+	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.URI, ReturnTo: start.returnTo, Rounds: rounds}, &v.found)
 	if err != nil {
 		return &refusalError{Reply: refusal.Reply{Code: refusal.Internal}, notice: noticeStartFailed, cause: err}
 	}
@@ -109,55 +102,15 @@ func (h *Handler) startLogin(v *visit, start loginStart) error {
 	}
 	// Never 307 or 308, which would carry a body on. [A5]
 	return redirectTo(http.StatusFound, h.settings.client.AuthorizationURL(instagram.Authorization{
-		RedirectURI: redirect.uri, State: state, More: start.more, Reauthenticate: start.anotherAccount,
+		RedirectURI: redirect.URI, State: state, More: start.more, Reauthenticate: start.anotherAccount,
 	})).as(outcomeRedirected)
 }
 
 // showLoginPage shows a page with one button. No login starts before it is pressed.
 func (h *Handler) showLoginPage(v *visit, returnTo string) error {
 	return showPage(refusal.SignInPage{
-		LoginURL:         h.loginURL(returnTo),
+		LoginURL:         h.settings.paths.LoginURL(returnTo),
 		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
 		Look:             h.look(v.r),
 	}).as(outcomeLoginPage)
-}
-
-// safeReturn returns the path form of an address to come back to if it is one of
-// ours to go to, and the front page if not. [R1, R3]
-func (h *Handler) safeReturn(address string) string {
-	safe := returnpath.Safe(address, h.settings.origins...)
-	if h.isOwn(safe) {
-		return "/"
-	}
-	return safe
-}
-
-// loginURL returns the address of the site's own sign-in link, which may ask for more
-// permissions.
-func (h *Handler) loginURL(returnTo string, more ...string) string {
-	var query []string
-	if returnTo != "/" && returnTo != "" {
-		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
-	}
-	if len(more) > 0 {
-		query = append(query, "scope="+strings.Join(more, ","))
-	}
-	return h.loginLink(query)
-}
-
-// otherAccountURL is loginURL for somebody who wants to choose another account.
-func (h *Handler) otherAccountURL(returnTo string) string {
-	query := []string{paramAnotherAccount + "=true"}
-	if returnTo != "/" && returnTo != "" {
-		query = append(query, paramReturnTo+"="+url.QueryEscape(returnTo))
-	}
-	return h.loginLink(query)
-}
-
-func (h *Handler) loginLink(query []string) string {
-	login := h.settings.pathPrefix + pathLogin
-	if len(query) == 0 {
-		return login
-	}
-	return login + "?" + strings.Join(query, "&")
 }

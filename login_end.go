@@ -196,7 +196,7 @@ func (h *Handler) replaceSession(v *visit, by *session.Session) {
 
 // identify makes the two calls of a login.
 func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.calls.Exchange(ctx, back.redirect.uri, back.code); err != nil {
+	if back.token, err = h.calls.Exchange(ctx, back.redirect.URI, back.code); err != nil {
 		return who, err
 	}
 	user, err := h.calls.User(ctx, back.token)

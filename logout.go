@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -27,7 +28,7 @@ func (h *Handler) logout(v *visit) error {
 	}
 	h.recognize(v)
 	return showPage(refusal.SignOutPage{
-		Look: h.look(v.r), Action: h.settings.pathPrefix + pathLogout, LoginURL: h.loginURL("/"),
+		Look: h.look(v.r), Action: h.settings.paths.Of(address.Logout), LoginURL: h.settings.paths.LoginURL("/"),
 		Username: v.session.Username, SignedIn: v.standing != anonymous,
 	})
 }
@@ -36,7 +37,7 @@ func (h *Handler) logout(v *visit) error {
 // that it did so only where the storage knows. [L1, L3]
 func (h *Handler) signOut(v *visit) error {
 	if !h.isOwnForm(v) {
-		return refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.pathPrefix + pathLogout})
+		return refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.paths.Of(address.Logout)})
 	}
 	everywhere, problem := h.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
@@ -52,7 +53,7 @@ func (h *Handler) signOut(v *visit) error {
 		h.notifySampled(noticeEndedHereAlone, "", err, h.about(v.r)...)
 	}
 	if err != nil && !v.found.Crowded() {
-		return refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.loginURL(h.safeReturn(h.settings.logoutTarget))})
+		return refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(h.settings.logoutTarget))})
 	}
 	if v.found.Crowded() {
 		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest}, notice: noticeManyCookies}
@@ -73,14 +74,14 @@ func (h *Handler) sayGoodbye(v *visit) error {
 	if !h.asksToSignIn(v, target) {
 		return redirectTo(http.StatusSeeOther, target)
 	}
-	return showPage(refusal.SignedOutPage{LoginURL: h.loginURL(h.safeReturn(target)), Look: h.look(v.r)})
+	return showPage(refusal.SignedOutPage{LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(target)), Look: h.look(v.r)})
 }
 
 // asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
 // this host, with or without a query.
 func (h *Handler) asksToSignIn(v *visit, target string) bool {
-	if h.isOwn(target) {
-		return returnpath.Path(target) == h.settings.pathPrefix+pathLogin
+	if h.settings.paths.IsOwn(target) {
+		return returnpath.Path(target) == h.settings.paths.Of(address.Login)
 	}
 	target, _, _ = strings.Cut(target, "#")
 	address, err := url.ParseRequestURI(target)
@@ -146,7 +147,7 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 // it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
 func (h *Handler) isOwnForm(v *visit) bool {
 	header := v.r.Header
-	own, ok := h.settings.redirectFor(v.r.Host)
+	own, ok := h.settings.paths.RedirectFor(v.r.Host)
 	switch origin := header.Get("Origin"); header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		switch origin {
@@ -157,9 +158,9 @@ func (h *Handler) isOwnForm(v *visit) bool {
 			// which it may be anybody's.
 			return header.Get("Sec-Fetch-Dest") != "empty"
 		}
-		return ok && origin == own.origin || !ok && audience.FromHost(origin, v.r.Host)
+		return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.r.Host)
 	case "":
-		return ok && origin == own.origin
+		return ok && origin == own.Origin
 	}
 	return false
 }

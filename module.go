@@ -312,7 +312,7 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 
 // warn tells the operator, once at load, what works but is not for production.
 func (h *Handler) warn() {
-	if !h.settings.secure {
+	if !h.settings.paths.Secure {
 		h.notify(noticePlainHTTP, nil)
 	}
 	h.warnSecret()

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"go.uber.org/zap"
@@ -59,7 +60,7 @@ func (h *Handler) wantsPicture() bool { return h.Picture == "redirect" || h.Pict
 // warnPicture tells the operator, once at load, what of the picture cannot work.
 func (h *Handler) warnPicture() {
 	listed := slices.Contains(h.Fields, fieldPicture) && !h.settings.handoff
-	path := zap.String("path", h.settings.pathPrefix+pathPicture)
+	path := zap.String("path", h.settings.paths.Of(address.Picture))
 	if listed {
 		h.notify(noticeLongPicture, nil, path)
 	}
@@ -110,7 +111,7 @@ func (h *Handler) pictureRefusal(v *visit, err error, left time.Duration) refusa
 	case err == nil:
 		return refusal.Reply{Code: refusal.NoPicture}
 	case errors.Is(err, errNoToken) || isAnswer && failure.InvalidToken():
-		return refusal.Reply{Code: refusal.NoToken, LoginURL: h.loginURL(h.returnFor(v))}
+		return refusal.Reply{Code: refusal.NoToken, LoginURL: h.settings.paths.LoginURL(h.returnFor(v))}
 	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary() && failure.AppState() == instagram.AppFine:
 		return refusal.Reply{Code: refusal.NoPicture}
 	}

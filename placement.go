@@ -77,13 +77,8 @@ func isHost(matcher any) bool {
 // that has none: nobody could ever come back to it. One that is imported into several sites
 // lists the hosts of the others, too. [A6]
 func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
-	for _, r := range s.redirects {
-		if len(hosts) == 0 || leadsTo(hosts, r.host) {
-			s.served = append(s.served, r)
-		}
-	}
-	if len(s.served) == 0 {
-		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.redirects[0].uri, strings.Join(hosts, ", "))
+	if !s.paths.Serve(func(host string) bool { return len(hosts) == 0 || leadsTo(hosts, host) }) {
+		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 )
 
 // visitOf returns a visit of an address as Caddy would hand it over.
@@ -16,7 +18,7 @@ func visitOf(target string) *visit {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	w := httptest.NewRecorder()
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-	return &visit{w: w, r: r, asked: askedURL(r)}
+	return &visit{w: w, r: r, asked: address.Asked(r)}
 }
 
 // protecting returns a handler with one matcher, which has these options.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
@@ -49,11 +50,11 @@ func (h *Handler) checkArrivals(servers []*routes.Server) (found []doctor.Findin
 		}
 		addresses[o] = append(addresses[o], address)
 	}
-	for _, r := range h.settings.served {
-		follow(http.MethodGet, r.uri)
+	for _, r := range h.settings.paths.Served {
+		follow(http.MethodGet, r.URI)
 	}
-	for _, path := range []string{pathDeauthorize, pathDataDeletion} {
-		follow(http.MethodPost, h.settings.served[0].origin+h.settings.pathPrefix+path)
+	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
+		follow(http.MethodPost, h.settings.paths.Served[0].Origin+h.settings.paths.Of(own))
 	}
 	for _, o := range order {
 		if o.kind != noObstacle {

@@ -196,11 +196,11 @@ func (h *Handler) refuse(v *visit, r *refusalError) error {
 // one of 500 or more into its default log together with the address, which on the
 // callback holds the authorization code. [P1]
 func (h *Handler) keepFromLog(v *visit, r *refusalError, status int) bool {
-	return status >= 500 && (r.astray || h.settings.isCallbackPath(v.asked.Path))
+	return status >= 500 && (r.astray || h.settings.paths.IsCallbackPath(v.asked.Path))
 }
 
 // siteFailed is for a callback at which the site failed. Returned to Caddy, its error would be logged
 // with the address and the authorization code in it. [P1]
 func (h *Handler) siteFailed(err error) error {
-	return &refusalError{Reply: refusal.Reply{Code: refusal.Internal, LoginURL: h.loginURL("/")}, notice: noticeHandoffFailed, cause: err}
+	return &refusalError{Reply: refusal.Reply{Code: refusal.Internal, LoginURL: h.settings.paths.LoginURL("/")}, notice: noticeHandoffFailed, cause: err}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -29,7 +30,7 @@ type note struct {
 // leaveCallback has a browser leave the address of a callback that is refused, unless loading
 // it again is what helps.
 func (h *Handler) leaveCallback(v *visit, r *refusalError, reply refusal.Reply) {
-	if r.keepsLogin || v.asked.RawQuery == "" || !(r.astray || h.settings.isCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
+	if r.keepsLogin || v.asked.RawQuery == "" || !(r.astray || h.settings.paths.IsCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
 		return
 	}
 	switch reply.Code {
@@ -49,13 +50,13 @@ func (h *Handler) leaveCallback(v *visit, r *refusalError, reply refusal.Reply) 
 		h.notifySampled(noticeRefusalNotLeft, "", err, h.about(v.r)...)
 		return
 	}
-	address := h.settings.pathPrefix + pathRefused + "?" + paramNote + "=" + sealed
+	page := h.settings.paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
 	if login, err := url.Parse(reply.LoginURL); err == nil {
-		if returnTo := login.Query().Get(paramReturnTo); returnTo != "" {
-			address += "&" + paramReturnTo + "=" + url.QueryEscape(returnTo)
+		if returnTo := login.Query().Get(address.ParamReturnTo); returnTo != "" {
+			page += "&" + address.ParamReturnTo + "=" + url.QueryEscape(returnTo)
 		}
 	}
-	v.w.Header().Set("Refresh", "0; url="+address)
+	v.w.Header().Set("Refresh", "0; url="+page)
 }
 
 // refused shows a refusal again.
@@ -64,7 +65,7 @@ func (h *Handler) refused(v *visit) error {
 		return err
 	}
 	query := v.asked.Query() // of what does not parse, the rest
-	returnTo := h.safeReturn(query.Get(paramReturnTo))
+	returnTo := h.settings.paths.Safe(query.Get(address.ParamReturnTo))
 	reply := refusal.Reply{Code: refusal.LoginExpired}
 	var n note
 	if text, ok := h.settings.cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {

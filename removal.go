@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -138,15 +139,15 @@ func (h *Handler) passOn(v *visit, d *delivery) {
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
 func (h *Handler) confirmDeletion(v *visit, state session.DeletionState) error {
-	own, ok := h.settings.redirectFor(v.r.Host)
+	own, ok := h.settings.paths.RedirectFor(v.r.Host)
 	if !ok {
-		own = h.settings.redirects[0]
+		own = h.settings.paths.Redirects[0]
 	}
 	code := h.settings.codes.New(state, h.now())
 	return answerJSON(struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
-	}{own.origin + h.settings.pathPrefix + pathDataDeletion + "?code=" + code, code})
+	}{own.Origin + h.settings.paths.Of(address.DataDeletion) + "?code=" + code, code})
 }
 
 // deletionPages are what a code says, in the words of the page.

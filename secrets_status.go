@@ -34,7 +34,7 @@ func (h *Handler) prints() secretPrints {
 	r := h.rotation
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	p := secretPrints{Block: h.settings.redirects[0].uri}
+	p := secretPrints{Block: h.settings.paths.Redirects[0].URI}
 	p.App, p.FormerApp = r.prints(r.app)
 	p.Session, p.FormerSession = r.prints(r.own)
 	return p

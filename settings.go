@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -21,10 +22,9 @@ import (
 const (
 	directive = "instagram_auth"
 
-	defaultPathPrefix = "/instagram_auth"
-	defaultCookie     = "instagram_auth"
-	defaultLifetime   = 7 * 24 * time.Hour
-	defaultStaleness  = time.Minute
+	defaultCookie    = "instagram_auth"
+	defaultLifetime  = 7 * 24 * time.Hour
+	defaultStaleness = time.Minute
 
 	headerOff = "off"
 )
@@ -44,9 +44,7 @@ type settings struct {
 	codes                *session.Codes
 	marks                *session.Marks // of Meta's callbacks
 	guard                *headerguard.Guard
-	redirects            []redirect
-	served               []redirect // those on hosts of the block's own site
-	secure               bool       // all redirect URIs are https
+	paths                *address.Paths
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
 	block      revocation.Key // names it on every node, in the list of ended sessions
@@ -54,8 +52,6 @@ type settings struct {
 	// appSecretOpens says that whoever knows an app secret can make sessions.
 	appSecretOpens bool
 	guessable      []doctor.Finding // about session secrets
-	origins        []string
-	pathPrefix     string
 
 	headers     []identityHeader
 	headerNames []string // and that of the token
@@ -102,13 +98,22 @@ func optionErrorOf(err error) error {
 func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
 	replace = replace.RefusingNames()
 	for _, step := range []func(*settings, option.Resolver) error{
-		h.resolveRedirects, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
+		h.resolveAddresses, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
 	} {
 		if err := step(&s, replace); err != nil {
 			return settings{}, err
 		}
 	}
 	return s, nil
+}
+
+func (h *Handler) resolveAddresses(s *settings, replace option.Resolver) error {
+	uris, err := replace.All("redirect_uri", h.RedirectURI)
+	if err != nil {
+		return err
+	}
+	s.paths, err = address.New(h.PathPrefix, uris)
+	return err
 }
 
 func (h *Handler) resolveModes(s *settings, _ option.Resolver) error {
@@ -160,9 +165,9 @@ func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error
 		return err
 	}
 	// App and own paths tell two blocks of one site apart. [C3, S4]
-	s.api, s.instance = c.API, c.AppID+" "+s.pathPrefix
-	if len(s.redirects) > 0 { // which are the same on all nodes of a site
-		s.block = revocation.BlockKey(s.instance, s.redirects[0].uri)
+	s.api, s.instance = c.API, c.AppID+" "+s.paths.Prefix
+	if len(s.paths.Redirects) > 0 { // which are the same on all nodes of a site
+		s.block = revocation.BlockKey(s.instance, s.paths.Redirects[0].URI)
 	}
 	s.client, err = instagram.New(c)
 	return optionErrorOf(err)
@@ -212,7 +217,7 @@ func (h *Handler) resolveSession(s *settings, replace option.Resolver) (err erro
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
 		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
 		Idle:         time.Duration(h.Session.Idle),
-		InsecureHTTP: !s.secure,
+		InsecureHTTP: !s.paths.Secure,
 		Tokens:       s.keepToken,
 		Now:          h.now,
 	}

@@ -28,6 +28,7 @@ var rooms = map[string][]string{
 	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/doctor": {}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
 	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
 	"internal/option":     {module + "/internal/doctor", module + "/internal/secretfile", module + "/internal/spelling", "github.com/caddyserver/caddy/v2"},
+	"internal/address":    {module + "/internal/option", module + "/internal/returnpath", "github.com/caddyserver/caddy/v2"},
 	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},

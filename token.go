@@ -105,7 +105,7 @@ func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
 
 // lacks is the refusal of who has not granted all that is required. It offers to ask again.
 func (h *Handler) lacks(missing instagram.Permissions, returnTo string) refusal.Reply {
-	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.loginURL(returnTo)}
+	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.settings.paths.LoginURL(returnTo)}
 }
 
 // stepUp reads the permissions that a link of the site's asks for beside those of every

@@ -10,6 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 )
 
 // serve sends a request through a handler and reports its answer and whether the
@@ -54,7 +56,7 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 		},
 		"the session": func(h *Handler, r *http.Request) { h.settings.cookies = nil },
 		"the gate": func(h *Handler, r *http.Request) {
-			h.settings.redirects = []redirect{{host: "example.test"}}
+			h.settings.paths.Redirects = []address.Redirect{{Host: "example.test"}}
 			h.settings.cookies = nil
 		},
 		"the matcher": func(h *Handler, _ *http.Request) { h.protect = caddyhttp.MatcherSets{{panicking{}}} },

@@ -25,9 +25,9 @@ func asBlock(handler any) routes.Block {
 
 // Answers reports whether a request is for an address of the block's own.
 func (w walked) Answers(s *routes.Step) bool {
-	r, ok := w.h.settings.redirectFor(s.Request.Host)
+	r, ok := w.h.settings.paths.RedirectFor(s.Request.Host)
 	path := s.Asked.Path
-	return ok && path == r.path || path == w.h.settings.pathPrefix || strings.HasPrefix(path, w.h.settings.pathPrefix+"/")
+	return ok && path == r.Path || path == w.h.settings.paths.Prefix || strings.HasPrefix(path, w.h.settings.paths.Prefix+"/")
 }
 
 // Asks tells whether an anonymous request needs a session: by the address that was asked for, or
@@ -54,12 +54,12 @@ func (w walked) RefusesAsErrors() bool { return w.h.settings.handleErrors }
 // origins returns the origins at which people see a block.
 func (h *Handler) origins() (all []*url.URL) {
 	var known []string
-	for _, r := range h.settings.served {
-		if slices.Contains(known, r.origin) {
+	for _, r := range h.settings.paths.Served {
+		if slices.Contains(known, r.Origin) {
 			continue
 		}
-		u, _ := url.Parse(r.origin) // of a redirect URI, which was parsed before
-		known, all = append(known, r.origin), append(all, u)
+		u, _ := url.Parse(r.Origin) // of a redirect URI, which was parsed before
+		known, all = append(known, r.Origin), append(all, u)
 	}
 	return all
 }

@@ -3,7 +3,7 @@ package main
 var mutants = []mutant{
 	// The gate.
 	{"A1", "the state is not random", "session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
-	{"A3", "an unknown host gets the first redirect URI", "redirect.go", `return redirect{}, false`, `return s.redirects[0], true`, ""},
+	{"A3", "an unknown host gets the first redirect URI", "internal/address/address.go", `return Redirect{}, false`, `return p.Redirects[0], true`, "."},
 	{"A6", "a matcher that fails protects nothing", "protect.go", `return match || err != nil`, `return match`, ""},
 	{"A5", "a redirect carries the body on", "login.go", `redirectTo(http.StatusFound, h`, `redirectTo(http.StatusTemporaryRedirect, h`, ""},
 	{"A6", "a panic lets the request through", "gate.go", `*err = refuse(refusal.Reply{Code: refusal.Internal})`, `*err = nil`, ""},
@@ -19,14 +19,14 @@ var mutants = []mutant{
 	{"A8", "a download is a navigation", "internal/audience/audience.go", `(mode == "navigate" || mode == "same-origin") && acceptsHTML(header)`, `mode == "navigate"`, "./internal/audience ."},
 	{"A8", "an old browser's poll is a navigation", "internal/audience/audience.go", `&& !FromHost(header.Get("Referer"), r.Host)`, ``, "./internal/audience ."},
 	{"A8", "any body is a form", "internal/audience/audience.go", `method != http.MethodPost || !isForm(header) || `, `method != http.MethodPost || `, "./internal/audience ."},
-	{"L2", "a worker passes another site's form on", "logout.go", `return ok && origin == own.origin || !ok && audience.FromHost(origin, v.r.Host)`, `return true || audience.FromHost(origin, own.origin)`, ""},
+	{"L2", "a worker passes another site's form on", "logout.go", `return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.r.Host)`, `return true || audience.FromHost(origin, own.origin)`, ""},
 	{"R3", "a script is a page to come back to", "audience.go", `case ".js", ".mjs", ".cjs":`, `case "none":`, ""},
-	{"A3", "the canonical host is the one that was asked for", "canonical.go", `page := to.origin + h.askedPage(v)`, `page := "https://" + v.r.Host + h.askedPage(v)`, ""},
+	{"A3", "the canonical host is the one that was asked for", "canonical.go", `page := to.Origin + h.askedPage(v)`, `page := "https://" + v.r.Host + h.askedPage(v)`, ""},
 	{"A7", "moves are not counted", "canonical.go", `if moves >= session.MaxMoves {`, `if false {`, ""},
 	{"A7", "a callback beside its path is a page", "handler.go", `if back, ok := h.astrayCallback(v); ok {`, `if back, ok := h.astrayCallback(v); ok && v == nil {`, ""},
 	{"L3", "signing out leads where a session is needed", "logout.go", `if !h.asksToSignIn(v, target) {`, `if true {`, ""},
 	{"L3", "who is not signed in may sign out", "internal/refusal/pages.go", `	if p.SignedIn {`, `	if true {`, "./internal/refusal ."},
-	{"P3", "a refused callback keeps its address", "refused_page.go", `	v.w.Header().Set("Refresh", "0; url="+address)`, `	_ = address`, ""},
+	{"P3", "a refused callback keeps its address", "refused_page.go", `	v.w.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
 	{"P4", "a public answer varies by cookie", "response.go", `case !s.private && !s.handedOff && isPublic(header):`, `case false:`, ""},
 	{"P4", "an answer for everybody takes a mark along", "response.go", `if (s.renewed != "" || s.unmark != "") && !isShared(header) {`, `if s.renewed != "" || s.unmark != "" {`, ""},
 	{"R1", "a backslash in the path is kept", "internal/returnpath/returnpath.go", "strings.Contains(path, `\\`) || ", ``, "./internal/returnpath ."},
@@ -45,7 +45,7 @@ var mutants = []mutant{
 	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
 	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
-	{"C7", "escaped spellings of an own path are one, too", "endpoints.go", `if u.RawPath != "" {`, `if false {`, ""},
+	{"C7", "escaped spellings of an own path are one, too", "internal/address/own.go", `if u.RawPath != "" {`, `if false {`, "."},
 	{"C8", "the site answers after a refusal", "handler.go", `	if !answered {
 		err = h.forward(v, next)`, `	if !answered || err == nil {
 		err = h.forward(v, next)`, ""},
@@ -140,7 +140,7 @@ var mutants = []mutant{
 	// Return addresses.
 	{"R1", "two slashes lead elsewhere", "internal/returnpath/returnpath.go", ` || strings.HasPrefix(address, "//") {`, ` {`, "./internal/returnpath ."},
 	{"R1", "dots hide two slashes", "internal/returnpath/returnpath.go", `return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//")`, `return withoutDots(u.EscapedPath()) != ""`, "./internal/returnpath ."},
-	{"R3", "visitors are sent back to own paths", "login.go", `	if h.isOwn(safe) {`, `	if false {`, ""},
+	{"R3", "visitors are sent back to own paths", "internal/address/address.go", `	if p.IsOwn(safe) {`, `	if false {`, "."},
 	// The list of ended sessions.
 	{"F1", "a failing storage signs everybody out", "ended.go", `	if h.settings.maxStaleness == 0 {
 		return false`, `	if h.settings.maxStaleness == 0 {
@@ -173,7 +173,7 @@ var mutants = []mutant{
 	// What goes out.
 	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "./internal/refusal ."},
-	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (r.astray || h.settings.isCallbackPath(v.asked.Path))`, `return false`, ""},
+	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (r.astray || h.settings.paths.IsCallbackPath(v.asked.Path))`, `return false`, ""},
 	{"P1", "the log format redacts nothing", "log_encoder.go", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
 	{"P1", "a state is no secret", "internal/redact/context.go", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, "./internal/redact"},
 	{"P1", "codes of 32 characters are short", "internal/redact/redact.go", `const MinLength = 32`, `const MinLength = 33`, "./internal/redact"},
@@ -245,7 +245,7 @@ var mutants = []mutant{
 	return`, `	e.expires = g.now().Add(time.Minute)
 	return`, "./internal/renewal ."},
 	{"N5", "nobody lacks a permission", "token.go", `return s.required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
-	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.safeReturn(returnTo)`, `_ = h.safeReturn`, ""},
+	{"R2", "the return address of a login is not checked again", "arrival.go", `returnTo = h.settings.paths.Safe(returnTo)`, `_ = h.settings`, ""},
 	{"E1", "a refusal does not say when to come back", "internal/refusal/reply.go", `header.Set("Retry-After", strconv.FormatInt(r.seconds(), 10))`, `_ = strconv.FormatInt(r.seconds(), 10)`, "./internal/refusal ."},
 	{"E3", "an operator's page may hold scripts", "internal/refusal/templates.go", `if scriptTag.Match(body) {`, `if false {`, "./internal/refusal"},
 	{"N8", "the client's address is what it says itself", "log.go", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},

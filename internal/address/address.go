@@ -1,0 +1,152 @@
+// Package address knows the addresses of a block: its redirect URIs, its own paths below
+// path_prefix, and where a visitor may be sent.
+package address
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
+)
+
+// DefaultPrefix is that of path_prefix.
+const DefaultPrefix = "/instagram_auth"
+
+// Paths are the addresses of a block. Nothing changes them after Serve.
+type Paths struct {
+	Prefix    string     // of its own paths, without a slash at the end
+	Redirects []Redirect // in the order of the option
+	Served    []Redirect // those on hosts of the block's site, see Serve
+	Secure    bool       // all redirect URIs are https
+
+	origins []string
+}
+
+// New checks redirect_uri and path_prefix, which must not overlap. Its errors are *option.Error.
+// An empty URI is one that is not known yet.
+func New(prefix string, uris []string) (*Paths, error) {
+	p := &Paths{Prefix: cmp.Or(prefix, DefaultPrefix)}
+	if !isPlainPath(p.Prefix) || strings.HasSuffix(p.Prefix, "/") {
+		return nil, option.Errorf("path_prefix", "%q is not a plain path; write one such as %s, without a slash at the end", p.Prefix, DefaultPrefix)
+	}
+	if len(uris) == 0 {
+		return nil, option.Errorf("redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/")
+	}
+	for _, uri := range uris {
+		if uri == "" {
+			continue
+		}
+		r, err := ParseRedirect(uri)
+		if err != nil {
+			return nil, option.Errorf("redirect_uri", "%q: %v", uri, err)
+		}
+		if problem := p.conflict(r); problem != "" {
+			return nil, option.Errorf("redirect_uri", "%q: %s", uri, problem)
+		}
+		p.Redirects = append(p.Redirects, r)
+		p.origins = append(p.origins, r.Origin)
+	}
+	p.Secure = len(p.Redirects) == 0 || strings.HasPrefix(p.Redirects[0].URI, "https:")
+	return p, nil
+}
+
+// conflict says what keeps a redirect URI from standing beside the other options.
+func (p *Paths) conflict(r Redirect) string {
+	if r.Path == p.Prefix || strings.HasPrefix(r.Path, p.Prefix+"/") {
+		return "its path lies below path_prefix; choose another path for one of them"
+	}
+	for _, other := range p.Redirects {
+		if other.Host == r.Host {
+			return "its host has a redirect URI already; list one for each host"
+		}
+		if strings.HasPrefix(other.URI, "https:") != strings.HasPrefix(r.URI, "https:") {
+			return "all redirect URIs of a block have the same scheme; write a block for each scheme"
+		}
+	}
+	return ""
+}
+
+// Serve keeps the redirect URIs on hosts of the block's site. It reports whether there are any:
+// on a block without one nobody could ever come back.
+func (p *Paths) Serve(isServed func(host string) bool) bool {
+	p.Served = nil
+	for _, r := range p.Redirects {
+		if isServed(r.Host) {
+			p.Served = append(p.Served, r)
+		}
+	}
+	return len(p.Served) > 0
+}
+
+// RedirectFor returns the redirect URI for the host of a request. [A3]
+func (p *Paths) RedirectFor(host string) (Redirect, bool) {
+	host = NormalHost(host, p.Secure)
+	for _, r := range p.Redirects {
+		if r.Host == host {
+			return r, true
+		}
+	}
+	return Redirect{}, false
+}
+
+// CanonicalFor returns the redirect URI on whose host visitors of another host sign in: that
+// of the nearest host, such as example.com for www.example.com, or the first one. None of it
+// comes from the request but the choice among what is configured.
+func (p *Paths) CanonicalFor(host string) Redirect {
+	host = NormalHost(host, p.Secure)
+	for _, r := range p.Served {
+		if strings.HasSuffix(host, "."+r.Host) || strings.HasSuffix(r.Host, "."+host) {
+			return r
+		}
+	}
+	return p.Served[0]
+}
+
+// Safe returns the path form of an address to come back to if it is one of the site's, and
+// the front page if not. [R1, R3]
+func (p *Paths) Safe(address string) string {
+	safe := returnpath.Safe(address, p.origins...)
+	if p.IsOwn(safe) {
+		return "/"
+	}
+	return safe
+}
+
+// Parameters of the sign-in link.
+const (
+	ParamReturnTo       = "return_to"       // the page to come back to
+	ParamScope          = "scope"           // permissions to ask for beside the usual ones
+	ParamAnotherAccount = "another_account" // "true" lets the visitor choose another account
+)
+
+// LoginURL returns the address of the site's own sign-in link, which may ask for more
+// permissions.
+func (p *Paths) LoginURL(returnTo string, more ...string) string {
+	query := returnQuery(returnTo)
+	if len(more) > 0 {
+		query = append(query, ParamScope+"="+strings.Join(more, ","))
+	}
+	return p.loginLink(query)
+}
+
+// OtherAccountURL is LoginURL for somebody who wants to choose another account.
+func (p *Paths) OtherAccountURL(returnTo string) string {
+	return p.loginLink(append([]string{ParamAnotherAccount + "=true"}, returnQuery(returnTo)...))
+}
+
+func returnQuery(returnTo string) []string {
+	if returnTo == "/" || returnTo == "" {
+		return nil
+	}
+	return []string{ParamReturnTo + "=" + url.QueryEscape(returnTo)}
+}
+
+func (p *Paths) loginLink(query []string) string {
+	login := p.Of(Login)
+	if len(query) == 0 {
+		return login
+	}
+	return login + "?" + strings.Join(query, "&")
+}

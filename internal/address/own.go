@@ -1,0 +1,96 @@
+package address
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
+)
+
+// Own is one of the paths that a block answers itself.
+type Own uint8
+
+// The own paths. All but the redirect URI lie below path_prefix.
+const (
+	None Own = iota
+	Callback
+	Login
+	Logout
+	Refused
+	Userinfo
+	Picture
+	Deauthorize
+	DataDeletion
+)
+
+var ownPaths = [...]string{
+	Login: "/login", Logout: "/logout", Refused: "/refused", Userinfo: "/userinfo", Picture: "/picture",
+	Deauthorize: "/deauthorize", DataDeletion: "/data_deletion",
+}
+
+// Of returns an own path below path_prefix.
+func (p *Paths) Of(own Own) string { return p.Prefix + ownPaths[own] }
+
+// Own returns which own path an address is, None if it is none. Only the one plain spelling
+// of a path counts: an address with RawPath set was written with escapes that Go would undo. [C7]
+func (p *Paths) Own(u *url.URL, host string) Own {
+	if u.RawPath != "" {
+		return None
+	}
+	if p.isCallback(host, u.Path) {
+		return Callback
+	}
+	rest, below := strings.CutPrefix(u.Path, p.Prefix)
+	if !below || rest == "" {
+		return None
+	}
+	switch rest {
+	case ownPaths[Login]:
+		return Login
+	case ownPaths[Logout]:
+		return Logout
+	case ownPaths[Refused]:
+		return Refused
+	case ownPaths[Userinfo]:
+		return Userinfo
+	case ownPaths[Picture]:
+		return Picture
+	case ownPaths[Deauthorize]:
+		return Deauthorize
+	case ownPaths[DataDeletion]:
+		return DataDeletion
+	}
+	return None
+}
+
+// isCallback reports whether an address is a redirect URI. On a host that is not
+// configured every callback path counts, so that the answer can say what is wrong.
+func (p *Paths) isCallback(host, path string) bool {
+	if !p.IsCallbackPath(path) {
+		return false
+	}
+	r, listed := p.RedirectFor(host)
+	return !listed || r.Path == path
+}
+
+// IsCallbackPath reports whether a path is that of a redirect URI, of any host.
+func (p *Paths) IsCallbackPath(path string) bool {
+	for i := range p.Redirects {
+		if p.Redirects[i].Path == path {
+			return true
+		}
+	}
+	return false
+}
+
+// IsBelow reports whether a path lies below path_prefix, or is that.
+func (p *Paths) IsBelow(path string) bool {
+	return path == p.Prefix || strings.HasPrefix(path, p.Prefix+"/")
+}
+
+// IsOwn reports whether a path form leads to an own path, where nobody should be
+// sent back to after a login. [A7, R3]
+func (p *Paths) IsOwn(pathForm string) bool {
+	path := returnpath.Path(pathForm)
+	return p.IsCallbackPath(path) || p.IsBelow(path)
+}

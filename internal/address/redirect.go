@@ -1,0 +1,90 @@
+package address
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// Redirect is one configured redirect URI, taken apart.
+type Redirect struct {
+	URI    string // byte for byte as configured and as registered with Meta [A3]
+	Origin string // scheme, host and port
+	Host   string // lower case, without the scheme's own port
+	Path   string
+}
+
+// ParseRedirect takes a redirect URI apart, or says what is wrong with it.
+func ParseRedirect(uri string) (Redirect, error) {
+	u, err := url.Parse(uri)
+	switch {
+	case strings.Contains(uri, "*"):
+		return Redirect{}, fmt.Errorf("has a *: Meta takes no wildcards; list the address of each host")
+	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
+		return Redirect{}, fmt.Errorf("not an absolute URL; write one such as https://example.com/auth/")
+	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
+		return Redirect{}, fmt.Errorf("plain http is for loopback hosts alone; use https")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return Redirect{}, fmt.Errorf("its scheme is not https; write it in whole, such as https://example.com/auth/")
+	case !strings.HasPrefix(uri, u.Scheme+"://"):
+		// Who sends it on compares it as it is written.
+		return Redirect{}, fmt.Errorf("has capital letters in its scheme; write %s", u.Scheme+strings.TrimPrefix(uri, uri[:len(u.Scheme)]))
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(uri, "#"):
+		return Redirect{}, fmt.Errorf("has a user name, a query or a fragment; leave them out")
+	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return Redirect{}, fmt.Errorf("has a space or a character outside ASCII; write the host in its xn-- form")
+	case u.Path == "" || u.Path == "/":
+		return Redirect{}, fmt.Errorf("has no path of its own; the front page cannot be the callback; write one such as /auth/")
+	case !isPlainPath(u.Path) || u.RawPath != "" || strings.Contains(uri, "%"):
+		return Redirect{}, fmt.Errorf("its path is not plain; leave out dot segments, double slashes, percent-encoding, commas and semicolons")
+	}
+	secure := u.Scheme == "https"
+	host := NormalHost(u.Host, secure)
+	return Redirect{URI: uri, Origin: u.Scheme + "://" + host, Host: host, Path: u.Path}, nil
+}
+
+// isPlainPath reports whether a path has one spelling alone, so that comparing
+// it byte for byte is enough. [C7]
+func isPlainPath(p string) bool {
+	for _, b := range []byte(p) {
+		letter := 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9'
+		if !letter && !strings.ContainsRune("/-._~", rune(b)) {
+			return false
+		}
+	}
+	trimmed := strings.TrimSuffix(p, "/")
+	return len(trimmed) > 1 && trimmed[0] == '/' && path.Clean(trimmed) == trimmed
+}
+
+// IsLoopback reports whether browsers look for a host on their own machine.
+func IsLoopback(host string) bool {
+	host = strings.ToLower(host)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	// All of .localhost is loopback to browsers. [RFC 6761, 6.3]
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+// NormalHost returns a Host header's value in the form that Redirect.Host has.
+func NormalHost(host string, secure bool) string {
+	// Not strings.ToLower, which makes ASCII letters of some that are none, such as the
+	// Kelvin sign.
+	host = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, host)
+	name, port, err := net.SplitHostPort(host)
+	if err != nil || port != "" && port != map[bool]string{true: "443", false: "80"}[secure] {
+		return host
+	}
+	if strings.Contains(name, ":") {
+		return "[" + name + "]"
+	}
+	return name
+}

@@ -1,0 +1,35 @@
+package address
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// Asked returns the address that the visitor asked for. Rewrites run before a block and change
+// only r.URL.
+func Asked(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.URL
+	}
+	return r.URL
+}
+
+// AskedMethod returns the method that the visitor asked with. Caddy's `method` runs before
+// a block and changes only r.Method.
+func AskedMethod(r *http.Request) string {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return original.Method
+	}
+	return r.Method
+}
+
+// PathForm returns path and query of an address, byte for byte as they were asked for.
+func PathForm(u *url.URL) string {
+	p := u.EscapedPath()
+	if u.RawQuery != "" || u.ForceQuery {
+		p += "?" + u.RawQuery
+	}
+	return p
+}
