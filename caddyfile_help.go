@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
@@ -201,7 +202,7 @@ func (p *parser) lines() []string {
 func (p *parser) empty(name string) error {
 	if variables := p.unset(); len(variables) > 0 {
 		if all := slices.Concat(variables, p.unsetBelow(variables)); len(all) > 1 {
-			return p.fail("%s: the variables %s are not set where this Caddyfile is read; with {env.%s} and so on they are read when Caddy starts", name, enumerated(all), variables[0])
+			return p.fail("%s: the variables %s are not set where this Caddyfile is read; with {env.%s} and so on they are read when Caddy starts", name, inspect.Enumerated(all), variables[0])
 		}
 		return p.fail("%s: the variable %s is not set where this Caddyfile is read; with {env.%s} it is read when Caddy starts", name, variables[0], variables[0])
 	}

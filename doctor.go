@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddyserver/caddy/v2"
@@ -42,7 +43,7 @@ type examination struct {
 	folder   string          // of the storage, if it is one
 	unopened *doctor.Finding // why the storage was not tried
 	servers  []*routes.Server
-	doors    *doorman
+	checks   *inspect.Inspection
 	patients []*patient
 	nulls    []string // where null stands in the http app
 	unread   error    // why there is no configuration
@@ -56,6 +57,7 @@ type patient struct {
 	raw     string // its JSON, in the form that canonical gives
 	servers []*caddyhttp.Server
 	handler *Handler
+	block   *inspect.Block // nil without settings
 
 	settings settings
 	wrong    error                       // why there are no settings

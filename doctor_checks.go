@@ -17,7 +17,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 )
 
 // The checks that ask nobody but this machine.
@@ -54,12 +54,12 @@ func (e *examination) checkAPI(p *patient) []doctor.Finding { return p.handler.c
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
 func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
-	if p.handler.inErrors(e.servers) {
+	if p.block.InErrors(e.servers) {
 		return nil // checkMatcher says so
 	}
 	for _, r := range p.settings.paths.Redirects {
 		arrival := e.arrival(p, http.MethodGet, r.URI)
-		if e.refused == "redirect_uri" && arrival == (obstacle{kind: noSite}).finding(r.URI) {
+		if e.refused == "redirect_uri" && arrival == inspect.NotServed(r.URI) {
 			continue // has been said
 		}
 		if found = append(found, arrival); arrival.Status == doctor.Wrong {
@@ -68,14 +68,14 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 		found = append(found, doctor.Slash(r.URI))
 	}
 	if e.refused != "redirect_uri" { // which says it all
-		found = append(found, p.handler.checkHosts(e.servers)...)
+		found = append(found, p.block.Hosts(e.servers)...)
 	}
-	return slices.Concat(found, p.handler.checkCapitals(), p.handler.checkRequests(e.servers))
+	return slices.Concat(found, p.block.Capitals(), p.block.Requests(e.servers))
 }
 
 // checkCallbacks follows Meta's callbacks.
 func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
-	if p.handler.inErrors(e.servers) {
+	if p.block.InErrors(e.servers) {
 		return nil
 	}
 	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
@@ -83,7 +83,7 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 		switch arrival := e.arrival(p, http.MethodPost, uri); {
 		case arrival.Status == doctor.Look: // has been said of the redirect URI, and so has
 			found = append(found, doctor.OK("%s reaches this block", uri))
-		case arrival != (obstacle{kind: noSite}).finding(uri): // that the host is not served
+		case arrival != inspect.NotServed(uri): // that the host is not served
 			found = append(found, arrival)
 		}
 	}
@@ -93,12 +93,12 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 // arrival tells whether a request to an address reaches a block, by the scheme and port that it
 // is written for.
 func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
-	last := obstacle{kind: noSite}.finding(address)
+	last := inspect.NotServed(address)
 	for _, server := range e.servers {
-		if !server.Has(walked{p.handler}) {
+		if !server.Has(p.block) {
 			continue
 		}
-		finding := p.handler.arrival([]*routes.Server{server}, method, address).finding(address)
+		finding := p.block.Arrival(server, method, address)
 		if finding.Status == doctor.Fine {
 			problem := e.otherDoor(server.Caddy, address)
 			if problem == "" {
@@ -152,7 +152,7 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	if e.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
 	}
-	found := slices.Concat(p.handler.checkPaths(e.servers), p.handler.checkProtection(e.servers))
+	found := slices.Concat(p.block.Borders(e.servers), p.block.Protection(e.servers))
 	if slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Status != doctor.Fine }) {
 		return found // no tick beside a cross
 	}
@@ -170,10 +170,13 @@ func (e *examination) checkMatcher(p *patient) []doctor.Finding {
 	return found
 }
 
+// mostNamed is how many of many texts a line names.
+const mostNamed = 3
+
 // first joins the first of many texts.
 func first(all []string, by string) string {
-	if more := len(all) - mostPaths; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(all[:mostPaths], by), more)
+	if more := len(all) - mostNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(all[:mostNamed], by), more)
 	}
 	return strings.Join(all, by)
 }
@@ -204,9 +207,9 @@ func (e *examination) checkCookies(p *patient) []doctor.Finding {
 	name := p.settings.cookies.Name()
 	if !p.settings.paths.Secure {
 		plain := doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
-		return append(p.handler.checkResponses(e.servers), plain)
+		return append(p.block.Responses(e.servers), plain)
 	}
-	if found := p.handler.checkResponses(e.servers); len(found) > 0 {
+	if found := p.block.Responses(e.servers); len(found) > 0 {
 		return found
 	}
 	return []doctor.Finding{doctor.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
@@ -93,9 +94,9 @@ func (e *examination) prepare() (cancel func()) {
 		e.resolve(p, reader)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.http.Servers)) {
-		e.servers = append(e.servers, routes.New(e.http.Servers[name], reader, asBlock))
+		e.servers = append(e.servers, routes.New(e.http.Servers[name], reader, inspect.Among(e.blocks())))
 	}
-	e.doors = newDoorman(e.servers)
+	e.checks = inspect.New(e.servers)
 	return cancel
 }
 
@@ -126,8 +127,21 @@ func (e *examination) resolve(p *patient, reader *routes.Raw) {
 	p.settings.paths.Served = p.settings.paths.Redirects
 	p.handler.settings = p.settings
 	if len(p.handler.ProtectRaw) > 0 { // none at all match everything, as in Caddy
-		p.handler.protect, p.wrong = reader.LoadMatchers(p.handler.ProtectRaw)
+		if p.handler.protect, p.wrong = reader.LoadMatchers(p.handler.ProtectRaw); p.wrong != nil {
+			return
+		}
 	}
+	p.block = p.handler.inspected()
+}
+
+// blocks returns the blocks that can be checked.
+func (e *examination) blocks() (all []*inspect.Block) {
+	for _, p := range e.patients {
+		if p.block != nil {
+			all = append(all, p.block)
+		}
+	}
+	return all
 }
 
 // find finds the blocks in a handler, however deep they are.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 )
 
 // examineJSON does what the doctor does without asking anybody.
@@ -34,7 +35,7 @@ func examineJSON(t *testing.T, text string, load bool) (said string) {
 		if p.wrong != nil {
 			continue
 		}
-		newInspection(e.servers).of(p.handler)
+		inspect.New(e.servers).Of(p.block)
 		for _, check := range blockChecks {
 			if slices.Contains([]string{"redirect_uri", "callbacks", "matcher", "upstream", "cookies", "logs", "proxies"}, check.name) {
 				e.located(check.of(e, p))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -12,10 +13,10 @@ import (
 
 // checkUpstream looks for ways to the upstreams of a block that lead past it.
 func (e *examination) checkUpstream(p *patient) []doctor.Finding {
-	found := e.doors.check(p.handler)
+	found := e.checks.Upstreams(p.block)
 	for _, s := range e.servers {
-		if s.Exhausted() && s.Has(walked{p.handler}) {
-			return append(found, doctor.Doubt("nobody can tell from here whether another site passes requests on to the upstream of this block: "+routes.TooMany, simpler))
+		if s.Exhausted() && s.Has(p.block) {
+			return append(found, doctor.Doubt("nobody can tell from here whether another site passes requests on to the upstream of this block: "+routes.TooMany, inspect.Simpler))
 		}
 	}
 	if len(found) == 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -25,7 +26,7 @@ func CheckRoutes(file string) (both Both, err error) {
 		if p.wrong != nil {
 			return both, p.wrong
 		}
-		both.AtStart = slices.Concat(both.AtStart, newInspection(e.servers).of(p.handler))
+		both.AtStart = slices.Concat(both.AtStart, inspect.New(e.servers).Of(p.block))
 		both.Doctor = slices.Concat(both.Doctor, e.checkRedirects(p), e.checkCallbacks(p), e.checkMatcher(p), e.checkUpstream(p))
 	}
 	return both, nil
@@ -45,11 +46,11 @@ func ChecksOf(file string) (check func(), err error) {
 	return func() {
 		var servers []*routes.Server
 		for _, s := range e.servers {
-			servers = append(servers, routes.New(s.Caddy, reader, asBlock))
+			servers = append(servers, routes.New(s.Caddy, reader, inspect.Among(e.blocks())))
 		}
-		inspection := newInspection(servers)
+		inspection := inspect.New(servers)
 		for _, p := range e.patients {
-			inspection.of(p.handler)
+			inspection.Of(p.block)
 		}
 	}, nil
 }

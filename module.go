@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
@@ -21,7 +22,7 @@ import (
 
 func init() {
 	caddy.RegisterModule(new(Handler))
-	caddy.RegisterModule(new(Checks))
+	caddy.RegisterModule(new(inspect.Checks))
 	httpcaddyfile.RegisterDirective(directive, parseDirective)
 	// After basic_auth: guards that must see raw traffic, such as rate limits,
 	// place themselves before it and so stay ahead of this handler.
@@ -247,10 +248,10 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if err := registerMetrics(ctx); err != nil {
 		return err
 	}
-	if err := h.watch(ctx); err != nil {
+	if err := h.provision(ctx, ctx.Storage()); err != nil {
 		return err
 	}
-	return h.provision(ctx, ctx.Storage())
+	return inspect.AtStart(ctx, h.inspected())
 }
 
 // provision is Provision with a storage.

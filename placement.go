@@ -1,15 +1,13 @@
 package instagramauth
 
 import (
-	"context"
 	"crypto/sha256"
-	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -77,17 +75,8 @@ func isHost(matcher any) bool {
 // that has none: nobody could ever come back to it. One that is imported into several sites
 // lists the hosts of the others, too. [A6]
 func (s *settings) chooseHosts(hosts caddyhttp.MatchHost) error {
-	if !s.paths.Serve(func(host string) bool { return len(hosts) == 0 || leadsTo(hosts, host) }) {
+	if !s.paths.Serve(func(host string) bool { return len(hosts) == 0 || address.Accepts(hosts, host) }) {
 		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site", s.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
 	return nil
-}
-
-// leadsTo reports whether a host is one of those that a matcher lets through. An error of the
-// matcher counts as yes.
-func leadsTo(hosts caddyhttp.MatchHost, host string) bool {
-	request := &http.Request{Host: host}
-	request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-	match, err := hosts.MatchWithError(request)
-	return match || err != nil
 }

@@ -263,8 +263,8 @@ var mutants = []mutant{
 		kind = Denied
 `, "."},
 	{"N17", "what takes the cookies away before a block is not told", "internal/routes/changes.go", `touches := !change.Behind && len(change.Of(cookieHeader)) > 0`, `touches := false`, "."},
-	{"N17", "other ways to the upstream are not looked for", "doors.go", `if !d.asked[question] {`, `if false {`, "."},
-	{"N17", "a wrong configuration starts", "start.go", `		if h.StrictConfig {`, `		if false {`, "."},
+	{"N17", "other ways to the upstream are not looked for", "internal/inspect/doors.go", `if !d.asked[question] {`, `if false {`, "."},
+	{"N17", "a wrong configuration starts", "internal/inspect/inspect.go", `		if b.Strict {`, `		if false {`, "."},
 	{"N16", "the app secret makes sessions beside a session secret", "settings.go", `	if len(c.Secrets) == 0 {
 		c.Secrets = apps
 	}`, `	c.Secrets = append(c.Secrets, apps...)`, ""},

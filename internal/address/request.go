@@ -1,9 +1,11 @@
 package address
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -32,4 +34,13 @@ func PathForm(u *url.URL) string {
 		p += "?" + u.RawQuery
 	}
 	return p
+}
+
+// Accepts reports whether a host is one of those that a matcher lets through. An error of the
+// matcher counts as yes.
+func Accepts(hosts caddyhttp.MatchHost, host string) bool {
+	request := &http.Request{Host: host}
+	request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
+	match, err := hosts.MatchWithError(request)
+	return match || err != nil
 }

@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 
 // What handlers around a block do to the requests that it reads, and to the headers that it sets.
 
-// checkRequests looks for handlers that change the method of requests for a block's own addresses,
+// Requests looks for handlers that change the method of requests for a block's own addresses,
 // or take their cookies away: then no sign-in can end.
-func (h *Handler) checkRequests(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) Requests(servers []*routes.Server) (found []doctor.Finding) {
 	add := func(e routes.Ending, f doctor.Finding) {
 		if e.If() != "" || e.After() != "" {
 			f.Status = doctor.Look
@@ -25,7 +25,7 @@ func (h *Handler) checkRequests(servers []*routes.Server) (found []doctor.Findin
 			found = append(found, f)
 		}
 	}
-	addresses := []string{h.settings.paths.Served[0].URI, h.settings.paths.Served[0].Origin + h.settings.paths.Of(address.Deauthorize)}
+	addresses := []string{b.Paths.Served[0].URI, b.Paths.Served[0].Origin + b.Paths.Of(address.Deauthorize)}
 	for i, method := range []string{http.MethodGet, http.MethodPost} {
 		address := addresses[i]
 		u, err := url.Parse(address)
@@ -33,11 +33,11 @@ func (h *Handler) checkRequests(servers []*routes.Server) (found []doctor.Findin
 			continue
 		}
 		for _, s := range servers {
-			if !s.Has(walked{h}) {
+			if !s.Has(b) {
 				continue
 			}
 			for _, e := range s.Ends(routes.Request{Method: method, URL: u, Machine: method == http.MethodPost}) {
-				if e.Kind != routes.Own || e.Block != (walked{h}) {
+				if e.Kind != routes.Own || e.Block != routes.Block(b) {
 					continue
 				}
 				if e.Method() != method {
@@ -69,10 +69,10 @@ func cookieFinding(change routes.Change) doctor.Finding {
 var byVisitors = []string{"{http.request.header.", "{http.request.cookie.", "{http.request.uri", "{http.request.orig_uri", "{http.request.body", "{query}", "{http.request.host"}
 
 // checkIdentity looks at changes behind a block of the headers that tell a site who asks.
-func (h *Handler) checkIdentity(changes []routes.Change) (found []doctor.Finding) {
+func (b *Block) checkIdentity(changes []routes.Change) (found []doctor.Finding) {
 	for _, change := range changes {
 		var deleted, set, open []string
-		for _, name := range h.settings.guard.Names() {
+		for _, name := range b.HeaderNames {
 			effects := change.Of(name)
 			if len(effects) == 0 {
 				continue
@@ -88,15 +88,15 @@ func (h *Handler) checkIdentity(changes []routes.Change) (found []doctor.Finding
 			}
 		}
 		if len(deleted) > 0 {
-			found = append(found, doctor.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, enumerated(deleted)),
+			found = append(found, doctor.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(deleted)),
 				"leave these headers alone: instagram_auth deletes forged ones itself. Right if your app is not to know").With(change.By))
 		}
 		if len(open) > 0 {
-			found = append(found, doctor.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, enumerated(open)),
+			found = append(found, doctor.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, Enumerated(open)),
 				"delete that line: instagram_auth sets the header").With(change.By))
 		}
 		if len(set) > 0 {
-			found = append(found, doctor.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, enumerated(set)),
+			found = append(found, doctor.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(set)),
 				"delete that line: instagram_auth sets the header. Right if your app is not to know").With(change.By))
 		}
 	}

@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"fmt"
@@ -35,26 +35,26 @@ const (
 	replaced                 // intercept answers instead of the block
 )
 
-// checkArrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
+// arrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
 // keeps several of them from the block is told once.
-func (h *Handler) checkArrivals(servers []*routes.Server) (found []doctor.Finding) {
-	if h.inErrors(servers) {
+func (b *Block) arrivals(servers []*routes.Server) (found []doctor.Finding) {
+	if b.InErrors(servers) {
 		return nil // has a line of its own
 	}
 	var order []obstacle
 	addresses := make(map[obstacle][]string)
 	follow := func(method, address string) {
-		o := h.arrival(servers, method, address)
+		o := b.arrival(servers, method, address)
 		if addresses[o] == nil {
 			order = append(order, o)
 		}
 		addresses[o] = append(addresses[o], address)
 	}
-	for _, r := range h.settings.paths.Served {
+	for _, r := range b.Paths.Served {
 		follow(http.MethodGet, r.URI)
 	}
 	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
-		follow(http.MethodPost, h.settings.paths.Served[0].Origin+h.settings.paths.Of(own))
+		follow(http.MethodPost, b.Paths.Served[0].Origin+b.Paths.Of(own))
 	}
 	for _, o := range order {
 		if o.kind != noObstacle {
@@ -64,19 +64,19 @@ func (h *Handler) checkArrivals(servers []*routes.Server) (found []doctor.Findin
 	return found
 }
 
-// inErrors reports whether a block stands where only errors lead.
-func (h *Handler) inErrors(servers []*routes.Server) bool {
-	return slices.ContainsFunc(servers, func(s *routes.Server) bool { return s.InErrors(walked{h}) })
+// InErrors reports whether a block stands where only errors lead.
+func (b *Block) InErrors(servers []*routes.Server) bool {
+	return slices.ContainsFunc(servers, func(s *routes.Server) bool { return s.InErrors(b) })
 }
 
 // finding puts an obstacle into words.
 func (o obstacle) finding(addresses ...string) doctor.Finding {
-	one := enumerated(addresses)
+	one := Enumerated(addresses)
 	verb := func(singular, plural string) string { return verb(addresses, singular, plural) }
 	switch o.kind {
 	case givenUp:
 		return doctor.Doubt(
-			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), simpler)
+			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
 	case perhaps:
 		return doctor.Doubt(
 			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
@@ -103,13 +103,13 @@ func (o obstacle) finding(addresses ...string) doctor.Finding {
 // notIntercepted is the remedy where intercept answers instead of a block.
 const notIntercepted = "move instagram_auth above intercept, or leave 302, 303, 401 and 403 out of what intercept takes"
 
-// simpler is the remedy where a walk was given up.
-const simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"
+// Simpler is the remedy where a walk was given up.
+const Simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"
 
-// enumerated names few of many things.
-func enumerated(names []string) string {
-	if more := len(names) - mostPaths; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostPaths], ", "), more)
+// Enumerated names few of many things.
+func Enumerated(names []string) string {
+	if more := len(names) - mostNamed; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNamed], ", "), more)
 	}
 	if last := len(names) - 1; last > 0 {
 		return strings.Join(names[:last], ", ") + " and " + names[last]
@@ -125,23 +125,31 @@ func verb(things []string, singular, plural string) string {
 	return singular
 }
 
+// Arrival tells whether a request for an address reaches a block by way of a server.
+func (b *Block) Arrival(s *routes.Server, method, address string) doctor.Finding {
+	return b.arrival([]*routes.Server{s}, method, address).finding(address)
+}
+
+// NotServed is the finding of an address that no site has.
+func NotServed(address string) doctor.Finding { return obstacle{kind: noSite}.finding(address) }
+
 // arrival tells whether a request for an address reaches a block. One server that leads there is
 // enough: another one may be that of plain http, which redirects.
-func (h *Handler) arrival(servers []*routes.Server, method, address string) obstacle {
+func (b *Block) arrival(servers []*routes.Server, method, address string) obstacle {
 	last := obstacle{kind: noSite}
 	u, err := url.Parse(address)
 	if err != nil {
 		return last
 	}
 	for _, s := range servers {
-		if !s.Has(walked{h}) {
+		if !s.Has(b) {
 			continue
 		}
 		request := routes.Request{Method: method, URL: u}
 		if method == http.MethodPost {
 			request.Size, request.Machine = callbackSize, true
 		}
-		if last = h.judge(s.Ends(request)); last.kind == noObstacle {
+		if last = b.judge(s.Ends(request)); last.kind == noObstacle {
 			break
 		}
 	}
@@ -149,7 +157,7 @@ func (h *Handler) arrival(servers []*routes.Server, method, address string) obst
 }
 
 // judge tells what the ends of a request for an address of the block's own mean.
-func (h *Handler) judge(ends []routes.Ending) obstacle {
+func (b *Block) judge(ends []routes.Ending) obstacle {
 	if i := slices.IndexFunc(ends, routes.Ending.GivenUp); i >= 0 {
 		return obstacle{givenUp, ends[i].By}
 	}
@@ -160,7 +168,7 @@ func (h *Handler) judge(ends []routes.Ending) obstacle {
 		return obstacle{replaced, "intercept"}
 	}
 	ends = slices.DeleteFunc(slices.Clone(ends), routes.Ending.Replaces)
-	own := func(e routes.Ending) bool { return e.Kind == routes.Own && e.Block == walked{h} }
+	own := func(e routes.Ending) bool { return e.Kind == routes.Own && e.Block == routes.Block(b) }
 	elsewhere := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == "" && e.After() == "" })
 	// No file stands at an address of a block's own.
 	if i := slices.IndexFunc(ends, func(e routes.Ending) bool { return !own(e) && e.If() == routes.NoSuchFile }); i >= 0 {

@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"net/http"
@@ -15,8 +15,8 @@ import (
 // What the paths of a block's matcher leave out by a hair.
 
 // pathsAlone returns the paths of the matcher sets that have nothing but paths.
-func (h *Handler) pathsAlone() (all []caddyhttp.MatchPath) {
-	for _, set := range h.protect {
+func (b *Block) pathsAlone() (all []caddyhttp.MatchPath) {
+	for _, set := range b.Matchers {
 		if len(set) == 1 {
 			if paths, ok := set[0].(*caddyhttp.MatchPath); ok {
 				all = append(all, *paths)
@@ -26,17 +26,17 @@ func (h *Handler) pathsAlone() (all []caddyhttp.MatchPath) {
 	return all
 }
 
-// hasWrongPath reports whether checkPaths says that a path matches nothing.
-func (h *Handler) hasWrongPath() bool {
-	return slices.ContainsFunc(slices.Concat(h.pathsAlone()...), func(path string) bool { return doctor.Path(path).Status == doctor.Wrong })
+// hasWrongPath reports whether Borders says that a path matches nothing.
+func (b *Block) hasWrongPath() bool {
+	return slices.ContainsFunc(slices.Concat(b.pathsAlone()...), func(path string) bool { return doctor.Path(path).Status == doctor.Wrong })
 }
 
 // mostBorders is for how many paths requests are followed on both sides: Caddy waits for it.
 const mostBorders = 64
 
-// checkPaths looks at the paths of a block's matcher, where it has nothing but paths.
-func (h *Handler) checkPaths(servers []*routes.Server) (found []doctor.Finding) {
-	for _, paths := range h.pathsAlone() {
+// Borders looks at the paths of a block's matcher, where it has nothing but paths.
+func (b *Block) Borders(servers []*routes.Server) (found []doctor.Finding) {
+	for _, paths := range b.pathsAlone() {
 		for i, path := range paths {
 			if f := doctor.Path(path); f.Status != doctor.Fine {
 				found = append(found, f)
@@ -45,7 +45,7 @@ func (h *Handler) checkPaths(servers []*routes.Server) (found []doctor.Finding) 
 			if i >= mostBorders {
 				continue
 			}
-			if border, ok := doctor.BorderOf(path, paths); ok && h.isCrossed(servers, border) {
+			if border, ok := doctor.BorderOf(path, paths); ok && b.isCrossed(servers, border) {
 				found = append(found, border.Finding)
 			}
 		}
@@ -55,13 +55,13 @@ func (h *Handler) checkPaths(servers []*routes.Server) (found []doctor.Finding) 
 
 // isCrossed reports whether the handler that answers inside a border after a sign-in answers outside
 // without one. Where another one answers, that is another part of the site.
-func (h *Handler) isCrossed(servers []*routes.Server, border doctor.Border) bool {
+func (b *Block) isCrossed(servers []*routes.Server, border doctor.Border) bool {
 	for _, s := range servers {
-		if !s.Has(walked{h}) {
+		if !s.Has(b) {
 			continue
 		}
-		for _, origin := range h.origins() {
-			for _, front := range s.Fronts(walked{h}) {
+		for _, origin := range b.origins() {
+			for _, front := range s.Fronts(b) {
 				inside := answering(s, origin, front+border.Inside, true)
 				if slices.ContainsFunc(answering(s, origin, front+border.Outside, false), func(handler any) bool {
 					_, files := handler.(*fileserver.FileServer)

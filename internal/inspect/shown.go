@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 
 // shown puts into words what a block protects at one address and not at another. One line is enough
 // for each handler that answers.
-func (h *Handler) shown(all []routes.Shown) (found []doctor.Finding) {
+func (b *Block) shown(all []routes.Shown) (found []doctor.Finding) {
 	slices.SortStableFunc(all, func(a, b routes.Shown) int { return boolToInt(b.Certain) - boolToInt(a.Certain) })
 	told := make(map[any]bool)
 	for _, s := range all {

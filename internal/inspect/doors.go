@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"cmp"
@@ -21,16 +21,18 @@ type doorman struct {
 	asked   map[string]bool
 }
 
-// check looks at the upstreams of a block.
-func (d *doorman) check(h *Handler) (found []doctor.Finding) {
-	names := h.settings.guard.Names()
+// Upstreams looks for ways to the upstreams of a block that lead past it, and at what is done to
+// its headers behind it.
+func (i *Inspection) Upstreams(b *Block) (found []doctor.Finding) {
+	names := b.HeaderNames
+	d := i.doors
 	for _, s := range d.servers {
-		if !s.Has(walked{h}) {
+		if !s.Has(b) {
 			continue
 		}
-		for _, origin := range h.origins() {
-			upstreams, changes := s.Behind(walked{h}, origin)
-			for _, f := range h.checkIdentity(changes) {
+		for _, origin := range b.origins() {
+			upstreams, changes := s.Behind(b, origin)
+			for _, f := range b.checkIdentity(changes) {
 				if !slices.Contains(found, f) {
 					found = append(found, f)
 				}
@@ -74,7 +76,7 @@ func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding
 // isDeleted reports whether a header has been deleted by a block or by a pattern of a name.
 func isDeleted(name string, passed []routes.Block, deleted []string) bool {
 	return slices.ContainsFunc(passed, func(b routes.Block) bool {
-		return slices.Contains(b.(walked).h.settings.guard.Names(), name)
+		return slices.Contains(b.(*Block).HeaderNames, name)
 	}) || slices.ContainsFunc(deleted, func(pattern string) bool {
 		match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
 		return err == nil && match

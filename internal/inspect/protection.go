@@ -1,4 +1,4 @@
-package instagramauth
+package inspect
 
 import (
 	"cmp"
@@ -9,41 +9,42 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // Whether what a block is to protect asks for a session, told in words.
 
-// checkProtection follows anonymous requests for what a block is to protect, on each host at which
+// Protection follows anonymous requests for what a block is to protect, on each host at which
 // people see it. What is so on several of them is told once.
-func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Finding) {
-	if !h.asksAnybody() {
+func (b *Block) Protection(servers []*routes.Server) (found []doctor.Finding) {
+	if !b.asksAnybody() {
 		return nil
 	}
-	origins := h.origins()
+	origins := b.origins()
 	for _, s := range servers {
 		switch {
-		case !s.Has(walked{h}):
+		case !s.Has(b):
 			continue
-		case s.InErrors(walked{h}):
+		case s.InErrors(b):
 			found = append(found, doctor.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
 			continue
 		}
-		for i, origin := range slices.Concat(origins, h.otherOrigins(s)) {
-			if !s.HasAt(walked{h}, origin.Hostname()) {
-				continue // checkArrivals says that the site does not have the host
+		for i, origin := range slices.Concat(origins, b.otherOrigins(s)) {
+			if !s.HasAt(b, origin.Hostname()) {
+				continue // arrivals says that the site does not have the host
 			}
-			survey := s.Survey(walked{h}, origin)
-			told := h.tell(&survey)
-			if i < len(origins) && survey.Asked() == 0 && !h.hasWrongPath() && !s.Reached(walked{h}, origin) {
-				f, other := h.otherHosts()
+			survey := s.Survey(b, origin)
+			told := b.tell(&survey)
+			if i < len(origins) && survey.Asked() == 0 && !b.hasWrongPath() && !s.Reached(b, origin) {
+				f, other := b.otherHosts()
 				if !other {
 					f = unreached(&survey)
 				}
 				told = append(told, f)
 			}
-			told = append(told, h.shown(s.Shown(walked{h}, origin))...)
+			told = append(told, b.shown(s.Shown(b, origin))...)
 			for _, f := range told {
 				switch same := func(known doctor.Finding) bool { return known.Message == f.Message }; {
 				case slices.ContainsFunc(found, same):
@@ -60,10 +61,10 @@ func (h *Handler) checkProtection(servers []*routes.Server) (found []doctor.Find
 
 // otherOrigins returns the origins of the site on which nobody signs in. What the block is to protect
 // there is to be protected all the same.
-func (h *Handler) otherOrigins(s *routes.Server) (others []*url.URL) {
-	origins := h.origins()
-	for _, host := range s.Hosts(walked{h}) {
-		if strings.Contains(host, "{") || slices.ContainsFunc(origins, func(u *url.URL) bool { return leadsTo(caddyhttp.MatchHost{host}, u.Hostname()) }) {
+func (b *Block) otherOrigins(s *routes.Server) (others []*url.URL) {
+	origins := b.origins()
+	for _, host := range s.Hosts(b) {
+		if strings.Contains(host, "{") || slices.ContainsFunc(origins, func(u *url.URL) bool { return address.Accepts(caddyhttp.MatchHost{host}, u.Hostname()) }) {
 			continue
 		}
 		others = append(others, &url.URL{Scheme: origins[0].Scheme, Host: strings.ReplaceAll(host, "*", "any")})
@@ -72,7 +73,7 @@ func (h *Handler) otherOrigins(s *routes.Server) (others []*url.URL) {
 }
 
 // tell puts what becomes of the addresses of a block into words.
-func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
+func (b *Block) tell(survey *routes.Survey) (found []doctor.Finding) {
 	for _, a := range grouped(survey, survey.Open) {
 		found = append(found, a.open())
 	}
@@ -86,7 +87,7 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
 	}
 	if len(survey.Early) > 0 {
-		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", enumerated(survey.Early), verb(survey.Early, "comes", "come")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
+		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", Enumerated(survey.Early), verb(survey.Early, "comes", "come")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
 	}
 	if len(survey.Blank) > 0 {
 		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
@@ -95,18 +96,18 @@ func (h *Handler) tell(survey *routes.Survey) (found []doctor.Finding) {
 }
 
 // asksAnybody reports whether the block asks anybody for a session.
-func (h *Handler) asksAnybody() bool { return h.protect != nil || !h.settings.handoff }
+func (b *Block) asksAnybody() bool { return b.Matchers != nil || !b.Handoff }
 
 // remedyUnmatched is what to do about a matcher that nothing matches.
 const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Take out the line that rules out the others"
 
 // otherHosts says that a block's matcher wants hosts on which nobody sees the block.
-func (h *Handler) otherHosts() (f doctor.Finding, found bool) {
-	for _, set := range h.protect {
+func (b *Block) otherHosts() (f doctor.Finding, found bool) {
+	for _, set := range b.Matchers {
 		for _, matcher := range set {
 			hosts, ok := matcher.(*caddyhttp.MatchHost)
-			if ok && !slices.ContainsFunc(h.origins(), func(origin *url.URL) bool { return leadsTo(*hosts, origin.Hostname()) }) {
-				return doctor.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
+			if ok && !slices.ContainsFunc(b.origins(), func(origin *url.URL) bool { return address.Accepts(*hosts, origin.Hostname()) }) {
+				return doctor.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
 			}
 		}
 	}
@@ -155,10 +156,10 @@ func answeredBy(e routes.Ending) string {
 	return cmp.Or(directives[e.By], e.By, "another instagram_auth")
 }
 
-// mostPaths is how many addresses a line names.
-const mostPaths = 3
+// mostNamed is how many addresses a line names.
+const mostNamed = 3
 
-func (a alike) paths() string { return enumerated(a.addresses) }
+func (a alike) paths() string { return Enumerated(a.addresses) }
 
 func (a alike) need() string { return a.paths() + " " + verb(a.addresses, "needs", "need") }
 
@@ -183,7 +184,7 @@ func (a alike) earlier() doctor.Finding {
 // doubt is for addresses of which it is not known whether they ask for a session.
 func (a alike) doubt() doctor.Finding {
 	if a.end.GivenUp() {
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), simpler)
+		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), Simpler)
 	}
 	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
 		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)

@@ -1,4 +1,7 @@
-package instagramauth
+// Package inspect says what of a configuration is open, cannot be reached or is likely wrong. It
+// follows requests through Caddy's routes: Caddy says at start what it finds, and the doctor says
+// the same.
+package inspect
 
 import (
 	"errors"
@@ -15,14 +18,14 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// What Caddy says about a configuration when it starts. A handler cannot see the routes around it:
-// they are complete only when all of Caddy's apps are provisioned. An app can, when it starts.
+const directive = "instagram_auth"
 
 // Checks is an app that each block loads. It has no options. When Caddy starts it follows requests
-// through the routes of the servers, and logs what is open or cannot be reached.
+// through the routes of the servers, and logs what is open or cannot be reached. A handler cannot
+// see the routes around it: they are complete only when all of Caddy's apps are provisioned.
 type Checks struct {
 	ctx    caddy.Context
-	blocks []*Handler
+	blocks []*Block
 }
 
 // CaddyModule returns the Caddy module information.
@@ -36,14 +39,14 @@ func (c *Checks) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// watch has a block checked when Caddy starts.
-func (h *Handler) watch(ctx caddy.Context) error {
+// AtStart has a block checked when Caddy starts. Its handler is being provisioned with ctx.
+func AtStart(ctx caddy.Context, b *Block) error {
 	app, err := ctx.App(directive)
 	if err != nil {
 		return fmt.Errorf("loading the checks: %w", err)
 	}
 	checks := app.(*Checks)
-	checks.blocks = append(checks.blocks, h)
+	checks.blocks = append(checks.blocks, b)
 	return nil
 }
 
@@ -58,13 +61,13 @@ func (c *Checks) Start() error {
 	}
 	var servers []*routes.Server
 	for _, server := range app.(*caddyhttp.App).Servers {
-		servers = append(servers, routes.New(server, routes.Provisioned{}, asBlock))
+		servers = append(servers, routes.New(server, routes.Provisioned{}, Among(c.blocks)))
 	}
-	inspection, said := newInspection(servers), false
-	for _, h := range c.blocks {
-		findings := inspection.of(h)
-		said = h.sayAtStart(findings, said)
-		if h.StrictConfig {
+	inspection, said := New(servers), false
+	for _, b := range c.blocks {
+		findings := inspection.Of(b)
+		said = b.log(findings, said)
+		if b.Strict {
 			err = errors.Join(err, firstFault(findings))
 		}
 	}
@@ -72,22 +75,40 @@ func (c *Checks) Start() error {
 	return err
 }
 
-// inspection is what is checked of the routes of one configuration.
-type inspection struct {
+// Stop does nothing: what Start has looked at is all there is.
+func (*Checks) Stop() error { return nil }
+
+// Among returns what a walk asks whether a handler is one of the blocks.
+func Among(blocks []*Block) func(handler any) routes.Block {
+	byHandler := make(map[any]*Block, len(blocks))
+	for _, b := range blocks {
+		byHandler[b.Handler] = b
+	}
+	return func(handler any) routes.Block {
+		if b, ok := byHandler[handler]; ok {
+			return b
+		}
+		return nil
+	}
+}
+
+// Inspection is what is checked of the routes of one configuration.
+type Inspection struct {
 	servers []*routes.Server
 	doors   *doorman
 }
 
-func newInspection(servers []*routes.Server) *inspection {
-	return &inspection{servers, newDoorman(servers)}
+// New returns an inspection of servers.
+func New(servers []*routes.Server) *Inspection {
+	return &Inspection{servers, newDoorman(servers)}
 }
 
-// of returns what is found of a block.
-func (i *inspection) of(h *Handler) []doctor.Finding {
-	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(walked{h}) }) {
+// Of returns what is found of a block.
+func (i *Inspection) Of(b *Block) []doctor.Finding {
+	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(b) }) {
 		return []doctor.Finding{doctor.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
 	}
-	return slices.Concat(h.checkArrivals(i.servers), h.checkPaths(i.servers), h.checkProtection(i.servers), i.doors.check(h), h.checkSite(i.servers))
+	return slices.Concat(b.arrivals(i.servers), b.Borders(i.servers), b.Protection(i.servers), i.Upstreams(b), b.site(i.servers))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.
@@ -100,16 +121,13 @@ func firstFault(findings []doctor.Finding) error {
 	return nil
 }
 
-// Stop does nothing: what Start has looked at is all there is.
-func (*Checks) Stop() error { return nil }
-
-// sayAtStart logs what was found. The first line that is no good news names the doctor, unless
-// another block has said so.
-func (h *Handler) sayAtStart(findings []doctor.Finding, said bool) bool {
+// log logs what was found. The first line that is no good news names the doctor, unless another
+// block has said so.
+func (b *Block) log(findings []doctor.Finding, said bool) bool {
 	for _, f := range findings {
 		level := levelOf(f)
 		if level == zap.DebugLevel {
-			h.logger.Log(level, f.Message)
+			b.Logger.Log(level, f.Message)
 			continue
 		}
 		fields := []zap.Field{zap.String("remedy", f.Remedy)}
@@ -117,7 +135,7 @@ func (h *Handler) sayAtStart(findings []doctor.Finding, said bool) bool {
 			fields = append(fields, zap.String("more", "caddy instagram-auth doctor"))
 			said = true
 		}
-		h.logger.Log(level, f.Message, fields...)
+		b.Logger.Log(level, f.Message, fields...)
 	}
 	return said
 }
