@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -35,7 +36,7 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return back, ok && (v.asked.Path == back.redirect.Path || !claims.callbackOf(back.redirect.Host, v.asked.Path))
+	return back, ok && (v.asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.asked.Path))
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.

@@ -3,8 +3,10 @@
 package instagramauth
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,8 +16,11 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
@@ -204,14 +209,13 @@ type Handler struct {
 	// session that could be asked for.
 	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
 
-	logger    *zap.Logger
-	protect   caddyhttp.MatcherSets
-	settings  settings
-	limits    *limits
-	claimed   []claim
-	site      site
-	limitsKey string
-	leaveRate func()
+	logger       *zap.Logger
+	protect      caddyhttp.MatcherSets
+	settings     settings
+	limits       *limits
+	reservations *placement.Reservations
+	limitsKey    string
+	leaveRate    func()
 
 	rotation *rotation // of the secrets
 	now      func() time.Time
@@ -288,15 +292,34 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err 
 	h.isEnded = h.ended
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if h.site, err = siteOf(server, h); err != nil {
+	place, err := h.place(server)
+	if err != nil {
 		return err
 	}
-	h.claimed = h.settings.claims(server)
-	if err := h.settings.chooseHosts(h.site.hosts()); err != nil {
-		return err
+	h.reservations = placement.Reserve(server, place, h.settings.paths, h.settings.cookies)
+	hosts := place.Hosts()
+	if !h.settings.paths.Serve(func(host string) bool { return len(hosts) == 0 || address.Accepts(hosts, host) }) {
+		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site",
+			h.settings.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
-	h.site.putInFront(server, h.settings.guard)
+	place.PutInFront(server, h.settings.guard)
 	return nil
+}
+
+// place finds the place of the block on its server.
+func (h *Handler) place(server *caddyhttp.Server) (placement.Place, error) {
+	options, err := placement.DigestOf(h)
+	if err != nil {
+		return placement.Place{}, err
+	}
+	return placement.Find(server, options, func(raw json.RawMessage) (placement.Digest, error) {
+		var block Handler
+		if err := json.Unmarshal(raw, &block); err != nil {
+			return placement.Digest{}, err
+		}
+		block.ProtectRaw = nil
+		return placement.DigestOf(&block)
+	}), nil
 }
 
 // loadMatchers makes the matchers of `protect`.
@@ -334,22 +357,14 @@ func (h *Handler) warn() {
 
 // Validate ensures that no other block of the same server answers the same
 // addresses or uses the same cookie. [C3]
-func (h *Handler) Validate() error {
-	for i, c := range h.claimed {
-		if err := claims.take(c, h); err != nil {
-			// Cleanup gives back only what was really taken.
-			h.claimed = h.claimed[:i]
-			return err
-		}
-	}
-	return nil
-}
+func (h *Handler) Validate() error { return h.reservations.Take() }
 
 // Cleanup gives back what this instance took. It also runs where Provision or
 // Validate failed.
 func (h *Handler) Cleanup() error {
-	claims.release(h.claimed, h)
-	h.claimed = nil
+	if h.reservations != nil {
+		h.reservations.Release()
+	}
 	if h.beside != nil {
 		h.beside.stop()
 	}

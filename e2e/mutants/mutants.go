@@ -32,7 +32,7 @@ var mutants = []mutant{
 	{"R1", "a backslash in the path is kept", "internal/returnpath/returnpath.go", "strings.Contains(path, `\\`) || ", ``, "./internal/returnpath ."},
 	{"R3", "a long address loses its query", "session/login.go", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "./session ."},
 	{"S8", "long logins give up no older ones", "session/login.go", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, "./session"},
-	{"C3", "two blocks in one branch are one", "branches.go", `blocksOnOneWay([]rawRoute{{Handle: route.HandlersRaw}}, options) <= 1`, `len(options) > 0`, ""},
+	{"C3", "two blocks in one branch are one", "internal/placement/branches.go", `b.onOneWay([]rawRoute{{Handle: route.HandlersRaw}}) <= 1`, `true`, "."},
 	// The callback.
 	{"C1", "the nonce is not compared with the state", "session/login.go",
 		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./session ."},
@@ -112,9 +112,9 @@ var mutants = []mutant{
 	h.takeCookies(v)
 `, `	h.takeCookies(v)
 `, ""},
-	{"H1", "a route beside the block carries forged headers", "module.go", `h.site.putInFront(server, h.settings.guard)`, `_ = h.site.putInFront`, ""},
-	{"H1", "other sites of the server lose headers", "front.go", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, ""},
-	{"H1", "a page that is included loses the identity", "front.go", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, ""},
+	{"H1", "a route beside the block carries forged headers", "module.go", `place.PutInFront(server, h.settings.guard)`, `_ = place.PutInFront`, ""},
+	{"H1", "other sites of the server lose headers", "internal/placement/front.go", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, "."},
+	{"H1", "a page that is included loses the identity", "internal/placement/front.go", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, "."},
 	{"H1", "forged trailers reach the site", "identity.go", `	h.settings.guard.StripTrailers(v.r)
 `, ``, ""},
 	{"H2", "only one spelling of a header is stripped", "internal/headerguard/headerguard.go", `if fold(name[i]) != h.folded[i] {`, `if name[i] != h.canonical[i] {`, "./internal/headerguard ."},

@@ -1,9 +1,7 @@
-package instagramauth
+package placement
 
 import (
-	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -12,14 +10,13 @@ import (
 // blocks are such branches. The same block in both, such as an imported snippet, is one
 // instance, because no request ever passes two of them.
 
-// digest returns what tells the options of two blocks apart. Their matchers may differ.
-func (h *Handler) digest() (sum [sha256.Size]byte, err error) {
-	options, err := json.Marshal(h)
-	if err != nil {
-		return sum, fmt.Errorf("comparing options: %w", err)
-	}
-	return sha256.Sum256(options), nil
+// branches looks for blocks with the same options in the branches of a route.
+type branches struct {
+	options Digest
+	digest  func(block json.RawMessage) (Digest, error)
 }
+
+const directive = "instagram_auth"
 
 // rawRoute is a route of Caddy's, as far as it decides which handlers run.
 type rawRoute struct {
@@ -39,19 +36,19 @@ type rawHandler struct {
 
 // apart reports whether no request passes two blocks with these options within a route, which
 // must not have loaded its handlers yet. Where that cannot be told, it is false.
-func apart(route *caddyhttp.Route, options [sha256.Size]byte) bool {
-	return blocksOnOneWay([]rawRoute{{Handle: route.HandlersRaw}}, options) <= 1
+func (b branches) apart(route *caddyhttp.Route) bool {
+	return b.onOneWay([]rawRoute{{Handle: route.HandlersRaw}}) <= 1
 }
 
-// blocksOnOneWay returns how many blocks with these options one request may pass in routes, or
+// onOneWay returns how many blocks with these options one request may pass in routes, or
 // more than that. Of a group only one route runs, and of the terminal ones as well.
-func blocksOnOneWay(routes []rawRoute, options [sha256.Size]byte) (total int) {
+func (b branches) onOneWay(routes []rawRoute) (total int) {
 	const terminals = "\x00" // no name of a group
 	alternatives := make(map[string]int)
 	for _, route := range routes {
 		count := 0
 		for _, raw := range route.Handle {
-			count += blocksIn(raw, options)
+			count += b.in(raw)
 		}
 		group := route.Group
 		if group == "" && route.Terminal {
@@ -69,27 +66,26 @@ func blocksOnOneWay(routes []rawRoute, options [sha256.Size]byte) (total int) {
 	return total
 }
 
-// blocksIn is blocksOnOneWay for one handler.
-func blocksIn(raw json.RawMessage, options [sha256.Size]byte) int {
+// in is onOneWay for one handler.
+func (b branches) in(raw json.RawMessage) int {
 	var handler rawHandler
 	if err := json.Unmarshal(raw, &handler); err != nil {
 		return len(raw) // nothing is known of it
 	}
 	switch handler.Handler {
 	case directive:
-		var block Handler
-		if err := json.Unmarshal(raw, &block); err != nil {
+		sum, err := b.digest(raw)
+		switch {
+		case err != nil:
 			return len(raw)
-		}
-		block.ProtectRaw = nil
-		if sum, err := block.digest(); err == nil && sum != options {
+		case sum != b.options:
 			return 0
 		}
 		return 1
 	case "subroute":
-		count := blocksOnOneWay(handler.Routes, options)
+		count := b.onOneWay(handler.Routes)
 		if handler.Errors != nil {
-			count += blocksOnOneWay(handler.Errors.Routes, options)
+			count += b.onOneWay(handler.Errors.Routes)
 		}
 		return count
 	}
@@ -97,22 +93,22 @@ func blocksIn(raw json.RawMessage, options [sha256.Size]byte) int {
 	if err := json.Unmarshal(raw, &inside); err != nil {
 		return len(raw)
 	}
-	return blocksAnywhere(inside)
+	return anywhere(inside)
 }
 
-// blocksAnywhere counts blocks within a handler whose way of choosing among them is unknown.
-func blocksAnywhere(value any) (count int) {
+// anywhere counts blocks within a handler whose way of choosing among them is unknown.
+func anywhere(value any) (count int) {
 	switch value := value.(type) {
 	case map[string]any:
 		if value["handler"] == directive {
 			count++
 		}
 		for _, member := range value {
-			count += blocksAnywhere(member)
+			count += anywhere(member)
 		}
 	case []any:
 		for _, member := range value {
-			count += blocksAnywhere(member)
+			count += anywhere(member)
 		}
 	}
 	return count

@@ -1,4 +1,4 @@
-package instagramauth
+package placement
 
 import (
 	"net/http"
@@ -30,13 +30,13 @@ type front struct {
 // frontBlock is one block of the server.
 type frontBlock struct {
 	guard *headerguard.Guard
-	place site
+	place Place
 }
 
-// putInFront has the server delete the block's identity headers on every route of the
+// PutInFront has the server delete the block's identity headers on every route of the
 // block's hosts. It is called last in Provision: a block that fails guards nothing.
-func (s site) putInFront(server *caddyhttp.Server, guard *headerguard.Guard) {
-	if server == nil || s.route == nil {
+func (p Place) PutInFront(server *caddyhttp.Server, guard *headerguard.Guard) {
+	if server == nil || p.route == nil {
 		return // in a named route or an error route, or in no server
 	}
 	sets := &server.Routes[0].MatcherSets
@@ -54,7 +54,7 @@ func (s site) putInFront(server *caddyhttp.Server, guard *headerguard.Guard) {
 		*first = slices.Concat(caddyhttp.MatcherSet{f}, *first)
 	}
 	f.all = guard.With(f.all)
-	f.blocks = append(f.blocks, frontBlock{guard, s})
+	f.blocks = append(f.blocks, frontBlock{guard, p})
 }
 
 // MatchWithError deletes what only a block may say. It matches every request.
@@ -79,8 +79,8 @@ func (f *front) MatchesAll() {}
 
 // isOn reports whether a request is for one of the hosts that lead to the block. Other
 // sites of the server keep their headers.
-func (s site) isOn(r *http.Request) bool {
-	return len(s.route.MatcherSets) == 0 || slices.ContainsFunc(s.route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+func (p Place) isOn(r *http.Request) bool {
+	return len(p.route.MatcherSets) == 0 || slices.ContainsFunc(p.route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
 		i := slices.IndexFunc(set, isHost)
 		if i < 0 {
 			return true

@@ -1,0 +1,119 @@
+package placement
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/session"
+)
+
+// What two blocks of one server cannot both have.
+const (
+	redirectURI   = "redirect_uri"
+	pathPrefix    = "path_prefix"
+	sessionCookie = "session cookie"
+)
+
+// A reservation is for something that two blocks of one server cannot both have on a host.
+// Caddy makes new servers at each load, so that the configuration that is being replaced is
+// never in the way.
+type reservation struct {
+	server *caddyhttp.Server
+	option string
+	host   string
+	value  string
+}
+
+// overlaps reports whether two reservations are for the same thing. The names of two session
+// cookies may differ and overlap.
+func (r reservation) overlaps(other reservation, cookies, others *session.Cookies) bool {
+	if r.option == sessionCookie && other.option == sessionCookie {
+		return r.server == other.server && r.host == other.host && cookies.Overlaps(others)
+	}
+	return r == other
+}
+
+// Reservations are those of one block.
+type Reservations struct {
+	place   Place
+	cookies *session.Cookies
+	wanted  []reservation
+	taken   []reservation
+}
+
+// Reserve returns what a block reserves, which is nothing outside a server.
+func Reserve(server *caddyhttp.Server, place Place, paths *address.Paths, cookies *session.Cookies) *Reservations {
+	r := &Reservations{place: place, cookies: cookies}
+	if server == nil {
+		return r
+	}
+	for _, own := range paths.Redirects {
+		r.wanted = append(r.wanted,
+			reservation{server, redirectURI, own.Host, own.URI},
+			reservation{server, pathPrefix, own.Host, paths.Prefix},
+			reservation{server, sessionCookie, own.Host, cookies.Name()},
+		)
+	}
+	return r
+}
+
+// reserved knows the reservations of all blocks: blocks do not know one another. Those of one
+// reservation are several where the same block stands in several sites.
+var (
+	mu       sync.Mutex
+	reserved = make(map[reservation][]*Reservations)
+)
+
+// Take takes all reservations, or says which one another block has. [C3]
+func (r *Reservations) Take() error {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, wanted := range r.wanted {
+		if r.isTaken(wanted) {
+			return option.Errorf(wanted.option, "%s on %s belongs to another instagram_auth block of the same server; give each block its own", wanted.value, wanted.host)
+		}
+		reserved[wanted] = append(reserved[wanted], r)
+		r.taken = append(r.taken, wanted)
+	}
+	return nil
+}
+
+func (r *Reservations) isTaken(wanted reservation) bool {
+	for owned, owners := range reserved {
+		if owned.overlaps(wanted, owners[0].cookies, r.cookies) && slices.ContainsFunc(owners, func(owner *Reservations) bool { return !r.place.standsBeside(owner.place) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// Release gives back what was taken.
+func (r *Reservations) Release() {
+	mu.Lock()
+	defer mu.Unlock()
+	for _, owned := range r.taken {
+		reserved[owned] = slices.DeleteFunc(reserved[owned], func(owner *Reservations) bool { return owner == r })
+		if len(reserved[owned]) == 0 {
+			delete(reserved, owned)
+		}
+	}
+	r.taken = nil
+}
+
+// IsCallback reports whether a path on a host is the callback of some block.
+func IsCallback(host, path string) bool {
+	mu.Lock()
+	defer mu.Unlock()
+	for owned := range reserved {
+		if owned.option == redirectURI && owned.host == host {
+			if r, err := address.ParseRedirect(owned.value); err == nil && r.Path == path {
+				return true
+			}
+		}
+	}
+	return false
+}
