@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddyserver/caddy/v2"
@@ -53,7 +54,7 @@ of the [README](../README.md#use-it) is this, as `+"`caddy adapt`"+` prints it:
 A duration is text such as `+"`\"10s\"` or `\"7d\"`"+`, or a number of nanoseconds.
 `, adaptedExample(t), kept(docs["Handler"]))
 	writeFields(&b, kind, "", docs)
-	writeFields(&b, reflect.TypeFor[instagramauth.LogEncoder](), "caddy.logging.encoders.instagram_auth", docs)
+	writeFields(&b, reflect.TypeFor[logformat.Redactor](), "caddy.logging.encoders.instagram_auth", docs)
 	return b.String()
 }
 
@@ -121,7 +122,7 @@ func structComments(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
+	for _, name := range append(names, "internal/logformat/logformat.go") {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

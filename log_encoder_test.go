@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,8 +18,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/logging"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 )
 
 // encoderOf loads an encoder as Caddy does.
@@ -218,4 +217,4 @@ func BenchmarkLogLine(b *testing.B) {
 	}
 }
 
-var _ caddy.Module = (*instagramauth.LogEncoder)(nil)
+var _ caddy.Module = (*logformat.Redactor)(nil)

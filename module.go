@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -28,6 +29,7 @@ import (
 func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(inspect.Checks))
+	caddy.RegisterModule(new(logformat.Redactor))
 	httpcaddyfile.RegisterDirective(directive, parseDirective)
 	// After basic_auth: guards that must see raw traffic, such as rate limits,
 	// place themselves before it and so stay ahead of this handler.

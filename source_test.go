@@ -31,6 +31,7 @@ var rooms = map[string][]string{
 	"internal/address":    {module + "/internal/option", module + "/internal/returnpath", "github.com/caddyserver/caddy/v2"},
 	"internal/inspect":    {module + "/internal/address", module + "/internal/doctor", module + "/internal/routes", "github.com/caddyserver/caddy/v2", "go.uber.org/zap"},
 	"internal/placement":  {module + "/internal/address", module + "/internal/headerguard", module + "/internal/option", module + "/session", "github.com/caddyserver/caddy/v2"},
+	"internal/logformat":  {module + "/internal/redact", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "golang.org/x/term"},
 	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},

@@ -174,7 +174,7 @@ var mutants = []mutant{
 	{"E3", "pages have no policy", "internal/refusal/reply.go", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "./internal/refusal ."},
 	{"P1", "an error on the callback is left to Caddy's log", "refuse.go", `return status >= 500 && (r.astray || h.settings.paths.IsCallbackPath(v.asked.Path))`, `return false`, ""},
-	{"P1", "the log format redacts nothing", "log_encoder.go", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
+	{"P1", "the log format redacts nothing", "internal/logformat/logformat.go", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
 	{"P1", "a state is no secret", "internal/redact/context.go", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, "./internal/redact"},
 	{"P1", "codes of 32 characters are short", "internal/redact/redact.go", `const MinLength = 32`, `const MinLength = 33`, "./internal/redact"},
 	{"P1", "an address within an address is not read", "internal/redact/redact.go", `v = nextEscape(s.line, max(v, end), to)`, `v = to`, "./internal/redact"},

@@ -1,4 +1,5 @@
-package instagramauth
+// Package logformat is a log format for Caddy that redacts what signs visitors in.
+package logformat
 
 import (
 	"encoding/json"
@@ -16,18 +17,18 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/redact"
 )
 
-func init() { caddy.RegisterModule(new(LogEncoder)) }
-
 // encoders is where Caddy keeps log formats.
 const encoders = "caddy.logging.encoders."
 
-// LogEncoder keeps what signs visitors in out of a log: authorization codes, states, signed
+const directive = "instagram_auth"
+
+// Redactor keeps what signs visitors in out of a log: authorization codes, states, signed
 // requests, access tokens, secrets and cookies.
 //
 // Another encoder writes the line, and this one replaces their values in it by `REDACTED`. It
 // looks at the finished line: at the message, all fields, headers, errors, and whatever a
 // plugin logs. It works in the logs that have it as their format.
-type LogEncoder struct {
+type Redactor struct {
 	// The encoder that writes the line. The default is Caddy's own: `console` if the log goes
 	// to a terminal, `json` otherwise.
 	WrapRaw json.RawMessage `json:"wrap,omitempty" caddy:"namespace=caddy.logging.encoders inline_key=format"`
@@ -40,12 +41,12 @@ type LogEncoder struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*LogEncoder) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: encoders + directive, New: func() caddy.Module { return new(LogEncoder) }}
+func (*Redactor) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: encoders + directive, New: func() caddy.Module { return new(Redactor) }}
 }
 
 // Provision sets up the encoder that is wrapped.
-func (e *LogEncoder) Provision(ctx caddy.Context) error {
+func (e *Redactor) Provision(ctx caddy.Context) error {
 	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // which Caddy empties when it has loaded it
 	if e.isDefault {
 		inner := new(logging.JSONEncoder)
@@ -65,7 +66,7 @@ func (e *LogEncoder) Provision(ctx caddy.Context) error {
 }
 
 // ConfigureDefaultFormat chooses console for a terminal where no encoder is named, as Caddy does.
-func (e *LogEncoder) ConfigureDefaultFormat(writer caddy.WriterOpener) error {
+func (e *Redactor) ConfigureDefaultFormat(writer caddy.WriterOpener) error {
 	if !e.isDefault {
 		if inner, ok := e.Encoder.(caddy.ConfiguresFormatterDefault); ok {
 			return inner.ConfigureDefaultFormat(writer)
@@ -87,7 +88,7 @@ func (e *LogEncoder) ConfigureDefaultFormat(writer caddy.WriterOpener) error {
 //			<options of the encoder>
 //		}
 //	}
-func (e *LogEncoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (e *Redactor) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // the encoder's name
 	if d.NextArg() {
 		return d.Errf("format instagram_auth takes no argument: write wrap %s in a block of its own", d.Val())
@@ -117,7 +118,7 @@ func (e *LogEncoder) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // EncodeEntry lets the encoder that is wrapped write the line, and redacts it. [P1]
-func (e *LogEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
+func (e *Redactor) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*buffer.Buffer, error) {
 	line, err := e.Encoder.EncodeEntry(entry, fields)
 	if err != nil || line == nil {
 		return line, err
@@ -130,14 +131,14 @@ func (e *LogEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 }
 
 // Clone returns an encoder that takes further fields, for a logger that has some of its own.
-func (e *LogEncoder) Clone() zapcore.Encoder {
-	return &LogEncoder{WrapRaw: e.WrapRaw, Encoder: e.Encoder.Clone(), ctx: e.ctx}
+func (e *Redactor) Clone() zapcore.Encoder {
+	return &Redactor{WrapRaw: e.WrapRaw, Encoder: e.Encoder.Clone(), ctx: e.ctx, isDefault: e.isDefault}
 }
 
 // Interface guards.
 var (
-	_ caddy.Provisioner                = (*LogEncoder)(nil)
-	_ caddyfile.Unmarshaler            = (*LogEncoder)(nil)
-	_ zapcore.Encoder                  = (*LogEncoder)(nil)
-	_ caddy.ConfiguresFormatterDefault = (*LogEncoder)(nil)
+	_ caddy.Provisioner                = (*Redactor)(nil)
+	_ caddyfile.Unmarshaler            = (*Redactor)(nil)
+	_ zapcore.Encoder                  = (*Redactor)(nil)
+	_ caddy.ConfiguresFormatterDefault = (*Redactor)(nil)
 )
