@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 )
 
 func init() {
@@ -102,7 +103,7 @@ type appState struct {
 	AgeSeconds *int64 `json:"age_seconds,omitempty"`
 	Error      string `json:"error,omitempty"`
 	// Secrets are the fingerprints of the secrets of each block.
-	Secrets []secretPrints `json:"secrets,omitempty"`
+	Secrets []rotation.Prints `json:"secrets,omitempty"`
 	// SyncInterval is the time within which this node learns what ended on others.
 	SyncInterval string `json:"sync_interval,omitempty"`
 }
@@ -216,7 +217,7 @@ func answerAdmin(w http.ResponseWriter, known []endedSessions) error {
 	states := make([]appState, 0, len(known))
 	for _, list := range known {
 		state := stateOf(list.Status(), time.Now())
-		state.Secrets = list.blocks.prints()
+		state.Secrets = list.blocks.Prints()
 		states = append(states, state)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -29,7 +30,7 @@ var (
 
 // compareSecrets compares the secrets with those of the running Caddy.
 func (e *examination) compareSecrets(p *patient) doctor.Finding {
-	here := secretPrints{Block: p.settings.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
+	here := rotation.Prints{Block: p.settings.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
 	variables := variablesOf(slices.Concat(p.handler.AppSecret, p.handler.Session.Secret))
 	told := fmt.Sprintf("app_secret %s; session secret %s", listPrints(here.App, nil), listPrints(here.Session, nil))
 	there, err := e.runningSecrets(p)
@@ -60,11 +61,11 @@ func variablesOf(values []string) (variables []string) {
 }
 
 // runningSecrets asks the running Caddy for the fingerprints of a block.
-func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
+func (e *examination) runningSecrets(p *patient) (rotation.Prints, error) {
 	address := caddy.DefaultAdminListen
 	if e.config.Admin != nil {
 		if e.config.Admin.Disabled {
-			return secretPrints{}, errNoAdmin
+			return rotation.Prints{}, errNoAdmin
 		}
 		if e.config.Admin.Listen != "" {
 			address = e.config.Admin.Listen
@@ -72,7 +73,7 @@ func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
 	}
 	states, err := runningCaddy{address: address, patience: doctorPatience}.ask(http.MethodGet, adminSessions, nil)
 	if err != nil {
-		return secretPrints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+		return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
 	}
 	for _, state := range states {
 		for _, there := range state.Secrets {
@@ -81,5 +82,5 @@ func (e *examination) runningSecrets(p *patient) (secretPrints, error) {
 			}
 		}
 	}
-	return secretPrints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+	return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
 }

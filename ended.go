@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -22,7 +23,7 @@ type endedSessions struct {
 	*revocation.List
 	// privacies are those of the handlers, for what the log tells beside them.
 	privacies *privacies
-	blocks    *runningBlocks
+	blocks    *rotation.Running
 }
 
 // Destruct implements caddy.Destructor.
@@ -35,14 +36,14 @@ func (e endedSessions) Destruct() error {
 func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
 	app := h.settings.appID
 	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return endedSessions{revocation.New(app, h.now), new(privacies), new(runningBlocks)}, nil
+		return endedSessions{revocation.New(app, h.now), new(privacies), new(rotation.Running)}, nil
 	})
 	if err != nil {
 		return err
 	}
 	ended := shared.(endedSessions)
 	h.list = ended.List
-	hide, forget := ended.privacies.join(&h.settings.privacy), ended.blocks.join(h)
+	hide, forget := ended.privacies.join(&h.settings.privacy), ended.blocks.Join(h.settings.paths.Redirects[0].URI, h.rotation)
 	leave := h.list.Join(revocation.Member{
 		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
 		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime, Strict: h.settings.maxStaleness != 0,

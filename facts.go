@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 )
@@ -89,7 +90,7 @@ func (h *Handler) checkPeople() (found []doctor.Finding) {
 func guessable(secrets []string) (found []doctor.Finding) {
 	for i, secret := range secrets {
 		if doctor.IsGuessable(secret) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[sessionSecretOption]))
+			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
 		}
 	}
 	return found

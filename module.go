@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -219,7 +220,7 @@ type Handler struct {
 	limitsKey    string
 	leaveRate    func()
 
-	rotation *rotation // of the secrets
+	rotation *rotation.Rotation
 	now      func() time.Time
 	beside   *beside  // what runs beside requests
 	asks     []errand // of Instagram, again
@@ -373,7 +374,11 @@ func (h *Handler) Cleanup() error {
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	return errors.Join(h.leaveSecrets(), h.quitList(), h.returnLimits(), h.quitMetrics())
+	var leaveSecrets error
+	if h.rotation != nil {
+		leaveSecrets = h.rotation.Close()
+	}
+	return errors.Join(leaveSecrets, h.quitList(), h.returnLimits(), h.quitMetrics())
 }
 
 // Interface guards

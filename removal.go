@@ -84,7 +84,7 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 	if code != "" {
 		return refuse(refusal.Reply{Code: code}, nil)
 	}
-	signed, err = instagram.ParseSignedRequest(text, h.rotation.callbackSecrets(), h.now())
+	signed, err = instagram.ParseSignedRequest(text, h.rotation.CallbackSecrets(), h.now())
 	switch {
 	case errors.Is(err, instagram.ErrSignedContent):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)

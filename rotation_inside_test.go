@@ -1,7 +1,6 @@
 package instagramauth
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddyserver/certmagic"
-
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
 // Files with secrets are looked at often, so that no test waits for long.
-func init() { secretInterval = 20 * time.Millisecond }
+func init() { rotation.Interval = 20 * time.Millisecond }
 
 const (
 	formerSecret = "9f4c2e7ab1d85036e7c90b4d6f1a8235"
@@ -102,32 +100,5 @@ func TestN18_ARetiredSecretOpensNothingAfterTheLongestLifetime(t *testing.T) {
 	until(t, "the former secret is retired", func() bool { return !n.lets(t, w.forged(formerSecret)) })
 	if !n.lets(t, w.forged(latterSecret)) {
 		t.Error("the secret in use opens nothing")
-	}
-}
-
-func TestN18_ManyBlocksLookAtAFileOnce(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(formerSecret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var blocks []*Handler
-	for i := range 20 {
-		blocks = append(blocks, provisionedWith(t, &Handler{
-			AppSecret: []string{formerSecret}, PathPrefix: fmt.Sprintf("/prefix%d", i), Session: SessionOptions{Secret: []string{"{file." + file + "}"}},
-		}, &certmagic.FileStorage{Path: t.TempDir()}))
-	}
-	key := sessionSecretOption + " " + file
-	if users, known := secretFiles.References(key); !known || users != len(blocks) {
-		t.Errorf("%d users, %v", users, known)
-	}
-	for _, h := range blocks {
-		for range 2 { // Caddy cleans up what failed to load, too
-			if err := h.Cleanup(); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	if users, known := secretFiles.References(key); known {
-		t.Errorf("%d users are left", users)
 	}
 }

@@ -1,8 +1,14 @@
 package instagramauth
 
 import (
+	"time"
+
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/session"
 )
 
@@ -34,4 +40,50 @@ func (h *Handler) sayFingerprints() {
 		said = noticeKeysChanging
 	}
 	h.notify(said, nil, fields...)
+}
+
+const remedyFile = "write the whole secret into the file again, and let the user that Caddy runs as read it; until then Caddy cannot start with this configuration"
+
+// watchSecrets follows the files of the secrets from now on.
+func (h *Handler) watchSecrets() (err error) {
+	h.rotation, err = rotation.Watch(rotation.Config{
+		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.appSecrets}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.ownSecrets},
+		Keep: h.keepSecrets(), Now: h.now,
+		AppKeys: h.settings.appKeys, SessionKeys: h.settings.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
+		Changed: h.saySecret, Failed: func(err error) { h.notify(noticeSecretsNotChanged, err) },
+	})
+	return err
+}
+
+// keepSecrets is how long a former secret is accepted.
+func (h *Handler) keepSecrets() time.Duration { return max(h.settings.lifetime, session.LoginLifetime) }
+
+// saySecret tells the operator what has become of a secret.
+func (h *Handler) saySecret(c rotation.Change) {
+	about := []zap.Field{zap.String("option", c.Option), zap.String("file", c.Path), zap.String("fingerprint", session.Fingerprint(c.Value))}
+	switch c.Kind {
+	case secretfile.Changed:
+		h.notify(noticeSecretChanged, nil, append(about,
+			zap.String("former_fingerprint", session.Fingerprint(c.Former)), zap.Time("former_accepted_until", h.now().Add(h.keepSecrets())))...)
+		h.warnChanged(c, about)
+	case secretfile.Broken:
+		h.notify(noticeSecretFile, c.Problem, about...)
+	case secretfile.Mended:
+		h.notify(noticeSecretFileAgain, nil, about...)
+	case secretfile.Retired:
+		h.notify(noticeSecretRetired, nil, about...)
+	}
+}
+
+// warnChanged says of a secret that came while Caddy runs what is said of one at load. [N16]
+func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
+	switch {
+	case h.settings.handoff: // the site keeps the sessions
+	case c.Option == rotation.SessionSecret && doctor.IsGuessable(c.Value):
+		h.notify(noticeGuessableSecret, nil, about...)
+	case c.OpensSessions && len(c.Value) < option.MinSecret:
+		h.notify(noticeWeakSecret, nil, about...)
+	case c.OpensSessions && len(h.Session.Secret) > 0: // without session secrets it was said at load
+		h.notify(noticeNoSecret, nil, about...)
+	}
 }

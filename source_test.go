@@ -32,6 +32,7 @@ var rooms = map[string][]string{
 	"internal/inspect":    {module + "/internal/address", module + "/internal/doctor", module + "/internal/routes", "github.com/caddyserver/caddy/v2", "go.uber.org/zap"},
 	"internal/placement":  {module + "/internal/address", module + "/internal/headerguard", module + "/internal/option", module + "/session", "github.com/caddyserver/caddy/v2"},
 	"internal/logformat":  {module + "/internal/redact", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "golang.org/x/term"},
+	"internal/rotation":   {module + "/internal/option", module + "/internal/secretfile", module + "/session", "github.com/caddyserver/caddy/v2"},
 	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},

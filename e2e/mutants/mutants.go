@@ -272,9 +272,9 @@ var mutants = []mutant{
 	{"N18", "one look at a file is enough", "internal/secretfile/rule.go", `if before := s.seen; before != found {`, `if before := s.seen; false && before != found {`, "./internal/secretfile ."},
 	{"N18", "the former secret opens nothing", "internal/secretfile/rule.go", `s.former = slices.Insert(s.former, 0, Former{was, now})`, `s.former = slices.Insert(s.former, 0, Former{was, now})[:0]`, "./internal/secretfile ."},
 	{"N18", "a former secret opens for ever", "internal/secretfile/rule.go", `return now.Sub(f.Until) < keep && now.Round(0)`, `return true || now.Round(0)`, "./internal/secretfile ."},
-	{"N18", "the former secret still seals", "rotation.go", `h.settings.sessionKeys.Change(sessions)`, `h.settings.sessionKeys.Change(append(slices.Clone(r.inUse[1]), sessions...))`, "."},
-	{"N18", "a reload forgets the former secret", "rotation.go", `	key := of + " " + path`, `	key := of + " " + path + time.Now().String()`, "."},
-	{"N18", "callbacks of the new app secret are refused", "rotation.go", `		r.callbacks.Store(&app)
+	{"N18", "the former secret still seals", "internal/rotation/rotation.go", `r.config.SessionKeys.Change(sessions)`, `r.config.SessionKeys.Change(append(slices.Clone(r.inUse[1]), sessions...))`, "."},
+	{"N18", "a reload forgets the former secret", "internal/rotation/rotation.go", `	key := name + " " + path`, `	key := name + " " + path + time.Now().String()`, "."},
+	{"N18", "callbacks of the new app secret are refused", "internal/rotation/rotation.go", `		r.callbacks.Store(&app)
 		r.inUse[0] = app`, `		r.inUse[0] = app`, "."},
 	{"N18", "a secret that could be guessed has a fingerprint", "session/fingerprint.go", `	if weakSecret(secret) {`, `	if secret == "" {`, "./session ."},
 	{"N16", "nobody is told whose secret makes sessions", "secrets.go", `case !h.settings.appSecretOpens || h.settings.handoff:`, `case true:`, ""},
