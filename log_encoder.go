@@ -46,7 +46,7 @@ func (*LogEncoder) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the encoder that is wrapped.
 func (e *LogEncoder) Provision(ctx caddy.Context) error {
-	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // which Caddy empties when it has loaded it
+	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // LoadModule empties WrapRaw
 	if e.isDefault {
 		inner := new(logging.JSONEncoder)
 		e.Encoder = inner
@@ -131,7 +131,9 @@ func (e *LogEncoder) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*
 
 // Clone returns an encoder that takes further fields, for a logger that has some of its own.
 func (e *LogEncoder) Clone() zapcore.Encoder {
-	return &LogEncoder{WrapRaw: e.WrapRaw, Encoder: e.Encoder.Clone(), ctx: e.ctx}
+	clone := *e
+	clone.Encoder = e.Encoder.Clone()
+	return &clone
 }
 
 // Interface guards.
