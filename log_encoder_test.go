@@ -74,7 +74,7 @@ func TestTheLogFormatIsThatOfCaddyWhereNoneIsNamed(t *testing.T) {
 		t.Errorf("wrote %s, Caddy %s", got, want)
 	}
 	// A format that is wrapped chooses for itself, and one that is named stays.
-	chose := registered()
+	chose := registerChoosing()
 	e = encoderOf(t, `instagram_auth {"wrap":{"format":"choosing"}}`)
 	if err := e.(caddy.ConfiguresFormatterDefault).ConfigureDefaultFormat(caddy.StderrWriter{}); err != nil || !chose.asked {
 		t.Errorf("the format that is wrapped was asked: %v, %v", chose.asked, err)
@@ -88,13 +88,13 @@ func TestTheLogFormatIsThatOfCaddyWhereNoneIsNamed(t *testing.T) {
 	}
 }
 
-// choosing is a log format that notes that it may choose.
+// choosing is a log format that notes when Caddy asks it for its default.
 type choosing struct {
 	logging.JSONEncoder
 	asked bool
 }
 
-var registered = sync.OnceValue(func() *choosing {
+var registerChoosing = sync.OnceValue(func() *choosing {
 	c := new(choosing)
 	caddy.RegisterModule(c)
 	return c

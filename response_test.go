@@ -2,6 +2,7 @@ package instagramauth
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
 )
 
@@ -31,6 +32,23 @@ func TestP4_SharedAnswersAreKnownByTheirHeaders(t *testing.T) {
 		}
 		if got := isShared(header); got != c.shared {
 			t.Errorf("%s: %s is shared: %v", c.header, c.value, got)
+		}
+	}
+}
+
+func TestP4_AFlushSendsNoHeaderThatIsNotComplete(t *testing.T) {
+	for name, flush := range map[string]func(http.ResponseWriter) error{
+		"a ResponseController": func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() },
+		"an http.Flusher":      func(w http.ResponseWriter) error { w.(http.Flusher).Flush(); return nil },
+	} {
+		recorder := httptest.NewRecorder()
+		w := &siteResponse{private: true}
+		w.ResponseWriter = recorder
+		if err := flush(w); err != nil || !recorder.Flushed {
+			t.Errorf("%s: flushed %v, %v", name, recorder.Flushed, err)
+		}
+		if sent := recorder.Result().Header; sent.Get("Cache-Control") != "private" || sent.Get("Vary") != "Cookie" {
+			t.Errorf("%s: sent %v", name, sent)
 		}
 	}
 }

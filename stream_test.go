@@ -2,9 +2,11 @@ package instagramauth_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -13,28 +15,28 @@ func TestP4_AStreamReachesTheBrowserBeforeItEnds(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/")
-	more := make(chan struct{})
-	s.Upstream.Respond(func(w http.ResponseWriter, _ *http.Request) {
+	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+	defer cancel()
+	send := make(chan struct{}, 1)
+	s.Upstream.Respond(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		w.WriteHeader(http.StatusOK)
 		_ = http.NewResponseController(w).Flush()
-		<-more
+		<-send
 		_, _ = io.WriteString(w, "data: first\n\n")
 		_ = http.NewResponseController(w).Flush()
-		<-more
+		<-r.Context().Done() // the stream goes on until the browser leaves
 	})
-	resp, err := b.HTTP.Do(sitetest.Navigation(t, http.MethodGet, "/events"))
+	defer close(send)
+	answer, err := b.HTTP.Do(sitetest.Navigation(t, http.MethodGet, "/events").WithContext(ctx))
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("the headers have not come: %v", err)
 	}
-	defer resp.Body.Close()
-	if got := resp.Header.Get("Cache-Control"); got != "private" {
-		t.Errorf("Cache-Control: %q", got)
+	defer answer.Body.Close()
+	if got := answer.Header.Get("Cache-Control"); answer.StatusCode != http.StatusOK || got != "private" {
+		t.Errorf("answered %s, Cache-Control %q", answer.Status, got)
 	}
-	more <- struct{}{}
-	line, err := bufio.NewReader(resp.Body).ReadString('\n')
-	if line != "data: first\n" || err != nil {
+	send <- struct{}{}
+	if line, err := bufio.NewReader(answer.Body).ReadString('\n'); line != "data: first\n" || err != nil {
 		t.Errorf("read %q, %v", line, err)
 	}
-	close(more)
 }

@@ -45,7 +45,7 @@ func TestTheDoctorsCommandInAProcessOfItsOwn(t *testing.T) {
 	run := func(secret string, args ...string) (out, talk string, status int) {
 		t.Helper()
 		var said strings.Builder
-		command := exec.Command(caddyBinary, append([]string{"instagram-auth", "doctor", "--config", file}, args...)...)
+		command := exec.Command(plain(t), append([]string{"instagram-auth", "doctor", "--config", file}, args...)...)
 		command.Env = append(os.Environ(), "APP_ID="+appID, "APP_SECRET="+secret, "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
 		command.Stderr = &said
 		answer, err := command.Output()

@@ -195,7 +195,7 @@ func (s *ownSite) doctor(wrong app) (out string, status int) {
 	if wrong.window != nil {
 		arguments = append(arguments, "--browser")
 	}
-	command := exec.Command(caddyBinary, arguments...)
+	command := exec.Command(plain(s.t), arguments...)
 	command.Dir = home
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home,
 		"INSTAGRAM_APP_ID="+appID, "INSTAGRAM_APP_SECRET="+appSecret, "INSTAGRAM_SESSION_SECRET="+strings.Repeat("5e55104", 6))

@@ -199,6 +199,9 @@ var mutants = []mutant{
 	if missed > 0 {`, `	if !ok && missed > 0 {`, ""},
 	{"P3", "the callback's address is a Referer", "refuse.go", `		header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
+	{"P4", "a flush sends headers that are not complete", "response.go", `	s.amend()
+	return http.NewResponseController(s.ResponseWriter).Flush()`, `	return http.NewResponseController(s.ResponseWriter).Flush()`, ""},
+	{"P4", "a stream waits for its end", "response.go", `return http.NewResponseController(s.ResponseWriter).Flush()`, `return nil`, ""},
 	{"P4", "caches may keep a visitor's page", "response.go", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", "response.go", `		header["Vary"] = s.vary[:1:1]
 `, ``, ""},

@@ -47,7 +47,7 @@ func (*Redactor) CaddyModule() caddy.ModuleInfo {
 
 // Provision sets up the encoder that is wrapped.
 func (e *Redactor) Provision(ctx caddy.Context) error {
-	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // which Caddy empties when it has loaded it
+	e.ctx, e.isDefault = ctx, e.WrapRaw == nil // LoadModule empties WrapRaw
 	if e.isDefault {
 		inner := new(logging.JSONEncoder)
 		e.Encoder = inner
@@ -132,7 +132,9 @@ func (e *Redactor) EncodeEntry(entry zapcore.Entry, fields []zapcore.Field) (*bu
 
 // Clone returns an encoder that takes further fields, for a logger that has some of its own.
 func (e *Redactor) Clone() zapcore.Encoder {
-	return &Redactor{WrapRaw: e.WrapRaw, Encoder: e.Encoder.Clone(), ctx: e.ctx, isDefault: e.isDefault}
+	clone := *e
+	clone.Encoder = e.Encoder.Clone()
+	return &clone
 }
 
 // Interface guards.
