@@ -6,7 +6,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // Who may come in at all: the options allow and deny.

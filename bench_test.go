@@ -17,7 +17,7 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 const benchSecret = "a1b2c3d4e5f60718293a4b5c6d7e8f90"

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // What the targets find is judged by rules that are written down here once more, in other

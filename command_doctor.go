@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 func doctorCommand() *cobra.Command {
@@ -72,13 +72,13 @@ func diagnose(command *cobra.Command, _ []string) error {
 	} else {
 		err = writeReport(&e.report, out, styleOf(command, out))
 	}
-	if err == nil && e.report.Count(doctor.Wrong) > 0 {
+	if err == nil && e.report.Count(finding.Wrong) > 0 {
 		err = &cli.Problem{} // the report says it
 	}
 	return err
 }
 
-func writeReport(report *doctor.Report, out io.Writer, style cli.Style) error {
+func writeReport(report *finding.Report, out io.Writer, style cli.Style) error {
 	var plain bytes.Buffer
 	if err := report.Text(&plain); err != nil {
 		return err

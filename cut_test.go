@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // ourPair is a cookie of ours in a Cookie line.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
@@ -35,20 +35,20 @@ type examination struct {
 	talk    io.Writer     // to the person, beside the report
 	now     func() time.Time
 
-	text     string          // of the configuration file
-	config   *caddy.Config   // not provisioned
-	http     *caddyhttp.App  // not provisioned
-	modules  caddy.Context   // for modules that a check loads
-	storage  cli.Storage     // nil where it cannot be opened
-	folder   string          // of the storage, if it is one
-	unopened *doctor.Finding // why the storage was not tried
+	text     string           // of the configuration file
+	config   *caddy.Config    // not provisioned
+	http     *caddyhttp.App   // not provisioned
+	modules  caddy.Context    // for modules that a check loads
+	storage  cli.Storage      // nil where it cannot be opened
+	folder   string           // of the storage, if it is one
+	unopened *finding.Finding // why the storage was not tried
 	servers  []*routes.Server
 	checks   *inspect.Inspection
 	patients []*patient
 	nulls    []string // where null stands in the http app
 	unread   error    // why there is no configuration
 	refused  string   // the option for which Caddy does not load the configuration
-	report   doctor.Report
+	report   finding.Report
 }
 
 // patient is one instagram_auth block.
@@ -63,27 +63,27 @@ type patient struct {
 	wrong    error                       // why there are no settings
 	out      map[instagram.Endpoint]bool // those that do not answer
 
-	closedWindow bool            // the configured window is the one that Meta closed
-	signedIn     bool            // a login with the first redirect URI succeeded
-	clock        *doctor.Finding // what was learned of it on the way
+	closedWindow bool             // the configured window is the one that Meta closed
+	signedIn     bool             // a login with the first redirect URI succeeded
+	clock        *finding.Finding // what was learned of it on the way
 }
 
 // run fills the report.
 func (e *examination) run() {
 	if e.unread = e.load(); e.unread != nil {
-		message, remedy := doctor.Plain(e.unread)
+		message, remedy := finding.Plain(e.unread)
 		if problem := cli.AsProblem(e.unread); problem.Remedy != "" {
 			message, remedy = strings.Join(strings.Fields(problem.What), " "), problem.Remedy
 		}
-		e.report.Add("", "load", doctor.Fault(message, remedy))
+		e.report.Add("", "load", finding.Fault(message, remedy))
 		return
 	}
 	cancel := e.prepare()
 	defer cancel()
 	storage := e.checkStorage()
-	e.report.Add("", "load", e.checkLoad(storage.Status == doctor.Fine))
+	e.report.Add("", "load", e.checkLoad(storage.Status == finding.Fine))
 	if len(e.patients) == 0 {
-		e.report.Add("", "blocks", doctor.Fault("there is no instagram_auth in the configuration", "add the block to a site, or name the right file with --config"))
+		e.report.Add("", "blocks", finding.Fault("there is no instagram_auth in the configuration", "add the block to a site, or name the right file with --config"))
 		return
 	}
 	e.report.Add("", "storage", storage)
@@ -97,7 +97,7 @@ func (e *examination) run() {
 // first want options that make sense.
 var blockChecks = []struct {
 	name string
-	of   func(*examination, *patient) []doctor.Finding
+	of   func(*examination, *patient) []finding.Finding
 }{
 	{"secrets", (*examination).checkSecrets},
 	{"api", (*examination).checkAPI},
@@ -125,7 +125,7 @@ func (e *examination) examine(p *patient) {
 	p.name = p.settings.paths.Redirects[0].URI
 	options := append(p.handler.checkOptions(), p.handler.checkPeople()...)
 	if len(options) == 0 {
-		options = append(options, doctor.OK("every option has a value that makes sense"))
+		options = append(options, finding.OK("every option has a value that makes sense"))
 	}
 	e.report.Add(p.name, "options", options...)
 	for _, check := range blockChecks {
@@ -135,23 +135,23 @@ func (e *examination) examine(p *patient) {
 }
 
 // explainOption tells what is wrong with an option, and where it stands.
-func (e *examination) explainOption(p *patient, err error) doctor.Finding {
+func (e *examination) explainOption(p *patient, err error) finding.Finding {
 	// Two values in one another's place are refused as no ID, which is half the story.
-	if seen := e.looksOf(p); seen.Status == doctor.Wrong {
+	if seen := e.looksOf(p); seen.Status == finding.Wrong {
 		return seen
 	}
-	if denied := p.denied(tryToRead); denied.Status == doctor.Wrong {
+	if denied := p.denied(tryToRead); denied.Status == finding.Wrong {
 		return denied
 	}
 	wrong, ok := errors.AsType[*option.Error](err)
 	if !ok {
-		return doctor.Fault(oneLine(err), "mend the option and ask again")
+		return finding.Fault(oneLine(err), "mend the option and ask again")
 	}
 	message := wrong.Option
 	if lines := e.linesOf(wrong.Option); lines != "" {
 		message += " (" + e.file + lines + ")"
 	}
-	return doctor.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.Problem))))
+	return finding.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.Problem))))
 }
 
 // linesOf returns where an option stands in a Caddyfile, "" if nowhere.
@@ -168,8 +168,8 @@ func (e *examination) linesOf(option string) (places string) {
 }
 
 // dashboard is what Meta's dashboard needs to know of a block.
-func (p *patient) dashboard() doctor.Dashboard {
-	d := doctor.Dashboard{Instance: p.name}
+func (p *patient) dashboard() finding.Dashboard {
+	d := finding.Dashboard{Instance: p.name}
 	for _, r := range p.settings.paths.Redirects {
 		d.RedirectURIs = append(d.RedirectURIs, r.URI)
 	}

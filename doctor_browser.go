@@ -14,7 +14,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
@@ -22,12 +22,12 @@ import (
 // node.
 
 // browse takes a person through a login.
-func (e *examination) browse(p *patient) doctor.Finding {
+func (e *examination) browse(p *patient) finding.Finding {
 	r := p.settings.paths.Redirects[0]
 	state := newState()
 	came, err := e.comeback(r, state, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.URI, State: state}))
 	if err != nil {
-		return doctor.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
+		return finding.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
 	}
 	query, wrong := readComeback(came, r.URI, state)
 	if wrong != nil {
@@ -43,7 +43,7 @@ func (e *examination) browse(p *patient) doctor.Finding {
 	if err != nil {
 		return explain("user node", err)
 	}
-	return doctor.OK("signed in as %s, user ID %s", user.Username, user.ID)
+	return finding.OK("signed in as %s, user ID %s", user.Username, user.ID)
 }
 
 // comeback prints the address of the window and waits for the one that the browser comes
@@ -149,8 +149,8 @@ func listenAt(r address.Redirect) net.Listener {
 }
 
 // readComeback reads what the person pasted: the address of the callback, or the window's error.
-func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.Finding) {
-	say := func(f doctor.Finding) (callbackQuery, *doctor.Finding) { return callbackQuery{}, &f }
+func readComeback(came, want, state string) (query callbackQuery, wrong *finding.Finding) {
+	say := func(f finding.Finding) (callbackQuery, *finding.Finding) { return callbackQuery{}, &f }
 	if refused := windowpage.Copied(came); refused != nil {
 		return say(explain("window", refused))
 	}
@@ -158,25 +158,25 @@ func readComeback(came, want, state string) (query callbackQuery, wrong *doctor.
 	if err != nil || u.Host == "" {
 		said := &instagram.Error{Kind: instagram.Refused, Message: came}
 		if remedy := said.Remedy(); remedy != "" {
-			return say(doctor.Fault("the window refused", remedy))
+			return say(finding.Fault("the window refused", remedy))
 		}
-		return say(doctor.Fault("that is not an address", "paste the whole address, from https:// to its end"))
+		return say(finding.Fault("that is not an address", "paste the whole address, from https:// to its end"))
 	}
 	address := *u
 	address.RawQuery, address.Fragment, address.RawFragment = "", "", ""
-	if how := doctor.Differs(address.String(), want); how != "" {
+	if how := finding.Differs(address.String(), want); how != "" {
 		if host := "." + strings.ToLower(u.Hostname()); strings.HasSuffix(host, ".instagram.com") {
-			return say(doctor.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
+			return say(finding.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
 		}
-		return say(doctor.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
+		return say(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
 	}
 	query, ok := parseCallback(u.RawQuery)
 	if !ok {
-		return say(doctor.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
+		return say(finding.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
 	}
 	// Instagram sometimes leaves the state out of a denial.
 	if (!query.failed || query.state != "") && subtle.ConstantTimeCompare([]byte(query.state), []byte(state)) != 1 {
-		return say(doctor.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
+		return say(finding.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
 	}
 	if query.failed {
 		return say(explainSentBack("window", query, state))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // onLoopback has a person open the window of a login whose redirect URI is on this machine.

@@ -16,14 +16,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 )
 
 // The checks that ask nobody but this machine.
 
 // looksOf looks at the app ID and the secrets of a block, as far as they have a value.
-func (e *examination) looksOf(p *patient) doctor.Finding {
+func (e *examination) looksOf(p *patient) finding.Finding {
 	replacer := caddy.NewReplacer()
 	var secrets []string
 	for _, secret := range p.handler.AppSecret {
@@ -31,13 +31,13 @@ func (e *examination) looksOf(p *patient) doctor.Finding {
 	}
 	appID := replacer.ReplaceAll(p.handler.AppID, "")
 	if appID == "" || len(secrets) == 0 || slices.Contains(secrets, "") {
-		return doctor.OK("") // it is said elsewhere that they are missing
+		return finding.OK("") // it is said elsewhere that they are missing
 	}
-	return doctor.Credentials(appID, secrets)
+	return finding.Credentials(appID, secrets)
 }
 
-func (e *examination) checkSecrets(p *patient) []doctor.Finding {
-	found := []doctor.Finding{doctor.Credentials(p.settings.appID, p.settings.appSecrets)}
+func (e *examination) checkSecrets(p *patient) []finding.Finding {
+	found := []finding.Finding{finding.Credentials(p.settings.appID, p.settings.appSecrets)}
 	switch {
 	case p.settings.handoff:
 		// The site keeps the sessions.
@@ -50,10 +50,10 @@ func (e *examination) checkSecrets(p *patient) []doctor.Finding {
 	return append(found, e.compareSecrets(p))
 }
 
-func (e *examination) checkAPI(p *patient) []doctor.Finding { return p.handler.checkFamily() }
+func (e *examination) checkAPI(p *patient) []finding.Finding { return p.handler.checkFamily() }
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
-func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
+func (e *examination) checkRedirects(p *patient) (found []finding.Finding) {
 	if p.block.InErrors(e.servers) {
 		return nil // checkMatcher says so
 	}
@@ -62,10 +62,10 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 		if e.refused == "redirect_uri" && arrival == inspect.NotServed(r.URI) {
 			continue // has been said
 		}
-		if found = append(found, arrival); arrival.Status == doctor.Wrong {
+		if found = append(found, arrival); arrival.Status == finding.Wrong {
 			continue
 		}
-		found = append(found, doctor.Slash(r.URI))
+		found = append(found, finding.Slash(r.URI))
 	}
 	if e.refused != "redirect_uri" { // which says it all
 		found = append(found, p.block.Hosts(e.servers)...)
@@ -74,15 +74,15 @@ func (e *examination) checkRedirects(p *patient) (found []doctor.Finding) {
 }
 
 // checkCallbacks follows Meta's callbacks.
-func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
+func (e *examination) checkCallbacks(p *patient) (found []finding.Finding) {
 	if p.block.InErrors(e.servers) {
 		return nil
 	}
 	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
 		uri := p.settings.paths.Redirects[0].Origin + p.settings.paths.Of(own)
 		switch arrival := e.arrival(p, http.MethodPost, uri); {
-		case arrival.Status == doctor.Look: // has been said of the redirect URI, and so has
-			found = append(found, doctor.OK("%s reaches this block", uri))
+		case arrival.Status == finding.Look: // has been said of the redirect URI, and so has
+			found = append(found, finding.OK("%s reaches this block", uri))
 		case arrival != inspect.NotServed(uri): // that the host is not served
 			found = append(found, arrival)
 		}
@@ -92,22 +92,22 @@ func (e *examination) checkCallbacks(p *patient) (found []doctor.Finding) {
 
 // arrival tells whether a request to an address reaches a block, by the scheme and port that it
 // is written for.
-func (e *examination) arrival(p *patient, method, address string) doctor.Finding {
+func (e *examination) arrival(p *patient, method, address string) finding.Finding {
 	last := inspect.NotServed(address)
 	for _, server := range e.servers {
 		if !server.Has(p.block) {
 			continue
 		}
-		finding := p.block.Arrival(server, method, address)
-		if finding.Status == doctor.Fine {
+		f := p.block.Arrival(server, method, address)
+		if f.Status == finding.Fine {
 			problem := e.otherDoor(server.Caddy, address)
 			if problem == "" {
-				return finding
+				return f
 			}
-			finding = doctor.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
+			f = finding.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
 		}
-		if last.Status != doctor.Look { // by another server it does reach the block
-			last = finding
+		if last.Status != finding.Look { // by another server it does reach the block
+			last = f
 		}
 	}
 	return last
@@ -143,29 +143,29 @@ func (e *examination) hasHosts(server *caddyhttp.Server) bool {
 }
 
 // checkMatcher follows anonymous requests for what the block is to protect.
-func (e *examination) checkMatcher(p *patient) []doctor.Finding {
+func (e *examination) checkMatcher(p *patient) []finding.Finding {
 	sets := p.handler.ProtectRaw
 	switch {
 	case len(sets) == 0 && p.settings.handoff:
-		return []doctor.Finding{doctor.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.paths.Of(address.Login)+", or give the block a matcher")}
+		return []finding.Finding{finding.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.paths.Of(address.Login)+", or give the block a matcher")}
 	}
 	if e.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
 	}
 	found := slices.Concat(p.block.Borders(e.servers), p.block.Protection(e.servers))
-	if slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.Status != doctor.Fine }) {
+	if slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Status != finding.Fine }) {
 		return found // no tick beside a cross
 	}
 	if len(sets) == 0 || slices.ContainsFunc(sets, func(set caddy.ModuleMap) bool { return len(set) == 0 }) {
-		return append(found, doctor.OK("everything else that reaches this block is protected"))
+		return append(found, finding.OK("everything else that reaches this block is protected"))
 	}
 	for _, set := range sets {
 		var paths []string
 		if len(set) == 1 && json.Unmarshal(set["path"], &paths) == nil && len(paths) > 0 {
-			found = append(found, doctor.OK("protected: %s", first(paths, " ")))
+			found = append(found, finding.OK("protected: %s", first(paths, " ")))
 			continue
 		}
-		found = append(found, doctor.OK("protected: what matches %s", inWordsOf(set)))
+		found = append(found, finding.OK("protected: what matches %s", inWordsOf(set)))
 	}
 	return found
 }
@@ -203,16 +203,16 @@ func inWordsOf(set caddy.ModuleMap) string {
 	return strings.Join(parts, " and ")
 }
 
-func (e *examination) checkCookies(p *patient) []doctor.Finding {
+func (e *examination) checkCookies(p *patient) []finding.Finding {
 	name := p.settings.cookies.Name()
 	if !p.settings.paths.Secure {
-		plain := doctor.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
+		plain := finding.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
 		return append(p.block.Responses(e.servers), plain)
 	}
 	if found := p.block.Responses(e.servers); len(found) > 0 {
 		return found
 	}
-	return []doctor.Finding{doctor.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}
+	return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}
 }
 
 // accessLoggers returns the names under which callbacks to a block are logged.

@@ -15,7 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -198,25 +198,25 @@ func canonical(document any) string {
 }
 
 // checkLoad has Caddy load the configuration, without starting it.
-func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
+func (e *examination) checkLoad(storageWorks bool) finding.Finding {
 	var parsed *caddy.Config
 	content, err := json.Marshal(e.config)
 	if err == nil {
 		err = caddy.StrictUnmarshalJSON(content, &parsed)
 	}
 	if err != nil {
-		return doctor.Fault(doctor.Plain(err))
+		return finding.Fault(finding.Plain(err))
 	}
 	quiet(parsed)
 	undo := e.shadowed(parsed)
 	err = e.validate(parsed)
 	undo()
 	if err == nil {
-		return doctor.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
+		return finding.OK("%s loads, with %d instagram_auth in it", e.file, len(e.patients))
 	}
 	for _, p := range e.patients {
 		if _, wrong := p.handler.resolveLoaded(); p.wrong != nil || wrong != nil {
-			return doctor.Doubt("Caddy does not load "+e.file, "see what is wrong with the options below")
+			return finding.Doubt("Caddy does not load "+e.file, "see what is wrong with the options below")
 		}
 	}
 	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
@@ -226,7 +226,7 @@ func (e *examination) checkLoad(storageWorks bool) doctor.Finding {
 		return e.explainOption(new(patient{handler: new(Handler)}), option.Errorf(name, "%s", problem))
 	}
 	if !storageWorks && len(e.patients) > 0 { // the finding about the storage says it all
-		return doctor.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
+		return finding.Doubt("Caddy does not load "+e.file, "mend the storage and ask again")
 	}
 	return e.notLoaded(err)
 }

@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 )
 
@@ -19,7 +19,7 @@ import (
 
 // denied tells of the files of a block that this process may not read. Status is Fine if there is
 // none.
-func (p *patient) denied(read func(path string) error) doctor.Finding {
+func (p *patient) denied(read func(path string) error) finding.Finding {
 	var found []string
 	h := p.handler
 	for _, value := range slices.Concat(h.AppSecret, h.Session.Secret, h.RedirectURI, []string{h.AppID}) {
@@ -29,9 +29,9 @@ func (p *patient) denied(read func(path string) error) doctor.Finding {
 		}
 	}
 	if len(found) == 0 {
-		return doctor.Finding{}
+		return finding.Finding{}
 	}
-	return doctor.Fault(fmt.Sprintf("%s cannot be read: permission denied (as user %s)", strings.Join(found, " and "), userName()),
+	return finding.Fault(fmt.Sprintf("%s cannot be read: permission denied (as user %s)", strings.Join(found, " and "), userName()),
 		"let the user that Caddy runs as read it, or run this as that user")
 }
 

@@ -15,12 +15,12 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 func TestTheDoctorKnowsWhatMetaSwitchedOff(t *testing.T) {
 	p := &patient{handler: &Handler{settings: settings{api: instagram.BasicDisplay}}}
-	if found := new(examination).checkAPI(p); len(found) != 1 || found[0].Status != doctor.Wrong || !strings.Contains(found[0].Message, "2024-12-04") {
+	if found := new(examination).checkAPI(p); len(found) != 1 || found[0].Status != finding.Wrong || !strings.Contains(found[0].Message, "2024-12-04") {
 		t.Errorf("found %+v", found)
 	}
 }
@@ -44,12 +44,12 @@ func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
 		e := &examination{ctx: t.Context(), now: now}
 		found := e.checkEndpoints(p)
 		if c.remedy == "" {
-			if len(found) != 1 || found[0].Status != doctor.Fine || p.closedWindow {
+			if len(found) != 1 || found[0].Status != finding.Fine || p.closedWindow {
 				t.Errorf("%s: %+v", name, found)
 			}
 			continue
 		}
-		if len(found) != 1 || found[0].Status != doctor.Wrong || !strings.Contains(found[0].Message, "Sorry, this page isn't available.") || !strings.HasPrefix(found[0].Remedy, c.remedy) {
+		if len(found) != 1 || found[0].Status != finding.Wrong || !strings.Contains(found[0].Message, "Sorry, this page isn't available.") || !strings.HasPrefix(found[0].Remedy, c.remedy) {
 			t.Errorf("%s: %+v", name, found)
 		}
 		if again := e.checkWindow(p); again != nil {
@@ -57,7 +57,7 @@ func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
 		}
 	}
 	both := &patient{handler: &Handler{settings: settings{api: instagram.InstagramLogin}, Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
-	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != doctor.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
+	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != finding.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
 		t.Errorf("an old version, too: %+v", found)
 	}
 }
@@ -71,7 +71,7 @@ func TestTheDoctorNamesAFileThatItMayNotRead(t *testing.T) {
 		}
 		return &fs.PathError{Op: "open", Path: path, Err: syscall.EACCES}
 	})
-	if found.Status != doctor.Wrong || found.Message != "/etc/caddy/app_secret cannot be read: permission denied (as user "+userName()+")" {
+	if found.Status != finding.Wrong || found.Message != "/etc/caddy/app_secret cannot be read: permission denied (as user "+userName()+")" {
 		t.Errorf("%+v", found)
 	}
 	if found := p.denied(func(string) error { return fs.ErrNotExist }); found.Message != "" {
@@ -118,7 +118,7 @@ func TestTheDoctorTriesTheStorage(t *testing.T) {
 }
 
 func TestTheDoctorExplainsWhatIsNoAnswer(t *testing.T) {
-	if f := explain("somebody", errors.New("a\nb")); f.Status != doctor.Wrong || f.Message != "somebody: a b" || f.Remedy == "" {
+	if f := explain("somebody", errors.New("a\nb")); f.Status != finding.Wrong || f.Message != "somebody: a b" || f.Remedy == "" {
 		t.Errorf("finding = %+v", f)
 	}
 }

@@ -8,14 +8,14 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // The checks that ask Instagram.
 
 // checkNetwork connects to each endpoint. What Instagram's clock says is kept for later.
-func (e *examination) checkNetwork(p *patient) []doctor.Finding {
+func (e *examination) checkNetwork(p *patient) []finding.Finding {
 	var addresses, faults []string
 	remedy := ""
 	p.out = make(map[instagram.Endpoint]bool)
@@ -28,18 +28,18 @@ func (e *examination) checkNetwork(p *patient) []doctor.Finding {
 		}
 		addresses = append(addresses, address)
 		if !clock.IsZero() {
-			finding := doctor.Clock(e.now(), clock)
-			p.clock = &finding
+			f := finding.Clock(e.now(), clock)
+			p.clock = &f
 		}
 	}
 	if len(faults) > 0 {
-		return []doctor.Finding{doctor.Fault(strings.Join(faults, "; "), remedy)}
+		return []finding.Finding{finding.Fault(strings.Join(faults, "; "), remedy)}
 	}
-	return []doctor.Finding{doctor.OK("%s answer", strings.Join(addresses, ", "))}
+	return []finding.Finding{finding.OK("%s answer", strings.Join(addresses, ", "))}
 }
 
 // checkApp learns from how Instagram refuses a made-up code whether it knows the app.
-func (e *examination) checkApp(p *patient) []doctor.Finding {
+func (e *examination) checkApp(p *patient) []finding.Finding {
 	if p.out[instagram.TokenEndpoint] {
 		return nil // has been said
 	}
@@ -47,23 +47,23 @@ func (e *examination) checkApp(p *patient) []doctor.Finding {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case accepted:
-		return []doctor.Finding{doctor.OK("Instagram accepts the app ID and the app secret")}
+		return []finding.Finding{finding.OK("Instagram accepts the app ID and the app secret")}
 	case err == nil:
-		return []doctor.Finding{doctor.Fault("the token endpoint gave a token for a made-up code", "what answers is not Instagram: check endpoints")}
+		return []finding.Finding{finding.Fault("the token endpoint gave a token for a made-up code", "what answers is not Instagram: check endpoints")}
 	case ok && failure.RateLimited():
-		return []doctor.Finding{doctor.Doubt("Instagram did not say whether it accepts the app", failure.Remedy())}
+		return []finding.Finding{finding.Doubt("Instagram did not say whether it accepts the app", failure.Remedy())}
 	}
-	return []doctor.Finding{explain("token endpoint", err)}
+	return []finding.Finding{explain("token endpoint", err)}
 }
 
-func (e *examination) checkClock(p *patient) []doctor.Finding {
+func (e *examination) checkClock(p *patient) []finding.Finding {
 	if len(p.out) > 0 && p.clock == nil {
 		return nil // has been said
 	}
 	if p.clock == nil {
-		return []doctor.Finding{doctor.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
+		return []finding.Finding{finding.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
 	}
-	return []doctor.Finding{*p.clock}
+	return []finding.Finding{*p.clock}
 }
 
 // newState returns a state that no login of the running site has.
@@ -72,10 +72,10 @@ func newState() string {
 }
 
 // explain says in one sentence what failed, in another what to change.
-func explain(who string, err error) doctor.Finding {
+func explain(who string, err error) finding.Finding {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {
-		return doctor.Fault(who+": "+oneLine(err), "ask again")
+		return finding.Fault(who+": "+oneLine(err), "ask again")
 	}
 	what := fmt.Sprintf("%s answers with status %d", who, failure.Status)
 	switch {
@@ -86,5 +86,5 @@ func explain(who string, err error) doctor.Finding {
 	case failure.Err != nil:
 		what = who + ": " + failure.Err.Error()
 	}
-	return doctor.Fault(what, cmp.Or(windowRemedy(failure), "ask again later, and compare the app's settings in Meta's dashboard"))
+	return finding.Fault(what, cmp.Or(windowRemedy(failure), "ask again later, and compare the app's settings in Meta's dashboard"))
 }

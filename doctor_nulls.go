@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // JSON may have null in any place. What reads a configuration takes an element of a list for
@@ -80,10 +80,10 @@ func (e *examination) validate(config *caddy.Config) (err error) {
 }
 
 // notLoaded tells why Caddy does not load the configuration.
-func (e *examination) notLoaded(err error) doctor.Finding {
-	message, remedy := doctor.Plain(err)
-	if len(e.nulls) > 0 && remedy == doctor.AnyRemedy {
+func (e *examination) notLoaded(err error) finding.Finding {
+	message, remedy := finding.Plain(err)
+	if len(e.nulls) > 0 && remedy == finding.AnyRemedy {
 		remedy = "give it a value, or delete it, where null stands: " + strings.Join(e.nulls, ", ")
 	}
-	return doctor.Fault("Caddy does not load "+e.file+": "+message, remedy)
+	return finding.Fault("Caddy does not load "+e.file+": "+message, remedy)
 }

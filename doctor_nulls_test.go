@@ -13,7 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 )
 
@@ -27,7 +27,7 @@ func examineJSON(t *testing.T, text string, load bool) (said string) {
 	}()
 	e := &examination{ctx: t.Context(), source: cli.Source{File: "-", In: strings.NewReader(text)}, now: time.Now}
 	if err := e.load(); err != nil {
-		message, remedy := doctor.Plain(err)
+		message, remedy := finding.Plain(err)
 		return message + ": " + remedy
 	}
 	defer e.prepare()()

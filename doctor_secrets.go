@@ -13,8 +13,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
@@ -29,25 +29,25 @@ var (
 )
 
 // compareSecrets compares the secrets with those of the running Caddy.
-func (e *examination) compareSecrets(p *patient) doctor.Finding {
+func (e *examination) compareSecrets(p *patient) finding.Finding {
 	here := rotation.Prints{Block: p.settings.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(p.settings.appSecrets)), Session: session.Fingerprints(option.Distinct(p.settings.ownSecrets))}
 	variables := variablesOf(slices.Concat(p.handler.AppSecret, p.handler.Session.Secret))
 	told := fmt.Sprintf("app_secret %s; session secret %s", listPrints(here.App, nil), listPrints(here.Session, nil))
 	there, err := e.runningSecrets(p)
 	switch {
 	case err != nil && len(variables) > 0:
-		return doctor.OK("fingerprints: %s; %s: the doctor has read what this shell has, and the running Caddy may have something else: %v", told, strings.Join(variables, " and "), err)
+		return finding.OK("fingerprints: %s; %s: the doctor has read what this shell has, and the running Caddy may have something else: %v", told, strings.Join(variables, " and "), err)
 	case err != nil:
-		return doctor.OK("fingerprints: %s", told)
+		return finding.OK("fingerprints: %s", told)
 	case !slices.Equal(here.App, there.App) || !slices.Equal(here.Session, there.Session):
 		remedy := "reload Caddy if the configuration is newer; if the secret is in a file, Caddy looks at it every 10s, and logs what is wrong with it"
 		if len(variables) > 0 {
 			remedy = strings.Join(variables, " and ") + ": this shell has another value than Caddy, which keeps the variables that it was started with; restart it, or use {file./absolute/path}"
 		}
-		return doctor.Doubt(fmt.Sprintf("the running Caddy has other secrets: app_secret %s; session secret %s; here it is %s",
+		return finding.Doubt(fmt.Sprintf("the running Caddy has other secrets: app_secret %s; session secret %s; here it is %s",
 			listPrints(there.App, there.FormerApp), listPrints(there.Session, there.FormerSession), told), remedy)
 	}
-	return doctor.OK("fingerprints: %s; the running Caddy has the same", told)
+	return finding.OK("fingerprints: %s; the running Caddy has the same", told)
 }
 
 // variablesOf returns the placeholders of variables in the values of options.

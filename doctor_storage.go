@@ -14,7 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
@@ -22,7 +22,7 @@ import (
 // read what root leaves there.
 
 // openStorage opens the storage and, as root, becomes its owner. A finding says why it does not.
-func (e *examination) openStorage() *doctor.Finding {
+func (e *examination) openStorage() *finding.Finding {
 	e.storage = caddy.DefaultStorage
 	holder := struct {
 		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
@@ -34,7 +34,7 @@ func (e *examination) openStorage() *doctor.Finding {
 		}
 		if err != nil {
 			e.storage = nil
-			found := doctor.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
+			found := finding.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
 			return &found
 		}
 	}
@@ -46,13 +46,13 @@ func (e *examination) openStorage() *doctor.Finding {
 	return e.becomeOwner()
 }
 
-func (e *examination) becomeOwner() *doctor.Finding {
+func (e *examination) becomeOwner() *finding.Finding {
 	owner, known, err := cli.OwnerOf(e.folder)
-	var found doctor.Finding
+	var found finding.Finding
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && cli.IsRoot():
 		// Making it as root would keep Caddy's user out of it.
-		found = doctor.Doubt("the storage was not tried: the folder "+e.folder+" does not exist, and as root this does not make it",
+		found = finding.Doubt("the storage was not tried: the folder "+e.folder+" does not exist, and as root this does not make it",
 			"if Caddy has run before, its storage is elsewhere: run this as Caddy's user, or with the environment of its service (HOME and XDG_DATA_HOME, by --envfile)")
 	case err != nil || !known || owner.Current():
 		return nil // trying it says more
@@ -63,14 +63,14 @@ func (e *examination) becomeOwner() *doctor.Finding {
 			fmt.Fprintf(e.talk, "Checking as %s, the owner of the storage %s\n", owner, e.folder)
 			return nil
 		}
-		found = doctor.Doubt(fmt.Sprintf("the storage was not tried: %s belongs to %s, and this command cannot act as that user", e.folder, owner),
+		found = finding.Doubt(fmt.Sprintf("the storage was not tried: %s belongs to %s, and this command cannot act as that user", e.folder, owner),
 			"run it as that user: sudo -u "+owner.String()+" caddy instagram-auth doctor")
 	}
 	return &found
 }
 
 // checkStorage writes, reads and deletes a small key.
-func (e *examination) checkStorage() doctor.Finding {
+func (e *examination) checkStorage() finding.Finding {
 	if e.unopened != nil {
 		return *e.unopened
 	}
@@ -82,23 +82,23 @@ func (e *examination) checkStorage() doctor.Finding {
 	case err := <-done:
 		return e.judgeStorage(err)
 	case <-ctx.Done():
-		return doctor.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
+		return finding.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
 	}
 }
 
-func (e *examination) judgeStorage(err error) doctor.Finding {
+func (e *examination) judgeStorage(err error) finding.Finding {
 	if err == nil {
-		return doctor.OK("can be written, read and deleted from")
+		return finding.OK("can be written, read and deleted from")
 	}
 	if owner, known, problem := cli.OwnerOf(e.folder); errors.Is(err, fs.ErrPermission) && problem == nil && known && !owner.Current() {
-		return doctor.Doubt(fmt.Sprintf("the storage %s belongs to %s, and %s may not use it", e.folder, owner, cli.Myself()),
+		return finding.Doubt(fmt.Sprintf("the storage %s belongs to %s, and %s may not use it", e.folder, owner, cli.Myself()),
 			"run this as Caddy's user, or as root: sudo caddy instagram-auth doctor")
 	}
 	remedy := "let the user that Caddy runs as read and write it, or check its address"
 	if _, missing := os.Stat(e.folder); errors.Is(err, fs.ErrPermission) && missing == nil && e.folder != "" {
 		remedy = fmt.Sprintf("if Caddy runs as %s: sudo chown -R %[1]s: %s", cli.Myself(), e.folder)
 	}
-	return doctor.Fault("the storage fails: "+oneLine(err), remedy)
+	return finding.Fault("the storage fails: "+oneLine(err), remedy)
 }
 
 // tryStorage leaves nothing behind: of a storage in a folder, also the folders that were made are

@@ -7,30 +7,30 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
 // The checks of the authorization window: by a person's login, and by its page.
 
 // checkLogin takes a person through a login, if the flag asks for it.
-func (e *examination) checkLogin(p *patient) []doctor.Finding {
+func (e *examination) checkLogin(p *patient) []finding.Finding {
 	if !e.browser {
 		return nil
 	}
 	login := e.browse(p)
-	p.signedIn = login.Status == doctor.Fine
-	return []doctor.Finding{login}
+	p.signedIn = login.Status == finding.Fine
+	return []finding.Finding{login}
 }
 
 // checkWindow opens the authorization window for each redirect URI.
-func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
+func (e *examination) checkWindow(p *patient) (found []finding.Finding) {
 	if p.out[instagram.WindowEndpoint] || p.closedWindow || e.ctx.Err() != nil {
 		return nil // another check says why
 	}
 	for i, r := range p.settings.paths.Redirects {
 		if i == 0 && p.signedIn {
-			found = append(found, doctor.OK("accepts app_id, scope and %s: the login proves it", r.URI))
+			found = append(found, finding.OK("accepts app_id, scope and %s: the login proves it", r.URI))
 			continue
 		}
 		found = append(found, e.windowFor(p, r.URI, i == 0))
@@ -39,7 +39,7 @@ func (e *examination) checkWindow(p *patient) (found []doctor.Finding) {
 }
 
 // windowFor opens the window for one redirect URI. Only the first one can be tested with --browser.
-func (e *examination) windowFor(p *patient, uri string, first bool) doctor.Finding {
+func (e *examination) windowFor(p *patient, uri string, first bool) finding.Finding {
 	about, state := "window for "+uri, newState()
 	answer, err := p.settings.client.OpenWindow(e.ctx, instagram.Authorization{RedirectURI: uri, State: state})
 	if err != nil {
@@ -61,18 +61,18 @@ func (e *examination) windowFor(p *patient, uri string, first bool) doctor.Findi
 	}
 	switch failure := verdict.Err; {
 	case verdict.Accepted:
-		return doctor.OK("accepts app_id, scope and %s", uri)
+		return finding.OK("accepts app_id, scope and %s", uri)
 	case failure == nil:
 		return e.undecided(verdict, uri, first)
 	case failure.RateLimited():
-		return doctor.Doubt("Instagram did not say whether it accepts "+uri, failure.Remedy())
+		return finding.Doubt("Instagram did not say whether it accepts "+uri, failure.Remedy())
 	default:
 		return explain(about, failure)
 	}
 }
 
 // undecided is the finding of an answer that proves nothing.
-func (e *examination) undecided(verdict windowpage.Verdict, uri string, first bool) doctor.Finding {
+func (e *examination) undecided(verdict windowpage.Verdict, uri string, first bool) finding.Finding {
 	message := fmt.Sprintf("Instagram %s, so it is unknown whether it accepts %s", verdict.Shows, uri)
 	remedy := "compare it with Meta's dashboard byte for byte, and sign in once at " + uri
 	switch {
@@ -85,14 +85,14 @@ func (e *examination) undecided(verdict windowpage.Verdict, uri string, first bo
 		message += fmt.Sprintf("; a script of the page contains %+q", verdict.Perhaps.Message)
 		remedy += "; if a browser shows that sentence, " + windowRemedy(verdict.Perhaps)
 	}
-	return doctor.Doubt(message, remedy)
+	return finding.Doubt(message, remedy)
 }
 
 // explainSentBack explains a callback with an error in Instagram's words, without the state of
 // the login.
-func explainSentBack(who string, q callbackQuery, state string) doctor.Finding {
+func explainSentBack(who string, q callbackQuery, state string) finding.Finding {
 	if q.cancelled() {
-		return doctor.Fault("the login was cancelled in the window", "start again and press Allow")
+		return finding.Fault("the login was cancelled in the window", "start again and press Allow")
 	}
 	what := fmt.Sprintf("%s says %+q", who, instagram.Masked(q.words(), state))
 	if q.number != 0 {
@@ -102,7 +102,7 @@ func explainSentBack(who string, q callbackQuery, state string) doctor.Finding {
 	if remedy == remedyForWindow {
 		remedy = cmp.Or(windowRemedy(q.asError()), remedy)
 	}
-	return doctor.Fault(what, remedy)
+	return finding.Fault(what, remedy)
 }
 
 // windowRemedies are for sentences that only the window shows.

@@ -5,13 +5,13 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // Both are what Caddy says at start and what the doctor says.
-type Both struct{ AtStart, Doctor []doctor.Finding }
+type Both struct{ AtStart, Doctor []finding.Finding }
 
 // CheckRoutes returns what is said of the routes of a configuration file, read by the doctor. It does
 // not have Caddy load it, and asks nobody.

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // What is likely wrong with a configuration that loads. Caddy says it at start, and the doctor says
@@ -28,9 +28,9 @@ func (h *Handler) inspected() *inspect.Block {
 }
 
 // optionFindings is what the options show, each for itself.
-func (h *Handler) optionFindings() []doctor.Finding {
+func (h *Handler) optionFindings() []finding.Finding {
 	endpoints, _ := h.checkEndpoints(h.now())
-	return slices.Concat([]doctor.Finding{doctor.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints)
+	return slices.Concat([]finding.Finding{finding.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints)
 }
 
 // pathAuthorize is where the authorization window is below a host that has the whole API.
@@ -51,46 +51,46 @@ func baseProblem(base string) string {
 }
 
 // checkOptions looks at options that make sense, each for itself.
-func (h *Handler) checkOptions() (found []doctor.Finding) {
+func (h *Handler) checkOptions() (found []finding.Finding) {
 	denied := make(map[string]bool)
 	for _, id := range h.Deny {
 		denied[id] = true
 	}
 	for _, id := range h.Allow {
 		if denied[id] {
-			found = append(found, doctor.Doubt(id+" is in allow and in deny, and is kept out", "delete it from one of them"))
+			found = append(found, finding.Doubt(id+" is in allow and in deny, and is kept out", "delete it from one of them"))
 		}
 	}
 	const secret = " is what an app secret looks like, and others get to see it"
-	if doctor.IsAppSecret(h.Session.Cookie) {
-		found = append(found, doctor.Fault("session cookie"+secret, "write the name of the cookie there, and get a new app secret from Meta"))
+	if finding.IsAppSecret(h.Session.Cookie) {
+		found = append(found, finding.Fault("session cookie"+secret, "write the name of the cookie there, and get a new app secret from Meta"))
 	}
 	for _, name := range h.Headers {
-		if doctor.IsAppSecret(name) {
-			found = append(found, doctor.Fault("the name of a header"+secret, "write the name of the header there, and get a new app secret from Meta"))
+		if finding.IsAppSecret(name) {
+			found = append(found, finding.Fault("the name of a header"+secret, "write the name of the header there, and get a new app secret from Meta"))
 		}
 	}
 	return found
 }
 
 // checkPeople is what the log says of lists with names in them.
-func (h *Handler) checkPeople() (found []doctor.Finding) {
+func (h *Handler) checkPeople() (found []finding.Finding) {
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {
-			found = append(found, doctor.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
+			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
 		}
 	}
 	if h.wantsPicture() && !h.settings.keepToken {
-		found = append(found, doctor.Doubt("the visitor's picture needs an access token that is kept: until then its path answers 404", "add token long_lived"))
+		found = append(found, finding.Doubt("the visitor's picture needs an access token that is kept: until then its path answers 404", "add token long_lived"))
 	}
 	return found
 }
 
 // guessable tells of session secrets that somebody may guess, although they are long enough.
-func guessable(secrets []string) (found []doctor.Finding) {
+func guessable(secrets []string) (found []finding.Finding) {
 	for i, secret := range secrets {
-		if doctor.IsGuessable(secret) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
+		if finding.IsGuessable(secret) {
+			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
 		}
 	}
 	return found

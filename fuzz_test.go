@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 func FuzzR3_SafeReturn(f *testing.F) {

@@ -20,7 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // genRun is a run of the generator: one Caddy that gets one site after the other.
@@ -144,11 +144,11 @@ func (s said) byDoctor() (lines []string) {
 	for _, f := range s.doctor.AtStart {
 		switch {
 		case ofHosts.MatchString(f.Message):
-		case f.Status == doctor.Wrong:
+		case f.Status == finding.Wrong:
 			lines = append(lines, "error "+f.Message)
 		case f.Quiet:
 			lines = append(lines, "quiet "+f.Message)
-		case f.Status == doctor.Look:
+		case f.Status == finding.Look:
 			lines = append(lines, "warn "+f.Message)
 		}
 	}
@@ -160,8 +160,8 @@ func (s said) has(level string) bool {
 }
 
 func (s said) public() bool {
-	return slices.ContainsFunc(s.doctor.AtStart, func(f doctor.Finding) bool {
-		return f.Status == doctor.Fine && strings.Contains(f.Message, " public: ")
+	return slices.ContainsFunc(s.doctor.AtStart, func(f finding.Finding) bool {
+		return f.Status == finding.Fine && strings.Contains(f.Message, " public: ")
 	})
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // visit is one request on its way through the handler. Everything that belongs to

@@ -12,7 +12,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // debugSite is a site with all that brings an address into a log: rewrites, handlers that log

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // A login starts: a login cookie binds it to this browser, and the visitor goes to

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // logout shows a page with a button to whoever follows a link, and signs out whoever

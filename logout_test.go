@@ -12,7 +12,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 func TestL1_ASignedOutCookieIsDead(t *testing.T) {

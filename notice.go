@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
@@ -67,7 +67,7 @@ func (n notice) entry(cause error, fields []zap.Field) (zapcore.Level, []zap.Fie
 }
 
 // finding is what the doctor says of a line that asks something of the operator.
-func (n notice) finding() doctor.Finding { return doctor.Doubt(n.message, n.remedy) }
+func (n notice) finding() finding.Finding { return finding.Doubt(n.message, n.remedy) }
 
 // remedyOf returns what an error says that can be done about it, "" if it says nothing.
 func remedyOf(err error) string {

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/picture"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // How Instagram is asked for a picture: once for a person in a while, however many requests

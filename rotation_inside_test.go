@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // Files with secrets are looked at often, so that no test waits for long.

@@ -5,11 +5,11 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // remedySecret is the way out of session keys that others may know.
@@ -79,7 +79,7 @@ func (h *Handler) saySecret(c rotation.Change) {
 func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 	switch {
 	case h.settings.handoff: // the site keeps the sessions
-	case c.Option == rotation.SessionSecret && doctor.IsGuessable(c.Value):
+	case c.Option == rotation.SessionSecret && finding.IsGuessable(c.Value):
 		h.notify(noticeGuessableSecret, nil, about...)
 	case c.OpensSessions && len(c.Value) < option.MinSecret:
 		h.notify(noticeWeakSecret, nil, about...)

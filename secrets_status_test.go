@@ -12,7 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testing.T) {

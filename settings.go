@@ -11,12 +11,12 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 const (
@@ -51,7 +51,7 @@ type settings struct {
 	weakSecret bool
 	// appSecretOpens says that whoever knows an app secret can make sessions.
 	appSecretOpens bool
-	guessable      []doctor.Finding // about session secrets
+	guessable      []finding.Finding // about session secrets
 
 	headers     []identityHeader
 	headerNames []string // and that of the token

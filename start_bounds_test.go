@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // conditions are directives of which each may double the ways through the routes that follow.
@@ -66,7 +66,7 @@ func checksOn(t *testing.T, c sitetest.Config) instagramauth.Both {
 }
 
 // findingsIn returns findings as lines.
-func findingsIn(found []doctor.Finding) string {
+func findingsIn(found []finding.Finding) string {
 	var lines strings.Builder
 	for _, f := range found {
 		fmt.Fprintf(&lines, "%s %s | %s\n", f.Status, f.Message, f.Remedy)

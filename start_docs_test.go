@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // TestN17_NothingIsSaidOfTheSetUpsInTheDocs: a check that complains about what the pages recommend
@@ -59,7 +59,7 @@ func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 			}
 			found += len(said.Doctor)
 			for _, f := range said.AtStart {
-				if f.Status != doctor.Fine && !f.Quiet {
+				if f.Status != finding.Fine && !f.Quiet {
 					t.Errorf("%s: %s: %s in\n%s", name, f.Status, f.Message, text)
 				}
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // shownCases are sites with a way to protected pages that is found behind the block, or in front of
@@ -57,7 +57,7 @@ func TestN17_WhatIsShownElsewhereIsTold(t *testing.T) {
 				}
 			case tt.says == "":
 				for _, f := range found.AtStart {
-					if f.Status != doctor.Fine && !f.Quiet {
+					if f.Status != finding.Fine && !f.Quiet {
 						t.Error(f)
 					}
 				}

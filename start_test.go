@@ -17,11 +17,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // doctorOnSite returns what the doctor says about the routes of a site.
-func doctorOnSite(t *testing.T, s *sitetest.Site, c sitetest.Config) []doctor.Finding {
+func doctorOnSite(t *testing.T, s *sitetest.Site, c sitetest.Config) []finding.Finding {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
@@ -195,21 +195,21 @@ var enumeration = regexp.MustCompile(`, | and `)
 
 // wantSame fails the test unless the doctor says what Caddy says at start. It names addresses one by
 // one, and where directives stand.
-func (c startCase) wantSame(t *testing.T, lines []sitetest.StartLine, found []doctor.Finding) {
+func (c startCase) wantSame(t *testing.T, lines []sitetest.StartLine, found []finding.Finding) {
 	t.Helper()
-	marks := map[string]doctor.Status{"error": doctor.Wrong, "warn": doctor.Look, "info": doctor.Look}
+	marks := map[string]finding.Status{"error": finding.Wrong, "warn": finding.Look, "info": finding.Look}
 	for i, line := range lines {
 		if (line.More != "") != (i == 0 && line.Level != "info") {
 			t.Errorf("line %d names more: %q", i, line.More)
 		}
-		if !slices.ContainsFunc(found, func(f doctor.Finding) bool {
+		if !slices.ContainsFunc(found, func(f finding.Finding) bool {
 			return f.Status == marks[line.Level] && (strings.HasPrefix(f.Message, line.Msg) || strings.HasPrefix(f.Message, enumeration.Split(line.Msg, 2)[0]) && strings.Contains(line.Msg, " this block"))
 		}) {
 			t.Errorf("the doctor does not say %q: %v", line, found)
 		}
 	}
 	for _, f := range found {
-		if f.Status == doctor.Wrong && len(lines) == 0 {
+		if f.Status == finding.Wrong && len(lines) == 0 {
 			t.Errorf("only the doctor says %q", f.Message)
 		}
 	}

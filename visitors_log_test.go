@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it

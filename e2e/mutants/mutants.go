@@ -2,7 +2,7 @@ package main
 
 var mutants = []mutant{
 	// The gate.
-	{"A1", "the state is not random", "session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
+	{"A1", "the state is not random", "internal/session/login.go", `rand.Read(l.Nonce[:])`, `_ = rand.Reader`, ""},
 	{"A3", "an unknown host gets the first redirect URI", "internal/address/address.go", `return Redirect{}, false`, `return p.Redirects[0], true`, "."},
 	{"A6", "a matcher that fails protects nothing", "protect.go", `return match || err != nil`, `return match`, ""},
 	{"A5", "a redirect carries the body on", "login.go", `redirectTo(http.StatusFound, h`, `redirectTo(http.StatusTemporaryRedirect, h`, ""},
@@ -30,18 +30,18 @@ var mutants = []mutant{
 	{"P4", "a public answer varies by cookie", "response.go", `case !s.private && !s.handedOff && isPublic(header):`, `case false:`, ""},
 	{"P4", "an answer for everybody takes a mark along", "response.go", `if (s.renewed != "" || s.unmark != "") && !isShared(header) {`, `if s.renewed != "" || s.unmark != "" {`, ""},
 	{"R1", "a backslash in the path is kept", "internal/returnpath/returnpath.go", "strings.Contains(path, `\\`) || ", ``, "./internal/returnpath ."},
-	{"R3", "a long address loses its query", "session/login.go", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "./session ."},
-	{"S8", "long logins give up no older ones", "session/login.go", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, "./session"},
+	{"R3", "a long address loses its query", "internal/session/login.go", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "./internal/session ."},
+	{"S8", "long logins give up no older ones", "internal/session/login.go", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, "./internal/session"},
 	{"C3", "two blocks in one branch are one", "internal/placement/branches.go", `b.onOneWay([]rawRoute{{Handle: route.HandlersRaw}}) <= 1`, `true`, "."},
 	// The callback.
-	{"C1", "the nonce is not compared with the state", "session/login.go",
-		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./session ."},
-	{"C1", "a login never expires", "session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./session ."},
+	{"C1", "the nonce is not compared with the state", "internal/session/login.go",
+		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./internal/session ."},
+	{"C1", "a login never expires", "internal/session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./internal/session ."},
 	{"C2", "a code may hold anything", "callback_query.go", `(failed || isCode(q.code))`, `(failed || q.code != "")`, ""},
-	{"C3", "a login is not bound to its redirect URI", "session/cookies.go", `	for _, s := range more {
+	{"C3", "a login is not bound to its redirect URI", "internal/session/cookies.go", `	for _, s := range more {
 		ad = appendString(ad, s)
 	}
-`, "", "./session ."},
+`, "", "./internal/session ."},
 	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
 	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
@@ -91,19 +91,19 @@ var mutants = []mutant{
 	{"N11", "a callback is as good on the other path", "internal/revocation/delivery.go", `if err != nil || elsewhere && at.Before(longAgo) {`, `if _, _ = elsewhere, at; err != nil {`, "./internal/revocation"},
 	{"N11", "an error of the site's is the end of a callback", "delivery.go", `verdict.passed && !verdict.success():`, `verdict.passed && verdict.status == 0:`, ""},
 	// Cookies and sessions.
-	{"S1", "the ID of a session is not random", "session/session.go", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "./session ."},
-	{"S2", "nonces repeat", "session/seal.go", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},
-	{"S2", "line breaks inside a value are passed over", "session/seal.go", `if err != nil || n != encoding.DecodedLen(len(value)) {`, `if err != nil {`, ""},
-	{"S4", "all purposes have one key", "session/keys.go", `nil, string(p), 32)`, `nil, "instagram_auth", 32)`, ""},
-	{"S5", "scripts may read our cookies", "session/cookies.go", `"; Path=/; Secure; HttpOnly; SameSite=Lax"`, `"; Path=/; Secure; SameSite=Lax"`, "./session ."},
-	{"S6", "deleting a cookie deletes nothing", "session/cookies.go", `"=; Max-Age=0; Expires=`, `"=; Expires=`, "./session ."},
-	{"S7", "a session never ends", "session/session.go", `return now.Before(s.End(c.lifetime)) && `, `return `, "./session ."},
-	{"S7", "an idle session never ends", "session/session.go", `(c.idle == 0 || now.Before(s.Seen.Add(c.idle)))`, `true`, "./session ."},
-	{"S7", "a session from the future is good", "session/session.go", `!s.Issued.After(now.Add(clockSkew)) && `, ``, "./session ."},
-	{"S7", "a session is renewed at each request", "session/session.go", `now.Sub(s.Seen) < c.idle/10`, `now.Sub(s.Seen) < 0`, "./session ."},
-	{"S9", "planted cookies hide the last one", "session/find.go", `		at = MaxTried/2 + at%(MaxTried/2)`, `		at = 0`, "./session ."},
-	{"S9", "what cannot be sealed takes a place", "session/find.go", `if mayBeSealed(value) {`, `if true {`, "./session ."},
-	{"S9", "all login cookies are kept", "session/find.go", `if len(f.logins) == 2*keptLogins {`, `if false {`, "./session ."},
+	{"S1", "the ID of a session is not random", "internal/session/session.go", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "./internal/session ."},
+	{"S2", "nonces repeat", "internal/session/seal.go", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},
+	{"S2", "line breaks inside a value are passed over", "internal/session/seal.go", `if err != nil || n != encoding.DecodedLen(len(value)) {`, `if err != nil {`, ""},
+	{"S4", "all purposes have one key", "internal/session/keys.go", `nil, string(p), 32)`, `nil, "instagram_auth", 32)`, ""},
+	{"S5", "scripts may read our cookies", "internal/session/cookies.go", `"; Path=/; Secure; HttpOnly; SameSite=Lax"`, `"; Path=/; Secure; SameSite=Lax"`, "./internal/session ."},
+	{"S6", "deleting a cookie deletes nothing", "internal/session/cookies.go", `"=; Max-Age=0; Expires=`, `"=; Expires=`, "./internal/session ."},
+	{"S7", "a session never ends", "internal/session/session.go", `return now.Before(s.End(c.lifetime)) && `, `return `, "./internal/session ."},
+	{"S7", "an idle session never ends", "internal/session/session.go", `(c.idle == 0 || now.Before(s.Seen.Add(c.idle)))`, `true`, "./internal/session ."},
+	{"S7", "a session from the future is good", "internal/session/session.go", `!s.Issued.After(now.Add(clockSkew)) && `, ``, "./internal/session ."},
+	{"S7", "a session is renewed at each request", "internal/session/session.go", `now.Sub(s.Seen) < c.idle/10`, `now.Sub(s.Seen) < 0`, "./internal/session ."},
+	{"S9", "planted cookies hide the last one", "internal/session/find.go", `		at = MaxTried/2 + at%(MaxTried/2)`, `		at = 0`, "./internal/session ."},
+	{"S9", "what cannot be sealed takes a place", "internal/session/find.go", `if mayBeSealed(value) {`, `if true {`, "./internal/session ."},
+	{"S9", "all login cookies are kept", "internal/session/find.go", `if len(f.logins) == 2*keptLogins {`, `if false {`, "./internal/session ."},
 	{"L3", "a sign-out that did not see all cookies claims success", "logout.go", `if v.found.Crowded() {`, `if false {`, ""},
 	{"S10", "the old session lives on after a new login", "login_end.go", `	h.replaceSession(v, &end.session)
 `, ``, ""},
@@ -230,12 +230,12 @@ var mutants = []mutant{
 		return h.arrive`, `	if false {
 		return h.arrive`, ""},
 	{"T1", "any version of TLS will do", "instagram/client.go", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, "./instagram"},
-	{"S8", "a session cookie may be large", "session/session.go", `longest := maxCookie`, `longest := 8 * maxCookie`, "./session ."},
+	{"S8", "a session cookie may be large", "internal/session/session.go", `longest := maxCookie`, `longest := 8 * maxCookie`, "./internal/session ."},
 	{"H4", "a header may be of any length", "internal/headerguard/cookies.go", `return value, len(value) <= maxValue`, `return value, true`, "./internal/headerguard ."},
 	{"H4", "a header may hold anything", "internal/headerguard/cookies.go", `plain = isPlain(value[i])`, `plain = value[i] != 0`, "./internal/headerguard ."},
 	{"L4", "everybody's sessions end unasked", "command_revoke.go", `asks := q.All && !flagged(command, "yes")`, `asks := false`, ""},
 	{"L4", "a request to end sessions may name several", "admin.go", `case named != 1:`, `case named < 1:`, ""},
-	{"K4", "a confirmation code proves nothing", "session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "./session ."},
+	{"K4", "a confirmation code proves nothing", "internal/session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "./internal/session ."},
 	{"N1", "a callback may be replayed in early data", "callback.go", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},
 	{"N10", "a withdrawn permission is not heard", "against.go", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},
 	{"N10", "a username that is shut out is not heard", "against.go", ` || !h.settings.admits(&newer.Identity) && h.settings.admits(&old.Identity)`, ``, ""},
@@ -279,6 +279,6 @@ var mutants = []mutant{
 	{"N18", "a reload forgets the former secret", "internal/rotation/rotation.go", `	key := name + " " + path`, `	key := name + " " + path + time.Now().String()`, "."},
 	{"N18", "callbacks of the new app secret are refused", "internal/rotation/rotation.go", `		r.callbacks.Store(&app)
 		r.inUse[0] = app`, `		r.inUse[0] = app`, "."},
-	{"N18", "a secret that could be guessed has a fingerprint", "session/fingerprint.go", `	if weakSecret(secret) {`, `	if secret == "" {`, "./session ."},
+	{"N18", "a secret that could be guessed has a fingerprint", "internal/session/fingerprint.go", `	if weakSecret(secret) {`, `	if secret == "" {`, "./internal/session ."},
 	{"N16", "nobody is told whose secret makes sessions", "secrets.go", `case !h.settings.appSecretOpens || h.settings.handoff:`, `case true:`, ""},
 }

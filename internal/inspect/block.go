@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -27,7 +27,7 @@ type Block struct {
 	// Cookie makes a Set-Cookie line as the block sends them.
 	Cookie func(page string) (string, error)
 	// Options returns what the options show, without a look at any route.
-	Options func() []doctor.Finding
+	Options func() []finding.Finding
 }
 
 // Answers reports whether a request is for an address of the block's own.

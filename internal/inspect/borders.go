@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -28,24 +28,24 @@ func (b *Block) pathsAlone() (all []caddyhttp.MatchPath) {
 
 // hasWrongPath reports whether Borders says that a path matches nothing.
 func (b *Block) hasWrongPath() bool {
-	return slices.ContainsFunc(slices.Concat(b.pathsAlone()...), func(path string) bool { return doctor.Path(path).Status == doctor.Wrong })
+	return slices.ContainsFunc(slices.Concat(b.pathsAlone()...), func(path string) bool { return finding.Path(path).Status == finding.Wrong })
 }
 
 // mostBorders is for how many paths requests are followed on both sides: Caddy waits for it.
 const mostBorders = 64
 
 // Borders looks at the paths of a block's matcher, where it has nothing but paths.
-func (b *Block) Borders(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) Borders(servers []*routes.Server) (found []finding.Finding) {
 	for _, paths := range b.pathsAlone() {
 		for i, path := range paths {
-			if f := doctor.Path(path); f.Status != doctor.Fine {
+			if f := finding.Path(path); f.Status != finding.Fine {
 				found = append(found, f)
 				continue
 			}
 			if i >= mostBorders {
 				continue
 			}
-			if border, ok := doctor.BorderOf(path, paths); ok && b.isCrossed(servers, border) {
+			if border, ok := finding.BorderOf(path, paths); ok && b.isCrossed(servers, border) {
 				found = append(found, border.Finding)
 			}
 		}
@@ -55,7 +55,7 @@ func (b *Block) Borders(servers []*routes.Server) (found []doctor.Finding) {
 
 // isCrossed reports whether the handler that answers inside a border after a sign-in answers outside
 // without one. Where another one answers, that is another part of the site.
-func (b *Block) isCrossed(servers []*routes.Server, border doctor.Border) bool {
+func (b *Block) isCrossed(servers []*routes.Server, border finding.Border) bool {
 	for _, s := range servers {
 		if !s.Has(b) {
 			continue

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -23,7 +23,7 @@ type doorman struct {
 
 // Upstreams looks for ways to the upstreams of a block that lead past it, and at what is done to
 // its headers behind it.
-func (i *Inspection) Upstreams(b *Block) (found []doctor.Finding) {
+func (i *Inspection) Upstreams(b *Block) (found []finding.Finding) {
 	names := b.HeaderNames
 	d := i.doors
 	for _, s := range d.servers {
@@ -54,20 +54,20 @@ func newDoorman(servers []*routes.Server) *doorman {
 }
 
 // doors looks at one upstream.
-func (d *doorman) doors(upstream string, names []string) (found []doctor.Finding) {
+func (d *doorman) doors(upstream string, names []string) (found []finding.Finding) {
 	safe := func(passed []routes.Block, deleted []string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return !isDeleted(name, passed, deleted) })
 	}
 	for _, s := range d.servers {
 		for _, door := range s.Doors(upstream, safe) {
 			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
-			finding := doctor.Fault(
+			f := finding.Fault(
 				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, upstream),
 				"put instagram_auth there, too, or delete the headers in that reverse_proxy with header_up, or with request_header where no request of this block passes: "+strings.Join(names, ", ")).With("reverse_proxy")
 			if door.End.If() != "" || door.End.After() != "" {
-				finding.Status = doctor.Look
+				f.Status = finding.Look
 			}
-			found = append(found, finding)
+			found = append(found, f)
 		}
 	}
 	return found

@@ -14,7 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -104,17 +104,17 @@ func New(servers []*routes.Server) *Inspection {
 }
 
 // Of returns what is found of a block.
-func (i *Inspection) Of(b *Block) []doctor.Finding {
+func (i *Inspection) Of(b *Block) []finding.Finding {
 	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(b) }) {
-		return []doctor.Finding{doctor.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
+		return []finding.Finding{finding.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
 	}
 	return slices.Concat(b.arrivals(i.servers), b.Borders(i.servers), b.Protection(i.servers), i.Upstreams(b), b.site(i.servers))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.
-func firstFault(findings []doctor.Finding) error {
+func firstFault(findings []finding.Finding) error {
 	for _, f := range findings {
-		if f.Status == doctor.Wrong {
+		if f.Status == finding.Wrong {
 			return fmt.Errorf("strict_config: %s; %s", f.Message, f.Remedy)
 		}
 	}
@@ -123,7 +123,7 @@ func firstFault(findings []doctor.Finding) error {
 
 // log logs what was found. The first line that is no good news names the doctor, unless another
 // block has said so.
-func (b *Block) log(findings []doctor.Finding, said bool) bool {
+func (b *Block) log(findings []finding.Finding, said bool) bool {
 	for _, f := range findings {
 		level := levelOf(f)
 		if level == zap.DebugLevel {
@@ -141,13 +141,13 @@ func (b *Block) log(findings []doctor.Finding, said bool) bool {
 }
 
 // levelOf returns how loudly a finding is said. What is fine, the doctor says.
-func levelOf(f doctor.Finding) zapcore.Level {
+func levelOf(f finding.Finding) zapcore.Level {
 	switch {
-	case f.Status == doctor.Fine:
+	case f.Status == finding.Fine:
 		return zap.DebugLevel
 	case f.Quiet:
 		return zap.InfoLevel
-	case f.Status == doctor.Wrong:
+	case f.Status == finding.Wrong:
 		return zap.ErrorLevel
 	}
 	return zap.WarnLevel

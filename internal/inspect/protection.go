@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -18,7 +18,7 @@ import (
 
 // Protection follows anonymous requests for what a block is to protect, on each host at which
 // people see it. What is so on several of them is told once.
-func (b *Block) Protection(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 	if !b.asksAnybody() {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (b *Block) Protection(servers []*routes.Server) (found []doctor.Finding) {
 		case !s.Has(b):
 			continue
 		case s.InErrors(b):
-			found = append(found, doctor.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
+			found = append(found, finding.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
 			continue
 		}
 		for i, origin := range slices.Concat(origins, b.otherOrigins(s)) {
@@ -46,7 +46,7 @@ func (b *Block) Protection(servers []*routes.Server) (found []doctor.Finding) {
 			}
 			told = append(told, b.shown(s.Shown(b, origin))...)
 			for _, f := range told {
-				switch same := func(known doctor.Finding) bool { return known.Message == f.Message }; {
+				switch same := func(known finding.Finding) bool { return known.Message == f.Message }; {
 				case slices.ContainsFunc(found, same):
 					continue
 				case i > 0:
@@ -73,7 +73,7 @@ func (b *Block) otherOrigins(s *routes.Server) (others []*url.URL) {
 }
 
 // tell puts what becomes of the addresses of a block into words.
-func (b *Block) tell(survey *routes.Survey) (found []doctor.Finding) {
+func (b *Block) tell(survey *routes.Survey) (found []finding.Finding) {
 	for _, a := range grouped(survey, survey.Open) {
 		found = append(found, a.open())
 	}
@@ -84,13 +84,13 @@ func (b *Block) tell(survey *routes.Survey) (found []doctor.Finding) {
 		found = append(found, a.earlier())
 	}
 	for _, a := range grouped(survey, survey.Public) {
-		found = append(found, doctor.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
+		found = append(found, finding.OK("%s public: the configuration has another branch for that, with %s", a.are(), a.by()))
 	}
 	if len(survey.Early) > 0 {
-		found = append(found, doctor.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", Enumerated(survey.Early), verb(survey.Early, "comes", "come")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
+		found = append(found, finding.Fault(fmt.Sprintf("{http.auth.user.…} has no value in %s, which %s before this block", Enumerated(survey.Early), verb(survey.Early, "comes", "come")), "move instagram_auth above it, or put both into a route block, instagram_auth first"))
 	}
 	if len(survey.Blank) > 0 {
-		found = append(found, doctor.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
+		found = append(found, finding.Fault("errors handle is set, but no handle_errors answers: visitors see an empty page", "add a handle_errors block for 4xx and 5xx to the site, or delete the option errors"))
 	}
 	return found
 }
@@ -102,12 +102,12 @@ func (b *Block) asksAnybody() bool { return b.Matchers != nil || !b.Handoff }
 const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Take out the line that rules out the others"
 
 // otherHosts says that a block's matcher wants hosts on which nobody sees the block.
-func (b *Block) otherHosts() (f doctor.Finding, found bool) {
+func (b *Block) otherHosts() (f finding.Finding, found bool) {
 	for _, set := range b.Matchers {
 		for _, matcher := range set {
 			hosts, ok := matcher.(*caddyhttp.MatchHost)
 			if ok && !slices.ContainsFunc(b.origins(), func(origin *url.URL) bool { return address.Accepts(*hosts, origin.Hostname()) }) {
-				return doctor.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
+				return finding.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
 			}
 		}
 	}
@@ -115,12 +115,12 @@ func (b *Block) otherHosts() (f doctor.Finding, found bool) {
 }
 
 // unreached is for a block that asks nobody for a session.
-func unreached(survey *routes.Survey) doctor.Finding {
+func unreached(survey *routes.Survey) finding.Finding {
 	ahead := grouped(survey, survey.Ahead)
 	if len(ahead) == 0 {
-		return doctor.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", remedyUnmatched)
+		return finding.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", remedyUnmatched)
 	}
-	return doctor.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
+	return finding.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
 }
 
 // alike are addresses that become the same.
@@ -166,43 +166,43 @@ func (a alike) need() string { return a.paths() + " " + verb(a.addresses, "needs
 func (a alike) are() string { return a.paths() + " " + verb(a.addresses, "is", "are") }
 
 // open is for addresses that are answered without a session.
-func (a alike) open() doctor.Finding {
+func (a alike) open() finding.Finding {
 	if a.end.Replaces() {
-		return doctor.Fault(fmt.Sprintf("%s NOT protected: intercept answers instead of this block, by %s", a.are(), a.by()), notIntercepted).With("intercept")
+		return finding.Fault(fmt.Sprintf("%s NOT protected: intercept answers instead of this block, by %s", a.are(), a.by()), notIntercepted).With("intercept")
 	}
 	if a.end.Status() != 0 {
-		return doctor.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
+		return finding.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
 	}
-	return doctor.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or put both into a route block, instagram_auth first", a.by())).With(a.by())
+	return finding.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or put both into a route block, instagram_auth first", a.by())).With(a.by())
 }
 
 // earlier is for addresses that a route of their own answers before a block for all addresses.
-func (a alike) earlier() doctor.Finding {
-	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session, in front of this block", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s; if you mean it, put it into a handle block of its own", a.by())).With(a.by())
+func (a alike) earlier() finding.Finding {
+	return finding.Doubt(fmt.Sprintf("%s answered by %s without a session, in front of this block", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s; if you mean it, put it into a handle block of its own", a.by())).With(a.by())
 }
 
 // doubt is for addresses of which it is not known whether they ask for a session.
-func (a alike) doubt() doctor.Finding {
+func (a alike) doubt() finding.Finding {
 	if a.end.GivenUp() {
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), Simpler)
+		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), Simpler)
 	}
 	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)
+		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)
 	}
 	if a.end.Replaces() {
-		return doctor.Doubt(fmt.Sprintf("%s answered by intercept instead of this block, by %s, where this is so: %s", a.are(), a.by(), a.end.Where()), notIntercepted).With("intercept")
+		return finding.Doubt(fmt.Sprintf("%s answered by intercept instead of this block, by %s, where this is so: %s", a.are(), a.by(), a.end.Where()), notIntercepted).With("intercept")
 	}
 	if a.end.Status() != 0 {
-		return doctor.Doubt(fmt.Sprintf("nobody can tell from here whether handle_errors answers %s with what stands there, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
+		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether handle_errors answers %s with what stands there, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
 	}
 	if a.end.If() == routes.LeftOut {
-		finding := doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise have the matcher look at the path alone").With(a.by())
-		finding.Quiet = true
-		return finding
+		f := finding.Doubt(fmt.Sprintf("%s answered by %s without a session where %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise have the matcher look at the path alone").With(a.by())
+		f.Quiet = true
+		return f
 	}
 	remedy := "right if you mean it; otherwise move instagram_auth above " + a.by()
 	if strings.HasPrefix(a.end.Where(), routes.NoMatch) {
 		remedy = "right if you mean it; otherwise have the matcher look at the path alone"
 	}
-	return doctor.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.Where()), remedy).With(a.by())
+	return finding.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.Where()), remedy).With(a.by())
 }

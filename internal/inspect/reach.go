@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -37,7 +37,7 @@ const (
 
 // arrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
 // keeps several of them from the block is told once.
-func (b *Block) arrivals(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) arrivals(servers []*routes.Server) (found []finding.Finding) {
 	if b.InErrors(servers) {
 		return nil // has a line of its own
 	}
@@ -70,34 +70,34 @@ func (b *Block) InErrors(servers []*routes.Server) bool {
 }
 
 // finding puts an obstacle into words.
-func (o obstacle) finding(addresses ...string) doctor.Finding {
+func (o obstacle) finding(addresses ...string) finding.Finding {
 	one := Enumerated(addresses)
 	verb := func(singular, plural string) string { return verb(addresses, singular, plural) }
 	switch o.kind {
 	case givenUp:
-		return doctor.Doubt(
+		return finding.Doubt(
 			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
 	case perhaps:
-		return doctor.Doubt(
+		return finding.Doubt(
 			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
 			"see that it lets "+verb("this address", "these addresses")+" pass").With(o.by)
 	case answered:
-		return doctor.Fault(
+		return finding.Fault(
 			fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
 			"move that out of "+verb("its way, or choose another path for it", "their way, or choose other paths for them")).With(o.by)
 	case replaced:
-		return doctor.Fault(
+		return finding.Fault(
 			fmt.Sprintf("%s never %s the answer of this block: intercept puts another one in its place", one, verb("gets", "get")), notIntercepted).With(o.by)
 	case otherRoutes:
-		return doctor.Fault(
+		return finding.Fault(
 			fmt.Sprintf("%s %s not get to this block, which stands in a route for other addresses", one, verb("does", "do")),
 			"choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 	case noSite:
-		return doctor.Fault(
+		return finding.Fault(
 			fmt.Sprintf("%s %s not served by the site of this block", one, verb("is", "are")),
 			"give "+verb("its host", "their host")+" to the site, or write the redirect URI for a host that the site has")
 	}
-	return doctor.OK("%s %s this block", one, verb("reaches", "reach"))
+	return finding.OK("%s %s this block", one, verb("reaches", "reach"))
 }
 
 // notIntercepted is the remedy where intercept answers instead of a block.
@@ -126,12 +126,12 @@ func verb(things []string, singular, plural string) string {
 }
 
 // Arrival tells whether a request for an address reaches a block by way of a server.
-func (b *Block) Arrival(s *routes.Server, method, address string) doctor.Finding {
+func (b *Block) Arrival(s *routes.Server, method, address string) finding.Finding {
 	return b.arrival([]*routes.Server{s}, method, address).finding(address)
 }
 
 // NotServed is the finding of an address that no site has.
-func NotServed(address string) doctor.Finding { return obstacle{kind: noSite}.finding(address) }
+func NotServed(address string) finding.Finding { return obstacle{kind: noSite}.finding(address) }
 
 // arrival tells whether a request for an address reaches a block. One server that leads there is
 // enough: another one may be that of plain http, which redirects.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -16,12 +16,12 @@ import (
 
 // Requests looks for handlers that change the method of requests for a block's own addresses,
 // or take their cookies away: then no sign-in can end.
-func (b *Block) Requests(servers []*routes.Server) (found []doctor.Finding) {
-	add := func(e routes.Ending, f doctor.Finding) {
+func (b *Block) Requests(servers []*routes.Server) (found []finding.Finding) {
+	add := func(e routes.Ending, f finding.Finding) {
 		if e.If() != "" || e.After() != "" {
-			f.Status = doctor.Look
+			f.Status = finding.Look
 		}
-		if !slices.ContainsFunc(found, func(known doctor.Finding) bool { return known.Message == f.Message }) {
+		if !slices.ContainsFunc(found, func(known finding.Finding) bool { return known.Message == f.Message }) {
 			found = append(found, f)
 		}
 	}
@@ -41,7 +41,7 @@ func (b *Block) Requests(servers []*routes.Server) (found []doctor.Finding) {
 					continue
 				}
 				if e.Method() != method {
-					add(e, doctor.Fault(fmt.Sprintf("%s %s gets to this block as %s: it answers 405", method, address, e.Method()), "change the method of other requests alone, or behind instagram_auth: put both into a route block, instagram_auth first").With("method"))
+					add(e, finding.Fault(fmt.Sprintf("%s %s gets to this block as %s: it answers 405", method, address, e.Method()), "change the method of other requests alone, or behind instagram_auth: put both into a route block, instagram_auth first").With("method"))
 				}
 				for _, change := range e.BeforeBlock() {
 					if method == http.MethodGet {
@@ -55,21 +55,21 @@ func (b *Block) Requests(servers []*routes.Server) (found []doctor.Finding) {
 }
 
 // cookieFinding is for a change of the cookies before a block.
-func cookieFinding(change routes.Change) doctor.Finding {
+func cookieFinding(change routes.Change) finding.Finding {
 	const remedy = "delete or change cookies behind instagram_auth: by header_up in reverse_proxy, or in a route block with instagram_auth first"
 	for _, effect := range change.Of("Cookie") {
 		if effect.Deleted {
-			return doctor.Fault(change.By+" takes the header Cookie away before this block: every sign-in ends as expired, and nobody is signed in", remedy).With(change.By)
+			return finding.Fault(change.By+" takes the header Cookie away before this block: every sign-in ends as expired, and nobody is signed in", remedy).With(change.By)
 		}
 	}
-	return doctor.Doubt(change.By+" changes the header Cookie before this block: it may not find its login and session cookies there", remedy).With(change.By)
+	return finding.Doubt(change.By+" changes the header Cookie before this block: it may not find its login and session cookies there", remedy).With(change.By)
 }
 
 // byVisitors are the placeholders of what whoever asks can write.
 var byVisitors = []string{"{http.request.header.", "{http.request.cookie.", "{http.request.uri", "{http.request.orig_uri", "{http.request.body", "{query}", "{http.request.host"}
 
 // checkIdentity looks at changes behind a block of the headers that tell a site who asks.
-func (b *Block) checkIdentity(changes []routes.Change) (found []doctor.Finding) {
+func (b *Block) checkIdentity(changes []routes.Change) (found []finding.Finding) {
 	for _, change := range changes {
 		var deleted, set, open []string
 		for _, name := range b.HeaderNames {
@@ -88,15 +88,15 @@ func (b *Block) checkIdentity(changes []routes.Change) (found []doctor.Finding) 
 			}
 		}
 		if len(deleted) > 0 {
-			found = append(found, doctor.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(deleted)),
+			found = append(found, finding.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(deleted)),
 				"leave these headers alone: instagram_auth deletes forged ones itself. Right if your app is not to know").With(change.By))
 		}
 		if len(open) > 0 {
-			found = append(found, doctor.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, Enumerated(open)),
+			found = append(found, finding.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, Enumerated(open)),
 				"delete that line: instagram_auth sets the header").With(change.By))
 		}
 		if len(set) > 0 {
-			found = append(found, doctor.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(set)),
+			found = append(found, finding.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(set)),
 				"delete that line: instagram_auth sets the header. Right if your app is not to know").With(change.By))
 		}
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
@@ -12,7 +12,7 @@ import (
 
 // shown puts into words what a block protects at one address and not at another. One line is enough
 // for each handler that answers.
-func (b *Block) shown(all []routes.Shown) (found []doctor.Finding) {
+func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
 	slices.SortStableFunc(all, func(a, b routes.Shown) int { return boolToInt(b.Certain) - boolToInt(a.Certain) })
 	told := make(map[any]bool)
 	for _, s := range all {
@@ -25,10 +25,10 @@ func (b *Block) shown(all []routes.Shown) (found []doctor.Finding) {
 			remedy = "rewrite to a page that is not protected in handle_errors, or answer with respond"
 		}
 		if s.Certain {
-			found = append(found, doctor.Fault(fmt.Sprintf("%s shows %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
+			found = append(found, finding.Fault(fmt.Sprintf("%s shows %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
 			continue
 		}
-		found = append(found, doctor.Doubt(fmt.Sprintf("%s may show %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
+		found = append(found, finding.Doubt(fmt.Sprintf("%s may show %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
 	}
 	return found
 }

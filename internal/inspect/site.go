@@ -10,19 +10,19 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // site looks at the hosts of a block's site, its addresses of Instagram, and what happens to
 // its cookies.
-func (b *Block) site(servers []*routes.Server) []doctor.Finding {
+func (b *Block) site(servers []*routes.Server) []finding.Finding {
 	found := slices.Concat(b.Options(), b.Hosts(servers), b.Capitals(), b.Requests(servers), b.Responses(servers))
-	return slices.DeleteFunc(found, func(f doctor.Finding) bool { return f.Status == doctor.Fine })
+	return slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Status == finding.Fine })
 }
 
 // Hosts looks for hosts of the site on which nobody can sign in.
-func (b *Block) Hosts(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) Hosts(servers []*routes.Server) (found []finding.Finding) {
 	var hosts []string
 	for _, s := range servers {
 		for _, host := range s.Hosts(b) {
@@ -45,9 +45,9 @@ func (b *Block) Hosts(servers []*routes.Server) (found []doctor.Finding) {
 		const remedy = "list a redirect_uri for each host that visitors sign in on, and register it with Meta; right as it is if all of them are to go to the other host"
 		switch wildcard := strings.Contains(host, "*"); {
 		case len(own) == 0:
-			found = append(found, doctor.Doubt(fmt.Sprintf("nobody can sign in on %s, which has no redirect_uri: its visitors are sent to %s", host, to), remedy))
+			found = append(found, finding.Doubt(fmt.Sprintf("nobody can sign in on %s, which has no redirect_uri: its visitors are sent to %s", host, to), remedy))
 		case wildcard:
-			some := doctor.Doubt(fmt.Sprintf("of %s, visitors can sign in on %s alone: those of the others are sent there", host, strings.Join(own, ", ")), remedy)
+			some := finding.Doubt(fmt.Sprintf("of %s, visitors can sign in on %s alone: those of the others are sent there", host, strings.Join(own, ", ")), remedy)
 			some.Quiet = true // nobody knows which hosts there are
 			found = append(found, some)
 		}
@@ -56,17 +56,17 @@ func (b *Block) Hosts(servers []*routes.Server) (found []doctor.Finding) {
 }
 
 // Capitals looks for hosts that no browser spells like that.
-func (b *Block) Capitals() (found []doctor.Finding) {
+func (b *Block) Capitals() (found []finding.Finding) {
 	for _, r := range b.Paths.Redirects {
 		if u, err := url.Parse(r.URI); err == nil && u.Host != strings.ToLower(u.Host) {
-			found = append(found, doctor.Doubt(fmt.Sprintf("redirect_uri %s has capital letters in its host: Meta compares it byte for byte with what is registered", r.URI), "write the host in lower case, here and in Meta's dashboard"))
+			found = append(found, finding.Doubt(fmt.Sprintf("redirect_uri %s has capital letters in its host: Meta compares it byte for byte with what is registered", r.URI), "write the host in lower case, here and in Meta's dashboard"))
 		}
 	}
 	return found
 }
 
 // Responses looks for handlers that change the cookies of a login on their way to the browser.
-func (b *Block) Responses(servers []*routes.Server) (found []doctor.Finding) {
+func (b *Block) Responses(servers []*routes.Server) (found []finding.Finding) {
 	login, err := url.Parse(b.Paths.Served[0].Origin + b.Paths.Of(address.Login))
 	if err != nil {
 		return nil
@@ -75,8 +75,8 @@ func (b *Block) Responses(servers []*routes.Server) (found []doctor.Finding) {
 	if err != nil {
 		return nil
 	}
-	add := func(f doctor.Finding) {
-		if f.Status != doctor.Fine && !slices.Contains(found, f) {
+	add := func(f finding.Finding) {
+		if f.Status != finding.Fine && !slices.Contains(found, f) {
 			found = append(found, f)
 		}
 	}
@@ -86,12 +86,12 @@ func (b *Block) Responses(servers []*routes.Server) (found []doctor.Finding) {
 		}
 		for _, end := range s.Ends(routes.Request{Method: http.MethodGet, URL: login}) {
 			if end.Kind == routes.Own && end.Block == routes.Block(b) {
-				add(doctor.Cookie("header", cookie, end.Cookies(http.StatusFound, []string{cookie})))
+				add(finding.Cookie("header", cookie, end.Cookies(http.StatusFound, []string{cookie})))
 			}
 		}
 		for _, front := range servers {
 			for _, cookies := range front.Through(s, http.StatusFound, []string{cookie}) {
-				add(doctor.Cookie("header_down of the reverse_proxy to "+strings.Join(s.Caddy.Listen, ", "), cookie, cookies))
+				add(finding.Cookie("header_down of the reverse_proxy to "+strings.Join(s.Caddy.Listen, ", "), cookie, cookies))
 			}
 		}
 	}

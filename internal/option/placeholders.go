@@ -8,7 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // A Resolver replaces the placeholders in the value of an option.
@@ -134,7 +134,7 @@ func unmarked(value string) string {
 // RefusingNames returns a resolver that refuses the names of variables.
 func (replace Resolver) RefusingNames() Resolver {
 	return func(option, value string) (string, error) {
-		if from, secret := WhereSecretsAre[option]; secret && (variableName.MatchString(value) && doctor.IsBlank(value) || option == "app_id" && doctor.IsPlaceholder(value)) {
+		if from, secret := WhereSecretsAre[option]; secret && (variableName.MatchString(value) && finding.IsBlank(value) || option == "app_id" && finding.IsPlaceholder(value)) {
 			return "", &Error{option, "is what an example has in its place; " + from}
 		}
 		if name := unmarked(value); name != "" {

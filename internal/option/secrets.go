@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 )
 
@@ -40,7 +40,7 @@ func CheckSecrets(option string, options, secrets []string, shortest int) error 
 func SecretProblem(option, secret string, shortest int) error {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
-	case doctor.IsPlaceholder(secret):
+	case finding.IsPlaceholder(secret):
 		return errors.New("is what an example has in its place; " + WhereSecretsAre[option])
 	case strings.ContainsFunc(secret, outside):
 		return errors.New("has a space or a character outside ASCII; " + WhereSecretsAre[option])

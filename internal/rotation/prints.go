@@ -5,7 +5,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // Prints are the fingerprints of a block's secrets, by which two nodes can be compared. They are in

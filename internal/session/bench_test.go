@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // BenchmarkNotSignedIn tells what the ways of not being signed in cost beside one another.

@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 func TestP2_APseudonymStandsForOneValueUnderOneSecret(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package doctor has what a check of a configuration finds, the way it is told, and
+// Package finding has what a check of a configuration finds, the way it is told, and
 // those of the checks that need nothing but values.
-package doctor
+package finding
 
 import (
 	"cmp"
