@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // trustForwarded has Caddy believe X-Forwarded-For: the logins of one address are limited,
