@@ -63,7 +63,7 @@ func (h *Handler) handOff(v *request.State, back comeback, who *session.Identity
 	live := *v.R.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
-	h.inject(v, who, token)
+	h.settings.identity.Inject(v, who, token)
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 

@@ -179,7 +179,7 @@ func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) er
 	}
 	if h.settings.handoff {
 		v.W.Header().Add("Set-Cookie", mark)
-		h.handOff(v, back, &end.who, h.forwarded(&end.token))
+		h.handOff(v, back, &end.who, h.settings.identity.Forwarded(&end.token, h.now()))
 		return nil
 	}
 	v.W.Header().Add("Set-Cookie", end.cookie)

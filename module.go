@@ -307,7 +307,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site",
 			h.settings.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
-	place.PutInFront(server, h.settings.guard)
+	place.PutInFront(server, h.settings.identity.Guard())
 	return nil
 }
 

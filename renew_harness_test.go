@@ -184,7 +184,7 @@ func mustURL(address string) *url.URL {
 	return u
 }
 
-func identity(username string) session.Identity {
+func identityNamed(username string) session.Identity {
 	return session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: username}
 }
 
