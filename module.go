@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -228,7 +230,7 @@ type Handler struct {
 	list      *revocation.List
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
-	calls     *telemetry.Client           // settings.client, watched
+	provider  *provider.Provider
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
@@ -283,10 +285,10 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err != nil {
 		return err
 	}
-	h.calls = &telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
+	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.limits.provider, h.settings.api, h.Fields)
 	if err := h.watchSecrets(); err != nil {
 		return err
 	}
