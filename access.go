@@ -77,6 +77,10 @@ func isUsername(s string) bool {
 	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' })
 }
 
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
 // admits reports whether a person may come in. Who is on both lists may not. It is
 // asked at each request, so that a change of the lists bites at the next one. [X1, X2]
 func (s *settings) admits(who *session.Identity) bool {

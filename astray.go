@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 // A redirect of the site's, in Caddy or in front of it, can take a callback along: one that
@@ -27,13 +29,13 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 	if !v.found.LoginUnderWay() || v.r.Method != http.MethodGet || !strings.Contains(v.asked.RawQuery, "state=") {
 		return back, false
 	}
-	if back.callbackQuery, ok = parseCallback(v.asked.RawQuery); !ok {
+	if back.Callback, ok = instagram.ParseCallback(v.asked.RawQuery, session.StateLength); !ok {
 		return back, false
 	}
 	if back.redirect, ok = h.settings.paths.RedirectFor(v.r.Host); !ok {
 		return back, false
 	}
-	back.login, ok = h.settings.cookies.Resume(&v.found, back.state, back.redirect.URI)
+	back.login, ok = h.settings.cookies.Resume(&v.found, back.State, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
 	return back, ok && (v.asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.asked.Path))
@@ -41,7 +43,7 @@ func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
 func (h *Handler) refuseAstray(v *visit, back comeback) error {
-	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	path := v.asked.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."

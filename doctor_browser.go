@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
@@ -35,7 +36,7 @@ func (e *examination) browse(p *patient) finding.Finding {
 	}
 	ctx, cancel := context.WithTimeout(e.ctx, loginTimeout)
 	defer cancel()
-	token, err := p.settings.client.Exchange(ctx, r.URI, query.code)
+	token, err := p.settings.client.Exchange(ctx, r.URI, query.Code)
 	if err != nil {
 		return explain("token endpoint", err)
 	}
@@ -149,8 +150,8 @@ func listenAt(r address.Redirect) net.Listener {
 }
 
 // readComeback reads what the person pasted: the address of the callback, or the window's error.
-func readComeback(came, want, state string) (query callbackQuery, wrong *finding.Finding) {
-	say := func(f finding.Finding) (callbackQuery, *finding.Finding) { return callbackQuery{}, &f }
+func readComeback(came, want, state string) (query instagram.Callback, wrong *finding.Finding) {
+	say := func(f finding.Finding) (instagram.Callback, *finding.Finding) { return instagram.Callback{}, &f }
 	if refused := windowpage.Copied(came); refused != nil {
 		return say(explain("window", refused))
 	}
@@ -170,15 +171,15 @@ func readComeback(came, want, state string) (query callbackQuery, wrong *finding
 		}
 		return say(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
 	}
-	query, ok := parseCallback(u.RawQuery)
+	query, ok := instagram.ParseCallback(u.RawQuery, session.StateLength)
 	if !ok {
 		return say(finding.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
 	}
 	// Instagram sometimes leaves the state out of a denial.
-	if (!query.failed || query.state != "") && subtle.ConstantTimeCompare([]byte(query.state), []byte(state)) != 1 {
+	if (!query.Failed || query.State != "") && subtle.ConstantTimeCompare([]byte(query.State), []byte(state)) != 1 {
 		return say(finding.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
 	}
-	if query.failed {
+	if query.Failed {
 		return say(explainSentBack("window", query, state))
 	}
 	return query, nil

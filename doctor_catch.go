@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 )
 
@@ -81,7 +82,7 @@ func kindOfCallback(request *http.Request, path, state string) callbackKind {
 
 // sameState compares a state that came back. Instagram's #_ may be encoded at its end.
 func sameState(given, state string) bool {
-	return subtle.ConstantTimeCompare([]byte(withoutFragment(given)), []byte(state)) == 1
+	return subtle.ConstantTimeCompare([]byte(instagram.TrimFragment(given)), []byte(state)) == 1
 }
 
 // fromAnotherLogin reports whether an address that was pasted has another login's state in it:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
@@ -47,13 +48,13 @@ func (e *examination) windowFor(p *patient, uri string, first bool) finding.Find
 	}
 	verdict := windowpage.Judge(answer, uri)
 	if raw, back := windowpage.SentBack(answer, uri); back {
-		q, ok := parseCallback(raw)
+		q, ok := instagram.ParseCallback(raw, session.StateLength)
 		switch {
-		case ok && q.failed && q.asError().RateLimited():
-			verdict = windowpage.Verdict{Err: q.asError()}
-		case ok && q.failed:
+		case ok && q.Failed && q.AsError().RateLimited():
+			verdict = windowpage.Verdict{Err: q.AsError()}
+		case ok && q.Failed:
 			return explainSentBack(about, q, state)
-		case ok && subtle.ConstantTimeCompare([]byte(q.state), []byte(state)) == 1:
+		case ok && subtle.ConstantTimeCompare([]byte(q.State), []byte(state)) == 1:
 			verdict = windowpage.Verdict{Accepted: true}
 		default:
 			verdict = windowpage.Verdict{Shows: "redirects to the redirect URI without a code for this login"}
@@ -90,17 +91,17 @@ func (e *examination) undecided(verdict windowpage.Verdict, uri string, first bo
 
 // explainSentBack explains a callback with an error in Instagram's words, without the state of
 // the login.
-func explainSentBack(who string, q callbackQuery, state string) finding.Finding {
-	if q.cancelled() {
+func explainSentBack(who string, q instagram.Callback, state string) finding.Finding {
+	if q.Cancelled() {
 		return finding.Fault("the login was cancelled in the window", "start again and press Allow")
 	}
-	what := fmt.Sprintf("%s says %+q", who, instagram.Masked(q.words(), state))
-	if q.number != 0 {
-		what += fmt.Sprintf(", number %d", q.number)
+	what := fmt.Sprintf("%s says %+q", who, instagram.Masked(q.Words(), state))
+	if q.Number != 0 {
+		what += fmt.Sprintf(", number %d", q.Number)
 	}
-	remedy := (&windowError{q}).Remedy()
-	if remedy == remedyForWindow {
-		remedy = cmp.Or(windowRemedy(q.asError()), remedy)
+	remedy := (&instagram.WindowError{Callback: q}).Remedy()
+	if !q.Temporary() {
+		remedy = cmp.Or(windowRemedy(q.AsError()), remedy)
 	}
 	return finding.Fault(what, remedy)
 }

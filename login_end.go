@@ -157,7 +157,7 @@ func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err
 // answerLogin answers one of the requests that have brought a login back.
 func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) error {
 	if end.spent {
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
 	switch {
 	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
@@ -196,7 +196,7 @@ func (h *Handler) replaceSession(v *visit, by *session.Session) {
 
 // identify makes the two calls of a login.
 func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.calls.Exchange(ctx, back.redirect.URI, back.code); err != nil {
+	if back.token, err = h.calls.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
 		return who, err
 	}
 	user, err := h.calls.User(ctx, back.token)

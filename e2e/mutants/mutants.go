@@ -37,14 +37,14 @@ var mutants = []mutant{
 	{"C1", "the nonce is not compared with the state", "internal/session/login.go",
 		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./internal/session ."},
 	{"C1", "a login never expires", "internal/session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./internal/session ."},
-	{"C2", "a code may hold anything", "callback_query.go", `(failed || isCode(q.code))`, `(failed || q.code != "")`, ""},
+	{"C2", "a code may hold anything", "instagram/callback.go", `(failed || isCode(q.Code))`, `(failed || q.Code != "")`, ""},
 	{"C3", "a login is not bound to its redirect URI", "internal/session/cookies.go", `	for _, s := range more {
 		ad = appendString(ad, s)
 	}
 `, "", "./internal/session ."},
 	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
 	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
-	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
+	{"C5", "the code keeps Instagram's #_", "instagram/callback.go", `Code: TrimFragment(code)`, `Code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", "internal/address/own.go", `if u.RawPath != "" {`, `if false {`, "."},
 	{"C8", "the site answers after a refusal", "handler.go", `	if !answered {
 		err = h.forward(v, next)`, `	if !answered || err == nil {
