@@ -45,7 +45,7 @@ func parsePeople(of string, list []string) (*people, error) {
 		switch {
 		case named && isUsername(name):
 			p.names[strings.ToLower(name)] = true
-		case !named && isID(entry):
+		case !named && session.IsUserID(entry):
 			p.ids[entry] = true
 		case usernameIn(entry) != "":
 			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
@@ -67,10 +67,6 @@ func usernameIn(entry string) string {
 		return name
 	}
 	return ""
-}
-
-func isID(s string) bool {
-	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 func isUsername(s string) bool {

@@ -29,8 +29,9 @@ func (h *Handler) inspected() *inspect.Block {
 
 // optionFindings is what the options show, each for itself.
 func (h *Handler) optionFindings() []finding.Finding {
-	endpoints, _ := h.checkEndpoints(h.now())
-	return slices.Concat([]finding.Finding{finding.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints)
+	s := &h.settings
+	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
+	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.appSecrets)}, s.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
 }
 
 // pathAuthorize is where the authorization window is below a host that has the whole API.

@@ -36,7 +36,7 @@ func (h *Handler) loadPages() (err error) {
 	}
 	h.settings.templates, err = refusal.Load(h.Pages, h.reportPage)
 	if err != nil {
-		return option.Errorf("pages", "%s", oneLine(err))
+		return option.Errorf("pages", "%s", option.OneLine(err))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ package option
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
@@ -32,3 +33,6 @@ func Choose(option, value, first, second string) (bool, error) {
 func Errorf(option, format string, args ...any) error {
 	return &Error{option, fmt.Sprintf(format, args...)}
 }
+
+// OneLine returns the text of an error on one line.
+func OneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
