@@ -7,8 +7,8 @@ import (
 	"unicode"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
@@ -92,7 +92,7 @@ func (p *parser) slipInValue(name, arg string, i int) string {
 func (p *parser) tooMany(name string, args []string) error {
 	digits := true
 	for i, arg := range args {
-		digits = digits && isID(arg)
+		digits = digits && session.IsUserID(arg)
 		if i > 0 && p.options[arg] != nil {
 			return p.fail("%s: unexpected %q; each option stands in a line of its own", name, arg)
 		}

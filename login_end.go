@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -154,7 +153,7 @@ func (h *Handler) begin(ctx context.Context, from telemetry.Requester, end *logi
 // answerLogin answers one of the requests that have brought a login back.
 func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) error {
 	if end.spent {
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
 	switch {
 	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
@@ -193,7 +192,7 @@ func (h *Handler) replaceSession(v *request.State, by *session.Session) {
 
 // identify makes the two calls of a login.
 func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.provider.Exchange(ctx, back.redirect.URI, back.code); err != nil {
+	if back.token, err = h.provider.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
 		return who, err
 	}
 	user, err := h.provider.User(ctx, back.token)

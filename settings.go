@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -39,6 +38,7 @@ type settings struct {
 	// appKeys and sessionKeys are derived from the secrets, which can change later.
 	appKeys, sessionKeys *session.Keyring
 	api                  instagram.API
+	endpoints            instagram.Endpoints
 	client               *instagram.Client
 	cookies              *session.Cookies
 	vault                *session.Vault
@@ -166,7 +166,7 @@ func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error
 		return err
 	}
 	// App and own paths tell two blocks of one site apart. [C3, S4]
-	s.api, s.instance = c.API, c.AppID+" "+s.paths.Prefix
+	s.api, s.endpoints, s.instance = c.API, c.Endpoints, c.AppID+" "+s.paths.Prefix
 	if len(s.paths.Redirects) > 0 { // which are the same on all nodes of a site
 		s.block = revocation.BlockKey(s.instance, s.paths.Redirects[0].URI)
 	}

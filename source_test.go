@@ -24,8 +24,16 @@ var rooms = map[string][]string{
 		"github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel", "github.com/spf13/cobra", "golang.org/x/term",
 	},
 	"instagram": {}, "internal/session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {}, "internal/picture": {},
-	"internal/cli":    {"github.com/caddyserver/caddy/v2", "github.com/caddyserver/certmagic", "golang.org/x/term"},
-	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/finding": {}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
+	"internal/cli": {"github.com/caddyserver/caddy/v2", "github.com/caddyserver/certmagic", "github.com/spf13/cobra", "golang.org/x/term"},
+	"internal/doctor": {
+		module + "/instagram", module + "/internal/address", module + "/internal/cli", module + "/internal/finding", module + "/internal/inspect", module + "/internal/option", module + "/internal/revocation", module + "/internal/rotation",
+		module + "/internal/routes", module + "/internal/secretfile", module + "/internal/session", module + "/internal/spelling", module + "/internal/windowpage", "github.com/caddyserver/caddy/v2", "github.com/spf13/cobra",
+	},
+	"internal/operator": {
+		module + "/internal/cli", module + "/internal/refusal", module + "/internal/revocation", module + "/internal/rotation", module + "/internal/session", module + "/internal/spelling",
+		"github.com/caddyserver/caddy/v2", "github.com/spf13/cobra", "go.uber.org/zap",
+	},
+	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/finding": {module + "/instagram"}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
 	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
 	"internal/option":     {module + "/internal/finding", module + "/internal/secretfile", module + "/internal/spelling", "github.com/caddyserver/caddy/v2"},
 	"internal/address":    {module + "/internal/option", module + "/internal/returnpath", "github.com/caddyserver/caddy/v2"},

@@ -37,14 +37,14 @@ var mutants = []mutant{
 	{"C1", "the nonce is not compared with the state", "internal/session/login.go",
 		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "./internal/session ."},
 	{"C1", "a login never expires", "internal/session/login.go", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "./internal/session ."},
-	{"C2", "a code may hold anything", "callback_query.go", `(failed || isCode(q.code))`, `(failed || q.code != "")`, ""},
+	{"C2", "a code may hold anything", "instagram/callback.go", `(failed || isCode(q.Code))`, `(failed || q.Code != "")`, ""},
 	{"C3", "a login is not bound to its redirect URI", "internal/session/cookies.go", `	for _, s := range more {
 		ad = appendString(ad, s)
 	}
 `, "", "./internal/session ."},
 	{"C4", "a code is exchanged as often as it comes", "login_end.go", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
 	{"C4", "a session that has ended is handed out once more", "login_end.go", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
-	{"C5", "the code keeps Instagram's #_", "callback_query.go", `code: withoutFragment(code)`, `code: code`, ""},
+	{"C5", "the code keeps Instagram's #_", "instagram/callback.go", `Code: TrimFragment(code)`, `Code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", "internal/address/own.go", `if u.RawPath != "" {`, `if false {`, "."},
 	{"C8", "the site answers after a refusal", "handler.go", `	if !answered {
 		err = h.forward(v, next)`, `	if !answered || err == nil {
@@ -233,8 +233,8 @@ var mutants = []mutant{
 	{"S8", "a session cookie may be large", "internal/session/session.go", `longest := maxCookie`, `longest := 8 * maxCookie`, "./internal/session ."},
 	{"H4", "a header may be of any length", "internal/headerguard/cookies.go", `return value, len(value) <= maxValue`, `return value, true`, "./internal/headerguard ."},
 	{"H4", "a header may hold anything", "internal/headerguard/cookies.go", `plain = isPlain(value[i])`, `plain = value[i] != 0`, "./internal/headerguard ."},
-	{"L4", "everybody's sessions end unasked", "command_revoke.go", `asks := q.All && !flagged(command, "yes")`, `asks := false`, ""},
-	{"L4", "a request to end sessions may name several", "admin.go", `case named != 1:`, `case named < 1:`, ""},
+	{"L4", "everybody's sessions end unasked", "internal/operator/revoke.go", `asks := q.All && !cli.Flagged(command, "yes")`, `asks := false`, ""},
+	{"L4", "a request to end sessions may name several", "internal/operator/admin.go", `case named != 1:`, `case named < 1:`, ""},
 	{"K4", "a confirmation code proves nothing", "internal/session/codes.go", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "./internal/session ."},
 	{"N1", "a callback may be replayed in early data", "callback.go", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},
 	{"N10", "a withdrawn permission is not heard", "against.go", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},

@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"context"
@@ -23,37 +23,37 @@ import (
 // read what root leaves there.
 
 // openStorage opens the storage and, as root, becomes its owner. A finding says why it does not.
-func (e *examination) openStorage() *finding.Finding {
-	e.storage = caddy.DefaultStorage
+func (r *run) openStorage() *finding.Finding {
+	r.storage = caddy.DefaultStorage
 	holder := struct {
 		StorageRaw json.RawMessage `caddy:"namespace=caddy.storage inline_key=module"`
-	}{slices.Clone(e.config.StorageRaw)}
+	}{slices.Clone(r.config.StorageRaw)}
 	if holder.StorageRaw != nil {
-		module, err := e.modules.LoadModule(&holder, "StorageRaw")
+		module, err := r.modules.LoadModule(&holder, "StorageRaw")
 		if err == nil {
-			e.storage, err = module.(caddy.StorageConverter).CertMagicStorage()
+			r.storage, err = module.(caddy.StorageConverter).CertMagicStorage()
 		}
 		if err != nil {
-			e.storage = nil
-			found := finding.Fault("the storage cannot be used: "+option.OneLine(err), "check the storage option")
+			r.storage = nil
+			found := finding.Fault("the storage cannot be used: "+finding.Kinds(option.OneLine(err)), "check the storage option")
 			return &found
 		}
 	}
-	folder, isFolder := cli.StorageFolder(e.storage)
+	folder, isFolder := cli.StorageFolder(r.storage)
 	if !isFolder {
 		return nil
 	}
-	e.folder = folder
-	return e.becomeOwner()
+	r.folder = folder
+	return r.becomeOwner()
 }
 
-func (e *examination) becomeOwner() *finding.Finding {
-	owner, known, err := cli.OwnerOf(e.folder)
+func (r *run) becomeOwner() *finding.Finding {
+	owner, known, err := cli.OwnerOf(r.folder)
 	var found finding.Finding
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && cli.IsRoot():
 		// Making it as root would keep Caddy's user out of it.
-		found = finding.Doubt("the storage was not tried: the folder "+e.folder+" does not exist, and as root this does not make it",
+		found = finding.Doubt("the storage was not tried: the folder "+r.folder+" does not exist, and as root this does not make it",
 			"if Caddy has run before, its storage is elsewhere: run this as Caddy's user, or with the environment of its service (HOME and XDG_DATA_HOME, by --envfile)")
 	case err != nil || !known || owner.Current():
 		return nil // trying it says more
@@ -61,43 +61,43 @@ func (e *examination) becomeOwner() *finding.Finding {
 		return nil
 	default:
 		if err := owner.Become(); err == nil {
-			fmt.Fprintf(e.talk, "Checking as %s, the owner of the storage %s\n", owner, e.folder)
+			fmt.Fprintf(r.talk, "Checking as %s, the owner of the storage %s\n", owner, r.folder)
 			return nil
 		}
-		found = finding.Doubt(fmt.Sprintf("the storage was not tried: %s belongs to %s, and this command cannot act as that user", e.folder, owner),
+		found = finding.Doubt(fmt.Sprintf("the storage was not tried: %s belongs to %s, and this command cannot act as that user", r.folder, owner),
 			"run it as that user: sudo -u "+owner.String()+" caddy instagram-auth doctor")
 	}
 	return &found
 }
 
 // checkStorage writes, reads and deletes a small key.
-func (e *examination) checkStorage() finding.Finding {
-	if e.unopened != nil {
-		return *e.unopened
+func (r *run) checkStorage() finding.Finding {
+	if r.unopened != nil {
+		return *r.unopened
 	}
-	ctx, cancel := context.WithTimeout(e.ctx, storageTime)
+	ctx, cancel := context.WithTimeout(r.ctx, storageTime)
 	defer cancel()
 	done := make(chan error, 1)
-	go func() { done <- tryStorage(ctx, e.storage, e.folder) }() // a storage may know nothing of time
+	go func() { done <- tryStorage(ctx, r.storage, r.folder) }() // a storage may know nothing of time
 	select {
 	case err := <-done:
-		return e.judgeStorage(err)
+		return r.judgeStorage(err)
 	case <-ctx.Done():
 		return finding.Fault(fmt.Sprintf("the storage did not answer within %v", storageTime), "check its address and the network")
 	}
 }
 
-func (e *examination) judgeStorage(err error) finding.Finding {
+func (r *run) judgeStorage(err error) finding.Finding {
 	if err == nil {
 		return finding.OK("can be written, read and deleted from")
 	}
-	if owner, known, problem := cli.OwnerOf(e.folder); errors.Is(err, fs.ErrPermission) && problem == nil && known && !owner.Current() {
-		return finding.Doubt(fmt.Sprintf("the storage %s belongs to %s, and %s may not use it", e.folder, owner, cli.Myself()),
+	if owner, known, problem := cli.OwnerOf(r.folder); errors.Is(err, fs.ErrPermission) && problem == nil && known && !owner.Current() {
+		return finding.Doubt(fmt.Sprintf("the storage %s belongs to %s, and %s may not use it", r.folder, owner, cli.Myself()),
 			"run this as Caddy's user, or as root: sudo caddy instagram-auth doctor")
 	}
 	remedy := "let the user that Caddy runs as read and write it, or check its address"
-	if _, missing := os.Stat(e.folder); errors.Is(err, fs.ErrPermission) && missing == nil && e.folder != "" {
-		remedy = fmt.Sprintf("if Caddy runs as %s: sudo chown -R %[1]s: %s", cli.Myself(), e.folder)
+	if _, missing := os.Stat(r.folder); errors.Is(err, fs.ErrPermission) && missing == nil && r.folder != "" {
+		remedy = fmt.Sprintf("if Caddy runs as %s: sudo chown -R %[1]s: %s", cli.Myself(), r.folder)
 	}
 	return finding.Fault("the storage fails: "+option.OneLine(err), remedy)
 }
@@ -146,13 +146,13 @@ func removeMade(folders []string) {
 }
 
 // shadowed lets a configuration that is only looked at read the storage and not write there.
-func (e *examination) shadowed(config *caddy.Config) (undo func()) {
+func (r *run) shadowed(config *caddy.Config) (undo func()) {
 	undo = func() {}
-	if e.storage != nil {
-		cli.ShadowFor(e.storage)
+	if r.storage != nil {
+		cli.ShadowFor(r.storage)
 		config.StorageRaw = json.RawMessage(`{"module":"` + cli.ShadowModule + `"}`)
 	}
-	if !hasHandler(e.config, "acme_server") {
+	if !hasHandler(r.config, "acme_server") {
 		return undo
 	}
 	// The database of acme_server stands in Caddy's data folder, and is locked while Caddy runs.

@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"cmp"
@@ -18,70 +18,63 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
 // The checks that ask nobody but this machine.
 
 // looksOf looks at the app ID and the secrets of a block, as far as they have a value.
-func (e *examination) looksOf(p *patient) finding.Finding {
+func (r *run) looksOf(b *block) finding.Finding {
 	replacer := caddy.NewReplacer()
 	var secrets []string
-	for _, secret := range p.handler.AppSecret {
+	for _, secret := range b.AppSecret {
 		secrets = append(secrets, replacer.ReplaceAll(secret, ""))
 	}
-	appID := replacer.ReplaceAll(p.handler.AppID, "")
+	appID := replacer.ReplaceAll(b.AppID, "")
 	if appID == "" || len(secrets) == 0 || slices.Contains(secrets, "") {
 		return finding.OK("") // it is said elsewhere that they are missing
 	}
 	return finding.Credentials(appID, secrets)
 }
 
-func (e *examination) checkSecrets(p *patient) []finding.Finding {
-	found := []finding.Finding{finding.Credentials(p.settings.appID, p.settings.appSecrets)}
-	switch {
-	case p.settings.handoff:
-		// The site keeps the sessions.
-	case len(p.handler.Session.Secret) == 0 && p.settings.weakSecret:
-		found = append(found, telemetry.NoticeWeakSecret.Finding())
-	case p.settings.appSecretOpens:
-		found = append(found, telemetry.NoticeNoSecret.Finding())
-	}
-	found = append(found, p.settings.guessable...)
-	return append(found, e.compareSecrets(p))
+func (r *run) checkSecrets(b *block) []finding.Finding {
+	return append(b.Secrets, r.compareSecrets(b))
 }
 
-func (e *examination) checkAPI(p *patient) []finding.Finding { return p.handler.checkFamily() }
+func (r *run) checkAPI(b *block) []finding.Finding { return []finding.Finding{b.API} }
+
+// checkEndpoints checks the configured addresses of Instagram's API without asking them.
+func (r *run) checkEndpoints(b *block) []finding.Finding { return b.Endpoints }
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
-func (e *examination) checkRedirects(p *patient) (found []finding.Finding) {
-	if p.block.InErrors(e.servers) {
+func (r *run) checkRedirects(b *block) (found []finding.Finding) {
+	if b.inspected.InErrors(r.servers) {
 		return nil // checkMatcher says so
 	}
-	for _, r := range p.settings.paths.Redirects {
-		arrival := e.arrival(p, http.MethodGet, r.URI)
-		if e.refused == "redirect_uri" && arrival == inspect.NotServed(r.URI) {
+	for _, redirect := range b.Paths().Redirects {
+		arrival := r.arrival(b, http.MethodGet, redirect.URI)
+		if r.refused == "redirect_uri" && arrival == inspect.NotServed(redirect.URI) {
 			continue // has been said
 		}
 		if found = append(found, arrival); arrival.Status == finding.Wrong {
 			continue
 		}
-		found = append(found, finding.Slash(r.URI))
+		found = append(found, finding.Slash(redirect.URI))
 	}
-	if e.refused != "redirect_uri" { // which says it all
-		found = append(found, p.block.Hosts(e.servers)...)
+	if r.refused != "redirect_uri" { // which says it all
+		found = append(found, b.inspected.Hosts(r.servers)...)
 	}
-	return slices.Concat(found, p.block.Capitals(), p.block.Requests(e.servers))
+	return slices.Concat(found, b.inspected.Capitals(), b.inspected.Requests(r.servers))
 }
 
 // checkCallbacks follows Meta's callbacks.
-func (e *examination) checkCallbacks(p *patient) (found []finding.Finding) {
-	if p.block.InErrors(e.servers) {
+func (r *run) checkCallbacks(b *block) (found []finding.Finding) {
+	if b.inspected.InErrors(r.servers) {
 		return nil
 	}
 	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
-		uri := p.settings.paths.Redirects[0].Origin + p.settings.paths.Of(own)
-		switch arrival := e.arrival(p, http.MethodPost, uri); {
+		uri := b.Paths().Redirects[0].Origin + b.Paths().Of(own)
+		switch arrival := r.arrival(b, http.MethodPost, uri); {
 		case arrival.Status == finding.Look: // has been said of the redirect URI, and so has
 			found = append(found, finding.OK("%s reaches this block", uri))
 		case arrival != inspect.NotServed(uri): // that the host is not served
@@ -93,15 +86,15 @@ func (e *examination) checkCallbacks(p *patient) (found []finding.Finding) {
 
 // arrival tells whether a request to an address reaches a block, by the scheme and port that it
 // is written for.
-func (e *examination) arrival(p *patient, method, address string) finding.Finding {
+func (r *run) arrival(b *block, method, address string) finding.Finding {
 	last := inspect.NotServed(address)
-	for _, server := range e.servers {
-		if !server.Has(p.block) {
+	for _, server := range r.servers {
+		if !server.Has(b.inspected) {
 			continue
 		}
-		f := p.block.Arrival(server, method, address)
+		f := b.inspected.Arrival(server, method, address)
 		if f.Status == finding.Fine {
-			problem := e.otherDoor(server.Caddy, address)
+			problem := r.otherDoor(server.Caddy, address)
 			if problem == "" {
 				return f
 			}
@@ -116,17 +109,17 @@ func (e *examination) arrival(p *patient, method, address string) finding.Findin
 
 // otherDoor says by which other scheme or port a server is reached, "" if by that of the
 // address.
-func (e *examination) otherDoor(server *caddyhttp.Server, address string) string {
+func (r *run) otherDoor(server *caddyhttp.Server, address string) string {
 	u, _ := url.Parse(address) // of a redirect URI, which was parsed before
 	port, _ := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme]))
-	httpPort := uint(cmp.Or(e.http.HTTPPort, caddyhttp.DefaultHTTPPort))
+	httpPort := uint(cmp.Or(r.http.HTTPPort, caddyhttp.DefaultHTTPPort))
 	automatic := server.AutoHTTPS == nil || !server.AutoHTTPS.Disabled && !slices.Contains(server.AutoHTTPS.Skip, u.Hostname())
 	for _, listen := range server.Listen {
 		at, err := caddy.ParseNetworkAddress(listen)
 		if err != nil || uint(port) < at.StartPort || uint(port) > at.EndPort {
 			continue
 		}
-		secure := len(server.TLSConnPolicies) > 0 || automatic && at.StartPort != httpPort && e.hasHosts(server)
+		secure := len(server.TLSConnPolicies) > 0 || automatic && at.StartPort != httpPort && r.hasHosts(server)
 		if secure != (u.Scheme == "https") {
 			return map[bool]string{true: "Caddy speaks TLS there", false: "Caddy speaks plain http there"}[secure]
 		}
@@ -137,23 +130,23 @@ func (e *examination) otherDoor(server *caddyhttp.Server, address string) string
 
 // hasHosts reports whether a server has sites by name, which is what Caddy gets
 // certificates for.
-func (e *examination) hasHosts(server *caddyhttp.Server) bool {
+func (r *run) hasHosts(server *caddyhttp.Server) bool {
 	return slices.ContainsFunc(server.Routes, func(route caddyhttp.Route) bool {
 		return slices.ContainsFunc(route.MatcherSetsRaw, func(set caddy.ModuleMap) bool { return set["host"] != nil })
 	})
 }
 
 // checkMatcher follows anonymous requests for what the block is to protect.
-func (e *examination) checkMatcher(p *patient) []finding.Finding {
-	sets := p.handler.ProtectRaw
+func (r *run) checkMatcher(b *block) []finding.Finding {
+	sets := b.Protect
 	switch {
-	case len(sets) == 0 && p.settings.handoff:
-		return []finding.Finding{finding.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+p.settings.paths.Of(address.Login)+", or give the block a matcher")}
+	case len(sets) == 0 && b.Routes.Handoff:
+		return []finding.Finding{finding.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+b.Paths().Of(address.Login)+", or give the block a matcher")}
 	}
-	if e.refused == "redirect_uri" {
+	if r.refused == "redirect_uri" {
 		return nil // on a host that the site does not have, nobody asks for anything
 	}
-	found := slices.Concat(p.block.Borders(e.servers), p.block.Protection(e.servers))
+	found := slices.Concat(b.inspected.Borders(r.servers), b.inspected.Protection(r.servers))
 	if slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Status != finding.Fine }) {
 		return found // no tick beside a cross
 	}
@@ -204,23 +197,23 @@ func inWordsOf(set caddy.ModuleMap) string {
 	return strings.Join(parts, " and ")
 }
 
-func (e *examination) checkCookies(p *patient) []finding.Finding {
-	name := p.settings.cookies.Name()
-	if !p.settings.paths.Secure {
+func (r *run) checkCookies(b *block) []finding.Finding {
+	name := b.Cookie
+	if !b.Paths().Secure {
 		plain := finding.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
-		return append(p.block.Responses(e.servers), plain)
+		return append(b.inspected.Responses(r.servers), plain)
 	}
-	if found := p.block.Responses(e.servers); len(found) > 0 {
+	if found := b.inspected.Responses(r.servers); len(found) > 0 {
 		return found
 	}
-	return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", name, p.settings.lifetime)}
+	return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", name, b.Lifetime)}
 }
 
 // accessLoggers returns the names under which callbacks to a block are logged.
-func (p *patient) accessLoggers() (names []string) {
-	for _, server := range p.servers {
-		for _, r := range p.settings.paths.Redirects {
-			u, _ := url.Parse(r.URI) // was parsed before
+func (b *block) accessLoggers() (names []string) {
+	for _, server := range b.servers {
+		for _, redirect := range b.Paths().Redirects {
+			u, _ := url.Parse(redirect.URI) // was parsed before
 			for _, name := range loggersOf(server.Logs, u.Hostname()) {
 				names = append(names, strings.TrimSuffix("http.log.access."+name, "."))
 			}
@@ -250,14 +243,14 @@ func loggersOf(logs *caddyhttp.ServerLogConfig, host string) []string {
 }
 
 // takers returns the encoders of the logs that take what a logger says, by name.
-func (e *examination) takers(logger string) map[string]json.RawMessage {
+func (r *run) takers(logger string) map[string]json.RawMessage {
 	below := func(namespace string) bool {
 		return namespace == "*" || strings.HasPrefix(logger+".", namespace+".")
 	}
 	logs := make(map[string]json.RawMessage)
 	known := map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {}}
-	if e.config.Logging != nil {
-		for name, log := range e.config.Logging.Logs {
+	if r.config.Logging != nil {
+		for name, log := range r.config.Logging.Logs {
 			if log != nil {
 				known[name] = log
 			}
@@ -273,3 +266,35 @@ func (e *examination) takers(logger string) map[string]json.RawMessage {
 }
 
 const storageTime = 5 * time.Second
+
+// What the doctor adds to the checks that Caddy makes at start.
+
+// checkUpstream looks for ways to the upstreams of a block that lead past it.
+func (r *run) checkUpstream(b *block) []finding.Finding {
+	found := r.checks.Upstreams(b.inspected)
+	for _, s := range r.servers {
+		if s.Exhausted() && s.Has(b.inspected) {
+			return append(found, finding.Doubt("nobody can tell from here whether another site passes requests on to the upstream of this block: "+routes.TooMany, inspect.Simpler))
+		}
+	}
+	if len(found) == 0 {
+		found = append(found, finding.OK("no other site passes requests on to the upstream of this block"))
+	}
+	return found
+}
+
+// mostLines is how many lines of a Caddyfile can be meant before naming them helps nobody.
+const mostLines = 3
+
+// located adds the lines of the Caddyfile on which the directive of a finding stands.
+func (r *run) located(found []finding.Finding) []finding.Finding {
+	for i, f := range found {
+		if f.Directive == "" || f.Status == finding.Fine {
+			continue
+		}
+		if lines := r.linesOf(f.Directive); lines != "" && strings.Count(lines, ":") <= mostLines {
+			found[i].Message += fmt.Sprintf(" (%s is on %s%s)", f.Directive, r.file, lines)
+		}
+	}
+	return found
+}

@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"strings"

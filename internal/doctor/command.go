@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"bytes"
@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
-func doctorCommand() *cobra.Command {
+// Command returns the command.
+func Command(c Config) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "doctor [--config path] [--adapter name] [--envfile path] [--json] [--browser]",
 		Short: "Checks a configuration, with Instagram and the storage",
@@ -32,47 +33,47 @@ With --browser it also takes somebody through a login: it prints the address of 
 authorization window, waits for the address that the browser comes back to, and shows the
 user ID and username.
 
-Documentation: ` + documentation + `doctor.md` + "\n" + exitStatuses + ".",
+Documentation: ` + cli.Documentation + `doctor.md` + "\n" + cli.ExitStatuses + ".",
 		Example: `  $ caddy instagram-auth doctor
   $ sudo caddy instagram-auth doctor --config /etc/caddy/Caddyfile --envfile /etc/caddy/environment
   $ caddy adapt | caddy instagram-auth doctor --config - --json
   $ caddy instagram-auth doctor --browser`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	configurationFlags(command)
+	cli.ConfigurationFlags(command)
 	command.Flags().Bool("json", false, "Print JSON, errors too")
 	command.Flags().Bool("browser", false, "Go through a login in a browser, too")
-	runs(command, noArguments, diagnose)
+	cli.SetRun(command, cli.NoArguments, c.diagnose)
 	return command
 }
 
 // diagnose runs the doctor and writes the report.
-func diagnose(command *cobra.Command, _ []string) error {
-	source, err := sourceOf(command)
+func (c Config) diagnose(command *cobra.Command, _ []string) error {
+	source, err := cli.SourceOf(command)
 	if err != nil {
 		return err
 	}
-	e := &examination{
-		ctx: command.Context(), source: source, browser: flagged(command, "browser"),
+	r := &run{
+		Config: c, ctx: command.Context(), source: source, browser: cli.Flagged(command, "browser"),
 		in: command.InOrStdin(), talk: command.ErrOrStderr(), now: time.Now,
 	}
-	if e.browser && source.File == "-" {
+	if r.browser && source.File == "-" {
 		return cli.Usage("name the configuration's file", "--browser reads the address from standard input, where the configuration comes from")
 	}
-	e.run()
+	r.examine()
 	out := command.OutOrStdout()
-	unread, isProblem := errors.AsType[*cli.Problem](e.unread)
+	unread, isProblem := errors.AsType[*cli.Problem](r.unread)
 	if isProblem && unread.Exit == cli.ExitUsage {
 		return unread // nothing was tried
 	}
-	if flagged(command, "json") {
-		err = e.report.JSON(out)
-	} else if isProblem && e.file == "" {
+	if cli.Flagged(command, "json") {
+		err = r.report.JSON(out)
+	} else if isProblem && r.file == "" {
 		return unread // there is nothing to report about
 	} else {
-		err = writeReport(&e.report, out, styleOf(command, out))
+		err = writeReport(&r.report, out, cli.StyleFor(command, out))
 	}
-	if err == nil && e.report.Count(finding.Wrong) > 0 {
+	if err == nil && r.report.Count(finding.Wrong) > 0 {
 		err = &cli.Problem{} // the report says it
 	}
 	return err

@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"encoding/json"

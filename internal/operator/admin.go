@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"encoding/json"
@@ -14,20 +14,26 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
-
-func init() {
-	caddy.RegisterModule(AdminAPI{})
-}
 
 const (
 	adminRevoke   = "/" + directive + "/revoke"
 	adminSessions = "/" + directive + "/sessions"
+
+	maxRequest = 16 << 10 // bytes
 )
+
+// App is an app of the running configuration.
+type App struct {
+	*revocation.List
+	// Prints returns the fingerprints of the secrets of each block.
+	Prints func() []rotation.Prints
+	// Person returns what the log may tell of a client and a user.
+	Person func(clientIP, userID string) []zap.Field
+}
 
 // AdminAPI lets the operator end sessions, on Caddy's admin endpoint alone. [L4]
 //
@@ -37,14 +43,19 @@ const (
 // tells for each app how many ended sessions are remembered, how old the list is, and the
 // fingerprints of the secrets of each block.
 type AdminAPI struct {
+	apps   func() map[string]App
 	logger *zap.Logger
 }
 
+// NewAdminAPI returns the module for Caddy to register. apps returns the apps of the running
+// configuration, by their IDs.
+func NewAdminAPI(apps func() map[string]App) AdminAPI { return AdminAPI{apps: apps} }
+
 // CaddyModule returns the Caddy module information.
-func (AdminAPI) CaddyModule() caddy.ModuleInfo {
+func (a AdminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "admin.api." + directive,
-		New: func() caddy.Module { return new(AdminAPI) },
+		New: func() caddy.Module { return &AdminAPI{apps: a.apps} },
 	}
 }
 
@@ -82,7 +93,7 @@ func (q *revocationRequest) check() (key revocation.Key, err error) {
 	switch {
 	case named != 1:
 		return 0, errors.New("send exactly one of user_id, session and all")
-	case q.UserID != "" && !isID(q.UserID):
+	case q.UserID != "" && !session.IsUserID(q.UserID):
 		return 0, errors.New("user_id: send the numeric Instagram user ID, not the username")
 	case q.Session != "":
 		return revocation.ParseKey(q.Session)
@@ -122,22 +133,17 @@ func stateOf(s revocation.Status, now time.Time) appState {
 	return state
 }
 
-// knownLists returns the lists of the running configuration, by app ID: all of them,
-// or that of one app.
-func knownLists(app string) (known []endedSessions, err error) {
-	byID := make(map[string]endedSessions)
-	lists.Range(func(key, value any) bool {
-		if id := key.(string); app == "" || app == id {
-			byID[id] = value.(endedSessions)
+// known returns all apps of the running configuration in the order of their IDs, or one of them.
+func (a *AdminAPI) known(id string) (known []App, err error) {
+	apps := a.apps()
+	for _, other := range slices.Sorted(maps.Keys(apps)) {
+		if id == "" || id == other {
+			known = append(known, apps[other])
 		}
-		return true
-	})
-	for _, id := range slices.Sorted(maps.Keys(byID)) {
-		known = append(known, byID[id])
 	}
 	switch {
-	case len(known) == 0 && app != "":
-		return nil, fmt.Errorf("no instagram_auth of app %q runs here", app)
+	case len(known) == 0 && id != "":
+		return nil, fmt.Errorf("no instagram_auth of app %q runs here", id)
 	case len(known) == 0:
 		return nil, errors.New("no instagram_auth runs here")
 	}
@@ -149,7 +155,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var q revocationRequest
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, request.MaxForm))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&q)
 	if err == nil && decoder.More() {
@@ -162,23 +168,23 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 	}
-	known, err := knownLists(q.AppID)
+	known, err := a.known(q.AppID)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
 	var failed []error
-	for _, list := range known {
-		app, told := list.Status().App, list.privacies.Newest()
+	for _, app := range known {
 		switch {
 		case q.All:
-			err = list.EndAll(r.Context())
+			err = app.EndAll(r.Context())
 		case q.UserID != "":
-			err = list.EndUser(r.Context(), revocation.UserKey(app, q.UserID))
+			err = app.EndUser(r.Context(), revocation.UserKey(app.Status().App, q.UserID))
 		default:
-			err = list.EndSessionByKey(r.Context(), key)
+			err = app.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions ended by the operator", zap.String(telemetry.LabelApp, app), told.Address(remoteIP(r)), told.User(q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
+		a.logger.Info("sessions ended by the operator", append(app.Person(remoteIP(r), q.UserID),
+			zap.String("app_id", app.Status().App), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))...)
 	}
 	if err := errors.Join(failed...); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("ended on this node alone: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
@@ -199,7 +205,7 @@ func (a *AdminAPI) sessions(w http.ResponseWriter, r *http.Request) error {
 	if err := adminMethod(w, r, http.MethodGet); err != nil {
 		return err
 	}
-	known, err := knownLists(r.URL.Query().Get("app_id"))
+	known, err := a.known(r.URL.Query().Get("app_id"))
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
@@ -214,12 +220,12 @@ func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
 	return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s is not allowed", r.Method)}
 }
 
-// answerAdmin answers with the state of lists.
-func answerAdmin(w http.ResponseWriter, known []endedSessions) error {
+// answerAdmin answers with the state of apps.
+func answerAdmin(w http.ResponseWriter, known []App) error {
 	states := make([]appState, 0, len(known))
-	for _, list := range known {
-		state := stateOf(list.Status(), time.Now())
-		state.Secrets = list.blocks.Prints()
+	for _, app := range known {
+		state := stateOf(app.Status(), time.Now())
+		state.Secrets = app.Prints()
 		states = append(states, state)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"slices"
@@ -18,10 +18,10 @@ import (
 var besideAccess = []string{"http.log.error", "http.handlers.rewrite", "http.handlers.reverse_proxy", "http.handlers.file_server"}
 
 // checkLogs looks for logs that write the authorization code down.
-func (e *examination) checkLogs(p *patient) []finding.Finding {
+func (r *run) checkLogs(b *block) []finding.Finding {
 	var open, safe []string
-	for _, logger := range append(p.accessLoggers(), besideAccess...) {
-		for name, encoder := range e.takers(logger) {
+	for _, logger := range append(b.accessLoggers(), besideAccess...) {
+		for name, encoder := range r.takers(logger) {
 			if finding.Redacts(encoder) {
 				safe = append(safe, name)
 			} else {
@@ -41,9 +41,9 @@ func (e *examination) checkLogs(p *patient) []finding.Finding {
 }
 
 // checkProxies looks at whom the servers of a block believe about the address of a client.
-func (e *examination) checkProxies(p *patient) (found []finding.Finding) {
+func (r *run) checkProxies(b *block) (found []finding.Finding) {
 	trusted := false
-	for _, server := range p.servers {
+	for _, server := range b.servers {
 		if server.TrustedProxiesRaw == nil {
 			continue
 		}
@@ -61,10 +61,10 @@ func (e *examination) checkProxies(p *patient) (found []finding.Finding) {
 }
 
 // checkAdmin looks at the endpoint that commands use.
-func (e *examination) checkAdmin() finding.Finding {
+func (r *run) checkAdmin() finding.Finding {
 	admin := new(caddy.AdminConfig)
-	if e.config.Admin != nil {
-		admin = e.config.Admin
+	if r.config.Admin != nil {
+		admin = r.config.Admin
 	}
 	if admin.Disabled {
 		return finding.Doubt("admin off: neither caddy reload nor caddy instagram-auth revoke and status can reach Caddy while it runs", "take admin off out of the global options, or give admin a Unix socket; as it is, Caddy has to be restarted for each change")

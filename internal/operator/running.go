@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 )
 
 // The commands that talk to a running Caddy, through its admin endpoint.
@@ -27,8 +27,8 @@ type runningCaddy struct {
 	address string
 	// why says how the address is known, remedy what to do if nobody answers there.
 	why, remedy string
-	// patience is how long it may take to answer; the default is adminTime.
-	patience time.Duration
+	// timeout is how long it may take to answer; the default is adminTime.
+	timeout time.Duration
 }
 
 // adminFlags gives a command the flags that find a running Caddy.
@@ -36,18 +36,18 @@ func adminFlags(command *cobra.Command) {
 	command.Flags().String("app", "", "Only this Instagram app ID (default: all apps of the configuration)")
 	command.Flags().String("address", "", "Address of Caddy's admin endpoint (default: as the configuration says)")
 	command.Flags().Bool("json", false, "Print JSON, errors too")
-	configurationFlags(command)
-	completes(command, "app", nothing)
-	completes(command, "address", nothing)
+	cli.ConfigurationFlags(command)
+	cli.Complete(command, "app", cli.Nothing)
+	cli.Complete(command, "address", cli.Nothing)
 }
 
 // findCaddy finds the admin endpoint: by its address, or by the configuration.
 func findCaddy(command *cobra.Command) (n runningCaddy, err error) {
-	source, err := sourceOf(command)
+	source, err := cli.SourceOf(command)
 	if err != nil {
 		return runningCaddy{}, err
 	}
-	if address := flagValue(command, "address"); address != "" {
+	if address := cli.FlagValue(command, "address"); address != "" {
 		return runningCaddy{address: address, remedy: "check --address, and that Caddy runs"}, cli.CheckAddress(address)
 	}
 	configuration, err := source.Load()
@@ -62,7 +62,7 @@ func findCaddy(command *cobra.Command) (n runningCaddy, err error) {
 	case configuration.Name == "":
 		missing := cli.NoConfiguration()
 		n.why, n.remedy = ", the default; "+missing.What, "start Caddy; or "+missing.Remedy+", or name its admin endpoint with --address"
-	case configuration.Found && !flagged(command, "json"):
+	case configuration.Found && !cli.Flagged(command, "json"):
 		fmt.Fprintf(command.ErrOrStderr(), "Using %s: Caddy's admin endpoint is %s\n", configuration.Name, n.address)
 	}
 	return n, nil
@@ -87,11 +87,11 @@ func (n runningCaddy) ask(method, path string, body []byte) ([]appState, error) 
 		replies <- reply{response, err}
 	}()
 	var got reply
-	patience := cmp.Or(n.patience, adminTime)
+	timeout := cmp.Or(n.timeout, adminTime)
 	select {
 	case got = <-replies:
-	case <-time.After(patience):
-		return nil, cli.Failed("look into its log, and run caddy instagram-auth status", "the Caddy at %s did not answer within %v", n.address, patience)
+	case <-time.After(timeout):
+		return nil, cli.Failed("look into its log, and run caddy instagram-auth status", "the Caddy at %s did not answer within %v", n.address, timeout)
 	}
 	if got.err != nil {
 		return nil, n.explain(got.err)
@@ -105,6 +105,15 @@ func (n runningCaddy) ask(method, path string, body []byte) ([]appState, error) 
 		return nil, cli.Failed(n.remedy, "what answers at %s is not Caddy's admin endpoint", n.address)
 	}
 	return states.Apps, nil
+}
+
+// Prints asks the Caddy at an admin endpoint for the fingerprints of the secrets of all its blocks.
+func Prints(address string, timeout time.Duration) (all []rotation.Prints, err error) {
+	states, err := runningCaddy{address: address, timeout: timeout}.ask(http.MethodGet, adminSessions, nil)
+	for _, state := range states {
+		all = append(all, state.Secrets...)
+	}
+	return all, err
 }
 
 // refusedByCaddy is how AdminAPIRequest tells an answer that is an error.
@@ -150,7 +159,7 @@ func (n runningCaddy) unreachable(err error) error {
 
 // lastPart is the cause at the end of an error that became text.
 func lastPart(err error) string {
-	text := option.OneLine(err)
+	text := cli.Line(err.Error())
 	if i := regexp.MustCompile(`.*: `).FindStringIndex(text); i != nil {
 		return text[i[1]:]
 	}

@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"fmt"
@@ -31,26 +31,26 @@ show the same ones, in the same order.
 
 Sessions themselves are not listed: they are encrypted cookies in the visitors' browsers.
 
-Documentation: ` + documentation + `operations.md` + "\n" + exitStatuses + ".",
+Documentation: ` + cli.Documentation + `operations.md` + "\n" + cli.ExitStatuses + ".",
 		Example: `  $ caddy instagram-auth status
   $ caddy instagram-auth status --config /etc/caddy/Caddyfile
   $ caddy instagram-auth status --address unix//run/caddy/admin.sock --json`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	adminFlags(command)
-	runs(command, noArguments, func(command *cobra.Command, _ []string) error {
+	cli.SetRun(command, cli.NoArguments, func(command *cobra.Command, _ []string) error {
 		n, err := findCaddy(command)
 		if err != nil {
 			return err
 		}
-		states, err := n.status(flagValue(command, "app"))
+		states, err := n.status(cli.FlagValue(command, "app"))
 		if err != nil {
 			return err
 		}
-		if flagged(command, "json") {
+		if cli.Flagged(command, "json") {
 			return n.writeJSON(command.OutOrStdout(), states)
 		}
-		return writeStatus(command.OutOrStdout(), styleOf(command, command.OutOrStdout()), states)
+		return writeStatus(command.OutOrStdout(), cli.StyleFor(command, command.OutOrStdout()), states)
 	})
 	return command
 }
@@ -89,4 +89,16 @@ func writeStatus(out io.Writer, style cli.Style, states []appState) error {
 		}
 	}
 	return printSecrets(out, states)
+}
+
+// printSecrets writes the fingerprints of all blocks as a table.
+func printSecrets(out io.Writer, states []appState) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "\nBLOCK\tAPP SECRET\tSESSION SECRET")
+	for _, state := range states {
+		for _, p := range state.Secrets {
+			fmt.Fprintf(table, "%s\t%s\t%s\n", p.Block, p.AppSecrets(), p.SessionSecrets())
+		}
+	}
+	return table.Flush()
 }

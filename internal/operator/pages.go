@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"encoding/json"
@@ -29,15 +29,15 @@ with the option pages. No file is replaced.
 Without a folder it takes the one that the option pages names in the configuration. As
 root it writes as the owner of the folder.
 
-Documentation: ` + documentation + `pages.md` + "\n" + exitStatuses + ".",
+Documentation: ` + cli.Documentation + `pages.md` + "\n" + cli.ExitStatuses + ".",
 		Example: `  $ caddy instagram-auth pages /etc/caddy/pages
   $ caddy instagram-auth pages --config /etc/caddy/Caddyfile`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		},
 	}
-	configurationFlags(command)
-	runs(command, cobra.MaximumNArgs(1), func(command *cobra.Command, args []string) error {
+	cli.ConfigurationFlags(command)
+	cli.SetRun(command, cobra.MaximumNArgs(1), func(command *cobra.Command, args []string) error {
 		folder := strings.Join(args, "")
 		if folder == "" {
 			var err error
@@ -52,7 +52,7 @@ Documentation: ` + documentation + `pages.md` + "\n" + exitStatuses + ".",
 
 // configuredPages returns the folder that the configuration names.
 func configuredPages(command *cobra.Command) (string, error) {
-	source, err := sourceOf(command)
+	source, err := cli.SourceOf(command)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +69,7 @@ func configuredPages(command *cobra.Command) (string, error) {
 	if err := json.Unmarshal(configuration.JSON, &document); err != nil {
 		return "", err
 	}
-	eachBlock(document, func(block map[string]any) {
+	cli.EachBlock(document, func(block map[string]any) {
 		if folder, _ := block["pages"].(string); folder != "" {
 			folders[folder] = true
 		}
@@ -82,24 +82,6 @@ func configuredPages(command *cobra.Command) (string, error) {
 		return "", cli.Usage("name the folder: caddy instagram-auth pages <folder>", "no instagram_auth in %s has the option pages", configuration.Name)
 	default:
 		return "", cli.Usage("name one of them: caddy instagram-auth pages <folder>", "%s names several folders: %s", configuration.Name, strings.Join(found, ", "))
-	}
-}
-
-// eachBlock finds the blocks in the JSON of a configuration, however deep they are.
-func eachBlock(value any, found func(block map[string]any)) {
-	switch value := value.(type) {
-	case []any:
-		for _, element := range value {
-			eachBlock(element, found)
-		}
-	case map[string]any:
-		if value["handler"] == directive {
-			found(value)
-			return
-		}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			eachBlock(value[name], found)
-		}
 	}
 }
 

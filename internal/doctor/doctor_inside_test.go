@@ -1,4 +1,4 @@
-package instagramauth
+package doctor
 
 import (
 	"context"
@@ -9,63 +9,23 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
-func TestTheDoctorKnowsWhatMetaSwitchedOff(t *testing.T) {
-	p := &patient{handler: &Handler{settings: settings{api: instagram.BasicDisplay}}}
-	if found := new(examination).checkAPI(p); len(found) != 1 || found[0].Status != finding.Wrong || !strings.Contains(found[0].Message, "2024-12-04") {
-		t.Errorf("found %+v", found)
-	}
-}
-
-func TestTheDoctorKnowsTheWindowThatMetaClosed(t *testing.T) {
-	const closed, mirror = "https://api.instagram.com/oauth/authorize", "https://mirror.test/"
-	now := func() time.Time { return time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC) }
-	for name, c := range map[string]struct {
-		api    instagram.API
-		set    EndpointOptions
-		remedy string // of the old window, "" where it is another one
-	}{
-		"today's":                     {instagram.InstagramLogin, EndpointOptions{}, ""},
-		"the old one":                 {instagram.InstagramLogin, EndpointOptions{Authorize: closed}, "leave endpoints authorize out"},
-		"the old one by the tutorial": {instagram.BasicDisplay, EndpointOptions{Authorize: closed}, "use api instagram_login"},
-		"the family's, that is old":   {instagram.BasicDisplay, EndpointOptions{Token: mirror}, "use api instagram_login"},
-		"another one":                 {instagram.BasicDisplay, EndpointOptions{Authorize: mirror}, ""},
-		"said of api":                 {instagram.BasicDisplay, EndpointOptions{}, ""},
-	} {
-		p := &patient{handler: &Handler{Endpoints: c.set, settings: settings{api: c.api}}}
-		e := &examination{ctx: t.Context(), now: now}
-		found := e.checkEndpoints(p)
-		if c.remedy == "" {
-			if len(found) != 1 || found[0].Status != finding.Fine || p.closedWindow {
-				t.Errorf("%s: %+v", name, found)
-			}
-			continue
-		}
-		if len(found) != 1 || found[0].Status != finding.Wrong || !strings.Contains(found[0].Message, "Sorry, this page isn't available.") || !strings.HasPrefix(found[0].Remedy, c.remedy) {
-			t.Errorf("%s: %+v", name, found)
-		}
-		if again := e.checkWindow(p); again != nil {
-			t.Errorf("%s: it is said again: %+v", name, again)
-		}
-	}
-	both := &patient{handler: &Handler{settings: settings{api: instagram.InstagramLogin}, Endpoints: EndpointOptions{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}}}
-	if found := (&examination{now: now}).checkEndpoints(both); len(found) != 2 || found[1].Status != finding.Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
-		t.Errorf("an old version, too: %+v", found)
+func TestTheDoctorOpensNoWindowThatMetaClosed(t *testing.T) {
+	closed := &block{Block: &Block{Settings: &Settings{WindowClosed: true}}}
+	if found := (&run{ctx: t.Context()}).checkWindow(closed); found != nil {
+		t.Errorf("it is said again: %+v", found)
 	}
 }
 
 func TestTheDoctorNamesAFileThatItMayNotRead(t *testing.T) {
-	h := &Handler{AppID: "1", AppSecret: []string{"{file./etc/caddy/app_secret}"}, Session: SessionOptions{Secret: []string{"{file./gone}", "{env.X}"}}}
-	p := &patient{handler: h}
-	found := p.denied(func(path string) error {
+	b := &block{Block: &Block{AppID: "1", AppSecret: []string{"{file./etc/caddy/app_secret}"}, SessionSecret: []string{"{file./gone}", "{env.X}"}}}
+	found := b.denied(func(path string) error {
 		if path == "/gone" {
 			return fs.ErrNotExist
 		}
@@ -74,7 +34,7 @@ func TestTheDoctorNamesAFileThatItMayNotRead(t *testing.T) {
 	if found.Status != finding.Wrong || found.Message != "/etc/caddy/app_secret cannot be read: permission denied (as user "+userName()+")" {
 		t.Errorf("%+v", found)
 	}
-	if found := p.denied(func(string) error { return fs.ErrNotExist }); found.Message != "" {
+	if found := b.denied(func(string) error { return fs.ErrNotExist }); found.Message != "" {
 		t.Errorf("%+v", found)
 	}
 }
@@ -90,7 +50,7 @@ func (s *badStorage) Load(context.Context, string) ([]byte, error) { return s.lo
 func (s *badStorage) Delete(context.Context, string) error         { return s.delete }
 
 func TestTheDoctorsPageNamesEveryCheck(t *testing.T) {
-	page, err := os.ReadFile("docs/doctor.md")
+	page, err := os.ReadFile("../../docs/doctor.md")
 	if err != nil {
 		t.Fatal(err)
 	}

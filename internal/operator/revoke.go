@@ -1,4 +1,4 @@
-package instagramauth
+package operator
 
 import (
 	"encoding/json"
@@ -27,7 +27,7 @@ in the header X-Instagram-User-Id that your app gets, or in its database.
 
 Without a terminal, --all needs --yes.
 
-Documentation: ` + documentation + `operations.md#ending-sessions` + "\n" + exitStatuses + `;
+Documentation: ` + cli.Documentation + `operations.md#ending-sessions` + "\n" + cli.ExitStatuses + `;
 3 it is done on the node that was asked, but could not be stored for the others.`,
 		Example: `  $ caddy instagram-auth revoke --user 17841405793187218
   $ caddy instagram-auth revoke --session 3f6a09c1d2e4b758
@@ -38,18 +38,18 @@ Documentation: ` + documentation + `operations.md#ending-sessions` + "\n" + exit
 	command.Flags().String("session", "", "End the session with these 16 hex digits")
 	command.Flags().Bool("all", false, "End everybody's sessions")
 	command.Flags().BoolP("yes", "y", false, "Do not ask before --all")
-	completes(command, "user", nothing)
-	completes(command, "session", nothing)
+	cli.Complete(command, "user", cli.Nothing)
+	cli.Complete(command, "session", cli.Nothing)
 	adminFlags(command)
-	runs(command, noArguments, func(command *cobra.Command, _ []string) error {
+	cli.SetRun(command, cli.NoArguments, func(command *cobra.Command, _ []string) error {
 		q := revocationRequest{
-			AppID: flagValue(command, "app"), UserID: flagValue(command, "user"),
-			Session: flagValue(command, "session"), All: flagged(command, "all"),
+			AppID: cli.FlagValue(command, "app"), UserID: cli.FlagValue(command, "user"),
+			Session: cli.FlagValue(command, "session"), All: cli.Flagged(command, "all"),
 		}
 		if err := checkRevocation(q); err != nil {
 			return err
 		}
-		asks := q.All && !flagged(command, "yes")
+		asks := q.All && !cli.Flagged(command, "yes")
 		if asks && !cli.IsTerminal(command.InOrStdin()) {
 			return cli.Usage("add --yes", "--all ends everybody's sessions, and there is no terminal to ask on")
 		}
@@ -74,7 +74,7 @@ func checkRevocation(q revocationRequest) error {
 	case err == nil:
 		return nil
 	case q.UserID != "" && q.Session == "" && !q.All:
-		return cli.Usage("take user_id from the log line \"signed in\", or X-Instagram-User-Id from your app; see "+documentation+"operations.md#ending-sessions",
+		return cli.Usage("take user_id from the log line \"signed in\", or X-Instagram-User-Id from your app; see "+cli.Documentation+"operations.md#ending-sessions",
 			"--user needs the numeric Instagram user ID, and %q is none: sessions are kept by ID, not by username", q.UserID)
 	case q.Session != "" && q.UserID == "" && !q.All:
 		return cli.Usage("copy the field session of the log line \"signed in\"", "--session: %s", err)
@@ -112,7 +112,7 @@ func (n runningCaddy) revoke(command *cobra.Command, q revocationRequest) error 
 		return err
 	}
 	out := command.OutOrStdout()
-	if flagged(command, "json") {
+	if cli.Flagged(command, "json") {
 		return n.writeJSON(out, states)
 	}
 	// The storage has ends of sessions, and no sessions: nobody can say whether there was one.
@@ -123,7 +123,7 @@ func (n runningCaddy) revoke(command *cobra.Command, q revocationRequest) error 
 	case q.Session != "":
 		what = "session " + q.Session + " has ended, if there is such a session"
 	}
-	style := styleOf(command, out)
+	style := cli.StyleFor(command, out)
 	for _, state := range states {
 		within := "their sync_interval"
 		if state.SyncInterval != "" {
