@@ -6,13 +6,13 @@
 
 .PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference walk generated
 
-# Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
+# Writes docs/evidence/results.md and docs/evidence/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
-	cd e2e && go run ./bench -out ../docs/bench $(BENCH)
+	cd e2e && go run ./bench -out ../docs/evidence $(BENCH)
 
-# How the cost grows with cookies, revocations, instances and cores, and what else the module takes: docs/bench/scale.md.
+# How the cost grows with cookies, revocations, instances and cores, and what else the module takes: docs/evidence/scale.md.
 bench-scale:
-	cd e2e && go run ./bench -scale -out ../docs/bench $(BENCH)
+	cd e2e && go run ./bench -scale -out ../docs/evidence $(BENCH)
 
 # To see that it works; the numbers mean little.
 bench-quick:
@@ -26,7 +26,7 @@ FUZZWORKERS = $(shell nproc)
 fuzz:
 	scripts/fuzz $(FUZZTIME) $(FUZZWORKERS)
 
-# What floods do to signed-in visitors, memory and goroutines: docs/floods.md. A tenth of it runs with the tests.
+# What floods do to signed-in visitors, memory and goroutines: docs/evidence/floods.md. A tenth of it runs with the tests.
 floods:
 	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
 
@@ -39,7 +39,7 @@ soak:
 mutants:
 	cd e2e && go run ./mutants $(if $(MUTANT),-only $(MUTANT))
 
-# Meets every fault at every moment and writes docs/faults.md anew; takes about three minutes. The same tests without
+# Meets every fault at every moment and writes docs/evidence/faults.md anew; takes about three minutes. The same tests without
 # WRITE_FAULT_TABLE fail where the page says otherwise than they see.
 faults:
 	cd e2e && WRITE_FAULT_TABLE=1 go test -race -count=1 -timeout 15m -run '_FaultsOf' .

@@ -1,7 +1,7 @@
 // Command bench measures what instagram_auth costs a request, beside what else Caddy can
 // do with one, in real Caddy processes on this machine.
 //
-//	cd e2e && go run ./bench -out ../docs/bench
+//	cd e2e && go run ./bench -out ../docs/evidence
 //
 // It measures in rounds, each of which has every contestant once and in another order,
 // and writes a table (results.md) and a plot (results.svg). With -scale it measures
