@@ -255,7 +255,7 @@ func (b *bench) byInstances() (string, error) {
 	for i, p := range pairs {
 		t.add(append(p.cells(), memories[2*i:2*i+2]...)...)
 	}
-	return "## By number of instances\n\nEach site has its own app and answers with `respond`; one of them is asked, signed in. Memory was read before the first request but one.\n\n" + t.String(), nil
+	return "## By number of instances\n\nEach site has its own app and answers with `respond`; one of them is asked, signed in. Memory was read after one request.\n\n" + t.String(), nil
 }
 
 // byCores is the table of GOMAXPROCS.
