@@ -70,7 +70,7 @@ func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := *w.nodes[0].Handler
 	h.provider, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
-	end := h.finishLogin(t.Context(), telemetry.Requester{}, comeback{})
+	end := h.logins.finishLogin(t.Context(), telemetry.Requester{}, comeback{})
 	if end.refused == nil || end.refused.Code != refusal.Internal || !end.spent || end.cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}

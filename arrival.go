@@ -32,8 +32,8 @@ var (
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
-func (h *Handler) arrive(returnTo string) error {
-	returnTo = h.settings.paths.Safe(returnTo)
+func (f *flow) arrive(returnTo string) error {
+	returnTo = f.Paths.Safe(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
@@ -45,11 +45,11 @@ func (h *Handler) arrive(returnTo string) error {
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (h *Handler) handOff(v *request.State, back comeback, who *session.Identity, token string) {
+func (f *flow) handOff(v *request.State, back comeback, who *session.Identity, token string) {
 	header := v.W.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
-	returnTo := h.settings.paths.Safe(back.login.ReturnTo) // once more, as in arrive
+	returnTo := f.Paths.Safe(back.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		asked := *v.Asked
@@ -61,7 +61,7 @@ func (h *Handler) handOff(v *request.State, back comeback, who *session.Identity
 	live := *v.R.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
-	h.settings.identity.Inject(v, who, token)
+	f.Identity.Inject(v, who, token)
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 

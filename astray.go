@@ -24,25 +24,25 @@ const maxPathInLog = 100
 
 // astrayCallback returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
-func (h *Handler) astrayCallback(v *request.State) (back comeback, ok bool) {
+func (f *flow) astrayCallback(v *request.State) (back comeback, ok bool) {
 	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
 		return back, false
 	}
 	if back.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
 		return back, false
 	}
-	if back.redirect, ok = h.settings.paths.RedirectFor(v.R.Host); !ok {
+	if back.redirect, ok = f.Paths.RedirectFor(v.R.Host); !ok {
 		return back, false
 	}
-	back.login, ok = h.settings.cookies.Resume(&v.Found, back.State, back.redirect.URI)
+	back.login, ok = f.Cookies.Resume(&v.Found, back.State, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
 	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
-func (h *Handler) refuseAstray(v *request.State, back comeback) error {
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+func (f *flow) refuseAstray(v *request.State, back comeback) error {
+	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	path := v.Asked.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."

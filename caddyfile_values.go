@@ -177,3 +177,25 @@ func times(n string, days int) string {
 	}
 	return strconv.Itoa(total*days) + "d"
 }
+
+// rateLimit reads the option in a Caddyfile.
+func (p *parser) rateLimit(name string) error {
+	const takes = "%s: takes off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
+	args, err := p.values(name)
+	if err != nil {
+		return err
+	}
+	if len(args) == 1 && args[0] == "off" {
+		p.h.RateLimit.Off = true
+		return nil
+	}
+	if len(args) < 2 {
+		return p.fail(takes, name)
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil || n < 1 {
+		return p.fail(takes, name)
+	}
+	p.h.RateLimit.Failures = n
+	return p.parseDuration(name, args[1:], &p.h.RateLimit.Per)
+}

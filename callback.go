@@ -40,7 +40,7 @@ func (b *comeback) refuse(reply refusal.Reply, cause error) *answer.Refusal {
 
 // callback answers the redirect URI. Everything that can be checked here is
 // checked before Instagram is asked anything. [C1]
-func (h *Handler) callback(v *request.State) error {
+func (f *flow) callback(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet); err != nil { // [C7]
 		return err
 	}
@@ -48,7 +48,7 @@ func (h *Handler) callback(v *request.State) error {
 		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
 		return answer.Refuse(refusal.Reply{Code: refusal.TooEarly})
 	}
-	redirect, ok := h.settings.paths.RedirectFor(v.R.Host)
+	redirect, ok := f.Paths.RedirectFor(v.R.Host)
 	if !ok {
 		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
@@ -57,17 +57,17 @@ func (h *Handler) callback(v *request.State) error {
 		return new(comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.Asked.RawQuery))
 	}
 	back := comeback{Callback: query, redirect: redirect}
-	if back.login, ok = h.settings.cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
-		return h.stale(v, back)
+	if back.login, ok = f.Cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
+		return f.stale(v, back)
 	}
 	if query.Failed {
-		return h.denied(v, back)
+		return f.denied(v, back)
 	}
-	if h.sessions.Outdated(v.R.Context()) {
+	if f.Sessions.Outdated(v.R.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
-		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
+		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: f.Sessions.SyncInterval}, errOutdated)
 	}
-	return h.exchange(v, back)
+	return f.exchange(v, back)
 }
 
 // early reports whether a request came in TLS early data, here or at a proxy in front. A header
@@ -79,13 +79,13 @@ func early(r *http.Request) bool {
 
 // stale answers a callback whose login is unknown, too old or used. Somebody who
 // is signed in already sees no error. [C6]
-func (h *Handler) stale(v *request.State, back comeback) error {
-	h.sessions.Recognize(v)
+func (f *flow) stale(v *request.State, back comeback) error {
+	f.Sessions.Recognize(v)
 	if back.State != "" {
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	}
 	if v.Standing == request.SignedIn {
-		return h.arrive(back.login.ReturnTo)
+		return f.arrive(back.login.ReturnTo)
 	}
 	var cause error = errStale
 	if back.Failed {
@@ -97,14 +97,14 @@ func (h *Handler) stale(v *request.State, back comeback) error {
 
 // denied answers a visitor whom the window sent back with an error: the one ordinary
 // reason is that they cancelled.
-func (h *Handler) denied(v *request.State, back comeback) error {
-	if wait, tooMany := h.tooManyCancels(v.R); tooMany {
+func (f *flow) denied(v *request.State, back comeback) error {
+	if wait, tooMany := f.tooManyCancels(v.R); tooMany {
 		return back.refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
 	}
-	if !h.limits.nonces.First(back.login.Nonce) {
-		return h.stale(v, back)
+	if !f.Memory.nonces.First(back.login.Nonce) {
+		return f.stale(v, back)
 	}
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	code := refusal.ProviderRefused
 	switch {
 	case back.Cancelled():
@@ -120,16 +120,16 @@ func (h *Handler) denied(v *request.State, back comeback) error {
 // exchange turns the code into an identity. A callback that comes again while the first is
 // under way (a double click, a reload) gets the same result, so that the visitor is signed
 // in whichever answer the browser shows.
-func (h *Handler) exchange(v *request.State, back comeback) error {
+func (f *flow) exchange(v *request.State, back comeback) error {
 	from := telemetry.RequesterOf(v.R)
-	end, ok := h.limits.logins.Do(v.R.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
-		end := h.finishLogin(ctx, from, back)
+	end, ok := f.Memory.logins.Do(v.R.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
+		end := f.finishLogin(ctx, from, back)
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: f.Paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
 	}
-	return h.answerLogin(v, back, &end)
+	return f.answerLogin(v, back, &end)
 }
 
 // oddCallback says what is known of a query that is refused as a whole.

@@ -25,18 +25,12 @@ var errMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, an
 var errCallbackHost = telemetry.NewCause("the callback has come to a host without a redirect URI",
 	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
 
-// signsIn reports whether people can sign in on the host of a request.
-func (h *Handler) signsIn(v *request.State) bool {
-	_, ok := h.settings.paths.RedirectFor(v.R.Host)
-	return ok
-}
-
 // elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
-func (h *Handler) elsewhere(v *request.State) error {
-	to, who := h.settings.paths.CanonicalFor(v.R.Host), v.Who()
+func (f *flow) elsewhere(v *request.State) error {
+	to, who := f.Paths.CanonicalFor(v.R.Host), v.Who()
 	if !who.SeesPages() {
-		login := to.Origin + h.settings.paths.Of(address.Login)
+		login := to.Origin + f.Paths.Of(address.Login)
 		if who == audience.HTMX {
 			v.W.Header().Set("Hx-Redirect", login)
 		}
@@ -46,13 +40,13 @@ func (h *Handler) elsewhere(v *request.State) error {
 	if who != audience.Navigation {
 		return answer.Refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page})
 	}
-	moves := h.settings.cookies.Moves(&v.Found, page)
+	moves := f.Cookies.Moves(&v.Found, page)
 	if moves >= session.MaxMoves {
 		// The mark goes, so that the same page works once the redirect is mended.
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
 		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, errMovedBack)
 	}
-	mark, err := h.settings.cookies.MarkMove(page, moves+1)
+	mark, err := f.Cookies.MarkMove(page, moves+1)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}
 	}

@@ -68,27 +68,27 @@ func refuseCallback(what removal, reply refusal.Reply, cause error) error {
 
 // forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
 // come from few addresses, and one of them must not be lost.
-func (h *Handler) forged(v *request.State, what removal) error {
-	if ok, wait := h.limits.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
-		h.telemetry.CountLimited(telemetry.LimitForged)
+func (e *endpoints) forged(v *request.State, what removal) error {
+	if ok, wait := e.Memory.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
+		e.Telemetry.CountLimited(telemetry.LimitForged)
 		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
 	}
 	return refuseCallback(what, refusal.Reply{Code: refusal.BadSignature}, nil)
 }
 
 // tooOld reports whether nobody can tell any more whether a callback came before.
-func (h *Handler) tooOld(signed *instagram.SignedRequest) bool {
-	return h.now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
+func (e *endpoints) tooOld(signed *instagram.SignedRequest) bool {
+	return e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
 }
 
 // notes returns what the list calls a delivery.
-func (h *Handler) notes(d *delivery) revocation.Delivery {
+func (e *endpoints) notes(d *delivery) revocation.Delivery {
 	other := deauthorized
 	if d.what == deauthorized {
 		other = deletionRequest
 	}
 	of := func(path removal, what string) []string {
-		return h.settings.marks.Of(string(path), what, d.signed.UserID, strconv.FormatInt(d.signed.IssuedAt.Unix(), 10))
+		return e.Marks.Of(string(path), what, d.signed.UserID, strconv.FormatInt(d.signed.IssuedAt.Unix(), 10))
 	}
 	return revocation.Delivery{
 		IssuedAt: d.signed.IssuedAt,
@@ -98,21 +98,21 @@ func (h *Handler) notes(d *delivery) revocation.Delivery {
 }
 
 // deliver answers a callback, or hands it on to the site.
-func (h *Handler) deliver(v *request.State, d *delivery, pass bool) error {
+func (e *endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 	if pass {
-		h.passOn(v, d)
+		e.passOn(v, d)
 		return nil
 	}
-	return h.deliverWith(v, d, func() (int, error) { return doneHere, nil })
+	return e.deliverWith(v, d, func() (int, error) { return doneHere, nil })
 }
 
 // deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
 // confirmation from us, and 202 says that the site will be done later. An answer of the site's
 // that is no success goes back as it is, and Meta or the person can try again.
-func (h *Handler) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
+func (e *endpoints) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
 	verdict := &verdict{w: v.W, header: make(http.Header), through: d.what == deauthorized}
 	var failure error
-	err := h.deliverWith(v, d, func() (outcome int, err error) {
+	err := e.deliverWith(v, d, func() (outcome int, err error) {
 		failure = next(verdict)
 		switch {
 		case failure != nil || verdict.passed && !verdict.success():
@@ -132,12 +132,12 @@ func (h *Handler) deliverToSite(v *request.State, d *delivery, next func(http.Re
 
 // deliverWith does the work for a callback unless it has been done, and returns the answer; nil if
 // the work has answered.
-func (h *Handler) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
+func (e *endpoints) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
-	result, outcome, err := h.sessions.List.Deliver(ctx, h.notes(d), func() (outcome int, err error) {
+	result, outcome, err := e.Sessions.List.Deliver(ctx, e.notes(d), func() (outcome int, err error) {
 		if outcome, err = work(); err == nil {
-			h.telemetry.Emit(telemetry.RequesterOf(v.R), d.what.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
+			e.Telemetry.Emit(telemetry.RequesterOf(v.R), d.what.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
 		}
 		return outcome, err
 	})
@@ -145,25 +145,25 @@ func (h *Handler) deliverWith(v *request.State, d *delivery, work func() (outcom
 	case errors.Is(err, errSite):
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
-		h.telemetry.Notify(telemetry.NoticeNoSite, nil, h.telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		e.Telemetry.Notify(telemetry.NoticeNoSite, nil, e.Telemetry.About(v.R, zap.String("callback", string(d.what)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 	case err != nil:
-		h.telemetry.Notify(telemetry.NoticeCallbackWaits, err, h.telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		e.Telemetry.Notify(telemetry.NoticeCallbackWaits, err, e.Telemetry.About(v.R, zap.String("callback", string(d.what)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
 		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
 	case result == revocation.UnderWay:
 		return refuseCallback(d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
 	}
-	return h.answerCallback(v, d, result, outcome)
+	return e.answerCallback(v, d, result, outcome)
 }
 
 // answerCallback says that a callback has been dealt with, now or before.
-func (h *Handler) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
+func (e *endpoints) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
 	switch {
 	case d.what == deletionRequest:
-		return h.confirmDeletion(v, deletionStates[outcome])
-	case result == revocation.DeliveredBefore || !h.settings.passDeauthorize:
+		return e.confirmDeletion(v, deletionStates[outcome])
+	case result == revocation.DeliveredBefore || !e.PassDeauthorize:
 		return answer.JSON(struct{}{})
 	}
 	return nil // by the site

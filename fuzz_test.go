@@ -69,7 +69,7 @@ func FuzzL2_OwnForm(f *testing.F) {
 		_, ours := h.settings.paths.RedirectFor(host)
 		self := ours && from == "https://example.test"
 		want := (site == "same-origin" || site == "none") && (from == "" || from == "null" || self || !ours && audience.FromHost(from, host)) || site == "" && self
-		if got := h.isOwnForm(&request.State{R: r}); got != want {
+		if got := h.endpoints.isOwnForm(&request.State{R: r}); got != want {
 			t.Errorf("a form to %q from %q, %q is ours: %v, want %v", host, from, site, got, want)
 		}
 		// A link that asks for more is no more believed than that.

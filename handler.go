@@ -1,15 +1,15 @@
 package instagramauth
 
 import (
+	"errors"
 	"net/http"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
@@ -51,16 +51,16 @@ func (h *Handler) admit(v *request.State) (err error) {
 	if own := h.settings.paths.Own(v.Asked, v.R.Host); own != address.None {
 		v.Outcome = telemetry.OutcomeOwnPath
 		v.LimitBody()
-		return onOwnPath(v, endpoints[own](h, v))
+		return onOwnPath(v, h.own(v, own))
 	}
-	if back, ok := h.astrayCallback(v); ok {
-		return h.refuseAstray(v, back)
+	if back, ok := h.logins.astrayCallback(v); ok {
+		return h.logins.refuseAstray(v, back)
 	}
 	h.sessions.Recognize(v)
 	switch {
 	case v.Standing == request.NotAllowed:
 		v.LimitBody()
-		return h.turnAway(v)
+		return h.sessions.TurnAway(v)
 	case v.Standing != request.SignedIn && h.required(v):
 		v.LimitBody()
 		return h.gate(v)
@@ -68,6 +68,30 @@ func (h *Handler) admit(v *request.State) (err error) {
 	if v.Standing == request.SignedIn {
 		v.Outcome = telemetry.OutcomeSignedIn
 		h.settings.identity.Inject(v, &v.Session.Identity, h.settings.identity.Forwarded(&v.Session.Token, h.now()))
+	}
+	return nil
+}
+
+// own answers on an own path, or notes in the state of the request that the site is to answer it,
+// which only callbacks may.
+func (h *Handler) own(v *request.State, path address.Own) error {
+	switch path {
+	case address.Callback:
+		return h.logins.callback(v)
+	case address.Login:
+		return h.logins.login(v)
+	case address.Logout:
+		return h.endpoints.logout(v)
+	case address.Refused:
+		return h.answers.Refused(v)
+	case address.Userinfo:
+		return h.endpoints.userinfo(v)
+	case address.Picture:
+		return h.endpoints.picture(v)
+	case address.Deauthorize:
+		return h.endpoints.deauthorize(v)
+	case address.DataDeletion:
+		return h.endpoints.dataDeletion(v)
 	}
 	return nil
 }
@@ -99,18 +123,73 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	return err
 }
 
-// turnAway ends the session of a visitor who is no longer let in. [X2]
-func (h *Handler) turnAway(v *request.State) error {
-	v.Drain()
-	h.sessions.EndLater(&v.Session)
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
-	return &answer.Refusal{
-		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(v.ReturnFor(h.settings.paths))},
-		Notice: telemetry.NoticeAccessRefused, Fields: append(h.telemetry.Privacy.Person(&v.Session.Identity), lifecycle.SessionField(&v.Session)),
+var errNotProvisioned = errors.New("instagram_auth has not been provisioned")
+
+// takeCookies finds our cookies and cuts them out of the request, so that neither
+// the site nor an error route gets to see them. [H5]
+func (h *Handler) takeCookies(v *request.State) {
+	v.Found = h.settings.cookies.Find(v.R.Header["Cookie"])
+	if line, start, end, ok := v.Found.Single(); ok {
+		headerguard.CutOne(v.R.Header, line, start, end)
+	} else if v.Found.Any() {
+		headerguard.CutCookies(v.R.Header, h.settings.cookies.Ours)
 	}
 }
 
-// lacks is the refusal of who has not granted all that is required. It offers to ask again.
-func (h *Handler) lacks(missing instagram.Permissions, returnTo string) refusal.Reply {
-	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.settings.paths.LoginURL(returnTo)}
+// gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
+// a way of their own, because a script, a form or a frame cannot sign in. [A8]
+func (h *Handler) gate(v *request.State) error {
+	who, returnTo := v.Who(), v.ReturnFor(h.settings.paths) // before the body is gone
+	v.Drain()
+	switch {
+	case v.Malformed:
+		return answer.Refuse(refusal.Reply{Code: refusal.BadRequest})
+	case v.Standing == request.RevocationUnknown:
+		// The cookie stays: the session may be as good as ever. [F1]
+		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+	case v.Standing == request.MissingPermission:
+		h.sessions.HandOver(v)
+		return answer.Refuse(h.answers.Missing(v.Missing, returnTo))
+	case who == audience.Preflight && h.passesPreflight(v):
+		return nil
+	case who.SendsForm():
+		return h.refuseForm(v)
+	case !h.settings.paths.SignsIn(v.R.Host):
+		return h.logins.elsewhere(v)
+	case who != audience.Navigation:
+		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo)})
+	case h.settings.loginPage:
+		return h.logins.showLoginPage(v, returnTo)
+	}
+	return h.logins.startLogin(v, loginStart{returnTo: returnTo})
+}
+
+// refuseForm tells a person that what they sent was not saved. Its body cannot be kept, and
+// a redirect to Instagram would lose it without a word, where the site's
+// Content-Security-Policy lets the browser follow it at all.
+func (h *Handler) refuseForm(v *request.State) error {
+	code := refusal.SessionEnded
+	if audience.IsFromAnotherSite(v.R) {
+		// The session may well live: its cookie stays behind with a form of another site.
+		code = refusal.CrossSitePost
+	}
+	page := v.ReturnFor(h.settings.paths)
+	if !h.requiredToRead(v) {
+		page = h.settings.paths.LoginURL(page) // the page would not ask for a session
+	}
+	return answer.Refuse(refusal.Reply{Code: code, PageURL: page})
+}
+
+// requiredToRead reports whether GET of the same address needs a session, too.
+func (h *Handler) requiredToRead(v *request.State) bool {
+	method := v.R.Method
+	v.R.Method = http.MethodGet
+	defer func() { v.R.Method = method }()
+	return h.required(v)
+}
+
+// passesPreflight reports whether a preflight goes on to the site without a session. What
+// another handler has made a request of another method is none.
+func (h *Handler) passesPreflight(v *request.State) bool {
+	return h.AllowPreflight && v.R.Method == http.MethodOptions
 }

@@ -22,12 +22,12 @@ import (
 // Instagram's authorization window.
 
 // login starts a login from the site's own button.
-func (h *Handler) login(v *request.State) error {
+func (f *flow) login(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	if !h.signsIn(v) {
-		return h.elsewhere(v)
+	if !f.Paths.SignsIn(v.R.Host) {
+		return f.elsewhere(v)
 	}
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
 	query, err := url.ParseQuery(v.Asked.RawQuery)
@@ -35,23 +35,23 @@ func (h *Handler) login(v *request.State) error {
 	if err != nil {
 		query = nil
 	} else {
-		returnTo = h.settings.paths.Safe(query.Get(address.ParamReturnTo))
+		returnTo = f.Paths.Safe(query.Get(address.ParamReturnTo))
 	}
-	more, err := h.stepUp(query["scope"])
+	more, err := f.stepUp(query["scope"])
 	if err != nil {
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: h.settings.paths.LoginURL(returnTo)}, Notice: telemetry.NoticeForeignScope, Cause: err}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: f.Paths.LoginURL(returnTo)}, Notice: telemetry.NoticeForeignScope, Cause: err}
 	}
 	if v.Who() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
-		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo, more...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: f.Paths.LoginURL(returnTo, more...)})
 	}
 	another := err == nil && slices.Equal(query[address.ParamAnotherAccount], []string{"true"})
-	if len(more) > 0 && v.IsForeign(h.settings.paths) {
+	if len(more) > 0 && v.IsForeign(f.Paths) {
 		// Another site may send a visitor to sign in, but not ask for more in our name:
 		// the visitor gets to see what it is about first. [A2]
-		return answer.Refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: h.settings.paths.LoginURL(returnTo, more...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: f.Paths.LoginURL(returnTo, more...)})
 	}
-	return h.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
+	return f.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
 }
 
 // loginStart is what a login begins with.
@@ -62,29 +62,29 @@ type loginStart struct {
 }
 
 // startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
-func (h *Handler) startLogin(v *request.State, start loginStart) error {
-	redirect, ok := h.settings.paths.RedirectFor(v.R.Host)
+func (f *flow) startLogin(v *request.State, start loginStart) error {
+	redirect, ok := f.Paths.RedirectFor(v.R.Host)
 	if !ok {
-		return h.elsewhere(v)
+		return f.elsewhere(v)
 	}
-	if h.sessions.Outdated(v.R.Context()) {
+	if f.Sessions.Outdated(v.R.Context()) {
 		// What would come of it would be refused at once. [F2]
-		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
+		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: f.Sessions.SyncInterval})
 	}
-	if wait, locked := h.provider.Breaker.Locked(); locked {
+	if wait, locked := f.Provider.Breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
-		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.settings.paths.LoginURL(start.returnTo, start.more...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: f.Paths.LoginURL(start.returnTo, start.more...)})
 	}
-	rounds := h.settings.cookies.Rounds(&v.Found)
-	if h.settings.handoff && h.settings.paths.IsOwn(address.PathForm(v.Asked)) {
+	rounds := f.Cookies.Rounds(&v.Found)
+	if f.Handoff && f.Paths.IsOwn(address.PathForm(v.Asked)) {
 		rounds = 0 // the site's button, and the site's own session: no sign of a loop
 	}
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Unmark())
+		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
 		return answer.RefuseLogin(new(session.Identity), start.returnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	state, setCookies, err := h.settings.cookies.Start(session.Login{RedirectURI: redirect.URI, ReturnTo: start.returnTo, Rounds: rounds}, &v.Found)
+	state, setCookies, err := f.Cookies.Start(session.Login{RedirectURI: redirect.URI, ReturnTo: start.returnTo, Rounds: rounds}, &v.Found)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}
 	}
@@ -92,32 +92,32 @@ func (h *Handler) startLogin(v *request.State, start loginStart) error {
 		v.W.Header().Add("Set-Cookie", line)
 	}
 	// Never 307 or 308, which would carry a body on. [A5]
-	return answer.Redirect(http.StatusFound, h.settings.client.AuthorizationURL(instagram.Authorization{
+	return answer.Redirect(http.StatusFound, f.Client.AuthorizationURL(instagram.Authorization{
 		RedirectURI: redirect.URI, State: state, More: start.more, Reauthenticate: start.anotherAccount,
 	})).With(telemetry.OutcomeRedirected)
 }
 
 // showLoginPage shows a page with one button. No login starts before it is pressed.
-func (h *Handler) showLoginPage(v *request.State, returnTo string) error {
+func (f *flow) showLoginPage(v *request.State, returnTo string) error {
 	return answer.Page(refusal.SignInPage{
-		LoginURL:         h.settings.paths.LoginURL(returnTo),
-		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
-		Look:             h.answers.Look(v.R),
+		LoginURL:         f.Paths.LoginURL(returnTo),
+		ProfessionalOnly: !f.Answers.AnyAccount,
+		Look:             f.Answers.Look(v.R),
 	}).With(telemetry.OutcomeLoginPage)
 }
 
 // stepUp reads the permissions that a link of the site's asks for beside those of every
 // login. Only what is configured can be asked for. [A2]
-func (h *Handler) stepUp(scope []string) (more []string, err error) {
+func (f *flow) stepUp(scope []string) (more []string, err error) {
 	if len(scope) > 1 {
 		return nil, errors.New("scope is given more than once")
 	}
 	for _, name := range strings.FieldsFunc(strings.Join(scope, ""), func(r rune) bool { return r == ',' || r == ' ' }) {
 		switch {
 		case slices.Contains(more, name):
-		case slices.Contains(h.StepUp, name):
+		case slices.Contains(f.StepUp, name):
 			more = append(more, name)
-		case !h.settings.client.Asks(name):
+		case !f.Client.Asks(name):
 			return nil, fmt.Errorf("scope %+q is neither in scope nor in step_up", name[:min(len(name), 64)])
 		}
 	}

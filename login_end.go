@@ -36,62 +36,62 @@ type loginEnd struct {
 // finishLogin makes the calls of a login, within the limits that keep Instagram and this
 // server out of each other's trouble. [D3] It runs in the background of the requests that
 // wait for it, and says once for all of them in log, metrics and events what came of it.
-func (h *Handler) finishLogin(ctx context.Context, from telemetry.Requester, back comeback) (end loginEnd) {
-	defer h.catchLogin(from, &back, &end)
+func (f *flow) finishLogin(ctx context.Context, from telemetry.Requester, back comeback) (end loginEnd) {
+	defer f.catchLogin(from, &back, &end)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	h.warnOfAddresses(from)
-	if end.refused = h.tryLogin(ctx, from, &back, &end); end.refused != nil {
-		h.telemetry.LoginRefused(from, &back.who, end.refused.Code, end.refused.Cause)
+	f.warnOfAddresses(from)
+	if end.refused = f.tryLogin(ctx, from, &back, &end); end.refused != nil {
+		f.Telemetry.LoginRefused(from, &back.who, end.refused.Code, end.refused.Cause)
 	}
 	return end
 }
 
 // tryLogin is finishLogin without what is said about it. It returns nil for a login that was used
 // before, too.
-func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd) *answer.Refusal {
+func (f *flow) tryLogin(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd) *answer.Refusal {
 	client := limit.ClientOf(from.ClientIP)
 	// A used login must not take the one trial that the breaker grants.
-	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
+	if end.used = f.Memory.nonces.Used(back.login.Nonce); end.used {
 		return nil
 	}
 	// Before the gate, too: who is refused anyway takes nobody's place there. [N15]
-	if by := h.limits.failures.Look(client); by != nil {
-		return h.limited(by)
+	if by := f.Memory.failures.Look(client); by != nil {
+		return f.limited(by)
 	}
-	leave, ok := h.provider.Gate.Enter(ctx)
+	leave, ok := f.Provider.Gate.Enter(ctx)
 	if !ok {
 		return answer.RefuseAfter(refusal.ProviderUnreachable, provider.CallQueue, errQueueFull)
 	}
 	defer leave()
-	attempt, by := h.limits.failures.Ask(client)
+	attempt, by := f.Memory.failures.Ask(client)
 	if by != nil {
-		return h.limited(by)
+		return f.limited(by)
 	}
 	how := notMade
-	defer func() { h.settle(attempt, how) }()
-	call, wait := h.provider.Breaker.Ready()
+	defer func() { f.settle(attempt, how) }()
+	call, wait := f.Provider.Breaker.Ready()
 	if call == nil {
-		if _, locked := h.provider.Breaker.Locked(); locked {
+		if _, locked := f.Provider.Breaker.Locked(); locked {
 			return answer.RefuseAfter(refusal.AppBlocked, wait, provider.ErrAppBlocked)
 		}
 		return answer.RefuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
 	// From here on the code is spent, whatever happens. [C4]
-	if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {
+	if end.used = !f.Memory.nonces.First(back.login.Nonce); end.used {
 		call.Withdraw()
 		return nil
 	}
 	end.spent, how = true, failed
-	who, err := h.identify(ctx, back)
-	h.provider.Report(ctx, from, call, err)
+	who, err := f.identify(ctx, back)
+	f.Provider.Report(ctx, from, call, err)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) && provider.IsTrouble(err) {
 			how = notMade // it was Instagram's fault, and the breaker has counted it
 		}
 		return &answer.Refusal{Reply: provider.ReplyTo(err), Cause: err}
 	}
-	if refused := h.welcome(ctx, from, back, end, who); refused != nil {
+	if refused := f.welcome(ctx, from, back, end, who); refused != nil {
 		return refused
 	}
 	how = succeeded
@@ -99,29 +99,29 @@ func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *
 }
 
 // welcome decides about somebody whom Instagram has named, and begins the session.
-func (h *Handler) welcome(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd, who session.Identity) *answer.Refusal {
+func (f *flow) welcome(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd, who session.Identity) *answer.Refusal {
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
-	if !h.sessions.Admits(&who) { // [X1]
-		h.sessions.EndHere(ctx, &who)
+	if !f.Sessions.Admits(&who) { // [X1]
+		f.Sessions.EndHere(ctx, &who)
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.NoAccess}}
 	}
-	if h.sessions.Lacking(&who) == 0 || back.token.Permissions == 0 {
-		end.token = h.sessions.TokenToKeep(ctx, from, back.token, &end.who) // which may say what was granted
+	if f.Sessions.Lacking(&who) == 0 || back.token.Permissions == 0 {
+		end.token = f.Sessions.TokenToKeep(ctx, from, back.token, &end.who) // which may say what was granted
 	}
-	if missing := h.sessions.Lacking(&end.who); missing != 0 {
+	if missing := f.Sessions.Lacking(&end.who); missing != 0 {
 		if !end.silent {
-			h.sessions.EndHere(ctx, &end.who)
+			f.Sessions.EndHere(ctx, &end.who)
 		}
-		return &answer.Refusal{Reply: h.lacks(missing, ""), Cause: errNotGranted}
+		return &answer.Refusal{Reply: f.Answers.Missing(missing, ""), Cause: errNotGranted}
 	}
-	if err := h.begin(ctx, from, end); err != nil {
+	if err := f.begin(ctx, from, end); err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Cause: err}
 	}
 	return nil
 }
 
 // catchLogin turns a panic of ours into a refusal, as catch does in a request. [A6]
-func (h *Handler) catchLogin(from telemetry.Requester, back *comeback, end *loginEnd) {
+func (f *flow) catchLogin(from telemetry.Requester, back *comeback, end *loginEnd) {
 	cause := recover()
 	if cause == nil {
 		return
@@ -130,71 +130,71 @@ func (h *Handler) catchLogin(from telemetry.Requester, back *comeback, end *logi
 	// An operator's event handler that has panicked may do so again, and nothing else here
 	// stands between it and the end of the process.
 	defer func() { _ = recover() }()
-	h.telemetry.NotifyPanic(cause)
-	h.telemetry.LoginRefused(from, &back.who, refusal.Internal, nil)
+	f.Telemetry.NotifyPanic(cause)
+	f.Telemetry.LoginRefused(from, &back.who, refusal.Internal, nil)
 }
 
 // answerLogin answers one of the requests that have brought a login back.
-func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) error {
+func (f *flow) answerLogin(v *request.State, back comeback, end *loginEnd) error {
 	if end.spent {
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	}
 	switch {
-	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.sessions.Ended(&end.session)):
-		return h.stale(v, back)
-	case end.refused == nil && !h.sessions.Admits(&end.who):
+	case end.used, end.refused == nil && !f.Handoff && (end.cookie == "" || f.Sessions.Ended(&end.session)):
+		return f.stale(v, back)
+	case end.refused == nil && !f.Sessions.Admits(&end.who):
 		// The lists may have changed since, with a reload. [X1]
 		return back.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.refused != nil:
-		h.heedRefusal(v, end)
+		f.heedRefusal(v, end)
 		// finishLogin has told the operator, once for all who wait for this login.
 		reply := end.refused.Reply
-		reply.LoginURL = h.answers.LoginURLFor(reply.Code, back.login.ReturnTo)
+		reply.LoginURL = f.Answers.LoginURLFor(reply.Code, back.login.ReturnTo)
 		return &answer.Refusal{Reply: reply, KeepsLogin: !end.spent}
 	}
-	mark, err := h.settings.cookies.Mark(back.login)
+	mark, err := f.Cookies.Mark(back.login)
 	if err != nil {
 		return back.refuse(refusal.Reply{Code: refusal.Internal}, err)
 	}
-	if h.settings.handoff {
+	if f.Handoff {
 		v.W.Header().Add("Set-Cookie", mark)
-		h.handOff(v, back, &end.who, h.settings.identity.Forwarded(&end.token, h.now()))
+		f.handOff(v, back, &end.who, f.Identity.Forwarded(&end.token, f.Now()))
 		return nil
 	}
 	v.W.Header().Add("Set-Cookie", end.cookie)
 	v.W.Header().Add("Set-Cookie", mark)
-	h.replaceSession(v, &end.session)
-	return h.arrive(back.login.ReturnTo)
+	f.replaceSession(v, &end.session)
+	return f.arrive(back.login.ReturnTo)
 }
 
 // replaceSession ends the session that a visitor had before a new login. [S10]
-func (h *Handler) replaceSession(v *request.State, by *session.Session) {
-	if old, ok := h.sessions.Find(&v.Found); ok && old.ID != by.ID {
-		h.sessions.EndLater(&old)
+func (f *flow) replaceSession(v *request.State, by *session.Session) {
+	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != by.ID {
+		f.Sessions.EndLater(&old)
 	}
 }
 
 // identify makes the two calls of a login.
-func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.provider.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
+func (f *flow) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
+	if back.token, err = f.Provider.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
 		return who, err
 	}
-	user, err := h.provider.User(ctx, back.token)
+	user, err := f.Provider.User(ctx, back.token)
 	if err != nil {
 		return who, err
 	}
-	h.provider.WarnOfField(user.FieldError)
+	f.Provider.WarnOfField(user.FieldError)
 	return lifecycle.IdentityOf(user), nil
 }
 
 // heedRefusal ends the session that somebody has brought along to a login which was refused
 // for what Instagram says of them now, if their cookie says something else. Where the
 // answer was silent about permissions, nothing was said against those that they had.
-func (h *Handler) heedRefusal(v *request.State, end *loginEnd) {
+func (f *flow) heedRefusal(v *request.State, end *loginEnd) {
 	if end.refused.Code != refusal.NoAccess && end.refused.Code != refusal.MissingPermission {
 		return
 	}
-	old, ok := h.settings.cookies.Open(&v.Found, nil) // endHere may have ended it
+	old, ok := f.Cookies.Open(&v.Found, nil) // endHere may have ended it
 	if !ok || old.UserID != end.who.UserID {
 		return
 	}
@@ -203,22 +203,22 @@ func (h *Handler) heedRefusal(v *request.State, end *loginEnd) {
 	if !end.silent {
 		newer.Permissions = end.who.Permissions
 	}
-	if said, against := errors.AsType[*lifecycle.SaidAgainst](h.sessions.Against(&newer, &old)); against {
-		h.sessions.EndAgainst(context.WithoutCancel(v.R.Context()), &old, lifecycle.AboutLogin, said)
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
+	if said, against := errors.AsType[*lifecycle.SaidAgainst](f.Sessions.Against(&newer, &old)); against {
+		f.Sessions.EndAgainst(context.WithoutCancel(v.R.Context()), &old, lifecycle.AboutLogin, said)
+		v.W.Header().Add("Set-Cookie", f.Cookies.End())
 	}
 }
 
 // begin begins the session of somebody whose identity is proven. After a handoff the site
 // keeps the sessions.
-func (h *Handler) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
+func (f *flow) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
 	var about []zap.Field
-	if !h.settings.handoff {
-		if end.session, end.cookie, err = h.sessions.Create(ctx, end.who, end.token); err != nil {
+	if !f.Handoff {
+		if end.session, end.cookie, err = f.Sessions.Create(ctx, end.who, end.token); err != nil {
 			return err
 		}
 		about = append(about, lifecycle.SessionField(&end.session))
 	}
-	h.telemetry.SignedIn(from, &end.who, about...)
+	f.Telemetry.SignedIn(from, &end.who, about...)
 	return nil
 }

@@ -24,41 +24,41 @@ import (
 
 // logout shows a page with a button to whoever follows a link, and signs out whoever
 // presses it. A link alone changes nothing: any site could hold one. [L2]
-func (h *Handler) logout(v *request.State) error {
+func (e *endpoints) logout(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return err
 	}
 	if v.R.Method == http.MethodPost {
-		return h.signOut(v)
+		return e.signOut(v)
 	}
-	h.sessions.Recognize(v)
+	e.Sessions.Recognize(v)
 	return answer.Page(refusal.SignOutPage{
-		Look: h.answers.Look(v.R), Action: h.settings.paths.Of(address.Logout), LoginURL: h.settings.paths.LoginURL("/"),
+		Look: e.Answers.Look(v.R), Action: e.Paths.Of(address.Logout), LoginURL: e.Paths.LoginURL("/"),
 		Username: v.Session.Username, SignedIn: v.Standing != request.Anonymous,
 	})
 }
 
 // signOut ends the visitor's session on every node, or all of their sessions. It says
 // that it did so only where the storage knows. [L1, L3]
-func (h *Handler) signOut(v *request.State) error {
-	if !h.isOwnForm(v) {
-		return answer.Refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.paths.Of(address.Logout)})
+func (e *endpoints) signOut(v *request.State) error {
+	if !e.isOwnForm(v) {
+		return answer.Refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: e.Paths.Of(address.Logout)})
 	}
-	everywhere, problem := h.wantsEverywhere(v)
+	everywhere, problem := e.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
 	ctx := context.WithoutCancel(v.R.Context())
-	err := h.endAllFound(ctx, v, everywhere)
+	err := e.endAllFound(ctx, v, everywhere)
 
 	header := v.W.Header()
-	for _, line := range h.settings.cookies.Clear(&v.Found) {
+	for _, line := range e.Cookies.Clear(&v.Found) {
 		header.Add("Set-Cookie", line)
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		h.telemetry.NotifySampled(telemetry.NoticeEndedHereAlone, "", err, h.telemetry.About(v.R)...)
+		e.Telemetry.NotifySampled(telemetry.NoticeEndedHereAlone, "", err, e.Telemetry.About(v.R)...)
 	}
 	if err != nil && !v.Found.Crowded() {
-		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(h.settings.logoutTarget))})
+		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval, LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget))})
 	}
 	if v.Found.Crowded() {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest}, Notice: telemetry.NoticeManyCookies}
@@ -67,26 +67,26 @@ func (h *Handler) signOut(v *request.State) error {
 		// This session has ended, but nobody knows whether that was all.
 		return answer.Refuse(refusal.Reply{Code: problem})
 	}
-	return h.sayGoodbye(v)
+	return e.sayGoodbye(v)
 }
 
 // sayGoodbye leads a visitor who has signed out to the logout target. Where that would ask
 // them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
 // to Instagram against the policy of the page with the button, and show nothing at all, and
 // the others would have Instagram sign the visitor in again.
-func (h *Handler) sayGoodbye(v *request.State) error {
-	target := h.settings.logoutTarget
-	if !h.asksToSignIn(v, target) {
+func (e *endpoints) sayGoodbye(v *request.State) error {
+	target := e.LogoutTarget
+	if !e.asksToSignIn(v, target) {
 		return answer.Redirect(http.StatusSeeOther, target)
 	}
-	return answer.Page(refusal.SignedOutPage{LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(target)), Look: h.answers.Look(v.R)})
+	return answer.Page(refusal.SignedOutPage{LoginURL: e.Paths.LoginURL(e.Paths.Safe(target)), Look: e.Answers.Look(v.R)})
 }
 
 // asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
 // this host, with or without a query.
-func (h *Handler) asksToSignIn(v *request.State, target string) bool {
-	if h.settings.paths.IsOwn(target) {
-		return returnpath.Path(target) == h.settings.paths.Of(address.Login)
+func (e *endpoints) asksToSignIn(v *request.State, target string) bool {
+	if e.Paths.IsOwn(target) {
+		return returnpath.Path(target) == e.Paths.Of(address.Login)
 	}
 	target, _, _ = strings.Cut(target, "#")
 	address, err := url.ParseRequestURI(target)
@@ -97,11 +97,11 @@ func (h *Handler) asksToSignIn(v *request.State, target string) bool {
 	live, asked, method, uri := *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI
 	defer func() { *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
 	*v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
-	return h.required(v)
+	return e.Required(v)
 }
 
 // wantsEverywhere reads the form, which may be empty. problem says why it could not be.
-func (h *Handler) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
+func (e *endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
 	v.R.Body = http.MaxBytesReader(v.W, v.R.Body, request.MaxForm)
 	// Both, because the second hides an error of the first.
 	err := v.R.ParseForm()
@@ -120,28 +120,28 @@ func (h *Handler) wantsEverywhere(v *request.State) (everywhere bool, problem re
 // endAllFound ends each session that the request carries. There may be more than one
 // cookie of the name, and the next one must not take the place of the first. One that
 // has ended is ended again: the storage may not know yet.
-func (h *Handler) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
+func (e *endpoints) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
 	var errs []error
 	done := make(map[[session.IDSize]byte]bool)
 	for range session.MaxTried {
-		s, ok := h.settings.cookies.Open(&v.Found, func(s *session.Session) bool { return done[s.ID] })
+		s, ok := e.Cookies.Open(&v.Found, func(s *session.Session) bool { return done[s.ID] })
 		if !ok {
 			break
 		}
 		done[s.ID] = true
-		again := h.sessions.Revoked(&s)
-		errs = append(errs, h.sessions.End(ctx, &s))
+		again := e.Sessions.Revoked(&s)
+		errs = append(errs, e.Sessions.End(ctx, &s))
 		if again {
-			if everywhere && h.sessions.List.UserUnwritten(revocation.Key(s.Keys.User)) {
+			if everywhere && e.Sessions.List.UserUnwritten(revocation.Key(s.Keys.User)) {
 				errs = append(errs, revocation.ErrNotWritten)
 			}
 			continue
 		}
 		if everywhere {
-			errs = append(errs, h.sessions.EndEverywhere(ctx, &s))
+			errs = append(errs, e.Sessions.EndEverywhere(ctx, &s))
 		}
-		h.telemetry.Notify(telemetry.NoticeSignedOut, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
-		h.telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
+		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
+		e.Telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)
 }
@@ -150,9 +150,9 @@ func (h *Handler) endAllFound(ctx context.Context, v *request.State, everywhere 
 // nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
 // comes as same-origin whoever began it. Where it keeps the Origin of the page that began
 // it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
-func (h *Handler) isOwnForm(v *request.State) bool {
+func (e *endpoints) isOwnForm(v *request.State) bool {
 	header := v.R.Header
-	own, ok := h.settings.paths.RedirectFor(v.R.Host)
+	own, ok := e.Paths.RedirectFor(v.R.Host)
 	switch origin := header.Get("Origin"); header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		switch origin {

@@ -222,10 +222,12 @@ type Handler struct {
 	limitsKey    string
 	leaveRate    func()
 
-	rotation *rotation.Rotation
-	now      func() time.Time
-	sessions *lifecycle.Sessions
-	provider *provider.Provider
+	rotation  *rotation.Rotation
+	now       func() time.Time
+	sessions  *lifecycle.Sessions
+	logins    *flow
+	endpoints *endpoints
+	provider  *provider.Provider
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
@@ -289,6 +291,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err := h.joinSessions(ctx, storage); err != nil {
 		return err
 	}
+	h.makeFlows()
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	place, err := h.place(server)
@@ -310,13 +313,29 @@ func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (e
 	s := &h.settings
 	h.sessions, err = lifecycle.New(ctx.Slogger(), lifecycle.Config{
 		App: s.appID, Name: s.paths.Redirects[0].URI, Block: s.block,
-		Cookies: s.cookies, Vault: s.vault, Storage: storage, Rotation: h.rotation, Telemetry: h.telemetry, Provider: h.provider, Identity: s.identity,
+		Paths: s.paths, Cookies: s.cookies, Vault: s.vault, Storage: storage, Rotation: h.rotation, Telemetry: h.telemetry, Provider: h.provider, Identity: s.identity,
 		Memory: h.limits.sessions, Now: h.now,
 		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
 		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
-		Forgotten: h.limits.pictures.forget,
+		Forgotten: h.limits.endpoint.Forget,
 	})
 	return err
+}
+
+// makeFlows makes what answers in the place of the site.
+func (h *Handler) makeFlows() {
+	s := &h.settings
+	h.logins = newFlow(flowConfig{
+		Paths: s.paths, Cookies: s.cookies, Client: s.client, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers, Identity: s.identity,
+		Memory: h.limits.logins, Now: h.now,
+		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
+	})
+	h.endpoints = newEndpoints(endpointsConfig{
+		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.codes, Marks: s.marks, Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
+		Memory: h.limits.endpoint, Now: h.now,
+		Fields: h.Fields, LogoutTarget: s.logoutTarget, Picture: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
+		Required: h.required,
+	})
 }
 
 // place finds the place of the block on its server.
@@ -345,27 +364,6 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 		return nil, fmt.Errorf("loading matchers of protect: %w", err)
 	}
 	return sets, sets.FromInterface(loaded)
-}
-
-// warn tells the operator, once at load, what works but is not for production.
-func (h *Handler) warn() {
-	if !h.settings.paths.Secure {
-		h.telemetry.Notify(telemetry.NoticePlainHTTP, nil)
-	}
-	h.warnSecret()
-	h.sayFingerprints()
-	if h.settings.forwardAs != "" && h.telemetry.Logger.Core().Enabled(zap.DebugLevel) {
-		h.telemetry.Notify(telemetry.NoticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
-	}
-	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
-		h.telemetry.Notify(telemetry.NoticeForceOutdated, nil)
-	}
-	h.warnPicture()
-	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if list.HasNames() {
-			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
-		}
-	}
 }
 
 // Validate ensures that no other block of the same server answers the same

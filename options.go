@@ -60,3 +60,17 @@ type LogOptions struct {
 	// The username: `on` or `off`. Default: `off`.
 	Username string `json:"username,omitempty"`
 }
+
+// RateLimitOptions say how many sign-ins of one client may fail.
+type RateLimitOptions struct {
+	// How many sign-ins of one client (an IPv4 address or an IPv6 /64) may fail within `per`.
+	// An IPv6 /56 may have twice as many, a /48 four times. Sign-ins that succeed do not
+	// count. All clients together may have 18 times as many. Default: 20.
+	Failures int `json:"failures,omitempty"`
+
+	// The time. Default: `1m`.
+	Per caddy.Duration `json:"per,omitempty"`
+
+	// Sets no limit for each client. The one over all clients stays. Default: false.
+	Off bool `json:"off,omitempty"`
+}

@@ -94,17 +94,17 @@ func (p *portrait) size() int { return 512 + len(p.address) + len(p.image.Conten
 
 // findPicture returns the picture of a visitor, and until when that is taken for current.
 // It waits for Instagram if that is not known already.
-func (h *Handler) findPicture(v *request.State) (found portrait, until time.Time) {
-	s, known := &v.Session, h.limits.pictures
-	if s.Token.Access == "" || !h.now().Before(s.Token.Expires) {
+func (e *endpoints) findPicture(v *request.State) (found portrait, until time.Time) {
+	s, known := &v.Session, e.Memory.pictures
+	if s.Token.Access == "" || !e.Now().Before(s.Token.Expires) {
 		return portrait{err: errNoToken}, until
 	}
 	if found, until, ok := known.Kept(tokenKey(s)); ok {
 		return found, until
 	}
-	call, mine := known.Join(h.pictureKey(s))
+	call, mine := known.Join(e.pictureKey(s))
 	if mine {
-		h.askInBackground(v)
+		e.askInBackground(v)
 	}
 	found, until, err := call.Wait(v.R.Context())
 	if err != nil {
@@ -115,8 +115,8 @@ func (h *Handler) findPicture(v *request.State) (found portrait, until time.Time
 
 // pictureKey is where the picture of a person is kept: with the picture itself, or with its
 // address alone. A reload can change which of the two is wanted.
-func (h *Handler) pictureKey(s *session.Session) string {
-	if h.settings.picture == pictureProxy {
+func (e *endpoints) pictureKey(s *session.Session) string {
+	if e.Picture == PictureProxy {
 		return "picture " + s.UserID
 	}
 	return "address " + s.UserID
@@ -128,70 +128,70 @@ func tokenKey(s *session.Session) string { return "token " + revocation.Key(s.Ke
 
 // askInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
 // ends the call, because others may wait for it. It has a time limit of its own.
-func (h *Handler) askInBackground(v *request.State) {
+func (e *endpoints) askInBackground(v *request.State) {
 	s, span := v.Session, trace.SpanFromContext(v.R.Context())
 	go func() {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(context.Background(), span), pictureTimeout)
 		defer cancel()
-		found, keep := h.askForPicture(ctx, &s)
-		h.limits.pictures.End(h.pictureKey(&s), found, found.size(), keep)
-		if h.sessions.Ended(&s) {
-			h.limits.pictures.Drop(func(p portrait) bool { return p.asker.ID == s.ID })
+		found, keep := e.askForPicture(ctx, &s)
+		e.Memory.pictures.End(e.pictureKey(&s), found, found.size(), keep)
+		if e.Sessions.Ended(&s) {
+			e.Memory.pictures.Drop(func(p portrait) bool { return p.asker.ID == s.ID })
 		}
 	}()
 }
 
 // askForPicture asks Instagram and returns for how long that answers the question. After a
 // panic it is taken for a failure.
-func (h *Handler) askForPicture(ctx context.Context, s *session.Session) (found portrait, keep time.Duration) {
+func (e *endpoints) askForPicture(ctx context.Context, s *session.Session) (found portrait, keep time.Duration) {
 	found, keep = portraitFor(s), keepFailure
 	found.err = errPictureFailed
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.telemetry.NotifyPanic(cause)
+			e.Telemetry.NotifyPanic(cause)
 		}
 	}()
-	if found.err = h.askWithinLimits(ctx, s, &found, &keep); found.err == nil {
-		h.limits.pictures.rest.Resume()
+	if found.err = e.askWithinLimits(ctx, s, &found, &keep); found.err == nil {
+		e.Memory.pictures.rest.Resume()
 		return found, keep
 	}
 	told := telemetry.NoticePictureFailed
 	if failure, ok := errors.AsType[*instagram.Error](found.err); ok && failure.InvalidToken() {
 		told.Action, told.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
 	}
-	h.telemetry.NotifySampled(told, "", found.err, h.telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
-	return found, h.waitAfter(s, found.err)
+	e.Telemetry.NotifySampled(told, "", found.err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
+	return found, e.waitAfter(s, found.err)
 }
 
 // askWithinLimits asks for a picture if there is a place for one more call.
-func (h *Handler) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
-	if wait := h.limits.pictures.rest.PausedFor(); wait > 0 {
+func (e *endpoints) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
+	if wait := e.Memory.pictures.rest.PausedFor(); wait > 0 {
 		return &pictureWait{"instagram is left alone after failures", wait}
 	}
-	for _, gate := range []*limit.Gate{h.limits.pictures.places, h.provider.Gate} {
+	for _, gate := range []*limit.Gate{e.Memory.pictures.places, e.Provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
 			return &pictureWait{"too many calls wait for instagram", provider.CallQueue}
 		}
 		defer leave()
 	}
-	return h.download(ctx, s, found, keep)
+	return e.download(ctx, s, found, keep)
 }
 
-// download asks for the address of a picture and, for pictureProxy, for the picture.
-func (h *Handler) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
-	at, err := h.provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
+// download asks for the address of a picture and, for PictureProxy, for the picture.
+func (e *endpoints) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
+	at, err := e.Provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
 	if err != nil {
-		h.provider.NoteAppState(err)
+		e.Provider.NoteAppState(err)
 		return err
 	}
-	h.provider.NoteSuccess()
+	e.Provider.NoteSuccess()
 	found.address, *keep = at.Address, keepPicture
 	if !at.Expires.IsZero() {
-		*keep = max(min(keepPicture, at.Expires.Sub(h.now())), leastPicture)
+		*keep = max(min(keepPicture, at.Expires.Sub(e.Now())), leastPicture)
 	}
-	if at.Address != "" && h.settings.picture == pictureProxy {
-		found.image, err = h.provider.FetchPicture(ctx, at.Address)
+	if at.Address != "" && e.Picture == PictureProxy {
+		found.image, err = e.Provider.FetchPicture(ctx, at.Address)
 	}
 	return err
 }
@@ -199,7 +199,7 @@ func (h *Handler) download(ctx context.Context, s *session.Session, found *portr
 // waitAfter returns how long Instagram is not asked again about somebody after a failure,
 // and has all pictures wait if it concerns everybody. No session ends because of one: that
 // is for what checks tokens.
-func (h *Handler) waitAfter(s *session.Session, err error) time.Duration {
+func (e *endpoints) waitAfter(s *session.Session, err error) time.Duration {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	_, waits := errors.AsType[*pictureWait](err)
 	switch {
@@ -210,10 +210,10 @@ func (h *Handler) waitAfter(s *session.Session, err error) time.Duration {
 	case failure.InvalidToken():
 		refused := portraitFor(s)
 		refused.err = err
-		h.limits.pictures.Keep(tokenKey(s), refused, refused.size(), keepPicture)
+		e.Memory.pictures.Keep(tokenKey(s), refused, refused.size(), keepPicture)
 		return 0
 	case !failure.OfOnePerson():
-		h.limits.pictures.rest.Pause(failure.RetryAfter)
+		e.Memory.pictures.rest.Pause(failure.RetryAfter)
 	}
 	return max(keepFailure, failure.RetryAfter)
 }

@@ -82,7 +82,7 @@ func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	v.R = v.R.WithContext(ctx)
-	if found, _ := h.findPicture(v); !errors.Is(found.err, errPictureFailed) || found.address != "" {
+	if found, _ := h.endpoints.findPicture(v); !errors.Is(found.err, errPictureFailed) || found.address != "" {
 		t.Errorf("found %v", found.err)
 	}
 }

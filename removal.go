@@ -43,36 +43,36 @@ func (r removal) event() string {
 }
 
 // deauthorize ends the sessions of a person who has removed the app at Instagram.
-func (h *Handler) deauthorize(v *request.State) error {
+func (e *endpoints) deauthorize(v *request.State) error {
 	if err := answer.Allow(v, http.MethodPost); err != nil {
 		return err
 	}
-	signed, err := h.removed(v, deauthorized)
+	signed, err := e.removed(v, deauthorized)
 	if err != nil {
 		return err
 	}
-	return h.deliver(v, &delivery{deauthorized, signed}, h.settings.passDeauthorize)
+	return e.deliver(v, &delivery{deauthorized, signed}, e.PassDeauthorize)
 }
 
 // dataDeletion does the same for a person who asks for their data to be deleted, and
 // gives out a confirmation code. A visitor who comes with such a code sees what has
 // become of it.
-func (h *Handler) dataDeletion(v *request.State) error {
+func (e *endpoints) dataDeletion(v *request.State) error {
 	if v.R.Method == http.MethodGet || v.R.Method == http.MethodHead {
-		return h.showDeletion(v)
+		return e.showDeletion(v)
 	}
 	if err := answer.Allow(v, http.MethodPost, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	signed, err := h.removed(v, deletionRequest)
+	signed, err := e.removed(v, deletionRequest)
 	if err != nil {
 		return err
 	}
-	return h.deliver(v, &delivery{deletionRequest, signed}, h.settings.passDataDeletion)
+	return e.deliver(v, &delivery{deletionRequest, signed}, e.PassDataDeletion)
 }
 
 // removed reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
-func (h *Handler) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
+func (e *endpoints) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
 		return instagram.SignedRequest{}, refuseCallback(what, reply, cause)
 	}
@@ -83,24 +83,24 @@ func (h *Handler) removed(v *request.State, what removal) (signed instagram.Sign
 	if code != "" {
 		return refuse(refusal.Reply{Code: code}, nil)
 	}
-	signed, err = instagram.ParseSignedRequest(text, h.rotation.CallbackSecrets(), h.now())
+	signed, err = instagram.ParseSignedRequest(text, e.Rotation.CallbackSecrets(), e.Now())
 	switch {
 	case errors.Is(err, instagram.ErrSignedContent):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)
 	case err != nil:
-		return instagram.SignedRequest{}, h.forged(v, what)
-	case h.tooOld(&signed):
+		return instagram.SignedRequest{}, e.forged(v, what)
+	case e.tooOld(&signed):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errTooOld)
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	who := session.Identity{UserID: signed.UserID}
-	h.sessions.ForgetPerson(who.UserID)
-	if err := h.sessions.List.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
-		h.telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
+	e.Sessions.ForgetPerson(who.UserID)
+	if err := e.Sessions.List.EndUserBefore(ctx, revocation.UserKey(e.App, signed.UserID), signed.IssuedAt); err != nil {
+		e.Telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
-	h.telemetry.Notify(telemetry.NoticeEndedByInstagram, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(what)))...)
+	e.Telemetry.Notify(telemetry.NoticeEndedByInstagram, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(what)))...)
 	return signed, nil
 }
 
@@ -124,25 +124,25 @@ func readSigned(v *request.State) (signed string, code refusal.Code) {
 }
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
-func (h *Handler) passOn(v *request.State, d *delivery) {
+func (e *endpoints) passOn(v *request.State, d *delivery) {
 	v.Outcome = telemetry.OutcomePassedOn
-	v.Deliver = func(next func(http.ResponseWriter) error) error { return h.deliverToSite(v, d, next) }
+	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
 	identity.Pass(v, string(d.what), d.signed.UserID, d.signed.IssuedAt)
 }
 
 // confirmDeletion answers Meta with a code and the address where a person can see
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
-func (h *Handler) confirmDeletion(v *request.State, state session.DeletionState) error {
-	own, ok := h.settings.paths.RedirectFor(v.R.Host)
+func (e *endpoints) confirmDeletion(v *request.State, state session.DeletionState) error {
+	own, ok := e.Paths.RedirectFor(v.R.Host)
 	if !ok {
-		own = h.settings.paths.Redirects[0]
+		own = e.Paths.Redirects[0]
 	}
-	code := h.settings.codes.New(state, h.now())
+	code := e.Codes.New(state, e.Now())
 	return answer.JSON(struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
-	}{own.Origin + h.settings.paths.Of(address.DataDeletion) + "?code=" + code, code})
+	}{own.Origin + e.Paths.Of(address.DataDeletion) + "?code=" + code, code})
 }
 
 // deletionPages are what a code says, in the words of the page.
@@ -150,14 +150,14 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
-func (h *Handler) showDeletion(v *request.State) error {
+func (e *endpoints) showDeletion(v *request.State) error {
 	query, err := url.ParseQuery(v.Asked.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
-		if confirmed, ok := h.settings.codes.Read(code); ok {
+		if confirmed, ok := e.Codes.Read(code); ok {
 			page = refusal.DeletionPage{State: deletionPages[confirmed.State], Day: confirmed.Day, Code: code}
 		}
 	}
-	page.Look = h.answers.Look(v.R)
+	page.Look = e.Answers.Look(v.R)
 	return answer.Page(page)
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -84,7 +83,7 @@ func (w *world) addNode() *node {
 		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
 		n.sessions.List = list
-		n.limits = &limits{failures: limit.NewFailures(1000, time.Minute, 10, w.at.now), cancels: limit.NewRate(1000, 1000, 10, w.at.now), forgeries: limit.NewRate(1000, 1000, 10, w.at.now), provider: n.limits.provider, nonces: n.limits.nonces, logins: n.limits.logins, pictures: newPictures(w.at.now)}
+		n.logins.Memory, n.endpoints.Memory = newLoginMemory(w.at.now), newEndpointMemory(w.at.now)
 		n.sessions.Memory = lifecycle.NewMemory(w.at.now)
 	}
 	server := httptest.NewServer(n)

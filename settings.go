@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -64,7 +66,7 @@ type settings struct {
 	passDeauthorize, passDataDeletion bool
 
 	privacy      telemetry.Privacy
-	rate         rateLimit
+	rate         Rate
 	allow, deny  *lifecycle.AccountList // nil for no list
 	logoutTarget string
 
@@ -76,7 +78,7 @@ type settings struct {
 	forwardAs            string                // the header of the token; "" for none
 	revalidate           time.Duration         // 0 for never
 	required             instagram.Permissions // to sign in
-	picture              pictureMode
+	picture              PictureMode
 }
 
 // optionErrorOf gives an error of the client the form of our own.
@@ -166,7 +168,7 @@ func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error
 	for _, name := range slices.Sorted(maps.Keys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}
-	if c.Endpoints, err = h.endpoints(replace); err != nil {
+	if c.Endpoints, err = h.apiEndpoints(replace); err != nil {
 		return err
 	}
 	// App and own paths tell two blocks of one site apart. [C3, S4]
@@ -189,7 +191,7 @@ func (h *Handler) appSecrets(replace option.Resolver) ([]string, error) {
 	return secrets, option.CheckSecrets("app_secret", h.AppSecret, secrets, 1)
 }
 
-func (h *Handler) endpoints(replace option.Resolver) (e instagram.Endpoints, err error) {
+func (h *Handler) apiEndpoints(replace option.Resolver) (e instagram.Endpoints, err error) {
 	for _, part := range []struct {
 		to   *string
 		from string
@@ -359,4 +361,79 @@ func (h *Handler) resolveForward(s *settings) error {
 	}
 	s.forwardAs = http.CanonicalHeaderKey(h.Token.ForwardAs)
 	return nil
+}
+
+func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
+	o := h.RateLimit
+	s.rate = Rate{Failures: o.Failures, Per: time.Duration(o.Per), Off: o.Off}
+	switch {
+	case o.Off && (o.Failures != 0 || o.Per != 0):
+		return option.Errorf("rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m")
+	case o.Failures == 0 && o.Per == 0:
+		s.rate = DefaultRate()
+	case o.Failures < 1 || o.Failures > 10_000:
+		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
+	case s.rate.Per < time.Second || s.rate.Per > 24*time.Hour:
+		return option.Errorf("rate_limit", "write a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)
+	}
+	return nil
+}
+
+// resolvePicture decides how the picture is answered: not at all where no access token is
+// kept that Instagram could be asked with.
+func (h *Handler) resolvePicture(s *settings, _ option.Resolver) error {
+	modes := map[string]PictureMode{"": PictureRedirect, "off": PictureOff, "redirect": PictureRedirect, "proxy": PictureProxy}
+	mode, known := modes[h.Picture]
+	switch wanted := h.wantsPicture(); {
+	case !known:
+		return option.Errorf("picture", "%q is not one of redirect, proxy, off", h.Picture)
+	case wanted && s.api == instagram.BasicDisplay:
+		return option.Errorf("picture", "is for instagram_login: basic_display has no profile pictures")
+	case wanted && s.handoff:
+		return option.Errorf("picture", "is for sessions of this handler; with after_login handoff the site keeps its own")
+	case s.keepToken && !s.handoff && s.api == instagram.InstagramLogin:
+		s.picture = mode
+	}
+	return nil
+}
+
+// wantsPicture reports whether the operator asks for the picture, and does not only get it
+// by default.
+func (h *Handler) wantsPicture() bool { return h.Picture == "redirect" || h.Picture == "proxy" }
+
+// resolveLoaded is resolve when the configuration is loaded. All values that are missing are told
+// at once.
+func (h *Handler) resolveLoaded() (settings, error) {
+	replace := option.AtLoad(caddy.NewReplacer())
+	if err := h.missing(replace); err != nil {
+		return settings{}, err
+	}
+	return h.resolve(replace)
+}
+
+// missing tells which values are missing, if more than one is.
+func (h *Handler) missing(replace option.Resolver) error {
+	e := h.Endpoints
+	replace = replace.RefusingNames()
+	var all []string
+	var first string
+	for _, o := range []struct {
+		option string
+		values []string
+	}{
+		{"app_id", []string{h.AppID}}, {"app_secret", h.AppSecret}, {"redirect_uri", h.RedirectURI},
+		{"session secret", h.Session.Secret}, {"endpoints", []string{e.Authorize, e.Token, e.Graph}},
+	} {
+		for _, value := range o.values {
+			_, err := replace(o.option, value)
+			if none, missing := errors.AsType[*option.MissingError](err); missing {
+				first = cmp.Or(first, o.option)
+				all = append(all, fmt.Sprintf("%s (%s)", none.Names, o.option))
+			}
+		}
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	return option.Errorf(first, "%s", strings.Join(all[:len(all)-1], ", ")+" and "+all[len(all)-1]+" have no value; "+strings.Replace(option.HowToSet(strings.Join(all, " ")), "it names", "each of them names", 1))
 }

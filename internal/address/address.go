@@ -150,3 +150,9 @@ func (p *Paths) loginLink(query []string) string {
 	}
 	return login + "?" + strings.Join(query, "&")
 }
+
+// SignsIn reports whether people can sign in on a host: whether it has a redirect URI.
+func (p *Paths) SignsIn(host string) bool {
+	_, ok := p.RedirectFor(host)
+	return ok
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
@@ -294,4 +295,9 @@ func (a *Writer) LoginURLFor(code refusal.Code, returnTo string) string {
 		return a.Paths.OtherAccountURL(returnTo)
 	}
 	return a.Paths.LoginURL(returnTo)
+}
+
+// Missing is the refusal of who has not granted all that is required. It offers to ask again.
+func (a *Writer) Missing(missing instagram.Permissions, returnTo string) refusal.Reply {
+	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: a.Paths.LoginURL(returnTo)}
 }

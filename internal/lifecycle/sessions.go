@@ -8,8 +8,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -29,6 +32,7 @@ type Config struct {
 	App, Name string         // the app's ID, and a name of the block
 	Block     revocation.Key // names the block in the list of ended sessions
 
+	Paths     *address.Paths
 	Cookies   *session.Cookies
 	Vault     *session.Vault
 	Storage   revocation.Storage
@@ -198,4 +202,15 @@ func (l *Sessions) RenewedCookie(v *request.State) string {
 		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err)
 	}
 	return line
+}
+
+// TurnAway ends the session of a visitor who is no longer let in. [X2]
+func (l *Sessions) TurnAway(v *request.State) error {
+	v.Drain()
+	l.EndLater(&v.Session)
+	v.W.Header().Add("Set-Cookie", l.Cookies.End())
+	return &answer.Refusal{
+		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))},
+		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.Person(&v.Session.Identity), SessionField(&v.Session)),
+	}
 }

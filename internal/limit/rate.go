@@ -125,3 +125,6 @@ func (r *Rate) bucket(key string) *bucket {
 	r.clients[key] = r.recent.PushFront(b)
 	return b
 }
+
+// RememberClients is how many clients a limit remembers. [D5]
+const RememberClients = 10_000

@@ -4,10 +4,62 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 )
+
+// limits is what an instance remembers beyond one request. None of it is needed to
+// finish a login elsewhere; it keeps floods away from Instagram and lets a login
+// be finished once.
+type limits struct {
+	app      string
+	logins   *loginMemory
+	provider *provider.Memory
+	sessions *lifecycle.Memory
+	endpoint *endpointMemory
+}
+
+// Destruct implements caddy.Destructor. There is nothing to end.
+func (*limits) Destruct() error { return nil }
+
+// pool keeps the limits of an app while one configuration replaces another: a
+// reload must not make used logins usable again.
+var pool = caddy.NewUsagePool()
+
+func (h *Handler) borrowLimits() error {
+	key := h.settings.instance
+	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return &limits{
+			app:    h.settings.appID,
+			logins: newLoginMemory(h.now), endpoint: newEndpointMemory(h.now),
+			provider: provider.NewMemory(h.now),
+
+			sessions: lifecycle.NewMemory(h.now),
+		}, nil
+	})
+	if err != nil {
+		return err
+	}
+	h.limits, h.limitsKey = shared.(*limits), key
+	h.leaveRate = h.limits.logins.Join(&h.settings.rate)
+	return nil
+}
+
+// returnLimits gives the limits back. The handler keeps its pointer to them: requests
+// that began before a reload may still be on their way.
+func (h *Handler) returnLimits() error {
+	if h.limitsKey == "" {
+		return nil
+	}
+	h.leaveRate()
+	_, err := pool.Delete(h.limitsKey)
+	h.limitsKey = ""
+	return err
+}
 
 // stateMetrics tells of the lists of ended sessions and of the breakers when it is asked,
 // so that requests pay nothing for it.

@@ -1,0 +1,211 @@
+package instagramauth
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
+)
+
+// What is likely wrong with a configuration that loads. Caddy says it at start, and the doctor says
+// the same.
+
+// inspected is what the checks of the routes know of a block.
+func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
+	return &inspect.Block{
+		Handler: h, Logger: logger, Strict: h.StrictConfig,
+		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
+		HeaderNames: h.settings.identity.Guard().Names(),
+		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do
+		Options:     h.optionFindings,
+	}
+}
+
+// optionFindings is what the options show, each for itself.
+func (h *Handler) optionFindings() []finding.Finding {
+	s := &h.settings
+	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
+	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.appSecrets)}, s.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
+}
+
+// pathAuthorize is where the authorization window is below a host that has the whole API.
+const pathAuthorize = "/oauth/authorize"
+
+// baseProblem says what is wrong with the one address of endpoints, below which paths follow.
+func baseProblem(base string) string {
+	u, err := url.Parse(base)
+	switch {
+	case err != nil || strings.Contains(base, "{"):
+		return "" // it is looked at when it is known
+	case u.Scheme == "" || u.Host == "":
+		return "is not an address; write one such as http://localhost:9100"
+	case strings.Trim(u.Path, "/") != "":
+		return "has a path; write scheme and host alone, or in a block the address that has one: endpoints { graph … }"
+	}
+	return ""
+}
+
+// checkOptions looks at options that make sense, each for itself.
+func (h *Handler) checkOptions() (found []finding.Finding) {
+	denied := make(map[string]bool)
+	for _, id := range h.Deny {
+		denied[id] = true
+	}
+	for _, id := range h.Allow {
+		if denied[id] {
+			found = append(found, finding.Doubt(id+" is in allow and in deny, and is kept out", "delete it from one of them"))
+		}
+	}
+	const secret = " is what an app secret looks like, and others get to see it"
+	if finding.IsAppSecret(h.Session.Cookie) {
+		found = append(found, finding.Fault("session cookie"+secret, "write the name of the cookie there, and get a new app secret from Meta"))
+	}
+	for _, name := range h.Headers {
+		if finding.IsAppSecret(name) {
+			found = append(found, finding.Fault("the name of a header"+secret, "write the name of the header there, and get a new app secret from Meta"))
+		}
+	}
+	return found
+}
+
+// checkPeople is what the log says of lists with names in them.
+func (h *Handler) checkPeople() (found []finding.Finding) {
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+		if list.HasNames() {
+			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
+		}
+	}
+	if h.wantsPicture() && !h.settings.keepToken {
+		found = append(found, finding.Doubt("the visitor's picture needs an access token that is kept: until then its path answers 404", "add token long_lived"))
+	}
+	return found
+}
+
+// guessable tells of session secrets that somebody may guess, although they are long enough.
+func guessable(secrets []string) (found []finding.Finding) {
+	for i, secret := range secrets {
+		if finding.IsGuessable(secret) {
+			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
+		}
+	}
+	return found
+}
+
+// warn tells the operator, once at load, what works but is not for production.
+func (h *Handler) warn() {
+	if !h.settings.paths.Secure {
+		h.telemetry.Notify(telemetry.NoticePlainHTTP, nil)
+	}
+	h.warnSecret()
+	h.sayFingerprints()
+	if h.settings.forwardAs != "" && h.telemetry.Logger.Core().Enabled(zap.DebugLevel) {
+		h.telemetry.Notify(telemetry.NoticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
+	}
+	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
+		h.telemetry.Notify(telemetry.NoticeForceOutdated, nil)
+	}
+	h.warnPicture()
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+		if list.HasNames() {
+			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
+		}
+	}
+}
+
+// warnSecret tells the operator whose secret the sessions rest on. The app secret is known
+// to everybody with a role in Meta's dashboard, and often to other programs. [N16]
+func (h *Handler) warnSecret() {
+	switch {
+	case !h.settings.appSecretOpens || h.settings.handoff:
+		// With handoff the site keeps the sessions.
+	case h.settings.weakSecret:
+		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil)
+	default:
+		h.telemetry.Notify(telemetry.NoticeNoSecret, nil)
+	}
+}
+
+// sayFingerprints tells the operator which secrets are in use, so that two nodes can be
+// compared.
+func (h *Handler) sayFingerprints() {
+	fields := []zap.Field{zap.Strings("app_secrets", session.Fingerprints(h.settings.appSecrets))}
+	if len(h.settings.ownSecrets) > 0 {
+		fields = append(fields, zap.Strings("session_secrets", session.Fingerprints(h.settings.ownSecrets)))
+	}
+	said := telemetry.NoticeSecretsLoaded
+	if len(h.settings.appSecrets) > 1 || len(h.settings.ownSecrets) > 1 {
+		said = telemetry.NoticeKeysChanging
+	}
+	h.telemetry.Notify(said, nil, fields...)
+}
+
+// watchSecrets follows the files of the secrets from now on.
+func (h *Handler) watchSecrets() (err error) {
+	h.rotation, err = rotation.Watch(rotation.Config{
+		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.appSecrets}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.ownSecrets},
+		Keep: h.keepSecrets(), Now: h.now,
+		AppKeys: h.settings.appKeys, SessionKeys: h.settings.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
+		Changed: h.saySecret, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeSecretsNotChanged, err) },
+	})
+	return err
+}
+
+// keepSecrets is how long a former secret is accepted.
+func (h *Handler) keepSecrets() time.Duration { return max(h.settings.lifetime, session.LoginLifetime) }
+
+// saySecret tells the operator what has become of a secret.
+func (h *Handler) saySecret(c rotation.Change) {
+	about := []zap.Field{zap.String("option", c.Option), zap.String("file", c.Path), zap.String("fingerprint", session.Fingerprint(c.Value))}
+	switch c.Kind {
+	case secretfile.Changed:
+		h.telemetry.Notify(telemetry.NoticeSecretChanged, nil, append(about,
+			zap.String("former_fingerprint", session.Fingerprint(c.Former)), zap.Time("former_accepted_until", h.now().Add(h.keepSecrets())))...)
+		h.warnChanged(c, about)
+	case secretfile.Broken:
+		h.telemetry.Notify(telemetry.NoticeSecretFile, c.Problem, about...)
+	case secretfile.Mended:
+		h.telemetry.Notify(telemetry.NoticeSecretFileAgain, nil, about...)
+	case secretfile.Retired:
+		h.telemetry.Notify(telemetry.NoticeSecretRetired, nil, about...)
+	}
+}
+
+// warnChanged says of a secret that came while Caddy runs what is said of one at load. [N16]
+func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
+	switch {
+	case h.settings.handoff: // the site keeps the sessions
+	case c.Option == rotation.SessionSecret && finding.IsGuessable(c.Value):
+		h.telemetry.Notify(telemetry.NoticeGuessableSecret, nil, about...)
+	case c.OpensSessions && len(c.Value) < option.MinSecret:
+		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil, about...)
+	case c.OpensSessions && len(h.Session.Secret) > 0: // without session secrets it was said at load
+		h.telemetry.Notify(telemetry.NoticeNoSecret, nil, about...)
+	}
+}
+
+// warnPicture tells the operator, once at load, what of the picture cannot work.
+func (h *Handler) warnPicture() {
+	listed := slices.Contains(h.Fields, FieldPicture) && !h.settings.handoff
+	path := zap.String("path", h.settings.paths.Of(address.Picture))
+	if listed {
+		h.telemetry.Notify(telemetry.NoticeLongPicture, nil, path)
+	}
+	if (listed || h.wantsPicture()) && !h.settings.keepToken {
+		h.telemetry.Notify(telemetry.NoticePictureToken, nil, path)
+	}
+}
