@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -70,8 +72,8 @@ func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := *w.nodes[0].Handler
 	h.provider, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
-	end := h.logins.finishLogin(t.Context(), telemetry.Requester{}, comeback{})
-	if end.refused == nil || end.refused.Code != refusal.Internal || !end.spent || end.cookie != "" {
+	end := h.logins.FinishLogin(t.Context(), telemetry.Requester{}, login.Comeback{})
+	if end.Refused == nil || end.Refused.Code != refusal.Internal || !end.Spent || end.Cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}
 }

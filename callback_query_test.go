@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
@@ -145,7 +147,7 @@ func FuzzHandOffQuery(f *testing.F) {
 				want = append(want, pair) // byte for byte
 			}
 		}
-		got := strings.Split(handOffQuery(raw, returnTo), "&")
+		got := strings.Split(login.HandOffQuery(raw, returnTo), "&")
 		last, named := strings.CutPrefix(got[len(got)-1], "return_to=")
 		if !slices.Equal(got[:len(got)-1], want) || !named || unescaped(last) != returnTo || strings.ContainsAny(last, " &=#;?") {
 			t.Errorf("%q becomes %q, want %q and %q", raw, got, want, returnTo)
@@ -174,7 +176,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 				known = false
 			}
 		}
-		more, err := h.logins.stepUp([]string{scope})
+		more, err := h.logins.FurtherScopes([]string{scope})
 		if (err == nil) != known || known && !slices.Equal(more, want) {
 			t.Fatalf("%q asks for %q, %v; want %q, %v", scope, more, err, want, known)
 		}

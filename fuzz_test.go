@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
@@ -69,7 +71,7 @@ func FuzzL2_OwnForm(f *testing.F) {
 		_, ours := h.settings.paths.RedirectFor(host)
 		self := ours && from == "https://example.test"
 		want := (site == "same-origin" || site == "none") && (from == "" || from == "null" || self || !ours && audience.FromHost(from, host)) || site == "" && self
-		if got := h.endpoints.isOwnForm(&request.State{R: r}); got != want {
+		if got := h.endpoints.IsOwnForm(&request.State{R: r}); got != want {
 			t.Errorf("a form to %q from %q, %q is ours: %v, want %v", host, from, site, got, want)
 		}
 		// A link that asks for more is no more believed than that.
@@ -115,7 +117,7 @@ func FuzzK5_SignedBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, body string) {
 		v := &request.State{W: httptest.NewRecorder(), R: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
 		v.R.Header.Set("Content-Type", kind)
-		signed, code := readSigned(v)
+		signed, code := endpoint.ReadSigned(v)
 		values, whole := parameters(body)
 		bare, _, more := strings.Cut(kind, ";")
 		isForm := strings.TrimSpace(lowerASCII(bare)) == form

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -53,8 +55,8 @@ func (h *Handler) admit(v *request.State) (err error) {
 		v.LimitBody()
 		return onOwnPath(v, h.own(v, own))
 	}
-	if back, ok := h.logins.astrayCallback(v); ok {
-		return h.logins.refuseAstray(v, back)
+	if back, ok := h.logins.Astray(v); ok {
+		return h.logins.RefuseAstray(v, back)
 	}
 	h.sessions.Recognize(v)
 	switch {
@@ -77,21 +79,21 @@ func (h *Handler) admit(v *request.State) (err error) {
 func (h *Handler) own(v *request.State, path address.Own) error {
 	switch path {
 	case address.Callback:
-		return h.logins.callback(v)
+		return h.logins.Callback(v)
 	case address.Login:
-		return h.logins.login(v)
+		return h.logins.Button(v)
 	case address.Logout:
-		return h.endpoints.logout(v)
+		return h.endpoints.Logout(v)
 	case address.Refused:
 		return h.answers.Refused(v)
 	case address.Userinfo:
-		return h.endpoints.userinfo(v)
+		return h.endpoints.Userinfo(v)
 	case address.Picture:
-		return h.endpoints.picture(v)
+		return h.endpoints.Picture(v)
 	case address.Deauthorize:
-		return h.endpoints.deauthorize(v)
+		return h.endpoints.Deauthorize(v)
 	case address.DataDeletion:
-		return h.endpoints.dataDeletion(v)
+		return h.endpoints.DataDeletion(v)
 	}
 	return nil
 }
@@ -155,13 +157,13 @@ func (h *Handler) gate(v *request.State) error {
 	case who.SendsForm():
 		return h.refuseForm(v)
 	case !h.settings.paths.SignsIn(v.R.Host):
-		return h.logins.elsewhere(v)
+		return h.logins.Elsewhere(v)
 	case who != audience.Navigation:
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo)})
 	case h.settings.loginPage:
-		return h.logins.showLoginPage(v, returnTo)
+		return h.logins.ShowPage(v, returnTo)
 	}
-	return h.logins.startLogin(v, loginStart{returnTo: returnTo})
+	return h.logins.Start(v, login.LoginStart{ReturnTo: returnTo})
 }
 
 // refuseForm tells a person that what they sent was not saved. Its body cannot be kept, and

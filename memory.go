@@ -3,6 +3,10 @@ package instagramauth
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -17,10 +21,10 @@ import (
 // be finished once.
 type limits struct {
 	app      string
-	logins   *loginMemory
+	logins   *login.Memory
 	provider *provider.Memory
 	sessions *lifecycle.Memory
-	endpoint *endpointMemory
+	endpoint *endpoint.Memory
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -35,7 +39,7 @@ func (h *Handler) borrowLimits() error {
 	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &limits{
 			app:    h.settings.appID,
-			logins: newLoginMemory(h.now), endpoint: newEndpointMemory(h.now),
+			logins: login.NewMemory(h.now), endpoint: endpoint.NewMemory(h.now),
 			provider: provider.NewMemory(h.now),
 
 			sessions: lifecycle.NewMemory(h.now),

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddyserver/caddy/v2"
@@ -225,8 +229,8 @@ type Handler struct {
 	rotation  *rotation.Rotation
 	now       func() time.Time
 	sessions  *lifecycle.Sessions
-	logins    *flow
-	endpoints *endpoints
+	logins    *login.Flow
+	endpoints *endpoint.Endpoints
 	provider  *provider.Provider
 
 	telemetry *telemetry.Recorder
@@ -325,15 +329,15 @@ func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (e
 // makeFlows makes what answers in the place of the site.
 func (h *Handler) makeFlows() {
 	s := &h.settings
-	h.logins = newFlow(flowConfig{
+	h.logins = login.New(login.Config{
 		Paths: s.paths, Cookies: s.cookies, Client: s.client, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers, Identity: s.identity,
 		Memory: h.limits.logins, Now: h.now,
 		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
 	})
-	h.endpoints = newEndpoints(endpointsConfig{
+	h.endpoints = endpoint.New(endpoint.Config{
 		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.codes, Marks: s.marks, Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
 		Memory: h.limits.endpoint, Now: h.now,
-		Fields: h.Fields, LogoutTarget: s.logoutTarget, Picture: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
+		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
 		Required: h.required,
 	})
 }

@@ -7,6 +7,10 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -40,7 +44,7 @@ func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 
 // Whatever Instagram says, a line at WARN or ERROR has a remedy.
 func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
-	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, &pictureWait{"w", 0}, errStale, errTooOld}
+	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, &endpoint.PictureWait{"w", 0}, login.ErrStale, endpoint.ErrTooOld}
 	for kind := instagram.Refused; kind <= instagram.Unreachable; kind++ {
 		for code := range 900 {
 			causes = append(causes, &instagram.Error{Kind: kind, Code: code, Message: "words that nobody knows"})
@@ -71,28 +75,28 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		want   zapcore.Level
 	}{
 		"cancelled":                              {telemetry.SignInRefused(refusal.Cancelled), window("access_denied", "user_denied"), info},
-		"expired, or an old bookmark":            {telemetry.SignInRefused(refusal.LoginExpired), errStale, info},
-		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), oddCallback(""), info},
-		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), oddCallback("error=invalid_scope&error=x"), info},
-		"an error of the window without a login": {telemetry.SignInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), errStale), info},
+		"expired, or an old bookmark":            {telemetry.SignInRefused(refusal.LoginExpired), login.ErrStale, info},
+		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback(""), info},
+		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback("error=invalid_scope&error=x"), info},
+		"an error of the window without a login": {telemetry.SignInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), login.ErrStale), info},
 		"a personal account":                     {telemetry.SignInRefused(refusal.ProviderRefused), window("access_denied", "not_professional"), info},
 		"a personal account, at the token":       {telemetry.SignInRefused(refusal.ProviderRefused), refused("Not a professional account"), info},
 		"a made-up code":                         {telemetry.SignInRefused(refusal.ProviderRefused), refused("Invalid authorization code"), info},
 		"a code that was used":                   {telemetry.SignInRefused(refusal.ProviderRefused), refused("Matching code was not found or was already used"), info},
 		"a private account":                      {telemetry.SignInRefused(refusal.PrivateAccount), nil, info},
-		"too many failed sign-ins":               {telemetry.SignInRefused(refusal.TooMany), errClientLimit, info},
-		"too many of all clients":                {telemetry.SignInRefused(refusal.TooMany), errOverallLimit, info},
-		"a denied permission":                    {telemetry.SignInRefused(refusal.MissingPermission), errNotGranted, info},
+		"too many failed sign-ins":               {telemetry.SignInRefused(refusal.TooMany), login.ErrClientLimit, info},
+		"too many of all clients":                {telemetry.SignInRefused(refusal.TooMany), login.ErrOverallLimit, info},
+		"a denied permission":                    {telemetry.SignInRefused(refusal.MissingPermission), login.ErrNotGranted, info},
 		"shut out by the lists":                  {telemetry.SignInRefused(refusal.NoAccess), nil, info},
 		"blocked cookies":                        {telemetry.SignInRefused(refusal.CookiesBlocked), nil, info},
-		"a crawler on a host without sign-in":    {telemetry.SignInRefused(refusal.BadHost), errCallbackHost, info},
+		"a crawler on a host without sign-in":    {telemetry.SignInRefused(refusal.BadHost), login.ErrCallbackHost, info},
 		"a link that somebody has made up":       {telemetry.NoticeForeignScope, errors.New("scope"), info},
 		"a forged callback":                      {telemetry.CallbackRefused(refusal.BadSignature), nil, info},
-		"too many forged callbacks":              {telemetry.CallbackRefused(refusal.TooMany), errForgeries, info},
-		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), errBrowser, info},
+		"too many forged callbacks":              {telemetry.CallbackRefused(refusal.TooMany), endpoint.ErrForgeries, info},
+		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrBrowser, info},
 		"the owner has to confirm":               {telemetry.NoticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
 
-		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), errMovedBack, warn},
+		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrMovedBack, warn},
 		"a redirect of the callback":   {telemetry.SignInRefused(refusal.CallbackMoved), nil, warn},
 		"a wrong secret":               {telemetry.SignInRefused(refusal.ProviderRefused), refused("Error validating client secret."), warn},
 		"a wrong scope":                {telemetry.SignInRefused(refusal.ProviderRefused), window("invalid_scope", ""), warn},
@@ -100,9 +104,9 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"words that nobody knows":      {telemetry.SignInRefused(refusal.ProviderRefused), refused("?"), warn},
 		"an app without access":        {telemetry.SignInRefused(refusal.AppNotOpen), refused("Unsupported request - method type: get"), warn},
 		"no answer":                    {telemetry.SignInRefused(refusal.ProviderTimeout), &instagram.Error{Kind: instagram.TimedOut}, warn},
-		"an old callback":              {telemetry.CallbackRefused(refusal.BadRequest), errTooOld, warn},
-		"a callback at another path":   {telemetry.CallbackRefused(refusal.BadRequest), errMisdirected, warn},
-		"a storage that is down":       {telemetry.SignInRefused(refusal.StoreUnavailable), errOutdated, warn},
+		"an old callback":              {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrTooOld, warn},
+		"a callback at another path":   {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrMisdirected, warn},
+		"a storage that is down":       {telemetry.SignInRefused(refusal.StoreUnavailable), login.ErrOutdated, warn},
 
 		"a bug":                 {telemetry.SignInRefused(refusal.Internal), errors.New("x"), urgent},
 		"a breaker":             {telemetry.NoticeBreakerOpened, refused("Not a professional account"), urgent},

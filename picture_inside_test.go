@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
@@ -21,10 +23,10 @@ func TestAPictureIsCurrentForTenMinutesOrUntilItsAddressRunsOut(t *testing.T) {
 		current time.Duration
 		browser string
 	}{
-		"days":         {72 * time.Hour, keepPicture, "private, max-age=300"},
+		"days":         {72 * time.Hour, endpoint.KeepPicture, "private, max-age=300"},
 		"two minutes":  {2 * time.Minute, 2 * time.Minute, "private, max-age=120"},
-		"it is over":   {-time.Hour, leastPicture, "private, max-age=60"},
-		"it says none": {0, keepPicture, "private, max-age=300"},
+		"it is over":   {-time.Hour, endpoint.LeastPicture, "private, max-age=60"},
+		"it says none": {0, endpoint.KeepPicture, "private, max-age=300"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, &Handler{Token: TokenOptions{LongLived: true}})
@@ -65,7 +67,7 @@ func TestAFailureIsTriedAgainSoon(t *testing.T) {
 		after  time.Duration
 		status int
 		calls  int
-	}{{0, 502, 1}, {keepFailure - time.Second, 502, 1}, {time.Second, 404, 2}} {
+	}{{0, 502, 1}, {endpoint.KeepFailure - time.Second, 502, 1}, {time.Second, 404, 2}} {
 		w.at.advance(want.after)
 		if answer := v.get("/instagram_auth/picture"); answer.StatusCode != want.status || w.instagram.Calls(simulator.UserNode) != want.calls {
 			t.Errorf("%d: answered %s after %d calls", i, answer.Status, w.instagram.Calls(simulator.UserNode))
@@ -82,7 +84,7 @@ func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	v.R = v.R.WithContext(ctx)
-	if found, _ := h.endpoints.findPicture(v); !errors.Is(found.err, errPictureFailed) || found.address != "" {
-		t.Errorf("found %v", found.err)
+	if found, _ := h.endpoints.FindPicture(v); !errors.Is(found.Err, endpoint.ErrPictureFailed) || found.Address != "" {
+		t.Errorf("found %v", found.Err)
 	}
 }

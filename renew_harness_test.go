@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddyserver/caddy/v2"
@@ -83,7 +87,7 @@ func (w *world) addNode() *node {
 		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
 		n.sessions.List = list
-		n.logins.Memory, n.endpoints.Memory = newLoginMemory(w.at.now), newEndpointMemory(w.at.now)
+		n.logins.Memory, n.endpoints.Memory = login.NewMemory(w.at.now), endpoint.NewMemory(w.at.now)
 		n.sessions.Memory = lifecycle.NewMemory(w.at.now)
 	}
 	server := httptest.NewServer(n)

@@ -49,7 +49,7 @@ func sealedLogin(t *testing.T, h *Handler, address string) (state, cookies strin
 	if !ok {
 		t.Fatal("the login cookie does not open")
 	}
-	h.logins.Memory.nonces.First(resumed.Nonce)
+	h.logins.Memory.Nonces.First(resumed.Nonce)
 	_, line, _, err := h.settings.cookies.Create(h.sessions.NewSession(session.Identity{UserID: "17841405793187218", Username: "jayposiris"}, session.Token{}))
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
@@ -66,7 +70,7 @@ type settings struct {
 	passDeauthorize, passDataDeletion bool
 
 	privacy      telemetry.Privacy
-	rate         Rate
+	rate         login.Rate
 	allow, deny  *lifecycle.AccountList // nil for no list
 	logoutTarget string
 
@@ -78,7 +82,7 @@ type settings struct {
 	forwardAs            string                // the header of the token; "" for none
 	revalidate           time.Duration         // 0 for never
 	required             instagram.Permissions // to sign in
-	picture              PictureMode
+	picture              endpoint.PictureMode
 }
 
 // optionErrorOf gives an error of the client the form of our own.
@@ -365,12 +369,12 @@ func (h *Handler) resolveForward(s *settings) error {
 
 func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 	o := h.RateLimit
-	s.rate = Rate{Failures: o.Failures, Per: time.Duration(o.Per), Off: o.Off}
+	s.rate = login.Rate{Failures: o.Failures, Per: time.Duration(o.Per), Off: o.Off}
 	switch {
 	case o.Off && (o.Failures != 0 || o.Per != 0):
 		return option.Errorf("rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m")
 	case o.Failures == 0 && o.Per == 0:
-		s.rate = DefaultRate()
+		s.rate = login.DefaultRate()
 	case o.Failures < 1 || o.Failures > 10_000:
 		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
 	case s.rate.Per < time.Second || s.rate.Per > 24*time.Hour:
@@ -382,7 +386,7 @@ func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 // resolvePicture decides how the picture is answered: not at all where no access token is
 // kept that Instagram could be asked with.
 func (h *Handler) resolvePicture(s *settings, _ option.Resolver) error {
-	modes := map[string]PictureMode{"": PictureRedirect, "off": PictureOff, "redirect": PictureRedirect, "proxy": PictureProxy}
+	modes := map[string]endpoint.PictureMode{"": endpoint.PictureRedirect, "off": endpoint.PictureOff, "redirect": endpoint.PictureRedirect, "proxy": endpoint.PictureProxy}
 	mode, known := modes[h.Picture]
 	switch wanted := h.wantsPicture(); {
 	case !known:

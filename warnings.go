@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
@@ -200,7 +202,7 @@ func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 
 // warnPicture tells the operator, once at load, what of the picture cannot work.
 func (h *Handler) warnPicture() {
-	listed := slices.Contains(h.Fields, FieldPicture) && !h.settings.handoff
+	listed := slices.Contains(h.Fields, endpoint.FieldPicture) && !h.settings.handoff
 	path := zap.String("path", h.settings.paths.Of(address.Picture))
 	if listed {
 		h.telemetry.Notify(telemetry.NoticeLongPicture, nil, path)

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"net/http"
@@ -16,18 +16,18 @@ import (
 // example.com: people cannot sign in there, because the cookies of a login and of a session
 // belong to one host. They are sent to the same page on a host where they can.
 
-// errMovedBack is the cause of a refusal where two redirects work against each other.
-var errMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
+// ErrMovedBack is the cause of a refusal where two redirects work against each other.
+var ErrMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
 	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one")
 
-// errCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
+// ErrCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
 // cookie belongs to another host, so nobody can tell a state that was made up: it is no warning.
-var errCallbackHost = telemetry.NewCause("the callback has come to a host without a redirect URI",
+var ErrCallbackHost = telemetry.NewCause("the callback has come to a host without a redirect URI",
 	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
 
-// elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
+// Elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
-func (f *flow) elsewhere(v *request.State) error {
+func (f *Flow) Elsewhere(v *request.State) error {
 	to, who := f.Paths.CanonicalFor(v.R.Host), v.Who()
 	if !who.SeesPages() {
 		login := to.Origin + f.Paths.Of(address.Login)
@@ -44,7 +44,7 @@ func (f *flow) elsewhere(v *request.State) error {
 	if moves >= session.MaxMoves {
 		// The mark goes, so that the same page works once the redirect is mended.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
-		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, errMovedBack)
+		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, ErrMovedBack)
 	}
 	mark, err := f.Cookies.MarkMove(page, moves+1)
 	if err != nil {

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"maps"

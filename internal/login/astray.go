@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"fmt"
@@ -22,9 +22,9 @@ import (
 // maxPathInLog is how much of a visitor's path is repeated in a log line.
 const maxPathInLog = 100
 
-// astrayCallback returns the login whose callback a request is, although it came to another
+// Astray returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
-func (f *flow) astrayCallback(v *request.State) (back comeback, ok bool) {
+func (f *Flow) Astray(v *request.State) (back Comeback, ok bool) {
 	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
 		return back, false
 	}
@@ -40,8 +40,8 @@ func (f *flow) astrayCallback(v *request.State) (back comeback, ok bool) {
 	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
 }
 
-// refuseAstray ends the login and tells the operator which redirect is at fault.
-func (f *flow) refuseAstray(v *request.State, back comeback) error {
+// RefuseAstray ends the login and tells the operator which redirect is at fault.
+func (f *Flow) RefuseAstray(v *request.State, back Comeback) error {
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	path := v.Asked.EscapedPath()
 	if len(path) > maxPathInLog {

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"errors"
@@ -32,18 +32,18 @@ const (
 	PictureProxy
 )
 
-// picture answers with the visitor's own profile picture, for the pages of this site. [P6]
-func (e *endpoints) picture(v *request.State) error {
+// Picture answers with the visitor's own profile picture, for the pages of this site. [P6]
+func (e *Endpoints) Picture(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	if e.Picture == PictureOff {
+	if e.PictureMode == PictureOff {
 		return answer.Refuse(refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
 	}
 	if err := e.ownVisitor(v); err != nil {
 		return err
 	}
-	found, until := e.findPicture(v)
+	found, until := e.FindPicture(v)
 	if e.Sessions.Ended(&v.Session) {
 		return e.requireLogin(v) // while Instagram was asked
 	}
@@ -53,8 +53,8 @@ func (e *endpoints) picture(v *request.State) error {
 		v.W.Header().Add("Set-Cookie", renewed)
 	}
 	left := until.Sub(e.Now())
-	if found.err != nil || found.address == "" {
-		reply := e.pictureRefusal(v, found.err, left)
+	if found.Err != nil || found.Address == "" {
+		reply := e.pictureRefusal(v, found.Err, left)
 		reply.Wants = refusal.JSON // also for an image, which a page would be no use to
 		return answer.Refuse(reply)
 	}
@@ -68,7 +68,7 @@ func (e *endpoints) picture(v *request.State) error {
 }
 
 // pictureRefusal says why there is no picture to show.
-func (e *endpoints) pictureRefusal(v *request.State, err error, left time.Duration) refusal.Reply {
+func (e *Endpoints) pictureRefusal(v *request.State, err error, left time.Duration) refusal.Reply {
 	failure, isAnswer := errors.AsType[*instagram.Error](err)
 	switch {
 	case err == nil:
@@ -79,7 +79,7 @@ func (e *endpoints) pictureRefusal(v *request.State, err error, left time.Durati
 		return refusal.Reply{Code: refusal.NoPicture}
 	}
 	reply := provider.ReplyTo(err)
-	if wait, ok := errors.AsType[*pictureWait](err); ok {
+	if wait, ok := errors.AsType[*PictureWait](err); ok {
 		reply = refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait.retryAfter}
 	}
 	reply.RetryAfter = max(reply.RetryAfter, left)
@@ -88,7 +88,7 @@ func (e *endpoints) pictureRefusal(v *request.State, err error, left time.Durati
 
 // showPicture answers with a picture, or with a redirect to it. A browser may keep either
 // for a while, and nobody else may.
-func (e *endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *portrait, left time.Duration) {
+func (e *Endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *portrait, left time.Duration) {
 	header := w.Header()
 	refusal.SecurityHeaders(header)
 	seconds := max(0, int(min(left, browserKeepsPicture)/time.Second))
@@ -97,8 +97,8 @@ func (e *endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *p
 	}
 	header.Set("Vary", "Cookie")
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
-	if e.Picture == PictureRedirect {
-		header.Set("Location", found.address)
+	if e.PictureMode == PictureRedirect {
+		header.Set("Location", found.Address)
 		w.WriteHeader(http.StatusFound)
 		return
 	}

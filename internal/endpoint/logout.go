@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"context"
@@ -22,9 +22,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// logout shows a page with a button to whoever follows a link, and signs out whoever
+// Logout shows a page with a button to whoever follows a link, and signs out whoever
 // presses it. A link alone changes nothing: any site could hold one. [L2]
-func (e *endpoints) logout(v *request.State) error {
+func (e *Endpoints) Logout(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return err
 	}
@@ -40,8 +40,8 @@ func (e *endpoints) logout(v *request.State) error {
 
 // signOut ends the visitor's session on every node, or all of their sessions. It says
 // that it did so only where the storage knows. [L1, L3]
-func (e *endpoints) signOut(v *request.State) error {
-	if !e.isOwnForm(v) {
+func (e *Endpoints) signOut(v *request.State) error {
+	if !e.IsOwnForm(v) {
 		return answer.Refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: e.Paths.Of(address.Logout)})
 	}
 	everywhere, problem := e.wantsEverywhere(v)
@@ -74,7 +74,7 @@ func (e *endpoints) signOut(v *request.State) error {
 // them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
 // to Instagram against the policy of the page with the button, and show nothing at all, and
 // the others would have Instagram sign the visitor in again.
-func (e *endpoints) sayGoodbye(v *request.State) error {
+func (e *Endpoints) sayGoodbye(v *request.State) error {
 	target := e.LogoutTarget
 	if !e.asksToSignIn(v, target) {
 		return answer.Redirect(http.StatusSeeOther, target)
@@ -84,7 +84,7 @@ func (e *endpoints) sayGoodbye(v *request.State) error {
 
 // asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
 // this host, with or without a query.
-func (e *endpoints) asksToSignIn(v *request.State, target string) bool {
+func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 	if e.Paths.IsOwn(target) {
 		return returnpath.Path(target) == e.Paths.Of(address.Login)
 	}
@@ -101,7 +101,7 @@ func (e *endpoints) asksToSignIn(v *request.State, target string) bool {
 }
 
 // wantsEverywhere reads the form, which may be empty. problem says why it could not be.
-func (e *endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
+func (e *Endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
 	v.R.Body = http.MaxBytesReader(v.W, v.R.Body, request.MaxForm)
 	// Both, because the second hides an error of the first.
 	err := v.R.ParseForm()
@@ -120,7 +120,7 @@ func (e *endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem 
 // endAllFound ends each session that the request carries. There may be more than one
 // cookie of the name, and the next one must not take the place of the first. One that
 // has ended is ended again: the storage may not know yet.
-func (e *endpoints) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
+func (e *Endpoints) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
 	var errs []error
 	done := make(map[[session.IDSize]byte]bool)
 	for range session.MaxTried {
@@ -146,11 +146,11 @@ func (e *endpoints) endAllFound(ctx context.Context, v *request.State, everywher
 	return errors.Join(errs...)
 }
 
-// isOwnForm reports whether a page of this very site sent a form. Browsers that say
+// IsOwnForm reports whether a page of this very site sent a form. Browsers that say
 // nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
 // comes as same-origin whoever began it. Where it keeps the Origin of the page that began
 // it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
-func (e *endpoints) isOwnForm(v *request.State) bool {
+func (e *Endpoints) IsOwnForm(v *request.State) bool {
 	header := v.R.Header
 	own, ok := e.Paths.RedirectFor(v.R.Host)
 	switch origin := header.Get("Origin"); header.Get("Sec-Fetch-Site") {

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"context"
@@ -29,27 +29,27 @@ const (
 	picturesAtATime  = 8        // of callsAtATime, so that logins always find a place
 	pictureTimeout   = 20 * time.Second
 
-	// keepPicture is how long a picture, or that there is none, is taken for current, and
-	// keepFailure the same for a failure, unless Instagram asks to wait for longer.
-	keepPicture = 10 * time.Minute
-	keepFailure = 30 * time.Second
-	// leastPicture is for an address that says that it has run out: by a wrong clock here,
+	// KeepPicture is how long a picture, or that there is none, is taken for current, and
+	// KeepFailure the same for a failure, unless Instagram asks to wait for longer.
+	KeepPicture = 10 * time.Minute
+	KeepFailure = 30 * time.Second
+	// LeastPicture is for an address that says that it has run out: by a wrong clock here,
 	// or Instagram would not have sent it.
-	leastPicture = time.Minute
+	LeastPicture = time.Minute
 )
 
 var (
 	errNoToken       = errors.New("the session has no access token that is still good")
-	errPictureFailed = errors.New("finding out about a picture failed")
+	ErrPictureFailed = errors.New("finding out about a picture failed")
 )
 
-// pictureWait is the error where Instagram is not asked at the moment.
-type pictureWait struct {
+// PictureWait is the error where Instagram is not asked at the moment.
+type PictureWait struct {
 	reason     string
 	retryAfter time.Duration
 }
 
-func (w *pictureWait) Error() string { return w.reason }
+func (w *PictureWait) Error() string { return w.reason }
 
 // pictures is what an instance knows of its visitors' pictures.
 type pictures struct {
@@ -77,9 +77,9 @@ type portrait struct {
 	// does not tell whose it is.
 	asker session.Session
 
-	address string // "" if there is no picture
+	Address string // "" if there is no picture
 	image   instagram.Image
-	err     error
+	Err     error
 }
 
 // portraitFor returns a portrait of somebody of whom nothing is known yet.
@@ -90,14 +90,14 @@ func portraitFor(s *session.Session) portrait {
 }
 
 // size is how much memory it takes, roughly.
-func (p *portrait) size() int { return 512 + len(p.address) + len(p.image.Content) }
+func (p *portrait) size() int { return 512 + len(p.Address) + len(p.image.Content) }
 
-// findPicture returns the picture of a visitor, and until when that is taken for current.
+// FindPicture returns the picture of a visitor, and until when that is taken for current.
 // It waits for Instagram if that is not known already.
-func (e *endpoints) findPicture(v *request.State) (found portrait, until time.Time) {
+func (e *Endpoints) FindPicture(v *request.State) (found portrait, until time.Time) {
 	s, known := &v.Session, e.Memory.pictures
 	if s.Token.Access == "" || !e.Now().Before(s.Token.Expires) {
-		return portrait{err: errNoToken}, until
+		return portrait{Err: errNoToken}, until
 	}
 	if found, until, ok := known.Kept(tokenKey(s)); ok {
 		return found, until
@@ -108,15 +108,15 @@ func (e *endpoints) findPicture(v *request.State) (found portrait, until time.Ti
 	}
 	found, until, err := call.Wait(v.R.Context())
 	if err != nil {
-		found.err = err
+		found.Err = err
 	}
 	return found, until
 }
 
 // pictureKey is where the picture of a person is kept: with the picture itself, or with its
-// address alone. A reload can change which of the two is wanted.
-func (e *endpoints) pictureKey(s *session.Session) string {
-	if e.Picture == PictureProxy {
+// Address alone. A reload can change which of the two is wanted.
+func (e *Endpoints) pictureKey(s *session.Session) string {
+	if e.PictureMode == PictureProxy {
 		return "picture " + s.UserID
 	}
 	return "address " + s.UserID
@@ -128,7 +128,7 @@ func tokenKey(s *session.Session) string { return "token " + revocation.Key(s.Ke
 
 // askInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
 // ends the call, because others may wait for it. It has a time limit of its own.
-func (e *endpoints) askInBackground(v *request.State) {
+func (e *Endpoints) askInBackground(v *request.State) {
 	s, span := v.Session, trace.SpanFromContext(v.R.Context())
 	go func() {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(context.Background(), span), pictureTimeout)
@@ -143,35 +143,35 @@ func (e *endpoints) askInBackground(v *request.State) {
 
 // askForPicture asks Instagram and returns for how long that answers the question. After a
 // panic it is taken for a failure.
-func (e *endpoints) askForPicture(ctx context.Context, s *session.Session) (found portrait, keep time.Duration) {
-	found, keep = portraitFor(s), keepFailure
-	found.err = errPictureFailed
+func (e *Endpoints) askForPicture(ctx context.Context, s *session.Session) (found portrait, keep time.Duration) {
+	found, keep = portraitFor(s), KeepFailure
+	found.Err = ErrPictureFailed
 	defer func() {
 		if cause := recover(); cause != nil {
 			e.Telemetry.NotifyPanic(cause)
 		}
 	}()
-	if found.err = e.askWithinLimits(ctx, s, &found, &keep); found.err == nil {
+	if found.Err = e.askWithinLimits(ctx, s, &found, &keep); found.Err == nil {
 		e.Memory.pictures.rest.Resume()
 		return found, keep
 	}
 	told := telemetry.NoticePictureFailed
-	if failure, ok := errors.AsType[*instagram.Error](found.err); ok && failure.InvalidToken() {
+	if failure, ok := errors.AsType[*instagram.Error](found.Err); ok && failure.InvalidToken() {
 		told.Action, told.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
 	}
-	e.Telemetry.NotifySampled(told, "", found.err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
-	return found, e.waitAfter(s, found.err)
+	e.Telemetry.NotifySampled(told, "", found.Err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
+	return found, e.waitAfter(s, found.Err)
 }
 
 // askWithinLimits asks for a picture if there is a place for one more call.
-func (e *endpoints) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
+func (e *Endpoints) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
 	if wait := e.Memory.pictures.rest.PausedFor(); wait > 0 {
-		return &pictureWait{"instagram is left alone after failures", wait}
+		return &PictureWait{"instagram is left alone after failures", wait}
 	}
 	for _, gate := range []*limit.Gate{e.Memory.pictures.places, e.Provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
-			return &pictureWait{"too many calls wait for instagram", provider.CallQueue}
+			return &PictureWait{"too many calls wait for instagram", provider.CallQueue}
 		}
 		defer leave()
 	}
@@ -179,18 +179,18 @@ func (e *endpoints) askWithinLimits(ctx context.Context, s *session.Session, fou
 }
 
 // download asks for the address of a picture and, for PictureProxy, for the picture.
-func (e *endpoints) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
+func (e *Endpoints) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
 	at, err := e.Provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
 	if err != nil {
 		e.Provider.NoteAppState(err)
 		return err
 	}
 	e.Provider.NoteSuccess()
-	found.address, *keep = at.Address, keepPicture
+	found.Address, *keep = at.Address, KeepPicture
 	if !at.Expires.IsZero() {
-		*keep = max(min(keepPicture, at.Expires.Sub(e.Now())), leastPicture)
+		*keep = max(min(KeepPicture, at.Expires.Sub(e.Now())), LeastPicture)
 	}
-	if at.Address != "" && e.Picture == PictureProxy {
+	if at.Address != "" && e.PictureMode == PictureProxy {
 		found.image, err = e.Provider.FetchPicture(ctx, at.Address)
 	}
 	return err
@@ -199,21 +199,21 @@ func (e *endpoints) download(ctx context.Context, s *session.Session, found *por
 // waitAfter returns how long Instagram is not asked again about somebody after a failure,
 // and has all pictures wait if it concerns everybody. No session ends because of one: that
 // is for what checks tokens.
-func (e *endpoints) waitAfter(s *session.Session, err error) time.Duration {
+func (e *Endpoints) waitAfter(s *session.Session, err error) time.Duration {
 	failure, ok := errors.AsType[*instagram.Error](err)
-	_, waits := errors.AsType[*pictureWait](err)
+	_, waits := errors.AsType[*PictureWait](err)
 	switch {
 	case waits:
 		return 0
 	case !ok:
-		return keepFailure
+		return KeepFailure
 	case failure.InvalidToken():
 		refused := portraitFor(s)
-		refused.err = err
-		e.Memory.pictures.Keep(tokenKey(s), refused, refused.size(), keepPicture)
+		refused.Err = err
+		e.Memory.pictures.Keep(tokenKey(s), refused, refused.size(), KeepPicture)
 		return 0
 	case !failure.OfOnePerson():
 		e.Memory.pictures.rest.Pause(failure.RetryAfter)
 	}
-	return max(keepFailure, failure.RetryAfter)
+	return max(KeepFailure, failure.RetryAfter)
 }

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"net/http"
@@ -37,7 +37,7 @@ type rates struct {
 }
 
 // Join gives the limits of an instance a rate, until leave is called.
-func (m *loginMemory) Join(r *Rate) (leave func()) {
+func (m *Memory) Join(r *Rate) (leave func()) {
 	m.rates.mu.Lock()
 	defer m.rates.mu.Unlock()
 	m.rates.all = append(m.rates.all, r)
@@ -52,25 +52,25 @@ func (m *loginMemory) Join(r *Rate) (leave func()) {
 	}
 }
 
-func (m *loginMemory) setRate(r *Rate) {
+func (m *Memory) setRate(r *Rate) {
 	m.failures.Set(r.Failures, r.Per, r.Off)
 	m.cancels.Set(r.Failures, r.Per)
 }
 
 var (
-	errClientLimit = telemetry.NewCause("too many sign-ins of this client have failed",
+	ErrClientLimit = telemetry.NewCause("too many sign-ins of this client have failed",
 		"nothing to change if it passes; raise rate_limit if many people share this address; if client_ip is the same for everybody, set trusted_proxies and trusted_proxies_strict for the proxy in front")
 	errNetworkLimit = telemetry.NewCause("too many sign-ins from the network of this client have failed",
 		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end")
-	errOverallLimit = telemetry.NewCause("too many sign-ins of all clients together have failed",
+	ErrOverallLimit = telemetry.NewCause("too many sign-ins of all clients together have failed",
 		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict")
 	errCancelLimit = telemetry.NewCause("too many sign-ins of this client were cancelled",
 		"nothing to change if it passes; raise rate_limit if many people share this address")
 )
 
 // limited returns the refusal of a login that a limit has stopped. The login stays usable.
-func (f *flow) limited(by *limit.Refused) *answer.Refusal {
-	cause := map[limit.Limit]error{limit.OfClient: errClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: errOverallLimit}[by.By]
+func (f *Flow) limited(by *limit.Refused) *answer.Refusal {
+	cause := map[limit.Limit]error{limit.OfClient: ErrClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: ErrOverallLimit}[by.By]
 	f.Telemetry.CountLimited(by.By.String())
 	return answer.RefuseAfter(refusal.TooMany, by.Wait, cause)
 }
@@ -85,7 +85,7 @@ const (
 )
 
 // settle settles an attempt.
-func (f *flow) settle(attempt *limit.Attempt, how settling) {
+func (f *Flow) settle(attempt *limit.Attempt, how settling) {
 	switch how {
 	case succeeded:
 		attempt.Succeeded()
@@ -99,7 +99,7 @@ func (f *flow) settle(attempt *limit.Attempt, how settling) {
 
 // tooManyCancels reports whether a client has cancelled too many logins, and for how long. It
 // asks nothing of Instagram, and so stops no login of others behind the same address.
-func (f *flow) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool) {
+func (f *Flow) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool) {
 	client := limit.ClientOf(telemetry.ClientIP(r))
 	if f.Rate.Off || !client.HasAddress() {
 		return 0, false
@@ -112,7 +112,7 @@ func (f *flow) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool
 }
 
 // warnOfAddresses says once in a day that visitors come without an address.
-func (f *flow) warnOfAddresses(from telemetry.Requester) {
+func (f *Flow) warnOfAddresses(from telemetry.Requester) {
 	if limit.ClientOf(from.ClientIP).HasAddress() {
 		return
 	}

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"time"
@@ -25,8 +25,8 @@ const (
 	keepLogin    = 5 * time.Second
 )
 
-// flowConfig is what the logins of a block are made of.
-type flowConfig struct {
+// Config is what the logins of a block are made of.
+type Config struct {
 	Paths     *address.Paths
 	Cookies   *session.Cookies
 	Client    *instagram.Client
@@ -35,7 +35,7 @@ type flowConfig struct {
 	Provider  *provider.Provider
 	Answers   *answer.Writer
 	Identity  *identity.Injector
-	Memory    *loginMemory
+	Memory    *Memory
 	Now       func() time.Time
 
 	Handoff bool     // the site answers the callback, and keeps the sessions
@@ -43,28 +43,28 @@ type flowConfig struct {
 	Rate    Rate
 }
 
-// flow takes visitors to Instagram and back.
-type flow struct{ flowConfig }
+// Flow takes visitors to Instagram and back.
+type Flow struct{ Config }
 
-// newFlow returns the logins of a block.
-func newFlow(c flowConfig) *flow { return &flow{c} }
+// New returns the logins of a block.
+func New(c Config) *Flow { return &Flow{c} }
 
-// loginMemory is what all configurations of an instance remember of logins. None of it is needed to
+// Memory is what all configurations of an instance remember of logins. None of it is needed to
 // finish a login elsewhere; it keeps floods away from Instagram and lets a login be finished once.
-type loginMemory struct {
+type Memory struct {
 	rates    rates
 	failures *limit.Failures // sign-ins that asked Instagram [N9]
 	cancels  *limit.Rate     // sign-ins that did not
-	nonces   *limit.Once
+	Nonces   *limit.Once
 	logins   *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
 }
 
-// newLoginMemory returns an empty memory.
-func newLoginMemory(now func() time.Time) *loginMemory {
-	return &loginMemory{
+// NewMemory returns an empty memory.
+func NewMemory(now func() time.Time) *Memory {
+	return &Memory{
 		failures: limit.NewFailures(defaultFailures, defaultPer, limit.RememberClients, now),
 		cancels:  limit.NewRate(defaultFailures, defaultFailures, limit.RememberClients, now),
-		nonces:   limit.NewOnce(rememberNonces, session.LoginLifetime, now),
+		Nonces:   limit.NewOnce(rememberNonces, session.LoginLifetime, now),
 		logins:   flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
 	}
 }

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"context"
@@ -24,15 +24,15 @@ var (
 		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout")
 	errBreakerOpen = telemetry.NewCause("instagram failed several times in a row",
 		"see the errors before this one; instagram is tried again after a rest")
-	errStale = telemetry.NewCause("the login is too old, used, or of another browser",
+	ErrStale = telemetry.NewCause("the login is too old, used, or of another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
-	errOutdated   = telemetry.NewCause("the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
-	errNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
+	ErrOutdated   = telemetry.NewCause("the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
+	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
 )
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
-func (f *flow) arrive(returnTo string) error {
+func (f *Flow) arrive(returnTo string) error {
 	returnTo = f.Paths.Safe(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
@@ -45,7 +45,7 @@ func (f *flow) arrive(returnTo string) error {
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (f *flow) handOff(v *request.State, back comeback, who *session.Identity, token string) {
+func (f *Flow) handOff(v *request.State, back Comeback, who *session.Identity, token string) {
 	header := v.W.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
@@ -53,21 +53,21 @@ func (f *flow) handOff(v *request.State, back comeback, who *session.Identity, t
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		asked := *v.Asked
-		asked.RawQuery = handOffQuery(asked.RawQuery, returnTo)
+		asked.RawQuery = HandOffQuery(asked.RawQuery, returnTo)
 		original.URL, original.RequestURI = &asked, asked.RequestURI()
 		// In place, because Caddy's placeholders are bound to this very request.
 		*v.R = *v.R.WithContext(context.WithValue(v.R.Context(), caddyhttp.OriginalRequestCtxKey, original))
 	}
 	live := *v.R.URL
-	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
+	live.RawQuery = HandOffQuery(live.RawQuery, returnTo)
 	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
 	f.Identity.Inject(v, who, token)
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 
-// handOffQuery takes the parameters of the callback out of a query, leaves those
+// HandOffQuery takes the parameters of the callback out of a query, leaves those
 // that a rewrite has put there, and adds return_to.
-func handOffQuery(raw, returnTo string) string {
+func HandOffQuery(raw, returnTo string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, _, _ := strings.Cut(pair, "=")

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"context"
@@ -25,34 +25,34 @@ type loginEnd struct {
 	who     session.Identity
 	token   session.Token
 	session session.Session // none after a handoff
-	cookie  string          // the Set-Cookie line of session
+	Cookie  string          // the Set-Cookie line of session
 
-	refused *answer.Refusal // why the visitor is not signed in; nil if they are
+	Refused *answer.Refusal // why the visitor is not signed in; nil if they are
 	used    bool            // the login was finished before, and Instagram was not asked
-	spent   bool            // the code was sent
+	Spent   bool            // the code was sent
 	silent  bool            // Instagram did not say what was granted
 }
 
-// finishLogin makes the calls of a login, within the limits that keep Instagram and this
+// FinishLogin makes the calls of a login, within the limits that keep Instagram and this
 // server out of each other's trouble. [D3] It runs in the background of the requests that
 // wait for it, and says once for all of them in log, metrics and events what came of it.
-func (f *flow) finishLogin(ctx context.Context, from telemetry.Requester, back comeback) (end loginEnd) {
+func (f *Flow) FinishLogin(ctx context.Context, from telemetry.Requester, back Comeback) (end loginEnd) {
 	defer f.catchLogin(from, &back, &end)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	f.warnOfAddresses(from)
-	if end.refused = f.tryLogin(ctx, from, &back, &end); end.refused != nil {
-		f.Telemetry.LoginRefused(from, &back.who, end.refused.Code, end.refused.Cause)
+	if end.Refused = f.tryLogin(ctx, from, &back, &end); end.Refused != nil {
+		f.Telemetry.LoginRefused(from, &back.who, end.Refused.Code, end.Refused.Cause)
 	}
 	return end
 }
 
 // tryLogin is finishLogin without what is said about it. It returns nil for a login that was used
 // before, too.
-func (f *flow) tryLogin(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd) *answer.Refusal {
+func (f *Flow) tryLogin(ctx context.Context, from telemetry.Requester, back *Comeback, end *loginEnd) *answer.Refusal {
 	client := limit.ClientOf(from.ClientIP)
 	// A used login must not take the one trial that the breaker grants.
-	if end.used = f.Memory.nonces.Used(back.login.Nonce); end.used {
+	if end.used = f.Memory.Nonces.Used(back.login.Nonce); end.used {
 		return nil
 	}
 	// Before the gate, too: who is refused anyway takes nobody's place there. [N15]
@@ -78,11 +78,11 @@ func (f *flow) tryLogin(ctx context.Context, from telemetry.Requester, back *com
 		return answer.RefuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
 	// From here on the code is spent, whatever happens. [C4]
-	if end.used = !f.Memory.nonces.First(back.login.Nonce); end.used {
+	if end.used = !f.Memory.Nonces.First(back.login.Nonce); end.used {
 		call.Withdraw()
 		return nil
 	}
-	end.spent, how = true, failed
+	end.Spent, how = true, failed
 	who, err := f.identify(ctx, back)
 	f.Provider.Report(ctx, from, call, err)
 	if err != nil {
@@ -99,7 +99,7 @@ func (f *flow) tryLogin(ctx context.Context, from telemetry.Requester, back *com
 }
 
 // welcome decides about somebody whom Instagram has named, and begins the session.
-func (f *flow) welcome(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd, who session.Identity) *answer.Refusal {
+func (f *Flow) welcome(ctx context.Context, from telemetry.Requester, back *Comeback, end *loginEnd, who session.Identity) *answer.Refusal {
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !f.Sessions.Admits(&who) { // [X1]
 		f.Sessions.EndHere(ctx, &who)
@@ -112,7 +112,7 @@ func (f *flow) welcome(ctx context.Context, from telemetry.Requester, back *come
 		if !end.silent {
 			f.Sessions.EndHere(ctx, &end.who)
 		}
-		return &answer.Refusal{Reply: f.Answers.Missing(missing, ""), Cause: errNotGranted}
+		return &answer.Refusal{Reply: f.Answers.Missing(missing, ""), Cause: ErrNotGranted}
 	}
 	if err := f.begin(ctx, from, end); err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Cause: err}
@@ -121,12 +121,12 @@ func (f *flow) welcome(ctx context.Context, from telemetry.Requester, back *come
 }
 
 // catchLogin turns a panic of ours into a refusal, as catch does in a request. [A6]
-func (f *flow) catchLogin(from telemetry.Requester, back *comeback, end *loginEnd) {
+func (f *Flow) catchLogin(from telemetry.Requester, back *Comeback, end *loginEnd) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	*end = loginEnd{refused: &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}}, spent: end.spent}
+	*end = loginEnd{Refused: &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}}, Spent: end.Spent}
 	// An operator's event handler that has panicked may do so again, and nothing else here
 	// stands between it and the end of the process.
 	defer func() { _ = recover() }()
@@ -135,22 +135,22 @@ func (f *flow) catchLogin(from telemetry.Requester, back *comeback, end *loginEn
 }
 
 // answerLogin answers one of the requests that have brought a login back.
-func (f *flow) answerLogin(v *request.State, back comeback, end *loginEnd) error {
-	if end.spent {
+func (f *Flow) answerLogin(v *request.State, back Comeback, end *loginEnd) error {
+	if end.Spent {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
 	}
 	switch {
-	case end.used, end.refused == nil && !f.Handoff && (end.cookie == "" || f.Sessions.Ended(&end.session)):
+	case end.used, end.Refused == nil && !f.Handoff && (end.Cookie == "" || f.Sessions.Ended(&end.session)):
 		return f.stale(v, back)
-	case end.refused == nil && !f.Sessions.Admits(&end.who):
+	case end.Refused == nil && !f.Sessions.Admits(&end.who):
 		// The lists may have changed since, with a reload. [X1]
 		return back.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
-	case end.refused != nil:
+	case end.Refused != nil:
 		f.heedRefusal(v, end)
 		// finishLogin has told the operator, once for all who wait for this login.
-		reply := end.refused.Reply
+		reply := end.Refused.Reply
 		reply.LoginURL = f.Answers.LoginURLFor(reply.Code, back.login.ReturnTo)
-		return &answer.Refusal{Reply: reply, KeepsLogin: !end.spent}
+		return &answer.Refusal{Reply: reply, KeepsLogin: !end.Spent}
 	}
 	mark, err := f.Cookies.Mark(back.login)
 	if err != nil {
@@ -161,21 +161,21 @@ func (f *flow) answerLogin(v *request.State, back comeback, end *loginEnd) error
 		f.handOff(v, back, &end.who, f.Identity.Forwarded(&end.token, f.Now()))
 		return nil
 	}
-	v.W.Header().Add("Set-Cookie", end.cookie)
+	v.W.Header().Add("Set-Cookie", end.Cookie)
 	v.W.Header().Add("Set-Cookie", mark)
 	f.replaceSession(v, &end.session)
 	return f.arrive(back.login.ReturnTo)
 }
 
 // replaceSession ends the session that a visitor had before a new login. [S10]
-func (f *flow) replaceSession(v *request.State, by *session.Session) {
+func (f *Flow) replaceSession(v *request.State, by *session.Session) {
 	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != by.ID {
 		f.Sessions.EndLater(&old)
 	}
 }
 
 // identify makes the two calls of a login.
-func (f *flow) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
+func (f *Flow) identify(ctx context.Context, back *Comeback) (who session.Identity, err error) {
 	if back.token, err = f.Provider.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
 		return who, err
 	}
@@ -190,8 +190,8 @@ func (f *flow) identify(ctx context.Context, back *comeback) (who session.Identi
 // heedRefusal ends the session that somebody has brought along to a login which was refused
 // for what Instagram says of them now, if their cookie says something else. Where the
 // answer was silent about permissions, nothing was said against those that they had.
-func (f *flow) heedRefusal(v *request.State, end *loginEnd) {
-	if end.refused.Code != refusal.NoAccess && end.refused.Code != refusal.MissingPermission {
+func (f *Flow) heedRefusal(v *request.State, end *loginEnd) {
+	if end.Refused.Code != refusal.NoAccess && end.Refused.Code != refusal.MissingPermission {
 		return
 	}
 	old, ok := f.Cookies.Open(&v.Found, nil) // endHere may have ended it
@@ -211,10 +211,10 @@ func (f *flow) heedRefusal(v *request.State, end *loginEnd) {
 
 // begin begins the session of somebody whose identity is proven. After a handoff the site
 // keeps the sessions.
-func (f *flow) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
+func (f *Flow) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
 	var about []zap.Field
 	if !f.Handoff {
-		if end.session, end.cookie, err = f.Sessions.Create(ctx, end.who, end.token); err != nil {
+		if end.session, end.Cookie, err = f.Sessions.Create(ctx, end.who, end.token); err != nil {
 			return err
 		}
 		about = append(about, lifecycle.SessionField(&end.session))

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"bytes"
@@ -42,8 +42,8 @@ func (r removal) event() string {
 	return telemetry.EventDataDeletion
 }
 
-// deauthorize ends the sessions of a person who has removed the app at Instagram.
-func (e *endpoints) deauthorize(v *request.State) error {
+// Deauthorize ends the sessions of a person who has removed the app at Instagram.
+func (e *Endpoints) Deauthorize(v *request.State) error {
 	if err := answer.Allow(v, http.MethodPost); err != nil {
 		return err
 	}
@@ -54,10 +54,10 @@ func (e *endpoints) deauthorize(v *request.State) error {
 	return e.deliver(v, &delivery{deauthorized, signed}, e.PassDeauthorize)
 }
 
-// dataDeletion does the same for a person who asks for their data to be deleted, and
+// DataDeletion does the same for a person who asks for their data to be deleted, and
 // gives out a confirmation code. A visitor who comes with such a code sees what has
 // become of it.
-func (e *endpoints) dataDeletion(v *request.State) error {
+func (e *Endpoints) DataDeletion(v *request.State) error {
 	if v.R.Method == http.MethodGet || v.R.Method == http.MethodHead {
 		return e.showDeletion(v)
 	}
@@ -72,14 +72,14 @@ func (e *endpoints) dataDeletion(v *request.State) error {
 }
 
 // removed reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
-func (e *endpoints) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
+func (e *Endpoints) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
 		return instagram.SignedRequest{}, refuseCallback(what, reply, cause)
 	}
 	if fromBrowser(v.R) {
-		return refuse(refusal.Reply{Code: refusal.BadRequest}, errBrowser)
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrBrowser)
 	}
-	text, code := readSigned(v)
+	text, code := ReadSigned(v)
 	if code != "" {
 		return refuse(refusal.Reply{Code: code}, nil)
 	}
@@ -90,7 +90,7 @@ func (e *endpoints) removed(v *request.State, what removal) (signed instagram.Si
 	case err != nil:
 		return instagram.SignedRequest{}, e.forged(v, what)
 	case e.tooOld(&signed):
-		return refuse(refusal.Reply{Code: refusal.BadRequest}, errTooOld)
+		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrTooOld)
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
@@ -104,9 +104,9 @@ func (e *endpoints) removed(v *request.State, what removal) (signed instagram.Si
 	return signed, nil
 }
 
-// readSigned returns the signed request of a callback's body, or the code of a
+// ReadSigned returns the signed request of a callback's body, or the code of a
 // refusal. The body stays readable for the site. [K5]
-func readSigned(v *request.State) (signed string, code refusal.Code) {
+func ReadSigned(v *request.State) (signed string, code refusal.Code) {
 	if kind, _, err := mime.ParseMediaType(v.R.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return "", refusal.BadType
 	}
@@ -124,7 +124,7 @@ func readSigned(v *request.State) (signed string, code refusal.Code) {
 }
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
-func (e *endpoints) passOn(v *request.State, d *delivery) {
+func (e *Endpoints) passOn(v *request.State, d *delivery) {
 	v.Outcome = telemetry.OutcomePassedOn
 	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
 	identity.Pass(v, string(d.what), d.signed.UserID, d.signed.IssuedAt)
@@ -133,7 +133,7 @@ func (e *endpoints) passOn(v *request.State, d *delivery) {
 // confirmDeletion answers Meta with a code and the address where a person can see
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
-func (e *endpoints) confirmDeletion(v *request.State, state session.DeletionState) error {
+func (e *Endpoints) confirmDeletion(v *request.State, state session.DeletionState) error {
 	own, ok := e.Paths.RedirectFor(v.R.Host)
 	if !ok {
 		own = e.Paths.Redirects[0]
@@ -150,7 +150,7 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
-func (e *endpoints) showDeletion(v *request.State) error {
+func (e *Endpoints) showDeletion(v *request.State) error {
 	query, err := url.ParseQuery(v.Asked.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"net/http"
@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
-// userinfo tells a page's own script who is signed in: never a token, and no
+// Userinfo tells a page's own script who is signed in: never a token, and no
 // other site. [P4]
-func (e *endpoints) userinfo(v *request.State) error {
+func (e *Endpoints) Userinfo(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (e *endpoints) userinfo(v *request.State) error {
 
 // ownVisitor refuses a request for what is the visitor's own, unless it comes from somebody
 // who is signed in and from a page of this site. [P4]
-func (e *endpoints) ownVisitor(v *request.State) error {
+func (e *Endpoints) ownVisitor(v *request.State) error {
 	e.Sessions.Recognize(v)
 	switch v.Standing {
 	case request.NotAllowed:
@@ -61,7 +61,7 @@ func (e *endpoints) ownVisitor(v *request.State) error {
 }
 
 // requireLogin tells a program that nobody is signed in.
-func (e *endpoints) requireLogin(v *request.State) error {
+func (e *Endpoints) requireLogin(v *request.State) error {
 	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: e.Paths.LoginURL(v.ReturnFor(e.Paths))}
 	if !e.Paths.SignsIn(v.R.Host) {
 		to := e.Paths.CanonicalFor(v.R.Host)

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"context"
@@ -24,8 +24,8 @@ const (
 	loginTimeout = 20 * time.Second
 )
 
-// A comeback is a visitor who has come back from Instagram and whose login is ours.
-type comeback struct {
+// A Comeback is a visitor who has come back from Instagram and whose login is ours.
+type Comeback struct {
 	instagram.Callback
 	redirect address.Redirect
 	login    session.Login
@@ -34,13 +34,13 @@ type comeback struct {
 }
 
 // refuse returns the refusal with which the login ends. cause may be nil.
-func (b *comeback) refuse(reply refusal.Reply, cause error) *answer.Refusal {
+func (b *Comeback) refuse(reply refusal.Reply, cause error) *answer.Refusal {
 	return answer.RefuseLogin(&b.who, b.login.ReturnTo, reply, cause)
 }
 
-// callback answers the redirect URI. Everything that can be checked here is
+// Callback answers the redirect URI. Everything that can be checked here is
 // checked before Instagram is asked anything. [C1]
-func (f *flow) callback(v *request.State) error {
+func (f *Flow) Callback(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet); err != nil { // [C7]
 		return err
 	}
@@ -50,13 +50,13 @@ func (f *flow) callback(v *request.State) error {
 	}
 	redirect, ok := f.Paths.RedirectFor(v.R.Host)
 	if !ok {
-		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
+		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadHost}, ErrCallbackHost)
 	}
 	query, ok := instagram.ParseCallback(v.Asked.RawQuery, session.StateLength)
 	if !ok {
-		return new(comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.Asked.RawQuery))
+		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, OddCallback(v.Asked.RawQuery))
 	}
-	back := comeback{Callback: query, redirect: redirect}
+	back := Comeback{Callback: query, redirect: redirect}
 	if back.login, ok = f.Cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
 		return f.stale(v, back)
 	}
@@ -65,7 +65,7 @@ func (f *flow) callback(v *request.State) error {
 	}
 	if f.Sessions.Outdated(v.R.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
-		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: f.Sessions.SyncInterval}, errOutdated)
+		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: f.Sessions.SyncInterval}, ErrOutdated)
 	}
 	return f.exchange(v, back)
 }
@@ -79,7 +79,7 @@ func early(r *http.Request) bool {
 
 // stale answers a callback whose login is unknown, too old or used. Somebody who
 // is signed in already sees no error. [C6]
-func (f *flow) stale(v *request.State, back comeback) error {
+func (f *Flow) stale(v *request.State, back Comeback) error {
 	f.Sessions.Recognize(v)
 	if back.State != "" {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
@@ -87,7 +87,7 @@ func (f *flow) stale(v *request.State, back comeback) error {
 	if v.Standing == request.SignedIn {
 		return f.arrive(back.login.ReturnTo)
 	}
-	var cause error = errStale
+	var cause error = ErrStale
 	if back.Failed {
 		// Instagram may leave the state out, and what it says is worth more.
 		cause = fmt.Errorf("%w; %w", &instagram.WindowError{Callback: back.Callback}, cause)
@@ -97,11 +97,11 @@ func (f *flow) stale(v *request.State, back comeback) error {
 
 // denied answers a visitor whom the window sent back with an error: the one ordinary
 // reason is that they cancelled.
-func (f *flow) denied(v *request.State, back comeback) error {
+func (f *Flow) denied(v *request.State, back Comeback) error {
 	if wait, tooMany := f.tooManyCancels(v.R); tooMany {
 		return back.refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
 	}
-	if !f.Memory.nonces.First(back.login.Nonce) {
+	if !f.Memory.Nonces.First(back.login.Nonce) {
 		return f.stale(v, back)
 	}
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
@@ -120,11 +120,11 @@ func (f *flow) denied(v *request.State, back comeback) error {
 // exchange turns the code into an identity. A callback that comes again while the first is
 // under way (a double click, a reload) gets the same result, so that the visitor is signed
 // in whichever answer the browser shows.
-func (f *flow) exchange(v *request.State, back comeback) error {
+func (f *Flow) exchange(v *request.State, back Comeback) error {
 	from := telemetry.RequesterOf(v.R)
 	end, ok := f.Memory.logins.Do(v.R.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
-		end := f.finishLogin(ctx, from, back)
-		return end, end.spent // a login that stays usable is tried again
+		end := f.FinishLogin(ctx, from, back)
+		return end, end.Spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: f.Paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
@@ -132,8 +132,8 @@ func (f *flow) exchange(v *request.State, back comeback) error {
 	return f.answerLogin(v, back, &end)
 }
 
-// oddCallback says what is known of a query that is refused as a whole.
-func oddCallback(raw string) error {
+// OddCallback says what is known of a query that is refused as a whole.
+func OddCallback(raw string) error {
 	odd := telemetry.NewCause("the query of the callback is not one that Instagram sends",
 		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query")
 	values, err := url.ParseQuery(raw)

@@ -1,4 +1,4 @@
-package instagramauth
+package login
 
 import (
 	"errors"
@@ -21,13 +21,13 @@ import (
 // A login starts: a login cookie binds it to this browser, and the visitor goes to
 // Instagram's authorization window.
 
-// login starts a login from the site's own button.
-func (f *flow) login(v *request.State) error {
+// Button starts a login from the site's own button.
+func (f *Flow) Button(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
 	if !f.Paths.SignsIn(v.R.Host) {
-		return f.elsewhere(v)
+		return f.Elsewhere(v)
 	}
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
 	query, err := url.ParseQuery(v.Asked.RawQuery)
@@ -37,7 +37,7 @@ func (f *flow) login(v *request.State) error {
 	} else {
 		returnTo = f.Paths.Safe(query.Get(address.ParamReturnTo))
 	}
-	more, err := f.stepUp(query["scope"])
+	more, err := f.FurtherScopes(query["scope"])
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: f.Paths.LoginURL(returnTo)}, Notice: telemetry.NoticeForeignScope, Cause: err}
 	}
@@ -51,21 +51,21 @@ func (f *flow) login(v *request.State) error {
 		// the visitor gets to see what it is about first. [A2]
 		return answer.Refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: more, LoginURL: f.Paths.LoginURL(returnTo, more...)})
 	}
-	return f.startLogin(v, loginStart{returnTo: returnTo, more: more, anotherAccount: another})
+	return f.Start(v, LoginStart{ReturnTo: returnTo, more: more, anotherAccount: another})
 }
 
-// loginStart is what a login begins with.
-type loginStart struct {
-	returnTo       string
+// LoginStart is what a login begins with.
+type LoginStart struct {
+	ReturnTo       string
 	more           []string // permissions to ask for beside the usual ones
 	anotherAccount bool     // Instagram is to ask which account
 }
 
-// startLogin sends the visitor to Instagram. Nothing is kept here. [D1]
-func (f *flow) startLogin(v *request.State, start loginStart) error {
+// Start sends the visitor to Instagram. Nothing is kept here. [D1]
+func (f *Flow) Start(v *request.State, start LoginStart) error {
 	redirect, ok := f.Paths.RedirectFor(v.R.Host)
 	if !ok {
-		return f.elsewhere(v)
+		return f.Elsewhere(v)
 	}
 	if f.Sessions.Outdated(v.R.Context()) {
 		// What would come of it would be refused at once. [F2]
@@ -73,7 +73,7 @@ func (f *flow) startLogin(v *request.State, start loginStart) error {
 	}
 	if wait, locked := f.Provider.Breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
-		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: f.Paths.LoginURL(start.returnTo, start.more...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: f.Paths.LoginURL(start.ReturnTo, start.more...)})
 	}
 	rounds := f.Cookies.Rounds(&v.Found)
 	if f.Handoff && f.Paths.IsOwn(address.PathForm(v.Asked)) {
@@ -82,9 +82,9 @@ func (f *flow) startLogin(v *request.State, start loginStart) error {
 	if rounds >= session.MaxRounds {
 		// The mark goes, so that "try again" after changing a setting works.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
-		return answer.RefuseLogin(new(session.Identity), start.returnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
+		return answer.RefuseLogin(new(session.Identity), start.ReturnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	state, setCookies, err := f.Cookies.Start(session.Login{RedirectURI: redirect.URI, ReturnTo: start.returnTo, Rounds: rounds}, &v.Found)
+	state, setCookies, err := f.Cookies.Start(session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds}, &v.Found)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}
 	}
@@ -97,8 +97,8 @@ func (f *flow) startLogin(v *request.State, start loginStart) error {
 	})).With(telemetry.OutcomeRedirected)
 }
 
-// showLoginPage shows a page with one button. No login starts before it is pressed.
-func (f *flow) showLoginPage(v *request.State, returnTo string) error {
+// ShowPage shows a page with one button. No login starts before it is pressed.
+func (f *Flow) ShowPage(v *request.State, returnTo string) error {
 	return answer.Page(refusal.SignInPage{
 		LoginURL:         f.Paths.LoginURL(returnTo),
 		ProfessionalOnly: !f.Answers.AnyAccount,
@@ -106,9 +106,9 @@ func (f *flow) showLoginPage(v *request.State, returnTo string) error {
 	}).With(telemetry.OutcomeLoginPage)
 }
 
-// stepUp reads the permissions that a link of the site's asks for beside those of every
-// login. Only what is configured can be asked for. [A2]
-func (f *flow) stepUp(scope []string) (more []string, err error) {
+// FurtherScopes reads the permissions that a link of the site's asks for beside those of every
+// Button. Only what is configured can be asked for. [A2]
+func (f *Flow) FurtherScopes(scope []string) (more []string, err error) {
 	if len(scope) > 1 {
 		return nil, errors.New("scope is given more than once")
 	}

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"context"
@@ -28,13 +28,13 @@ type delivery struct {
 }
 
 var (
-	errBrowser = telemetry.NewCause("a browser has sent the callback, and Meta's servers are none",
+	ErrBrowser = telemetry.NewCause("a browser has sent the callback, and Meta's servers are none",
 		"a page of another site has a visitor's browser send this: there is nothing to change")
-	errForgeries = telemetry.NewCause("too many callbacks of this client were not signed by Meta",
+	ErrForgeries = telemetry.NewCause("too many callbacks of this client were not signed by Meta",
 		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out")
-	errTooOld = telemetry.NewOperatorCause("the callback is older than seven days",
+	ErrTooOld = telemetry.NewOperatorCause("the callback is older than seven days",
 		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change")
-	errMisdirected = telemetry.NewOperatorCause("the callback came to another path before",
+	ErrMisdirected = telemetry.NewOperatorCause("the callback came to another path before",
 		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy")
 	errUnknownContent = telemetry.NewOperatorCause("Meta has signed the callback, and its content is of no use",
 		"Meta signs what this version does not know: look for a newer version, or report it to this project")
@@ -68,21 +68,21 @@ func refuseCallback(what removal, reply refusal.Reply, cause error) error {
 
 // forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
 // come from few addresses, and one of them must not be lost.
-func (e *endpoints) forged(v *request.State, what removal) error {
+func (e *Endpoints) forged(v *request.State, what removal) error {
 	if ok, wait := e.Memory.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
 		e.Telemetry.CountLimited(telemetry.LimitForged)
-		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
+		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, ErrForgeries)
 	}
 	return refuseCallback(what, refusal.Reply{Code: refusal.BadSignature}, nil)
 }
 
 // tooOld reports whether nobody can tell any more whether a callback came before.
-func (e *endpoints) tooOld(signed *instagram.SignedRequest) bool {
+func (e *Endpoints) tooOld(signed *instagram.SignedRequest) bool {
 	return e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
 }
 
 // notes returns what the list calls a delivery.
-func (e *endpoints) notes(d *delivery) revocation.Delivery {
+func (e *Endpoints) notes(d *delivery) revocation.Delivery {
 	other := deauthorized
 	if d.what == deauthorized {
 		other = deletionRequest
@@ -98,7 +98,7 @@ func (e *endpoints) notes(d *delivery) revocation.Delivery {
 }
 
 // deliver answers a callback, or hands it on to the site.
-func (e *endpoints) deliver(v *request.State, d *delivery, pass bool) error {
+func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 	if pass {
 		e.passOn(v, d)
 		return nil
@@ -109,7 +109,7 @@ func (e *endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 // deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
 // confirmation from us, and 202 says that the site will be done later. An answer of the site's
 // that is no success goes back as it is, and Meta or the person can try again.
-func (e *endpoints) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
+func (e *Endpoints) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
 	verdict := &verdict{w: v.W, header: make(http.Header), through: d.what == deauthorized}
 	var failure error
 	err := e.deliverWith(v, d, func() (outcome int, err error) {
@@ -132,7 +132,7 @@ func (e *endpoints) deliverToSite(v *request.State, d *delivery, next func(http.
 
 // deliverWith does the work for a callback unless it has been done, and returns the answer; nil if
 // the work has answered.
-func (e *endpoints) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
+func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	result, outcome, err := e.Sessions.List.Deliver(ctx, e.notes(d), func() (outcome int, err error) {
@@ -151,7 +151,7 @@ func (e *endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 		e.Telemetry.Notify(telemetry.NoticeCallbackWaits, err, e.Telemetry.About(v.R, zap.String("callback", string(d.what)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
-		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
+		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, ErrMisdirected)
 	case result == revocation.UnderWay:
 		return refuseCallback(d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
 	}
@@ -159,7 +159,7 @@ func (e *endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 }
 
 // answerCallback says that a callback has been dealt with, now or before.
-func (e *endpoints) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
+func (e *Endpoints) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
 	switch {
 	case d.what == deletionRequest:
 		return e.confirmDeletion(v, deletionStates[outcome])

@@ -1,4 +1,4 @@
-package instagramauth
+package endpoint
 
 import (
 	"time"
@@ -19,8 +19,8 @@ const (
 	forgeryBurst       = 20
 )
 
-// endpointsConfig is what the own paths of a block are answered with.
-type endpointsConfig struct {
+// Config is what the own paths of a block are answered with.
+type Config struct {
 	App       string
 	Paths     *address.Paths
 	Cookies   *session.Cookies
@@ -31,38 +31,38 @@ type endpointsConfig struct {
 	Telemetry *telemetry.Recorder
 	Provider  *provider.Provider
 	Answers   *answer.Writer
-	Memory    *endpointMemory
+	Memory    *Memory
 	Now       func() time.Time
 
 	Fields       []string // further fields of the user node
 	LogoutTarget string
-	Picture      PictureMode
+	PictureMode  PictureMode
 	// PassDeauthorize and PassDataDeletion let the site answer callbacks of Meta's, too.
 	PassDeauthorize, PassDataDeletion bool
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool
 }
 
-// endpoints answer on the own paths that are no login.
-type endpoints struct{ endpointsConfig }
+// Endpoints answer on the own paths that are no login.
+type Endpoints struct{ Config }
 
-// newEndpoints returns the endpoints of a block.
-func newEndpoints(c endpointsConfig) *endpoints { return &endpoints{c} }
+// New returns the endpoints of a block.
+func New(c Config) *Endpoints { return &Endpoints{c} }
 
-// endpointMemory is what all configurations of an instance remember for the endpoints.
-type endpointMemory struct {
+// Memory is what all configurations of an instance remember for the endpoints.
+type Memory struct {
 	// forgeries are kept apart: another site can send them with a visitor's browser, and they
 	// must cost that visitor no sign-in. [N15]
 	forgeries *limit.Rate
 	pictures  *pictures
 }
 
-// newEndpointMemory returns an empty memory.
-func newEndpointMemory(now func() time.Time) *endpointMemory {
-	return &endpointMemory{limit.NewRate(forgeriesPerMinute, forgeryBurst, limit.RememberClients, now), newPictures(now)}
+// NewMemory returns an empty memory.
+func NewMemory(now func() time.Time) *Memory {
+	return &Memory{limit.NewRate(forgeriesPerMinute, forgeryBurst, limit.RememberClients, now), newPictures(now)}
 }
 
 // Forget drops what is remembered of sessions that match. [P5]
-func (m *endpointMemory) Forget(match func(key uint64, s session.Session) bool) {
+func (m *Memory) Forget(match func(key uint64, s session.Session) bool) {
 	m.pictures.forget(match)
 }
