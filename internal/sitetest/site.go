@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -273,24 +272,6 @@ func (s *Site) Logged(message string) (lines []map[string]any) {
 		}
 	}
 	return lines
-}
-
-// nextPort counts through ports below those that systems give to outgoing connections:
-// one of those could be taken between the choice of a port and its use.
-var nextPort atomic.Int32
-
-func FreeAddr(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		port := 20_000 + (int32(os.Getpid())*37+nextPort.Add(1))%12_000
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err == nil {
-			_ = listener.Close()
-			return fmt.Sprintf("127.0.0.1:%d", port)
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
 }
 
 func Port(addr string) string {
