@@ -15,10 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-const (
-	loginExpired = "This sign-in is no longer valid. Please start again."
-	badRequest   = "The request could not be understood."
-)
+const ()
 
 func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
@@ -33,11 +30,11 @@ func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(b *sitetest.Browser, back string) string{
 		"no cookie":   func(b *sitetest.Browser, back string) string { b.Forget(loginCookie(b)); return back },
-		"empty state": func(_ *sitetest.Browser, back string) string { return replaceQuery(t, back, "state", "") },
-		"no state":    func(_ *sitetest.Browser, back string) string { return replaceQuery(t, back, "state") },
+		"empty state": func(_ *sitetest.Browser, back string) string { return sitetest.ReplaceQuery(t, back, "state", "") },
+		"no state":    func(_ *sitetest.Browser, back string) string { return sitetest.ReplaceQuery(t, back, "state") },
 		"both empty": func(b *sitetest.Browser, back string) string {
 			b.Plant(loginCookie(b), "")
-			return replaceQuery(t, back, "state", "")
+			return sitetest.ReplaceQuery(t, back, "state", "")
 		},
 		"other login's cookie": func(b *sitetest.Browser, back string) string {
 			mine := loginCookie(b)
@@ -48,11 +45,11 @@ func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
 		},
 		"other login's state": func(b *sitetest.Browser, back string) string {
 			other := sitetest.Query(t, s.NewBrowser().Get("/private").Location()).Get("state")
-			return replaceQuery(t, back, "state", other)
+			return sitetest.ReplaceQuery(t, back, "state", other)
 		},
 		"state that shares the cookie's tag": func(_ *sitetest.Browser, back string) string {
 			state := sitetest.Query(t, back).Get("state")
-			return replaceQuery(t, back, "state", state[:8]+strings.Repeat("A", len(state)-8))
+			return sitetest.ReplaceQuery(t, back, "state", state[:8]+strings.Repeat("A", len(state)-8))
 		},
 		"flipped bit": func(b *sitetest.Browser, back string) string {
 			name := loginCookie(b)
@@ -77,7 +74,7 @@ func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
 			back := spoil(b, b.Window(b.Get("/private")))
 			s.Instagram.ResetCalls()
 			answer := b.Get(back)
-			sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+			sitetest.WantRefusal(t, answer, http.StatusBadRequest, sitetest.LoginExpired)
 			if n := s.Calls(); n != 0 {
 				t.Errorf("Instagram was asked %d times", n)
 			}
@@ -89,21 +86,6 @@ func TestC1_TheCallbackWorksOnlyWithTheLoginCookieOfTheSameLogin(t *testing.T) {
 	if n := s.Upstream.Count(); n != 0 {
 		t.Errorf("the site was asked %d times", n)
 	}
-}
-
-func replaceQuery(t *testing.T, address, name string, values ...string) string {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Del(name)
-	for _, value := range values {
-		q.Add(name, value)
-	}
-	u.RawQuery, u.Fragment = q.Encode(), ""
-	return u.String()
 }
 
 func TestC2_OddQueriesAreRefusedAsAWhole(t *testing.T) {
@@ -122,7 +104,7 @@ func TestC2_OddQueriesAreRefusedAsAWhole(t *testing.T) {
 		s.Instagram.ResetCalls()
 		address := sitetest.Origin + sitetest.Callback + strings.ReplaceAll(q, "S", state)
 		answer := s.Raw(t, "GET "+strings.TrimPrefix(address, sitetest.Origin)+" HTTP/1.1\r\nHost: example.test\r\nAccept: text/html\r\nConnection: close\r\n\r\n")
-		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.Body, badRequest) {
+		if answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.Body, sitetest.BadRequest) {
 			t.Errorf("%q: answered %s", q, answer.Status)
 		}
 		if n := s.Calls(); n != 0 {
@@ -151,13 +133,13 @@ func TestC3_ALoginBelongsToOneBlock(t *testing.T) {
 	b := s.NewBrowser()
 	back := b.Window(b.Get("/a/x"))
 	answer := b.Get(strings.Replace(back, "/auth/", "/second/", 1))
-	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, sitetest.LoginExpired)
 	// The cookie's value under the other block's name opens there as little.
 	for _, name := range b.Cookies() {
 		b.Plant(strings.Replace(name, "instagram_auth", "second", 1), b.Cookie(name))
 	}
 	answer = b.Get(strings.Replace(back, "/auth/", "/second/", 1))
-	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, sitetest.LoginExpired)
 	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
@@ -216,11 +198,11 @@ func TestC4_ADenialUsesTheLoginUp(t *testing.T) {
 	for _, c := range login {
 		replay.Plant(c.Name, c.Value)
 	}
-	sitetest.WantRefusal(t, replay.Get(sitetest.Callback+"?error=access_denied&state="+sitetest.Query(t, back).Get("state")), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, replay.Get(sitetest.Callback+"?error=access_denied&state="+sitetest.Query(t, back).Get("state")), http.StatusBadRequest, sitetest.LoginExpired)
 	for _, c := range login {
 		replay.Plant(c.Name, c.Value)
 	}
-	sitetest.WantRefusal(t, replay.Get(back), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, replay.Get(back), http.StatusBadRequest, sitetest.LoginExpired)
 	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}
@@ -246,7 +228,7 @@ func TestC4_TheSameStateIsRefusedAfterAReload(t *testing.T) {
 	for deadline := time.Now().Add(15 * time.Second); answer.StatusCode == http.StatusSeeOther && time.Now().Before(deadline); answer = replay() {
 		time.Sleep(time.Second) // each try counts towards the client's limit
 	}
-	sitetest.WantRefusal(t, answer, http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, answer, http.StatusBadRequest, sitetest.LoginExpired)
 	if n := s.Instagram.Calls(simulator.Token); n != 1 {
 		t.Errorf("the code was exchanged %d times", n)
 	}
@@ -257,7 +239,7 @@ func TestC5_UnknownParametersAndTheFragmentDoNoHarm(t *testing.T) {
 	b := s.NewBrowser()
 	back, _, _ := strings.Cut(b.Window(b.Get("/private")), "#")
 	code := sitetest.Query(t, back).Get("code")
-	answer := b.Get(replaceQuery(t, back, "code", code+"#_") + "&iss=https%3A%2F%2Fwww.instagram.com&utm=1")
+	answer := b.Get(sitetest.ReplaceQuery(t, back, "code", code+"#_") + "&iss=https%3A%2F%2Fwww.instagram.com&utm=1")
 	if answer.StatusCode != http.StatusSeeOther || !strings.HasSuffix(answer.Location(), "#") {
 		t.Errorf("answered %s to %q", answer.Status, answer.Location())
 	}

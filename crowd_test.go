@@ -14,7 +14,7 @@ func crowds(good string) map[string][]string {
 		"behind 200":                   {strings.Repeat("a=1; ", 200) + good},
 		"behind 10,000":                {strings.Repeat("a=1; ", 10_000) + good},
 		"between 10,000 and 10,000":    {strings.Repeat("a=1; ", 10_000) + good + strings.Repeat("; b=2", 10_000)},
-		"in the last of 300 lines":     append(many("a=1", 300), good),
+		"in the last of 300 lines":     append(sitetest.Repeat("a=1", 300), good),
 		"behind 900 KB":                {strings.Repeat("a=1;", 225_000) + good},
 		"behind nothing but borders":   {strings.Repeat("; ", 50_000) + good},
 		"behind names that look alike": {strings.Repeat("x"+sitetest.SessionCookie+"=1; ", 1000) + good},
@@ -23,13 +23,6 @@ func crowds(good string) map[string][]string {
 
 // largeHeaders lets clients send as much as operators may want to take.
 const largeHeaders = "servers {\n max_header_size 1MB \n}"
-
-func many(line string, n int) (lines []string) {
-	for range n {
-		lines = append(lines, line)
-	}
-	return lines
-}
 
 func TestL3_SigningOutFindsTheSessionBehindAnyNumberOfCookies(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Global: largeHeaders})
@@ -58,13 +51,13 @@ func TestL3_SigningOutFindsTheSessionBehindAnyNumberOfCookies(t *testing.T) {
 // stands in front of it, and every byte of the rest stays.
 func TestH5_NoNumberOfCookiesHidesOursFromBeingCut(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Global: "servers {\n protocols h1 h2c \n max_header_size 1MB \n}"})
-	good := cookieFor(t, sitetest.Somebody())
+	good := sitetest.CookieFor(t, sitetest.Somebody())
 	for protocol, client := range s.Clients(t) {
 		for name, c := range map[string]struct{ sent, want []string }{
 			"one behind 300":      {[]string{strings.Repeat("a=1; ", 300) + good}, []string{strings.Repeat("a=1; ", 299) + "a=1"}},
 			"three behind 300":    {[]string{strings.Repeat("a=1; ", 300) + good + "; b=2; " + sitetest.SessionCookie + "_round=x; " + good}, []string{strings.Repeat("a=1; ", 300) + "b=2"}},
 			"one every other":     {[]string{strings.Repeat("a=1; "+good+"; ", 300) + "b=2"}, []string{strings.Repeat("a=1; ", 300) + "b=2"}},
-			"in the 301st line":   {append(many("a=1", 300), good, "b=2"), append(many("a=1", 300), "b=2")},
+			"in the 301st line":   {append(sitetest.Repeat("a=1", 300), good, "b=2"), append(sitetest.Repeat("a=1", 300), "b=2")},
 			"logins without end":  {[]string{strings.Repeat(sitetest.SessionCookie+"_login_abcdefgh=x; ", 5000) + "b=2"}, []string{"b=2"}},
 			"a name that is ours": {[]string{strings.Repeat("a=1; ", 300) + sitetest.SessionCookie + " =x; " + sitetest.SessionCookie}, []string{strings.Repeat("a=1; ", 299) + "a=1"}},
 			"names that are not":  {[]string{strings.Repeat("a=1; ", 300) + sitetest.SessionCookie + "2=x; x" + sitetest.SessionCookie + "=y"}, []string{strings.Repeat("a=1; ", 300) + sitetest.SessionCookie + "2=x; x" + sitetest.SessionCookie + "=y"}},

@@ -1,9 +1,6 @@
 package instagramauth_test
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -17,28 +14,20 @@ import (
 
 // metaSigned returns what Meta signs for a person at a moment.
 func metaSigned(user string, at time.Time) string {
-	return metaSignedWith(sitetest.AppSecret, user, at)
-}
-
-// metaSignedWith is metaSigned with another app secret.
-func metaSignedWith(secret, user string, at time.Time) string {
-	payload := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"algorithm":"HMAC-SHA256","issued_at":%d,"user_id":"%s"}`, at.Unix(), user))
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(payload))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + payload
+	return sitetest.SignedRequest(sitetest.AppSecret, user, at)
 }
 
 var passBoth = sitetest.Config{Options: "deauthorize pass\ndata_deletion pass"}
 
 func TestN11_ACallbackReachesTheSiteOnceAlsoAfterARestart(t *testing.T) {
-	for path, event := range map[string]string{deauthorizePath: "deauthorize", deletionPath: "data_deletion"} {
+	for path, event := range map[string]string{sitetest.DeauthorizePath: "deauthorize", sitetest.DataDeletionPath: "data_deletion"} {
 		t.Run(event, func(t *testing.T) {
 			s := sitetest.Start(t, passBoth)
 			at := time.Now().Add(-time.Hour)
 			signed := metaSigned(sitetest.AppScopedID, at)
 			for round := range 3 {
 				answer := s.FromMeta(path, signed, func(r *http.Request) { r.Header.Set("X-Instagram-Event-Issued-At", "1") })
-				if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "confirmation_code") != (path == deletionPath) {
+				if answer.StatusCode != http.StatusOK || strings.Contains(answer.Body, "confirmation_code") != (path == sitetest.DataDeletionPath) {
 					t.Errorf("round %d: answered %s %s", round, answer.Status, answer.Body)
 				}
 				s.Restart(passBoth)
@@ -67,7 +56,7 @@ func TestN11_ACallbackReachesTheSiteOnceAlsoAfterARestart(t *testing.T) {
 
 func TestN11_WhatTheSiteDidNotTakeComesAgain(t *testing.T) {
 	s := sitetest.Start(t, passBoth)
-	for _, path := range []string{deauthorizePath, deletionPath} {
+	for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 		signed := metaSigned(sitetest.AppScopedID, time.Now().Add(-time.Duration(len(path))*time.Hour))
 		before := s.Upstream.Count()
 		for _, status := range []int{500, 503, 404, 302, 200, 200} {
@@ -88,19 +77,19 @@ func TestN11_WithoutAStorageNothingIsLostAndNothingComesTwice(t *testing.T) {
 	signed := metaSigned(sitetest.AppScopedID, time.Now())
 	mend := s.BreakStorage()
 	for range 2 {
-		if answer := s.FromMeta(deletionPath, signed); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+		if answer := s.FromMeta(sitetest.DataDeletionPath, signed); answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
 			t.Errorf("answered %s", answer.Status)
 		}
 	}
 	mend()
 	for range 2 {
-		if answer := s.FromMeta(deletionPath, signed); answer.StatusCode != http.StatusOK {
+		if answer := s.FromMeta(sitetest.DataDeletionPath, signed); answer.StatusCode != http.StatusOK {
 			t.Errorf("afterwards: %s %s", answer.Status, answer.Body)
 		}
 	}
 	// Its end is known by now, so that only the note asks the storage.
 	mend = s.BreakStorage()
-	if answer := s.FromMeta(deletionPath, metaSigned(sitetest.AppScopedID, time.Now().Add(-time.Minute))); answer.StatusCode != http.StatusServiceUnavailable {
+	if answer := s.FromMeta(sitetest.DataDeletionPath, metaSigned(sitetest.AppScopedID, time.Now().Add(-time.Minute))); answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("a further one: %s", answer.Status)
 	}
 	mend()
@@ -115,7 +104,7 @@ func TestN11_ManyAtOnceAreOne(t *testing.T) {
 	signed := metaSigned(sitetest.AppScopedID, time.Now())
 	var all sync.WaitGroup
 	for range 8 {
-		all.Go(func() { s.FromMeta(deletionPath, signed) })
+		all.Go(func() { s.FromMeta(sitetest.DataDeletionPath, signed) })
 	}
 	all.Wait()
 	if n := s.Upstream.Count(); n != 1 {
@@ -127,7 +116,7 @@ func TestN11_OldCallbacksAreRefused(t *testing.T) {
 	for name, config := range map[string]sitetest.Config{"passed on": passBoth, "answered": {}} {
 		t.Run(name, func(t *testing.T) {
 			s := sitetest.Start(t, config)
-			for _, path := range []string{deauthorizePath, deletionPath} {
+			for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 				answer := s.FromMeta(path, metaSigned(sitetest.AppScopedID, time.Now().Add(-7*24*time.Hour-time.Minute)))
 				if answer.StatusCode != http.StatusBadRequest || sitetest.Decode(t, answer)["error"] != "bad_request" {
 					t.Errorf("%s: answered %s %s", path, answer.Status, answer.Body)
@@ -151,12 +140,12 @@ func TestN11_ADeauthorizeRequestIsNoneForDataDeletion(t *testing.T) {
 	onlyDeletion := sitetest.Config{Options: "data_deletion pass"}
 	s := sitetest.Start(t, onlyDeletion)
 	signed := metaSigned(sitetest.AppScopedID, time.Now().Add(-61*time.Minute))
-	if answer := s.FromMeta(deauthorizePath, signed); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(sitetest.DeauthorizePath, signed); answer.StatusCode != http.StatusOK {
 		t.Fatalf("answered %s", answer.Status)
 	}
 	s.AgeCallbacks(61 * time.Minute)
 	for range 2 {
-		answer := s.FromMeta(deletionPath, signed)
+		answer := s.FromMeta(sitetest.DataDeletionPath, signed)
 		if answer.StatusCode != http.StatusBadRequest || s.Upstream.Count() != 0 {
 			t.Errorf("answered %s %s; the site got %d", answer.Status, answer.Body, s.Upstream.Count())
 		}
@@ -178,15 +167,15 @@ func TestN11_BothCallbacksOfOneSecondArrive(t *testing.T) {
 	})
 	signed := metaSigned(sitetest.AppScopedID, time.Now())
 	failing = false
-	if answer := s.FromMeta(deauthorizePath, signed); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(sitetest.DeauthorizePath, signed); answer.StatusCode != http.StatusOK {
 		t.Errorf("deauthorize: %s", answer.Status)
 	}
 	failing = true
-	if answer := s.FromMeta(deletionPath, signed); answer.StatusCode != http.StatusBadGateway {
+	if answer := s.FromMeta(sitetest.DataDeletionPath, signed); answer.StatusCode != http.StatusBadGateway {
 		t.Errorf("deletion, with a site that is down: %s", answer.Status)
 	}
 	failing = false
-	if answer := s.FromMeta(deletionPath, signed); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(sitetest.DataDeletionPath, signed); answer.StatusCode != http.StatusOK {
 		t.Errorf("deletion: %s", answer.Status)
 	}
 	var events []string
@@ -202,7 +191,7 @@ func TestN11_BothCallbacksOfOneSecondArrive(t *testing.T) {
 func TestN11_BothCallbacksOfOneSecondArriveAfterAnOutage(t *testing.T) {
 	s := sitetest.Start(t, passBoth)
 	signed := metaSigned(sitetest.AppScopedID, time.Now().Add(-26*time.Hour))
-	for _, path := range []string{deauthorizePath, deletionPath} {
+	for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 		if answer := s.FromMeta(path, signed); answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", path, answer.Status)
 		}
@@ -222,9 +211,9 @@ func TestK4_ThePageSaysDeletedOnlyOfWhatWasDeleted(t *testing.T) {
 			config := sitetest.Config{Options: "language " + language}
 			s := sitetest.Start(t, config)
 			signed := metaSigned(sitetest.AppScopedID, time.Now())
-			s.FromMeta(deletionPath, signed)
+			s.FromMeta(sitetest.DataDeletionPath, signed)
 			// Said again, it is still the same.
-			confirmed := sitetest.Decode(t, s.FromMeta(deletionPath, signed))
+			confirmed := sitetest.Decode(t, s.FromMeta(sitetest.DataDeletionPath, signed))
 			page := s.NewBrowser().Get(confirmed["url"].(string))
 			if !strings.Contains(strings.ToLower(page.Body), strings.ToLower(word)) {
 				t.Errorf("the page says\n%s", page.Body)
@@ -247,7 +236,7 @@ func TestN15_ForgedCallbacksCostAVisitorNoSignIn(t *testing.T) {
 		{crossSite}, {func(r *http.Request) { r.Header.Set("Origin", "null") }}, {func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "none") }},
 	} {
 		for range 40 {
-			answer := s.FromMeta(deauthorizePath, "a.b", changes...)
+			answer := s.FromMeta(sitetest.DeauthorizePath, "a.b", changes...)
 			if answer.StatusCode != http.StatusBadRequest || sitetest.Decode(t, answer)["error"] != "bad_request" {
 				t.Fatalf("answered %s %s", answer.Status, answer.Body)
 			}
@@ -258,9 +247,9 @@ func TestN15_ForgedCallbacksCostAVisitorNoSignIn(t *testing.T) {
 	}
 	// Programs on the same address: they use up what is theirs alone.
 	for range 40 {
-		s.FromMeta(deauthorizePath, "a.b")
+		s.FromMeta(sitetest.DeauthorizePath, "a.b")
 	}
-	if answer := s.FromMeta(deauthorizePath, "a.b"); answer.StatusCode != http.StatusTooManyRequests {
+	if answer := s.FromMeta(sitetest.DeauthorizePath, "a.b"); answer.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a flood of forgeries was answered %s", answer.Status)
 	}
 	s.NewBrowser().SignIn("/page")

@@ -17,7 +17,7 @@ import (
 func TestP6_ARenewedSessionComesWithThePictureAndWithUserinfo(t *testing.T) {
 	for _, path := range []string{picturePath, "/instagram_auth/userinfo"} {
 		t.Run(path, func(t *testing.T) {
-			s := sitetest.Start(t, sitetest.Config{Options: rechecked, Users: withPictures(pictureURL)})
+			s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, Users: withPictures(pictureURL)})
 			token := s.TokenOf(s.NewBrowser())
 			b := s.NewBrowser()
 			b.Plant(sitetest.SessionCookie, s.OlderCookie(token, 10*time.Minute))
@@ -87,7 +87,7 @@ func TestC4_AnAnswerThatMayNotHaveArrivedIsGivenAgain(t *testing.T) {
 	if second.StatusCode != http.StatusSeeOther || session(first) == "" || session(second) != session(first) {
 		t.Errorf("answered %s with %q after %s with %q", second.Status, session(second), first.Status, session(first))
 	}
-	sitetest.WantRefusal(t, s.NewBrowser().Get(back), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, s.NewBrowser().Get(back), http.StatusBadRequest, sitetest.LoginExpired)
 	if n := s.Instagram.Calls(simulator.Token); n != 1 || len(s.Logged("signed in")) != 1 {
 		t.Errorf("the code was sent %d times, and %d logins were logged", n, len(s.Logged("signed in")))
 	}
@@ -137,7 +137,7 @@ func TestP2_AProfileInADisguiseIsNotLogged(t *testing.T) {
 // What the window says reaches the log without what it repeats of the login, and whoever
 // meets an odd query can start again.
 func TestP1_WordsOfTheWindowRepeatNothingOfTheLogin(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{LogFilter: sitetest.ProductionLogFormat(t)})
 	const token = "IGAAZplanted0123456789abcdef"
 	for _, q := range []string{"error=server_error&error_description=STATE+" + token, "error_code=1&error_message=" + token + "+STATE", "error=&error_reason=x&error_description=Some+words+STATE", "error=a&code=b&error_description=Some+words+" + token} {
 		b := s.NewBrowser()

@@ -88,7 +88,7 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 		if i%2 == 0 {
 			now = time.Now().Add(time.Duration(i-60) * time.Minute)
 		}
-		for _, path := range []string{deauthorizePath, deletionPath} {
+		for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 			if answer := s.FromMeta(path, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
 				t.Fatal(fmt.Sprint(i, answer.Status, answer.Body))
 			}
@@ -110,7 +110,7 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 func TestN13_SigningOutEverywhereRightAfterACallbackEndsAllSessions(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	s := sitetest.Start(t, sitetest.Config{Now: func() time.Time { return now }})
-	if answer := s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status)
 	}
 	one, other := s.NewBrowser(), s.NewBrowser()

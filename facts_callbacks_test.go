@@ -58,7 +58,7 @@ func calledBack(m meta, outcome string) route {
 	h := route{own: true, act: func(s *scene, b *sitetest.Browser) sitetest.Response {
 		b.SignIn("/private")
 		if m.path == "" {
-			m.path = deauthorizePath
+			m.path = sitetest.DeauthorizePath
 		}
 		answer := s.FromMeta(m.path, m.signed(), func(r *http.Request) {
 			if m.change != nil {
@@ -113,8 +113,8 @@ func TestFactsOfTheSignedCallbacks(t *testing.T) {
 		{by: "-", fact: "another person's ID ends nothing", via: calledBack(meta{user: `"25025320822304914"`}, stays), want: empty},
 		{by: "-", fact: "any configured secret: the second one", via: calledBack(meta{secret: secondSecret}, ends), want: empty},
 		{by: "-", fact: "the second secret with padding and a number", via: calledBack(meta{secret: secondSecret, padded: true, user: sitetest.UserID}, ends), want: empty},
-		{by: "D", fact: "data deletion answers 200 with url and confirmation_code", via: calledBack(meta{path: deletionPath}, ends),
-			want: toldMeta(`{"url":"https://example.test` + deletionPath + `?code=`)},
-		{by: "D", fact: "deauthorize: any 200", via: calledBack(meta{path: deauthorizePath}, ends), want: empty},
+		{by: "D", fact: "data deletion answers 200 with url and confirmation_code", via: calledBack(meta{path: sitetest.DataDeletionPath}, ends),
+			want: toldMeta(`{"url":"https://example.test` + sitetest.DataDeletionPath + `?code=`)},
+		{by: "D", fact: "deauthorize: any 200", via: calledBack(meta{path: sitetest.DeauthorizePath}, ends), want: empty},
 	})
 }

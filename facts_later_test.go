@@ -26,7 +26,7 @@ const (
 // runLater rechecks the profile of a session in the background, with the answers of a row.
 func (f *fact) runLater(t *testing.T) {
 	t.Helper()
-	s := factSite(t, sitetest.Config{Options: rechecked})
+	s := factSite(t, sitetest.Config{Options: sitetest.RecheckedToken})
 	b := s.newBrowser()
 	s.OlderSession(b, 10*time.Minute)
 	for _, r := range f.via.answers {
@@ -62,7 +62,7 @@ func refreshed(outcome string, answers ...reply) route {
 		s.wantLater(b.T, b, outcome)
 		return b.Get("/private")
 	}}
-	h.config.Options = withToken
+	h.config.Options = sitetest.LongLivedToken
 	return h
 }
 
@@ -84,14 +84,14 @@ func aDayLater(ago time.Duration) route {
 		})
 		return b.Get("/private")
 	}}
-	h.config.Options = withToken
+	h.config.Options = sitetest.LongLivedToken
 	h.config.Now = func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }
 	return h
 }
 
 // lengthened is a sign-in at which the short-lived token is exchanged with this answer.
 func lengthened(status int, body string) route {
-	return login(on(simulator.LongLived, status, body)).with(withToken + "\nheaders {\n permissions X-Permissions\n}")
+	return login(on(simulator.LongLived, status, body)).with(sitetest.LongLivedToken + "\nheaders {\n permissions X-Permissions\n}")
 }
 
 // requestTo checks the only request to an endpoint.
@@ -123,7 +123,7 @@ func TestFactsOfLongLivedTokens(t *testing.T) {
 		{by: "D", fact: "exchange: GET access_token with grant_type and client_secret; the token in the header", via: lengthened(200, longToken),
 			want: long.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+sitetest.AppSecret))},
 		{by: "D", fact: "exchange in basic_display: access_token in the query",
-			via:  login(on(simulator.LongLived, 200, longToken), on(simulator.Token, 200, `{"access_token":"IGQVJshort","user_id":17841405793187218}`), person(`{"id":"17841405793187218","username":"jayposiris"}`)).with(withToken).api(instagram.BasicDisplay),
+			via:  login(on(simulator.LongLived, 200, longToken), on(simulator.Token, 200, `{"access_token":"IGQVJshort","user_id":17841405793187218}`), person(`{"id":"17841405793187218","username":"jayposiris"}`)).with(sitetest.LongLivedToken).api(instagram.BasicDisplay),
 			want: short.and(requestTo(simulator.LongLived, "/access_token?grant_type=ig_exchange_token&client_secret="+sitetest.AppSecret+"&access_token=IGQVJshort"))},
 		{by: "D", fact: "the answer: access_token, token_type and expires_in, about 60 days", via: lengthened(200, longToken), want: long},
 		{by: "-", fact: "expires_in may be text, or missing", via: lengthened(200, `{"access_token":"IGAAlong","token_type":"bearer"}`), want: long},

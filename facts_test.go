@@ -166,7 +166,7 @@ func (h route) isShared() bool {
 // factSite starts a Caddy for rows.
 func factSite(t *testing.T, c sitetest.Config) *scene {
 	t.Helper()
-	c.Global = trustForwarded
+	c.Global = sitetest.TrustForwarded
 	c.After = "header >X-Code {http.auth.instagram_auth.error}\nreverse_proxy {upstream}"
 	s := &scene{Site: sitetest.Start(t, c), config: c}
 	s.base = s.Site.NewBrowser().HTTP.Transport
@@ -181,7 +181,7 @@ type clientTransport struct {
 }
 
 func (c clientTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return c.base.RoundTrip(from(r, c.client))
+	return c.base.RoundTrip(sitetest.FromClient(r, c.client))
 }
 
 func (s *scene) newBrowser() *sitetest.Browser {
@@ -288,7 +288,7 @@ func runFacts(t *testing.T, facts []fact) {
 				switch {
 				case f.untestable != "":
 				case f.via.loads != "":
-					wantRefusedLoad(t, strings.ReplaceAll(f.via.config.Block, "{endpoints}", "http://127.0.0.1:1"), f.via.loads)
+					sitetest.WantLoadRefused(t, strings.ReplaceAll(f.via.config.Block, "{endpoints}", "http://127.0.0.1:1"), f.via.loads)
 					runs = 0
 				case !f.via.isShared():
 					t.Run(fmt.Sprint(status), func(t *testing.T) { f.run(t, factSite(t, f.via.config), status) })

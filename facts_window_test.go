@@ -68,7 +68,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "D", fact: "instagram_login: four other scopes can be asked for, with commas between them",
 			via: asReal("scope " + everyScope), want: sentTo(`&scope=` + url.QueryEscape(strings.ReplaceAll(everyScope, " ", ",")) + `&`)},
 		{by: "D", fact: "the old names without instagram_ ended on 2025-01-27: they do not load",
-			via: notLoading("scope", with("scope business_basic business_content_publish"))},
+			via: notLoading("scope", sitetest.MinimalBlock("scope business_basic business_content_publish"))},
 		{by: "L", fact: "the window says so of a scope that the app does not have, on a page",
 			via: login(pageOf(simulator.Window, 200, "Invalid Request: Request parameters are invalid: Invalid scope: business_basic")).doing(seeWindow), want: inWindow(200, "Invalid scope: business_basic")},
 		{by: "D", fact: "enable_fb_login takes true, which is the default",
@@ -76,8 +76,8 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "D", fact: "enable_fb_login takes false", via: asReal("authorize enable_fb_login false"), want: sentTo(`&enable_fb_login=false&`)},
 		{by: "D", fact: "enable_fb_login takes 0, as the dashboard's own embed address writes it", via: asReal("authorize enable_fb_login 0"), want: sentTo(`&enable_fb_login=0&`)},
 		{by: "D", fact: "force_reauth takes true and false", via: asReal("authorize force_reauth true"), want: sentTo(`&force_reauth=true&`)},
-		{by: "D", fact: "force_reauth takes nothing else", via: notLoading("authorize", with("authorize force_reauth 1"))},
-		{by: "D", fact: "basic_display has none of these parameters", via: notLoading("authorize", with("api basic_display\n authorize force_reauth true"))},
+		{by: "D", fact: "force_reauth takes nothing else", via: notLoading("authorize", sitetest.MinimalBlock("authorize force_reauth 1"))},
+		{by: "D", fact: "basic_display has none of these parameters", via: notLoading("authorize", sitetest.MinimalBlock("api basic_display\n authorize force_reauth true"))},
 		{by: "L", fact: "api.instagram.com/oauth/authorize redirected until 2026-07-18",
 			untestable: "it does so no longer"},
 		{by: "L", fact: "api.instagram.com/oauth/authorize answers \"Sorry, this page isn't available\" since about 2026-08-22",
@@ -94,13 +94,13 @@ func TestFactsOfTheWindow(t *testing.T) {
 				}
 			})},
 		{by: "D", fact: "scopes are a list with commas, or with encoded spaces: Caddy sends commas",
-			via: asReal("scope instagram_business_basic " + comments), want: sentTo(`&scope=instagram_business_basic%2C` + comments + `&`)},
+			via: asReal("scope instagram_business_basic " + sitetest.CommentsPermission), want: sentTo(`&scope=instagram_business_basic%2C` + sitetest.CommentsPermission + `&`)},
 		{by: "DL", fact: "client_id is the Instagram app ID: with that of the Facebook app the window says Invalid platform app",
 			via: wrongAppID(login().doing(seeWindow)), want: inWindow(400, "Invalid Request: Request parameters are invalid: Invalid platform app")},
 		{by: "D", fact: "redirect_uri equals a registered one exactly, trailing slash included",
 			via: wrongRedirect(login().doing(seeWindow)), want: inWindow(400, "Invalid redirect_uri")},
 		{by: "D", fact: "the dashboard may append a slash to a redirect URI", untestable: "it happens in Meta's dashboard; the row before shows what comes of it"},
-		{by: "S", fact: "redirect URIs are https", via: notLoading("redirect_uri", uri("http://a.test/cb"))},
+		{by: "S", fact: "redirect URIs are https", via: notLoading("redirect_uri", sitetest.BlockWithRedirect("http://a.test/cb"))},
 		{by: "S", fact: "https for localhost, too", untestable: "the simulator's demonstrations run on http there, so Caddy lets it load; the real window refuses it"},
 		{by: "L", fact: "success: 302 to redirect_uri with code and state, and #_ behind the last of them", via: login().doing(func(_ *scene, b *sitetest.Browser) sitetest.Response {
 			back := b.Begin("/private")
@@ -126,7 +126,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 			used := sitetest.Query(b.T, first).Get("code")
 			b.Get(first)
 			b.Forget(sitetest.SessionCookie)
-			return b.Get(replaceQuery(b.T, b.Begin("/private"), "code", used))
+			return b.Get(sitetest.ReplaceQuery(b.T, b.Begin("/private"), "code", used))
 		}), want: refused(400, "provider_refused", "was used, is too old").ofVisitor().calling("token token user").saying("Invalid authorization code")},
 		{by: "D", fact: "denial: error=access_denied and error_reason=user_denied, with the state",
 			via:  sentBack("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"),

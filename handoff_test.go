@@ -55,7 +55,7 @@ func TestN6_HandoffIsTakenByNobodyElse(t *testing.T) {
 	b := s.NewBrowser()
 	forged := sitetest.Navigation(t, http.MethodGet, sitetest.Callback+"?return_to=/x&code=a")
 	forged.Header.Set("X-Instagram-User-Id", "1")
-	sitetest.WantRefusal(t, b.Do(forged), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, b.Do(forged), http.StatusBadRequest, sitetest.LoginExpired)
 	if n := s.Upstream.Count(); n != 0 {
 		t.Errorf("the site was asked %d times", n)
 	}
@@ -65,7 +65,7 @@ func TestN6_HandoffIsTakenByNobodyElse(t *testing.T) {
 	}
 	// A session cookie from before does not count.
 	request := sitetest.Navigation(t, http.MethodGet, "/page")
-	request.Header.Set("Cookie", cookieFor(t, sitetest.Somebody()))
+	request.Header.Set("Cookie", sitetest.CookieFor(t, sitetest.Somebody()))
 	if page := b.Do(request); page.Body != "hello " {
 		t.Errorf("page = %q", page.Body)
 	}
@@ -82,7 +82,7 @@ func TestHandoffReplacesOnlyTheParametersOfTheCallback(t *testing.T) {
 }
 
 func TestP1_ASiteThatFailsAtAHandoffDoesNotPutTheCodeIntoTheLog(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff", After: "reverse_proxy " + sitetest.FreeAddr(t), LogFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff", After: "reverse_proxy " + sitetest.FreeAddr(t), LogFilter: sitetest.ProductionLogFormat(t)})
 	b := s.NewBrowser()
 	back := b.Window(b.Get("/instagram_auth/login"))
 	sitetest.WantRefusal(t, b.Get(back), http.StatusInternalServerError, "Something went wrong.")

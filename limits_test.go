@@ -230,7 +230,7 @@ func TestN9_FailedExchangesAreBoundedOverAllClients(t *testing.T) {
 					t.Errorf("a newcomer: %s", answer.Status)
 				}
 			}
-			metrics := scrape(t, config.Admin)
+			metrics := sitetest.Scrape(t, config.Admin)
 			limited := metrics[`caddy_instagram_auth_limited_total{app_id="`+sitetest.AppID+`",limit="`+c.limit+`"}`]
 			newcomers := metrics[`caddy_instagram_auth_failed_exchanges_total{app_id="`+sitetest.AppID+`",share="newcomers"}`]
 			if limited == "" || limited == "0" || newcomers == "" || newcomers == "0" {

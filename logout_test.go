@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -227,12 +229,12 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 	b.SignIn("/page")
 	b.Get(b.Window(b.Get("/instagram_auth/login")))
 	b.Logout(url.Values{"everywhere": {"1"}})
-	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
-	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest("maria.sees"))
+	s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest("maria.sees"))
 	if len(s.Stored()) < 4 {
 		t.Errorf("stored %q", s.Stored())
 	}
-	if marker := s.Marker(); marker == "" || !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `instagram_auth/<hash of the app ID>/marker` |") {
+	if marker := s.Marker(); marker == "" || !strings.Contains(project.Read(t, "docs/sessions.md"), "| Caddy's storage, `instagram_auth/<hash of the app ID>/marker` |") {
 		t.Errorf("the marker is %q", marker)
 	}
 	for _, file := range s.Stored() {
@@ -247,7 +249,7 @@ func TestP5_WhatIsKeptIsWhatTheDocumentationSays(t *testing.T) {
 			want, kind = regexp.MustCompile(`^[0-9]+\n$`), "/callbacks/"
 		}
 		place = place[:strings.Index(place, kind)+len(kind)]
-		if !strings.Contains(page(t, "docs/sessions.md"), "| Caddy's storage, `"+place+"` |") {
+		if !strings.Contains(project.Read(t, "docs/sessions.md"), "| Caddy's storage, `"+place+"` |") {
 			t.Errorf("docs/sessions.md does not say that %s is kept", place)
 		}
 		content, err := os.ReadFile(file)

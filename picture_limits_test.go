@@ -92,17 +92,17 @@ func TestF6_AReloadEndsNobodysWaitForAPicture(t *testing.T) {
 
 func TestTheMetricsTellOfPictures(t *testing.T) {
 	host := newCDN(t)
-	s, admin := adminSite(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), Global: "metrics"})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Options: keptToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), Global: "metrics"})
 	b := s.NewBrowser()
 	b.SignIn("/page")
-	before := counted(t, admin)
+	before := sitetest.Counted(t, admin)
 	b.Image(picturePath)
 	b.Image(picturePath)
 	host.answer = sends("text/html", "no")
 	b.Logout(nil)
 	b.SignIn("/page")
 	b.Image(picturePath)
-	after := counted(t, admin)
+	after := sitetest.Counted(t, admin)
 	for series, want := range map[string]string{
 		`provider_calls_total{endpoint="picture",result="ok"}`: " 1", `provider_calls_total{endpoint="picture",result="bad_answer"}`: " 1",
 		`provider_calls_total{endpoint="user_node",result="ok"}`: "1 4", `provider_call_duration_seconds_count{endpoint="picture"}`: " 2", `requests_total{outcome="refused"}`: " 1",
@@ -111,7 +111,7 @@ func TestTheMetricsTellOfPictures(t *testing.T) {
 			t.Errorf("%s: %q, want %q", series, got, want)
 		}
 	}
-	for series := range scrape(t, admin) {
+	for series := range sitetest.Scrape(t, admin) {
 		if strings.Contains(series, sitetest.UserID) || strings.Contains(series, host.url) {
 			t.Errorf("a label tells %s", series)
 		}

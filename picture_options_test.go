@@ -33,7 +33,7 @@ func TestThePictureNeedsATokenThatIsKept(t *testing.T) {
 		"a field without a token":           {"", "fields name profile_picture_url", false, "11"},
 		"a field and a token":               {"", "fields profile_picture_url\n" + keptToken, true, "10"},
 		"basic_display":                     {instagram.BasicDisplay, "api basic_display\n" + keptToken, false, "00"},
-		"handoff":                           {"", "after_login handoff\n" + withToken, false, "00"},
+		"handoff":                           {"", "after_login handoff\n" + sitetest.LongLivedToken, false, "00"},
 		"a field and handoff":               {"", "after_login handoff\nfields profile_picture_url", false, "00"},
 		"a field, a token and another path": {"", "path_prefix /me\nfields profile_picture_url\n" + keptToken, true, "10"},
 	} {

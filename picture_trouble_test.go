@@ -176,7 +176,7 @@ func TestASessionWithoutAGoodTokenHasNoPicture(t *testing.T) {
 	of := func(cookie string) sitetest.Response {
 		return s.NewBrowser().Image(picturePath, setHeader("Cookie", cookie))
 	}
-	for name, cookie := range map[string]string{"none": cookieFor(t, sitetest.Somebody()), "one that has expired": cookieWithToken(t, "IGAAexpired", -time.Second)} {
+	for name, cookie := range map[string]string{"none": sitetest.CookieFor(t, sitetest.Somebody()), "one that has expired": cookieWithToken(t, "IGAAexpired", -time.Second)} {
 		t.Run(name, func(t *testing.T) {
 			answer := of(cookie)
 			wantNoImage(t, answer, http.StatusNotFound, "no_token")
@@ -292,10 +292,10 @@ func TestP5_APictureIsForgottenWithItsPerson(t *testing.T) {
 		"signed out":            func(_ *sitetest.Site, b *sitetest.Browser) { b.Logout(nil) },
 		"signed out everywhere": func(_ *sitetest.Site, b *sitetest.Browser) { b.Logout(url.Values{"everywhere": {"1"}}) },
 		"deauthorized": func(s *sitetest.Site, _ *sitetest.Browser) {
-			s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+			s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
 		},
 		"deleted": func(s *sitetest.Site, _ *sitetest.Browser) {
-			s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
+			s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -342,7 +342,7 @@ func TestF6_AReloadCanChangeHowPicturesAreShown(t *testing.T) {
 
 func TestP1_P3_NoTokenGoesWhereAPictureGoes(t *testing.T) {
 	host := newCDN(t)
-	s := sitetest.Start(t, sitetest.Config{Options: withToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), LogFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.LongLivedToken + "\npicture proxy", Users: withPictures(host.url + "/p.jpg"), LogFilter: sitetest.ProductionLogFormat(t)})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	b.Get("/page")
@@ -365,7 +365,7 @@ func TestP1_P3_NoTokenGoesWhereAPictureGoes(t *testing.T) {
 	for _, request := range host.all() {
 		answers += fmt.Sprint(request.URL, request.Header)
 	}
-	if seen := wantNoneOf(t, answers+s.Logs(), []string{token, second, third, b.Cookie(sitetest.SessionCookie), other.Cookie(sitetest.SessionCookie)}); seen != 5 {
+	if seen := sitetest.WantNoneOf(t, answers+s.Logs(), []string{token, second, third, b.Cookie(sitetest.SessionCookie), other.Cookie(sitetest.SessionCookie)}); seen != 5 {
 		t.Errorf("%d secrets were looked for", seen)
 	}
 	if len(host.all()) != 1 || len(s.Logged(pictureFailed)) != 1 {

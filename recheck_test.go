@@ -117,7 +117,7 @@ func TestD3_VisitorsWhoLeaveDoNotOpenTheBreaker(t *testing.T) {
 
 func TestP4_ErrorsOfTheSiteBelongToOneVisitorToo(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", After: "route {\n error 418\n}", Before: "handle_errors {\n respond \"sorry\"\n}"})
-	for cookie, cache := range map[string]string{"": "", cookieFor(t, sitetest.Somebody()): "private"} {
+	for cookie, cache := range map[string]string{"": "", sitetest.CookieFor(t, sitetest.Somebody()): "private"} {
 		request := sitetest.Navigation(t, http.MethodGet, "/public")
 		request.Header.Set("Cookie", cookie)
 		answer := s.NewBrowser().Do(request)

@@ -14,13 +14,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-const (
-	deauthorizePath = "/instagram_auth/deauthorize"
-	deletionPath    = "/instagram_auth/data_deletion"
-)
+const ()
 
 func TestK3_DeauthorizeEndsTheSessionsOfOnePersonAndHarmsNoLaterOne(t *testing.T) {
-	for name, path := range map[string]string{"deauthorize": deauthorizePath, "data deletion": deletionPath} {
+	for name, path := range map[string]string{"deauthorize": sitetest.DeauthorizePath, "data deletion": sitetest.DataDeletionPath} {
 		t.Run(name, func(t *testing.T) {
 			s := sitetest.Start(t, sitetest.Config{})
 			var sessions []string
@@ -63,7 +60,7 @@ func TestK1_WhatMetaHasNotSignedChangesNothing(t *testing.T) {
 		"another payload": signature + "." + payload + "A", "another signature": map[bool]string{true: "B", false: "A"}[signature[0] == 'A'] + signature[1:] + "." + payload, "swapped": payload + "." + signature,
 		"three parts": signed + ".x", "no signature": "." + payload, "empty": "", "no dot": payload,
 	} {
-		for _, path := range []string{deauthorizePath, deletionPath} {
+		for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 			answer := s.FromMeta(path, bad, func(r *http.Request) { r.Header.Set("Accept", "text/html") })
 			if got := sitetest.Decode(t, answer); answer.StatusCode != http.StatusBadRequest || got["error"] != "bad_signature" {
 				t.Errorf("%s at %s: %s %v", name, path, answer.Status, got)
@@ -80,12 +77,12 @@ func TestK4_DataDeletionIsConfirmedAndLeavesNoTrace(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/page")
-	answer := s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username), func(r *http.Request) { r.Host = "evil.example" })
+	answer := s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username), func(r *http.Request) { r.Host = "evil.example" })
 	var confirmed struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
 	}
-	if err := json.Unmarshal([]byte(answer.Body), &confirmed); err != nil || confirmed.Code == "" || confirmed.URL != sitetest.Origin+deletionPath+"?code="+confirmed.Code {
+	if err := json.Unmarshal([]byte(answer.Body), &confirmed); err != nil || confirmed.Code == "" || confirmed.URL != sitetest.Origin+sitetest.DataDeletionPath+"?code="+confirmed.Code {
 		t.Fatalf("answered %s, %v", answer.Body, err)
 	}
 	s.WantAlive(b.CookieHeader(), false)
@@ -94,7 +91,7 @@ func TestK4_DataDeletionIsConfirmedAndLeavesNoTrace(t *testing.T) {
 		t.Errorf("the status page is %s\n%s", page.Status, page.Body)
 	}
 	for _, code := range []string{"", "x", strings.Map(func(r rune) rune { return map[bool]rune{true: 'b', false: 'a'}[r == 'a'] }, confirmed.Code), strings.Repeat("a", len(confirmed.Code)), "<b>"} {
-		page := s.NewBrowser().Get(deletionPath + "?code=" + url.QueryEscape(code))
+		page := s.NewBrowser().Get(sitetest.DataDeletionPath + "?code=" + url.QueryEscape(code))
 		if page.StatusCode != http.StatusNotFound || !strings.Contains(page.Body, "There is no request for deletion with this code.") || code != "" && strings.Contains(page.Body, ">"+code) {
 			t.Errorf("code %q: %s\n%s", code, page.Status, page.Body)
 		}
@@ -140,7 +137,7 @@ func TestK5_CallbacksAreBounded(t *testing.T) {
 		{"in the query", func(r *http.Request) { r.URL.RawQuery = "signed_request=" + signed; sitetest.SetBody(r, "") }, 400, "bad_request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			answer := s.FromMeta(deauthorizePath, signed, c.change)
+			answer := s.FromMeta(sitetest.DeauthorizePath, signed, c.change)
 			if c.status == http.StatusMethodNotAllowed {
 				answer.Body = `{"error":"method"}` // without a body it may be a person, who sees a page
 			}
@@ -150,9 +147,9 @@ func TestK5_CallbacksAreBounded(t *testing.T) {
 		})
 	}
 	for i := range 40 {
-		if answer := s.FromMeta(deauthorizePath, "a.b"); answer.StatusCode == http.StatusTooManyRequests {
+		if answer := s.FromMeta(sitetest.DeauthorizePath, "a.b"); answer.StatusCode == http.StatusTooManyRequests {
 			// Meta itself is served all the same.
-			if good := s.FromMeta(deauthorizePath, signed); good.StatusCode != http.StatusOK {
+			if good := s.FromMeta(sitetest.DeauthorizePath, signed); good.StatusCode != http.StatusOK {
 				t.Errorf("a signed callback was answered %s", good.Status)
 			}
 			return
@@ -168,7 +165,7 @@ func TestK5_WithoutAStorageMetaIsAskedToComeBack(t *testing.T) {
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	mend := s.BreakStorage()
-	for _, path := range []string{deauthorizePath, deletionPath} {
+	for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 		answer := s.FromMeta(path, s.Instagram.SignedRequest(sitetest.Username))
 		if got := sitetest.Decode(t, answer); answer.StatusCode != http.StatusServiceUnavailable || got["error"] != "store_unavailable" || answer.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %s %v", path, answer.Status, got)
@@ -176,7 +173,7 @@ func TestK5_WithoutAStorageMetaIsAskedToComeBack(t *testing.T) {
 	}
 	s.WantAlive(b.CookieHeader(), false) // on this node at once
 	mend()
-	if answer := s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
+	if answer := s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %s %s", answer.Status, answer.Body)
 	}
 }
@@ -190,7 +187,7 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, "the site says")
 	})
-	answer := s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	answer := s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
 	if got := s.Upstream.Last(t); answer.Body != "the site says" || got.Header.Get("X-Instagram-Event") != "deauthorize" || got.Header.Get("X-Instagram-Event-User-Id") != sitetest.AppScopedID || got.Header.Get("X-Instagram-User-Id") != "" {
 		t.Errorf("the site got %v; answered %s", got.Header, answer.Body)
 	}
@@ -202,7 +199,7 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 		{200, 200, "Your data was deleted"}, {204, 200, "Your data was deleted"}, {202, 200, "Your request was received"}, {500, 500, ""}, {404, 404, ""}, {303, 303, ""},
 	} {
 		status, ago = c.site, ago-1
-		answer := s.FromMeta(deletionPath, metaSigned(sitetest.AppScopedID, time.Now().Add(ago*time.Minute)))
+		answer := s.FromMeta(sitetest.DataDeletionPath, metaSigned(sitetest.AppScopedID, time.Now().Add(ago*time.Minute)))
 		if answer.StatusCode != c.want {
 			t.Errorf("the site says %d: answered %s", c.site, answer.Status)
 		}
@@ -222,7 +219,7 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 	}
 	// What is not signed does not reach the site, and nobody else may speak so.
 	before := s.Upstream.Count()
-	s.FromMeta(deletionPath, "a.b")
+	s.FromMeta(sitetest.DataDeletionPath, "a.b")
 	if s.Upstream.Count() != before {
 		t.Error("an unsigned callback reached the site")
 	}
@@ -242,11 +239,11 @@ func TestPassHandsVerifiedCallbacksOnToTheSite(t *testing.T) {
 }
 
 func TestPassGoesPastFurtherBlocks(t *testing.T) {
-	config := twoBlocks("")
+	config := sitetest.TwoBlocks("")
 	config.Block = strings.Replace(config.Block, "endpoints", "deauthorize pass\ndata_deletion pass\nendpoints", 1)
 	config.Block = strings.Replace(config.Block, "instagram_auth /second*", "instagram_auth", 1) // which asks for a session everywhere
 	s := sitetest.Start(t, config)
-	for path, event := range map[string]string{deauthorizePath: "deauthorize", deletionPath: "data_deletion"} {
+	for path, event := range map[string]string{sitetest.DeauthorizePath: "deauthorize", sitetest.DataDeletionPath: "data_deletion"} {
 		answer := s.FromMeta(path, s.Instagram.SignedRequest(sitetest.Username))
 		got := s.Upstream.Last(t).Header
 		if answer.StatusCode != http.StatusOK || got.Get("X-Instagram-Event") != event || got.Get("X-Instagram-Event-User-Id") != sitetest.AppScopedID {
@@ -266,7 +263,7 @@ func TestADeletionThatNobodyCarriesOutIsNotConfirmed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := sitetest.Start(t, sitetest.Config{Options: "data_deletion pass", After: c.after})
-			if answer := s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != c.status || strings.Contains(answer.Body, "confirmation_code") {
+			if answer := s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != c.status || strings.Contains(answer.Body, "confirmation_code") {
 				t.Errorf("answered %s %s", answer.Status, answer.Body)
 			}
 		})
@@ -279,7 +276,7 @@ func TestASitesEarlyHintsAreNoVerdict(t *testing.T) {
 		w.WriteHeader(http.StatusEarlyHints)
 		w.WriteHeader(http.StatusConflict)
 	})
-	if answer := s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusConflict {
+	if answer := s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username)); answer.StatusCode != http.StatusConflict {
 		t.Errorf("answered %s %s", answer.Status, answer.Body)
 	}
 }

@@ -12,7 +12,6 @@ import (
 )
 
 const (
-	comments = "instagram_business_manage_comments"
 	insights = "instagram_business_manage_insights"
 )
 
@@ -24,8 +23,8 @@ func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 		required string
 		words    string
 	}{
-		"instagram_login":                   {instagram.InstagramLogin, simulator.WithPermissions, "scope instagram_business_basic " + comments + "\nrequire_scope " + comments, comments, "Read and answer comments on your posts"},
-		"instagram_login, wrapped":          {instagram.InstagramLogin, simulator.Wrapped, "scope instagram_business_basic " + comments + "\nrequire_scope " + comments, comments, "Read and answer comments on your posts"},
+		"instagram_login":                   {instagram.InstagramLogin, simulator.WithPermissions, "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission, sitetest.CommentsPermission, "Read and answer comments on your posts"},
+		"instagram_login, wrapped":          {instagram.InstagramLogin, simulator.Wrapped, "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission, sitetest.CommentsPermission, "Read and answer comments on your posts"},
 		"basic_display, which does not say": {instagram.BasicDisplay, simulator.Flat, "api basic_display\nrequire_scope user_media", "user_media", "See your photos and videos"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +61,7 @@ func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 }
 
 func TestA6_APermissionThatInstagramDoesNotTellOfIsNotBelieved(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Shape: simulator.Flat, Options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
+	s := sitetest.Start(t, sitetest.Config{Shape: simulator.Flat, Options: "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission})
 	b := s.NewBrowser()
 	sitetest.WantRefusal(t, b.Get(b.Window(b.Get("/page"))), http.StatusForbidden, "was not given")
 }
@@ -72,7 +71,7 @@ func TestX2_ASessionWithoutANewlyRequiredPermissionIsNotEnough(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
 	b := s.NewBrowser()
 	b.SignIn("/private")
-	s.Load(sitetest.Config{Matcher: "/private*", Options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
+	s.Load(sitetest.Config{Matcher: "/private*", Options: "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission})
 	sitetest.WantRefusal(t, b.Get("/private"), http.StatusForbidden, "Read and answer comments on your posts")
 	for _, address := range []string{"/private", "/instagram_auth/userinfo"} {
 		if got := sitetest.Decode(t, b.Fetch(address)); got["error"] != "missing_permission" || got["login_url"] == "" || len(got["missing"].([]any)) != 1 {
@@ -90,7 +89,7 @@ func TestX2_ASessionWithoutANewlyRequiredPermissionIsNotEnough(t *testing.T) {
 }
 
 func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: "step_up " + comments + "\nheaders {\n permissions X-Permissions\n}"})
+	s := sitetest.Start(t, sitetest.Config{Options: "step_up " + sitetest.CommentsPermission + "\nheaders {\n permissions X-Permissions\n}"})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	first := b.CookieHeader()
@@ -102,14 +101,14 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 		}
 		return b.Do(request)
 	}
-	const usual, more = "instagram_business_basic", "instagram_business_basic," + comments
+	const usual, more = "instagram_business_basic", "instagram_business_basic," + sitetest.CommentsPermission
 	for _, c := range []struct{ name, query, site, referer, scope string }{
-		{"the site's own link", "scope=" + comments, "same-origin", "", more},
-		{"typed in", "scope=" + comments, "none", "", more},
-		{"with the usual ones", "scope=instagram_business_basic+" + comments, "same-origin", "", more},
-		{"twice in one list", "scope=" + comments + "," + comments, "same-origin", "", more},
-		{"an older browser", "scope=" + comments, "", sitetest.Origin + "/page", more},
-		{"an older browser without Referer", "scope=" + comments, "", "", more},
+		{"the site's own link", "scope=" + sitetest.CommentsPermission, "same-origin", "", more},
+		{"typed in", "scope=" + sitetest.CommentsPermission, "none", "", more},
+		{"with the usual ones", "scope=instagram_business_basic+" + sitetest.CommentsPermission, "same-origin", "", more},
+		{"twice in one list", "scope=" + sitetest.CommentsPermission + "," + sitetest.CommentsPermission, "same-origin", "", more},
+		{"an older browser", "scope=" + sitetest.CommentsPermission, "", sitetest.Origin + "/page", more},
+		{"an older browser without Referer", "scope=" + sitetest.CommentsPermission, "", "", more},
 		{"nothing more", "scope=instagram_business_basic", "cross-site", "", usual},
 		{"empty", "scope=", "cross-site", "", usual},
 		{"none", "", "cross-site", "", usual},
@@ -120,7 +119,7 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 		}
 	}
 	for name, query := range map[string]string{
-		"not configured": "scope=" + insights, "one of two": "scope=" + comments + "," + insights, "unknown": "scope=%7Benv.HOME%7D", "given twice": "scope=" + comments + "&scope=" + comments,
+		"not configured": "scope=" + insights, "one of two": "scope=" + sitetest.CommentsPermission + "," + insights, "unknown": "scope=%7Benv.HOME%7D", "given twice": "scope=" + sitetest.CommentsPermission + "&scope=" + sitetest.CommentsPermission,
 	} {
 		if answer := link(query, "same-origin", ""); answer.StatusCode != http.StatusBadRequest || answer.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %s", name, answer.Status)
@@ -129,17 +128,17 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 
 	// From elsewhere the visitor sees first what it is about.
 	for name, answer := range map[string]sitetest.Response{
-		"another site": link("scope="+comments+"&return_to=/page", "cross-site", ""), "a sibling": link("scope="+comments+"&return_to=/page", "same-site", ""),
-		"an older browser": link("scope="+comments+"&return_to=/page", "", "https://evil.example/"),
+		"another site": link("scope="+sitetest.CommentsPermission+"&return_to=/page", "cross-site", ""), "a sibling": link("scope="+sitetest.CommentsPermission+"&return_to=/page", "same-site", ""),
+		"an older browser": link("scope="+sitetest.CommentsPermission+"&return_to=/page", "", "https://evil.example/"),
 	} {
 		sitetest.WantRefusal(t, answer, http.StatusForbidden, "Read and answer comments on your posts")
-		if !strings.Contains(answer.Body, `href="/instagram_auth/login?return_to=%2Fpage&amp;scope=`+comments+`"`) || answer.Header.Get("Set-Cookie") != "" {
+		if !strings.Contains(answer.Body, `href="/instagram_auth/login?return_to=%2Fpage&amp;scope=`+sitetest.CommentsPermission+`"`) || answer.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s:\n%s", name, answer.Body)
 		}
 	}
 
 	// The session that comes of it replaces the one before.
-	b.Get(b.Window(link("scope="+comments, "same-origin", "")))
+	b.Get(b.Window(link("scope="+sitetest.CommentsPermission, "same-origin", "")))
 	b.Get("/page")
 	if got := s.Upstream.Last(t).Header.Get("X-Permissions"); got != more {
 		t.Errorf("permissions = %q", got)
@@ -148,10 +147,10 @@ func TestA2_ASiteMayAskForWhatIsConfiguredAlone(t *testing.T) {
 }
 
 func TestWhoCancelsAStepUpKeepsTheSession(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Window: "-", Options: "step_up " + comments})
+	s := sitetest.Start(t, sitetest.Config{Window: "-", Options: "step_up " + sitetest.CommentsPermission})
 	b := s.NewBrowser()
 	b.Allowing(b.Get("/page"), "instagram_business_basic")
-	start := b.Get("/instagram_auth/login?scope=" + comments)
+	start := b.Get("/instagram_auth/login?scope=" + sitetest.CommentsPermission)
 	request := sitetest.Navigation(t, http.MethodPost, start.Location())
 	sitetest.SetBody(request, "action=cancel")
 	sitetest.WantRefusal(t, b.Get(b.Do(request).Location()), http.StatusForbidden, "The sign-in was cancelled.")

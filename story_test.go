@@ -69,7 +69,7 @@ func TestD3_AnAppWithoutAccessIsOpenToItsTesters(t *testing.T) {
 
 func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 	admin := sitetest.FreeAddr(t)
-	s := sitetest.Start(t, sitetest.Config{Options: rechecked, Admin: admin})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, Admin: admin})
 	token := s.TokenOf(s.NewBrowser())
 	var browsers []*sitetest.Browser
 	for range 100 {
@@ -112,7 +112,7 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 	if lines := s.Logged("session ended: instagram no longer accepts its token"); len(lines) != 0 {
 		t.Errorf("%d sessions ended", len(lines))
 	}
-	metrics := scrape(t, admin)
+	metrics := sitetest.Scrape(t, admin)
 	if got := metrics[`caddy_instagram_auth_breaker_open{app_id="`+sitetest.AppID+`"}`]; got != "1" {
 		t.Errorf("breaker_open = %q", got)
 	}
@@ -137,7 +137,7 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 }
 
 func TestD3_ALimitOfOneAccountHoldsNobodyElseUp(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: withToken})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.LongLivedToken})
 	limited := simulator.Fault{Kind: simulator.RateLimitBusiness}
 	s.Instagram.Misbehave(simulator.UserNode, limited)
 	for range 6 { // more than the breaker takes
@@ -206,7 +206,7 @@ func TestC4_ACallbackThatIsLoadedAgainSignsIn(t *testing.T) {
 				t.Errorf("%d lines about it", len(lines))
 			}
 			// The answer has arrived: the callback is of no more use.
-			sitetest.WantRefusal(t, s.NewBrowser().Get(back), http.StatusBadRequest, loginExpired)
+			sitetest.WantRefusal(t, s.NewBrowser().Get(back), http.StatusBadRequest, sitetest.LoginExpired)
 		})
 	}
 }
@@ -223,7 +223,7 @@ func TestC4_ACallbackThatIsLoadedAgainBringsNoEndedSessionBack(t *testing.T) {
 	b.BreakOff(back)
 	s.WaitForLog("signed in", 1)
 	s.Deauthorize()
-	sitetest.WantRefusal(t, b.Get(back), http.StatusBadRequest, loginExpired)
+	sitetest.WantRefusal(t, b.Get(back), http.StatusBadRequest, sitetest.LoginExpired)
 	if b.Cookie(sitetest.SessionCookie) != "" || s.Instagram.Calls(simulator.Token) != 1 {
 		t.Errorf("there is a session, or the code was sent %d times", s.Instagram.Calls(simulator.Token))
 	}

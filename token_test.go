@@ -15,9 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-const (
-	withToken = "token {\n long_lived\n forward_as " + sitetest.TokenHeader + "\n}"
-)
+const ()
 
 func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 	const placeholder = "{http.auth.user.access_token}" // Caddy leaves an unknown one as it is
@@ -28,7 +26,7 @@ func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 	}{
 		"by default":  {"", 0, false},
 		"short-lived": {"token {\n forward_as " + sitetest.TokenHeader + "\n}", 0, true},
-		"long-lived":  {withToken, 1, true},
+		"long-lived":  {sitetest.LongLivedToken, 1, true},
 		"kept alone":  {"token {\n long_lived\n}", 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +52,7 @@ func TestN2_TheSiteGetsTheTokenWhereTheOperatorWantsIt(t *testing.T) {
 }
 
 func TestH1_AForgedTokenIsStripped(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Options: withToken})
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Options: sitetest.LongLivedToken})
 	for _, header := range []string{sitetest.TokenHeader, "X_Instagram_Access_Token", "x.instagram.access.token"} {
 		request := sitetest.Navigation(t, http.MethodGet, "/public")
 		request.Header[header] = []string{"forged"}
@@ -78,7 +76,7 @@ func TestH1_AForgedTokenIsStripped(t *testing.T) {
 }
 
 func TestAHandoffHandsOverTheTokenToo(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff\n" + withToken})
+	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff\n" + sitetest.LongLivedToken})
 	b := s.NewBrowser()
 	start := b.Get("/instagram_auth/login")
 	b.Get(b.Window(start))
@@ -93,7 +91,7 @@ func TestAHandoffHandsOverTheTokenToo(t *testing.T) {
 
 // A token that no cookie has room for is not kept, and all else is.
 func TestS8_ATokenThatIsTooLongIsDropped(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: withToken + "\nfields name"})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.LongLivedToken + "\nfields name"})
 	s.Instagram.Misbehave(simulator.LongLived, simulator.Fault{
 		Kind: simulator.Answer, ContentType: "application/json", Body: `{"access_token":"` + strings.Repeat("x", 900) + `","token_type":"bearer","expires_in":5183944}`,
 	})
@@ -150,7 +148,7 @@ func TestH4_FieldsReachTheSiteAsTheyFit(t *testing.T) {
 func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
 	late := time.Duration(0)
 	s := sitetest.Start(t, sitetest.Config{
-		LogFilter: productionFormat(t), Options: withToken + "\nrevalidate 1m",
+		LogFilter: sitetest.ProductionLogFormat(t), Options: sitetest.LongLivedToken + "\nrevalidate 1m",
 		Now:   func() time.Time { return time.Now().Add(late) },
 		After: "handle /php* {\n php_fastcgi 127.0.0.1:9 \n}\nhandle_errors {\n respond failed \n}\nreverse_proxy {upstream}",
 	})
@@ -210,7 +208,7 @@ func TestP1_NoKindOfTokenAppearsInALog(t *testing.T) {
 	if !strings.Contains(logs, "upstream roundtrip") || !strings.Contains(logs, "http.reverse_proxy.transport.fastcgi") || !strings.Contains(logs, "getting a long-lived token failed") {
 		t.Error("the log does not have the lines that this test is about")
 	}
-	if seen := wantNoneOf(t, logs, append(tokens, sitetest.AppSecret, value)); seen < 10 {
+	if seen := sitetest.WantNoneOf(t, logs, append(tokens, sitetest.AppSecret, value)); seen < 10 {
 		t.Errorf("only %d tokens were looked for", seen)
 	}
 }

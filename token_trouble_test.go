@@ -13,10 +13,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-const rechecked = withToken + "\nrevalidate 1m"
-
 func TestL1_ASlowAnswerDoesNotPutAnOldSessionInThePlaceOfANewOne(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: rechecked})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken})
 	b := s.NewBrowser()
 	s.OlderSession(b, 10*time.Minute)
 	release, arrived := make(chan struct{}), make(chan struct{}, 1)
@@ -45,7 +43,7 @@ func TestL1_ASlowAnswerDoesNotPutAnOldSessionInThePlaceOfANewOne(t *testing.T) {
 }
 
 func TestT6_WhatInstagramRepeatsOfASecretIsNotLogged(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: rechecked, LogFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, LogFilter: sitetest.ProductionLogFormat(t)})
 	b := s.NewBrowser()
 	token := s.OlderSession(b, 10*time.Minute)
 	told := func(text string) simulator.Fault {
@@ -107,7 +105,7 @@ func TestP4_TheMarkOfALoginGoesWithNoAnswerForEverybody(t *testing.T) {
 func TestP4_ASessionGoesOutWithNoAnswerForEverybody(t *testing.T) {
 	for _, public := range []string{"public, max-age=31536000, immutable", "max-age=60, S-MaxAge=60", "PUBLIC", "max-age=60, must-revalidate"} {
 		t.Run(public, func(t *testing.T) {
-			s := sitetest.Start(t, sitetest.Config{Options: rechecked})
+			s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken})
 			b := s.NewBrowser()
 			s.OlderSession(b, 10*time.Minute)
 			s.Upstream.Respond(func(w http.ResponseWriter, r *http.Request) {
@@ -130,7 +128,7 @@ func TestP4_ASessionGoesOutWithNoAnswerForEverybody(t *testing.T) {
 }
 
 func TestAReloadInTheMiddleOfAnErrandLosesNothing(t *testing.T) {
-	c := sitetest.Config{Options: rechecked}
+	c := sitetest.Config{Options: sitetest.RecheckedToken}
 	s := sitetest.Start(t, c)
 	b := s.NewBrowser()
 	s.OlderSession(b, 10*time.Minute)
@@ -174,7 +172,7 @@ func TestWhoLacksAPermissionCanSignOut(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/page")
-	s.Load(sitetest.Config{Options: "scope instagram_business_basic " + comments + "\nrequire_scope " + comments})
+	s.Load(sitetest.Config{Options: "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission})
 	if page := b.Get(sitetest.LogoutPath); !strings.Contains(page.Body, "You are signed in as "+sitetest.Username) {
 		t.Errorf("page:\n%s", page.Body)
 	}
@@ -182,11 +180,11 @@ func TestWhoLacksAPermissionCanSignOut(t *testing.T) {
 
 func TestE1_HandleErrorsLearnsWhichPermissionIsMissing(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{
-		Window: "-", Options: "errors handle\nscope instagram_business_basic " + comments + "\nrequire_scope " + comments,
+		Window: "-", Options: "errors handle\nscope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission,
 		After: "handle_errors {\n respond \"{http.auth.instagram_auth.error}: {http.auth.instagram_auth.missing}\" \n}\nreverse_proxy {upstream}",
 	})
 	b := s.NewBrowser()
-	if answer := b.Allowing(b.Get("/page")); answer.StatusCode != http.StatusForbidden || answer.Body != "missing_permission: "+comments {
+	if answer := b.Allowing(b.Get("/page")); answer.StatusCode != http.StatusForbidden || answer.Body != "missing_permission: "+sitetest.CommentsPermission {
 		t.Errorf("answered %s %s", answer.Status, answer.Body)
 	}
 }

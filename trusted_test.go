@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -40,12 +40,12 @@ func madeUp(address, saw string) map[string]http.Header {
 func trusting(t *testing.T) map[string]sitetest.Config {
 	t.Helper()
 	all := make(map[string]sitetest.Config)
-	for _, name := range pages(t) {
-		for i, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+	for _, name := range project.Pages(t) {
+		for i, match := range project.Fence.FindAllStringSubmatch(project.Read(t, name), -1) {
 			if !strings.Contains(match[2], "trusted_proxies ") {
 				continue
 			}
-			c := recipeSite(t, match[2])
+			c := sitetest.RecipeSite(t, match[2])
 			if !strings.Contains(c.Global, "10.0.0.0/8") {
 				t.Fatalf("%s trusts a proxy that this test does not know:\n%s", name, c.Global)
 			}
@@ -142,22 +142,15 @@ func TestN8_AnAddressAsAWayInIsNoHeader(t *testing.T) {
 }
 
 func TestN8_EveryTrustedProxiesHasStrictBesideIt(t *testing.T) {
-	names := pages(t)
+	names := project.Pages(t)
 	for _, pattern := range []string{"example/*Caddyfile", "example/*/*Caddyfile", "docs/*/*.md"} {
-		more, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		names = append(names, more...)
+		names = append(names, project.Glob(t, pattern)...)
 	}
 	found := 0
 	for _, name := range names {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		found += strings.Count(string(content), "trusted_proxies")
-		for _, part := range withoutStrict(string(content)) {
+		content := project.Read(t, name)
+		found += strings.Count(content, "trusted_proxies")
+		for _, part := range withoutStrict(content) {
 			t.Errorf("%s has trusted_proxies without trusted_proxies_strict: %s", name, part)
 		}
 	}

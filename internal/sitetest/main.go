@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// module is how the names of this module's functions begin.
+// module is the prefix of the names of this module's functions in stacks.
 const module = "github.com/caddy-instagram/caddy-instagram-auth"
 
 // Main runs the tests of a package, for its TestMain. The run fails if goroutines of this module

@@ -8,6 +8,12 @@ import (
 	"testing"
 )
 
+// Port returns the port of an address.
+func Port(addr string) string {
+	_, p, _ := net.SplitHostPort(addr)
+	return p
+}
+
 // Several packages are tested at the same time, each in a process of its own. A port is chosen by
 // listening on it for a moment, so two processes must not choose from the same ports.
 const (
@@ -23,7 +29,7 @@ var ports struct {
 	next  int
 }
 
-// claimPorts makes a block of ports this process's own.
+// claimPorts reserves a block of ports for this process.
 func claimPorts() error {
 	for i := range portBlocks {
 		first := firstPort + (os.Getpid()+i)%portBlocks*portsPerBlock
