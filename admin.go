@@ -14,8 +14,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 func init() {
@@ -147,7 +149,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var q revocationRequest
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxForm))
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, request.MaxForm))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&q)
 	if err == nil && decoder.More() {
@@ -166,7 +168,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	var failed []error
 	for _, list := range known {
-		app, told := list.Status().App, list.privacies.newest()
+		app, told := list.Status().App, list.privacies.Newest()
 		switch {
 		case q.All:
 			err = list.EndAll(r.Context())
@@ -176,7 +178,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 			err = list.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions ended by the operator", zap.String(labelApp, app), told.address(remoteIP(r)), told.user(q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
+		a.logger.Info("sessions ended by the operator", zap.String(telemetry.LabelApp, app), told.Address(remoteIP(r)), told.User(q.UserID), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))
 	}
 	if err := errors.Join(failed...); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("ended on this node alone: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}

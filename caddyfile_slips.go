@@ -7,7 +7,6 @@ import (
 	"unicode"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 

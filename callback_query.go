@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 const (
@@ -166,8 +167,8 @@ const (
 
 // oddCallback says what is known of a query that is refused as a whole.
 func oddCallback(raw string) error {
-	odd := &ownError{"the query of the callback is not one that Instagram sends",
-		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query"}
+	odd := telemetry.NewCause("the query of the callback is not one that Instagram sends",
+		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query")
 	values, err := url.ParseQuery(raw)
 	if err != nil || len(raw) > maxCallbackQuery || !values.Has("error") && !values.Has("error_description") && !values.Has("error_reason") {
 		return odd

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 )
 
 // The commands that talk to a running Caddy, through its admin endpoint.
@@ -149,7 +150,7 @@ func (n runningCaddy) unreachable(err error) error {
 
 // lastPart is the cause at the end of an error that became text.
 func lastPart(err error) string {
-	text := oneLine(err)
+	text := option.OneLine(err)
 	if i := regexp.MustCompile(`.*: `).FindStringIndex(text); i != nil {
 		return text[i[1]:]
 	}

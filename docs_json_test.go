@@ -14,14 +14,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const jsonPage = "docs/json.md"

@@ -8,16 +8,15 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
@@ -145,13 +144,13 @@ func (e *examination) explainOption(p *patient, err error) finding.Finding {
 	}
 	wrong, ok := errors.AsType[*option.Error](err)
 	if !ok {
-		return finding.Fault(oneLine(err), "mend the option and ask again")
+		return finding.Fault(option.OneLine(err), "mend the option and ask again")
 	}
 	message := wrong.Option
 	if lines := e.linesOf(wrong.Option); lines != "" {
 		message += " (" + e.file + lines + ")"
 	}
-	return finding.Fault(message, spelling.WithoutSecrets(oneLine(errors.New(wrong.Problem))))
+	return finding.Fault(message, spelling.WithoutSecrets(option.OneLine(errors.New(wrong.Problem))))
 }
 
 // linesOf returns where an option stands in a Caddyfile, "" if nowhere.
@@ -177,5 +176,3 @@ func (p *patient) dashboard() finding.Dashboard {
 	d.Deauthorize, d.DataDeletion = origin+p.settings.paths.Of(address.Deauthorize), origin+p.settings.paths.Of(address.DataDeletion)
 	return d
 }
-
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
@@ -27,7 +28,7 @@ func (e *examination) browse(p *patient) finding.Finding {
 	state := newState()
 	came, err := e.comeback(r, state, p.settings.client.AuthorizationURL(instagram.Authorization{RedirectURI: r.URI, State: state}))
 	if err != nil {
-		return finding.Fault("no address came back: "+oneLine(err), "run the command again and paste the address that the browser shows")
+		return finding.Fault("no address came back: "+option.OneLine(err), "run the command again and paste the address that the browser shows")
 	}
 	query, wrong := readComeback(came, r.URI, state)
 	if wrong != nil {

@@ -11,9 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -18,6 +18,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The checks that ask nobody but this machine.
@@ -42,9 +43,9 @@ func (e *examination) checkSecrets(p *patient) []finding.Finding {
 	case p.settings.handoff:
 		// The site keeps the sessions.
 	case len(p.handler.Session.Secret) == 0 && p.settings.weakSecret:
-		found = append(found, noticeWeakSecret.finding())
+		found = append(found, telemetry.NoticeWeakSecret.Finding())
 	case p.settings.appSecretOpens:
-		found = append(found, noticeNoSecret.finding())
+		found = append(found, telemetry.NoticeNoSecret.Finding())
 	}
 	found = append(found, p.settings.guessable...)
 	return append(found, e.compareSecrets(p))

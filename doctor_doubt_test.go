@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -3,12 +3,11 @@ package instagramauth
 import (
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 )
 
 // checkEndpoints checks the configured addresses of Instagram's API without asking them.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -75,7 +76,7 @@ func newState() string {
 func explain(who string, err error) finding.Finding {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {
-		return finding.Fault(who+": "+oneLine(err), "ask again")
+		return finding.Fault(who+": "+option.OneLine(err), "ask again")
 	}
 	what := fmt.Sprintf("%s answers with status %d", who, failure.Status)
 	switch {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
@@ -34,7 +35,7 @@ func (e *examination) openStorage() *finding.Finding {
 		}
 		if err != nil {
 			e.storage = nil
-			found := finding.Fault("the storage cannot be used: "+oneLine(err), "check the storage option")
+			found := finding.Fault("the storage cannot be used: "+option.OneLine(err), "check the storage option")
 			return &found
 		}
 	}
@@ -98,7 +99,7 @@ func (e *examination) judgeStorage(err error) finding.Finding {
 	if _, missing := os.Stat(e.folder); errors.Is(err, fs.ErrPermission) && missing == nil && e.folder != "" {
 		remedy = fmt.Sprintf("if Caddy runs as %s: sudo chown -R %[1]s: %s", cli.Myself(), e.folder)
 	}
-	return finding.Fault("the storage fails: "+oneLine(err), remedy)
+	return finding.Fault("the storage fails: "+option.OneLine(err), remedy)
 }
 
 // tryStorage leaves nothing behind: of a storage in a folder, also the folders that were made are

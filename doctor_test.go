@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func init() { caddy.RegisterModule(eventRecorder{}) }

@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

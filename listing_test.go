@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/certmagic"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // slowListing is a storage in files whose listings wait until a test lets them through.

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // debugSite is a site with all that brings an address into a log: rewrites, handlers that log

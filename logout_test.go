@@ -11,10 +11,8 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestL1_ASignedOutCookieIsDead(t *testing.T) {

@@ -5,9 +5,8 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const (

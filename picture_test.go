@@ -8,10 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -11,9 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

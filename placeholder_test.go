@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {

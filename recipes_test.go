@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 

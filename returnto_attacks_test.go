@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // wantOnSite fails the test if a Location leads off the site, or into an endpoint.

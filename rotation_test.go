@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const (

@@ -7,12 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestN17_NothingIsSaidOfTheSetUpsInTheDocs: a check that complains about what the pages recommend

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestN17_StrictConfigKeepsCaddyFromStarting: an open path fails the start and a reload, which

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // The four traps of Caddy's routing for handlers of this kind.

@@ -7,9 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it

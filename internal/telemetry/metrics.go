@@ -1,4 +1,4 @@
-package instagramauth
+package telemetry
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
@@ -15,7 +16,7 @@ import (
 // configuration has few, and words of ours: nothing of a request, and nobody's name.
 
 const (
-	labelApp      = "app_id"
+	LabelApp      = "app_id"
 	labelResult   = "result"
 	labelOutcome  = "outcome"
 	labelEndpoint = "endpoint"
@@ -24,21 +25,21 @@ const (
 	labelShare    = "share"
 	labelCode     = "code"
 
-	resultOK = "ok"
+	ResultOK = "ok"
 )
 
-// outcome is what becomes of a request.
-type outcome uint8
+// Outcome is what becomes of a request.
+type Outcome uint8
 
 const (
-	outcomeAnonymous     outcome = iota // goes on to the site without an identity
-	outcomeSignedIn                     // goes on to the site with an identity
-	outcomePassedOn                     // a verified callback goes on to the site
-	outcomeRedirected                   // to Instagram's window, or to the host on which people sign in
-	outcomeLoginPage                    // answered with the page with one button
-	outcomeLoginRequired                // answered with 401
-	outcomeRefused                      // answered with any other refusal
-	outcomeOwnPath                      // answered on an own path
+	OutcomeAnonymous     Outcome = iota // goes on to the site without an identity
+	OutcomeSignedIn                     // goes on to the site with an identity
+	OutcomePassedOn                     // a verified callback goes on to the site
+	OutcomeRedirected                   // to Instagram's window, or to the host on which people sign in
+	OutcomeLoginPage                    // answered with the page with one button
+	OutcomeLoginRequired                // answered with 401
+	OutcomeRefused                      // answered with any other refusal
+	OutcomeOwnPath                      // answered on an own path
 	outcomes             = iota
 )
 
@@ -47,20 +48,26 @@ var outcomeNames = [outcomes]string{"anonymous", "signed_in", "passed_on", "redi
 // What becomes of a call beside the kinds of its error.
 const (
 	resultRateLimited = "rate_limited" // refused, because of too many calls
-	resultCancelled   = "cancelled"    // the visitor went away, or the configuration was replaced
+	ResultCancelled   = "cancelled"    // the visitor went away, or the configuration was replaced
 )
 
 // What is limited beside the limits of failed sign-ins.
 const (
-	limitCancelled = "cancelled"
-	limitForged    = "forged"
+	LimitCancelled = "cancelled"
+	LimitForged    = "forged"
+)
+
+// The names of the errands.
+const (
+	ErrandToken   = "token"
+	ErrandProfile = "profile"
 )
 
 // What becomes of an errand.
 const (
-	errandElsewhere = "elsewhere" // another node is doing it
-	errandEnded     = "ended"     // the session, because Instagram no longer accepts the token
-	errandFailed    = "failed"
+	ErrandElsewhere = "elsewhere" // another node is doing it
+	ErrandEnded     = "ended"     // the session, because Instagram no longer accepts the token
+	ErrandFailed    = "failed"
 )
 
 var (
@@ -69,18 +76,18 @@ var (
 		instagram.PictureEndpoint: "picture",
 	}
 	callResults = []string{
-		resultOK, resultRateLimited, resultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),
+		ResultOK, resultRateLimited, ResultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),
 		instagram.TimedOut.String(), instagram.Unreachable.String(), instagram.AppRestricted.String(), instagram.AppWithoutAccess.String(),
 	}
-	errandResults = []string{resultOK, errandElsewhere, errandEnded, errandFailed, resultCancelled}
+	errandResults = []string{ResultOK, ErrandElsewhere, ErrandEnded, ErrandFailed, ResultCancelled}
 )
 
-func opts(name, help string) prometheus.Opts {
-	return prometheus.Opts{Namespace: "caddy", Subsystem: directive, Name: name, Help: help}
+func Opts(name, help string) prometheus.Opts {
+	return prometheus.Opts{Namespace: "caddy", Subsystem: option.Directive, Name: name, Help: help}
 }
 
 func counters(name, help string, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts(opts(name, help)), append([]string{labelApp}, labels...))
+	return prometheus.NewCounterVec(prometheus.CounterOpts(Opts(name, help)), append([]string{LabelApp}, labels...))
 }
 
 // They belong to the process, so that they go on counting when the configuration is
@@ -90,21 +97,21 @@ var (
 	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
 	metricRefusals = counters("refusals_total", "Answers that refused something, by the code of the refusal.", labelCode)
 	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
-	metricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
+	MetricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
 	metricLimited  = counters("limited_total", "Sign-ins and callbacks that a limit has refused, by limit.", labelLimit)
 	metricFailed   = counters("failed_exchanges_total", "Sign-ins that asked Instagram and failed, by the share of what all clients may do.", labelShare)
 	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row, or Meta had restricted the app.")
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Namespace: "caddy", Subsystem: directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
+		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
 		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call may take a minute at most
-	}, []string{labelApp, labelEndpoint})
-	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(opts("provider_calls_in_flight", "Calls to Instagram that are under way.")), []string{labelApp})
+	}, []string{LabelApp, labelEndpoint})
+	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(Opts("provider_calls_in_flight", "Calls to Instagram that are under way.")), []string{LabelApp})
 
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricRefusals, metricCalls, metricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
 )
 
 // appMetrics are the series of one app, for all handlers of it.
@@ -125,7 +132,7 @@ func newAppMetrics(app string) *appMetrics {
 	for o, name := range outcomeNames {
 		m.requests[o] = metricRequests.WithLabelValues(app, name)
 	}
-	m.login(resultOK)
+	m.login(ResultOK)
 	for _, code := range refusal.Codes() {
 		m.login(string(code))
 		m.refusal(code)
@@ -139,12 +146,12 @@ func newAppMetrics(app string) *appMetrics {
 	for _, by := range limit.Limits() {
 		m.limited(by.String())
 	}
-	m.limited(limitCancelled)
-	m.limited(limitForged)
+	m.limited(LimitCancelled)
+	m.limited(LimitForged)
 	for _, share := range limit.Shares() {
 		m.failed(share.String())
 	}
-	for _, name := range []string{errandToken, errandProfile} {
+	for _, name := range []string{ErrandToken, ErrandProfile} {
 		for _, result := range errandResults {
 			m.errand(name, result)
 		}
@@ -169,7 +176,7 @@ func (m *appMetrics) seconds(endpoint string) prometheus.Observer {
 }
 
 func (m *appMetrics) errand(name, result string) prometheus.Counter {
-	return metricErrands.WithLabelValues(m.app, name, result)
+	return MetricErrands.WithLabelValues(m.app, name, result)
 }
 
 func (m *appMetrics) limited(limit string) prometheus.Counter {
@@ -183,35 +190,15 @@ func (m *appMetrics) failed(share string) prometheus.Counter {
 // Destruct implements caddy.Destructor. An app that runs no longer has no series.
 func (m *appMetrics) Destruct() error {
 	for _, vector := range vectors {
-		vector.DeletePartialMatch(prometheus.Labels{labelApp: m.app})
+		vector.DeletePartialMatch(prometheus.Labels{LabelApp: m.app})
 	}
 	return nil
 }
 
-func (h *Handler) borrowMetrics() error {
-	shared, _, err := metricsPool.LoadOrNew(h.settings.appID, func() (caddy.Destructor, error) { return newAppMetrics(h.settings.appID), nil })
-	if err != nil {
-		return err
-	}
-	h.metrics, h.returnMetrics = shared.(*appMetrics), func() error { _, err := metricsPool.Delete(h.settings.appID); return err }
-	return nil
-}
-
-// quitMetrics gives the series back. The handler keeps its pointer to them: requests that
-// began before a reload may still be on their way.
-func (h *Handler) quitMetrics() error {
-	if h.returnMetrics == nil {
-		return nil
-	}
-	err := h.returnMetrics()
-	h.returnMetrics = nil
-	return err
-}
-
-// registerMetrics registers with the registry of this configuration: Caddy makes a new
+// RegisterMetrics registers with the registry of this configuration: Caddy makes a new
 // one at each load, and all handlers of it share one.
-func registerMetrics(ctx caddy.Context) error {
-	collectors := []prometheus.Collector{stateMetrics{}}
+func RegisterMetrics(ctx caddy.Context, state prometheus.Collector) error {
+	collectors := []prometheus.Collector{state}
 	for _, vector := range vectors {
 		collectors = append(collectors, vector)
 	}

@@ -1,4 +1,4 @@
-package instagramauth
+package answer
 
 import (
 	"encoding/json"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // A refused callback would leave its code and state in the address bar, and a reload would
@@ -29,51 +31,51 @@ type note struct {
 
 // leaveCallback has a browser leave the address of a callback that is refused, unless loading
 // it again is what helps.
-func (h *Handler) leaveCallback(v *visit, r *refusalError, reply refusal.Reply) {
-	if r.keepsLogin || v.asked.RawQuery == "" || !(r.astray || h.settings.paths.IsCallbackPath(v.asked.Path)) || !v.who().SeesPages() {
+func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply) {
+	if r.KeepsLogin || v.Asked.RawQuery == "" || !(r.Astray || a.Paths.IsCallbackPath(v.Asked.Path)) || !v.Who().SeesPages() {
 		return
 	}
 	switch reply.Code {
 	case refusal.TooEarly, refusal.TooMany, refusal.StoreUnavailable, refusal.Method:
 		return
 	}
-	n := note{Code: reply.Code, RequestID: requestID(v.r), Missing: reply.Missing}
+	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing}
 	if reply.RetryAfter > 0 {
-		n.Retry = h.now().Add(reply.RetryAfter).Unix()
+		n.Retry = a.Now().Add(reply.RetryAfter).Unix()
 	}
 	text, err := json.Marshal(n)
 	if err != nil {
 		panic(err) // texts and numbers always marshal
 	}
-	sealed, err := h.settings.cookies.SealNote(string(text))
+	sealed, err := a.Cookies.SealNote(string(text))
 	if err != nil {
-		h.notifySampled(noticeRefusalNotLeft, "", err, h.about(v.r)...)
+		a.Telemetry.NotifySampled(telemetry.NoticeRefusalNotLeft, "", err, a.Telemetry.About(v.R)...)
 		return
 	}
-	page := h.settings.paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
+	page := a.Paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
 	if login, err := url.Parse(reply.LoginURL); err == nil {
 		if returnTo := login.Query().Get(address.ParamReturnTo); returnTo != "" {
 			page += "&" + address.ParamReturnTo + "=" + url.QueryEscape(returnTo)
 		}
 	}
-	v.w.Header().Set("Refresh", "0; url="+page)
+	v.W.Header().Set("Refresh", "0; url="+page)
 }
 
-// refused shows a refusal again.
-func (h *Handler) refused(v *visit) error {
-	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+// Refused shows a refusal again.
+func (a *Writer) Refused(v *request.State) error {
+	if err := Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	query := v.asked.Query() // of what does not parse, the rest
-	returnTo := h.settings.paths.Safe(query.Get(address.ParamReturnTo))
+	query := v.Asked.Query() // of what does not parse, the rest
+	returnTo := a.Paths.Safe(query.Get(address.ParamReturnTo))
 	reply := refusal.Reply{Code: refusal.LoginExpired}
 	var n note
-	if text, ok := h.settings.cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
+	if text, ok := a.Cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
 		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
 		if n.Retry != 0 {
-			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(h.now()))
+			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(a.Now()))
 		}
 	}
-	reply.LoginURL = h.loginURLFor(reply.Code, returnTo)
-	return &refusalError{Reply: reply, shownAgain: true}
+	reply.LoginURL = a.LoginURLFor(reply.Code, returnTo)
+	return &Refusal{Reply: reply, shownAgain: true}
 }
