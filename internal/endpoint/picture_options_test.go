@@ -1,4 +1,4 @@
-package instagramauth_test
+package endpoint_test
 
 import (
 	"fmt"

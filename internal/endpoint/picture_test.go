@@ -1,4 +1,4 @@
-package instagramauth_test
+package endpoint_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -243,5 +244,38 @@ func TestP6_TwoPeopleNeverGetEachOthersPicture(t *testing.T) {
 	}
 	if n := len(host.all()); n != len(people) {
 		t.Errorf("%d pictures were fetched", n)
+	}
+}
+
+// What a page's picture and its script are answered carries what is new of the session: it
+// is handed out once, and would be lost otherwise.
+func TestP6_ARenewedSessionComesWithThePictureAndWithUserinfo(t *testing.T) {
+	for _, path := range []string{picturePath, "/instagram_auth/userinfo"} {
+		t.Run(path, func(t *testing.T) {
+			s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, Users: withPictures(pictureURL)})
+			token := s.TokenOf(s.NewBrowser())
+			b := s.NewBrowser()
+			b.Plant(sitetest.SessionCookie, s.OlderCookie(token, 10*time.Minute))
+			before := s.Instagram.Calls(simulator.UserNode)
+			b.Fetch("/instagram_auth/userinfo") // has Instagram asked in the background
+			sitetest.Eventually(t, "a look at the profile", func() bool { return s.Instagram.Calls(simulator.UserNode) > before })
+			var answer sitetest.Response
+			sitetest.Eventually(t, "the renewed cookie", func() bool {
+				answer = b.Image(path)
+				return answer.Header.Get("Set-Cookie") != ""
+			})
+			if cache := answer.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+				t.Errorf("a session goes out with Cache-Control %q", cache)
+			}
+			asked := s.Instagram.Calls(simulator.UserNode)
+			for range 3 {
+				if page := b.Get("/page"); page.StatusCode != http.StatusOK || page.Header.Get("Set-Cookie") != "" {
+					t.Errorf("answered %s, Set-Cookie %q", page.Status, page.Header["Set-Cookie"])
+				}
+			}
+			if n := s.Instagram.Calls(simulator.UserNode); n != asked {
+				t.Errorf("Instagram was asked %d times more", n-asked)
+			}
+		})
 	}
 }

@@ -1,4 +1,4 @@
-package instagramauth_test
+package endpoint_test
 
 import (
 	"context"
@@ -369,5 +369,26 @@ func TestP1_P3_NoTokenGoesWhereAPictureGoes(t *testing.T) {
 	}
 	if len(host.all()) != 1 || len(s.Logged(pictureFailed)) != 1 {
 		t.Errorf("%d requests, logged %v", len(host.all()), s.Logged(pictureFailed))
+	}
+}
+
+// A page's picture says what the trouble is, and that of one person is nobody else's.
+func TestAPictureOfAnAppThatMetaRestricts(t *testing.T) {
+	for state, c := range map[simulator.AppState]struct {
+		status int
+		code   string
+	}{simulator.Restricted: {503, "app_blocked"}, simulator.InvitationPending: {403, "app_not_open"}} {
+		t.Run(string(state), func(t *testing.T) {
+			s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL)})
+			b := s.NewBrowser()
+			b.SignIn("/page")
+			if err := s.Instagram.SetState(state); err != nil {
+				t.Fatal(err)
+			}
+			wantNoImage(t, b.Image(picturePath), c.status, c.code)
+			if page := b.Get("/page"); page.StatusCode != http.StatusOK {
+				t.Errorf("the page is %s", page.Status)
+			}
+		})
 	}
 }

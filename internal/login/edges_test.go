@@ -1,69 +1,14 @@
-package instagramauth_test
+package login_test
 
 import (
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
-
-// What a page's picture and its script are answered carries what is new of the session: it
-// is handed out once, and would be lost otherwise.
-func TestP6_ARenewedSessionComesWithThePictureAndWithUserinfo(t *testing.T) {
-	for _, path := range []string{picturePath, "/instagram_auth/userinfo"} {
-		t.Run(path, func(t *testing.T) {
-			s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, Users: withPictures(pictureURL)})
-			token := s.TokenOf(s.NewBrowser())
-			b := s.NewBrowser()
-			b.Plant(sitetest.SessionCookie, s.OlderCookie(token, 10*time.Minute))
-			before := s.Instagram.Calls(simulator.UserNode)
-			b.Fetch("/instagram_auth/userinfo") // has Instagram asked in the background
-			sitetest.Eventually(t, "a look at the profile", func() bool { return s.Instagram.Calls(simulator.UserNode) > before })
-			var answer sitetest.Response
-			sitetest.Eventually(t, "the renewed cookie", func() bool {
-				answer = b.Image(path)
-				return answer.Header.Get("Set-Cookie") != ""
-			})
-			if cache := answer.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
-				t.Errorf("a session goes out with Cache-Control %q", cache)
-			}
-			asked := s.Instagram.Calls(simulator.UserNode)
-			for range 3 {
-				if page := b.Get("/page"); page.StatusCode != http.StatusOK || page.Header.Get("Set-Cookie") != "" {
-					t.Errorf("answered %s, Set-Cookie %q", page.Status, page.Header["Set-Cookie"])
-				}
-			}
-			if n := s.Instagram.Calls(simulator.UserNode); n != asked {
-				t.Errorf("Instagram was asked %d times more", n-asked)
-			}
-		})
-	}
-}
-
-// A page's picture says what the trouble is, and that of one person is nobody else's.
-func TestAPictureOfAnAppThatMetaRestricts(t *testing.T) {
-	for state, c := range map[simulator.AppState]struct {
-		status int
-		code   string
-	}{simulator.Restricted: {503, "app_blocked"}, simulator.InvitationPending: {403, "app_not_open"}} {
-		t.Run(string(state), func(t *testing.T) {
-			s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL)})
-			b := s.NewBrowser()
-			b.SignIn("/page")
-			if err := s.Instagram.SetState(state); err != nil {
-				t.Fatal(err)
-			}
-			wantNoImage(t, b.Image(picturePath), c.status, c.code)
-			if page := b.Get("/page"); page.StatusCode != http.StatusOK {
-				t.Errorf("the page is %s", page.Status)
-			}
-		})
-	}
-}
 
 // The browser that has the login gets the same answer once more, and nobody else does.
 func TestC4_AnAnswerThatMayNotHaveArrivedIsGivenAgain(t *testing.T) {
