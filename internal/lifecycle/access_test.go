@@ -1,4 +1,4 @@
-package instagramauth_test
+package lifecycle_test
 
 import (
 	"net/http"
