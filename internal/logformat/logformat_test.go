@@ -1,4 +1,4 @@
-package instagramauth_test
+package logformat_test
 
 import (
 	"context"

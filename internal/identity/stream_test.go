@@ -1,4 +1,4 @@
-package instagramauth_test
+package identity_test
 
 import (
 	"bufio"

@@ -1,4 +1,4 @@
-package instagramauth_test
+package telemetry_test
 
 import (
 	"encoding/json"

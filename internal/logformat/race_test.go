@@ -1,5 +1,5 @@
 //go:build race
 
-package instagramauth_test
+package logformat_test
 
 func init() { raceDetector = true }
