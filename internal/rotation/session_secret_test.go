@@ -1,4 +1,4 @@
-package instagramauth_test
+package rotation_test
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package instagramauth_test
+package address_test
 
 import (
 	"net/http"

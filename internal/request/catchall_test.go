@@ -1,4 +1,4 @@
-package instagramauth_test
+package request_test
 
 import (
 	"net/http"

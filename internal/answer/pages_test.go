@@ -1,4 +1,4 @@
-package instagramauth_test
+package answer_test
 
 import (
 	"io"

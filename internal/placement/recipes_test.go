@@ -1,4 +1,4 @@
-package instagramauth_test
+package placement_test
 
 import (
 	"fmt"
