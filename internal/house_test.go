@@ -1,4 +1,4 @@
-package instagramauth_test
+package internal_test
 
 import (
 	"go/ast"

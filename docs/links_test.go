@@ -1,4 +1,4 @@
-package instagramauth_test
+package docs_test
 
 import (
 	"io/fs"
