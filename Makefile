@@ -46,7 +46,7 @@ faults:
 
 # Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
 reference:
-	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' .
+	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' ./docs
 
 # Goes the way of somebody new, from an empty folder, and prints how long each step takes.
 walk:

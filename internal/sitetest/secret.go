@@ -4,6 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 )
 
 // SecretFile is a file with a secret that a test can change.
@@ -42,6 +45,9 @@ func (f *SecretFile) Replace(content string) {
 
 // Option returns the option with the secret in the file.
 func (f *SecretFile) Option() string { return "session {\n secret {file." + f.Path + "}\n}" }
+
+// Files with secrets are read more often than usual, so that tests do not wait for a change.
+func init() { rotation.Interval = 20 * time.Millisecond }
 
 // OlderSecret is a session secret.
 const OlderSecret = "3b1e0f7c95a2d8461c0f9e8d7b6a5f42"
