@@ -82,20 +82,29 @@ func TestN12_NoSessionCountsBeforeTheListIsKnown(t *testing.T) {
 			release := holdListings(t)
 			s.Restart(config)
 			reached := s.Upstream.Count()
+			// Each of these requests waits for the list, a moment.
+			var waiting sync.WaitGroup
 			for who, cookies := range map[string]string{"who signed out": ended, "who did not": stays.CookieHeader()} {
-				answer := s.With(cookies)
-				if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
-					t.Errorf("%s: %s, Retry-After %q", who, answer.Status, answer.Header.Get("Retry-After"))
+				waiting.Go(func() {
+					answer := s.With(cookies)
+					if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+						t.Errorf("%s: %s, Retry-After %q", who, answer.Status, answer.Header.Get("Retry-After"))
+					}
+				})
+			}
+			waiting.Go(func() {
+				answer := stays.Get("/page")
+				sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+				if len(answer.Header["Set-Cookie"]) != 0 || answer.Location() != "" {
+					t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.Location())
 				}
-			}
-			answer := stays.Get("/page")
-			sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
-			if len(answer.Header["Set-Cookie"]) != 0 || answer.Location() != "" {
-				t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.Location())
-			}
-			if answer := stays.Fetch("/instagram_auth/userinfo"); answer.StatusCode != http.StatusServiceUnavailable {
-				t.Errorf("userinfo: %s", answer.Status)
-			}
+			})
+			waiting.Go(func() {
+				if answer := stays.Fetch("/instagram_auth/userinfo"); answer.StatusCode != http.StatusServiceUnavailable {
+					t.Errorf("userinfo: %s", answer.Status)
+				}
+			})
+			waiting.Wait()
 			if s.Upstream.Count() != reached {
 				t.Error("a protected page was shown")
 			}
