@@ -47,7 +47,7 @@ func parsePeople(of string, list []string) (*people, error) {
 		switch {
 		case named && isUsername(name):
 			p.names[strings.ToLower(name)] = true
-		case !named && isID(entry):
+		case !named && session.IsUserID(entry):
 			p.ids[entry] = true
 		case usernameIn(entry) != "":
 			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
@@ -71,12 +71,12 @@ func usernameIn(entry string) string {
 	return ""
 }
 
-func isID(s string) bool {
-	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
-}
-
 func isUsername(s string) bool {
 	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' })
+}
+
+func isAlphanumeric(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
 // admits reports whether a person may come in. Who is on both lists may not. It is

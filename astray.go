@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -26,13 +28,13 @@ func (h *Handler) astrayCallback(v *request.State) (back comeback, ok bool) {
 	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
 		return back, false
 	}
-	if back.callbackQuery, ok = parseCallback(v.Asked.RawQuery); !ok {
+	if back.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
 		return back, false
 	}
 	if back.redirect, ok = h.settings.paths.RedirectFor(v.R.Host); !ok {
 		return back, false
 	}
-	back.login, ok = h.settings.cookies.Resume(&v.Found, back.state, back.redirect.URI)
+	back.login, ok = h.settings.cookies.Resume(&v.Found, back.State, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
 	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
@@ -40,7 +42,7 @@ func (h *Handler) astrayCallback(v *request.State) (back comeback, ok bool) {
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
 func (h *Handler) refuseAstray(v *request.State, back comeback) error {
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	path := v.Asked.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."

@@ -6,7 +6,9 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
@@ -90,7 +92,7 @@ func (p *parser) slipInValue(name, arg string, i int) string {
 func (p *parser) tooMany(name string, args []string) error {
 	digits := true
 	for i, arg := range args {
-		digits = digits && isID(arg)
+		digits = digits && session.IsUserID(arg)
 		if i > 0 && p.options[arg] != nil {
 			return p.fail("%s: unexpected %q; each option stands in a line of its own", name, arg)
 		}
@@ -162,7 +164,7 @@ func adviceOn(option, value string, choices []string) string {
 		}
 	case "fields":
 		switch value {
-		case "id", "user_id", fieldUsername:
+		case "id", "user_id", identity.FieldUsername:
 			return fmt.Sprintf("%q comes with every sign-in; leave it out", value)
 		case "email", "phone":
 			return fmt.Sprintf("%q is nothing that Instagram tells; leave it out", value)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -27,7 +29,7 @@ const (
 
 // A comeback is a visitor who has come back from Instagram and whose login is ours.
 type comeback struct {
-	callbackQuery
+	instagram.Callback
 	redirect address.Redirect
 	login    session.Login
 	who      session.Identity // once it is known
@@ -53,15 +55,15 @@ func (h *Handler) callback(v *request.State) error {
 	if !ok {
 		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
-	query, ok := parseCallback(v.Asked.RawQuery)
+	query, ok := instagram.ParseCallback(v.Asked.RawQuery, session.StateLength)
 	if !ok {
 		return new(comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.Asked.RawQuery))
 	}
-	back := comeback{callbackQuery: query, redirect: redirect}
-	if back.login, ok = h.settings.cookies.Resume(&v.Found, query.state, redirect.URI); !ok {
+	back := comeback{Callback: query, redirect: redirect}
+	if back.login, ok = h.settings.cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
 		return h.stale(v, back)
 	}
-	if query.failed {
+	if query.Failed {
 		return h.denied(v, back)
 	}
 	if h.outdated(v.R.Context()) {
@@ -82,16 +84,16 @@ func early(r *http.Request) bool {
 // is signed in already sees no error. [C6]
 func (h *Handler) stale(v *request.State, back comeback) error {
 	h.recognize(v)
-	if back.state != "" {
-		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	if back.State != "" {
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
 	if v.Standing == request.SignedIn {
 		return h.arrive(back.login.ReturnTo)
 	}
 	var cause error = errStale
-	if back.failed {
+	if back.Failed {
 		// Instagram may leave the state out, and what it says is worth more.
-		cause = fmt.Errorf("%w; %w", &windowError{back.callbackQuery}, cause)
+		cause = fmt.Errorf("%w; %w", &instagram.WindowError{Callback: back.Callback}, cause)
 	}
 	return back.refuse(refusal.Reply{Code: refusal.LoginExpired}, cause)
 }
@@ -105,17 +107,17 @@ func (h *Handler) denied(v *request.State, back comeback) error {
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
 	}
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.state))
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	code := refusal.ProviderRefused
 	switch {
-	case back.cancelled():
+	case back.Cancelled():
 		code = refusal.Cancelled
-	case back.asError().AppState() == instagram.AppRestricted:
+	case back.AsError().AppState() == instagram.AppRestricted:
 		code = refusal.AppBlocked // for this visitor: anybody can write such a query
-	case back.temporary():
+	case back.Temporary():
 		code = refusal.ProviderError
 	}
-	return back.refuse(refusal.Reply{Code: code}, &windowError{back.callbackQuery})
+	return back.refuse(refusal.Reply{Code: code}, &instagram.WindowError{Callback: back.Callback})
 }
 
 // exchange turns the code into an identity. A callback that comes again while the first is
@@ -128,7 +130,19 @@ func (h *Handler) exchange(v *request.State, back comeback) error {
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
 	}
 	return h.answerLogin(v, back, &end)
+}
+
+// oddCallback says what is known of a query that is refused as a whole.
+func oddCallback(raw string) error {
+	odd := telemetry.NewCause("the query of the callback is not one that Instagram sends",
+		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query")
+	values, err := url.ParseQuery(raw)
+	if err != nil || len(raw) > instagram.MaxCallbackQuery || !values.Has("error") && !values.Has("error_description") && !values.Has("error_reason") {
+		return odd
+	}
+	said := instagram.Callback{State: values.Get("state"), Fault: values.Get("error"), Reason: values.Get("error_reason"), Description: values.Get("error_description")}
+	return fmt.Errorf("%w; %w", odd, &instagram.WindowError{Callback: said})
 }

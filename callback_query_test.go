@@ -110,23 +110,23 @@ func FuzzC9_CallbackQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, raw string) {
-		q, ok := parseCallback(raw)
+		q, ok := instagram.ParseCallback(raw, session.StateLength)
 		code, want := inOrder(raw)
 		if ok != want {
 			t.Fatalf("%q: accepted %v, want %v", raw, ok, want)
 		}
-		window := &windowError{q}
+		window := &instagram.WindowError{Callback: q}
 		if text := window.Error(); strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) || len(text) > 3*4*200+100 {
 			t.Errorf("%q gives %q", raw, text)
 		}
-		if q.failed && (q.cancelled() == (window.Remedy() != "") || q.cancelled() && q.fault != "access_denied") {
-			t.Errorf("%q: cancelled %v, remedy %q", raw, q.cancelled(), window.Remedy())
+		if q.Failed && (q.Cancelled() == (window.Remedy() != "") || q.Cancelled() && q.Fault != "access_denied") {
+			t.Errorf("%q: cancelled %v, remedy %q", raw, q.Cancelled(), window.Remedy())
 		}
 		if !ok {
 			return
 		}
 		values, _ := parameters(raw)
-		if q.code != code || q.failed == (q.code != "") || q.state != bare(strings.Join(values["state"], "")) || q.fault != bare(strings.Join(values["error"], "")) {
+		if q.Code != code || q.Failed == (q.Code != "") || q.State != bare(strings.Join(values["state"], "")) || q.Fault != bare(strings.Join(values["error"], "")) {
 			t.Errorf("%q gives %+v", raw, q)
 		}
 	})

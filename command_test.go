@@ -36,7 +36,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{"caddy instagram-auth status", []string{"statu"}},
 		{"caddy instagram-auth doctor", []string{"doktor"}},
 		{"caddy instagram-auth revoke", []string{"reovke"}},
-		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "command.go"}},
+		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "go.mod"}},
 		{"write --address 127.0.0.1:3019", []string{"status", "--address", "http://127.0.0.1:3019/"}},
 		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "::bad::"}},
 		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "localhost"}},

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
@@ -16,11 +18,11 @@ import (
 // the same.
 
 // inspected is what the checks of the routes know of a block.
-func (h *Handler) inspected() *inspect.Block {
+func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
-		Handler: h, Logger: h.telemetry.Logger, Strict: h.StrictConfig,
+		Handler: h, Logger: logger, Strict: h.StrictConfig,
 		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
-		HeaderNames: h.settings.guard.Names(),
+		HeaderNames: h.settings.identity.Guard().Names(),
 		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do
 		Options:     h.optionFindings,
 	}
@@ -28,8 +30,9 @@ func (h *Handler) inspected() *inspect.Block {
 
 // optionFindings is what the options show, each for itself.
 func (h *Handler) optionFindings() []finding.Finding {
-	endpoints, _ := h.checkEndpoints(h.now())
-	return slices.Concat([]finding.Finding{finding.Credentials(h.settings.appID, h.settings.appSecrets)}, h.settings.guessable, h.checkOptions(), h.checkFamily(), endpoints)
+	s := &h.settings
+	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
+	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.appSecrets)}, s.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
 }
 
 // pathAuthorize is where the authorization window is below a host that has the whole API.

@@ -22,6 +22,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -228,7 +229,7 @@ type Handler struct {
 	list      *revocation.List
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
-	calls     *telemetry.Client           // settings.client, watched
+	provider  *provider.Provider
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
@@ -257,7 +258,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if err := h.provision(ctx, ctx.Storage(), events); err != nil {
 		return err
 	}
-	return inspect.AtStart(ctx, h.inspected())
+	return inspect.AtStart(ctx, h.inspected(h.telemetry.Logger))
 }
 
 // provision is Provision with a storage.
@@ -283,10 +284,10 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err != nil {
 		return err
 	}
-	h.calls = &telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
+	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.limits.provider, h.settings.api, h.Fields)
 	if err := h.watchSecrets(); err != nil {
 		return err
 	}
@@ -307,7 +308,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site",
 			h.settings.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
-	place.PutInFront(server, h.settings.guard)
+	place.PutInFront(server, h.settings.identity.Guard())
 	return nil
 }
 

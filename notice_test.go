@@ -40,7 +40,7 @@ func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 
 // Whatever Instagram says, a line at WARN or ERROR has a remedy.
 func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
-	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &windowError{}, &pictureWait{"w", 0}, errStale, errTooOld}
+	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, &pictureWait{"w", 0}, errStale, errTooOld}
 	for kind := instagram.Refused; kind <= instagram.Unreachable; kind++ {
 		for code := range 900 {
 			causes = append(causes, &instagram.Error{Kind: kind, Code: code, Message: "words that nobody knows"})
@@ -62,7 +62,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		return &instagram.Error{Kind: instagram.Refused, Message: message}
 	}
 	window := func(fault, reason string) error {
-		return &windowError{callbackQuery{failed: true, fault: fault, reason: reason}}
+		return &instagram.WindowError{Callback: instagram.Callback{Failed: true, Fault: fault, Reason: reason}}
 	}
 	info, warn, urgent := zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel
 	for name, c := range map[string]struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -117,7 +118,7 @@ func (h *Handler) pictureRefusal(v *request.State, err error, left time.Duration
 	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary() && failure.AppState() == instagram.AppFine:
 		return refusal.Reply{Code: refusal.NoPicture}
 	}
-	reply := replyTo(err)
+	reply := provider.ReplyTo(err)
 	if wait, ok := errors.AsType[*pictureWait](err); ok {
 		reply = refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait.retryAfter}
 	}

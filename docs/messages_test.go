@@ -39,7 +39,7 @@ func code(t *testing.T) (files []*ast.File) {
 			continue
 		}
 		for _, file := range all {
-			if name := filepath.ToSlash(project.Positions.Position(file.Pos()).Filename); !strings.Contains(name, "doctor") || name == "internal/doctor/paths.go" {
+			if name := filepath.ToSlash(project.Positions.Position(file.Pos()).Filename); room != "internal/doctor" && room != "internal/finding" || name == "internal/finding/paths.go" {
 				files = append(files, file)
 			}
 		}
@@ -184,45 +184,4 @@ func patterns(t *testing.T) (all []*regexp.Regexp) {
 		})
 	}
 	return all
-}
-
-// A merge can bring rows of an older table back, with other columns.
-func TestTheTableOfLinesHasEachLineOnce(t *testing.T) {
-	_, table, _ := strings.Cut(project.Read(t, "docs/metrics.md"), "| message at INFO |")
-	table, _, _ = strings.Cut(table, "\n\n")
-	seen := make(map[string]bool)
-	for row := range strings.Lines(table) {
-		message, rest, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
-		if seen[message] {
-			t.Errorf("%s stands in two rows", message)
-		}
-		seen[message] = true
-		if regexp.MustCompile(`^(info|warn|error)\b`).MatchString(rest) {
-			t.Errorf("%s has a level, where the others say when it comes", message)
-		}
-	}
-	if len(seen) < 10 {
-		t.Errorf("%d rows", len(seen))
-	}
-}
-
-// The same row in two tables is read twice, and changed once.
-func TestNoPageHasARowTwice(t *testing.T) {
-	pages, err := filepath.Glob("docs/*.md")
-	if err != nil || len(pages) < 10 {
-		t.Fatal(pages, err)
-	}
-	for _, name := range pages {
-		seen := make(map[string]bool)
-		lines := strings.Split(project.Read(t, name), "\n")
-		for i, line := range lines[:len(lines)-1] {
-			if !strings.HasPrefix(line, "| ") || strings.HasPrefix(lines[i+1], "|---") || len(line) < 60 {
-				continue
-			}
-			if seen[line] {
-				t.Errorf("%s: %s", name, line)
-			}
-			seen[line] = true
-		}
-	}
 }

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -175,4 +177,22 @@ func reason(err error) string {
 		return of.Path + ": " + of.Err.Error()
 	}
 	return err.Error()
+}
+
+// EachBlock finds the blocks in the JSON of a configuration, however deep they are.
+func EachBlock(value any, found func(block map[string]any)) {
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			EachBlock(element, found)
+		}
+	case map[string]any:
+		if value["handler"] == "instagram_auth" {
+			found(value)
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			EachBlock(value[name], found)
+		}
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
 // What is known about Instagram's addresses: a host that Meta closed, and versions that end.
@@ -30,6 +32,36 @@ var versions = []struct{ name, ends string }{
 	{"v17.0", "2025-09-12"}, {"v18.0", "2026-01-26"}, {"v19.0", "2026-05-21"}, {"v20.0", "2026-09-24"},
 	{"v21.0", "2027-01-21"}, {"v22.0", "2027-05-20"}, {"v23.0", "2027-10-08"}, {"v24.0", "2028-02-18"},
 	{"v25.0", "2028-07-29"}, {"v26.0", ""}, {"v27.0", ""},
+}
+
+// API knows what Meta switched off.
+func API(api instagram.API, configured instagram.Endpoints) Finding {
+	if api == instagram.BasicDisplay && configured == (instagram.Endpoints{}) {
+		return Fault("Meta switched basic_display off on 2024-12-04", "use api instagram_login, with an app that has the product Instagram")
+	}
+	return OK("%s", api)
+}
+
+// Endpoints checks the configured addresses of Instagram's API without asking them; closedWindow
+// says that the window is the one that Meta closed.
+func Endpoints(api instagram.API, configured instagram.Endpoints, now time.Time) (found []Finding, closedWindow bool) {
+	old := ClosedWindow(configured.Authorize)
+	switch {
+	case old && api == instagram.InstagramLogin:
+		found = append(found, windowClosed("leave endpoints authorize out, or set it to https://www.instagram.com/oauth/authorize"))
+	// The window of basic_display is the closed one. Without any endpoints, API says so.
+	case api == instagram.BasicDisplay && (old || configured.Authorize == "" && configured != (instagram.Endpoints{})):
+		found = append(found, windowClosed("use api instagram_login, with an app that has the product Instagram"))
+	}
+	closedWindow = len(found) > 0
+	if graph := Graph(configured.Graph, now); graph.Status != Fine || !closedWindow {
+		found = append(found, graph)
+	}
+	return found, closedWindow
+}
+
+func windowClosed(remedy string) Finding {
+	return Fault(`Meta closed the authorization window at api.instagram.com: since August 2026 it shows only "Sorry, this page isn't available."`, remedy)
 }
 
 const (

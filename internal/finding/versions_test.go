@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
 func TestAVersionIsLookedAtByTheDayOfItsEnd(t *testing.T) {
@@ -87,5 +89,48 @@ func TestTheClosedWindowIsKnown(t *testing.T) {
 		if ClosedWindow(address) != old {
 			t.Errorf("%s: %v", address, !old)
 		}
+	}
+}
+
+func TestMetaHasSwitchedBasicDisplayOff(t *testing.T) {
+	if f := API(instagram.BasicDisplay, instagram.Endpoints{}); f.Status != Wrong || !strings.Contains(f.Message, "2024-12-04") {
+		t.Errorf("found %+v", f)
+	}
+	for api, endpoints := range map[instagram.API]instagram.Endpoints{instagram.InstagramLogin: {}, instagram.BasicDisplay: {Graph: "https://mirror.test"}} {
+		if f := API(api, endpoints); f.Status != Fine {
+			t.Errorf("%s at %v: %+v", api, endpoints, f)
+		}
+	}
+}
+
+func TestTheWindowThatMetaClosedIsKnown(t *testing.T) {
+	const closed, mirror = "https://api.instagram.com/oauth/authorize", "https://mirror.test/"
+	now := time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		api    instagram.API
+		set    instagram.Endpoints
+		remedy string // of the old window, "" where it is another one
+	}{
+		"today's":                     {instagram.InstagramLogin, instagram.Endpoints{}, ""},
+		"the old one":                 {instagram.InstagramLogin, instagram.Endpoints{Authorize: closed}, "leave endpoints authorize out"},
+		"the old one by the tutorial": {instagram.BasicDisplay, instagram.Endpoints{Authorize: closed}, "use api instagram_login"},
+		"the family's, that is old":   {instagram.BasicDisplay, instagram.Endpoints{Token: mirror}, "use api instagram_login"},
+		"another one":                 {instagram.BasicDisplay, instagram.Endpoints{Authorize: mirror}, ""},
+		"said of api":                 {instagram.BasicDisplay, instagram.Endpoints{}, ""},
+	} {
+		found, isClosed := Endpoints(c.api, c.set, now)
+		if c.remedy == "" {
+			if len(found) != 1 || found[0].Status != Fine || isClosed {
+				t.Errorf("%s: %v, %+v", name, isClosed, found)
+			}
+			continue
+		}
+		if len(found) != 1 || !isClosed || found[0].Status != Wrong || !strings.Contains(found[0].Message, "Sorry, this page isn't available.") || !strings.HasPrefix(found[0].Remedy, c.remedy) {
+			t.Errorf("%s: %v, %+v", name, isClosed, found)
+		}
+	}
+	both := instagram.Endpoints{Authorize: closed, Graph: "https://graph.instagram.com/v21.0"}
+	if found, _ := Endpoints(instagram.InstagramLogin, both, now); len(found) != 2 || found[1].Status != Look || !strings.Contains(found[1].Message, "2027-01-21, in 56 days") {
+		t.Errorf("an old version, too: %+v", found)
 	}
 }

@@ -3,6 +3,7 @@ package rotation
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -20,6 +21,21 @@ type Prints struct {
 	// FormerApp and FormerSession have changed in their files and are still accepted.
 	FormerApp     []string `json:"former_app_secrets,omitempty"`
 	FormerSession []string `json:"former_session_secrets,omitempty"`
+}
+
+// AppSecrets and SessionSecrets return the fingerprints as a person reads them.
+func (p Prints) AppSecrets() string     { return list(p.App, p.FormerApp) }
+func (p Prints) SessionSecrets() string { return list(p.Session, p.FormerSession) }
+
+func list(current, former []string) string {
+	if len(current) == 0 {
+		return "from app_secret"
+	}
+	text := strings.Join(current, " ")
+	if len(former) > 0 {
+		text += " (former: " + strings.Join(former, " ") + ")"
+	}
+	return text
 }
 
 // Prints returns the fingerprints of the secrets that a running block accepts now.

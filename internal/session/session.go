@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -95,6 +96,11 @@ const IDSize = 32
 
 // Keys are opaque here.
 type Keys struct{ Session, User, AppScoped uint64 }
+
+// IsUserID reports whether a text can be an ID of a user at Instagram.
+func IsUserID(s string) bool {
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
 
 // NewID returns an ID for a new session.
 func NewID() (id [IDSize]byte) {

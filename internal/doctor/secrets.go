@@ -1,0 +1,127 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
+)
+
+// The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
+// that it was started in, and those of the running Caddy may be others.
+
+// runningTime is how long the doctor waits for a running Caddy.
+const runningTime = 2 * time.Second
+
+var (
+	errNoAdmin  = errors.New("its admin endpoint is off")
+	errNoAnswer = errors.New("it did not answer")
+)
+
+// compareSecrets compares the secrets with those of the running Caddy.
+func (r *run) compareSecrets(b *block) finding.Finding {
+	here := b.Prints
+	variables := variablesOf(slices.Concat(b.AppSecret, b.SessionSecret))
+	told := fmt.Sprintf("app_secret %s; session secret %s", here.AppSecrets(), here.SessionSecrets())
+	there, err := r.runningSecrets(b)
+	switch {
+	case err != nil && len(variables) > 0:
+		return finding.OK("fingerprints: %s; %s: the doctor has read what this shell has, and the running Caddy may have something else: %v", told, strings.Join(variables, " and "), err)
+	case err != nil:
+		return finding.OK("fingerprints: %s", told)
+	case !slices.Equal(here.App, there.App) || !slices.Equal(here.Session, there.Session):
+		remedy := "reload Caddy if the configuration is newer; if the secret is in a file, Caddy looks at it every 10s, and logs what is wrong with it"
+		if len(variables) > 0 {
+			remedy = strings.Join(variables, " and ") + ": this shell has another value than Caddy, which keeps the variables that it was started with; restart it, or use {file./absolute/path}"
+		}
+		return finding.Doubt(fmt.Sprintf("the running Caddy has other secrets: app_secret %s; session secret %s; here it is %s",
+			there.AppSecrets(), there.SessionSecrets(), told), remedy)
+	}
+	return finding.OK("fingerprints: %s; the running Caddy has the same", told)
+}
+
+// variablesOf returns the placeholders of variables in the values of options.
+func variablesOf(values []string) (variables []string) {
+	for _, value := range values {
+		if strings.Contains(value, "{env.") {
+			variables = append(variables, value)
+		}
+	}
+	return variables
+}
+
+// runningSecrets asks the running Caddy for the fingerprints of a block.
+func (r *run) runningSecrets(b *block) (rotation.Prints, error) {
+	address := caddy.DefaultAdminListen
+	if r.config.Admin != nil {
+		if r.config.Admin.Disabled {
+			return rotation.Prints{}, errNoAdmin
+		}
+		if r.config.Admin.Listen != "" {
+			address = r.config.Admin.Listen
+		}
+	}
+	blocks, err := r.Running(address, runningTime)
+	if err != nil {
+		return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+	}
+	for _, there := range blocks {
+		if there.Block == b.Prints.Block {
+			return there, nil
+		}
+	}
+	return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+}
+
+// A file that may not be read is a placeholder without a value for Caddy, and another thing for
+// the operator: the file is right, and the user is not.
+
+// denied tells of the files of a block that this process may not read. Status is Fine if there is
+// none.
+func (b *block) denied(read func(path string) error) finding.Finding {
+	var found []string
+	for _, value := range slices.Concat(b.AppSecret, b.SessionSecret, b.RedirectURI, []string{b.AppID}) {
+		path, ok := secretfile.Path(value)
+		if ok && !slices.Contains(found, path) && errors.Is(read(path), fs.ErrPermission) {
+			found = append(found, path)
+		}
+	}
+	if len(found) == 0 {
+		return finding.Finding{}
+	}
+	return finding.Fault(fmt.Sprintf("%s cannot be read: permission denied (as user %s)", strings.Join(found, " and "), userName()),
+		"let the user that Caddy runs as read it, or run this as that user")
+}
+
+// tryToRead opens a file, unless it is one that can be read only once.
+func tryToRead(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// userName returns the user as whom this process acts, who may be another than at its start.
+func userName() string {
+	id := strconv.Itoa(os.Geteuid())
+	if known, err := user.LookupId(id); err == nil {
+		return known.Username
+	}
+	return id
+}

@@ -1,0 +1,83 @@
+package instagramauth
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/operator"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+)
+
+// What the operator talks to: the admin API, and the commands.
+
+func init() {
+	caddy.RegisterModule(operator.NewAdminAPI(runningApps))
+	caddycmd.RegisterCommand(operator.Command(func() *cobra.Command {
+		return doctor.Command(doctor.Config{Open: openBlock, Running: operator.Prints})
+	}))
+}
+
+// runningApps returns the apps of the running configuration.
+func runningApps() map[string]operator.App {
+	apps := make(map[string]operator.App)
+	lists.Range(func(id, value any) bool {
+		ended := value.(endedSessions)
+		apps[id.(string)] = operator.App{
+			List: ended.List, Prints: ended.blocks.Prints,
+			Person: func(clientIP, userID string) []zap.Field {
+				told := ended.privacies.Newest()
+				return []zap.Field{told.Address(clientIP), told.User(userID)}
+			},
+		}
+		return true
+	})
+	return apps
+}
+
+// openBlock shows the doctor a block.
+func openBlock(raw json.RawMessage) (*doctor.Block, error) {
+	h := &Handler{now: time.Now}
+	err := option.WrongKind(json.Unmarshal(raw, h))
+	b := &doctor.Block{Handler: h, AppID: h.AppID, AppSecret: h.AppSecret, SessionSecret: h.Session.Secret, RedirectURI: h.RedirectURI, Protect: h.ProtectRaw}
+	if err == nil {
+		h.settings, err = h.resolveLoaded()
+	}
+	if err != nil {
+		return b, err
+	}
+	s := &h.settings
+	s.paths.Served = s.paths.Redirects
+	b.Settings = &doctor.Settings{
+		Routes: h.inspected(nil), Client: s.client, Cookie: s.cookies.Name(), Lifetime: s.lifetime,
+		Prints:  rotation.Prints{Block: s.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.appSecrets)), Session: session.Fingerprints(option.Distinct(s.ownSecrets))},
+		Options: slices.Concat(h.checkOptions(), h.checkPeople()), Secrets: h.checkSecrets(),
+		API: finding.API(s.api, s.endpoints),
+	}
+	b.Endpoints, b.WindowClosed = finding.Endpoints(s.api, s.endpoints, h.now())
+	return b, nil
+}
+
+// checkSecrets is what the doctor says of the secrets.
+func (h *Handler) checkSecrets() []finding.Finding {
+	found := []finding.Finding{finding.Credentials(h.settings.appID, h.settings.appSecrets)}
+	switch {
+	case h.settings.handoff:
+		// The site keeps the sessions.
+	case len(h.Session.Secret) == 0 && h.settings.weakSecret:
+		found = append(found, telemetry.NoticeWeakSecret.Finding())
+	case h.settings.appSecretOpens:
+		found = append(found, telemetry.NoticeNoSecret.Finding())
+	}
+	return append(found, h.settings.guessable...)
+}
