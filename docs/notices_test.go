@@ -39,12 +39,11 @@ func demands(t *testing.T) (found []demand) {
 func demandOf(node ast.Node) (d demand, ok bool) {
 	switch n := node.(type) {
 	case *ast.CompositeLit:
-		name, _ := n.Type.(*ast.Ident)
-		if name == nil || name.Name != "notice" || len(n.Elts) != 3 {
+		if n.Type == nil || strings.TrimPrefix(types.ExprString(n.Type), "telemetry.") != "Notice" || len(n.Elts) != 3 {
 			return d, false
 		}
-		level := types.ExprString(n.Elts[1])
-		return demand{message: constant(n.Elts[0]), remedy: types.ExprString(n.Elts[2]) != `""`, text: constant(n.Elts[2])}, level == "actionNeeded" || level == "actionUrgent"
+		level := strings.TrimPrefix(types.ExprString(n.Elts[1]), "telemetry.")
+		return demand{message: constant(n.Elts[0]), remedy: types.ExprString(n.Elts[2]) != `""`, text: constant(n.Elts[2])}, strings.EqualFold(level, "actionNeeded") || strings.EqualFold(level, "actionUrgent")
 	case *ast.CallExpr:
 		selector, _ := n.Fun.(*ast.SelectorExpr)
 		if selector == nil || !isLoudCall(selector, n.Args) {
