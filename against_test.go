@@ -40,14 +40,14 @@ func (w *world) send(n *node, cookies string) *http.Response {
 		w.t.Fatal(err)
 	}
 	answer.Body.Close()
-	n.beside.all.Wait()
+	n.sessions.Background.All.Wait()
 	return answer
 }
 
 // newsReaches lets all nodes look into the storage, as they do each sync_interval.
 func (w *world) newsReaches() {
 	for _, n := range w.nodes {
-		n.list.Sync(w.t.Context())
+		n.sessions.List.Sync(w.t.Context())
 	}
 }
 
@@ -159,7 +159,7 @@ func (w *world) restarted() *node {
 	w.t.Helper()
 	n := w.addNode()
 	w.nodes = w.nodes[:len(w.nodes)-1]
-	n.list.Sync(w.t.Context())
+	n.sessions.List.Sync(w.t.Context())
 	return n
 }
 

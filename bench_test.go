@@ -151,13 +151,13 @@ func BenchmarkSignedInAmongEnded(b *testing.B) {
 		b.Run(fmt.Sprint(ended), func(b *testing.B) {
 			storage := &forgetful{FileStorage: certmagic.FileStorage{Path: b.TempDir()}}
 			h := provisionedWith(b, &Handler{AppSecret: []string{benchSecret}}, storage)
-			h.list.Await(b.Context())
+			h.sessions.List.Await(b.Context())
 			storage.unreadable.Store(true)
 			for range ended {
-				h.list.EndSessionLater(revocation.Subject{Session: revocation.SessionKey(session.NewID())}, time.Now().Add(time.Hour))
+				h.sessions.List.EndSessionLater(revocation.Subject{Session: revocation.SessionKey(session.NewID())}, time.Now().Add(time.Hour))
 			}
-			for h.list.Status().Queued > 0 {
-				h.list.Sync(b.Context()) // what is still to be written would cost time later
+			for h.sessions.List.Status().Queued > 0 {
+				h.sessions.List.Sync(b.Context()) // what is still to be written would cost time later
 			}
 			runtime.GC()
 			benchmarkRequests(b, h, sealed(b, benchSecret))

@@ -22,9 +22,6 @@ import (
 const (
 	// loginTimeout bounds all calls of one login together. [T4]
 	loginTimeout = 20 * time.Second
-
-	// exchangeTimeout bounds the one of them that a login can do without.
-	exchangeTimeout = 3 * time.Second
 )
 
 // A comeback is a visitor who has come back from Instagram and whose login is ours.
@@ -66,7 +63,7 @@ func (h *Handler) callback(v *request.State) error {
 	if query.Failed {
 		return h.denied(v, back)
 	}
-	if h.outdated(v.R.Context()) {
+	if h.sessions.Outdated(v.R.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
 		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
 	}
@@ -83,7 +80,7 @@ func early(r *http.Request) bool {
 // stale answers a callback whose login is unknown, too old or used. Somebody who
 // is signed in already sees no error. [C6]
 func (h *Handler) stale(v *request.State, back comeback) error {
-	h.recognize(v)
+	h.sessions.Recognize(v)
 	if back.State != "" {
 		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}

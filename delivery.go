@@ -135,7 +135,7 @@ func (h *Handler) deliverToSite(v *request.State, d *delivery, next func(http.Re
 func (h *Handler) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
-	result, outcome, err := h.list.Deliver(ctx, h.notes(d), func() (outcome int, err error) {
+	result, outcome, err := h.sessions.List.Deliver(ctx, h.notes(d), func() (outcome int, err error) {
 		if outcome, err = work(); err == nil {
 			h.telemetry.Emit(telemetry.RequesterOf(v.R), d.what.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
 		}

@@ -31,7 +31,7 @@ func (h *Handler) userinfo(v *request.State) error {
 	if err := h.ownVisitor(v); err != nil {
 		return err
 	}
-	h.handOver(v)
+	h.sessions.HandOver(v)
 	v.W.Header().Set("Vary", "Cookie")
 	info := map[string]any{
 		"id": v.Session.UserID, identity.FieldUsername: v.Session.Username, "expires_at": v.Session.End(h.settings.lifetime).UTC(),
@@ -50,12 +50,12 @@ func (h *Handler) userinfo(v *request.State) error {
 // ownVisitor refuses a request for what is the visitor's own, unless it comes from somebody
 // who is signed in and from a page of this site. [P4]
 func (h *Handler) ownVisitor(v *request.State) error {
-	h.recognize(v)
+	h.sessions.Recognize(v)
 	switch v.Standing {
 	case request.NotAllowed:
 		return h.turnAway(v)
 	case request.MissingPermission:
-		h.handOver(v)
+		h.sessions.HandOver(v)
 		reply := h.lacks(v.Missing, v.ReturnFor(h.settings.paths))
 		reply.Wants = refusal.JSON
 		return answer.Refuse(reply)

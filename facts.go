@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
@@ -77,8 +79,8 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 
 // checkPeople is what the log says of lists with names in them.
 func (h *Handler) checkPeople() (found []finding.Finding) {
-	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if people != nil && len(people.names) > 0 {
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+		if list.HasNames() {
 			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
 		}
 	}

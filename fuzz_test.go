@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
@@ -86,7 +88,7 @@ func FuzzX1_AccessList(f *testing.F) {
 	f.Fuzz(func(t *testing.T, list, id, scoped, name string) {
 		entries := strings.Split(list, "\n")
 		bad := slices.ContainsFunc(entries, func(e string) bool { return !entry.MatchString(e) })
-		p, err := parsePeople("allow", entries)
+		p, err := lifecycle.ParseAccounts("allow", entries)
 		if (err != nil) != bad {
 			t.Fatalf("%q: %v", entries, err)
 		}
@@ -96,7 +98,7 @@ func FuzzX1_AccessList(f *testing.F) {
 		want := slices.ContainsFunc(entries, func(e string) bool {
 			return e == id || e == scoped || lowerASCII(e) == "@"+lowerASCII(name)
 		})
-		if got := p.include(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
+		if got := p.Include(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
 			t.Errorf("%q includes %s, %s, %s: %v", entries, id, scoped, name, got)
 		}
 	})

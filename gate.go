@@ -25,32 +25,6 @@ func (h *Handler) takeCookies(v *request.State) {
 	}
 }
 
-// recognize opens the session, if there is one that has not ended, and decides
-// whether it lets its owner in. After a handoff the site keeps the sessions, and an
-// older cookie of ours no longer counts.
-func (h *Handler) recognize(v *request.State) {
-	if h.settings.handoff || !v.Found.Any() {
-		return
-	}
-	if !h.list.Known() && !h.awaitList(v) {
-		return
-	}
-	if !h.settings.cookies.OpenInto(&v.Session, &v.Found, h.isEnded) {
-		return
-	}
-	h.foreign(&v.Session) // goes on, unless it has been refused already
-	h.renew(v)
-	v.Standing = request.SignedIn
-	switch v.Missing = h.settings.lacking(&v.Session.Identity); {
-	case h.outdated(v.R.Context()):
-		v.Standing = request.RevocationUnknown
-	case !h.settings.admits(&v.Session.Identity):
-		v.Standing = request.NotAllowed
-	case v.Missing != 0:
-		v.Standing = request.MissingPermission
-	}
-}
-
 // gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
 // a way of their own, because a script, a form or a frame cannot sign in. [A8]
 func (h *Handler) gate(v *request.State) error {
@@ -63,7 +37,7 @@ func (h *Handler) gate(v *request.State) error {
 		// The cookie stays: the session may be as good as ever. [F1]
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	case v.Standing == request.MissingPermission:
-		h.handOver(v)
+		h.sessions.HandOver(v)
 		return answer.Refuse(h.lacks(v.Missing, returnTo))
 	case who == audience.Preflight && h.passesPreflight(v):
 		return nil

@@ -3,14 +3,16 @@ package instagramauth
 import (
 	"net/http"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -54,7 +56,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	if back, ok := h.astrayCallback(v); ok {
 		return h.refuseAstray(v, back)
 	}
-	h.recognize(v)
+	h.sessions.Recognize(v)
 	switch {
 	case v.Standing == request.NotAllowed:
 		v.LimitBody()
@@ -87,7 +89,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
-		h.keepAlive(v, w)
+		h.sessions.KeepAlive(v, w)
 	}
 	err := next.ServeHTTP(w, v.R)
 	w.Amend() // an error page may differ by visitor, and so may an empty answer
@@ -97,32 +99,18 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	return err
 }
 
-// keepAlive notes that a session is in use. What is new of it goes out with the site's
-// answer.
-func (h *Handler) keepAlive(v *request.State, w *identity.Response) {
-	if v.Found.Marked() {
-		// The session cookie came back: the login has arrived. [A7]
-		w.Unmark = h.settings.cookies.Unmark()
-	}
-	if w.Renewed = h.renewedCookie(v); w.Renewed != "" {
-		keys, began := v.Session.Keys, v.Session.Began
-		w.Ended = func() bool { return h.ended(&session.Session{Keys: keys, Began: began}) }
+// turnAway ends the session of a visitor who is no longer let in. [X2]
+func (h *Handler) turnAway(v *request.State) error {
+	v.Drain()
+	h.sessions.EndLater(&v.Session)
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
+	return &answer.Refusal{
+		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(v.ReturnFor(h.settings.paths))},
+		Notice: telemetry.NoticeAccessRefused, Fields: append(h.telemetry.Privacy.Person(&v.Session.Identity), lifecycle.SessionField(&v.Session)),
 	}
 }
 
-// handOver hands a session that is newer than its cookie over with an answer of ours.
-func (h *Handler) handOver(v *request.State) {
-	if line := h.renewedCookie(v); line != "" {
-		v.W.Header().Add("Set-Cookie", line)
-	}
-}
-
-// renewedCookie returns the Set-Cookie line of a session that has to be handed over again,
-// "" if it need not be.
-func (h *Handler) renewedCookie(v *request.State) string {
-	line, _, err := h.settings.cookies.Renew(&v.Session, v.Renewed)
-	if err != nil {
-		h.telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err)
-	}
-	return line
+// lacks is the refusal of who has not granted all that is required. It offers to ask again.
+func (h *Handler) lacks(missing instagram.Permissions, returnTo string) refusal.Reply {
+	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: h.settings.paths.LoginURL(returnTo)}
 }

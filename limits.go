@@ -3,12 +3,13 @@ package instagramauth
 import (
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -22,10 +23,6 @@ const (
 	// request off, and an answer that was sent may not have arrived.
 	abandonLogin = 3 * time.Second
 	keepLogin    = 5 * time.Second
-
-	renewalsAtATime  = 8 // of each kind, of callsAtATime, so that logins always find a place
-	rememberRenewals = 10_000
-	keepRenewed      = 48 * time.Hour // after the last request whose cookie does not know it
 )
 
 // limits is what an instance remembers beyond one request. None of it is needed to
@@ -42,10 +39,8 @@ type limits struct {
 	provider  *provider.Memory
 	nonces    *limit.Once
 	logins    *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
-	// tokens and profiles are what Instagram is asked again about sessions. They are kept
-	// apart, so that trouble with one of them does not hold up the other.
-	tokens, profiles *renewal.Group[session.Session]
-	pictures         *pictures
+	sessions  *lifecycle.Memory
+	pictures  *pictures
 }
 
 // Destruct implements caddy.Destructor. There is nothing to end.
@@ -54,10 +49,6 @@ func (*limits) Destruct() error { return nil }
 // pool keeps the limits of an app while one configuration replaces another: a
 // reload must not make used logins usable again.
 var pool = caddy.NewUsagePool()
-
-func newRenewals(now func() time.Time) *renewal.Group[session.Session] {
-	return renewal.New[session.Session](rememberRenewals, renewalsAtATime, keepRenewed, now)
-}
 
 func (h *Handler) borrowLimits() error {
 	key := h.settings.instance
@@ -71,7 +62,7 @@ func (h *Handler) borrowLimits() error {
 			nonces:    limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
 			logins:    flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
 
-			tokens: newRenewals(h.now), profiles: newRenewals(h.now), pictures: newPictures(h.now),
+			sessions: lifecycle.NewMemory(h.now), pictures: newPictures(h.now),
 		}, nil
 	})
 	if err != nil {

@@ -1,9 +1,12 @@
 package instagramauth
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -64,7 +67,7 @@ func (h *Handler) startLogin(v *request.State, start loginStart) error {
 	if !ok {
 		return h.elsewhere(v)
 	}
-	if h.outdated(v.R.Context()) {
+	if h.sessions.Outdated(v.R.Context()) {
 		// What would come of it would be refused at once. [F2]
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
@@ -101,4 +104,22 @@ func (h *Handler) showLoginPage(v *request.State, returnTo string) error {
 		ProfessionalOnly: h.settings.api == instagram.InstagramLogin,
 		Look:             h.answers.Look(v.R),
 	}).With(telemetry.OutcomeLoginPage)
+}
+
+// stepUp reads the permissions that a link of the site's asks for beside those of every
+// login. Only what is configured can be asked for. [A2]
+func (h *Handler) stepUp(scope []string) (more []string, err error) {
+	if len(scope) > 1 {
+		return nil, errors.New("scope is given more than once")
+	}
+	for _, name := range strings.FieldsFunc(strings.Join(scope, ""), func(r rune) bool { return r == ',' || r == ' ' }) {
+		switch {
+		case slices.Contains(more, name):
+		case slices.Contains(h.StepUp, name):
+			more = append(more, name)
+		case !h.settings.client.Asks(name):
+			return nil, fmt.Errorf("scope %+q is neither in scope nor in step_up", name[:min(len(name), 64)])
+		}
+	}
+	return more, nil
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"go.uber.org/zap"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
@@ -100,16 +101,16 @@ func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *
 // welcome decides about somebody whom Instagram has named, and begins the session.
 func (h *Handler) welcome(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd, who session.Identity) *answer.Refusal {
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
-	if !h.settings.admits(&who) { // [X1]
-		h.endHere(ctx, &who)
+	if !h.sessions.Admits(&who) { // [X1]
+		h.sessions.EndHere(ctx, &who)
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.NoAccess}}
 	}
-	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
-		end.token = h.tokenToKeep(ctx, from, back, &end.who) // which may say what was granted
+	if h.sessions.Lacking(&who) == 0 || back.token.Permissions == 0 {
+		end.token = h.sessions.TokenToKeep(ctx, from, back.token, &end.who) // which may say what was granted
 	}
-	if missing := h.settings.lacking(&end.who); missing != 0 {
+	if missing := h.sessions.Lacking(&end.who); missing != 0 {
 		if !end.silent {
-			h.endHere(ctx, &end.who)
+			h.sessions.EndHere(ctx, &end.who)
 		}
 		return &answer.Refusal{Reply: h.lacks(missing, ""), Cause: errNotGranted}
 	}
@@ -133,32 +134,15 @@ func (h *Handler) catchLogin(from telemetry.Requester, back *comeback, end *logi
 	h.telemetry.LoginRefused(from, &back.who, refusal.Internal, nil)
 }
 
-// begin begins the session of somebody whose identity is proven. After a handoff the site
-// keeps the sessions.
-func (h *Handler) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
-	var about []zap.Field
-	if !h.settings.handoff {
-		h.list.CatchUp(ctx)
-		var dropped []string
-		if end.session, end.cookie, dropped, err = h.settings.cookies.Create(h.newSession(end.who, end.token)); err != nil {
-			return err
-		}
-		h.warnLeftOut(&end.session, dropped)
-		about = append(about, sessionField(&end.session))
-	}
-	h.telemetry.SignedIn(from, &end.who, about...)
-	return nil
-}
-
 // answerLogin answers one of the requests that have brought a login back.
 func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) error {
 	if end.spent {
 		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
 	switch {
-	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
+	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.sessions.Ended(&end.session)):
 		return h.stale(v, back)
-	case end.refused == nil && !h.settings.admits(&end.who):
+	case end.refused == nil && !h.sessions.Admits(&end.who):
 		// The lists may have changed since, with a reload. [X1]
 		return back.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.refused != nil:
@@ -185,8 +169,8 @@ func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) er
 
 // replaceSession ends the session that a visitor had before a new login. [S10]
 func (h *Handler) replaceSession(v *request.State, by *session.Session) {
-	if old, ok := h.settings.cookies.Open(&v.Found, h.isEnded); ok && old.ID != by.ID {
-		h.endQuietly(&old)
+	if old, ok := h.sessions.Find(&v.Found); ok && old.ID != by.ID {
+		h.sessions.EndLater(&old)
 	}
 }
 
@@ -200,32 +184,41 @@ func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Ide
 		return who, err
 	}
 	h.provider.WarnOfField(user.FieldError)
-	return identityOf(user), nil
+	return lifecycle.IdentityOf(user), nil
 }
 
-// tokenToKeep returns the token of a new session, none where it is not kept. A login does
-// not fail because the token could not be exchanged for a long-lived one: that is tried
-// again later.
-func (h *Handler) tokenToKeep(ctx context.Context, from telemetry.Requester, back *comeback, who *session.Identity) session.Token {
-	if !h.settings.keepToken {
-		return session.Token{}
+// heedRefusal ends the session that somebody has brought along to a login which was refused
+// for what Instagram says of them now, if their cookie says something else. Where the
+// answer was silent about permissions, nothing was said against those that they had.
+func (h *Handler) heedRefusal(v *request.State, end *loginEnd) {
+	if end.refused.Code != refusal.NoAccess && end.refused.Code != refusal.MissingPermission {
+		return
 	}
-	if h.settings.longLived && !h.limits.tokens.Paused() {
-		// No login waits for long for what can be had later.
-		ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
-		defer cancel()
-		long, err := h.provider.LongLived(ctx, back.token)
-		if err == nil {
-			if long.Permissions != 0 {
-				who.Permissions = uint16(long.Permissions)
-			}
-			return h.sessionToken(long, true)
-		}
-		h.provider.NoteAppState(err, h.telemetry.AboutRequester(from)...)
-		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
-			h.limits.tokens.Pause(failure.RetryAfter)
-		}
-		h.telemetry.NotifySampled(telemetry.NoticeShortToken, "", err, h.telemetry.Privacy.User(who.UserID))
+	old, ok := h.settings.cookies.Open(&v.Found, nil) // endHere may have ended it
+	if !ok || old.UserID != end.who.UserID {
+		return
 	}
-	return h.sessionToken(back.token, false)
+	newer := old
+	newer.Username = end.who.Username
+	if !end.silent {
+		newer.Permissions = end.who.Permissions
+	}
+	if said, against := errors.AsType[*lifecycle.SaidAgainst](h.sessions.Against(&newer, &old)); against {
+		h.sessions.EndAgainst(context.WithoutCancel(v.R.Context()), &old, lifecycle.AboutLogin, said)
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
+	}
+}
+
+// begin begins the session of somebody whose identity is proven. After a handoff the site
+// keeps the sessions.
+func (h *Handler) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
+	var about []zap.Field
+	if !h.settings.handoff {
+		if end.session, end.cookie, err = h.sessions.Create(ctx, end.who, end.token); err != nil {
+			return err
+		}
+		about = append(about, lifecycle.SessionField(&end.session))
+	}
+	h.telemetry.SignedIn(from, &end.who, about...)
+	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -29,7 +31,7 @@ func (h *Handler) logout(v *request.State) error {
 	if v.R.Method == http.MethodPost {
 		return h.signOut(v)
 	}
-	h.recognize(v)
+	h.sessions.Recognize(v)
 	return answer.Page(refusal.SignOutPage{
 		Look: h.answers.Look(v.R), Action: h.settings.paths.Of(address.Logout), LoginURL: h.settings.paths.LoginURL("/"),
 		Username: v.Session.Username, SignedIn: v.Standing != request.Anonymous,
@@ -127,18 +129,18 @@ func (h *Handler) endAllFound(ctx context.Context, v *request.State, everywhere 
 			break
 		}
 		done[s.ID] = true
-		again := h.revoked(&s)
-		errs = append(errs, h.end(ctx, &s))
+		again := h.sessions.Revoked(&s)
+		errs = append(errs, h.sessions.End(ctx, &s))
 		if again {
-			if everywhere && h.list.UserUnwritten(revocation.Key(s.Keys.User)) {
+			if everywhere && h.sessions.List.UserUnwritten(revocation.Key(s.Keys.User)) {
 				errs = append(errs, revocation.ErrNotWritten)
 			}
 			continue
 		}
 		if everywhere {
-			errs = append(errs, h.endEverywhere(ctx, &s))
+			errs = append(errs, h.sessions.EndEverywhere(ctx, &s))
 		}
-		h.telemetry.Notify(telemetry.NoticeSignedOut, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.telemetry.Notify(telemetry.NoticeSignedOut, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
 		h.telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)

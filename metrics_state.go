@@ -3,6 +3,8 @@ package instagramauth
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
@@ -35,8 +37,8 @@ func (stateMetrics) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (stateMetrics) Collect(to chan<- prometheus.Metric) {
-	lists.Range(func(_, value any) bool {
-		collectList(to, value.(endedSessions).Status())
+	lifecycle.Lists.Range(func(_, value any) bool {
+		collectList(to, value.(lifecycle.EndedSessions).Status())
 		return true
 	})
 	open := make(map[string]float64) // blocks of one app have a breaker each

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -25,7 +27,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -223,13 +224,8 @@ type Handler struct {
 
 	rotation *rotation.Rotation
 	now      func() time.Time
-	beside   *beside  // what runs beside requests
-	asks     []errand // of Instagram, again
-
-	list      *revocation.List
-	leaveList func()
-	isEnded   func(*session.Session) bool // ended, made a function once
-	provider  *provider.Provider
+	sessions *lifecycle.Sessions
+	provider *provider.Provider
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
@@ -263,7 +259,6 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 
 // provision is Provision with a storage.
 func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, events *telemetry.Emitter) (err error) {
-	h.beside = newBeside()
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -291,11 +286,9 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err := h.watchSecrets(); err != nil {
 		return err
 	}
-	if err := h.joinList(ctx, storage); err != nil {
+	if err := h.joinSessions(ctx, storage); err != nil {
 		return err
 	}
-	h.asks = h.errands()
-	h.isEnded = h.ended
 	h.warn()
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	place, err := h.place(server)
@@ -310,6 +303,20 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	}
 	place.PutInFront(server, h.settings.identity.Guard())
 	return nil
+}
+
+// joinSessions makes the sessions of the block.
+func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (err error) {
+	s := &h.settings
+	h.sessions, err = lifecycle.New(ctx.Slogger(), lifecycle.Config{
+		App: s.appID, Name: s.paths.Redirects[0].URI, Block: s.block,
+		Cookies: s.cookies, Vault: s.vault, Storage: storage, Rotation: h.rotation, Telemetry: h.telemetry, Provider: h.provider, Identity: s.identity,
+		Memory: h.limits.sessions, Now: h.now,
+		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
+		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
+		Forgotten: h.limits.pictures.forget,
+	})
+	return err
 }
 
 // place finds the place of the block on its server.
@@ -354,8 +361,8 @@ func (h *Handler) warn() {
 		h.telemetry.Notify(telemetry.NoticeForceOutdated, nil)
 	}
 	h.warnPicture()
-	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if people != nil && len(people.names) > 0 {
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+		if list.HasNames() {
 			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
 		}
 	}
@@ -371,20 +378,20 @@ func (h *Handler) Cleanup() error {
 	if h.reservations != nil {
 		h.reservations.Release()
 	}
-	if h.beside != nil {
-		h.beside.stop()
+	var leaveSecrets, leaveTelemetry, leaveSessions error
+	if h.sessions != nil {
+		leaveSessions = h.sessions.Close()
 	}
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	var leaveSecrets, leaveTelemetry error
 	if h.telemetry != nil {
 		leaveTelemetry = h.telemetry.Close()
 	}
 	if h.rotation != nil {
 		leaveSecrets = h.rotation.Close()
 	}
-	return errors.Join(leaveSecrets, h.quitList(), h.returnLimits(), leaveTelemetry)
+	return errors.Join(leaveSecrets, leaveSessions, h.returnLimits(), leaveTelemetry)
 }
 
 // Interface guards

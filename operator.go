@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -31,12 +33,12 @@ func init() {
 // runningApps returns the apps of the running configuration.
 func runningApps() map[string]operator.App {
 	apps := make(map[string]operator.App)
-	lists.Range(func(id, value any) bool {
-		ended := value.(endedSessions)
+	lifecycle.Lists.Range(func(id, value any) bool {
+		ended := value.(lifecycle.EndedSessions)
 		apps[id.(string)] = operator.App{
-			List: ended.List, Prints: ended.blocks.Prints,
+			List: ended.List, Prints: ended.Blocks.Prints,
 			Person: func(clientIP, userID string) []zap.Field {
-				told := ended.privacies.Newest()
+				told := ended.Privacies.Newest()
 				return []zap.Field{told.Address(clientIP), told.User(userID)}
 			},
 		}

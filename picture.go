@@ -84,11 +84,11 @@ func (h *Handler) picture(v *request.State) error {
 		return err
 	}
 	found, until := h.findPicture(v)
-	if h.ended(&v.Session) {
+	if h.sessions.Ended(&v.Session) {
 		return h.requireLogin(v) // while Instagram was asked
 	}
 	// What is new of the session must not get lost here: it is handed out once.
-	renewed := h.renewedCookie(v)
+	renewed := h.sessions.RenewedCookie(v)
 	if renewed != "" {
 		v.W.Header().Add("Set-Cookie", renewed)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -62,6 +64,11 @@ func newPictures(now func() time.Time) *pictures {
 		places: limit.NewGate(picturesAtATime, provider.CallQueue),
 		rest:   renewal.New[struct{}](1, 1, 0, now),
 	}
+}
+
+// forget drops the pictures of sessions that match. [P5]
+func (p *pictures) forget(match func(key uint64, s session.Session) bool) {
+	p.Drop(func(known portrait) bool { return match(known.asker.Keys.Session, known.asker) })
 }
 
 // portrait is what Instagram has said about somebody's picture.
@@ -128,7 +135,7 @@ func (h *Handler) askInBackground(v *request.State) {
 		defer cancel()
 		found, keep := h.askForPicture(ctx, &s)
 		h.limits.pictures.End(h.pictureKey(&s), found, found.size(), keep)
-		if h.ended(&s) {
+		if h.sessions.Ended(&s) {
 			h.limits.pictures.Drop(func(p portrait) bool { return p.asker.ID == s.ID })
 		}
 	}()
@@ -152,7 +159,7 @@ func (h *Handler) askForPicture(ctx context.Context, s *session.Session) (found 
 	if failure, ok := errors.AsType[*instagram.Error](found.err); ok && failure.InvalidToken() {
 		told.Action, told.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
 	}
-	h.telemetry.NotifySampled(told, "", found.err, h.telemetry.Privacy.User(s.UserID), sessionField(s))
+	h.telemetry.NotifySampled(told, "", found.err, h.telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
 	return found, h.waitAfter(s, found.err)
 }
 
@@ -173,7 +180,7 @@ func (h *Handler) askWithinLimits(ctx context.Context, s *session.Session, found
 
 // download asks for the address of a picture and, for pictureProxy, for the picture.
 func (h *Handler) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
-	at, err := h.provider.Picture(ctx, instagramToken(s), s.AppScopedID)
+	at, err := h.provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
 	if err != nil {
 		h.provider.NoteAppState(err)
 		return err

@@ -95,8 +95,8 @@ func (h *Handler) removed(v *request.State, what removal) (signed instagram.Sign
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	who := session.Identity{UserID: signed.UserID}
-	h.forgetPerson(who.UserID)
-	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
+	h.sessions.ForgetPerson(who.UserID)
+	if err := h.sessions.List.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
 		h.telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
@@ -81,8 +83,9 @@ func (w *world) addNode() *node {
 		list := revocation.New("1", w.at.now)
 		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
-		n.list = list
-		n.limits = &limits{failures: limit.NewFailures(1000, time.Minute, 10, w.at.now), cancels: limit.NewRate(1000, 1000, 10, w.at.now), forgeries: limit.NewRate(1000, 1000, 10, w.at.now), provider: n.limits.provider, nonces: n.limits.nonces, logins: n.limits.logins, tokens: newRenewals(w.at.now), profiles: newRenewals(w.at.now), pictures: newPictures(w.at.now)}
+		n.sessions.List = list
+		n.limits = &limits{failures: limit.NewFailures(1000, time.Minute, 10, w.at.now), cancels: limit.NewRate(1000, 1000, 10, w.at.now), forgeries: limit.NewRate(1000, 1000, 10, w.at.now), provider: n.limits.provider, nonces: n.limits.nonces, logins: n.limits.logins, pictures: newPictures(w.at.now)}
+		n.sessions.Memory = lifecycle.NewMemory(w.at.now)
 	}
 	server := httptest.NewServer(n)
 	w.t.Cleanup(server.Close)
@@ -126,7 +129,7 @@ func (v *visitor) get(address string) *http.Response {
 	n := v.nodes[v.turn%len(v.nodes)]
 	v.turn++
 	answer := v.ask(n, address)
-	n.beside.all.Wait()
+	n.sessions.Background.All.Wait()
 	return answer
 }
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -48,7 +50,7 @@ func (v *visitor) storm(requests int) {
 	}
 	all.Wait()
 	for _, n := range v.nodes {
-		n.beside.all.Wait()
+		n.sessions.Background.All.Wait()
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if int(good.Load()) != requests {
@@ -117,7 +119,7 @@ func TestT7_AFailedRefreshKeepsTheSessionAndARevokedTokenEndsItEverywhere(t *tes
 	v.wantSignedIn("jayposiris")
 	v.wantSignedIn("jayposiris")
 	for _, n := range w.nodes {
-		n.list.Sync(t.Context())
+		n.sessions.List.Sync(t.Context())
 	}
 	for _, n := range []*node{w.nodes[0], other} {
 		if answer := v.ask(n, "/page"); answer.StatusCode != http.StatusFound {
@@ -180,7 +182,7 @@ func TestAFieldThatIsNoLongerThereIsForgotten(t *testing.T) {
 func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	var visitors []*visitor
-	for range renewalsAtATime + 5 {
+	for range lifecycle.RenewalsAtATime + 5 {
 		v := w.newVisitor()
 		v.signIn()
 		visitors = append(visitors, v)
@@ -193,7 +195,7 @@ func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 			t.Fatalf("answered %s", answer.Status)
 		}
 	}
-	waitFor(t, func() bool { return w.instagram.Calls(simulator.UserNode) == renewalsAtATime })
+	waitFor(t, func() bool { return w.instagram.Calls(simulator.UserNode) == lifecycle.RenewalsAtATime })
 	// Shutting down waits for none of them, and nothing is left.
 	began := time.Now()
 	if err := w.nodes[0].Cleanup(); err != nil {
@@ -205,7 +207,7 @@ func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 	if answer := visitors[0].ask(w.nodes[0], "/page"); answer.StatusCode != http.StatusOK {
 		t.Errorf("a request that was still on its way was answered %s", answer.Status)
 	}
-	w.wantCalls(simulator.UserNode, renewalsAtATime, "after the end")
+	w.wantCalls(simulator.UserNode, lifecycle.RenewalsAtATime, "after the end")
 }
 
 // waitFor waits until a condition holds.
@@ -226,7 +228,7 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	client := w.nodes[0].settings.client
 	w.nodes[0].settings.client = nil
 	h := w.nodes[0].Handler
-	if wait := h.run(t.Context(), h.newSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.asks[0]); wait != patience {
+	if wait := h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.Patience {
 		t.Errorf("left alone for %v", wait)
 	}
 	w.nodes[0].settings.client = client

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -78,13 +80,13 @@ func TestAGoodTokenDoesNotGiveWayToOneThatIsTooLong(t *testing.T) {
 
 func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 	for name, end := range map[string]func(h *Handler, s session.Session) error{
-		"logout":     func(h *Handler, s session.Session) error { return h.end(t.Context(), &s) },
-		"replaced":   func(h *Handler, s session.Session) error { h.endQuietly(&s); return nil },
-		"everywhere": func(h *Handler, s session.Session) error { return h.endEverywhere(t.Context(), &s) },
+		"logout":     func(h *Handler, s session.Session) error { return h.sessions.End(t.Context(), &s) },
+		"replaced":   func(h *Handler, s session.Session) error { h.sessions.EndLater(&s); return nil },
+		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.EndEverywhere(t.Context(), &s) },
 		"another node, or the operator": func(h *Handler, s session.Session) error {
-			err := h.list.EndAll(t.Context())
+			err := h.sessions.List.EndAll(t.Context())
 			// Whatever is asked next tidies up.
-			h.run(t.Context(), h.newSession(identityNamed("jayposiris"), s.Token), &h.asks[1])
+			h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), s.Token), &h.sessions.Refreshes[1])
 			return err
 		},
 	} {
@@ -95,14 +97,14 @@ func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 			w.at.advance(25 * time.Hour)
 			v.wantSignedIn("jayposiris")
 			h, s := w.nodes[0].Handler, v.session()
-			if _, ok := h.limits.tokens.Result(s.Keys.Session); !ok {
+			if _, ok := h.sessions.Memory.Tokens.Result(s.Keys.Session); !ok {
 				t.Fatal("there is no result")
 			}
 			if err := end(h, s); err != nil {
 				t.Fatal(err)
 			}
-			_, token := h.limits.tokens.Result(s.Keys.Session)
-			if _, profile := h.limits.profiles.Result(s.Keys.Session); token || profile {
+			_, token := h.sessions.Memory.Tokens.Result(s.Keys.Session)
+			if _, profile := h.sessions.Memory.Profiles.Result(s.Keys.Session); token || profile {
 				t.Errorf("token kept: %v, profile kept: %v", token, profile)
 			}
 		})
@@ -130,8 +132,8 @@ func TestPermissionsThatShrinkStaySo(t *testing.T) {
 
 // limitsForgotten makes the node forget what only its memory knows.
 func (w *world) limitsForgotten() {
-	w.nodes[0].limits.tokens.Drop(func(uint64, session.Session) bool { return true })
-	w.nodes[0].limits.profiles.Drop(func(uint64, session.Session) bool { return true })
+	w.nodes[0].sessions.Memory.Tokens.Drop(func(uint64, session.Session) bool { return true })
+	w.nodes[0].sessions.Memory.Profiles.Drop(func(uint64, session.Session) bool { return true })
 }
 
 func TestAWithdrawnPermissionIsNoticed(t *testing.T) {
@@ -214,7 +216,7 @@ func TestN3_AnOutageCostsOneCallHoweverManyCome(t *testing.T) {
 func TestD3_ALoginDoesNotWaitForALongLivedToken(t *testing.T) {
 	w := newWorld(t, longLived(0))
 	w.instagram.Misbehave(simulator.LongLived, simulator.Fault{Kind: simulator.Hang})
-	for i, most := range []time.Duration{exchangeTimeout + 5*time.Second, exchangeTimeout} {
+	for i, most := range []time.Duration{lifecycle.ExchangeTimeout + 5*time.Second, lifecycle.ExchangeTimeout} {
 		began := time.Now()
 		v := w.newVisitor()
 		v.signIn()
@@ -251,7 +253,7 @@ func TestTokensUnderAStormOfVisitorsOnTwoNodes(t *testing.T) {
 		<-done
 	}
 	for _, n := range w.nodes {
-		n.beside.all.Wait()
+		n.sessions.Background.All.Wait()
 	}
 	if w.instagram.Calls(simulator.Refresh) == 0 || w.instagram.Calls(simulator.UserNode) < 4 || instagram.RefreshAge != 24*time.Hour {
 		t.Error("nothing was renewed")

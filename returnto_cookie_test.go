@@ -50,7 +50,7 @@ func sealedLogin(t *testing.T, h *Handler, address string) (state, cookies strin
 		t.Fatal("the login cookie does not open")
 	}
 	h.limits.nonces.First(resumed.Nonce)
-	_, line, _, err := h.settings.cookies.Create(h.newSession(session.Identity{UserID: "17841405793187218", Username: "jayposiris"}, session.Token{}))
+	_, line, _, err := h.settings.cookies.Create(h.sessions.NewSession(session.Identity{UserID: "17841405793187218", Username: "jayposiris"}, session.Token{}))
 	if err != nil {
 		t.Fatal(err)
 	}

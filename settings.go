@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -61,7 +65,7 @@ type settings struct {
 
 	privacy      telemetry.Privacy
 	rate         rateLimit
-	allow, deny  *people // nil for no list
+	allow, deny  *lifecycle.AccountList // nil for no list
 	logoutTarget string
 
 	lifetime     time.Duration
@@ -307,4 +311,52 @@ func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
 func (h *Handler) resolveHeaders(s *settings, _ option.Resolver) (err error) {
 	s.identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
 	return err
+}
+
+func (h *Handler) resolveAccess(s *settings, _ option.Resolver) (err error) {
+	if s.allow, err = lifecycle.ParseAccounts("allow", h.Allow); err != nil {
+		return err
+	}
+	s.deny, err = lifecycle.ParseAccounts("deny", h.Deny)
+	return err
+}
+
+const (
+	shortestRevalidate = time.Minute
+)
+
+// resolveToken checks the options about the token and what it is kept for.
+func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
+	s.longLived = h.Token.LongLived
+	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
+	s.revalidate = time.Duration(h.Revalidate)
+	switch {
+	case s.revalidate != 0 && !s.longLived:
+		return option.Errorf("revalidate", "needs token long_lived: a short-lived token is of no use after an hour")
+	case s.revalidate != 0 && s.handoff:
+		return option.Errorf("revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own")
+	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
+		return option.Errorf("token", "with after_login handoff a token goes to the site or nowhere; add forward_as")
+	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
+		return option.Errorf("revalidate", "write a duration between 1m and 60d")
+	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
+		return option.Errorf("revalidate", "is longer than a session lasts, and so would never happen")
+	}
+	s.required = instagram.PermissionsOf(h.RequireScope...)
+	return h.resolveForward(s)
+}
+
+// resolveForward checks the name of the header that carries the token.
+func (h *Handler) resolveForward(s *settings) error {
+	if h.Token.ForwardAs == "" {
+		return nil
+	}
+	if strings.EqualFold(h.Token.ForwardAs, identity.HeaderOff) {
+		return option.Errorf("token forward_as", "leave the option out to keep the token from the site")
+	}
+	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
+		return option.Errorf("token forward_as", "%v", err)
+	}
+	s.forwardAs = http.CanonicalHeaderKey(h.Token.ForwardAs)
+	return nil
 }

@@ -1,47 +1,35 @@
-package instagramauth
+package lifecycle
 
 import (
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // Who may come in at all: the options allow and deny.
 
-// people are accounts as an operator lists them.
-type people struct {
+// AccountList is accounts as an operator lists them.
+type AccountList struct {
 	ids   map[string]bool // decimal text, compared as a whole [X1]
 	names map[string]bool // in lower case
 }
 
-// include reports whether a person is listed, by either of their IDs or by name.
-func (p *people) include(who *session.Identity) bool {
+// Include reports whether a person is listed, by either of their IDs or by name.
+func (p *AccountList) Include(who *session.Identity) bool {
 	if p.ids[who.UserID] || who.AppScopedID != "" && p.ids[who.AppScopedID] {
 		return true
 	}
 	return len(p.names) > 0 && p.names[strings.ToLower(who.Username)]
 }
 
-func (h *Handler) resolveAccess(s *settings, _ option.Resolver) (err error) {
-	if s.allow, err = parsePeople("allow", h.Allow); err != nil {
-		return err
-	}
-	s.deny, err = parsePeople("deny", h.Deny)
-	return err
-}
-
-// parsePeople reads a list of IDs and @names. A list that is there has somebody on it:
+// ParseAccounts reads a list of IDs and @names. A list that is there has somebody on it:
 // an empty one would keep everybody out, or let everybody in, by a slip.
-func parsePeople(of string, list []string) (*people, error) {
+func ParseAccounts(of string, list []string) (*AccountList, error) {
 	if list == nil {
 		return nil, nil
 	}
-	p := &people{make(map[string]bool), make(map[string]bool)}
+	p := &AccountList{make(map[string]bool), make(map[string]bool)}
 	for _, entry := range list {
 		name, named := strings.CutPrefix(entry, "@")
 		switch {
@@ -79,19 +67,11 @@ func isAlphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// admits reports whether a person may come in. Who is on both lists may not. It is
+// Admits reports whether a person may come in. Who is on both lists may not. It is
 // asked at each request, so that a change of the lists bites at the next one. [X1, X2]
-func (s *settings) admits(who *session.Identity) bool {
-	return (s.deny == nil || !s.deny.include(who)) && (s.allow == nil || s.allow.include(who))
+func (l *Sessions) Admits(who *session.Identity) bool {
+	return (l.Deny == nil || !l.Deny.Include(who)) && (l.Allow == nil || l.Allow.Include(who))
 }
 
-// turnAway ends the session of a visitor who is no longer let in. [X2]
-func (h *Handler) turnAway(v *request.State) error {
-	v.Drain()
-	h.endQuietly(&v.Session)
-	v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
-	return &answer.Refusal{
-		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(v.ReturnFor(h.settings.paths))},
-		Notice: telemetry.NoticeAccessRefused, Fields: append(h.telemetry.Privacy.Person(&v.Session.Identity), sessionField(&v.Session)),
-	}
-}
+// HasNames reports whether a list has usernames, which can change and change owner.
+func (p *AccountList) HasNames() bool { return p != nil && len(p.names) > 0 }

@@ -1,4 +1,4 @@
-package instagramauth
+package lifecycle
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -22,9 +23,12 @@ import (
 // requests: one finds that something is due, and a later one gets the result. No visitor
 // waits for Instagram.
 
-// patience is how long Instagram is left alone about one person whom it will not speak
+// Patience is how long Instagram is left alone about one person whom it will not speak
 // of, unless it says another time.
-const patience = time.Hour
+const Patience = time.Hour
+
+// refreshTimeout bounds all calls of one refresh together.
+const refreshTimeout = 20 * time.Second
 
 // errand is one thing to ask Instagram about a session.
 type errand struct {
@@ -37,46 +41,46 @@ type errand struct {
 }
 
 // errands lists what Instagram is asked again.
-func (h *Handler) errands() []errand {
+func (l *Sessions) errands() []errand {
 	var all []errand
-	if h.settings.longLived {
-		all = append(all, errand{telemetry.ErrandToken, h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
+	if l.LongLived {
+		all = append(all, errand{telemetry.ErrandToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.lengthen})
 	}
-	if h.settings.revalidate != 0 {
-		all = append(all, errand{telemetry.ErrandProfile, h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
+	if l.Revalidate != 0 {
+		all = append(all, errand{telemetry.ErrandProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.recheck})
 	}
 	return all
 }
 
 // tokenDue reports whether a token can be refreshed and should be, or is a short-lived one
 // that could not be exchanged at the login.
-func (h *Handler) tokenDue(s *session.Session) bool {
-	now := h.now()
-	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || h.passed(now, s.Token.Issued, instagram.RefreshAge))
+func (l *Sessions) tokenDue(s *session.Session) bool {
+	now := l.Now()
+	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || l.passed(now, s.Token.Issued, instagram.RefreshAge))
 }
 
 // tokenWait lets a client that does not keep the renewed cookie ask no more often than one
 // that does, unless its token is about to expire.
-func (h *Handler) tokenWait(s *session.Session, old *session.Token) time.Duration {
-	now := h.now()
+func (l *Sessions) tokenWait(s *session.Session, old *session.Token) time.Duration {
+	now := l.Now()
 	return min(s.Token.Issued.Add(instagram.RefreshAge).Sub(now), old.Expires.Sub(now)/4)
 }
 
 // profileDue reports whether a profile is to be looked at again. A short-lived token that
 // has expired is not asked about: everybody knows the answer, and it would end the session.
-func (h *Handler) profileDue(s *session.Session) bool {
-	now := h.now()
+func (l *Sessions) profileDue(s *session.Session) bool {
+	now := l.Now()
 	usable := s.Token.Access != "" && (s.Token.LongLived || now.Before(s.Token.Expires))
-	return usable && h.passed(now, s.Checked, h.settings.revalidate)
+	return usable && l.passed(now, s.Checked, l.Revalidate)
 }
 
-func (h *Handler) profileWait(s *session.Session, _ *session.Token) time.Duration {
-	return s.Checked.Add(h.settings.revalidate).Sub(h.now())
+func (l *Sessions) profileWait(s *session.Session, _ *session.Token) time.Duration {
+	return s.Checked.Add(l.Revalidate).Sub(l.Now())
 }
 
 // passed reports whether a time is a duration ago. One that lies in the future was noted by
 // a clock that was wrong, and says nothing.
-func (h *Handler) passed(now, at time.Time, d time.Duration) bool {
+func (l *Sessions) passed(now, at time.Time, d time.Duration) bool {
 	return now.Sub(at) >= d || at.After(now.Add(clockSkew))
 }
 
@@ -85,17 +89,17 @@ const clockSkew = time.Minute
 
 // renew brings a session up to date with what Instagram has said since its cookie was
 // made, and has it asked again where that is due.
-func (h *Handler) renew(v *request.State) {
-	for i := range h.asks {
-		e := &h.asks[i]
+func (l *Sessions) renew(v *request.State) {
+	for i := range l.Refreshes {
+		e := &l.Refreshes[i]
 		if !e.due(&v.Session) {
 			continue
 		}
-		if newer, ok := e.group.Result(v.Session.Keys.Session); ok && update(&v.Session, &newer, h.now()) {
+		if newer, ok := e.group.Result(v.Session.Keys.Session); ok && update(&v.Session, &newer, l.Now()) {
 			v.Renewed = true
 		}
 		if e.due(&v.Session) {
-			h.renewBeside(v, e)
+			l.renewBeside(v, e)
 		}
 	}
 }
@@ -117,18 +121,18 @@ func update(s, by *session.Session, now time.Time) (changed bool) {
 
 // renewBeside asks Instagram about a session beside the request that brought it, unless
 // that is under way already, or too much is.
-func (h *Handler) renewBeside(v *request.State, e *errand) {
+func (l *Sessions) renewBeside(v *request.State, e *errand) {
 	s, key, asked := v.Session, v.Session.Keys.Session, trace.SpanFromContext(v.R.Context())
 	if !e.group.Start(key) {
 		return
 	}
-	leave, ok := h.provider.Gate.Try() // [D3]
+	leave, ok := l.Provider.Gate.Try() // [D3]
 	if ok {
-		ok = h.beside.run(func(ctx context.Context) {
+		ok = l.Background.run(func(ctx context.Context) {
 			defer leave()
 			ctx, end := traceBeside(ctx, asked, e.name)
 			defer end()
-			e.group.End(key, h.run(ctx, s, e))
+			e.group.End(key, l.Run(ctx, s, e))
 		})
 	}
 	if !ok {
@@ -143,7 +147,7 @@ func traceBeside(ctx context.Context, asked trace.Span, name string) (traced con
 	if !asked.SpanContext().IsValid() {
 		return ctx, func() {}
 	}
-	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, directive+" renew "+name,
+	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, option.Directive+" renew "+name,
 		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: asked.SpanContext()}))
 	return ctx, func() { span.End() }
 }
@@ -151,7 +155,7 @@ func traceBeside(ctx context.Context, asked trace.Span, name string) (traced con
 // errandResult names what came of an errand.
 func errandResult(err error) string {
 	failure, ok := errors.AsType[*instagram.Error](err)
-	_, against := errors.AsType[*saidAgainst](err)
+	_, against := errors.AsType[*SaidAgainst](err)
 	switch {
 	case err == nil:
 		return telemetry.ResultOK
@@ -167,66 +171,66 @@ func errandResult(err error) string {
 	return telemetry.ErrandFailed
 }
 
-// run runs an errand, keeps what Instagram says, and returns how long to leave it alone
+// Run runs an errand, keeps what Instagram says, and returns how long to leave it alone
 // about this session.
-func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
+func (l *Sessions) Run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.telemetry.NotifyPanic(cause)
-			wait = patience
+			l.Telemetry.NotifyPanic(cause)
+			wait = Patience
 		}
 	}()
-	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	newer, err := e.ask(ctx, s)
-	h.telemetry.CountRefresh(e.name, errandResult(err))
-	said, against := errors.AsType[*saidAgainst](err)
+	l.Telemetry.CountRefresh(e.name, errandResult(err))
+	said, against := errors.AsType[*SaidAgainst](err)
 	if err != nil && !against {
-		return h.notRenewed(ctx, &s, e, err)
+		return l.notRenewed(ctx, &s, e, err)
 	}
-	h.provider.NoteSuccess()
+	l.Provider.NoteSuccess()
 	e.group.Resume()
 	if against {
-		return h.endAgainst(ctx, &s, e.name, said)
+		return l.EndAgainst(ctx, &s, e.name, said)
 	}
-	h.fit(&newer, &s.Token)
+	l.fit(&newer, &s.Token)
 	e.group.Keep(newer.Keys.Session, newer)
-	h.forget(func(_ uint64, s session.Session) bool { return h.ended(&s) }) // this one, too
+	l.forget(func(_ uint64, s session.Session) bool { return l.Ended(&s) }) // this one, too
 	return e.wait(&newer, &s.Token)
 }
 
 // fit takes out of a session what its cookie has no room for. A good token does not give
 // way to one that is too long.
-func (h *Handler) fit(s *session.Session, old *session.Token) {
-	dropped, err := h.settings.cookies.Fit(s)
+func (l *Sessions) fit(s *session.Session, old *session.Token) {
+	dropped, err := l.Cookies.Fit(s)
 	if slices.Contains(dropped, session.DroppedToken) {
 		s.Token = *old
-		_, err = h.settings.cookies.Fit(s)
+		_, err = l.Cookies.Fit(s)
 	}
 	if err != nil {
-		h.telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err, sessionField(s))
+		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err, SessionField(s))
 	}
-	h.warnLeftOut(s, dropped)
+	l.warnLeftOut(s, dropped)
 }
 
 // errElsewhere says that another node is just doing the same.
 var errElsewhere = errors.New("another node asks")
 
-// instagramToken returns the token of a session as the client takes it.
-func instagramToken(s *session.Session) instagram.Token {
+// InstagramToken returns the token of a session as the client takes it.
+func InstagramToken(s *session.Session) instagram.Token {
 	return instagram.Token{AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions)}
 }
 
 // lengthen refreshes a long-lived token, or exchanges a short-lived one for such a token,
 // on one node alone. [T7]
-func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
-	call := h.provider.LongLived
+func (l *Sessions) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
+	call := l.Provider.LongLived
 	if s.Token.LongLived {
-		call = h.provider.Refresh
+		call = l.Provider.Refresh
 	}
 	var longer instagram.Token
-	ran, err := h.list.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
-		longer, err = call(ctx, instagramToken(&s))
+	ran, err := l.List.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
+		longer, err = call(ctx, InstagramToken(&s))
 		return err
 	})
 	if err == nil && !ran {
@@ -236,34 +240,34 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 		return s, err
 	}
 	old := s
-	s.Token, s.Permissions = h.sessionToken(longer, true), uint16(longer.Permissions)
-	return s, h.against(&s, &old)
+	s.Token, s.Permissions = l.sessionToken(longer, true), uint16(longer.Permissions)
+	return s, l.Against(&s, &old)
 }
 
 // recheck asks who the owner of a session is. The client makes sure that it is the same
 // person. Their IDs stay what they were at the login, because the list of ended sessions
 // knows them by those.
-func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
-	user, err := h.provider.Recheck(ctx, instagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
+func (l *Sessions) recheck(ctx context.Context, s session.Session) (session.Session, error) {
+	user, err := l.Provider.Recheck(ctx, InstagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
 	if err != nil {
 		return s, err
 	}
-	h.provider.WarnOfField(user.FieldError)
-	old, who := s, identityOf(user)
-	s.Username, s.Permissions, s.Checked = who.Username, who.Permissions, h.now().Truncate(time.Second)
+	l.Provider.WarnOfField(user.FieldError)
+	old, who := s, IdentityOf(user)
+	s.Username, s.Permissions, s.Checked = who.Username, who.Permissions, l.Now().Truncate(time.Second)
 	if user.FieldError == nil || user.FieldError.LacksPermission() {
 		s.Fields = who.Fields
 	} else {
 		old.Permissions = s.Permissions // nothing was said of fields, nor of what they prove
 	}
-	return s, h.against(&s, &old)
+	return s, l.Against(&s, &old)
 }
 
 // notRenewed does what has to be done where Instagram did not say what it was asked, and
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
-func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
-	about := []zap.Field{zap.String("about", e.name), h.telemetry.Privacy.User(s.UserID), sessionField(s)}
+func (l *Sessions) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
+	about := []zap.Field{zap.String("about", e.name), l.Telemetry.Privacy.User(s.UserID), SessionField(s)}
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case errors.Is(err, errElsewhere):
@@ -271,55 +275,55 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		h.telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, e.name, err, about...)
-		return patience
+		l.Telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, e.name, err, about...)
+		return Patience
 	case failure.InvalidToken():
-		h.telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, about...)
-		if err := h.end(ctx, s); err != nil {
-			h.reportEndedHereAlone(err, sessionField(s))
+		l.Telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, about...)
+		if err := l.End(ctx, s); err != nil {
+			l.reportEndedHereAlone(err, SessionField(s))
 		}
-		return patience
+		return Patience
 	}
-	h.provider.NoteAppState(err)
-	h.telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
+	l.Provider.NoteAppState(err)
+	l.Telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
 	if failure.OfOnePerson() {
-		return max(failure.RetryAfter, patience)
+		return max(failure.RetryAfter, Patience)
 	}
 	e.group.Pause(failure.RetryAfter)
 	return 0
 }
 
-// beside runs work beside requests until it is stopped.
-type beside struct {
+// background runs work beside requests until it is stopped.
+type background struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	stopped bool
-	all     sync.WaitGroup
+	All     sync.WaitGroup
 }
 
-func newBeside() *beside {
+func newBackground() *background {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &beside{ctx: ctx, cancel: cancel}
+	return &background{ctx: ctx, cancel: cancel}
 }
 
-// run starts work, and reports whether it did.
-func (b *beside) run(work func(context.Context)) bool {
+// Run starts work, and reports whether it did.
+func (b *background) run(work func(context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.stopped {
 		return false
 	}
-	b.all.Go(func() { work(b.ctx) })
+	b.All.Go(func() { work(b.ctx) })
 	return true
 }
 
 // stop cancels all work and waits for its end. It may be called more than once.
-func (b *beside) stop() {
+func (b *background) stop() {
 	b.mu.Lock()
 	b.stopped = true
 	b.mu.Unlock()
 	b.cancel()
-	b.all.Wait()
+	b.All.Wait()
 }

@@ -1,0 +1,73 @@
+package lifecycle
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+)
+
+// sessionToken returns a token as the session keeps it.
+func (l *Sessions) sessionToken(t instagram.Token, longLived bool) session.Token {
+	now := l.Now().Truncate(time.Second)
+	return session.Token{Access: t.AccessToken, LongLived: longLived, Issued: now, Expires: now.Add(t.Lifetime)}
+}
+
+// Lacking returns the required permissions that a person has not granted.
+func (l *Sessions) Lacking(who *session.Identity) instagram.Permissions {
+	return l.Required.Without(instagram.Permissions(who.Permissions))
+}
+
+// IdentityOf returns who a user node says that somebody is.
+func IdentityOf(user instagram.User) session.Identity {
+	who := session.Identity{
+		UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username, Permissions: uint16(user.Permissions),
+	}
+	for _, f := range user.Fields {
+		who.Fields = append(who.Fields, session.Field(f))
+	}
+	return who
+}
+
+// warnLeftOut tells the operator what the site will not get to see: fields, and the token.
+func (l *Sessions) warnLeftOut(s *session.Session, dropped []string) {
+	dropped = append(dropped, l.Identity.WithoutRoom(&s.Identity)...)
+	if len(dropped) > 0 {
+		l.Telemetry.NotifySampled(telemetry.NoticeFieldsLeftOut, "", nil, SessionField(s), zap.Strings("fields", dropped))
+	}
+}
+
+// ExchangeTimeout bounds the one call that a login can do without.
+const ExchangeTimeout = 3 * time.Second
+
+// TokenToKeep returns the token of a new session, none where it is not kept. A login does
+// not fail because the token could not be exchanged for a long-lived one: that is tried
+// again later.
+func (l *Sessions) TokenToKeep(ctx context.Context, from telemetry.Requester, short instagram.Token, who *session.Identity) session.Token {
+	if !l.KeepToken {
+		return session.Token{}
+	}
+	if l.LongLived && !l.Memory.Tokens.Paused() {
+		// No login waits for long for what can be had later.
+		ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
+		defer cancel()
+		long, err := l.Provider.LongLived(ctx, short)
+		if err == nil {
+			if long.Permissions != 0 {
+				who.Permissions = uint16(long.Permissions)
+			}
+			return l.sessionToken(long, true)
+		}
+		l.Provider.NoteAppState(err, l.Telemetry.AboutRequester(from)...)
+		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
+			l.Memory.Tokens.Pause(failure.RetryAfter)
+		}
+		l.Telemetry.NotifySampled(telemetry.NoticeShortToken, "", err, l.Telemetry.Privacy.User(who.UserID))
+	}
+	return l.sessionToken(short, false)
+}
