@@ -39,4 +39,4 @@ faults:
 
 # Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
 reference:
-	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' .
+	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' ./docs

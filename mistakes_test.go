@@ -134,7 +134,7 @@ func (b *bench) try(m *mistake) (says string, told []string) {
 	var out string
 	if !m.offline {
 		var err error
-		out, err = caddyCommand(b.t, nil, io.Discard, "doctor", "--config", file)
+		out, err = sitetest.RunCaddy(b.t, nil, io.Discard, "doctor", "--config", file)
 		if (err != nil) != strings.Contains(out, "✗") {
 			b.t.Errorf("%v:\n%s", err, out)
 		}

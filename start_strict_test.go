@@ -32,7 +32,7 @@ func TestN17_StrictConfigKeepsCaddyFromStarting(t *testing.T) {
 	if answer := s.NewBrowser().Fetch("/members/"); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after a reload that failed: %s", answer.Status)
 	}
-	if err := validateWhole(s.Caddyfile(open)); err != nil {
+	if err := sitetest.ValidateFile(s.Caddyfile(open)); err != nil {
 		t.Errorf("validate: %v", err)
 	}
 	if err := load(doubtful); err != nil {

@@ -17,6 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -84,7 +85,7 @@ type mutant struct {
 	what   string
 	old    string // what stands in one place of all the code
 	new    string
-	rooms  string // further packages whose tests of that number shall notice, beside the line's own
+	rooms  string // packages to test beside the line's own and those with tests of that number
 }
 
 // readSources returns the code that can be broken, by path below dir: all of its module but
@@ -139,7 +140,10 @@ func (m mutant) try(dir string, files map[string]string) (killers []string, err 
 	defer os.RemoveAll(filepath.Dir(overlay))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	rooms := append([]string{"./" + filepath.Dir(file)}, strings.Fields(m.rooms)...)
+	rooms, err := m.testers(dir, file)
+	if err != nil {
+		return nil, err
+	}
 	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", `^(Test|Fuzz)([A-Z]\d+_)*` + m.number + "_"}, rooms...)
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
@@ -156,6 +160,29 @@ func (m mutant) try(dir string, files map[string]string) (killers []string, err 
 		return []string{"a time-out"}, nil
 	}
 	return nil, fmt.Errorf("go test: %w\n%s", failed, last(string(output), 600))
+}
+
+// testers returns the packages whose tests shall notice: the line's own, those that the mutant
+// names, and all others with a test of its number.
+func (m mutant) testers(dir, file string) ([]string, error) {
+	rooms := append([]string{"./" + filepath.Dir(file)}, strings.Fields(m.rooms)...)
+	numbered := regexp.MustCompile(`(?m)^func (Test|Fuzz)([A-Z]\d+_)*` + m.number + "_")
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path == "e2e" || path == ".git" && entry.IsDir():
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		content, err := os.ReadFile(filepath.Join(dir, path))
+		if room := "./" + filepath.Dir(path); numbered.Match(content) && !slices.Contains(rooms, room) {
+			rooms = append(rooms, room)
+		}
+		return err
+	})
+	return rooms, err
 }
 
 // writeOverlay writes the broken content of a file and the list that `go test -overlay`
