@@ -3,10 +3,12 @@ package instagramauth
 import (
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // Who may come in at all: the options allow and deny.
@@ -84,12 +86,12 @@ func (s *settings) admits(who *session.Identity) bool {
 }
 
 // turnAway ends the session of a visitor who is no longer let in. [X2]
-func (h *Handler) turnAway(v *visit) error {
-	drain(v)
-	h.endQuietly(&v.session)
-	v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
-	return &refusalError{
-		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(h.returnFor(v))},
-		notice: noticeAccessRefused, fields: append(h.settings.privacy.person(&v.session.Identity), sessionField(&v.session)),
+func (h *Handler) turnAway(v *request.State) error {
+	v.Drain()
+	h.endQuietly(&v.Session)
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
+	return &answer.Refusal{
+		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: h.settings.paths.OtherAccountURL(v.ReturnFor(h.settings.paths))},
+		Notice: telemetry.NoticeAccessRefused, Fields: append(h.telemetry.Privacy.Person(&v.Session.Identity), sessionField(&v.Session)),
 	}
 }

@@ -1,8 +1,6 @@
 package instagramauth_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,36 +10,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-// adminSite is a site with an admin endpoint.
-func adminSite(t *testing.T, c sitetest.Config) (s *sitetest.Site, admin string) {
-	t.Helper()
-	admin = sitetest.FreeAddr(t)
-	c.Admin = admin
-	return sitetest.Start(t, c), admin
-}
-
-// askAdmin sends a request to an admin endpoint and returns status and answer.
-func askAdmin(t *testing.T, method, address, body string) (status int, answer map[string]any) {
-	t.Helper()
-	request, err := http.NewRequest(method, "http://"+address, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer got.Body.Close()
-	content := new(bytes.Buffer)
-	_, _ = content.ReadFrom(got.Body)
-	if err := json.Unmarshal(content.Bytes(), &answer); err != nil {
-		t.Fatalf("%s: %q is no JSON", got.Status, content)
-	}
-	return got.StatusCode, answer
-}
-
 func TestL4_TheOperatorEndsSessions(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	for _, c := range []struct {
 		name string
 		body func() string
@@ -59,7 +29,7 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 			one, two := s.NewBrowser(), s.NewBrowser()
 			one.SignIn("/page")
 			two.SignIn("/page")
-			status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", c.body())
+			status, answer := sitetest.AskAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", c.body())
 			if status != http.StatusOK {
 				t.Fatalf("answered %d %v", status, answer)
 			}
@@ -72,7 +42,7 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 	if lines := s.Logged("sessions ended by the operator"); len(lines) != 4 {
 		t.Errorf("logged %d times", len(lines))
 	}
-	status, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+	status, answer := sitetest.AskAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 	apps, _ := answer["apps"].([]any)
 	if status != http.StatusOK || len(apps) != 1 {
 		t.Fatalf("answered %d %v", status, answer)
@@ -84,7 +54,7 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 }
 
 func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	for _, c := range []struct {
@@ -106,7 +76,7 @@ func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
 		{"sessions of an unknown app", http.MethodGet, "sessions?app_id=7", "", 404, "no instagram_auth of app"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			status, answer := askAdmin(t, c.method, admin+"/instagram_auth/"+c.path, c.body)
+			status, answer := sitetest.AskAdmin(t, c.method, admin+"/instagram_auth/"+c.path, c.body)
 			if text, _ := answer["error"].(string); status != c.status || !strings.Contains(text, c.says) {
 				t.Errorf("answered %d %v", status, answer)
 			}
@@ -120,34 +90,34 @@ func TestL4_WrongRequestsOfTheOperatorAreExplained(t *testing.T) {
 }
 
 func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{Options: "sync_interval 1s"})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Options: "sync_interval 1s"})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	mend := s.BreakStorage()
-	status, answer := askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
+	status, answer := sitetest.AskAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
 	if text, _ := answer["error"].(string); status != http.StatusServiceUnavailable || !strings.Contains(text, "on this node alone") {
 		t.Errorf("answered %d %v", status, answer)
 	}
 	s.WantAlive(b.CookieHeader(), false)
 	sitetest.Eventually(t, "the fault in the list", func() bool {
-		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+		_, answer := sitetest.AskAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 		state := answer["apps"].([]any)[0].(map[string]any)
 		return state["error"] != nil && state["queued"] == 1.0
 	})
 	mend()
 	sitetest.Eventually(t, "an empty queue", func() bool {
-		_, answer := askAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
+		_, answer := sitetest.AskAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 		state := answer["apps"].([]any)[0].(map[string]any)
 		return state["error"] == nil && state["queued"] == 0.0
 	})
 }
 
 func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{Options: "sync_interval 1s", Global: "metrics"})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Options: "sync_interval 1s", Global: "metrics"})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	metric := func(name string) string {
-		return scrape(t, admin)["caddy_instagram_auth_"+name+"{app_id=\""+sitetest.AppID+"\"}"]
+		return sitetest.Scrape(t, admin)["caddy_instagram_auth_"+name+"{app_id=\""+sitetest.AppID+"\"}"]
 	}
 	// A reload makes a new registry, and a second block shares it.
 	s.Load(sitetest.Config{Options: "sync_interval 1s", Global: "metrics", Admin: admin})

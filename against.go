@@ -9,7 +9,9 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // What Instagram says against somebody: that a permission was withdrawn, or a username that
@@ -48,7 +50,7 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 	if h.ended(s) {
 		return patience // and a newer session may have begun since
 	}
-	fields := []zap.Field{zap.String("about", about), h.settings.privacy.user(s.UserID), sessionField(s)}
+	fields := []zap.Field{zap.String("about", about), h.telemetry.Privacy.User(s.UserID), sessionField(s)}
 	if said.lost != 0 {
 		fields = append(fields, zap.Strings("withdrawn", said.lost.Names()))
 	}
@@ -56,7 +58,7 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 	if said.shutOut {
 		end = h.endEverywhere
 	}
-	h.notify(noticeSaidAgainst, nil, fields...)
+	h.telemetry.Notify(telemetry.NoticeSaidAgainst, nil, fields...)
 	if err := end(ctx, s); err != nil {
 		h.reportEndedHereAlone(err, sessionField(s))
 	}
@@ -69,18 +71,18 @@ func (h *Handler) endAgainst(ctx context.Context, s *session.Session, about stri
 func (h *Handler) endHere(ctx context.Context, who *session.Identity) {
 	keys := h.keysOf(who)
 	if err := h.list.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {
-		h.reportEndedHereAlone(err, h.settings.privacy.user(who.UserID))
+		h.reportEndedHereAlone(err, h.telemetry.Privacy.User(who.UserID))
 	}
 }
 
 // heedRefusal ends the session that somebody has brought along to a login which was refused
 // for what Instagram says of them now, if their cookie says something else. Where the
 // answer was silent about permissions, nothing was said against those that they had.
-func (h *Handler) heedRefusal(v *visit, end *loginEnd) {
+func (h *Handler) heedRefusal(v *request.State, end *loginEnd) {
 	if end.refused.Code != refusal.NoAccess && end.refused.Code != refusal.MissingPermission {
 		return
 	}
-	old, ok := h.settings.cookies.Open(&v.found, nil) // endHere may have ended it
+	old, ok := h.settings.cookies.Open(&v.Found, nil) // endHere may have ended it
 	if !ok || old.UserID != end.who.UserID {
 		return
 	}
@@ -90,7 +92,7 @@ func (h *Handler) heedRefusal(v *visit, end *loginEnd) {
 		newer.Permissions = end.who.Permissions
 	}
 	if said, against := errors.AsType[*saidAgainst](h.against(&newer, &old)); against {
-		h.endAgainst(context.WithoutCancel(v.r.Context()), &old, aboutLogin, said)
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.End())
+		h.endAgainst(context.WithoutCancel(v.R.Context()), &old, aboutLogin, said)
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.End())
 	}
 }

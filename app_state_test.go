@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -67,8 +68,8 @@ func TestD3_OneLoginAMinuteIsTriedWhileTheAppIsRestricted(t *testing.T) {
 func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := *w.nodes[0].Handler
-	h.calls, h.metrics = nil, nil // the first panics at the exchange, the second when that is told
-	end := h.finishLogin(t.Context(), requester{}, comeback{})
+	h.calls, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
+	end := h.finishLogin(t.Context(), telemetry.Requester{}, comeback{})
 	if end.refused == nil || end.refused.Code != refusal.Internal || !end.spent || end.cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}

@@ -8,31 +8,27 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // How a login ends: at the page first asked for, at the site's own callback, or
 // with a refusal.
 
-// An ownError is an error of this handler that an operator may do something about.
-type ownError struct{ text, remedy string }
-
-func (e *ownError) Error() string  { return e.text }
-func (e *ownError) Remedy() string { return e.remedy }
-
 var (
-	errQueueFull = &ownError{"too many logins wait for Instagram",
-		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout"}
-	errBreakerOpen = &ownError{"instagram failed several times in a row",
-		"see the errors before this one; instagram is tried again after a rest"}
-	errStale = &ownError{"the login is too old, used, or of another browser",
-		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie"}
-	errOutdated   = &ownError{"the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy}
+	errQueueFull = telemetry.NewCause("too many logins wait for Instagram",
+		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout")
+	errBreakerOpen = telemetry.NewCause("instagram failed several times in a row",
+		"see the errors before this one; instagram is tried again after a rest")
+	errStale = telemetry.NewCause("the login is too old, used, or of another browser",
+		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
+	errOutdated   = telemetry.NewCause("the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
 	errNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
 )
 
@@ -45,30 +41,30 @@ func (h *Handler) arrive(returnTo string) error {
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
 	}
-	return redirectTo(http.StatusSeeOther, returnTo)
+	return answer.Redirect(http.StatusSeeOther, returnTo)
 }
 
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (h *Handler) handOff(v *visit, back comeback, who *session.Identity, token string) {
-	header := v.w.Header()
+func (h *Handler) handOff(v *request.State, back comeback, who *session.Identity, token string) {
+	header := v.W.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
 	returnTo := h.settings.paths.Safe(back.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
-	if original, ok := v.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		asked := *v.asked
+	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		asked := *v.Asked
 		asked.RawQuery = handOffQuery(asked.RawQuery, returnTo)
 		original.URL, original.RequestURI = &asked, asked.RequestURI()
 		// In place, because Caddy's placeholders are bound to this very request.
-		*v.r = *v.r.WithContext(context.WithValue(v.r.Context(), caddyhttp.OriginalRequestCtxKey, original))
+		*v.R = *v.R.WithContext(context.WithValue(v.R.Context(), caddyhttp.OriginalRequestCtxKey, original))
 	}
-	live := *v.r.URL
+	live := *v.R.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
-	v.r.URL, v.r.RequestURI = &live, live.RequestURI()
+	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
 	h.inject(v, who, token)
-	v.handedOff, v.outcome = true, outcomePassedOn
+	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 
 // handOffQuery takes the parameters of the callback out of a query, leaves those
@@ -121,21 +117,4 @@ func replyTo(err error) refusal.Reply {
 		return refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: breakFor}
 	}
 	return refusal.Reply{Code: refusal.ProviderError, RetryAfter: failure.RetryAfter}
-}
-
-// loginRefused tells the operator of a login that was refused: in one line of the log, which
-// says what to change where that is known, in the metrics and as an event.
-func (h *Handler) loginRefused(from requester, back *comeback, code refusal.Code, cause error) {
-	h.notifySampled(signInRefused(code), string(code), cause, h.aboutPerson(from, &back.who, zap.String("code", string(code)))...)
-	h.metrics.login(string(code)).Inc()
-	h.emit(from, eventLoginRefused, &back.who, map[string]any{"code": string(code)})
-}
-
-// loginURLFor returns where a visitor can start again. Who has no access with one account
-// wants to choose another, and Instagram would sign the same one in without a question.
-func (h *Handler) loginURLFor(code refusal.Code, returnTo string) string {
-	if code == refusal.NoAccess {
-		return h.settings.paths.OtherAccountURL(returnTo)
-	}
-	return h.settings.paths.LoginURL(returnTo)
 }

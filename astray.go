@@ -8,7 +8,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // A redirect of the site's, in Caddy or in front of it, can take a callback along: one that
@@ -17,37 +19,36 @@ import (
 // and so on. What tells such a request from a page is the state: it is one of a login that
 // this browser has under way.
 
-// remedyForAstray is what an operator can do about that.
-const remedyForAstray = "a redirect of the site's, in Caddy or in front of it, changes the path of the callback: exempt the path of redirect_uri from it, or register and configure the path that it leads to"
-
 // maxPathInLog is how much of a visitor's path is repeated in a log line.
 const maxPathInLog = 100
 
 // astrayCallback returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
-func (h *Handler) astrayCallback(v *visit) (back comeback, ok bool) {
-	if !v.found.LoginUnderWay() || v.r.Method != http.MethodGet || !strings.Contains(v.asked.RawQuery, "state=") {
+func (h *Handler) astrayCallback(v *request.State) (back comeback, ok bool) {
+	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
 		return back, false
 	}
-	if back.Callback, ok = instagram.ParseCallback(v.asked.RawQuery, session.StateLength); !ok {
+	if back.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
 		return back, false
 	}
-	if back.redirect, ok = h.settings.paths.RedirectFor(v.r.Host); !ok {
+	if back.redirect, ok = h.settings.paths.RedirectFor(v.R.Host); !ok {
 		return back, false
 	}
-	back.login, ok = h.settings.cookies.Resume(&v.found, back.State, back.redirect.URI)
+	back.login, ok = h.settings.cookies.Resume(&v.Found, back.State, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return back, ok && (v.asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.asked.Path))
+	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
 }
 
 // refuseAstray ends the login and tells the operator which redirect is at fault.
-func (h *Handler) refuseAstray(v *visit, back comeback) error {
-	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
-	path := v.asked.EscapedPath()
+func (h *Handler) refuseAstray(v *request.State, back comeback) error {
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+	path := v.Asked.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}
-	cause := &ownError{fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.Path, path), remedyForAstray}
-	return &refusalError{Reply: refusal.Reply{Code: refusal.CallbackMoved}, login: &back, cause: cause, astray: true}
+	cause := telemetry.NewCause(fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.Path, path), telemetry.RemedyForAstray)
+	refused := back.refuse(refusal.Reply{Code: refusal.CallbackMoved}, cause)
+	refused.Astray = true
+	return refused
 }

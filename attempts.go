@@ -7,12 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // How many sign-ins may fail. A login that succeeds costs nobody anything. [D2, N9, N15]
@@ -111,21 +112,21 @@ func (l *limits) setRate(r *rateLimit) {
 }
 
 var (
-	errClientLimit = &ownError{"too many sign-ins of this client have failed",
-		"nothing to change if it passes; raise rate_limit if many people share this address; if client_ip is the same for everybody, set trusted_proxies and trusted_proxies_strict for the proxy in front"}
-	errNetworkLimit = &ownError{"too many sign-ins from the network of this client have failed",
-		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end"}
-	errOverallLimit = &ownError{"too many sign-ins of all clients together have failed",
-		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict"}
-	errCancelLimit = &ownError{"too many sign-ins of this client were cancelled",
-		"nothing to change if it passes; raise rate_limit if many people share this address"}
+	errClientLimit = telemetry.NewCause("too many sign-ins of this client have failed",
+		"nothing to change if it passes; raise rate_limit if many people share this address; if client_ip is the same for everybody, set trusted_proxies and trusted_proxies_strict for the proxy in front")
+	errNetworkLimit = telemetry.NewCause("too many sign-ins from the network of this client have failed",
+		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end")
+	errOverallLimit = telemetry.NewCause("too many sign-ins of all clients together have failed",
+		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict")
+	errCancelLimit = telemetry.NewCause("too many sign-ins of this client were cancelled",
+		"nothing to change if it passes; raise rate_limit if many people share this address")
 )
 
 // limited returns the refusal of a login that a limit has stopped. The login stays usable.
-func (h *Handler) limited(by *limit.Refused) *refusalError {
+func (h *Handler) limited(by *limit.Refused) *answer.Refusal {
 	cause := map[limit.Limit]error{limit.OfClient: errClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: errOverallLimit}[by.By]
-	h.metrics.limited(by.By.String()).Inc()
-	return refuseAfter(refusal.TooMany, by.Wait, cause)
+	h.telemetry.CountLimited(by.By.String())
+	return answer.RefuseAfter(refusal.TooMany, by.Wait, cause)
 }
 
 // settling says what became of an attempt.
@@ -144,7 +145,7 @@ func (h *Handler) settle(attempt *limit.Attempt, how settling) {
 		attempt.Succeeded()
 	case failed:
 		attempt.Failed()
-		h.metrics.failed(attempt.Share().String()).Inc()
+		h.telemetry.CountFailed(attempt.Share().String())
 	default:
 		attempt.Withdraw()
 	}
@@ -153,23 +154,23 @@ func (h *Handler) settle(attempt *limit.Attempt, how settling) {
 // tooManyCancels reports whether a client has cancelled too many logins, and for how long. It
 // asks nothing of Instagram, and so stops no login of others behind the same address.
 func (h *Handler) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool) {
-	client := limit.ClientOf(clientIP(r))
+	client := limit.ClientOf(telemetry.ClientIP(r))
 	if h.settings.rate.off || !client.HasAddress() {
 		return 0, false
 	}
 	ok, wait := h.limits.cancels.Allow(client.Key())
 	if !ok {
-		h.metrics.limited(limitCancelled).Inc()
+		h.telemetry.CountLimited(telemetry.LimitCancelled)
 	}
 	return wait, !ok
 }
 
 // warnOfAddresses says once in a day that visitors come without an address.
-func (h *Handler) warnOfAddresses(from requester) {
-	if limit.ClientOf(from.clientIP).HasAddress() {
+func (h *Handler) warnOfAddresses(from telemetry.Requester) {
+	if limit.ClientOf(from.ClientIP).HasAddress() {
 		return
 	}
 	if ok, _ := h.limits.told.Take("addresses"); ok {
-		h.notify(noticeVisitorsNoAddress, nil, h.aboutRequester(from)...)
+		h.telemetry.Notify(telemetry.NoticeVisitorsNoAddress, nil, h.telemetry.AboutRequester(from)...)
 	}
 }

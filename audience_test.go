@@ -71,7 +71,7 @@ func TestA8_OnlyANavigationIsSentToInstagram(t *testing.T) {
 			t.Errorf("%s: answered %s", name, answer.Status)
 			continue
 		}
-		wantLoginRequired(t, answer)
+		sitetest.WantLoginRequired(t, answer)
 	}
 }
 
@@ -84,7 +84,7 @@ func TestA8_AProgramGetsAStatusWhateverItsMethod(t *testing.T) {
 				t.Errorf("%s with %q: answered %s", method, headers, answer.Status)
 				continue
 			}
-			wantLoginRequired(t, answer)
+			sitetest.WantLoginRequired(t, answer)
 		}
 	}
 	if n := s.Upstream.Count(); n != 0 {
@@ -151,7 +151,7 @@ func TestHTMXIsSentToTheSignInOfThePageItIsAt(t *testing.T) {
 		if answer.StatusCode != http.StatusUnauthorized || answer.Header.Get("Hx-Redirect") != c.want {
 			t.Errorf("%s with %s: %s to %q, want %q", c.method, c.headers, answer.Status, answer.Header.Get("Hx-Redirect"), c.want)
 		}
-		wantLoginRequired(t, answer)
+		sitetest.WantLoginRequired(t, answer)
 	}
 	// What a page asks for about its visitor moves nobody.
 	if answer := s.NewBrowser().Do(asked(t, "GET", "/instagram_auth/userinfo", byScript+"|Accept: */*|Hx-Request: true")); answer.StatusCode != http.StatusUnauthorized || answer.Header["Hx-Redirect"] != nil {

@@ -36,7 +36,7 @@ func provisionedWith(t testing.TB, h *Handler, storage revocation.Storage) *Hand
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	h.AppID, h.RedirectURI = "1", []string{"https://example.test/auth/"}
-	if err := h.provision(ctx, storage); err != nil {
+	if err := h.provision(ctx, storage, nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.Cleanup() })

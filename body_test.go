@@ -18,10 +18,10 @@ func TestK5_ABodyThatComesByteByByteHoldsNoConnection(t *testing.T) {
 		method, path, headers, want string
 		length                      int
 	}{
-		{"POST", deauthorizePath, form, "400", 1000},
-		{"POST", deauthorizePath, form, "400", 0},
-		{"POST", deauthorizePath, "Content-Type: text/plain", "415", 1000},
-		{"POST", deletionPath, form, "400", 0},
+		{"POST", sitetest.DeauthorizePath, form, "400", 1000},
+		{"POST", sitetest.DeauthorizePath, form, "400", 0},
+		{"POST", sitetest.DeauthorizePath, "Content-Type: text/plain", "415", 1000},
+		{"POST", sitetest.DataDeletionPath, form, "400", 0},
 		{"POST", "/instagram_auth/logout", form + "\r\nSec-Fetch-Site: same-origin", "400", 1000},
 		{"POST", "/instagram_auth/logout", form + "\r\nSec-Fetch-Site: cross-site", "403", 1000},
 		{"POST", sitetest.Callback, form, "405", 1000},

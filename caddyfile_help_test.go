@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // inBlock returns a Caddyfile with a line in a block. What else the block needs follows.
@@ -65,7 +65,7 @@ func TestAMistakeIsShownInItsLine(t *testing.T) {
 }
 
 func TestAllMissingVariablesAreToldAtOnce(t *testing.T) {
-	err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\ninstagram_auth {\napp_id {env.NOBODY_SET_A}\napp_secret {env.NOBODY_SET_B}\nredirect_uri https://a.test/cb\nsession {\nsecret {file./nobody/has/this}\n}\n}\n}", nil)
+	err := sitetest.Validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\ninstagram_auth {\napp_id {env.NOBODY_SET_A}\napp_secret {env.NOBODY_SET_B}\nredirect_uri https://a.test/cb\nsession {\nsecret {file./nobody/has/this}\n}\n}\n}", nil)
 	const want = "app_id: {env.NOBODY_SET_A} (app_id), {env.NOBODY_SET_B} (app_secret) and {file./nobody/has/this} (session secret) have no value; set the variable or the file that each of them names; a reload does not change the variables of a running Caddy: restart it, or use {file./absolute/path}"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v", err)

@@ -1,7 +1,6 @@
 package instagramauth_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -10,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 // broken are blocks that Caddy must refuse to load, with what the message says.
@@ -21,97 +18,88 @@ var broken = []struct{ name, block, option, says string }{
 	{"empty block", "instagram_auth {\n}", "redirect_uri", "required"},
 	{"no app_id", "instagram_auth {\n app_secret {env.S}\n redirect_uri https://a.test/cb\n}", "app_id", "required"},
 	{"no app_secret", "instagram_auth {\n app_id 1\n redirect_uri https://a.test/cb\n}", "app_secret", "required"},
-	{"app_id twice", with("app_id 2"), "app_id", "already specified"},
+	{"app_id twice", sitetest.MinimalBlock("app_id 2"), "app_id", "already specified"},
 	{"app_id with letters", "instagram_auth {\n app_id abc\n app_secret s\n redirect_uri https://a.test/cb\n}", "app_id", "at Caddyfile:2"},
 	{"app_secret without value", "instagram_auth {\n app_id 1\n app_secret\n redirect_uri https://a.test/cb\n}", "app_secret", "at least one value"},
 	{"app_secret with a space", "instagram_auth {\n app_id 1\n app_secret \"a b\"\n redirect_uri https://a.test/cb\n}", "app_secret", "at Caddyfile:3"},
 	{"app_secret listed twice", "instagram_auth {\n app_id 1\n app_secret a a\n redirect_uri https://a.test/cb\n}", "app_secret", "twice"},
-	{"unknown option", with("redirect_url https://a.test/cb"), "redirect_url", "unrecognized"},
+	{"unknown option", sitetest.MinimalBlock("redirect_url https://a.test/cb"), "redirect_url", "unrecognized"},
 	{"argument of the directive", "instagram_auth /x y {\n}", "y", "options stand in a block"},
-	{"redirect_uri over http", uri("http://a.test/cb"), "redirect_uri", "use https"},
-	{"redirect_uri over http that looks like loopback", uri("http://a.localhost.test/cb"), "redirect_uri", "use https"},
-	{"redirect_uri over http that ends like loopback", uri("http://alocalhost/cb"), "redirect_uri", "use https"},
-	{"redirect_uri without scheme", uri("a.test/cb"), "redirect_uri", "absolute URL"},
-	{"redirect_uri of another scheme", uri("ftp://a.test/cb"), "redirect_uri", "not https"},
-	{"redirect_uri with a query", uri("https://a.test/cb?x=1"), "redirect_uri", "query"},
-	{"redirect_uri with a fragment", uri("\"https://a.test/cb#x\""), "redirect_uri", "fragment"},
-	{"redirect_uri with a user", uri("https://u:p@a.test/cb"), "redirect_uri", "user name"},
-	{"redirect_uri without a path", uri("https://a.test"), "redirect_uri", "front page"},
-	{"redirect_uri with the root path", uri("https://a.test/"), "redirect_uri", "front page"},
-	{"redirect_uri with dots", uri("https://a.test/x/../cb"), "redirect_uri", "not plain"},
-	{"redirect_uri with escapes", uri("https://a.test/%63b"), "redirect_uri", "not plain"},
-	{"redirect_uri below path_prefix", uri("https://a.test/instagram_auth/callback"), "redirect_uri", "path_prefix"},
-	{"two redirect URIs of one host", uri("https://a.test/cb https://A.test:443/cb2"), "redirect_uri", "one for each host"},
-	{"two schemes", uri("https://a.test/cb http://localhost/cb"), "redirect_uri", "same scheme"},
-	{"unknown api", with("api graph"), "api", "instagram_login"},
-	{"scope of the other family", with("scope user_profile"), "scope", "at Caddyfile:5"},
-	{"field of the other family", with("api basic_display\n fields followers_count"), "fields", "at Caddyfile:6"},
-	{"unknown user_node", with("user_node you"), "user_node", "at Caddyfile:5"},
-	{"unknown parameter of the window", with("authorize colour blue"), "authorize", "at Caddyfile:5"},
-	{"parameter of our own", with("authorize state x"), "authorize", "at Caddyfile:5"},
-	{"parameter without value", with("authorize force_reauth"), "authorize", "parameter and its value"},
-	{"unknown after_login", with("after_login stay"), "after_login", "neither redirect nor handoff"},
-	{"unknown errors", with("errors log"), "errors", "neither page nor handle"},
-	{"unknown language", with("language xx"), "language", "not one of auto, en, de"},
-	{"pages without a folder", with("pages"), "pages", "exactly one value"},
-	{"login_page with a value", with("login_page yes"), "login_page", "unexpected"},
-	{"path_prefix with a slash at the end", with("path_prefix /x/"), "path_prefix", "at Caddyfile:5"},
-	{"path_prefix without a slash", with("path_prefix x"), "path_prefix", "at Caddyfile:5"},
-	{"path_prefix of everything", with("path_prefix /"), "path_prefix", "at Caddyfile:5"},
-	{"bad timeout", with("timeout soon"), "timeout", "is not a duration"},
-	{"negative timeout", with("timeout -5s"), "timeout", "a duration of 1ms or more"},
-	{"endless timeout", with("timeout 1h"), "timeout", "up to 1m"},
-	{"empty token block", with("token {\n}"), "token", "empty block"},
-	{"unknown option of token", with("token {\n keep\n}"), "token keep", "unrecognized"},
-	{"long_lived with a value", with("token {\n long_lived 60d\n}"), "token long_lived", "unexpected"},
-	{"forward_as a header that the request needs", with("token {\n forward_as Authorization\n}"), "token forward_as", "at Caddyfile:6"},
-	{"forward_as no header", with("token {\n forward_as \"a b\"\n}"), "token forward_as", "not a header name"},
-	{"forward_as the header of a name", with("token {\n forward_as X_Instagram_Username\n}"), "token forward_as", "the same to some servers"},
-	{"forward_as off", with("token {\n forward_as off\n}"), "token forward_as", "leave the option out"},
-	{"forward_as a header of answers", with("token {\n forward_as Set-Cookie\n}"), "token forward_as", "needed by the request"},
-	{"forward_as where sites read an ID", with("headers {\n user_id off\n}\n token {\n forward_as X-Instagram-User-Id\n}"), "token forward_as", "the same to some servers"},
-	{"forward_as a header of ours", with("token {\n forward_as X-Instagram-Event\n}"), "token forward_as", "at Caddyfile:6"},
-	{"revalidate after the end", with("revalidate 30d\n token {\n long_lived\n}"), "revalidate", "longer than a session lasts"},
-	{"a token that nobody gets", with("after_login handoff\n token {\n long_lived\n}"), "token", "add forward_as"},
-	{"revalidate with a short-lived token", with("revalidate 1h\n token {\n forward_as X-Token\n}"), "revalidate", "at Caddyfile:5"},
-	{"revalidate without a token", with("revalidate 1h"), "revalidate", "long_lived"},
-	{"revalidate all the time", with("revalidate 1s\n token {\n long_lived\n}"), "revalidate", "between 1m and 60d"},
-	{"revalidate with handoff", with("after_login handoff\n revalidate 1h\n token {\n long_lived\n forward_as X-Token\n}"), "revalidate", "keeps its own"},
-	{"unknown picture", with("picture always"), "picture", "not one of redirect, proxy, off"},
-	{"picture without a word", with("picture"), "picture", "exactly one value"},
-	{"picture in basic_display", with("api basic_display\n picture proxy"), "picture", "at Caddyfile:6"},
-	{"picture with handoff", with("after_login handoff\n picture redirect\n token {\n forward_as X-Token\n}"), "picture", "keeps its own"},
-	{"require_scope beyond scope", with("require_scope instagram_business_manage_comments"), "require_scope", "at Caddyfile:5"},
-	{"require_scope of the other family", with("require_scope user_media"), "require_scope", "a permission of basic_display"},
-	{"step_up to what is asked for anyway", with("step_up instagram_business_basic"), "step_up", "at Caddyfile:5"},
-	{"step_up in basic_display", with("api basic_display\n step_up user_media"), "step_up", "already"},
-	{"bad lifetime", with("session {\n lifetime forever\n}"), "session lifetime", "is not a duration"},
-	{"tiny lifetime", with("session {\n lifetime 1s\n}"), "session lifetime", "at Caddyfile:6"},
-	{"short session secret", with("session {\n secret short\n}"), "session secret", "less than 32"},
-	{"bad cookie name", with("session {\n cookie \"a b\"\n}"), "session cookie", "at Caddyfile:6"},
-	{"unknown session option", with("session {\n colour blue\n}"), "session colour", "unrecognized"},
-	{"empty sub-block", with("session {\n}"), "session", "empty block"},
-	{"session without a block", with("session 7d"), "session", "stand in a block"},
-	{"header of an unknown field", with("headers {\n name X-Name\n}"), "headers", "list it in fields"},
-	{"two headers that fold together", with("headers {\n user_id X-User\n username X_User\n}"), "headers", "at Caddyfile:7"},
-	{"header that must not be set", with("headers {\n user_id Cookie\n}"), "headers", "at Caddyfile:6"},
-	{"header with a space", with("headers {\n user_id \"X User\"\n}"), "headers", "at Caddyfile:6"},
-	{"endpoints over http", with("endpoints http://a.test"), "endpoints", "at Caddyfile:5"},
-	{"endpoints with a query", with("endpoints {\n token https://a.test/?x=1\n}"), "endpoints", "at Caddyfile:5"},
-	{"unknown word for client_ip", with("log {\n client_ip maybe\n}"), "log client_ip", "at Caddyfile:6"},
-	{"unknown word for user_id", with("log {\n client_ip off\n user_id md5\n}"), "log user_id", "at Caddyfile:7"},
-	{"a hash of the username", with("log {\n username hash\n}"), "log username", "at Caddyfile:6"},
-	{"unknown log option", with("log {\n level debug\n}"), "log level", "unrecognized"},
-	{"unknown endpoint", with("endpoints {\n media https://a.test\n}"), "endpoints media", "unrecognized"},
-}
-
-// with returns a block with the required options and more from line 5 on.
-func with(more string) string {
-	return "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri https://a.test/cb\n " + more + "\n}"
-}
-
-func uri(value string) string {
-	return "instagram_auth {\n app_id 1\n app_secret {env.TEST_SECRET}\n redirect_uri " + value + "\n}"
+	{"redirect_uri over http", sitetest.BlockWithRedirect("http://a.test/cb"), "redirect_uri", "use https"},
+	{"redirect_uri over http that looks like loopback", sitetest.BlockWithRedirect("http://a.localhost.test/cb"), "redirect_uri", "use https"},
+	{"redirect_uri over http that ends like loopback", sitetest.BlockWithRedirect("http://alocalhost/cb"), "redirect_uri", "use https"},
+	{"redirect_uri without scheme", sitetest.BlockWithRedirect("a.test/cb"), "redirect_uri", "absolute URL"},
+	{"redirect_uri of another scheme", sitetest.BlockWithRedirect("ftp://a.test/cb"), "redirect_uri", "not https"},
+	{"redirect_uri with a query", sitetest.BlockWithRedirect("https://a.test/cb?x=1"), "redirect_uri", "query"},
+	{"redirect_uri with a fragment", sitetest.BlockWithRedirect("\"https://a.test/cb#x\""), "redirect_uri", "fragment"},
+	{"redirect_uri with a user", sitetest.BlockWithRedirect("https://u:p@a.test/cb"), "redirect_uri", "user name"},
+	{"redirect_uri without a path", sitetest.BlockWithRedirect("https://a.test"), "redirect_uri", "front page"},
+	{"redirect_uri with the root path", sitetest.BlockWithRedirect("https://a.test/"), "redirect_uri", "front page"},
+	{"redirect_uri with dots", sitetest.BlockWithRedirect("https://a.test/x/../cb"), "redirect_uri", "not plain"},
+	{"redirect_uri with escapes", sitetest.BlockWithRedirect("https://a.test/%63b"), "redirect_uri", "not plain"},
+	{"redirect_uri below path_prefix", sitetest.BlockWithRedirect("https://a.test/instagram_auth/callback"), "redirect_uri", "path_prefix"},
+	{"two redirect URIs of one host", sitetest.BlockWithRedirect("https://a.test/cb https://A.test:443/cb2"), "redirect_uri", "one for each host"},
+	{"two schemes", sitetest.BlockWithRedirect("https://a.test/cb http://localhost/cb"), "redirect_uri", "same scheme"},
+	{"unknown api", sitetest.MinimalBlock("api graph"), "api", "instagram_login"},
+	{"scope of the other family", sitetest.MinimalBlock("scope user_profile"), "scope", "at Caddyfile:5"},
+	{"field of the other family", sitetest.MinimalBlock("api basic_display\n fields followers_count"), "fields", "at Caddyfile:6"},
+	{"unknown user_node", sitetest.MinimalBlock("user_node you"), "user_node", "at Caddyfile:5"},
+	{"unknown parameter of the window", sitetest.MinimalBlock("authorize colour blue"), "authorize", "at Caddyfile:5"},
+	{"parameter of our own", sitetest.MinimalBlock("authorize state x"), "authorize", "at Caddyfile:5"},
+	{"parameter without value", sitetest.MinimalBlock("authorize force_reauth"), "authorize", "parameter and its value"},
+	{"unknown after_login", sitetest.MinimalBlock("after_login stay"), "after_login", "neither redirect nor handoff"},
+	{"unknown errors", sitetest.MinimalBlock("errors log"), "errors", "neither page nor handle"},
+	{"unknown language", sitetest.MinimalBlock("language xx"), "language", "not one of auto, en, de"},
+	{"pages without a folder", sitetest.MinimalBlock("pages"), "pages", "exactly one value"},
+	{"login_page with a value", sitetest.MinimalBlock("login_page yes"), "login_page", "unexpected"},
+	{"path_prefix with a slash at the end", sitetest.MinimalBlock("path_prefix /x/"), "path_prefix", "at Caddyfile:5"},
+	{"path_prefix without a slash", sitetest.MinimalBlock("path_prefix x"), "path_prefix", "at Caddyfile:5"},
+	{"path_prefix of everything", sitetest.MinimalBlock("path_prefix /"), "path_prefix", "at Caddyfile:5"},
+	{"bad timeout", sitetest.MinimalBlock("timeout soon"), "timeout", "is not a duration"},
+	{"negative timeout", sitetest.MinimalBlock("timeout -5s"), "timeout", "a duration of 1ms or more"},
+	{"endless timeout", sitetest.MinimalBlock("timeout 1h"), "timeout", "up to 1m"},
+	{"empty token block", sitetest.MinimalBlock("token {\n}"), "token", "empty block"},
+	{"unknown option of token", sitetest.MinimalBlock("token {\n keep\n}"), "token keep", "unrecognized"},
+	{"long_lived with a value", sitetest.MinimalBlock("token {\n long_lived 60d\n}"), "token long_lived", "unexpected"},
+	{"forward_as a header that the request needs", sitetest.MinimalBlock("token {\n forward_as Authorization\n}"), "token forward_as", "at Caddyfile:6"},
+	{"forward_as no header", sitetest.MinimalBlock("token {\n forward_as \"a b\"\n}"), "token forward_as", "not a header name"},
+	{"forward_as the header of a name", sitetest.MinimalBlock("token {\n forward_as X_Instagram_Username\n}"), "token forward_as", "the same to some servers"},
+	{"forward_as off", sitetest.MinimalBlock("token {\n forward_as off\n}"), "token forward_as", "leave the option out"},
+	{"forward_as a header of answers", sitetest.MinimalBlock("token {\n forward_as Set-Cookie\n}"), "token forward_as", "needed by the request"},
+	{"forward_as where sites read an ID", sitetest.MinimalBlock("headers {\n user_id off\n}\n token {\n forward_as X-Instagram-User-Id\n}"), "token forward_as", "the same to some servers"},
+	{"forward_as a header of ours", sitetest.MinimalBlock("token {\n forward_as X-Instagram-Event\n}"), "token forward_as", "at Caddyfile:6"},
+	{"revalidate after the end", sitetest.MinimalBlock("revalidate 30d\n token {\n long_lived\n}"), "revalidate", "longer than a session lasts"},
+	{"a token that nobody gets", sitetest.MinimalBlock("after_login handoff\n token {\n long_lived\n}"), "token", "add forward_as"},
+	{"revalidate with a short-lived token", sitetest.MinimalBlock("revalidate 1h\n token {\n forward_as X-Token\n}"), "revalidate", "at Caddyfile:5"},
+	{"revalidate without a token", sitetest.MinimalBlock("revalidate 1h"), "revalidate", "long_lived"},
+	{"revalidate all the time", sitetest.MinimalBlock("revalidate 1s\n token {\n long_lived\n}"), "revalidate", "between 1m and 60d"},
+	{"revalidate with handoff", sitetest.MinimalBlock("after_login handoff\n revalidate 1h\n token {\n long_lived\n forward_as X-Token\n}"), "revalidate", "keeps its own"},
+	{"unknown picture", sitetest.MinimalBlock("picture always"), "picture", "not one of redirect, proxy, off"},
+	{"picture without a word", sitetest.MinimalBlock("picture"), "picture", "exactly one value"},
+	{"picture in basic_display", sitetest.MinimalBlock("api basic_display\n picture proxy"), "picture", "at Caddyfile:6"},
+	{"picture with handoff", sitetest.MinimalBlock("after_login handoff\n picture redirect\n token {\n forward_as X-Token\n}"), "picture", "keeps its own"},
+	{"require_scope beyond scope", sitetest.MinimalBlock("require_scope instagram_business_manage_comments"), "require_scope", "at Caddyfile:5"},
+	{"require_scope of the other family", sitetest.MinimalBlock("require_scope user_media"), "require_scope", "a permission of basic_display"},
+	{"step_up to what is asked for anyway", sitetest.MinimalBlock("step_up instagram_business_basic"), "step_up", "at Caddyfile:5"},
+	{"step_up in basic_display", sitetest.MinimalBlock("api basic_display\n step_up user_media"), "step_up", "already"},
+	{"bad lifetime", sitetest.MinimalBlock("session {\n lifetime forever\n}"), "session lifetime", "is not a duration"},
+	{"tiny lifetime", sitetest.MinimalBlock("session {\n lifetime 1s\n}"), "session lifetime", "at Caddyfile:6"},
+	{"short session secret", sitetest.MinimalBlock("session {\n secret short\n}"), "session secret", "less than 32"},
+	{"bad cookie name", sitetest.MinimalBlock("session {\n cookie \"a b\"\n}"), "session cookie", "at Caddyfile:6"},
+	{"unknown session option", sitetest.MinimalBlock("session {\n colour blue\n}"), "session colour", "unrecognized"},
+	{"empty sub-block", sitetest.MinimalBlock("session {\n}"), "session", "empty block"},
+	{"session without a block", sitetest.MinimalBlock("session 7d"), "session", "stand in a block"},
+	{"header of an unknown field", sitetest.MinimalBlock("headers {\n name X-Name\n}"), "headers", "list it in fields"},
+	{"two headers that fold together", sitetest.MinimalBlock("headers {\n user_id X-User\n username X_User\n}"), "headers", "at Caddyfile:7"},
+	{"header that must not be set", sitetest.MinimalBlock("headers {\n user_id Cookie\n}"), "headers", "at Caddyfile:6"},
+	{"header with a space", sitetest.MinimalBlock("headers {\n user_id \"X User\"\n}"), "headers", "at Caddyfile:6"},
+	{"endpoints over http", sitetest.MinimalBlock("endpoints http://a.test"), "endpoints", "at Caddyfile:5"},
+	{"endpoints with a query", sitetest.MinimalBlock("endpoints {\n token https://a.test/?x=1\n}"), "endpoints", "at Caddyfile:5"},
+	{"unknown word for client_ip", sitetest.MinimalBlock("log {\n client_ip maybe\n}"), "log client_ip", "at Caddyfile:6"},
+	{"unknown word for user_id", sitetest.MinimalBlock("log {\n client_ip off\n user_id md5\n}"), "log user_id", "at Caddyfile:7"},
+	{"a hash of the username", sitetest.MinimalBlock("log {\n username hash\n}"), "log username", "at Caddyfile:6"},
+	{"unknown log option", sitetest.MinimalBlock("log {\n level debug\n}"), "log level", "unrecognized"},
+	{"unknown endpoint", sitetest.MinimalBlock("endpoints {\n media https://a.test\n}"), "endpoints media", "unrecognized"},
 }
 
 func TestA6_ABrokenBlockIsRefusedWithOptionAndLine(t *testing.T) {
@@ -154,94 +142,51 @@ func TestA6_WhatIsWrongOnlyWhenLoadedIsRefusedThen(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ name, block, option string }{
-		{"variable that is not set", with("# nothing"), "app_secret"},
-		{"file that is empty", strings.Replace(with(""), "{env.TEST_SECRET}", "{file."+empty+"}", 1), "app_secret"},
-		{"file that is not there", strings.Replace(with(""), "{env.TEST_SECRET}", "{file."+absent+"}", 1), "app_secret"},
-		{"placeholder with a typing error", strings.Replace(with(""), "{env.TEST_SECRET}", "{evn.TEST_SECRET}", 1), "app_secret"},
-		{"placeholder that is not closed", strings.Replace(with(""), "{env.TEST_SECRET}", `"{env.TEST_SECRET"`, 1), "app_secret"},
-		{"app_id that is not set", strings.Replace(with(""), "app_id 1", "app_id {env.TEST_APP_ID}", 1), "app_id"},
-		{"redirect_uri that is not set", uri("{env.TEST_REDIRECT}"), "redirect_uri"},
-		{"session secret that is not set", strings.Replace(with("session {\n secret {env.TEST_SESSION}\n}"), "{env.TEST_SECRET}", "s", 1), "session secret"},
-		{"endpoint that is not set", strings.Replace(with("endpoints {\n token {env.TEST_TOKEN}\n}"), "{env.TEST_SECRET}", "s", 1), "endpoints"},
+		{"variable that is not set", sitetest.MinimalBlock("# nothing"), "app_secret"},
+		{"file that is empty", strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", "{file."+empty+"}", 1), "app_secret"},
+		{"file that is not there", strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", "{file."+absent+"}", 1), "app_secret"},
+		{"placeholder with a typing error", strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", "{evn.TEST_SECRET}", 1), "app_secret"},
+		{"placeholder that is not closed", strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", `"{env.TEST_SECRET"`, 1), "app_secret"},
+		{"app_id that is not set", strings.Replace(sitetest.MinimalBlock(""), "app_id 1", "app_id {env.TEST_APP_ID}", 1), "app_id"},
+		{"redirect_uri that is not set", sitetest.BlockWithRedirect("{env.TEST_REDIRECT}"), "redirect_uri"},
+		{"session secret that is not set", strings.Replace(sitetest.MinimalBlock("session {\n secret {env.TEST_SESSION}\n}"), "{env.TEST_SECRET}", "s", 1), "session secret"},
+		{"endpoint that is not set", strings.Replace(sitetest.MinimalBlock("endpoints {\n token {env.TEST_TOKEN}\n}"), "{env.TEST_SECRET}", "s", 1), "endpoints"},
 	} {
-		t.Run(c.name, func(t *testing.T) { wantRefusedLoad(t, c.block, c.option) })
+		t.Run(c.name, func(t *testing.T) { sitetest.WantLoadRefused(t, c.block, c.option) })
 	}
 	t.Run("redirect_uri that is wrong in the variable", func(t *testing.T) {
 		t.Setenv("TEST_REDIRECT", "http://a.test/cb")
 		t.Setenv("TEST_SECRET", "s")
-		wantRefusedLoad(t, uri("{env.TEST_REDIRECT}"), "redirect_uri")
+		sitetest.WantLoadRefused(t, sitetest.BlockWithRedirect("{env.TEST_REDIRECT}"), "redirect_uri")
 	})
-}
-
-func wantRefusedLoad(t *testing.T, block, option string) {
-	t.Helper()
-	err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+block+"\n}", nil)
-	if err == nil {
-		_ = caddy.Stop()
-		t.Fatal("loaded")
-	}
-	if !strings.Contains(err.Error(), option+":") && !strings.Contains(err.Error(), "("+option+")") {
-		t.Errorf("message %q does not name %s", err, option)
-	}
-}
-
-// validate does what `caddy validate` does with a Caddyfile.
-func validate(caddyfile string, change func(config map[string]any)) error {
-	return validateChanged("{\n admin off\n auto_https off\n}\n"+caddyfile, change)
-}
-
-// validateWhole loads a Caddyfile with global options of its own as `caddy validate` does.
-func validateWhole(caddyfile string) error {
-	return validateChanged(caddyfile, func(config map[string]any) { config["admin"] = map[string]any{"disabled": true} })
-}
-
-func validateChanged(caddyfile string, change func(config map[string]any)) error {
-	config, err := sitetest.Adapt(caddyfile)
-	if err != nil {
-		return err
-	}
-	var object map[string]any
-	if err := json.Unmarshal(config, &object); err != nil {
-		return err
-	}
-	if change != nil {
-		change(object)
-	}
-	changed, err := json.Marshal(object)
-	if err != nil {
-		return err
-	}
-	var parsed caddy.Config
-	if err := caddy.StrictUnmarshalJSON(changed, &parsed); err != nil {
-		return err
-	}
-	return caddy.Validate(&parsed)
 }
 
 func TestC3_TheSameAddressOrCookieTwiceIsRefused(t *testing.T) {
 	t.Setenv("TEST_SECRET", sitetest.AppSecret)
-	second := func(changes ...string) string { return strings.NewReplacer(changes...).Replace(with("")) }
+	second := func(changes ...string) string {
+		return strings.NewReplacer(changes...).Replace(sitetest.MinimalBlock(""))
+	}
 	for _, c := range []struct{ name, second, option string }{
 		{"the same callback", second("app_id 1", "app_id 2"), "redirect_uri"},
 		{"the same own paths", second("/cb", "/cb2", "app_id 1", "app_id 2"), "path_prefix"},
 		{"the same cookie", second("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two"), "session cookie"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			wantRefusedLoad(t, with("")+"\n"+c.second, c.option)
+			sitetest.WantLoadRefused(t, sitetest.MinimalBlock("")+"\n"+c.second, c.option)
 		})
 	}
-	if err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n"+
+	if err := sitetest.Validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+sitetest.MinimalBlock("")+"\n"+
 		second("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two\n session {\n cookie two\n }")+"\n}", nil); err != nil {
 		t.Errorf("two blocks with their own: %v", err)
 	}
 	// A refused configuration leaves nothing behind that would refuse the next one.
-	if err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n}", nil); err != nil {
+	if err := sitetest.Validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+sitetest.MinimalBlock("")+"\n}", nil); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
 
 func TestTheDirectiveIsOneRouteWithoutAMatcher(t *testing.T) {
-	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(with("fields name\n login_page"), "instagram_auth {", "instagram_auth /admin/* {", 1) + "\n}")
+	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(sitetest.MinimalBlock("fields name\n login_page"), "instagram_auth {", "instagram_auth /admin/* {", 1) + "\n}")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +205,7 @@ func TestJSONIsCheckedLikeACaddyfile(t *testing.T) {
 		"authorize": map[string]string{"state": "x"}, "endpoints": map[string]string{"token": "http://a.test"}, "fields": []string{"id;drop"},
 	} {
 		t.Run(option, func(t *testing.T) {
-			err := validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+with("")+"\n}", func(config map[string]any) {
+			err := sitetest.Validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+sitetest.MinimalBlock("")+"\n}", func(config map[string]any) {
 				handlerOf(config)[option] = value
 			})
 			if err == nil || !strings.Contains(err.Error(), option) {

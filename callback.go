@@ -9,8 +9,11 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The way back from Instagram: check, exchange, read the user node, make a session.
@@ -32,34 +35,39 @@ type comeback struct {
 	token    instagram.Token
 }
 
+// refuse returns the refusal with which the login ends. cause may be nil.
+func (b *comeback) refuse(reply refusal.Reply, cause error) *answer.Refusal {
+	return answer.RefuseLogin(&b.who, b.login.ReturnTo, reply, cause)
+}
+
 // callback answers the redirect URI. Everything that can be checked here is
 // checked before Instagram is asked anything. [C1]
-func (h *Handler) callback(v *visit) error {
-	if err := allow(v, http.MethodGet); err != nil { // [C7]
+func (h *Handler) callback(v *request.State) error {
+	if err := answer.Allow(v, http.MethodGet); err != nil { // [C7]
 		return err
 	}
-	if early(v.r) {
+	if early(v.R) {
 		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
-		return refuse(refusal.Reply{Code: refusal.TooEarly})
+		return answer.Refuse(refusal.Reply{Code: refusal.TooEarly})
 	}
-	redirect, ok := h.settings.paths.RedirectFor(v.r.Host)
+	redirect, ok := h.settings.paths.RedirectFor(v.R.Host)
 	if !ok {
-		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
+		return new(comeback).refuse(refusal.Reply{Code: refusal.BadHost}, errCallbackHost)
 	}
-	query, ok := instagram.ParseCallback(v.asked.RawQuery, session.StateLength)
+	query, ok := instagram.ParseCallback(v.Asked.RawQuery, session.StateLength)
 	if !ok {
-		return refuseLogin(comeback{}, refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.asked.RawQuery))
+		return new(comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, oddCallback(v.Asked.RawQuery))
 	}
 	back := comeback{Callback: query, redirect: redirect}
-	if back.login, ok = h.settings.cookies.Resume(&v.found, query.State, redirect.URI); !ok {
+	if back.login, ok = h.settings.cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
 		return h.stale(v, back)
 	}
 	if query.Failed {
 		return h.denied(v, back)
 	}
-	if h.outdated(v.r.Context()) {
+	if h.outdated(v.R.Context()) {
 		// The login stays usable: nothing has been asked of Instagram. [F2]
-		return refuseLogin(back, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
+		return back.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval}, errOutdated)
 	}
 	return h.exchange(v, back)
 }
@@ -73,12 +81,12 @@ func early(r *http.Request) bool {
 
 // stale answers a callback whose login is unknown, too old or used. Somebody who
 // is signed in already sees no error. [C6]
-func (h *Handler) stale(v *visit, back comeback) error {
+func (h *Handler) stale(v *request.State, back comeback) error {
 	h.recognize(v)
 	if back.State != "" {
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
-	if v.standing == signedIn {
+	if v.Standing == request.SignedIn {
 		return h.arrive(back.login.ReturnTo)
 	}
 	var cause error = errStale
@@ -86,19 +94,19 @@ func (h *Handler) stale(v *visit, back comeback) error {
 		// Instagram may leave the state out, and what it says is worth more.
 		cause = fmt.Errorf("%w; %w", &instagram.WindowError{Callback: back.Callback}, cause)
 	}
-	return refuseLogin(back, refusal.Reply{Code: refusal.LoginExpired}, cause)
+	return back.refuse(refusal.Reply{Code: refusal.LoginExpired}, cause)
 }
 
 // denied answers a visitor whom the window sent back with an error: the one ordinary
 // reason is that they cancelled.
-func (h *Handler) denied(v *visit, back comeback) error {
-	if wait, tooMany := h.tooManyCancels(v.r); tooMany {
-		return refuseLogin(back, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
+func (h *Handler) denied(v *request.State, back comeback) error {
+	if wait, tooMany := h.tooManyCancels(v.R); tooMany {
+		return back.refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
 	}
 	if !h.limits.nonces.First(back.login.Nonce) {
 		return h.stale(v, back)
 	}
-	v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+	v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	code := refusal.ProviderRefused
 	switch {
 	case back.Cancelled():
@@ -108,28 +116,28 @@ func (h *Handler) denied(v *visit, back comeback) error {
 	case back.Temporary():
 		code = refusal.ProviderError
 	}
-	return refuseLogin(back, refusal.Reply{Code: code}, &instagram.WindowError{Callback: back.Callback})
+	return back.refuse(refusal.Reply{Code: code}, &instagram.WindowError{Callback: back.Callback})
 }
 
 // exchange turns the code into an identity. A callback that comes again while the first is
 // under way (a double click, a reload) gets the same result, so that the visitor is signed
 // in whichever answer the browser shows.
-func (h *Handler) exchange(v *visit, back comeback) error {
-	from := requesterOf(v.r)
-	end, ok := h.limits.logins.Do(v.r.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
+func (h *Handler) exchange(v *request.State, back comeback) error {
+	from := telemetry.RequesterOf(v.R)
+	end, ok := h.limits.logins.Do(v.R.Context(), back.login.Nonce, func(ctx context.Context) (loginEnd, bool) {
 		end := h.finishLogin(ctx, from, back)
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
-		return &refusalError{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, keepsLogin: true}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
 	}
 	return h.answerLogin(v, back, &end)
 }
 
 // oddCallback says what is known of a query that is refused as a whole.
 func oddCallback(raw string) error {
-	odd := &ownError{"the query of the callback is not one that Instagram sends",
-		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query"}
+	odd := telemetry.NewCause("the query of the callback is not one that Instagram sends",
+		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query")
 	values, err := url.ParseQuery(raw)
 	if err != nil || len(raw) > instagram.MaxCallbackQuery || !values.Has("error") && !values.Has("error_description") && !values.Has("error_reason") {
 		return odd

@@ -23,7 +23,7 @@ func TestA4_TheMatcherForEverythingProtectsEverything(t *testing.T) {
 }
 
 func TestA4_AnEmptyMatcherSetInJSONProtectsEverything(t *testing.T) {
-	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(with("after_login handoff"), "instagram_auth {", "instagram_auth * {", 1) + "\n}")
+	config, err := sitetest.Adapt("a.test {\n" + strings.Replace(sitetest.MinimalBlock("after_login handoff"), "instagram_auth {", "instagram_auth * {", 1) + "\n}")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,12 +19,12 @@ import (
 func runCommand(t *testing.T, args ...string) (out, talk string, err error) {
 	t.Helper()
 	var said bytes.Buffer
-	out, err = caddyCommand(t, strings.NewReader(""), &said, args...)
+	out, err = sitetest.RunCaddy(t, strings.NewReader(""), &said, args...)
 	return out, said.String(), err
 }
 
 func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	for _, wrong := range []struct {
@@ -109,7 +109,7 @@ func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
 }
 
 func TestCommandsSpeakJSON(t *testing.T) {
-	_, admin := adminSite(t, sitetest.Config{})
+	_, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	for _, args := range [][]string{{"status"}, {"revoke", "--user", sitetest.UserID}, {"revoke", "--all", "--yes"}} {
 		out, talk, err := runCommand(t, append(args, "--json", "--address", admin)...)
 		var said struct {
@@ -148,7 +148,7 @@ func inFolder(t *testing.T, files map[string]string) {
 }
 
 func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
-	_, admin := adminSite(t, sitetest.Config{})
+	_, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	caddyfile := "{\n\tadmin " + admin + "\n}\n"
 	for _, c := range []struct {
 		name  string
@@ -240,7 +240,7 @@ func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
 	inFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + sitetest.AppSecret + "'\n"})
 	t.Cleanup(func() { _ = os.Unsetenv("TEST_SECRET_OF_FILE"); _ = os.Unsetenv("TEST_OTHER_OF_FILE") })
 	doctor := func(args ...string) (string, error) {
-		return caddyCommand(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
+		return sitetest.RunCaddy(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
 	}
 	out, err := doctor()
 	if err == nil || !strings.Contains(out, "standard input:16") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
@@ -258,7 +258,7 @@ func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
 func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
 	k := newClinic(t, sitetest.Config{})
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("respond hello", "acme_server\nrespond hello"))
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("respond hello", "acme_server\nrespond hello"))
 	if err != nil || !strings.Contains(out, "✓ storage") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -286,7 +286,7 @@ func TestAConfigurationOfAnotherKindIsNamedInPlainWords(t *testing.T) {
 	for text, says := range map[string]string{
 		`"x"`: "the whole is not an object, but: string", `{"admin":5}`: "admin is not an object, but: number", `{"admin":{"listen":5}}`: "admin.listen is not a text, but: number",
 	} {
-		_, err := caddyCommand(t, strings.NewReader(text), io.Discard, "status", "--config", "-")
+		_, err := sitetest.RunCaddy(t, strings.NewReader(text), io.Discard, "status", "--config", "-")
 		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "Go ") {
 			t.Errorf("%s: %v", text, err)
 		}

@@ -10,10 +10,13 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // A verified callback of Meta's comes once for each person and moment, on whichever node. [N11]
@@ -25,18 +28,18 @@ type delivery struct {
 }
 
 var (
-	errBrowser = &ownError{"a browser has sent the callback, and Meta's servers are none",
-		"a page of another site has a visitor's browser send this: there is nothing to change"}
-	errForgeries = &ownError{"too many callbacks of this client were not signed by Meta",
-		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out"}
-	errTooOld = &operatorError{ownError{"the callback is older than seven days",
-		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change"}}
-	errMisdirected = &operatorError{ownError{"the callback came to another path before",
-		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy"}}
-	errUnknownContent = &operatorError{ownError{"Meta has signed the callback, and its content is of no use",
-		"Meta signs what this version does not know: look for a newer version, or report it to this project"}}
-	errUnderWay = &ownError{"the same callback is being answered by another request",
-		"nothing to change: Meta comes back"}
+	errBrowser = telemetry.NewCause("a browser has sent the callback, and Meta's servers are none",
+		"a page of another site has a visitor's browser send this: there is nothing to change")
+	errForgeries = telemetry.NewCause("too many callbacks of this client were not signed by Meta",
+		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out")
+	errTooOld = telemetry.NewOperatorCause("the callback is older than seven days",
+		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change")
+	errMisdirected = telemetry.NewOperatorCause("the callback came to another path before",
+		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy")
+	errUnknownContent = telemetry.NewOperatorCause("Meta has signed the callback, and its content is of no use",
+		"Meta signs what this version does not know: look for a newer version, or report it to this project")
+	errUnderWay = telemetry.NewCause("the same callback is being answered by another request",
+		"nothing to change: Meta comes back")
 	errNoSite = errors.New("nobody behind this handler has answered")
 	errSite   = errors.New("the site did not accept")
 )
@@ -60,14 +63,14 @@ func fromBrowser(r *http.Request) bool {
 // refuseCallback refuses a callback. cause may be nil.
 func refuseCallback(what removal, reply refusal.Reply, cause error) error {
 	reply.Wants = refusal.JSON
-	return &refusalError{Reply: reply, callback: what, cause: cause}
+	return &answer.Refusal{Reply: reply, Callback: string(what), Cause: cause}
 }
 
 // forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
 // come from few addresses, and one of them must not be lost.
-func (h *Handler) forged(v *visit, what removal) error {
-	if ok, wait := h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key()); !ok {
-		h.metrics.limited(limitForged).Inc()
+func (h *Handler) forged(v *request.State, what removal) error {
+	if ok, wait := h.limits.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
+		h.telemetry.CountLimited(telemetry.LimitForged)
 		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errForgeries)
 	}
 	return refuseCallback(what, refusal.Reply{Code: refusal.BadSignature}, nil)
@@ -95,7 +98,7 @@ func (h *Handler) notes(d *delivery) revocation.Delivery {
 }
 
 // deliver answers a callback, or hands it on to the site.
-func (h *Handler) deliver(v *visit, d *delivery, pass bool) error {
+func (h *Handler) deliver(v *request.State, d *delivery, pass bool) error {
 	if pass {
 		h.passOn(v, d)
 		return nil
@@ -106,10 +109,10 @@ func (h *Handler) deliver(v *visit, d *delivery, pass bool) error {
 // deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
 // confirmation from us, and 202 says that the site will be done later. An answer of the site's
 // that is no success goes back as it is, and Meta or the person can try again.
-func (h *Handler) deliverToSite(v *visit, next func(http.ResponseWriter) error) error {
-	verdict := &verdict{w: v.w, header: make(http.Header), through: v.delivery.what == deauthorized}
+func (h *Handler) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
+	verdict := &verdict{w: v.W, header: make(http.Header), through: d.what == deauthorized}
 	var failure error
-	err := h.deliverWith(v, v.delivery, func() (outcome int, err error) {
+	err := h.deliverWith(v, d, func() (outcome int, err error) {
 		failure = next(verdict)
 		switch {
 		case failure != nil || verdict.passed && !verdict.success():
@@ -129,12 +132,12 @@ func (h *Handler) deliverToSite(v *visit, next func(http.ResponseWriter) error) 
 
 // deliverWith does the work for a callback unless it has been done, and returns the answer; nil if
 // the work has answered.
-func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, err error)) error {
+func (h *Handler) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
-	ctx := context.WithoutCancel(v.r.Context())
+	ctx := context.WithoutCancel(v.R.Context())
 	result, outcome, err := h.list.Deliver(ctx, h.notes(d), func() (outcome int, err error) {
 		if outcome, err = work(); err == nil {
-			h.emit(requesterOf(v.r), eventOf[d.what], &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
+			h.telemetry.Emit(telemetry.RequesterOf(v.R), d.what.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
 		}
 		return outcome, err
 	})
@@ -142,11 +145,11 @@ func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, e
 	case errors.Is(err, errSite):
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
-		h.notify(noticeNoSite, nil, h.about(v.r, zap.String("callback", string(d.what)))...)
-		return refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
+		h.telemetry.Notify(telemetry.NoticeNoSite, nil, h.telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		return answer.Refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 	case err != nil:
-		h.notify(noticeCallbackWaits, err, h.about(v.r, zap.String("callback", string(d.what)))...)
-		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
+		h.telemetry.Notify(telemetry.NoticeCallbackWaits, err, h.telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
 		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, errMisdirected)
 	case result == revocation.UnderWay:
@@ -156,12 +159,12 @@ func (h *Handler) deliverWith(v *visit, d *delivery, work func() (outcome int, e
 }
 
 // answerCallback says that a callback has been dealt with, now or before.
-func (h *Handler) answerCallback(v *visit, d *delivery, result revocation.Result, outcome int) error {
+func (h *Handler) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
 	switch {
 	case d.what == deletionRequest:
 		return h.confirmDeletion(v, deletionStates[outcome])
 	case result == revocation.DeliveredBefore || !h.settings.passDeauthorize:
-		return answerJSON(struct{}{})
+		return answer.JSON(struct{}{})
 	}
 	return nil // by the site
 }

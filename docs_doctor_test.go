@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -16,7 +17,7 @@ import (
 // first one with another app secret than Instagram's, and finds each line of the examples in what
 // it says.
 func TestTheExamplesOfTheDoctorsPageAreWhatItSays(t *testing.T) {
-	text := page(t, "docs/doctor.md")
+	text := project.Read(t, "docs/doctor.md")
 	examples := regexp.MustCompile("(?ms)^```caddyfile doctor\n(.*?)^```$").FindAllStringSubmatch(text, -1)
 	blocks := regexp.MustCompile("(?ms)^```text\n(.*?)^```$").FindAllStringSubmatch(text, -1)
 	if len(examples) < 2 || len(blocks) <= len(examples) {
@@ -66,6 +67,6 @@ func (k *clinic) examine(t *testing.T, text, secret string) string {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", name)
+	out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", name)
 	return strings.NewReplacer(filepath.Dir(name)+"/", "", k.endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", k.endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", k.endpoints+"/", "https://graph.instagram.com/", "Caddyfile:7)", "Caddyfile:3)").Replace(out)
 }

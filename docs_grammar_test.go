@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
 const reference = "docs/caddyfile.md"
@@ -16,7 +18,7 @@ const reference = "docs/caddyfile.md"
 // syntaxOf returns the first fenced text of the reference page.
 func syntaxOf(t *testing.T) string {
 	t.Helper()
-	match := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(page(t, reference))
+	match := regexp.MustCompile("(?s)```text\n(.*?)```").FindStringSubmatch(project.Read(t, reference))
 	if match == nil {
 		t.Fatal("the syntax is not there")
 	}
@@ -25,7 +27,7 @@ func syntaxOf(t *testing.T) string {
 
 func TestTheReferenceHasTheSyntaxOfTheGodoc(t *testing.T) {
 	var godoc strings.Builder
-	for line := range strings.Lines(page(t, "caddyfile.go")) {
+	for line := range strings.Lines(project.Read(t, "caddyfile.go")) {
 		if code, ok := strings.CutPrefix(line, "//\t"); ok {
 			godoc.WriteString(code)
 		} else if line == "//\n" && godoc.Len() > 0 {
@@ -41,7 +43,7 @@ func TestTheReferenceHasTheSyntaxOfTheGodoc(t *testing.T) {
 }
 
 func TestSyntaxParserAndTablesHaveTheSameOptions(t *testing.T) {
-	inSyntax, inParser, inTables := optionsOfSyntax(syntaxOf(t)), optionsOfParser(t), optionsOfTables(page(t, reference))
+	inSyntax, inParser, inTables := optionsOfSyntax(syntaxOf(t)), optionsOfParser(t), optionsOfTables(project.Read(t, reference))
 	if len(inSyntax) < 35 {
 		t.Fatalf("found %q", inSyntax)
 	}

@@ -14,12 +14,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const jsonPage = "docs/json.md"
@@ -33,7 +33,7 @@ func TestTheJSONReferenceIsWhatTheGodocSays(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := page(t, jsonPage); got != want {
+	if got := project.Read(t, jsonPage); got != want {
 		t.Errorf("%s is not what the code says: run make reference", jsonPage)
 	}
 }
@@ -151,7 +151,7 @@ func structComments(t *testing.T) map[string]string {
 // adaptedExample returns the README's Caddyfile as JSON.
 func adaptedExample(t *testing.T) string {
 	t.Helper()
-	match := fence.FindStringSubmatch(page(t, "README.md"))
+	match := project.Fence.FindStringSubmatch(project.Read(t, "README.md"))
 	if match == nil {
 		t.Fatal("the README has no Caddyfile")
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
 // What the pages, and whatever else people read, link to is there.
@@ -52,7 +54,7 @@ func missing(t *testing.T, from, link string) string {
 	if _, err := os.Stat(path); err != nil {
 		return "it is not there"
 	}
-	if heading != "" && !slices.Contains(headings(page(t, path)), heading) {
+	if heading != "" && !slices.Contains(headings(project.Read(t, path)), heading) {
 		return "it has no such heading"
 	}
 	return ""
@@ -62,7 +64,7 @@ func TestEveryPathAndHeadingThatAPageLinksToExists(t *testing.T) {
 	link := regexp.MustCompile(`\]\(<?([^)\s>]+)>?[^)]*\)|(?m:^\[[^\]]+\]: (\S+))|(?:href|src)="([^"]+)"`)
 	found := 0
 	for _, name := range written(t, ".md") {
-		for _, match := range link.FindAllStringSubmatch(withoutCode(page(t, name)), -1) {
+		for _, match := range link.FindAllStringSubmatch(withoutCode(project.Read(t, name)), -1) {
 			found++
 			to := match[1] + match[2] + match[3]
 			if problem := missing(t, name, to); problem != "" {
@@ -81,7 +83,7 @@ func TestEveryAddressOfAPageOfOursExists(t *testing.T) {
 		if name == "docs_links_test.go" {
 			continue // it has one that is made up
 		}
-		for _, to := range address.FindAllString(page(t, name), -1) {
+		for _, to := range address.FindAllString(project.Read(t, name), -1) {
 			if to = strings.TrimRight(to, "."); to == ourPages {
 				continue
 			}

@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
 func TestEveryRemedyIsOnTheTroubleshootingPage(t *testing.T) {
-	text := page(t, "docs/troubleshooting.md")
+	text := project.Read(t, "docs/troubleshooting.md")
 	for _, remedy := range remediesAtStart(t) {
 		if !strings.Contains(text, remedy) {
 			t.Errorf("%q is part of a remedy at start, and not on the page", remedy)
@@ -32,12 +34,12 @@ func TestEveryRemedyIsOnTheTroubleshootingPage(t *testing.T) {
 // code returns the Go files in which messages stand. The doctor's page has its own.
 func code(t *testing.T) (files []*ast.File) {
 	t.Helper()
-	for room, all := range sources(t) {
+	for room, all := range project.Sources(t) {
 		if strings.HasPrefix(room, "cmd") || strings.HasPrefix(room, "example") || room == "simulator" {
 			continue
 		}
 		for _, file := range all {
-			if name := filepath.ToSlash(positions.Position(file.Pos()).Filename); room != "internal/doctor" && room != "internal/finding" || name == "internal/finding/paths.go" {
+			if name := filepath.ToSlash(project.Positions.Position(file.Pos()).Filename); room != "internal/doctor" && room != "internal/finding" || name == "internal/finding/paths.go" {
 				files = append(files, file)
 			}
 		}
@@ -149,7 +151,7 @@ func calledName(function ast.Expr) string {
 func TestEveryMessageOfTheTroubleshootingPageIsOne(t *testing.T) {
 	messages := patterns(t)
 	quoted := regexp.MustCompile("`([^`]+)`")
-	_, rest, _ := strings.Cut(page(t, "docs/troubleshooting.md"), "\n### Logins and callbacks\n")
+	_, rest, _ := strings.Cut(project.Read(t, "docs/troubleshooting.md"), "\n### Logins and callbacks\n")
 	ours, _, _ := strings.Cut(rest, "\n## No message at all\n")
 	found := 0
 	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(ours, -1) {
@@ -186,7 +188,7 @@ func patterns(t *testing.T) (all []*regexp.Regexp) {
 
 // A merge can bring rows of an older table back, with other columns.
 func TestTheTableOfLinesHasEachLineOnce(t *testing.T) {
-	_, table, _ := strings.Cut(page(t, "docs/metrics.md"), "| message at INFO |")
+	_, table, _ := strings.Cut(project.Read(t, "docs/metrics.md"), "| message at INFO |")
 	table, _, _ = strings.Cut(table, "\n\n")
 	seen := make(map[string]bool)
 	for row := range strings.Lines(table) {
@@ -212,7 +214,7 @@ func TestNoPageHasARowTwice(t *testing.T) {
 	}
 	for _, name := range pages {
 		seen := make(map[string]bool)
-		lines := strings.Split(page(t, name), "\n")
+		lines := strings.Split(project.Read(t, name), "\n")
 		for i, line := range lines[:len(lines)-1] {
 			if !strings.HasPrefix(line, "| ") || strings.HasPrefix(lines[i+1], "|---") || len(line) < 60 {
 				continue

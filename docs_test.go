@@ -8,40 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // The documentation says what the code does: its options, refusals, remedies and
 // messages, and that each Caddyfile in it is one that Caddy loads.
-
-// page returns a text of the project's by its path.
-func page(t *testing.T, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(content)
-}
-
-// pages returns the names of all pages.
-func pages(t *testing.T) []string {
-	t.Helper()
-	top, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, err := filepath.Glob("docs/*.md")
-	if err != nil || len(docs) < 10 {
-		t.Fatalf("%d pages in docs, %v", len(docs), err)
-	}
-	return append(top, docs...)
-}
-
-var fence = regexp.MustCompile("(?ms)^```caddyfile([^\n]*)\n(.*?)^```$")
-
-// anApp is what the options of a block need around them to be a Caddyfile.
-const anApp = "http://localhost:8089 {\n instagram_auth {\n app_id 1\n app_secret {env.INSTAGRAM_APP_SECRET}\n redirect_uri http://localhost:8089/auth/\n"
 
 func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	t.Setenv("INSTAGRAM_APP_ID", sitetest.AppID)
@@ -51,7 +23,7 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 	t.Setenv("STUDIO_APP_SECRET", strings.Repeat("57d10", 7))
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	folder := filepath.Join(t.TempDir(), "pages")
-	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {
+	if _, err := sitetest.RunCaddy(t, nil, io.Discard, "pages", folder); err != nil {
 		t.Fatal(err)
 	}
 	secrets := t.TempDir()
@@ -61,14 +33,14 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 		}
 	}
 	found := 0
-	for _, name := range pages(t) {
-		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+	for _, name := range project.Pages(t) {
+		for _, match := range project.Fence.FindAllStringSubmatch(project.Read(t, name), -1) {
 			found++
 			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/", "{file."+secrets+"/").Replace(match[2])
 			if strings.Fields(match[1] + " file")[0] == "block" {
-				text = anApp + text + "}\n}\n"
+				text = sitetest.BlockOpening + text + "}\n}\n"
 			}
-			if err := validateWhole(text); err != nil {
+			if err := sitetest.ValidateFile(text); err != nil {
 				t.Errorf("%s: %v in\n%s", name, err, text)
 			}
 		}
@@ -79,8 +51,8 @@ func TestEachCaddyfileOfThePagesIsOneThatCaddyLoads(t *testing.T) {
 }
 
 func TestEveryRefusalIsInTheTable(t *testing.T) {
-	text := page(t, "docs/troubleshooting.md")
-	codes := regexp.MustCompile(`Code = "([a-z_]+)"`).FindAllStringSubmatch(page(t, "internal/refusal/table.go"), -1)
+	text := project.Read(t, "docs/troubleshooting.md")
+	codes := regexp.MustCompile(`Code = "([a-z_]+)"`).FindAllStringSubmatch(project.Read(t, "internal/refusal/table.go"), -1)
 	if len(codes) < 15 {
 		t.Fatalf("found %d codes", len(codes))
 	}

@@ -11,9 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -40,7 +39,7 @@ func (k *clinic) person(file string, act func(window string) (paste string)) (ou
 			})
 		}
 	})
-	out, err = caddyCommand(k.t, in, talk, "doctor", "--browser", "--config", file)
+	out, err = sitetest.RunCaddy(k.t, in, talk, "doctor", "--browser", "--config", file)
 	_ = in.Close()
 	_ = talk.Close()
 	wait.Wait()
@@ -138,7 +137,7 @@ func TestTheDoctorStopsWaitingForTheBrowser(t *testing.T) {
 	uri := "http://" + addr + sitetest.Callback
 	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
 	ctx, cancel := context.WithCancel(t.Context())
-	out, err := caddyCommandIn(ctx, nil, writerFunc(func(text string) {
+	out, err := sitetest.RunCaddyIn(ctx, nil, writerFunc(func(text string) {
 		if strings.Contains(text, "Waiting") {
 			cancel()
 		}
@@ -156,7 +155,9 @@ func (f writerFunc) Write(p []byte) (int, error) { f(string(p)); return len(p), 
 
 func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 	swap := func(name, value string) func(*testing.T, string) string {
-		return func(t *testing.T, window string) string { return replaceQuery(t, opened(t, window), name, value) }
+		return func(t *testing.T, window string) string {
+			return sitetest.ReplaceQuery(t, opened(t, window), name, value)
+		}
 	}
 	back := func(parameters string) func(*testing.T, string) string {
 		return func(t *testing.T, window string) string {

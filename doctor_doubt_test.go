@@ -7,16 +7,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 // filtered is an access log that leaves out what the example's leaves out.
 func filtered(t *testing.T) string {
 	t.Helper()
-	content, err := os.ReadFile("example/production.Caddyfile")
+	content, err := os.ReadFile(project.Path("example/production.Caddyfile"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 			if c.before != nil {
 				c.before(k)
 			}
-			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
 			if (err == nil) == strings.Contains(out, "✗") {
 				t.Errorf("%v:\n%s", err, out)
 			}
@@ -93,7 +93,7 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 func TestTheDoctorSaysThatCaddySpeaksTLS(t *testing.T) {
 	const uri = "http://localhost:8443/auth/"
 	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
-	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", sitetest.RedirectURI, uri))
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", sitetest.RedirectURI, uri))
 	if err != nil || !strings.Contains(out, "! redirect_uri: "+uri+" reaches this block, but Caddy speaks TLS there") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -128,7 +128,7 @@ func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
 		{write("caddy.json", strings.Replace(string(config), `"protect"`, `"protects"`, 1)), "", "protects"},
 		{filepath.Join(t.TempDir(), "Caddyfile"), "", "cannot read the configuration"},
 	} {
-		out, err := caddyCommand(t, nil, io.Discard, "doctor", "-c", c.file, "-a", c.adapter)
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "-c", c.file, "-a", c.adapter)
 		if !strings.Contains(out, c.says) || (err == nil) != strings.HasPrefix(c.says, "✓") {
 			t.Errorf("%s with adapter %q: %v\n%s", c.file, c.adapter, err, out)
 		}

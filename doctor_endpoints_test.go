@@ -21,7 +21,7 @@ func TestTheDoctorLooksAtTheVersionOfTheGraph(t *testing.T) {
 	} {
 		k := newClinic(t, sitetest.Config{})
 		block := "endpoints {\nauthorize " + k.endpoints + "/oauth/authorize\ntoken " + k.endpoints + "/oauth/access_token\ngraph " + k.endpoints + path + "\n}"
-		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("endpoints "+k.endpoints, block))
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("endpoints "+k.endpoints, block))
 		if (err == nil) != (words[0] != "✗") || !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
 			return strings.Contains(line, words[0]+" endpoints: ") && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
 		}) {

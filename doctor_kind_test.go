@@ -26,7 +26,7 @@ func TestTheDoctorExplainsJSON(t *testing.T) {
 		if err := os.WriteFile(name, fmt.Appendf(nil, file, folder, options), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", name)
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", name)
 		if err == nil || !strings.Contains(out, want) || strings.Contains(out, "SuperSecretValue") {
 			t.Errorf("%s: %v\n%s", options, err, out)
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // examineJSON returns what the doctor says of JSON to whom nobody answers.
@@ -23,7 +25,7 @@ func examineJSON(t *testing.T, text string) (said string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var talk strings.Builder
-	out, _ := caddyCommandIn(ctx, strings.NewReader(text), &talk, "doctor", "--config", "-")
+	out, _ := sitetest.RunCaddyIn(ctx, strings.NewReader(text), &talk, "doctor", "--config", "-")
 	return out + talk.String()
 }
 

@@ -1,8 +1,6 @@
 package instagramauth_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,33 +14,8 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
-
-// caddyCommand runs `caddy instagram-auth` in this process. talk takes what it says beside
-// its result.
-func caddyCommand(t *testing.T, in io.Reader, talk io.Writer, args ...string) (out string, err error) {
-	t.Helper()
-	return caddyCommandIn(t.Context(), in, talk, args...)
-}
-
-func caddyCommandIn(ctx context.Context, in io.Reader, talk io.Writer, args ...string) (out string, err error) {
-	known := caddycmd.Commands()["instagram-auth"]
-	root, parent := &cobra.Command{Use: "caddy", SilenceUsage: true}, &cobra.Command{Use: known.Name}
-	known.CobraFunc(parent)
-	root.AddCommand(parent)
-	buffer := new(bytes.Buffer)
-	root.SetOut(buffer)
-	root.SetErr(talk)
-	root.SetIn(in)
-	root.SetArgs(append([]string{known.Name}, args...))
-	err = root.ExecuteContext(ctx)
-	return buffer.String(), err
-}
 
 // clinic is a configuration for the doctor, and a simulated Instagram.
 type clinic struct {
@@ -125,7 +98,7 @@ func wantFault(t *testing.T, mark, report string, words ...string) {
 
 func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
 	k := newClinic(t, sitetest.Config{})
-	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file())
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file())
 	if err != nil || strings.Contains(out, "✗") || strings.Contains(out, "! ") || strings.Contains(out, sitetest.AppSecret) {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -230,7 +203,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 			if c.before != nil {
 				c.before(k)
 			}
-			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
 			if err == nil {
 				t.Errorf("the command succeeds:\n%s", out)
 			}
@@ -241,7 +214,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 
 func TestTheDoctorSpeaksJSON(t *testing.T) {
 	k := newClinic(t, sitetest.Config{})
-	out, err := caddyCommand(t, nil, io.Discard, "doctor", "--json", "--config", k.file(sitetest.AppSecret, strings.Repeat("0123", 8)))
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--json", "--config", k.file(sitetest.AppSecret, strings.Repeat("0123", 8)))
 	var report struct {
 		Checks []struct{ Instance, Check, Status, Message, Remedy string } `json:"checks"`
 		Fields []struct {

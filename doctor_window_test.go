@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -83,7 +82,7 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			k := newClinic(t, sitetest.Config{})
 			c.before(k)
-			out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file())
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file())
 			if (err == nil) != (c.mark == "!") || strings.Contains(out, "✓ window: ") {
 				t.Errorf("%v:\n%s", err, out)
 			}
@@ -96,7 +95,7 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 func TestTheDoctorTakesTheSimulatorsOwnPageForGood(t *testing.T) {
 	for _, api := range []instagram.API{instagram.InstagramLogin, instagram.BasicDisplay} {
 		k := newClinic(t, sitetest.Config{Api: api, Window: "-"})
-		out, err := caddyCommand(t, nil, io.Discard, "doctor", "--config", k.file("app_id", "api "+string(api)+"\napp_id"))
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("app_id", "api "+string(api)+"\napp_id"))
 		if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+"\n") {
 			t.Errorf("%s: %v\n%s", api, err, out)
 		}
@@ -107,7 +106,7 @@ func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
 	k := newClinic(t, sitetest.Config{})
 	uris := []string{sitetest.Origin + "/one/", "https://third.test/two/"}
 	file := k.file("example.test {", "example.test, third.test {", sitetest.RedirectURI, strings.Join(uris, " "))
-	out, _ := caddyCommand(t, nil, io.Discard, "doctor", "--config", file)
+	out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", file)
 	for _, uri := range uris {
 		if !strings.Contains(out, "✗ window: window for "+uri+" says ") {
 			t.Errorf("nothing of %s:\n%s", uri, out)

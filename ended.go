@@ -7,9 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The list of ended sessions: what this handler asks it and tells it.
@@ -22,7 +24,7 @@ var lists = caddy.NewUsagePool()
 type endedSessions struct {
 	*revocation.List
 	// privacies are those of the handlers, for what the log tells beside them.
-	privacies *privacies
+	privacies *telemetry.Privacies
 	blocks    *rotation.Running
 }
 
@@ -36,16 +38,16 @@ func (e endedSessions) Destruct() error {
 func (h *Handler) joinList(ctx caddy.Context, storage revocation.Storage) error {
 	app := h.settings.appID
 	shared, _, err := lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return endedSessions{revocation.New(app, h.now), new(privacies), new(rotation.Running)}, nil
+		return endedSessions{revocation.New(app, h.now), new(telemetry.Privacies), new(rotation.Running)}, nil
 	})
 	if err != nil {
 		return err
 	}
 	ended := shared.(endedSessions)
 	h.list = ended.List
-	hide, forget := ended.privacies.join(&h.settings.privacy), ended.blocks.Join(h.settings.paths.Redirects[0].URI, h.rotation)
+	hide, forget := ended.privacies.Join(&h.telemetry.Privacy), ended.blocks.Join(h.settings.paths.Redirects[0].URI, h.rotation)
 	leave := h.list.Join(revocation.Member{
-		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(labelApp, app),
+		Storage: storage, Sealer: h.settings.vault, Logger: ctx.Slogger().With(telemetry.LabelApp, app),
 		Interval: h.settings.syncInterval, Lifetime: h.settings.lifetime, Strict: h.settings.maxStaleness != 0,
 	})
 	h.leaveList = func() { leave(); hide(); forget() }
@@ -96,12 +98,12 @@ func (h *Handler) subject(s *session.Session) revocation.Subject {
 // awaitList waits for a list that this node has not read yet, where the request carries a
 // session of ours. If the list takes long, the session may have ended or not: the standing is
 // revocationUnknown, and the answer is 503 wherever a session is needed. Junk waits for nothing. [N12, D4]
-func (h *Handler) awaitList(v *visit) (known bool) {
-	if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {
+func (h *Handler) awaitList(v *request.State) (known bool) {
+	if !h.settings.cookies.OpenInto(&v.Session, &v.Found, nil) {
 		return false
 	}
-	if known = h.list.Await(v.r.Context()); !known {
-		v.standing = revocationUnknown
+	if known = h.list.Await(v.R.Context()); !known {
+		v.Standing = request.RevocationUnknown
 	}
 	return known
 }
@@ -157,7 +159,7 @@ func (h *Handler) endEverywhere(ctx context.Context, s *session.Session) error {
 
 // reportEndedHereAlone tells the operator that the storage does not know of an end yet.
 func (h *Handler) reportEndedHereAlone(err error, about zap.Field) {
-	h.notify(noticeEndedHereAlone, err, about)
+	h.telemetry.Notify(telemetry.NoticeEndedHereAlone, err, about)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]

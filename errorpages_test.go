@@ -99,7 +99,7 @@ func TestA4_TheSitesErrorPagesHandOutNoProtectedPage(t *testing.T) {
 				s := startErrorSite(t, c, refusal.options)
 				cookie := ""
 				if refusal.cookie {
-					cookie = cookieFor(t, sitetest.Somebody())
+					cookie = sitetest.CookieFor(t, sitetest.Somebody())
 				}
 				if status == http.StatusServiceUnavailable {
 					if page := s.With(cookie); page.StatusCode >= 400 && page.StatusCode != http.StatusNotFound {

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func init() { caddy.RegisterModule(eventRecorder{}) }
@@ -42,9 +42,9 @@ func TestEventsTellOfTheEndsOfSessions(t *testing.T) {
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	b.Logout(url.Values{"everywhere": {"1"}})
-	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
-	s.FromMeta(deauthorizePath, "a.b")
-	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DeauthorizePath, "a.b")
+	s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username))
 	events := takeEvents()
 	want := []struct{ name, user string }{
 		{"instagram_auth_logout", sitetest.UserID}, {"instagram_auth_deauthorized", sitetest.AppScopedID}, {"instagram_auth_data_deletion", sitetest.AppScopedID},

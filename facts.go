@@ -6,11 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
 // What is likely wrong with a configuration that loads. Caddy says it at start, and the doctor says
@@ -19,7 +18,7 @@ import (
 // inspected is what the checks of the routes know of a block.
 func (h *Handler) inspected() *inspect.Block {
 	return &inspect.Block{
-		Handler: h, Logger: h.logger, Strict: h.StrictConfig,
+		Handler: h, Logger: h.telemetry.Logger, Strict: h.StrictConfig,
 		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
 		HeaderNames: h.settings.guard.Names(),
 		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do

@@ -47,7 +47,7 @@ func flooded(t *testing.T) (*Handler, *countingStorage) {
 	t.Helper()
 	storage := &countingStorage{FileStorage: certmagic.FileStorage{Path: t.TempDir()}}
 	h := provisionedWith(t, &Handler{AppSecret: []string{benchSecret}}, storage)
-	h.logger = zap.NewNop()
+	h.telemetry.Logger = zap.NewNop()
 	return h, storage
 }
 

@@ -118,7 +118,7 @@ func TestH1_AnIncludedPageKeepsTheIdentityThatTheBlockSet(t *testing.T) {
 		After: "handle {\n" + wholeBlock("", "") + "\nheader Content-Type text/html\ntemplates\nrespond `included: {{httpInclude \"/part\"}}`\n}",
 	})
 	request := sitetest.Navigation(t, http.MethodGet, "/page")
-	request.Header.Set("Cookie", cookieFor(t, sitetest.Somebody()))
+	request.Header.Set("Cookie", sitetest.CookieFor(t, sitetest.Somebody()))
 	if page := s.NewBrowser().Do(request); page.Body != "included: hello "+sitetest.Username {
 		t.Errorf("page = %q", page.Body)
 	}
@@ -132,8 +132,8 @@ func TestH1_InANamedRouteTheBlockDeletesByItself(t *testing.T) {
 		Extra: "&(gate) {\nroute {\n" + wholeBlock("/private*", "") + "\nreverse_proxy {upstream}\n}\n}",
 	})
 	for protocol, client := range s.Clients(t) {
-		for person, cookie := range map[string]string{"nobody": "", "somebody": cookieFor(t, sitetest.Somebody())} {
-			request := forged(t, http.MethodGet, "http://"+s.Addr+"/page")
+		for person, cookie := range map[string]string{"nobody": "", "somebody": sitetest.CookieFor(t, sitetest.Somebody())} {
+			request := sitetest.ForgedRequest(t, http.MethodGet, "http://"+s.Addr+"/page")
 			request.Header.Set("Cookie", cookie)
 			request.Header["X~instagram_user-Id"] = []string{"forged"}
 			answer, err := client.Do(request)
@@ -149,7 +149,7 @@ func TestH1_InANamedRouteTheBlockDeletesByItself(t *testing.T) {
 			}
 		}
 	}
-	s.Raw(t, "POST /page HTTP/1.1\r\nHost: example.test\r\nConnection: close, X-Instagram-User-Id\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\nCookie: "+cookieFor(t, sitetest.Somebody())+"\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
+	s.Raw(t, "POST /page HTTP/1.1\r\nHost: example.test\r\nConnection: close, X-Instagram-User-Id\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\nCookie: "+sitetest.CookieFor(t, sitetest.Somebody())+"\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
 	s.WantNothingForged(t, "a trailer")
 	if got := s.Upstream.Last(t).Header.Get("X-Instagram-User-Id"); got != sitetest.UserID {
 		t.Errorf("with Connection: X-Instagram-User-Id = %q", got)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -66,11 +67,11 @@ func FuzzL2_OwnForm(f *testing.F) {
 		_, ours := h.settings.paths.RedirectFor(host)
 		self := ours && from == "https://example.test"
 		want := (site == "same-origin" || site == "none") && (from == "" || from == "null" || self || !ours && audience.FromHost(from, host)) || site == "" && self
-		if got := h.isOwnForm(&visit{r: r}); got != want {
+		if got := h.isOwnForm(&request.State{R: r}); got != want {
 			t.Errorf("a form to %q from %q, %q is ours: %v, want %v", host, from, site, got, want)
 		}
 		// A link that asks for more is no more believed than that.
-		if from == "" && site != "" && h.isForeign(&visit{r: r}) == want {
+		if from == "" && site != "" && (&request.State{R: r}).IsForeign(h.settings.paths) == want {
 			t.Errorf("a link from %q is foreign: %v", site, !want)
 		}
 	})
@@ -106,12 +107,12 @@ func FuzzK5_SignedBody(f *testing.F) {
 	for _, kind := range []string{form, form + "; charset=UTF-8", "Application/X-WWW-Form-URLEncoded", "multipart/form-data; boundary=x", "", form + ";", form + "; a; b", "text/plain"} {
 		f.Add(kind, "signed_request=a.b")
 	}
-	for _, body := range []string{"", "signed_request=", "signed_request=a&signed_request=b", "signed%5frequest=a.b", "x=1&signed_request=a%2Eb&y", "signed_request=%", "signed_request=a;b", "signed_request", "Signed_Request=a.b", "signed_request=" + strings.Repeat("a", maxForm)} {
+	for _, body := range []string{"", "signed_request=", "signed_request=a&signed_request=b", "signed%5frequest=a.b", "x=1&signed_request=a%2Eb&y", "signed_request=%", "signed_request=a;b", "signed_request", "Signed_Request=a.b", "signed_request=" + strings.Repeat("a", request.MaxForm)} {
 		f.Add(form, body)
 	}
 	f.Fuzz(func(t *testing.T, kind, body string) {
-		v := &visit{w: httptest.NewRecorder(), r: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
-		v.r.Header.Set("Content-Type", kind)
+		v := &request.State{W: httptest.NewRecorder(), R: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
+		v.R.Header.Set("Content-Type", kind)
 		signed, code := readSigned(v)
 		values, whole := parameters(body)
 		bare, _, more := strings.Cut(kind, ";")
@@ -126,8 +127,8 @@ func FuzzK5_SignedBody(f *testing.F) {
 			}
 			return
 		}
-		left, err := io.ReadAll(v.r.Body)
-		if signed != values["signed_request"][0] || err != nil || string(left) != body || v.r.ContentLength != int64(len(body)) {
+		left, err := io.ReadAll(v.R.Body)
+		if signed != values["signed_request"][0] || err != nil || string(left) != body || v.R.ContentLength != int64(len(body)) {
 			t.Errorf("%q, %q: read %q, left %q for the site, %v", kind, body, signed, left, err)
 		}
 	})

@@ -212,24 +212,10 @@ func TestA7_TheMarkOfALoginGoesWhenTheSessionHasArrived(t *testing.T) {
 	}
 }
 
-func wantLoginRequired(t *testing.T, answer sitetest.Response) {
-	t.Helper()
-	got := sitetest.Decode(t, answer)
-	if got["error"] != "login_required" || got["login_url"] == "" || got["message"] != "Please sign in." {
-		t.Errorf("body = %s", answer.Body)
-	}
-	if answer.Header.Get("Www-Authenticate") != "Instagram" || answer.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("headers = %v", answer.Header)
-	}
-	if got := answer.Header.Get("Set-Cookie"); got != "" {
-		t.Errorf("Set-Cookie = %q", got)
-	}
-}
-
 func TestA8_AThousandFetchesSetNoCookie(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
 	for range 1000 {
-		wantLoginRequired(t, b.Fetch("/private"))
+		sitetest.WantLoginRequired(t, b.Fetch("/private"))
 	}
 }

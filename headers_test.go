@@ -9,35 +9,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
-
-// cookieFor makes a session cookie as a node with the same secret would.
-func cookieFor(t *testing.T, who session.Identity) string {
-	t.Helper()
-	return sealed(t, session.Config{Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, who)
-}
-
-// sealed returns the session cookie that an instance with this configuration would
-// make.
-func sealed(t *testing.T, c session.Config, who session.Identity) string {
-	t.Helper()
-	cookies, err := session.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, line, _, err := cookies.Create(session.Session{Identity: who})
-	if err != nil {
-		t.Fatal(err)
-	}
-	pair, _, _ := strings.Cut(line, ";")
-	return pair
-}
 
 func TestH1_IdentityHeadersOfAClientAreStrippedOnEveryPath(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{
@@ -48,12 +24,12 @@ func TestH1_IdentityHeadersOfAClientAreStrippedOnEveryPath(t *testing.T) {
 	})
 	none, full := sitetest.Somebody(), sitetest.Somebody()
 	full.Fields = []session.Field{{Name: "name", Value: "Jay"}}
-	people := map[string]string{"nobody": "", "somebody": cookieFor(t, none), "somebody with a name": cookieFor(t, full)}
+	people := map[string]string{"nobody": "", "somebody": sitetest.CookieFor(t, none), "somebody with a name": sitetest.CookieFor(t, full)}
 	for _, path := range []string{"/", "/private", "/public?x=1", "/instagram_auth/login", "/instagram_auth/userinfo", sitetest.Callback, "/instagram_auth/other", "/a/b/c", "/private/deep", "/%70rivate"} {
 		for _, method := range []string{"GET", "OPTIONS", "POST"} {
 			for person, cookie := range people {
 				for protocol, client := range s.Clients(t) {
-					request := forged(t, method, "http://"+s.Addr+path)
+					request := sitetest.ForgedRequest(t, method, "http://"+s.Addr+path)
 					request.Header.Set("Cookie", cookie)
 					before := s.Upstream.Count()
 					answer, err := client.Do(request)
@@ -71,20 +47,6 @@ func TestH1_IdentityHeadersOfAClientAreStrippedOnEveryPath(t *testing.T) {
 	}
 }
 
-// forged returns a request with identity headers that the client made up.
-func forged(t *testing.T, method, address string) *http.Request {
-	t.Helper()
-	request, err := http.NewRequest(method, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Host = sitetest.Host
-	for _, name := range []string{"X-Instagram-User-Id", "X-Instagram-Username", "X-Instagram-Name"} {
-		request.Header.Set(name, "forged")
-	}
-	return request
-}
-
 func TestH1_AlsoOverHTTP10AndInTrailers(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
 	s.Raw(t, "GET / HTTP/1.0\r\nHost: example.test\r\nX-Instagram-User-Id: forged\r\n\r\n")
@@ -98,7 +60,7 @@ func TestH1_AlsoOverHTTP10AndInTrailers(t *testing.T) {
 
 func TestH2_LookAlikesAreStrippedToo(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Global: "servers {\n protocols h1 \n}"})
-	cookie := cookieFor(t, sitetest.Somebody())
+	cookie := sitetest.CookieFor(t, sitetest.Somebody())
 	for _, separator := range []string{"-", "_", ".", "~", "!", "'", "*", "+", "|", "^", "`", "#", "$", "%", "&"} {
 		for _, letters := range []func(string) string{strings.ToLower, strings.ToUpper, func(s string) string { return s }, func(s string) string { return strings.Replace(s, "I", "i", 1) }} {
 			name := letters(strings.ReplaceAll("X-Instagram-User-Id", "-", separator))
@@ -122,7 +84,7 @@ func TestH3_ConnectionCannotDropIdentity(t *testing.T) {
 		"close, X-Instagram-User-Id", "close,x-instagram-user-id", "close\r\nConnection: X-INSTAGRAM-USER-ID", "close,\tX-Instagram-User-Id\t, X-Instagram-Username",
 		"X_Instagram_User_Id, X-Instagram-User-Id, close", "close, , X-Instagram-User-Id ,",
 	} {
-		s.Raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: "+cookieFor(t, sitetest.Somebody())+"\r\nConnection: "+connection+"\r\n\r\n")
+		s.Raw(t, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: "+sitetest.CookieFor(t, sitetest.Somebody())+"\r\nConnection: "+connection+"\r\n\r\n")
 		s.WantIdentity(t, "Connection: "+connection, "somebody")
 	}
 }
@@ -147,7 +109,7 @@ func TestH3_AProtocolSwitchStillWorks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: %s\r\nConnection: Upgrade, X-Instagram-Username\r\nUpgrade: echo\r\n\r\n", cookieFor(t, sitetest.Somebody()))
+	fmt.Fprintf(connection, "GET / HTTP/1.1\r\nHost: example.test\r\nCookie: %s\r\nConnection: Upgrade, X-Instagram-Username\r\nUpgrade: echo\r\n\r\n", sitetest.CookieFor(t, sitetest.Somebody()))
 	reader := bufio.NewReader(connection)
 	answer, err := http.ReadResponse(reader, nil)
 	if err != nil || answer.StatusCode != http.StatusSwitchingProtocols {
@@ -175,7 +137,7 @@ func TestH4_ValuesAreSafeBytes(t *testing.T) {
 			who := sitetest.Somebody()
 			who.Fields = []session.Field{{Name: "name", Value: c.value}}
 			request := sitetest.Navigation(t, http.MethodGet, "/")
-			request.Header.Set("Cookie", cookieFor(t, who))
+			request.Header.Set("Cookie", sitetest.CookieFor(t, who))
 			if answer := s.NewBrowser().Do(request); answer.StatusCode != http.StatusOK {
 				t.Fatalf("answered %s", answer.Status)
 			}
@@ -212,7 +174,7 @@ func TestH4_AProfileWithUnsafeIDOrNameIsRefused(t *testing.T) {
 
 func TestH5_OurCookiesStayWithUs(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Before: "handle_errors {\n reverse_proxy {upstream} \n}\n @error path /private/error", Options: "errors handle"})
-	good := cookieFor(t, sitetest.Somebody())
+	good := sitetest.CookieFor(t, sitetest.Somebody())
 	ours := good + "; " + sitetest.SessionCookie + "_login_abcdefgh=x; " + sitetest.SessionCookie + "_round=y"
 	for _, c := range []struct{ sent, want string }{
 		{`a="x y"; ` + good + `; b=ü; c`, `a="x y"; b=ü; c`},
@@ -242,7 +204,7 @@ func TestH6_ValuesAreNeverExpanded(t *testing.T) {
 	who := sitetest.Somebody()
 	who.Fields = []session.Field{{Name: "name", Value: "{env.HOME}{file./etc/hostname}"}}
 	request := sitetest.Navigation(t, http.MethodGet, "/")
-	request.Header.Set("Cookie", cookieFor(t, who))
+	request.Header.Set("Cookie", sitetest.CookieFor(t, who))
 	answer := s.NewBrowser().Do(request)
 	if got := answer.Header.Get("X-Name"); got != "{env.HOME}{file./etc/hostname}" {
 		t.Errorf("placeholder = %q", got)
@@ -258,7 +220,7 @@ func TestH7_IdentitiesNeverCross(t *testing.T) {
 	var wait sync.WaitGroup
 	for worker := range 50 {
 		id := fmt.Sprint(17841400000000001 + worker)
-		cookie := cookieFor(t, session.Identity{UserID: id, Username: "user" + id})
+		cookie := sitetest.CookieFor(t, session.Identity{UserID: id, Username: "user" + id})
 		wait.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
 			defer client.CloseIdleConnections()

@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -28,11 +28,7 @@ const (
 	headerUserID   = "X-Instagram-User-Id"
 	headerUsername = "X-Instagram-Username"
 
-	placeholderUser  = "http.auth.user."
-	placeholderError = "http.auth." + directive + ".error"
-
-	// placeholderMissing lists the permissions that a refusal is about.
-	placeholderMissing = "http.auth." + directive + ".missing"
+	placeholderUser = "http.auth.user."
 
 	// setVar is the request variable in which blocks of ours leave what they set, so
 	// that the next one does not take it for forged.
@@ -107,20 +103,20 @@ func (h *Handler) resolveHeaders(s *settings, _ option.Resolver) error {
 
 // strip deletes from a request what only this handler may say: identity headers in
 // every spelling, their names in Connection, identity trailers. [H1, H2, H3]
-func (h *Handler) strip(v *visit) {
+func (h *Handler) strip(v *request.State) {
 	var keep func(string) bool
-	if earlier, ok := v.vars[setVar].(*presence); ok {
+	if earlier, ok := v.Vars[setVar].(*presence); ok {
 		keep = func(name string) bool { return slices.Contains(earlier.headers, name) }
 	}
-	h.settings.guard.Strip(v.r.Header, keep)
-	h.settings.guard.CleanConnection(v.r.Header)
-	h.settings.guard.StripTrailers(v.r)
+	h.settings.guard.Strip(v.R.Header, keep)
+	h.settings.guard.CleanConnection(v.R.Header)
+	h.settings.guard.StripTrailers(v.R)
 }
 
 // inject tells the site who the visitor is. Values are handed out as they are and are
 // never expanded themselves. [H4, H6] The site gets a token only where the operator wants
 // that. [P4]
-func (h *Handler) inject(v *visit, who *session.Identity, token string) {
+func (h *Handler) inject(v *request.State, who *session.Identity, token string) {
 	p := h.presence(v)
 	p.who, p.token = *who, token
 	values := p.values[:]
@@ -134,33 +130,33 @@ func (h *Handler) inject(v *visit, who *session.Identity, token string) {
 		}
 		if encoded, fits := headerguard.EncodeValue(value); fits {
 			values[i] = encoded
-			v.r.Header[header.name] = values[i : i+1 : i+1]
+			v.R.Header[header.name] = values[i : i+1 : i+1]
 		}
 	}
 	if token != "" {
-		v.r.Header[h.settings.forwardAs] = []string{token}
+		v.R.Header[h.settings.forwardAs] = []string{token}
 	}
 }
 
 // presence returns the request's presence, for this block to fill in. What an earlier
 // block has set stays only where it keeps apart: no field of one person may stand beside
 // the ID of another. [H7]
-func (h *Handler) presence(v *visit) *presence {
-	p, ok := v.vars[setVar].(*presence)
+func (h *Handler) presence(v *request.State) *presence {
+	p, ok := v.Vars[setVar].(*presence)
 	switch {
 	case !ok:
 		p = &presence{headers: h.settings.headerNames, first: h}
-		caddyhttp.SetVar(v.r.Context(), setVar, p)
+		caddyhttp.SetVar(v.R.Context(), setVar, p)
 	case p.last != h:
 		if slices.ContainsFunc(h.settings.headerNames, func(name string) bool { return slices.Contains(p.headers, name) }) {
 			for _, name := range p.headers {
-				delete(v.r.Header, name)
+				delete(v.R.Header, name)
 			}
 		}
 		p.headers = slices.Concat(p.headers, h.settings.headerNames)
 	}
 	p.last = h
-	repl := v.r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	repl := v.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	// What another module has said about a user is about somebody else.
 	repl.DeleteByPrefix(placeholderUser)
 	if !p.asked {

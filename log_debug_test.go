@@ -10,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // debugSite is a site with all that brings an address into a log: rewrites, handlers that log
@@ -22,7 +21,7 @@ func debugSite(t *testing.T, format string) (s *sitetest.Site, admin string) {
 	dead := sitetest.FreeAddr(t)
 	return sitetest.Start(t, sitetest.Config{
 		LogFilter: format, Admin: admin, Global: "debug",
-		Options: withToken + "\ndeauthorize pass\ndata_deletion pass",
+		Options: sitetest.LongLivedToken + "\ndeauthorize pass\ndata_deletion pass",
 		Before: `log_request
 			log_append asked {http.request.orig_uri}
 			log_append code {http.request.uri.query.code}
@@ -76,7 +75,7 @@ func debugRun(t *testing.T, format string) (logs string, secrets []string) {
 	sitetest.SetBody(form, url.Values{"code": {old, code}, "state": {state}}.Encode())
 	b.Do(form)
 	// Meta's callbacks.
-	for _, path := range []string{deauthorizePath, deletionPath} {
+	for _, path := range []string{sitetest.DeauthorizePath, sitetest.DataDeletionPath} {
 		signed := s.Instagram.SignedRequest(sitetest.Username)
 		note(signed)
 		s.FromMeta(path, signed)

@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/logging"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // encoderOf loads an encoder as Caddy does.

@@ -11,13 +11,14 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 // watchLog has a handler log into memory.
 func watchLog(h *Handler) *observer.ObservedLogs {
 	core, logs := observer.New(zap.DebugLevel)
-	h.logger = zap.New(core)
+	h.telemetry.Logger = zap.New(core)
 	return logs
 }
 
@@ -37,13 +38,13 @@ func TestP2_AStormOfRefusalsDoesNotFillTheLog(t *testing.T) {
 		}
 	}
 	refused(1000)
-	if got := logs.FilterMessage("sign-in refused").Len(); got != sampleLines {
+	if got := logs.FilterMessage("sign-in refused").Len(); got != telemetry.SampleLines {
 		t.Errorf("%d lines about a thousand refusals", got)
 	}
-	w.at.advance(sampleTime)
+	w.at.advance(telemetry.SampleTime)
 	refused(1)
 	lines := logs.FilterMessage("sign-in refused").All()
-	if last := lines[len(lines)-1].ContextMap(); len(lines) != sampleLines+1 || last["not_logged"] != int64(1000-sampleLines) {
+	if last := lines[len(lines)-1].ContextMap(); len(lines) != telemetry.SampleLines+1 || last["not_logged"] != int64(1000-telemetry.SampleLines) {
 		t.Errorf("%d lines, the last one %v", len(lines), last)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -37,14 +36,14 @@ func everythingHappens(t *testing.T, options string) (lines []map[string]any) {
 	t.Helper()
 	c := sitetest.Config{Global: "metrics"}
 	c.Block = strings.Replace(sitetest.DefaultBlock("sync_interval 1s\n"+options), "app_secret "+sitetest.AppSecret, "app_secret "+sitetest.AppSecret+" older-secret-0123456789", 1)
-	s, admin := adminSite(t, c)
+	s, admin := sitetest.StartWithAdmin(t, c)
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	b.Logout(nil)
-	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
-	s.FromMeta(deletionPath, s.Instagram.SignedRequest(sitetest.Username))
-	s.FromMeta(deletionPath, "forged.e30")
-	askAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
+	s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DataDeletionPath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DataDeletionPath, "forged.e30")
+	sitetest.AskAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
 	b.SignIn("/page")
 	c.Admin = admin
 	c.Block = strings.Replace(c.Block, "sync_interval", "deny "+sitetest.UserID+"\nsync_interval", 1)

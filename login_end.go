@@ -7,9 +7,12 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The end of a login: what Instagram says, what becomes of it, and the answer to each
@@ -22,30 +25,30 @@ type loginEnd struct {
 	session session.Session // none after a handoff
 	cookie  string          // the Set-Cookie line of session
 
-	refused *refusalError // why the visitor is not signed in; nil if they are
-	used    bool          // the login was finished before, and Instagram was not asked
-	spent   bool          // the code was sent
-	silent  bool          // Instagram did not say what was granted
+	refused *answer.Refusal // why the visitor is not signed in; nil if they are
+	used    bool            // the login was finished before, and Instagram was not asked
+	spent   bool            // the code was sent
+	silent  bool            // Instagram did not say what was granted
 }
 
 // finishLogin makes the calls of a login, within the limits that keep Instagram and this
 // server out of each other's trouble. [D3] It runs in the background of the requests that
 // wait for it, and says once for all of them in log, metrics and events what came of it.
-func (h *Handler) finishLogin(ctx context.Context, from requester, back comeback) (end loginEnd) {
+func (h *Handler) finishLogin(ctx context.Context, from telemetry.Requester, back comeback) (end loginEnd) {
 	defer h.catchLogin(from, &back, &end)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	h.warnOfAddresses(from)
 	if end.refused = h.tryLogin(ctx, from, &back, &end); end.refused != nil {
-		h.loginRefused(from, &back, end.refused.Code, end.refused.cause)
+		h.telemetry.LoginRefused(from, &back.who, end.refused.Code, end.refused.Cause)
 	}
 	return end
 }
 
 // tryLogin is finishLogin without what is said about it. It returns nil for a login that was used
 // before, too.
-func (h *Handler) tryLogin(ctx context.Context, from requester, back *comeback, end *loginEnd) *refusalError {
-	client := limit.ClientOf(from.clientIP)
+func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd) *answer.Refusal {
+	client := limit.ClientOf(from.ClientIP)
 	// A used login must not take the one trial that the breaker grants.
 	if end.used = h.limits.nonces.Used(back.login.Nonce); end.used {
 		return nil
@@ -56,7 +59,7 @@ func (h *Handler) tryLogin(ctx context.Context, from requester, back *comeback, 
 	}
 	leave, ok := h.limits.gate.Enter(ctx)
 	if !ok {
-		return refuseAfter(refusal.ProviderUnreachable, callQueue, errQueueFull)
+		return answer.RefuseAfter(refusal.ProviderUnreachable, callQueue, errQueueFull)
 	}
 	defer leave()
 	attempt, by := h.limits.failures.Ask(client)
@@ -68,9 +71,9 @@ func (h *Handler) tryLogin(ctx context.Context, from requester, back *comeback, 
 	call, wait := h.limits.breaker.Ready()
 	if call == nil {
 		if _, locked := h.limits.breaker.Locked(); locked {
-			return refuseAfter(refusal.AppBlocked, wait, errAppBlocked)
+			return answer.RefuseAfter(refusal.AppBlocked, wait, errAppBlocked)
 		}
-		return refuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
+		return answer.RefuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
 	// From here on the code is spent, whatever happens. [C4]
 	if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {
@@ -84,7 +87,7 @@ func (h *Handler) tryLogin(ctx context.Context, from requester, back *comeback, 
 		if !errors.Is(ctx.Err(), context.Canceled) && isTrouble(err) {
 			how = notMade // it was Instagram's fault, and the breaker has counted it
 		}
-		return &refusalError{Reply: replyTo(err), cause: err}
+		return &answer.Refusal{Reply: replyTo(err), Cause: err}
 	}
 	if refused := h.welcome(ctx, from, back, end, who); refused != nil {
 		return refused
@@ -100,11 +103,11 @@ func isTrouble(err error) bool {
 }
 
 // welcome decides about somebody whom Instagram has named, and begins the session.
-func (h *Handler) welcome(ctx context.Context, from requester, back *comeback, end *loginEnd, who session.Identity) *refusalError {
+func (h *Handler) welcome(ctx context.Context, from telemetry.Requester, back *comeback, end *loginEnd, who session.Identity) *answer.Refusal {
 	back.who, end.who, end.silent = who, who, back.token.Permissions == 0
 	if !h.settings.admits(&who) { // [X1]
 		h.endHere(ctx, &who)
-		return &refusalError{Reply: refusal.Reply{Code: refusal.NoAccess}}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.NoAccess}}
 	}
 	if h.settings.lacking(&who) == 0 || back.token.Permissions == 0 {
 		end.token = h.tokenToKeep(ctx, from, back, &end.who) // which may say what was granted
@@ -113,31 +116,31 @@ func (h *Handler) welcome(ctx context.Context, from requester, back *comeback, e
 		if !end.silent {
 			h.endHere(ctx, &end.who)
 		}
-		return &refusalError{Reply: h.lacks(missing, ""), cause: errNotGranted}
+		return &answer.Refusal{Reply: h.lacks(missing, ""), Cause: errNotGranted}
 	}
 	if err := h.begin(ctx, from, end); err != nil {
-		return &refusalError{Reply: refusal.Reply{Code: refusal.Internal}, cause: err}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Cause: err}
 	}
 	return nil
 }
 
 // catchLogin turns a panic of ours into a refusal, as catch does in a request. [A6]
-func (h *Handler) catchLogin(from requester, back *comeback, end *loginEnd) {
+func (h *Handler) catchLogin(from telemetry.Requester, back *comeback, end *loginEnd) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	*end = loginEnd{refused: &refusalError{Reply: refusal.Reply{Code: refusal.Internal}}, spent: end.spent}
+	*end = loginEnd{refused: &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}}, spent: end.spent}
 	// An operator's event handler that has panicked may do so again, and nothing else here
 	// stands between it and the end of the process.
 	defer func() { _ = recover() }()
-	h.notifyPanic(cause)
-	h.loginRefused(from, back, refusal.Internal, nil)
+	h.telemetry.NotifyPanic(cause)
+	h.telemetry.LoginRefused(from, &back.who, refusal.Internal, nil)
 }
 
 // begin begins the session of somebody whose identity is proven. After a handoff the site
 // keeps the sessions.
-func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err error) {
+func (h *Handler) begin(ctx context.Context, from telemetry.Requester, end *loginEnd) (err error) {
 	var about []zap.Field
 	if !h.settings.handoff {
 		h.list.CatchUp(ctx)
@@ -148,48 +151,46 @@ func (h *Handler) begin(ctx context.Context, from requester, end *loginEnd) (err
 		h.warnLeftOut(&end.session, dropped)
 		about = append(about, sessionField(&end.session))
 	}
-	h.emit(from, eventLogin, &end.who, nil)
-	h.notify(noticeSignedIn, nil, h.aboutPerson(from, &end.who, about...)...)
-	h.metrics.login(resultOK).Inc()
+	h.telemetry.SignedIn(from, &end.who, about...)
 	return nil
 }
 
 // answerLogin answers one of the requests that have brought a login back.
-func (h *Handler) answerLogin(v *visit, back comeback, end *loginEnd) error {
+func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) error {
 	if end.spent {
-		v.w.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
+		v.W.Header().Add("Set-Cookie", h.settings.cookies.Finish(back.State))
 	}
 	switch {
 	case end.used, end.refused == nil && !h.settings.handoff && (end.cookie == "" || h.ended(&end.session)):
 		return h.stale(v, back)
 	case end.refused == nil && !h.settings.admits(&end.who):
 		// The lists may have changed since, with a reload. [X1]
-		return refuseLogin(back, refusal.Reply{Code: refusal.NoAccess}, nil)
+		return back.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	case end.refused != nil:
 		h.heedRefusal(v, end)
 		// finishLogin has told the operator, once for all who wait for this login.
 		reply := end.refused.Reply
-		reply.LoginURL = h.loginURLFor(reply.Code, back.login.ReturnTo)
-		return &refusalError{Reply: reply, keepsLogin: !end.spent}
+		reply.LoginURL = h.answers.LoginURLFor(reply.Code, back.login.ReturnTo)
+		return &answer.Refusal{Reply: reply, KeepsLogin: !end.spent}
 	}
 	mark, err := h.settings.cookies.Mark(back.login)
 	if err != nil {
-		return refuseLogin(back, refusal.Reply{Code: refusal.Internal}, err)
+		return back.refuse(refusal.Reply{Code: refusal.Internal}, err)
 	}
 	if h.settings.handoff {
-		v.w.Header().Add("Set-Cookie", mark)
+		v.W.Header().Add("Set-Cookie", mark)
 		h.handOff(v, back, &end.who, h.forwarded(&end.token))
 		return nil
 	}
-	v.w.Header().Add("Set-Cookie", end.cookie)
-	v.w.Header().Add("Set-Cookie", mark)
+	v.W.Header().Add("Set-Cookie", end.cookie)
+	v.W.Header().Add("Set-Cookie", mark)
 	h.replaceSession(v, &end.session)
 	return h.arrive(back.login.ReturnTo)
 }
 
 // replaceSession ends the session that a visitor had before a new login. [S10]
-func (h *Handler) replaceSession(v *visit, by *session.Session) {
-	if old, ok := h.settings.cookies.Open(&v.found, h.isEnded); ok && old.ID != by.ID {
+func (h *Handler) replaceSession(v *request.State, by *session.Session) {
+	if old, ok := h.settings.cookies.Open(&v.Found, h.isEnded); ok && old.ID != by.ID {
 		h.endQuietly(&old)
 	}
 }
@@ -210,7 +211,7 @@ func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Ide
 // tokenToKeep returns the token of a new session, none where it is not kept. A login does
 // not fail because the token could not be exchanged for a long-lived one: that is tried
 // again later.
-func (h *Handler) tokenToKeep(ctx context.Context, from requester, back *comeback, who *session.Identity) session.Token {
+func (h *Handler) tokenToKeep(ctx context.Context, from telemetry.Requester, back *comeback, who *session.Identity) session.Token {
 	if !h.settings.keepToken {
 		return session.Token{}
 	}
@@ -225,23 +226,23 @@ func (h *Handler) tokenToKeep(ctx context.Context, from requester, back *comebac
 			}
 			return h.sessionToken(long, true)
 		}
-		h.heedApp(err, h.aboutRequester(from)...)
+		h.heedApp(err, h.telemetry.AboutRequester(from)...)
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			h.limits.tokens.Pause(failure.RetryAfter)
 		}
-		h.notifySampled(noticeShortToken, "", err, h.settings.privacy.user(who.UserID))
+		h.telemetry.NotifySampled(telemetry.NoticeShortToken, "", err, h.telemetry.Privacy.User(who.UserID))
 	}
 	return h.sessionToken(back.token, false)
 }
 
 // report tells the breaker whether Instagram is well. A login that was given up says
 // nothing about that, and what is wrong with one person's login nothing about others.
-func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, err error) {
+func (h *Handler) report(ctx context.Context, from telemetry.Requester, call *limit.Call, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		call.Withdraw()
 		return
 	}
-	if h.heedApp(err, h.aboutRequester(from)...) {
+	if h.heedApp(err, h.telemetry.AboutRequester(from)...) {
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
@@ -252,9 +253,9 @@ func (h *Handler) report(ctx context.Context, from requester, call *limit.Call, 
 	}
 	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
-		h.metrics.openings.Inc()
-		h.notify(noticeBreakerOpened, err, h.aboutRequester(from, zap.Int("failures", breakAfter))...)
+		h.telemetry.CountOpening()
+		h.telemetry.Notify(telemetry.NoticeBreakerOpened, err, h.telemetry.AboutRequester(from, zap.Int("failures", breakAfter))...)
 	case limit.Closed:
-		h.notify(noticeBreakerClosed, nil, h.aboutRequester(from)...)
+		h.telemetry.Notify(telemetry.NoticeBreakerClosed, nil, h.telemetry.AboutRequester(from)...)
 	}
 }

@@ -10,57 +10,60 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // logout shows a page with a button to whoever follows a link, and signs out whoever
 // presses it. A link alone changes nothing: any site could hold one. [L2]
-func (h *Handler) logout(v *visit) error {
-	if err := allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
+func (h *Handler) logout(v *request.State) error {
+	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return err
 	}
-	if v.r.Method == http.MethodPost {
+	if v.R.Method == http.MethodPost {
 		return h.signOut(v)
 	}
 	h.recognize(v)
-	return showPage(refusal.SignOutPage{
-		Look: h.look(v.r), Action: h.settings.paths.Of(address.Logout), LoginURL: h.settings.paths.LoginURL("/"),
-		Username: v.session.Username, SignedIn: v.standing != anonymous,
+	return answer.Page(refusal.SignOutPage{
+		Look: h.answers.Look(v.R), Action: h.settings.paths.Of(address.Logout), LoginURL: h.settings.paths.LoginURL("/"),
+		Username: v.Session.Username, SignedIn: v.Standing != request.Anonymous,
 	})
 }
 
 // signOut ends the visitor's session on every node, or all of their sessions. It says
 // that it did so only where the storage knows. [L1, L3]
-func (h *Handler) signOut(v *visit) error {
+func (h *Handler) signOut(v *request.State) error {
 	if !h.isOwnForm(v) {
-		return refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.paths.Of(address.Logout)})
+		return answer.Refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: h.settings.paths.Of(address.Logout)})
 	}
 	everywhere, problem := h.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
-	ctx := context.WithoutCancel(v.r.Context())
+	ctx := context.WithoutCancel(v.R.Context())
 	err := h.endAllFound(ctx, v, everywhere)
 
-	header := v.w.Header()
-	for _, line := range h.settings.cookies.Clear(&v.found) {
+	header := v.W.Header()
+	for _, line := range h.settings.cookies.Clear(&v.Found) {
 		header.Add("Set-Cookie", line)
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		h.notifySampled(noticeEndedHereAlone, "", err, h.about(v.r)...)
+		h.telemetry.NotifySampled(telemetry.NoticeEndedHereAlone, "", err, h.telemetry.About(v.R)...)
 	}
-	if err != nil && !v.found.Crowded() {
-		return refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(h.settings.logoutTarget))})
+	if err != nil && !v.Found.Crowded() {
+		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: h.settings.syncInterval, LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(h.settings.logoutTarget))})
 	}
-	if v.found.Crowded() {
-		return &refusalError{Reply: refusal.Reply{Code: refusal.BadRequest}, notice: noticeManyCookies}
+	if v.Found.Crowded() {
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest}, Notice: telemetry.NoticeManyCookies}
 	}
 	if problem != "" {
 		// This session has ended, but nobody knows whether that was all.
-		return refuse(refusal.Reply{Code: problem})
+		return answer.Refuse(refusal.Reply{Code: problem})
 	}
 	return h.sayGoodbye(v)
 }
@@ -69,17 +72,17 @@ func (h *Handler) signOut(v *visit) error {
 // them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
 // to Instagram against the policy of the page with the button, and show nothing at all, and
 // the others would have Instagram sign the visitor in again.
-func (h *Handler) sayGoodbye(v *visit) error {
+func (h *Handler) sayGoodbye(v *request.State) error {
 	target := h.settings.logoutTarget
 	if !h.asksToSignIn(v, target) {
-		return redirectTo(http.StatusSeeOther, target)
+		return answer.Redirect(http.StatusSeeOther, target)
 	}
-	return showPage(refusal.SignedOutPage{LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(target)), Look: h.look(v.r)})
+	return answer.Page(refusal.SignedOutPage{LoginURL: h.settings.paths.LoginURL(h.settings.paths.Safe(target)), Look: h.answers.Look(v.R)})
 }
 
 // asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
 // this host, with or without a query.
-func (h *Handler) asksToSignIn(v *visit, target string) bool {
+func (h *Handler) asksToSignIn(v *request.State, target string) bool {
 	if h.settings.paths.IsOwn(target) {
 		return returnpath.Path(target) == h.settings.paths.Of(address.Login)
 	}
@@ -89,19 +92,19 @@ func (h *Handler) asksToSignIn(v *visit, target string) bool {
 		return true
 	}
 	// In place, as in matchesOtherwise: placeholders are bound to one request.
-	live, asked, method, uri := *v.r.URL, *v.asked, v.r.Method, v.r.RequestURI
-	defer func() { *v.r.URL, *v.asked, v.r.Method, v.r.RequestURI = live, asked, method, uri }()
-	*v.r.URL, *v.asked, v.r.Method, v.r.RequestURI = *address, *address, http.MethodGet, target
+	live, asked, method, uri := *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI
+	defer func() { *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
+	*v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
 	return h.required(v)
 }
 
 // wantsEverywhere reads the form, which may be empty. problem says why it could not be.
-func (h *Handler) wantsEverywhere(v *visit) (everywhere bool, problem refusal.Code) {
-	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, maxForm)
+func (h *Handler) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
+	v.R.Body = http.MaxBytesReader(v.W, v.R.Body, request.MaxForm)
 	// Both, because the second hides an error of the first.
-	err := v.r.ParseForm()
+	err := v.R.ParseForm()
 	if err == nil {
-		err = v.r.ParseMultipartForm(maxForm)
+		err = v.R.ParseMultipartForm(request.MaxForm)
 	}
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return false, refusal.TooLarge
@@ -109,17 +112,17 @@ func (h *Handler) wantsEverywhere(v *visit) (everywhere bool, problem refusal.Co
 	if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return false, refusal.BadRequest
 	}
-	return v.r.PostForm.Get("everywhere") == "1", ""
+	return v.R.PostForm.Get("everywhere") == "1", ""
 }
 
 // endAllFound ends each session that the request carries. There may be more than one
 // cookie of the name, and the next one must not take the place of the first. One that
 // has ended is ended again: the storage may not know yet.
-func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) error {
+func (h *Handler) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
 	var errs []error
 	done := make(map[[session.IDSize]byte]bool)
 	for range session.MaxTried {
-		s, ok := h.settings.cookies.Open(&v.found, func(s *session.Session) bool { return done[s.ID] })
+		s, ok := h.settings.cookies.Open(&v.Found, func(s *session.Session) bool { return done[s.ID] })
 		if !ok {
 			break
 		}
@@ -135,8 +138,8 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 		if everywhere {
 			errs = append(errs, h.endEverywhere(ctx, &s))
 		}
-		h.notify(noticeSignedOut, nil, h.aboutPerson(requesterOf(v.r), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
-		h.emit(requesterOf(v.r), eventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
+		h.telemetry.Notify(telemetry.NoticeSignedOut, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, sessionField(&s), zap.Bool("everywhere", everywhere))...)
+		h.telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)
 }
@@ -145,9 +148,9 @@ func (h *Handler) endAllFound(ctx context.Context, v *visit, everywhere bool) er
 // nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
 // comes as same-origin whoever began it. Where it keeps the Origin of the page that began
 // it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
-func (h *Handler) isOwnForm(v *visit) bool {
-	header := v.r.Header
-	own, ok := h.settings.paths.RedirectFor(v.r.Host)
+func (h *Handler) isOwnForm(v *request.State) bool {
+	header := v.R.Header
+	own, ok := h.settings.paths.RedirectFor(v.R.Host)
 	switch origin := header.Get("Origin"); header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
 		switch origin {
@@ -158,7 +161,7 @@ func (h *Handler) isOwnForm(v *visit) bool {
 			// which it may be anybody's.
 			return header.Get("Sec-Fetch-Dest") != "empty"
 		}
-		return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.r.Host)
+		return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.R.Host)
 	case "":
 		return ok && origin == own.Origin
 	}

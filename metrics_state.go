@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // stateMetrics tells of the lists of ended sessions and of the breakers when it is asked,
@@ -11,8 +12,8 @@ import (
 type stateMetrics struct{}
 
 func stateMetric(name, help string) *prometheus.Desc {
-	o := opts(name, help)
-	return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), o.Help, []string{labelApp}, nil)
+	o := telemetry.Opts(name, help)
+	return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), o.Help, []string{telemetry.LabelApp}, nil)
 }
 
 var (

@@ -1,7 +1,6 @@
 package instagramauth_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -11,57 +10,12 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// scrape returns the values of all series at an admin endpoint, by name and labels.
-func scrape(t *testing.T, admin string) map[string]string {
-	t.Helper()
-	series := make(map[string]string)
-	for line := range strings.Lines(exposition(t, admin)) {
-		if at := strings.LastIndexByte(line, ' '); at > 0 && line[0] != '#' {
-			series[line[:at]] = strings.TrimSpace(line[at:])
-		}
-	}
-	return series
-}
-
-// exposition returns what an admin endpoint tells Prometheus.
-func exposition(t *testing.T, admin string) string {
-	t.Helper()
-	answer, err := http.Get("http://" + admin + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	content := new(bytes.Buffer)
-	if _, err := content.ReadFrom(answer.Body); err != nil {
-		t.Fatal(err)
-	}
-	return content.String()
-}
-
-// counted returns our counters that are not 0, by name and labels without the app's.
-func counted(t *testing.T, admin string) map[string]string {
-	t.Helper()
-	counters := make(map[string]string)
-	for series, value := range scrape(t, admin) {
-		name, ours := strings.CutPrefix(series, "caddy_instagram_auth_")
-		if !ours || value == "0" || strings.HasPrefix(name, "ended_sessions") || strings.Contains(name, "_seconds_bucket") || strings.Contains(name, "_seconds_sum") {
-			continue
-		}
-		if !strings.Contains(name, `app_id="`+sitetest.AppID+`"`) {
-			t.Errorf("%s does not name the app", series)
-		}
-		counters[strings.NewReplacer(`app_id="`+sitetest.AppID+`",`, "", `{app_id="`+sitetest.AppID+`"}`, "").Replace(name)] = value
-	}
-	return counters
-}
-
 func wantCounted(t *testing.T, admin string, want map[string]string) {
 	t.Helper()
-	got := counted(t, admin)
+	got := sitetest.Counted(t, admin)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if got[name] != want[name] {
 			t.Errorf("%s is %q, want %s", name, got[name], want[name])
@@ -76,7 +30,7 @@ func wantCounted(t *testing.T, admin string, want map[string]string) {
 
 func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 	c := sitetest.Config{Matcher: "/private*", Global: "metrics", Options: "deauthorize pass"}
-	s, admin := adminSite(t, c)
+	s, admin := sitetest.StartWithAdmin(t, c)
 	wantCounted(t, admin, nil)
 	b := s.NewBrowser()
 	b.Get("/public")
@@ -86,7 +40,7 @@ func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 	b.Get("/private")
 	b.Get("/instagram_auth/logout")
 	b.Get("/instagram_auth/deauthorize")
-	s.FromMeta(deauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
+	s.FromMeta(sitetest.DeauthorizePath, s.Instagram.SignedRequest(sitetest.Username))
 	want := map[string]string{
 		`requests_total{outcome="anonymous"}`: "2", `requests_total{outcome="login_required"}`: "1", `requests_total{outcome="redirected"}`: "1",
 		`requests_total{outcome="signed_in"}`: "1", `requests_total{outcome="refused"}`: "1", `requests_total{outcome="passed_on"}`: "1",
@@ -107,18 +61,18 @@ func TestTheMetricsTellWhatBecomesOfRequests(t *testing.T) {
 	wantCounted(t, admin, want)
 	// Another app begins with nothing, and the one that is gone has no series.
 	s.Load(sitetest.Config{Global: "metrics", Admin: admin, Block: strings.Replace(sitetest.DefaultBlock(""), sitetest.AppID, "7", 1)})
-	for series := range scrape(t, admin) {
+	for series := range sitetest.Scrape(t, admin) {
 		if strings.Contains(series, sitetest.AppID) {
 			t.Errorf("there still is %s", series)
 		}
 	}
-	if got := scrape(t, admin)[`caddy_instagram_auth_logins_total{app_id="7",result="ok"}`]; got != "0" {
+	if got := sitetest.Scrape(t, admin)[`caddy_instagram_auth_logins_total{app_id="7",result="ok"}`]; got != "0" {
 		t.Errorf("another app has %q logins", got)
 	}
 }
 
 func TestTheMetricsTellHowLoginsFail(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{Global: "metrics"})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Global: "metrics"})
 	fail := func(endpoint simulator.Endpoint, kind simulator.FaultKind) {
 		t.Helper()
 		b := s.NewBrowser()
@@ -135,7 +89,7 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 		fail(simulator.Token, simulator.Status500)
 	}
 	open := func() string {
-		return scrape(t, admin)[`caddy_instagram_auth_breaker_open{app_id="`+sitetest.AppID+`"}`]
+		return sitetest.Scrape(t, admin)[`caddy_instagram_auth_breaker_open{app_id="`+sitetest.AppID+`"}`]
 	}
 	if got := open(); got != "0" {
 		t.Errorf("after four failures the breaker is %q", got)
@@ -161,7 +115,7 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 }
 
 func TestTheMetricsTellOfCallsUnderWay(t *testing.T) {
-	s, admin := adminSite(t, sitetest.Config{Global: "metrics", Options: "timeout 1m"})
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Global: "metrics", Options: "timeout 1m"})
 	b := s.NewBrowser()
 	back := b.Window(b.Get("/"))
 	s.Instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Hang})
@@ -177,14 +131,14 @@ func TestTheMetricsTellOfCallsUnderWay(t *testing.T) {
 	}()
 	inFlight := func(want string) func() bool {
 		return func() bool {
-			return scrape(t, admin)[`caddy_instagram_auth_provider_calls_in_flight{app_id="`+sitetest.AppID+`"}`] == want
+			return sitetest.Scrape(t, admin)[`caddy_instagram_auth_provider_calls_in_flight{app_id="`+sitetest.AppID+`"}`] == want
 		}
 	}
 	sitetest.Eventually(t, "a call under way", inFlight("1"))
 	goAway()
 	<-gone
 	sitetest.Eventually(t, "none under way", inFlight("0"))
-	if got := counted(t, admin)[`provider_calls_total{endpoint="token",result="cancelled"}`]; got != "1" {
+	if got := sitetest.Counted(t, admin)[`provider_calls_total{endpoint="token",result="cancelled"}`]; got != "1" {
 		t.Errorf("%q calls were cancelled", got)
 	}
 }

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // What people write that is wrong, what Caddy says of it, and what the doctor says.
@@ -134,7 +134,7 @@ func (b *bench) try(m *mistake) (says string, told []string) {
 	var out string
 	if !m.offline {
 		var err error
-		out, err = caddyCommand(b.t, nil, io.Discard, "doctor", "--config", file)
+		out, err = sitetest.RunCaddy(b.t, nil, io.Discard, "doctor", "--config", file)
 		if (err != nil) != strings.Contains(out, "✗") {
 			b.t.Errorf("%v:\n%s", err, out)
 		}

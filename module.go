@@ -17,14 +17,15 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 func init() {
@@ -212,7 +213,6 @@ type Handler struct {
 	// session that could be asked for.
 	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
 
-	logger       *zap.Logger
 	protect      caddyhttp.MatcherSets
 	settings     settings
 	limits       *limits
@@ -228,12 +228,10 @@ type Handler struct {
 	list      *revocation.List
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
-	events    *emitter
-	calls     *provider // settings.client, watched
+	calls     *telemetry.Client           // settings.client, watched
 
-	samples       *limit.Sample // of failures that are logged
-	metrics       *appMetrics
-	returnMetrics func() error
+	telemetry *telemetry.Recorder
+	answers   *answer.Writer
 }
 
 // CaddyModule returns the Caddy module information. Its receiver is a pointer, because events
@@ -249,39 +247,43 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // and makes what requests need. It calls nobody, and waits for nobody: the storage is
 // first looked into beside it.
 func (h *Handler) Provision(ctx caddy.Context) (err error) {
-	if h.events, err = newEmitter(ctx); err != nil {
+	events, err := telemetry.NewEmitter(ctx)
+	if err != nil {
 		return err
 	}
-	if err := registerMetrics(ctx); err != nil {
+	if err := telemetry.RegisterMetrics(ctx, stateMetrics{}); err != nil {
 		return err
 	}
-	if err := h.provision(ctx, ctx.Storage()); err != nil {
+	if err := h.provision(ctx, ctx.Storage(), events); err != nil {
 		return err
 	}
 	return inspect.AtStart(ctx, h.inspected())
 }
 
 // provision is Provision with a storage.
-func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage) (err error) {
-	h.logger, h.beside = ctx.Logger(), newBeside()
+func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, events *telemetry.Emitter) (err error) {
+	h.beside = newBeside()
 	if h.now == nil {
 		h.now = time.Now
 	}
 	if h.settings, err = h.resolveLoaded(); err != nil {
 		return err
 	}
-	h.logger = h.logger.With(zap.String("instance", h.settings.instance))
-	h.samples = limit.NewSample(sampleLines, sampleTime, h.now)
+	logger := ctx.Logger().With(zap.String("instance", h.settings.instance))
+	if h.telemetry, err = telemetry.NewRecorder(logger, events, h.settings.appID, h.settings.privacy, h.now); err != nil {
+		return err
+	}
 	if h.protect, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
-	if err := h.borrowMetrics(); err != nil {
+	h.answers, err = answer.New(answer.Config{
+		Telemetry: h.telemetry, Paths: h.settings.paths, Cookies: h.settings.cookies, Now: h.now,
+		HandleErrors: h.settings.handleErrors, AnyAccount: h.settings.api == instagram.BasicDisplay, Language: h.settings.language, Pages: h.Pages,
+	})
+	if err != nil {
 		return err
 	}
-	if err := h.loadPages(); err != nil {
-		return err
-	}
-	h.calls = &provider{client: h.settings.client, metrics: h.metrics}
+	h.calls = &telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
@@ -340,20 +342,20 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 // warn tells the operator, once at load, what works but is not for production.
 func (h *Handler) warn() {
 	if !h.settings.paths.Secure {
-		h.notify(noticePlainHTTP, nil)
+		h.telemetry.Notify(telemetry.NoticePlainHTTP, nil)
 	}
 	h.warnSecret()
 	h.sayFingerprints()
-	if h.settings.forwardAs != "" && h.logger.Core().Enabled(zap.DebugLevel) {
-		h.notify(noticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
+	if h.settings.forwardAs != "" && h.telemetry.Logger.Core().Enabled(zap.DebugLevel) {
+		h.telemetry.Notify(telemetry.NoticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
 	}
 	if _, configured := h.Authorize[instagram.ParamForceAuthentication]; configured {
-		h.notify(noticeForceOutdated, nil)
+		h.telemetry.Notify(telemetry.NoticeForceOutdated, nil)
 	}
 	h.warnPicture()
 	for option, people := range map[string]*people{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if people != nil && len(people.names) > 0 {
-			h.notify(noticeUsernames, nil, zap.String("option", option))
+			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
 		}
 	}
 }
@@ -374,11 +376,14 @@ func (h *Handler) Cleanup() error {
 	if h.settings.client != nil {
 		h.settings.client.CloseIdleConnections()
 	}
-	var leaveSecrets error
+	var leaveSecrets, leaveTelemetry error
+	if h.telemetry != nil {
+		leaveTelemetry = h.telemetry.Close()
+	}
 	if h.rotation != nil {
 		leaveSecrets = h.rotation.Close()
 	}
-	return errors.Join(leaveSecrets, h.quitList(), h.returnLimits(), h.quitMetrics())
+	return errors.Join(leaveSecrets, h.quitList(), h.returnLimits(), leaveTelemetry)
 }
 
 // Interface guards

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
 // Log lines that ask something of the operator say what to do, and are on the troubleshooting page.
@@ -25,7 +27,7 @@ func demands(t *testing.T) (found []demand) {
 		ast.Inspect(file, func(node ast.Node) bool {
 			d, ok := demandOf(node)
 			if ok {
-				d.at = positions.Position(node.Pos()).String()
+				d.at = project.Positions.Position(node.Pos()).String()
 				found = append(found, d)
 			}
 			return true
@@ -69,7 +71,7 @@ func isLoudCall(method *ast.SelectorExpr, args []ast.Expr) bool {
 }
 
 func TestEachLineThatAsksSomethingOfTheOperatorHasARemedyAndIsOnThePage(t *testing.T) {
-	text := page(t, "docs/troubleshooting.md")
+	text := project.Read(t, "docs/troubleshooting.md")
 	found := demands(t)
 	if len(found) < 35 {
 		t.Fatalf("found %d lines: %v", len(found), found)
@@ -89,7 +91,7 @@ func TestEachLineThatAsksSomethingOfTheOperatorHasARemedyAndIsOnThePage(t *testi
 
 // TestALevelIsDecidedByWhoHasToAct keeps the handler's levels in notices.go.
 func TestALevelIsDecidedByWhoHasToAct(t *testing.T) {
-	for _, file := range sources(t)["."] {
+	for _, file := range project.Sources(t)["."] {
 		ast.Inspect(file, func(node ast.Node) bool {
 			call, ok := node.(*ast.CallExpr)
 			if !ok {
@@ -97,7 +99,7 @@ func TestALevelIsDecidedByWhoHasToAct(t *testing.T) {
 			}
 			selector, ok := call.Fun.(*ast.SelectorExpr)
 			if ok && types.ExprString(selector.X) == "h.logger" && (isLoudCall(selector, call.Args) || selector.Sel.Name == "Info") {
-				t.Errorf("%s: %s.%s: write a notice, which says who has to act", positions.Position(call.Pos()), types.ExprString(selector.X), selector.Sel.Name)
+				t.Errorf("%s: %s.%s: write a notice, which says who has to act", project.Positions.Position(call.Pos()), types.ExprString(selector.X), selector.Sel.Name)
 			}
 			return true
 		})
@@ -107,7 +109,7 @@ func TestALevelIsDecidedByWhoHasToAct(t *testing.T) {
 // TestTheTroubleshootingPageSaysNothingTwice has each message in one row, which a search finds.
 func TestTheTroubleshootingPageSaysNothingTwice(t *testing.T) {
 	rows := make(map[string]bool)
-	_, log, _ := strings.Cut(page(t, "docs/troubleshooting.md"), "\n## The log says\n") // visitors see some of Instagram's words, too
+	_, log, _ := strings.Cut(project.Read(t, "docs/troubleshooting.md"), "\n## The log says\n") // visitors see some of Instagram's words, too
 	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(log, -1) {
 		for _, quote := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
 			if message := quote[1]; isSentence(message) && rows[message] {

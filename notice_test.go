@@ -12,11 +12,12 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // said returns the level and the remedy of a line.
-func said(n notice, cause error) (level zapcore.Level, remedy string) {
-	level, fields := n.entry(cause, nil)
+func said(n telemetry.Notice, cause error) (level zapcore.Level, remedy string) {
+	level, fields := n.Entry(cause, nil)
 	for _, field := range fields {
 		if field.Key == "remedy" {
 			remedy = field.String
@@ -27,11 +28,11 @@ func said(n notice, cause error) (level zapcore.Level, remedy string) {
 
 func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 	for _, code := range refusal.Codes() {
-		n, ok := refusalNotices[code]
+		n, ok := telemetry.RefusalNotices[code]
 		if !ok {
 			t.Errorf("nobody has to act on %s", code)
 		}
-		if n.action != noAction && n.remedy == "" {
+		if n.Action != telemetry.NoAction && n.Remedy == "" {
 			t.Errorf("the operator has to act on %s, and has no remedy", code)
 		}
 	}
@@ -46,10 +47,10 @@ func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
 		}
 	}
 	for _, code := range refusal.Codes() {
-		for _, n := range []notice{signInRefused(code), callbackRefused(code), noticePictureFailed, noticeNotRenewed, noticeShortToken, noticeBreakerOpened} {
+		for _, n := range []telemetry.Notice{telemetry.SignInRefused(code), telemetry.CallbackRefused(code), telemetry.NoticePictureFailed, telemetry.NoticeNotRenewed, telemetry.NoticeShortToken, telemetry.NoticeBreakerOpened} {
 			for _, cause := range causes {
 				if level, remedy := said(n, cause); level > zap.InfoLevel && remedy == "" {
-					t.Fatalf("%s, %s, because of %v: %s without a remedy", n.message, code, cause, level)
+					t.Fatalf("%s, %s, because of %v: %s without a remedy", n.Message, code, cause, level)
 				}
 			}
 		}
@@ -65,51 +66,51 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 	}
 	info, warn, urgent := zap.InfoLevel, zap.WarnLevel, zap.ErrorLevel
 	for name, c := range map[string]struct {
-		notice notice
+		notice telemetry.Notice
 		cause  error
 		want   zapcore.Level
 	}{
-		"cancelled":                              {signInRefused(refusal.Cancelled), window("access_denied", "user_denied"), info},
-		"expired, or an old bookmark":            {signInRefused(refusal.LoginExpired), errStale, info},
-		"a crawler at the callback":              {signInRefused(refusal.BadRequest), oddCallback(""), info},
-		"a crawler that makes up an error":       {signInRefused(refusal.BadRequest), oddCallback("error=invalid_scope&error=x"), info},
-		"an error of the window without a login": {signInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), errStale), info},
-		"a personal account":                     {signInRefused(refusal.ProviderRefused), window("access_denied", "not_professional"), info},
-		"a personal account, at the token":       {signInRefused(refusal.ProviderRefused), refused("Not a professional account"), info},
-		"a made-up code":                         {signInRefused(refusal.ProviderRefused), refused("Invalid authorization code"), info},
-		"a code that was used":                   {signInRefused(refusal.ProviderRefused), refused("Matching code was not found or was already used"), info},
-		"a private account":                      {signInRefused(refusal.PrivateAccount), nil, info},
-		"too many failed sign-ins":               {signInRefused(refusal.TooMany), errClientLimit, info},
-		"too many of all clients":                {signInRefused(refusal.TooMany), errOverallLimit, info},
-		"a denied permission":                    {signInRefused(refusal.MissingPermission), errNotGranted, info},
-		"shut out by the lists":                  {signInRefused(refusal.NoAccess), nil, info},
-		"blocked cookies":                        {signInRefused(refusal.CookiesBlocked), nil, info},
-		"a crawler on a host without sign-in":    {signInRefused(refusal.BadHost), errCallbackHost, info},
-		"a link that somebody has made up":       {noticeForeignScope, errors.New("scope"), info},
-		"a forged callback":                      {callbackRefused(refusal.BadSignature), nil, info},
-		"too many forged callbacks":              {callbackRefused(refusal.TooMany), errForgeries, info},
-		"a callback from a browser":              {callbackRefused(refusal.BadRequest), errBrowser, info},
-		"the owner has to confirm":               {noticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
+		"cancelled":                              {telemetry.SignInRefused(refusal.Cancelled), window("access_denied", "user_denied"), info},
+		"expired, or an old bookmark":            {telemetry.SignInRefused(refusal.LoginExpired), errStale, info},
+		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), oddCallback(""), info},
+		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), oddCallback("error=invalid_scope&error=x"), info},
+		"an error of the window without a login": {telemetry.SignInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), errStale), info},
+		"a personal account":                     {telemetry.SignInRefused(refusal.ProviderRefused), window("access_denied", "not_professional"), info},
+		"a personal account, at the token":       {telemetry.SignInRefused(refusal.ProviderRefused), refused("Not a professional account"), info},
+		"a made-up code":                         {telemetry.SignInRefused(refusal.ProviderRefused), refused("Invalid authorization code"), info},
+		"a code that was used":                   {telemetry.SignInRefused(refusal.ProviderRefused), refused("Matching code was not found or was already used"), info},
+		"a private account":                      {telemetry.SignInRefused(refusal.PrivateAccount), nil, info},
+		"too many failed sign-ins":               {telemetry.SignInRefused(refusal.TooMany), errClientLimit, info},
+		"too many of all clients":                {telemetry.SignInRefused(refusal.TooMany), errOverallLimit, info},
+		"a denied permission":                    {telemetry.SignInRefused(refusal.MissingPermission), errNotGranted, info},
+		"shut out by the lists":                  {telemetry.SignInRefused(refusal.NoAccess), nil, info},
+		"blocked cookies":                        {telemetry.SignInRefused(refusal.CookiesBlocked), nil, info},
+		"a crawler on a host without sign-in":    {telemetry.SignInRefused(refusal.BadHost), errCallbackHost, info},
+		"a link that somebody has made up":       {telemetry.NoticeForeignScope, errors.New("scope"), info},
+		"a forged callback":                      {telemetry.CallbackRefused(refusal.BadSignature), nil, info},
+		"too many forged callbacks":              {telemetry.CallbackRefused(refusal.TooMany), errForgeries, info},
+		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), errBrowser, info},
+		"the owner has to confirm":               {telemetry.NoticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
 
-		"redirects against each other": {signInRefused(refusal.BadHost), errMovedBack, warn},
-		"a redirect of the callback":   {signInRefused(refusal.CallbackMoved), nil, warn},
-		"a wrong secret":               {signInRefused(refusal.ProviderRefused), refused("Error validating client secret."), warn},
-		"a wrong scope":                {signInRefused(refusal.ProviderRefused), window("invalid_scope", ""), warn},
-		"development mode":             {signInRefused(refusal.ProviderRefused), refused("Insufficient developer role"), warn},
-		"words that nobody knows":      {signInRefused(refusal.ProviderRefused), refused("?"), warn},
-		"an app without access":        {signInRefused(refusal.AppNotOpen), refused("Unsupported request - method type: get"), warn},
-		"no answer":                    {signInRefused(refusal.ProviderTimeout), &instagram.Error{Kind: instagram.TimedOut}, warn},
-		"an old callback":              {callbackRefused(refusal.BadRequest), errTooOld, warn},
-		"a callback at another path":   {callbackRefused(refusal.BadRequest), errMisdirected, warn},
-		"a storage that is down":       {signInRefused(refusal.StoreUnavailable), errOutdated, warn},
+		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), errMovedBack, warn},
+		"a redirect of the callback":   {telemetry.SignInRefused(refusal.CallbackMoved), nil, warn},
+		"a wrong secret":               {telemetry.SignInRefused(refusal.ProviderRefused), refused("Error validating client secret."), warn},
+		"a wrong scope":                {telemetry.SignInRefused(refusal.ProviderRefused), window("invalid_scope", ""), warn},
+		"development mode":             {telemetry.SignInRefused(refusal.ProviderRefused), refused("Insufficient developer role"), warn},
+		"words that nobody knows":      {telemetry.SignInRefused(refusal.ProviderRefused), refused("?"), warn},
+		"an app without access":        {telemetry.SignInRefused(refusal.AppNotOpen), refused("Unsupported request - method type: get"), warn},
+		"no answer":                    {telemetry.SignInRefused(refusal.ProviderTimeout), &instagram.Error{Kind: instagram.TimedOut}, warn},
+		"an old callback":              {telemetry.CallbackRefused(refusal.BadRequest), errTooOld, warn},
+		"a callback at another path":   {telemetry.CallbackRefused(refusal.BadRequest), errMisdirected, warn},
+		"a storage that is down":       {telemetry.SignInRefused(refusal.StoreUnavailable), errOutdated, warn},
 
-		"a bug":                 {signInRefused(refusal.Internal), errors.New("x"), urgent},
-		"a breaker":             {noticeBreakerOpened, refused("Not a professional account"), urgent},
-		"a restricted app":      {noticeAppRestricted, refused("API access blocked."), urgent},
-		"an end on one node":    {noticeEndedHereAlone, errors.New("x"), urgent},
-		"a site that is broken": {noticeHandoffFailed, errors.New("x"), urgent},
-		"a matcher that failed": {noticeMatcherFailed, errors.New("x"), urgent},
-		"a panic":               {noticePanic, nil, urgent},
+		"a bug":                 {telemetry.SignInRefused(refusal.Internal), errors.New("x"), urgent},
+		"a breaker":             {telemetry.NoticeBreakerOpened, refused("Not a professional account"), urgent},
+		"a restricted app":      {telemetry.NoticeAppRestricted, refused("API access blocked."), urgent},
+		"an end on one node":    {telemetry.NoticeEndedHereAlone, errors.New("x"), urgent},
+		"a site that is broken": {telemetry.NoticeHandoffFailed, errors.New("x"), urgent},
+		"a matcher that failed": {telemetry.NoticeMatcherFailed, errors.New("x"), urgent},
+		"a panic":               {telemetry.NoticePanic, nil, urgent},
 	} {
 		if got, _ := said(c.notice, c.cause); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
@@ -126,7 +127,7 @@ func TestTheTableOfRefusalsHasTheirLevels(t *testing.T) {
 	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| \\d{3} \\| .* \\| (-|[A-Z]+)[^|]* \\|$").FindAllSubmatch(text, -1)
 	for _, row := range rows {
 		code := refusal.Code(row[1])
-		if want := refusalNotices[code].action.level().CapitalString(); string(row[2]) != want && (string(row[2]) != "-" || want != "INFO") {
+		if want := telemetry.RefusalNotices[code].Action.Level().CapitalString(); string(row[2]) != want && (string(row[2]) != "-" || want != "INFO") {
 			t.Errorf("%s: the page says %s, the level is %s", code, row[2], want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -31,9 +32,9 @@ var (
 // exportedMetrics returns everything that is exported, by name.
 func exportedMetrics(t *testing.T) map[string]metric {
 	t.Helper()
-	_, admin := adminSite(t, sitetest.Config{Global: "metrics"})
+	_, admin := sitetest.StartWithAdmin(t, sitetest.Config{Global: "metrics"})
 	exported := make(map[string]metric)
-	text := exposition(t, admin)
+	text := sitetest.Exposition(t, admin)
 	for _, found := range regexp.MustCompile(`(?m)^# TYPE (caddy_instagram_auth_\S+) (\S+)$`).FindAllStringSubmatch(text, -1) {
 		exported[found[1]] = metric{found[2], make(map[string][]string)}
 	}
@@ -82,7 +83,7 @@ func TestEachMetricIsDocumentedAsItIs(t *testing.T) {
 	}
 	_, rest, _ := strings.Cut(string(content), "\n| label | values |\n")
 	values, _, _ := strings.Cut(rest, "\n\n")
-	refusals := page(t, "docs/troubleshooting.md")
+	refusals := project.Read(t, "docs/troubleshooting.md")
 	for name, m := range exported {
 		if !documented[name] {
 			t.Errorf("%s is not documented", name)
@@ -219,14 +220,14 @@ func TestATitleThatIsNotPlainIsFound(t *testing.T) {
 
 func TestTheDashboardShowsWhyVisitorsAreRefused(t *testing.T) {
 	for _, want := range []string{"caddy_instagram_auth_refusals_total", "Why are visitors refused?", "{{code}}", "Sign-ins per minute"} {
-		if !strings.Contains(page(t, "docs/grafana/dashboard.json"), want) {
+		if !strings.Contains(project.Read(t, "docs/grafana/dashboard.json"), want) {
 			t.Errorf("the dashboard has no %s", want)
 		}
 	}
-	text := page(t, "docs/operations.md")
+	text := project.Read(t, "docs/operations.md")
 	for _, quoted := range regexp.MustCompile(`(?m)^\| .* \| ("[^|]+") \| .* \|$`).FindAllStringSubmatch(text, -1) {
 		for _, title := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(quoted[1], -1) {
-			if !strings.Contains(page(t, "docs/grafana/dashboard.json"), `"title": "`+title[1]+`"`) {
+			if !strings.Contains(project.Read(t, "docs/grafana/dashboard.json"), `"title": "`+title[1]+`"`) {
 				t.Errorf("docs/operations.md names the panel %q, which the dashboard does not have", title[1])
 			}
 		}
@@ -235,7 +236,7 @@ func TestTheDashboardShowsWhyVisitorsAreRefused(t *testing.T) {
 
 func TestEachAlertLeadsToWhatToDo(t *testing.T) {
 	runbook := regexp.MustCompile(`(?m)^ +runbook_url: "(.+)"$`)
-	for _, alert := range strings.Split(page(t, "docs/grafana/alerts.yaml"), "- alert: ")[1:] {
+	for _, alert := range strings.Split(project.Read(t, "docs/grafana/alerts.yaml"), "- alert: ")[1:] {
 		name, rest, _ := strings.Cut(alert, "\n")
 		urls := runbook.FindAllStringSubmatch(rest, -1)
 		if len(urls) != 1 {

@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // What the operator talks to: the admin API, and the commands.
@@ -35,8 +36,8 @@ func runningApps() map[string]operator.App {
 		apps[id.(string)] = operator.App{
 			List: ended.List, Prints: ended.blocks.Prints,
 			Person: func(clientIP, userID string) []zap.Field {
-				told := ended.privacies.newest()
-				return []zap.Field{told.address(clientIP), told.user(userID)}
+				told := ended.privacies.Newest()
+				return []zap.Field{told.Address(clientIP), told.User(userID)}
 			},
 		}
 		return true
@@ -74,9 +75,9 @@ func (h *Handler) checkSecrets() []finding.Finding {
 	case h.settings.handoff:
 		// The site keeps the sessions.
 	case len(h.Session.Secret) == 0 && h.settings.weakSecret:
-		found = append(found, noticeWeakSecret.finding())
+		found = append(found, telemetry.NoticeWeakSecret.Finding())
 	case h.settings.appSecretOpens:
-		found = append(found, noticeNoSecret.finding())
+		found = append(found, telemetry.NoticeNoSecret.Finding())
 	}
 	return append(found, h.settings.guessable...)
 }

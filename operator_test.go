@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -30,26 +29,26 @@ func TestTheOperatorIsToldWhatToChange(t *testing.T) {
 	}{
 		{"wrong app secret", sitetest.Config{Block: strings.Replace(sitetest.DefaultBlock(""), sitetest.AppSecret, "ffffffffffffffffffffffffffffffff", 1)}, finish, 400, refused, "app_secret"},
 		{"code that is made up", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
-			return b.Get(replaceQuery(b.T, b.Window(b.Get("/")), "code", "made-up"))
+			return b.Get(sitetest.ReplaceQuery(b.T, b.Window(b.Get("/")), "code", "made-up"))
 		}, 400, refused, "code"},
 		{"redirect URI that differs", sitetest.Config{},
-			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"}`)),
+			sitetest.Misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Error validating verification code. Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"}`)),
 			400, refused, "redirect_uri"},
 		{"code that has expired", sitetest.Config{},
-			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has expired"}`)), 400, refused, "code"},
+			sitetest.Misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has expired"}`)), 400, refused, "code"},
 		{"code that was used", sitetest.Config{},
-			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has been used"}`)), 400, refused, "code"},
+			sitetest.Misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"This authorization code has been used"}`)), 400, refused, "code"},
 		{"app ID of the Facebook app", sitetest.Config{},
-			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`)), 400, refused, "app_id"},
+			sitetest.Misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Invalid platform app"}`)), 400, refused, "app_id"},
 		{"app in development mode", sitetest.Config{},
-			misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`)), 400, refused, "development mode"},
+			sitetest.Misbehaving(simulator.Token, answer(400, `{"error_type":"OAuthException","code":400,"error_message":"Insufficient developer role"}`)), 400, refused, "development mode"},
 		{"personal account", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 			state := sitetest.Query(b.T, b.Get("/").Location()).Get("state")
 			return b.Get(sitetest.Callback + "?error=access_denied&error_reason=not_professional&state=" + state)
 		}, 400, refused, "personal"},
 		{"permission that was denied", sitetest.Config{},
-			misbehaving(simulator.UserNode, answer(403, `{"error":{"message":"Application does not have permission for this action","type":"OAuthException","code":10,"fbtrace_id":"A1"}}`)), 400, refused, "permission"},
-		{"rate limit", sitetest.Config{}, misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit}), 502, "Instagram could not complete the sign-in.", "rate limit"},
+			sitetest.Misbehaving(simulator.UserNode, answer(403, `{"error":{"message":"Application does not have permission for this action","type":"OAuthException","code":10,"fbtrace_id":"A1"}}`)), 400, refused, "permission"},
+		{"rate limit", sitetest.Config{}, sitetest.Misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit}), 502, "Instagram could not complete the sign-in.", "rate limit"},
 		{"visitor cancelled", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 			state := sitetest.Query(b.T, b.Get("/").Location()).Get("state")
 			return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&state=" + state)

@@ -46,3 +46,17 @@ type EndpointOptions struct {
 	// `https://graph.instagram.com`.
 	Graph string `json:"graph,omitempty"`
 }
+
+// LogOptions say what this handler's log lines and events tell about people. Caddy's
+// access log is not affected.
+type LogOptions struct {
+	// The client's IP address: `on`; `hash` for a pseudonym, the field `client_ip_hash`,
+	// made with the session secret; `off`. Default: `on`.
+	ClientIP string `json:"client_ip,omitempty"`
+
+	// The Instagram user ID, likewise. Default: `on`.
+	UserID string `json:"user_id,omitempty"`
+
+	// The username: `on` or `off`. Default: `off`.
+	Username string `json:"username,omitempty"`
+}

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
@@ -44,11 +43,11 @@ func TestOneLanguageForEverybody(t *testing.T) {
 
 func TestAnOperatorsPagesAreShown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "pages")
-	out, err := caddyCommand(t, nil, io.Discard, "pages", dir)
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "pages", dir)
 	if err != nil || !strings.Contains(out, filepath.Join(dir, "sign_out.html")+"\n") {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if _, err := caddyCommand(t, nil, io.Discard, "pages", dir); err == nil {
+	if _, err := sitetest.RunCaddy(t, nil, io.Discard, "pages", dir); err == nil {
 		t.Error("the command replaces files")
 	}
 	write := func(name, text string) {
@@ -78,7 +77,7 @@ func TestAnOperatorsPagesAreShown(t *testing.T) {
 		t.Errorf("log: %v", lines)
 	}
 	write("erorr.html", "a typo")
-	err = validate(strings.Replace(anApp, "auth/\n", "auth/\n"+options+"\n", 1)+"}\n}\n", func(map[string]any) { t.Setenv("INSTAGRAM_APP_SECRET", sitetest.AppSecret) })
+	err = sitetest.Validate(strings.Replace(sitetest.BlockOpening, "auth/\n", "auth/\n"+options+"\n", 1)+"}\n}\n", func(map[string]any) { t.Setenv("INSTAGRAM_APP_SECRET", sitetest.AppSecret) })
 	if err == nil || !strings.Contains(err.Error(), "pages: "+filepath.Join(dir, "erorr.html")+" is not one of") {
 		t.Errorf("a folder with a typo: %v", err)
 	}

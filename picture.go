@@ -7,13 +7,15 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The visitor's own profile picture, for the pages of this site. Its address is too long
@@ -62,56 +64,56 @@ func (h *Handler) warnPicture() {
 	listed := slices.Contains(h.Fields, fieldPicture) && !h.settings.handoff
 	path := zap.String("path", h.settings.paths.Of(address.Picture))
 	if listed {
-		h.notify(noticeLongPicture, nil, path)
+		h.telemetry.Notify(telemetry.NoticeLongPicture, nil, path)
 	}
 	if (listed || h.wantsPicture()) && !h.settings.keepToken {
-		h.notify(noticePictureToken, nil, path)
+		h.telemetry.Notify(telemetry.NoticePictureToken, nil, path)
 	}
 }
 
 // picture answers with the visitor's own profile picture, for the pages of this site. [P6]
-func (h *Handler) picture(v *visit) error {
-	if err := allow(v, http.MethodGet, http.MethodHead); err != nil {
+func (h *Handler) picture(v *request.State) error {
+	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
 	if h.settings.picture == pictureOff {
-		return refuse(refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
+		return answer.Refuse(refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
 	}
 	if err := h.ownVisitor(v); err != nil {
 		return err
 	}
 	found, until := h.findPicture(v)
-	if h.ended(&v.session) {
+	if h.ended(&v.Session) {
 		return h.requireLogin(v) // while Instagram was asked
 	}
 	// What is new of the session must not get lost here: it is handed out once.
 	renewed := h.renewedCookie(v)
 	if renewed != "" {
-		v.w.Header().Add("Set-Cookie", renewed)
+		v.W.Header().Add("Set-Cookie", renewed)
 	}
 	left := until.Sub(h.now())
 	if found.err != nil || found.address == "" {
 		reply := h.pictureRefusal(v, found.err, left)
 		reply.Wants = refusal.JSON // also for an image, which a page would be no use to
-		return refuse(reply)
+		return answer.Refuse(reply)
 	}
 	if renewed != "" {
 		left = 0
 	}
-	return &ownAnswer{give: func(w http.ResponseWriter, r *http.Request) error {
+	return &answer.Own{Give: func(w http.ResponseWriter, r *http.Request) error {
 		h.showPicture(w, r, &found, left)
 		return nil
 	}}
 }
 
 // pictureRefusal says why there is no picture to show.
-func (h *Handler) pictureRefusal(v *visit, err error, left time.Duration) refusal.Reply {
+func (h *Handler) pictureRefusal(v *request.State, err error, left time.Duration) refusal.Reply {
 	failure, isAnswer := errors.AsType[*instagram.Error](err)
 	switch {
 	case err == nil:
 		return refusal.Reply{Code: refusal.NoPicture}
 	case errors.Is(err, errNoToken) || isAnswer && failure.InvalidToken():
-		return refusal.Reply{Code: refusal.NoToken, LoginURL: h.settings.paths.LoginURL(h.returnFor(v))}
+		return refusal.Reply{Code: refusal.NoToken, LoginURL: h.settings.paths.LoginURL(v.ReturnFor(h.settings.paths))}
 	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary() && failure.AppState() == instagram.AppFine:
 		return refusal.Reply{Code: refusal.NoPicture}
 	}

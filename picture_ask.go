@@ -11,8 +11,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/picture"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // How Instagram is asked for a picture: once for a person in a while, however many requests
@@ -82,20 +84,10 @@ func portraitFor(s *session.Session) portrait {
 // size is how much memory it takes, roughly.
 func (p *portrait) size() int { return 512 + len(p.address) + len(p.image.Content) }
 
-// Picture is the client's.
-func (p *provider) Picture(ctx context.Context, t instagram.Token, appScopedID string) (instagram.Picture, error) {
-	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.Picture, error) { return p.client.Picture(ctx, t, appScopedID) })
-}
-
-// FetchPicture is the client's.
-func (p *provider) FetchPicture(ctx context.Context, address string) (instagram.Image, error) {
-	return watch(ctx, p, instagram.PictureEndpoint, func(ctx context.Context) (instagram.Image, error) { return p.client.FetchPicture(ctx, address) })
-}
-
 // findPicture returns the picture of a visitor, and until when that is taken for current.
 // It waits for Instagram if that is not known already.
-func (h *Handler) findPicture(v *visit) (found portrait, until time.Time) {
-	s, known := &v.session, h.limits.pictures
+func (h *Handler) findPicture(v *request.State) (found portrait, until time.Time) {
+	s, known := &v.Session, h.limits.pictures
 	if s.Token.Access == "" || !h.now().Before(s.Token.Expires) {
 		return portrait{err: errNoToken}, until
 	}
@@ -106,7 +98,7 @@ func (h *Handler) findPicture(v *visit) (found portrait, until time.Time) {
 	if mine {
 		h.askInBackground(v)
 	}
-	found, until, err := call.Wait(v.r.Context())
+	found, until, err := call.Wait(v.R.Context())
 	if err != nil {
 		found.err = err
 	}
@@ -128,8 +120,8 @@ func tokenKey(s *session.Session) string { return "token " + revocation.Key(s.Ke
 
 // askInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
 // ends the call, because others may wait for it. It has a time limit of its own.
-func (h *Handler) askInBackground(v *visit) {
-	s, span := v.session, trace.SpanFromContext(v.r.Context())
+func (h *Handler) askInBackground(v *request.State) {
+	s, span := v.Session, trace.SpanFromContext(v.R.Context())
 	go func() {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(context.Background(), span), pictureTimeout)
 		defer cancel()
@@ -148,18 +140,18 @@ func (h *Handler) askForPicture(ctx context.Context, s *session.Session) (found 
 	found.err = errPictureFailed
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.notifyPanic(cause)
+			h.telemetry.NotifyPanic(cause)
 		}
 	}()
 	if found.err = h.askWithinLimits(ctx, s, &found, &keep); found.err == nil {
 		h.limits.pictures.rest.Resume()
 		return found, keep
 	}
-	told := noticePictureFailed
+	told := telemetry.NoticePictureFailed
 	if failure, ok := errors.AsType[*instagram.Error](found.err); ok && failure.InvalidToken() {
-		told.action, told.remedy = noAction, "" // the visitor has removed the app, for example
+		told.Action, told.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
 	}
-	h.notifySampled(told, "", found.err, h.settings.privacy.user(s.UserID), sessionField(s))
+	h.telemetry.NotifySampled(told, "", found.err, h.telemetry.Privacy.User(s.UserID), sessionField(s))
 	return found, h.waitAfter(s, found.err)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
@@ -74,13 +75,13 @@ func TestAFailureIsTriedAgainSoon(t *testing.T) {
 
 func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	h := provisioned(t)
-	h.logger, h.calls = zap.NewNop(), nil
-	v := &visit{r: new(http.Request)}
-	v.session = session.Session{Identity: identity("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
+	h.telemetry.Logger, h.calls = zap.NewNop(), nil
+	v := &request.State{R: new(http.Request)}
+	v.Session = session.Session{Identity: identity("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
 	h.now = new(clock).now
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	v.r = v.r.WithContext(ctx)
+	v.R = v.R.WithContext(ctx)
 	if found, _ := h.findPicture(v); !errors.Is(found.err, errPictureFailed) || found.address != "" {
 		t.Errorf("found %v", found.err)
 	}

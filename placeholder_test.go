@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
@@ -17,21 +17,21 @@ func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
 	t.Setenv("TEST_REDIRECT", "http://127.0.0.1:8098/auth/")
 	t.Setenv("TEST_COLLIDES", "https://a.test/instagram_auth/callback")
 	for _, c := range []struct{ name, block, option string }{
-		{"a path that only the stand-in had", uri("{env.TEST_REDIRECT}\n path_prefix /callback"), ""},
-		{"a scheme that only the stand-in had", uri("{env.TEST_REDIRECT} http://127.0.0.1:8099/auth/"), ""},
-		{"two secrets that are not the same", strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECOND}", 1), ""},
-		{"a short placeholder", strings.Replace(with("session {\n secret {env.S}\n}"), "{env.TEST_SECRET}", "{env.S}", 1), ""},
-		{"two session secrets that are not the same", with("session {\n secret {env.TEST_SECRET} {env.TEST_SECOND}\n}"), ""},
-		{"a path that the value has", uri("{env.TEST_COLLIDES}"), "redirect_uri"},
-		{"schemes that the values have", uri("{env.TEST_REDIRECT} https://a.test/cb"), "redirect_uri"},
-		{"one URI by two ways", uri("{env.TEST_REDIRECT} http://127.0.0.1:8098/auth/"), "redirect_uri"},
+		{"a path that only the stand-in had", sitetest.BlockWithRedirect("{env.TEST_REDIRECT}\n path_prefix /callback"), ""},
+		{"a scheme that only the stand-in had", sitetest.BlockWithRedirect("{env.TEST_REDIRECT} http://127.0.0.1:8099/auth/"), ""},
+		{"two secrets that are not the same", strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECOND}", 1), ""},
+		{"a short placeholder", strings.Replace(sitetest.MinimalBlock("session {\n secret {env.S}\n}"), "{env.TEST_SECRET}", "{env.S}", 1), ""},
+		{"two session secrets that are not the same", sitetest.MinimalBlock("session {\n secret {env.TEST_SECRET} {env.TEST_SECOND}\n}"), ""},
+		{"a path that the value has", sitetest.BlockWithRedirect("{env.TEST_COLLIDES}"), "redirect_uri"},
+		{"schemes that the values have", sitetest.BlockWithRedirect("{env.TEST_REDIRECT} https://a.test/cb"), "redirect_uri"},
+		{"one URI by two ways", sitetest.BlockWithRedirect("{env.TEST_REDIRECT} http://127.0.0.1:8098/auth/"), "redirect_uri"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			site := "http://:" + sitetest.Port(sitetest.FreeAddr(t)) + " {\n" + c.block + "\n}"
 			if _, err := sitetest.Adapt(site); err != nil {
 				t.Fatalf("adapting: %v", err)
 			}
-			err := validate(site, nil)
+			err := sitetest.Validate(site, nil)
 			if c.option == "" && err != nil {
 				t.Errorf("loading: %v", err)
 			}
@@ -40,7 +40,7 @@ func TestA6_PlaceholdersAreNotCheckedBeforeTheyHaveValues(t *testing.T) {
 			}
 		})
 	}
-	if _, err := sitetest.Adapt("a.test {\n" + strings.Replace(with(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECRET}", 1) + "\n}"); err == nil {
+	if _, err := sitetest.Adapt("a.test {\n" + strings.Replace(sitetest.MinimalBlock(""), "{env.TEST_SECRET}", "{env.TEST_SECRET} {env.TEST_SECRET}", 1) + "\n}"); err == nil {
 		t.Error("the same placeholder is taken for two secrets")
 	}
 }

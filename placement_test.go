@@ -13,7 +13,7 @@ import (
 // names an option.
 func wantLoad(t *testing.T, caddyfile, option string) {
 	t.Helper()
-	err := validate(caddyfile, nil)
+	err := sitetest.Validate(caddyfile, nil)
 	if option == "" && err != nil {
 		t.Errorf("refused: %v", err)
 	}
@@ -34,8 +34,8 @@ func TestC3_CookiesThatOverlapAreRefused(t *testing.T) {
 		{"ig", "ig2", ""}, {"ig", "ig_rounds", ""}, {"ig", "ig_loginb", ""}, {"ig", "IG_round", ""},
 	} {
 		t.Run(c.one+" and "+c.two, func(t *testing.T) {
-			one := with("session {\n cookie " + c.one + "\n}")
-			two := strings.NewReplacer("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two").Replace(with("session {\n cookie " + c.two + "\n}"))
+			one := sitetest.MinimalBlock("session {\n cookie " + c.one + "\n}")
+			two := strings.NewReplacer("/cb", "/cb2", "app_id 1", "app_id 2\n path_prefix /two").Replace(sitetest.MinimalBlock("session {\n cookie " + c.two + "\n}"))
 			addr := sitetest.Port(sitetest.FreeAddr(t))
 			wantLoad(t, "http://a.test:"+addr+" {\n"+one+"\n"+two+"\n}", c.option)
 			// On another host nothing is in the way.
@@ -139,7 +139,7 @@ func TestA6_ACallbackOutsideTheSiteIsRefused(t *testing.T) {
 	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_HOST", "a.test")
 	addr := sitetest.Port(sitetest.FreeAddr(t))
-	block := func(uris string) string { return uri(uris) }
+	block := func(uris string) string { return sitetest.BlockWithRedirect(uris) }
 	for _, c := range []struct{ name, site, uris, option string }{
 		{"another host", "http://a.test:%s", "https://other.test/cb", "redirect_uri"},
 		{"several other hosts", "http://a.test:%[1]s, http://b.test:%[1]s", "https://other.test/cb https://x.test/cb", "redirect_uri"},

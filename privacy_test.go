@@ -5,35 +5,18 @@ import (
 	"encoding/hex"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// The format of both logs of example/production.Caddyfile.
-func productionFormat(t *testing.T) string {
-	t.Helper()
-	content, err := os.ReadFile("example/production.Caddyfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, found := strings.Cut(string(content), "log default {\n")
-	format, _, closed := strings.Cut(rest, "\n\t}\n}")
-	if !found || !closed {
-		t.Fatal("example/production.Caddyfile has no format for the default log")
-	}
-	return format
-}
-
 func TestP1_SecretsNeverAppearInALog(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t), Before: "handle_errors {\n respond error \n}"})
+	s := sitetest.Start(t, sitetest.Config{LogFilter: sitetest.ProductionLogFormat(t), Before: "handle_errors {\n respond error \n}"})
 	var secrets []string
 	note := func(more ...string) { secrets = append(secrets, more...) }
 	note(sitetest.AppSecret)
@@ -65,7 +48,7 @@ func TestP1_SecretsNeverAppearInALog(t *testing.T) {
 		walk(func() { s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: kind, Times: 1}) }, get)
 	}
 	walk(func() {}, func(b *sitetest.Browser, back string) sitetest.Response {
-		return b.Get(replaceQuery(t, back, "code", "made-up-code-0123456789"))
+		return b.Get(sitetest.ReplaceQuery(t, back, "code", "made-up-code-0123456789"))
 	})
 	walk(func() {}, func(b *sitetest.Browser, back string) sitetest.Response { return s.NewBrowser().Get(back) })
 	for _, request := range s.Instagram.Requests(simulator.UserNode) {
@@ -77,30 +60,13 @@ func TestP1_SecretsNeverAppearInALog(t *testing.T) {
 	if !strings.Contains(logs, `"logger":"http.log.access`) || !strings.Contains(logs, "sign-in refused") || !strings.Contains(logs, "REDACTED") {
 		t.Fatal("the log does not have the lines that this test is about")
 	}
-	if seen := wantNoneOf(t, logs, secrets); seen < 50 {
+	if seen := sitetest.WantNoneOf(t, logs, secrets); seen < 50 {
 		t.Errorf("only %d secrets were looked for", seen)
 	}
 }
 
-// wantNoneOf fails the test if a secret is in the log, and returns how many of them were
-// long enough to be looked for.
-func wantNoneOf(t *testing.T, logs string, secrets []string) (seen int) {
-	t.Helper()
-	for _, secret := range secrets {
-		if len(secret) < 8 {
-			continue
-		}
-		seen++
-		if at := strings.Index(logs, secret); at >= 0 {
-			start := strings.LastIndex(logs[:at], "\n") + 1
-			t.Errorf("%q is in the log: %.600s", secret, logs[start:])
-		}
-	}
-	return seen
-}
-
 func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{LogFilter: productionFormat(t)})
+	s := sitetest.Start(t, sitetest.Config{LogFilter: sitetest.ProductionLogFormat(t)})
 	secrets := []string{sitetest.AppSecret}
 	for _, end := range []func(b *sitetest.Browser){
 		func(b *sitetest.Browser) { b.Logout(nil) },
@@ -108,12 +74,12 @@ func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
 		func(b *sitetest.Browser) {
 			signed := s.Instagram.SignedRequest(sitetest.Username)
 			secrets = append(secrets, signed)
-			s.FromMeta(deauthorizePath, signed)
-			s.FromMeta(deauthorizePath, signed+"x")
+			s.FromMeta(sitetest.DeauthorizePath, signed)
+			s.FromMeta(sitetest.DeauthorizePath, signed+"x")
 		},
 		func(b *sitetest.Browser) {
 			signed := s.Instagram.SignedRequest(sitetest.Username)
-			confirmed := sitetest.Decode(t, s.FromMeta(deletionPath, signed))
+			confirmed := sitetest.Decode(t, s.FromMeta(sitetest.DataDeletionPath, signed))
 			secrets = append(secrets, signed, confirmed["confirmation_code"].(string))
 			s.NewBrowser().Get(confirmed["url"].(string))
 		},
@@ -130,7 +96,7 @@ func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
 			t.Errorf("the log does not say %q", message)
 		}
 	}
-	if seen := wantNoneOf(t, s.Logs(), secrets); seen < 20 {
+	if seen := sitetest.WantNoneOf(t, s.Logs(), secrets); seen < 20 {
 		t.Errorf("only %d secrets were looked for", seen)
 	}
 }
@@ -183,7 +149,7 @@ func TestP3_NothingSecretReachesTheSiteByURLOrReferer(t *testing.T) {
 
 func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*"})
-	cookie := cookieFor(t, sitetest.Somebody())
+	cookie := sitetest.CookieFor(t, sitetest.Somebody())
 	for _, c := range []struct {
 		name, cookie, vary, cache string
 		wantVary, wantCache       string
@@ -228,7 +194,7 @@ func TestP4_AnswersSayThatTheyBelongToOneVisitor(t *testing.T) {
 func TestP4_UserinfoIsForThisSiteAlone(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
-	wantLoginRequired(t, b.Fetch("/instagram_auth/userinfo"))
+	sitetest.WantLoginRequired(t, b.Fetch("/instagram_auth/userinfo"))
 	b.SignIn("/")
 	for site, want := range map[string]int{"same-origin": 200, "none": 200, "": 200, "same-site": 401, "cross-site": 401, "odd": 401} {
 		request := sitetest.Navigation(t, http.MethodGet, "/instagram_auth/userinfo")

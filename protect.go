@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/pathnorm"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // Which requests need a session: the matchers of `protect` are asked about every way in which
@@ -17,27 +19,27 @@ import (
 // required reports whether a request needs a session: if a matcher accepts the address that was
 // asked for, or the one that it was rewritten to, in any of its forms. A malformed address is
 // refused, which is noted in the visit. [A4, N7]
-func (h *Handler) required(v *visit) bool {
+func (h *Handler) required(v *request.State) bool {
 	if h.protect == nil {
 		return !h.settings.handoff
 	}
-	if h.matches(v.r, h.protect) {
+	if h.matches(v.R, h.protect) {
 		return true
 	}
-	verdict := pathnorm.Scan(v.asked)
-	if v.r.Method == http.MethodOptions && v.asked.Path == "*" {
+	verdict := pathnorm.Scan(v.Asked)
+	if v.R.Method == http.MethodOptions && v.Asked.Path == "*" {
 		verdict = pathnorm.Plain // it asks about the server, and names no path
 	}
 	switch {
 	case verdict == pathnorm.Malformed:
-		v.malformed = true
+		v.Malformed = true
 		return true
-	case verdict == pathnorm.Plain && *v.r.URL == *v.asked:
+	case verdict == pathnorm.Plain && *v.R.URL == *v.Asked:
 		return false
 	}
 	// Matchers leave what they have found in placeholders. The last one to be asked about is
 	// therefore the address that the site gets.
-	return h.matchesOtherwise(v) || h.matches(v.r, h.protect)
+	return h.matchesOtherwise(v) || h.matches(v.R, h.protect)
 }
 
 // matchesOtherwise asks the matchers about all forms of the request's addresses but the current one.
@@ -45,37 +47,37 @@ func (h *Handler) required(v *visit) bool {
 // The addresses are changed in place and put back, also after a panic. Placeholders are bound to
 // one request, and a handler in front may have passed a copy of it on: only what both point to
 // is seen by all matchers.
-func (h *Handler) matchesOtherwise(v *visit) bool {
-	current, asked, uri := *v.r.URL, *v.asked, v.r.RequestURI
-	restore := func() { *v.r.URL, *v.asked, v.r.RequestURI = current, asked, uri }
+func (h *Handler) matchesOtherwise(v *request.State) bool {
+	current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
+	restore := func() { *v.R.URL, *v.Asked, v.R.RequestURI = current, asked, uri }
 	defer restore()
 	if current != asked {
-		if pathnorm.Scan(&current) != pathnorm.Plain && h.matchesForm(v, v.r.URL) {
+		if pathnorm.Scan(&current) != pathnorm.Plain && h.matchesForm(v, v.R.URL) {
 			return true
 		}
 		restore()
-		*v.r.URL, v.r.RequestURI = asked, asked.RequestURI()
-		if h.matches(v.r, h.protect) {
+		*v.R.URL, v.R.RequestURI = asked, asked.RequestURI()
+		if h.matches(v.R, h.protect) {
 			return true
 		}
 	}
 	// Matchers may look at the original request, too.
-	return pathnorm.Scan(&asked) != pathnorm.Plain && h.matchesForm(v, v.r.URL, v.asked)
+	return pathnorm.Scan(&asked) != pathnorm.Plain && h.matchesForm(v, v.R.URL, v.Asked)
 }
 
 // matchesForm asks about the forms of the first of targets, and gives all of them each form.
-func (h *Handler) matchesForm(v *visit, targets ...*url.URL) bool {
+func (h *Handler) matchesForm(v *request.State, targets ...*url.URL) bool {
 	address := *targets[0]
 	return pathnorm.AnyForm(&address, func(form pathnorm.Form) bool {
 		for _, target := range targets {
 			target.Path, target.RawPath = form.Path, form.RawPath
 		}
-		v.r.RequestURI = v.r.URL.RequestURI()
+		v.R.RequestURI = v.R.URL.RequestURI()
 		sets := h.protect
 		if form.Authority {
 			sets = naming(sets)
 		}
-		return len(sets) > 0 && h.matches(v.r, sets) // no set at all would match everything
+		return len(sets) > 0 && h.matches(v.R, sets) // no set at all would match everything
 	})
 }
 
@@ -105,7 +107,7 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 func (h *Handler) matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
 	match, err := sets.AnyMatchWithError(r)
 	if err != nil {
-		h.notifySampled(noticeMatcherFailed, "", err, h.about(r)...)
+		h.telemetry.NotifySampled(telemetry.NoticeMatcherFailed, "", err, h.telemetry.About(r)...)
 	}
 	return match || err != nil
 }

@@ -28,7 +28,7 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 			return
 		}
 		v := visitOf("/")
-		*v.r.URL, *v.asked = *u, *u
+		*v.R.URL, *v.Asked = *u, *u
 		place := mux(t, u)
 		if place == "secret" && !members.required(v) {
 			t.Errorf("%q is a page of members", target)
@@ -36,8 +36,8 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.required(v) {
 			t.Errorf("%q is not public", target)
 		}
-		if *v.r.URL != *u || *v.asked != *u {
-			t.Errorf("%q has become %v", target, v.r.URL)
+		if *v.R.URL != *u || *v.Asked != *u {
+			t.Errorf("%q has become %v", target, v.R.URL)
 		}
 	})
 }

@@ -11,14 +11,16 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
 // visitOf returns a visit of an address as Caddy would hand it over.
-func visitOf(target string) *visit {
+func visitOf(target string) *request.State {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	w := httptest.NewRecorder()
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-	return &visit{w: w, r: r, asked: address.Asked(r)}
+	return &request.State{W: w, R: r, Asked: address.Asked(r)}
 }
 
 // protecting returns a handler with one matcher, which has these options.
@@ -43,8 +45,8 @@ func TestN7_PlaceholdersSeeTheAddressBehindACopyOfTheRequest(t *testing.T) {
 	h := protecting(t, "vars_regexp", `{"{http.request.uri.path}": {"pattern": "^/members"}}`)
 	for target, want := range map[string]bool{"/members/x": true, "/x/../members/y": true, "/%6dembers": true, "/x": false, "/a%2Fb": false} {
 		v := visitOf(target)
-		v.r.URL.Path, v.r.URL.RawPath = "/index.html", ""
-		v.r = v.r.WithContext(context.WithValue(v.r.Context(), copied{}, true))
+		v.R.URL.Path, v.R.URL.RawPath = "/index.html", ""
+		v.R = v.R.WithContext(context.WithValue(v.R.Context(), copied{}, true))
 		if got := h.required(v); got != want {
 			t.Errorf("%s: %v, want %v", target, got, want)
 		}
@@ -55,7 +57,7 @@ func TestN7_APlainAddressIsScannedAndNoMore(t *testing.T) {
 	h := protecting(t, "path", `["/members*"]`)
 	for _, target := range []string{"/page", "/caf%C3%A9/menu?x=..//%2F", "/a/b/c.d/e"} {
 		v := visitOf(target)
-		matcher := testing.AllocsPerRun(100, func() { h.matches(v.r, h.protect) })
+		matcher := testing.AllocsPerRun(100, func() { h.matches(v.R, h.protect) })
 		if n := testing.AllocsPerRun(100, func() { h.required(v) }); n > matcher {
 			t.Errorf("%s: %g allocations, where the matcher makes %g", target, n, matcher)
 		}
@@ -81,14 +83,14 @@ func TestN7_TheAddressIsPutBackAlsoAfterAPanic(t *testing.T) {
 		h := provisioned(t)
 		h.protect = caddyhttp.MatcherSets{{&watching{at: at}}}
 		v := visitOf("/a%2Fb/..;x/c")
-		*v.r.URL = *visitOf("/rewritten/%2e%2e/x").r.URL
-		current, asked, uri := *v.r.URL, *v.asked, v.r.RequestURI
+		*v.R.URL = *visitOf("/rewritten/%2e%2e/x").R.URL
+		current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
 		func() {
 			defer func() { _ = recover() }()
 			h.required(v)
 		}()
-		if *v.r.URL != current || *v.asked != asked || v.r.RequestURI != uri {
-			t.Errorf("after a panic at %d the address is %v, asked for as %v", at, v.r.URL, v.asked)
+		if *v.R.URL != current || *v.Asked != asked || v.R.RequestURI != uri {
+			t.Errorf("after a panic at %d the address is %v, asked for as %v", at, v.R.URL, v.Asked)
 		}
 	}
 }
@@ -116,11 +118,11 @@ func BenchmarkAnonymousOnAnOddPath(b *testing.B) {
 }
 
 func TestA6_WhatAnOwnPathDoesNotAnswerGoesNowhere(t *testing.T) {
-	if _, refused := errors.AsType[*refusalError](new(visit).onOwnPath(nil)); !refused {
+	if _, refused := errors.AsType[*answer.Refusal](onOwnPath(new(request.State), nil)); !refused {
 		t.Error("the site gets a request for an own path")
 	}
-	for _, v := range []*visit{{handedOff: true}, {delivery: new(delivery)}} {
-		if err := v.onOwnPath(nil); err != nil {
+	for _, v := range []*request.State{{HandedOff: true}, {Deliver: func(func(http.ResponseWriter) error) error { return nil }}} {
+		if err := onOwnPath(v, nil); err != nil {
 			t.Errorf("a callback that goes on to the site: %v", err)
 		}
 	}

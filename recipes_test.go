@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -17,39 +18,18 @@ import (
 // is written.
 func recipes(t *testing.T, name, heading string) (all []sitetest.Config) {
 	t.Helper()
-	_, section, found := strings.Cut(page(t, name), "\n## "+heading+"\n")
+	_, section, found := strings.Cut(project.Read(t, name), "\n## "+heading+"\n")
 	if !found {
 		t.Fatalf("%s has no %q", name, heading)
 	}
 	section, _, _ = strings.Cut(section, "\n## ")
-	for _, match := range fence.FindAllStringSubmatch(section, -1) {
-		all = append(all, recipeSite(t, match[2]))
+	for _, match := range project.Fence.FindAllStringSubmatch(section, -1) {
+		all = append(all, sitetest.RecipeSite(t, match[2]))
 	}
 	if len(all) == 0 {
 		t.Fatalf("%s has no Caddyfile under %q", name, heading)
 	}
 	return all
-}
-
-// siteOpening is the line with which a recipe's site begins.
-var siteOpening = regexp.MustCompile(`(?m)^(?:http://)?example\.com \{$`)
-
-// recipeSite makes a test site of a recipe.
-func recipeSite(t *testing.T, caddyfile string) (c sitetest.Config) {
-	t.Helper()
-	at := siteOpening.FindStringIndex(caddyfile)
-	if at == nil {
-		t.Fatalf("no site in\n%s", caddyfile)
-	}
-	global := strings.TrimSpace(caddyfile[:at[0]])
-	c.Global = strings.TrimSuffix(strings.TrimPrefix(global, "{"), "}")
-	inner := strings.TrimSuffix(strings.TrimSpace(caddyfile[at[1]:]), "}")
-	c.Block = strings.NewReplacer(
-		"{env.INSTAGRAM_APP_ID}", sitetest.AppID, "{env.INSTAGRAM_APP_SECRET}", sitetest.AppSecret, "https://example.com/auth/", sitetest.RedirectURI+"\nendpoints {endpoints}",
-		"localhost:3000", "{upstream}",
-	).Replace(inner)
-	c.After = "# The recipe is the whole site."
-	return c
 }
 
 func TestH1_TheRecipesForRoutesBesideTheBlockHold(t *testing.T) {
@@ -110,10 +90,10 @@ func TestH7_NobodyReadsAnotherVisitorsFolder(t *testing.T) {
 			public.Block = regexp.MustCompile(`instagram_auth [^{]*\{`).ReplaceAllString(c.Block, "instagram_auth /members* {")
 			for what, config := range map[string]sitetest.Config{"as written": c, "where the path is public": public} {
 				s := sitetest.Start(t, config)
-				if own := s.Reads(t, "for "+sitetest.UserID, cookieFor(t, sitetest.Somebody()), []string{below + "letter.txt"}); len(own) == 0 {
+				if own := s.Reads(t, "for "+sitetest.UserID, sitetest.CookieFor(t, sitetest.Somebody()), []string{below + "letter.txt"}); len(own) == 0 {
 					t.Errorf("%s: nobody reads their own letter", what)
 				}
-				for who, cookie := range map[string]string{"a stranger": "", "somebody": cookieFor(t, sitetest.Somebody()), "rubbish": sitetest.SessionCookie + "=x"} {
+				for who, cookie := range map[string]string{"a stranger": "", "somebody": sitetest.CookieFor(t, sitetest.Somebody()), "rubbish": sitetest.SessionCookie + "=x"} {
 					if open := s.Reads(t, neighbours, cookie, waysToTheNeighbour(below, prefix)); len(open) > 0 {
 						t.Errorf("%s: %s reads %q", what, who, open)
 					}
@@ -130,11 +110,11 @@ func TestH7_TheFormsThatThePageWarnsOfAreOpen(t *testing.T) {
 	plain, neighbours := visitorFiles(t, "")
 	prefixed, _ := visitorFiles(t, prefix)
 	for name, c := range map[string]struct{ block, prefix, cookie string }{
-		"root before the block":          {wholeBlock("", "") + "\nroot * " + plain + "/{http.auth.user.id}\nfile_server", "", cookieFor(t, sitetest.Somebody())},
+		"root before the block":          {wholeBlock("", "") + "\nroot * " + plain + "/{http.auth.user.id}\nfile_server", "", sitetest.CookieFor(t, sitetest.Somebody())},
 		"a public path without a prefix": {wholeBlock("/members*", "") + "\nhandle {\nroot * " + plain + "/{http.auth.user.id}\nfile_server\n}", "", ""},
-		"vars before the block":          {"vars folder {http.auth.user.id}\n" + wholeBlock("", "") + "\nhandle {\nroot * " + plain + "/{vars.folder}\nfile_server\n}", "", cookieFor(t, sitetest.Somebody())},
-		"rewrite, behind the block":      {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\nrewrite * /" + prefix + "{http.auth.user.id}{uri}\nfile_server\n}", prefix, cookieFor(t, sitetest.Somebody())},
-		"try_files, behind the block":    {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\ntry_files /" + prefix + "{http.auth.user.id}{path} =404\nfile_server\n}", prefix, cookieFor(t, sitetest.Somebody())},
+		"vars before the block":          {"vars folder {http.auth.user.id}\n" + wholeBlock("", "") + "\nhandle {\nroot * " + plain + "/{vars.folder}\nfile_server\n}", "", sitetest.CookieFor(t, sitetest.Somebody())},
+		"rewrite, behind the block":      {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\nrewrite * /" + prefix + "{http.auth.user.id}{uri}\nfile_server\n}", prefix, sitetest.CookieFor(t, sitetest.Somebody())},
+		"try_files, behind the block":    {"root * " + prefixed + "\n" + wholeBlock("", "") + "\nhandle {\ntry_files /" + prefix + "{http.auth.user.id}{path} =404\nfile_server\n}", prefix, sitetest.CookieFor(t, sitetest.Somebody())},
 	} {
 		s := sitetest.Start(t, sitetest.Config{Block: c.block, After: "# nothing"})
 		if open := s.Reads(t, neighbours, c.cookie, waysToTheNeighbour("/", c.prefix)); len(open) == 0 {
@@ -143,7 +123,7 @@ func TestH7_TheFormsThatThePageWarnsOfAreOpen(t *testing.T) {
 	}
 	// With the prefix the wrong order is closed, for everybody.
 	s := sitetest.Start(t, sitetest.Config{Block: wholeBlock("", "") + "\nroot * " + prefixed + "/" + prefix + "{http.auth.user.id}\nfile_server", After: "# nothing"})
-	for _, cookie := range []string{"", cookieFor(t, sitetest.Somebody())} {
+	for _, cookie := range []string{"", sitetest.CookieFor(t, sitetest.Somebody())} {
 		if open := s.Reads(t, "for ", cookie, append(waysToTheNeighbour("/", prefix), "/letter.txt")); len(open) > 0 {
 			t.Errorf("root before the block, with a prefix: %q", open)
 		}

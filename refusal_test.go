@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -24,10 +23,10 @@ var refusals = []struct {
 	reach   func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response
 }{
 	{code: "login_required", status: 401, text: "Please sign in.", reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response { return b.Fetch("/private") }},
-	{code: "login_expired", status: 400, text: loginExpired, deleted: true, reach: func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+	{code: "login_expired", status: 400, text: sitetest.LoginExpired, deleted: true, reach: func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return s.NewBrowser().Get(b.Window(b.Get("/private")))
 	}},
-	{code: "bad_request", status: 400, text: badRequest, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+	{code: "bad_request", status: 400, text: sitetest.BadRequest, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return b.Get(sitetest.Callback + "?code=a&code=b")
 	}},
 	{code: "bad_host", status: 421, text: "You cannot sign in at this address of the site.", reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
@@ -41,7 +40,7 @@ var refusals = []struct {
 	}},
 	{code: "provider_refused", status: 400, text: "Instagram did not accept the sign-in. Please start again.", deleted: true, calls: 1, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		back := b.Window(b.Get("/private"))
-		return b.Get(replaceQuery(b.T, back, "code", "made-up"))
+		return b.Get(sitetest.ReplaceQuery(b.T, back, "code", "made-up"))
 	}},
 	{code: "method", status: 405, text: "This address cannot be used like this.", reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return b.Do(sitetest.Navigation(b.T, http.MethodPost, sitetest.Callback))
@@ -49,7 +48,7 @@ var refusals = []struct {
 	{code: "too_many", status: 429, text: "Too many attempts. Please wait a moment.", calls: -1, reach: func(s *sitetest.Site, _ *sitetest.Browser) sitetest.Response {
 		for range 40 {
 			b := s.NewBrowser()
-			if answer := b.Get(replaceQuery(b.T, b.Window(b.Get("/private")), "code", "made-up")); answer.StatusCode != http.StatusBadRequest {
+			if answer := b.Get(sitetest.ReplaceQuery(b.T, b.Window(b.Get("/private")), "code", "made-up")); answer.StatusCode != http.StatusBadRequest {
 				return answer
 			}
 		}
@@ -64,25 +63,16 @@ var refusals = []struct {
 		return b.Get("/private")
 	}},
 	{code: "bad_profile", status: 502, text: "Instagram sent an answer we could not use.", deleted: true, calls: 2,
-		reach: misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 200, ContentType: "application/json", Body: `{"id":"x"}`})},
+		reach: sitetest.Misbehaving(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 200, ContentType: "application/json", Body: `{"id":"x"}`})},
 	{code: "provider_error", status: 502, text: "Instagram could not complete the sign-in.", deleted: true, calls: 1,
-		reach: misbehaving(simulator.Token, simulator.Fault{Kind: simulator.Status500})},
+		reach: sitetest.Misbehaving(simulator.Token, simulator.Fault{Kind: simulator.Status500})},
 	{code: "provider_timeout", status: 504, text: "Instagram did not answer in time.", deleted: true, calls: 1, config: sitetest.Config{Options: "timeout 200ms"},
-		reach: misbehaving(simulator.Token, simulator.Fault{Kind: simulator.Hang})},
+		reach: sitetest.Misbehaving(simulator.Token, simulator.Fault{Kind: simulator.Hang})},
 	{code: "provider_unreachable", status: 503, text: "Instagram cannot be reached right now.", deleted: true,
 		config: sitetest.Config{Options: "", TokenEndpoint: "http://127.0.0.1:1/oauth/access_token"},
 		reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 			return b.Get(b.Window(b.Get("/private")))
 		}},
-}
-
-// misbehaving reaches a refusal by a fault of Instagram's.
-func misbehaving(endpoint simulator.Endpoint, fault simulator.Fault) func(*sitetest.Site, *sitetest.Browser) sitetest.Response {
-	return func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response {
-		back := b.Window(b.Get("/private"))
-		s.Instagram.Misbehave(endpoint, fault)
-		return b.Get(back)
-	}
 }
 
 func TestE1_EachRefusalHasItsStatusTextCookiesAndCalls(t *testing.T) {
@@ -157,7 +147,7 @@ func TestE2_NoForeignTextOnOurPages(t *testing.T) {
 			return b.Get(sitetest.Callback + "?error=" + marker + "&state=" + state)
 		},
 		"code": func(b *sitetest.Browser) sitetest.Response {
-			return b.Get(replaceQuery(t, b.Window(b.Get("/private")), "code", marker))
+			return b.Get(sitetest.ReplaceQuery(t, b.Window(b.Get("/private")), "code", marker))
 		},
 		"Instagram's words": func(b *sitetest.Browser) sitetest.Response {
 			back := b.Window(b.Get("/private"))

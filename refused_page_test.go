@@ -66,7 +66,7 @@ func TestE2_NobodyElseCanMakeUpARefusal(t *testing.T) {
 		"none": "/instagram_auth/refused", "empty": "/instagram_auth/refused?note=", "made up": "/instagram_auth/refused?note=no_access",
 		"changed": strings.Replace(good, "note=", "note=A", 1), "cut": good[:60], "a cookie": "/instagram_auth/refused?note=" + b.Cookie(sitetest.SessionCookie), "broken": "/instagram_auth/refused?note=%zz",
 	} {
-		sitetest.WantRefusal(t, b.Get(address), http.StatusBadRequest, loginExpired)
+		sitetest.WantRefusal(t, b.Get(address), http.StatusBadRequest, sitetest.LoginExpired)
 		if answer := b.Get(address); strings.Contains(answer.Body, "no_access") {
 			t.Errorf("%s: %s", name, answer.Body)
 		}

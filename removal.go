@@ -16,9 +16,12 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // What Meta sends when somebody removes the app or asks for their data to be deleted.
@@ -32,6 +35,14 @@ const (
 	deletionRequest removal = "data_deletion"
 )
 
+// event is the name of the event about such a callback.
+func (r removal) event() string {
+	if r == deauthorized {
+		return telemetry.EventDeauthorized
+	}
+	return telemetry.EventDataDeletion
+}
+
 // Headers that tell the site what a callback that is passed on says. Like the identity
 // headers, they never come from a client.
 const (
@@ -44,8 +55,8 @@ const (
 var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 
 // deauthorize ends the sessions of a person who has removed the app at Instagram.
-func (h *Handler) deauthorize(v *visit) error {
-	if err := allow(v, http.MethodPost); err != nil {
+func (h *Handler) deauthorize(v *request.State) error {
+	if err := answer.Allow(v, http.MethodPost); err != nil {
 		return err
 	}
 	signed, err := h.removed(v, deauthorized)
@@ -58,11 +69,11 @@ func (h *Handler) deauthorize(v *visit) error {
 // dataDeletion does the same for a person who asks for their data to be deleted, and
 // gives out a confirmation code. A visitor who comes with such a code sees what has
 // become of it.
-func (h *Handler) dataDeletion(v *visit) error {
-	if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
+func (h *Handler) dataDeletion(v *request.State) error {
+	if v.R.Method == http.MethodGet || v.R.Method == http.MethodHead {
 		return h.showDeletion(v)
 	}
-	if err := allow(v, http.MethodPost, http.MethodGet, http.MethodHead); err != nil {
+	if err := answer.Allow(v, http.MethodPost, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
 	signed, err := h.removed(v, deletionRequest)
@@ -73,11 +84,11 @@ func (h *Handler) dataDeletion(v *visit) error {
 }
 
 // removed reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
-func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedRequest, err error) {
+func (h *Handler) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
 		return instagram.SignedRequest{}, refuseCallback(what, reply, cause)
 	}
-	if fromBrowser(v.r) {
+	if fromBrowser(v.R) {
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errBrowser)
 	}
 	text, code := readSigned(v)
@@ -94,24 +105,24 @@ func (h *Handler) removed(v *visit, what removal) (signed instagram.SignedReques
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errTooOld)
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
-	ctx := context.WithoutCancel(v.r.Context())
+	ctx := context.WithoutCancel(v.R.Context())
 	who := session.Identity{UserID: signed.UserID}
 	h.forgetPerson(who.UserID)
 	if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {
-		h.notify(noticePersonEndedHereAlone, err, h.aboutPerson(requesterOf(v.r), &who)...)
+		h.telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
-	h.notify(noticeEndedByInstagram, nil, h.aboutPerson(requesterOf(v.r), &who, zap.String("callback", string(what)))...)
+	h.telemetry.Notify(telemetry.NoticeEndedByInstagram, nil, h.telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(what)))...)
 	return signed, nil
 }
 
 // readSigned returns the signed request of a callback's body, or the code of a
 // refusal. The body stays readable for the site. [K5]
-func readSigned(v *visit) (signed string, code refusal.Code) {
-	if kind, _, err := mime.ParseMediaType(v.r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+func readSigned(v *request.State) (signed string, code refusal.Code) {
+	if kind, _, err := mime.ParseMediaType(v.R.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return "", refusal.BadType
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(v.w, v.r.Body, maxForm))
+	body, err := io.ReadAll(http.MaxBytesReader(v.W, v.R.Body, request.MaxForm))
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 		return "", refusal.TooLarge
 	}
@@ -119,32 +130,33 @@ func readSigned(v *visit) (signed string, code refusal.Code) {
 	if err != nil || malformed != nil || len(form["signed_request"]) != 1 {
 		return "", refusal.BadRequest
 	}
-	unlimitBody(v) // the site may take its time
-	v.r.Body, v.r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	v.UnlimitBody() // the site may take its time
+	v.R.Body, v.R.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return form.Get("signed_request"), ""
 }
 
 // passOn lets a verified callback go on to the site, which may have data of its own.
-func (h *Handler) passOn(v *visit, d *delivery) {
-	v.outcome, v.delivery = outcomePassedOn, d
-	v.r.Header[headerEvent] = []string{string(d.what)}
-	v.r.Header[headerEventUser] = []string{d.signed.UserID}
-	v.r.Header[headerEventIssued] = []string{strconv.FormatInt(d.signed.IssuedAt.Unix(), 10)}
+func (h *Handler) passOn(v *request.State, d *delivery) {
+	v.Outcome = telemetry.OutcomePassedOn
+	v.Deliver = func(next func(http.ResponseWriter) error) error { return h.deliverToSite(v, d, next) }
+	v.R.Header[headerEvent] = []string{string(d.what)}
+	v.R.Header[headerEventUser] = []string{d.signed.UserID}
+	v.R.Header[headerEventIssued] = []string{strconv.FormatInt(d.signed.IssuedAt.Unix(), 10)}
 	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
-	caddyhttp.SetVar(v.r.Context(), passedVar, true)
-	caddyhttp.SetVar(v.r.Context(), setVar, &presence{headers: eventHeaders})
+	caddyhttp.SetVar(v.R.Context(), passedVar, true)
+	caddyhttp.SetVar(v.R.Context(), setVar, &presence{headers: eventHeaders})
 }
 
 // confirmDeletion answers Meta with a code and the address where a person can see
 // what has become of their request. The address is one of ours by configuration,
 // whatever host the request names. [K4]
-func (h *Handler) confirmDeletion(v *visit, state session.DeletionState) error {
-	own, ok := h.settings.paths.RedirectFor(v.r.Host)
+func (h *Handler) confirmDeletion(v *request.State, state session.DeletionState) error {
+	own, ok := h.settings.paths.RedirectFor(v.R.Host)
 	if !ok {
 		own = h.settings.paths.Redirects[0]
 	}
 	code := h.settings.codes.New(state, h.now())
-	return answerJSON(struct {
+	return answer.JSON(struct {
 		URL  string `json:"url"`
 		Code string `json:"confirmation_code"`
 	}{own.Origin + h.settings.paths.Of(address.DataDeletion) + "?code=" + code, code})
@@ -155,14 +167,14 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
-func (h *Handler) showDeletion(v *visit) error {
-	query, err := url.ParseQuery(v.asked.RawQuery)
+func (h *Handler) showDeletion(v *request.State) error {
+	query, err := url.ParseQuery(v.Asked.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
 		if confirmed, ok := h.settings.codes.Read(code); ok {
 			page = refusal.DeletionPage{State: deletionPages[confirmed.State], Day: confirmed.Day, Code: code}
 		}
 	}
-	page.Look = h.look(v.r)
-	return showPage(page)
+	page.Look = h.answers.Look(v.R)
+	return answer.Page(page)
 }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // What becomes of a token and of a profile after the login. All of it runs beside the
@@ -23,12 +25,6 @@ import (
 // patience is how long Instagram is left alone about one person whom it will not speak
 // of, unless it says another time.
 const patience = time.Hour
-
-// The names of the errands.
-const (
-	errandToken   = "token"
-	errandProfile = "profile"
-)
 
 // errand is one thing to ask Instagram about a session.
 type errand struct {
@@ -44,10 +40,10 @@ type errand struct {
 func (h *Handler) errands() []errand {
 	var all []errand
 	if h.settings.longLived {
-		all = append(all, errand{errandToken, h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
+		all = append(all, errand{telemetry.ErrandToken, h.limits.tokens, h.tokenDue, h.tokenWait, h.lengthen})
 	}
 	if h.settings.revalidate != 0 {
-		all = append(all, errand{errandProfile, h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
+		all = append(all, errand{telemetry.ErrandProfile, h.limits.profiles, h.profileDue, h.profileWait, h.recheck})
 	}
 	return all
 }
@@ -89,16 +85,16 @@ const clockSkew = time.Minute
 
 // renew brings a session up to date with what Instagram has said since its cookie was
 // made, and has it asked again where that is due.
-func (h *Handler) renew(v *visit) {
+func (h *Handler) renew(v *request.State) {
 	for i := range h.asks {
 		e := &h.asks[i]
-		if !e.due(&v.session) {
+		if !e.due(&v.Session) {
 			continue
 		}
-		if newer, ok := e.group.Result(v.session.Keys.Session); ok && update(&v.session, &newer, h.now()) {
-			v.renewed = true
+		if newer, ok := e.group.Result(v.Session.Keys.Session); ok && update(&v.Session, &newer, h.now()) {
+			v.Renewed = true
 		}
-		if e.due(&v.session) {
+		if e.due(&v.Session) {
 			h.renewBeside(v, e)
 		}
 	}
@@ -121,8 +117,8 @@ func update(s, by *session.Session, now time.Time) (changed bool) {
 
 // renewBeside asks Instagram about a session beside the request that brought it, unless
 // that is under way already, or too much is.
-func (h *Handler) renewBeside(v *visit, e *errand) {
-	s, key, asked := v.session, v.session.Keys.Session, trace.SpanFromContext(v.r.Context())
+func (h *Handler) renewBeside(v *request.State, e *errand) {
+	s, key, asked := v.Session, v.Session.Keys.Session, trace.SpanFromContext(v.R.Context())
 	if !e.group.Start(key) {
 		return
 	}
@@ -147,7 +143,7 @@ func traceBeside(ctx context.Context, asked trace.Span, name string) (traced con
 	if !asked.SpanContext().IsValid() {
 		return ctx, func() {}
 	}
-	ctx, span := asked.TracerProvider().Tracer(tracerName).Start(ctx, directive+" renew "+name,
+	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, directive+" renew "+name,
 		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: asked.SpanContext()}))
 	return ctx, func() { span.End() }
 }
@@ -158,17 +154,17 @@ func errandResult(err error) string {
 	_, against := errors.AsType[*saidAgainst](err)
 	switch {
 	case err == nil:
-		return resultOK
+		return telemetry.ResultOK
 	case against:
-		return errandEnded
+		return telemetry.ErrandEnded
 	case errors.Is(err, errElsewhere):
-		return errandElsewhere
+		return telemetry.ErrandElsewhere
 	case errors.Is(err, context.Canceled):
-		return resultCancelled
+		return telemetry.ResultCancelled
 	case ok && failure.InvalidToken():
-		return errandEnded
+		return telemetry.ErrandEnded
 	}
-	return errandFailed
+	return telemetry.ErrandFailed
 }
 
 // run runs an errand, keeps what Instagram says, and returns how long to leave it alone
@@ -176,14 +172,14 @@ func errandResult(err error) string {
 func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			h.notifyPanic(cause)
+			h.telemetry.NotifyPanic(cause)
 			wait = patience
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	newer, err := e.ask(ctx, s)
-	h.metrics.errand(e.name, errandResult(err)).Inc()
+	h.telemetry.CountRefresh(e.name, errandResult(err))
 	said, against := errors.AsType[*saidAgainst](err)
 	if err != nil && !against {
 		return h.notRenewed(ctx, &s, e, err)
@@ -208,7 +204,7 @@ func (h *Handler) fit(s *session.Session, old *session.Token) {
 		_, err = h.settings.cookies.Fit(s)
 	}
 	if err != nil {
-		h.notifySampled(noticeRenewFailed, "", err, sessionField(s))
+		h.telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err, sessionField(s))
 	}
 	h.warnLeftOut(s, dropped)
 }
@@ -267,7 +263,7 @@ func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Sessi
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
 func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
-	about := []zap.Field{zap.String("about", e.name), h.settings.privacy.user(s.UserID), sessionField(s)}
+	about := []zap.Field{zap.String("about", e.name), h.telemetry.Privacy.User(s.UserID), sessionField(s)}
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
 	case errors.Is(err, errElsewhere):
@@ -275,17 +271,17 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		h.notifySampled(noticeNotAskedAgain, e.name, err, about...)
+		h.telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, e.name, err, about...)
 		return patience
 	case failure.InvalidToken():
-		h.notify(noticeTokenNotAccepted, err, about...)
+		h.telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, about...)
 		if err := h.end(ctx, s); err != nil {
 			h.reportEndedHereAlone(err, sessionField(s))
 		}
 		return patience
 	}
 	h.heedApp(err)
-	h.notifySampled(noticeNotRenewed, e.name, err, about...)
+	h.telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -14,7 +15,7 @@ import (
 func wantErrands(t *testing.T, errand string, want map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(metricErrands)
+	registry.MustRegister(telemetry.MetricErrands)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -38,17 +39,17 @@ func TestTheMetricsTellOfErrands(t *testing.T) {
 	v := w.newVisitor()
 	v.signIn()
 	v.hours(25, "jayposiris")
-	wantErrands(t, errandProfile, map[string]float64{resultOK: 4})
-	wantErrands(t, errandToken, map[string]float64{resultOK: 1})
+	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4})
+	wantErrands(t, telemetry.ErrandToken, map[string]float64{telemetry.ResultOK: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Status500})
 	v.at.advance(6 * time.Hour)
 	v.wantSignedIn("jayposiris")
-	wantErrands(t, errandProfile, map[string]float64{resultOK: 4, errandFailed: 1})
+	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
 	v.at.advance(time.Hour)
 	if _, err := w.instagram.RemoveApp(t.Context(), "jayposiris"); err != nil {
 		t.Fatal(err)
 	}
 	v.get("/page")
-	wantErrands(t, errandProfile, map[string]float64{resultOK: 4, errandFailed: 1, errandEnded: 1})
+	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1, telemetry.ErrandEnded: 1})
 }

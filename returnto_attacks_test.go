@@ -1,27 +1,15 @@
 package instagramauth_test
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
-
-// trustForwarded has Caddy believe X-Forwarded-For: the logins of one address are limited,
-// and here each one comes from another.
-const trustForwarded = "servers {\n trusted_proxies static 127.0.0.1/32\n}"
-
-// from makes a request come from the client of this number.
-func from(request *http.Request, client int) *http.Request {
-	request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.1", client/256, client%256))
-	return request
-}
 
 // wantOnSite fails the test if a Location leads off the site, or into an endpoint.
 func wantOnSite(t *testing.T, hostile string, answer sitetest.Response, page string) {
@@ -52,15 +40,15 @@ func returnAttacks(t *testing.T) []string {
 // Each address goes through a whole login, from the site's button to the page that the
 // callback leads to.
 func TestR1_NoLoginEndsElsewhereWhateverTheButtonSays(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Global: trustForwarded})
+	s := sitetest.Start(t, sitetest.Config{Global: sitetest.TrustForwarded})
 	began := time.Now()
 	all := returnAttacks(t)
 	connections := s.NewBrowser().HTTP.Transport
 	for client, hostile := range all {
 		b := s.NewBrowser()
 		b.HTTP.Transport = connections // which take longer to make than a login
-		start := b.Do(from(sitetest.Navigation(t, http.MethodGet, "/instagram_auth/login?return_to="+url.QueryEscape(hostile)), client))
-		wantOnSite(t, hostile, b.Do(from(sitetest.Navigation(t, http.MethodGet, b.Window(start)), client)), sitetest.Callback)
+		start := b.Do(sitetest.FromClient(sitetest.Navigation(t, http.MethodGet, "/instagram_auth/login?return_to="+url.QueryEscape(hostile)), client))
+		wantOnSite(t, hostile, b.Do(sitetest.FromClient(sitetest.Navigation(t, http.MethodGet, b.Window(start)), client)), sitetest.Callback)
 	}
 	t.Logf("%d logins in %s", len(all), time.Since(began).Round(time.Millisecond))
 }

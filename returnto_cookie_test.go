@@ -61,7 +61,7 @@ func sealedLogin(t *testing.T, h *Handler, address string) (state, cookies strin
 // may hold what is no longer accepted. So what it says is checked once more.
 func TestR2_NoLoginCookieLeadsElsewhere(t *testing.T) {
 	h := provisionedWith(t, &Handler{AppSecret: []string{benchSecret}}, &certmagic.FileStorage{Path: t.TempDir()})
-	h.logger = zap.NewNop()
+	h.telemetry.Logger = zap.NewNop()
 	addresses, err := attack.Returns("example.test")
 	if err != nil {
 		t.Fatal(err)

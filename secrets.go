@@ -10,10 +10,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
-
-// remedySecret is the way out of session keys that others may know.
-const remedySecret = "set session secret to a value of its own, made with: openssl rand -hex 32"
 
 // warnSecret tells the operator whose secret the sessions rest on. The app secret is known
 // to everybody with a role in Meta's dashboard, and often to other programs. [N16]
@@ -22,9 +20,9 @@ func (h *Handler) warnSecret() {
 	case !h.settings.appSecretOpens || h.settings.handoff:
 		// With handoff the site keeps the sessions.
 	case h.settings.weakSecret:
-		h.notify(noticeWeakSecret, nil)
+		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil)
 	default:
-		h.notify(noticeNoSecret, nil)
+		h.telemetry.Notify(telemetry.NoticeNoSecret, nil)
 	}
 }
 
@@ -35,14 +33,12 @@ func (h *Handler) sayFingerprints() {
 	if len(h.settings.ownSecrets) > 0 {
 		fields = append(fields, zap.Strings("session_secrets", session.Fingerprints(h.settings.ownSecrets)))
 	}
-	said := noticeSecretsLoaded
+	said := telemetry.NoticeSecretsLoaded
 	if len(h.settings.appSecrets) > 1 || len(h.settings.ownSecrets) > 1 {
-		said = noticeKeysChanging
+		said = telemetry.NoticeKeysChanging
 	}
-	h.notify(said, nil, fields...)
+	h.telemetry.Notify(said, nil, fields...)
 }
-
-const remedyFile = "write the whole secret into the file again, and let the user that Caddy runs as read it; until then Caddy cannot start with this configuration"
 
 // watchSecrets follows the files of the secrets from now on.
 func (h *Handler) watchSecrets() (err error) {
@@ -50,7 +46,7 @@ func (h *Handler) watchSecrets() (err error) {
 		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.appSecrets}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.ownSecrets},
 		Keep: h.keepSecrets(), Now: h.now,
 		AppKeys: h.settings.appKeys, SessionKeys: h.settings.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
-		Changed: h.saySecret, Failed: func(err error) { h.notify(noticeSecretsNotChanged, err) },
+		Changed: h.saySecret, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeSecretsNotChanged, err) },
 	})
 	return err
 }
@@ -63,15 +59,15 @@ func (h *Handler) saySecret(c rotation.Change) {
 	about := []zap.Field{zap.String("option", c.Option), zap.String("file", c.Path), zap.String("fingerprint", session.Fingerprint(c.Value))}
 	switch c.Kind {
 	case secretfile.Changed:
-		h.notify(noticeSecretChanged, nil, append(about,
+		h.telemetry.Notify(telemetry.NoticeSecretChanged, nil, append(about,
 			zap.String("former_fingerprint", session.Fingerprint(c.Former)), zap.Time("former_accepted_until", h.now().Add(h.keepSecrets())))...)
 		h.warnChanged(c, about)
 	case secretfile.Broken:
-		h.notify(noticeSecretFile, c.Problem, about...)
+		h.telemetry.Notify(telemetry.NoticeSecretFile, c.Problem, about...)
 	case secretfile.Mended:
-		h.notify(noticeSecretFileAgain, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeSecretFileAgain, nil, about...)
 	case secretfile.Retired:
-		h.notify(noticeSecretRetired, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeSecretRetired, nil, about...)
 	}
 }
 
@@ -80,10 +76,10 @@ func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 	switch {
 	case h.settings.handoff: // the site keeps the sessions
 	case c.Option == rotation.SessionSecret && finding.IsGuessable(c.Value):
-		h.notify(noticeGuessableSecret, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeGuessableSecret, nil, about...)
 	case c.OpensSessions && len(c.Value) < option.MinSecret:
-		h.notify(noticeWeakSecret, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil, about...)
 	case c.OpensSessions && len(h.Session.Secret) > 0: // without session secrets it was said at load
-		h.notify(noticeNoSecret, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeNoSecret, nil, about...)
 	}
 }

@@ -6,9 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 const (
@@ -19,7 +18,7 @@ const (
 // forgedWith is a session cookie that somebody who knows a secret makes, without Instagram.
 func forgedWith(t *testing.T, secret string) string {
 	t.Helper()
-	return sealed(t, session.Config{Secrets: []string{secret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
+	return sitetest.SealSession(t, session.Config{Secrets: []string{secret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
 }
 
 func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {

@@ -3,24 +3,25 @@ package instagramauth
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 const (
-	directive = "instagram_auth"
+	directive = option.Directive
 
 	defaultCookie    = "instagram_auth"
 	defaultLifetime  = 7 * 24 * time.Hour
@@ -59,11 +60,9 @@ type settings struct {
 
 	handoff, loginPage, handleErrors  bool
 	language                          *refusal.Language // nil for the visitor's
-	negotiated                        bool
-	templates                         *refusal.Templates // nil for the built-in ones
 	passDeauthorize, passDataDeletion bool
 
-	privacy      privacy
+	privacy      telemetry.Privacy
 	rate         rateLimit
 	allow, deny  *people // nil for no list
 	logoutTarget string
@@ -114,6 +113,13 @@ func (h *Handler) resolveAddresses(s *settings, replace option.Resolver) error {
 		return err
 	}
 	s.paths, err = address.New(h.PathPrefix, uris)
+	return err
+}
+
+func (h *Handler) resolveLog(s *settings, _ option.Resolver) (err error) {
+	pseudonyms := s.privacy.Pseudonyms
+	s.privacy, err = telemetry.NewPrivacy(h.Log.ClientIP, h.Log.UserID, h.Log.Username)
+	s.privacy.Pseudonyms = pseudonyms
 	return err
 }
 
@@ -253,7 +259,7 @@ func (h *Handler) resolveSession(s *settings, replace option.Resolver) (err erro
 	if s.cookies, err = session.New(c); err != nil {
 		return option.Errorf("session cookie", "%v", err)
 	}
-	s.vault, s.codes, s.privacy.pseudonyms = c.Keys.Vault(), c.Keys.Codes(), c.Keys.Pseudonyms()
+	s.vault, s.codes, s.privacy.Pseudonyms = c.Keys.Vault(), c.Keys.Codes(), c.Keys.Pseudonyms()
 	return nil
 }
 
@@ -284,6 +290,21 @@ func (h *Handler) resolveEnds(s *settings, _ option.Resolver) (err error) {
 		return option.Errorf("on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old")
 	case deny:
 		s.maxStaleness = staleness
+	}
+	return nil
+}
+
+// resolvePages decides on the language of the pages.
+func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
+	if h.Language == "" || h.Language == "auto" {
+		return nil
+	}
+	if s.language = refusal.LanguageOf(h.Language); s.language == nil {
+		problem := fmt.Sprintf("%q is not one of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))
+		if tag := strings.ToLower(h.Language[:min(2, len(h.Language))]); slices.Contains(refusal.Tags(), tag) {
+			problem += fmt.Sprintf("; did you mean %q?", tag)
+		}
+		return option.Errorf("language", "%s", problem)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package instagramauth_test
 
 import (
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
 const module = "github.com/caddy-instagram/caddy-instagram-auth"
@@ -41,42 +42,13 @@ var rooms = map[string][]string{
 	"internal/placement":  {module + "/internal/address", module + "/internal/headerguard", module + "/internal/option", "github.com/caddyserver/caddy/v2"},
 	"internal/logformat":  {module + "/internal/redact", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "golang.org/x/term"},
 	"internal/rotation":   {module + "/internal/option", module + "/internal/secretfile", "github.com/caddyserver/caddy/v2"},
-	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2"},
+	"internal/project":    {},
+	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2", "github.com/spf13/cobra"},
 	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
 	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},
 	"example/media":       {},
-}
-
-// positions are those of everything that sources has parsed.
-var positions = token.NewFileSet()
-
-// sources parses every Go file of the module that is no test, by room.
-func sources(t *testing.T) map[string][]*ast.File {
-	t.Helper()
-	files := make(map[string][]*ast.File)
-	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() && (path == "e2e" || strings.HasPrefix(entry.Name(), ".") && path != ".") {
-			return filepath.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(positions, path, nil, 0)
-		if err != nil {
-			return err
-		}
-		files[filepath.ToSlash(filepath.Dir(path))] = append(files[filepath.ToSlash(filepath.Dir(path))], file)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
 }
 
 func imports(file *ast.File) (paths []string) {
@@ -87,7 +59,7 @@ func imports(file *ast.File) (paths []string) {
 }
 
 func TestImportsGoOneWay(t *testing.T) {
-	for room, files := range sources(t) {
+	for room, files := range project.Sources(t) {
 		allowed, known := rooms[room]
 		if !known {
 			t.Errorf("%s is no room of the design", room)
@@ -106,7 +78,7 @@ func TestImportsGoOneWay(t *testing.T) {
 }
 
 func TestS1_OnlyCryptoRand(t *testing.T) {
-	for room, files := range sources(t) {
+	for room, files := range project.Sources(t) {
 		for _, file := range files {
 			for _, path := range imports(file) {
 				if strings.HasPrefix(path, "math/rand") {
@@ -121,7 +93,7 @@ func TestS1_OnlyCryptoRand(t *testing.T) {
 var secretName = regexp.MustCompile(`(?i)(nonce|secret|expected|token|signature|mac|state)$`)
 
 func TestZ1_SecretsAreComparedInConstantTime(t *testing.T) {
-	for room, files := range sources(t) {
+	for room, files := range project.Sources(t) {
 		if room == "simulator" {
 			continue // plays Instagram, for tests alone
 		}
@@ -241,14 +213,14 @@ func TestTheCountsOfTheSecurityPageAreNotOverstated(t *testing.T) {
 }
 
 func TestAFunctionFitsOnAScreen(t *testing.T) {
-	for room, files := range sources(t) {
+	for room, files := range project.Sources(t) {
 		for _, file := range files {
 			for _, declaration := range file.Decls {
 				function, ok := declaration.(*ast.FuncDecl)
 				if !ok {
 					continue
 				}
-				if lines := positions.Position(function.End()).Line - positions.Position(function.Pos()).Line + 1; lines > 60 {
+				if lines := project.Positions.Position(function.End()).Line - project.Positions.Position(function.Pos()).Line + 1; lines > 60 {
 					t.Errorf("%s: %s has %d lines", room, function.Name.Name, lines)
 				}
 				if n := function.Type.Params.NumFields(); n > 5 {

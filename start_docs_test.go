@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestN17_NothingIsSaidOfTheSetUpsInTheDocs: a check that complains about what the pages recommend
@@ -24,27 +24,27 @@ func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	folder := filepath.Join(t.TempDir(), "pages")
-	if _, err := caddyCommand(t, nil, io.Discard, "pages", folder); err != nil {
+	if _, err := sitetest.RunCaddy(t, nil, io.Discard, "pages", folder); err != nil {
 		t.Fatal(err)
 	}
 	texts := make(map[string][]string)
-	for _, name := range pages(t) {
+	for _, name := range project.Pages(t) {
 		if name == "docs/doctor.md" {
 			continue // its set-ups are wrong on purpose
 		}
-		for _, match := range fence.FindAllStringSubmatch(page(t, name), -1) {
+		for _, match := range project.Fence.FindAllStringSubmatch(project.Read(t, name), -1) {
 			text := strings.NewReplacer("/etc/caddy/pages", folder, "{file./etc/caddy/instagram_app_secret}", sitetest.AppSecret, "{file./etc/caddy/session_secret}", "{env.INSTAGRAM_SESSION_SECRET}").Replace(match[2])
 			if strings.Fields(match[1] + " file")[0] != "block" {
 				texts[name] = append(texts[name], text)
 			}
 		}
 	}
-	examples, err := filepath.Glob("example/*Caddyfile")
-	if err != nil || len(examples) == 0 {
-		t.Fatal(examples, err)
+	examples := project.Glob(t, "example/*Caddyfile")
+	if len(examples) == 0 {
+		t.Fatal("no example")
 	}
 	for _, name := range examples {
-		texts[name] = append(texts[name], page(t, name))
+		texts[name] = append(texts[name], project.Read(t, name))
 	}
 	found := 0
 	for name, all := range texts {

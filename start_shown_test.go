@@ -4,9 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // shownCases are sites with a way to protected pages that is found behind the block, or in front of

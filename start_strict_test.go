@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestN17_StrictConfigKeepsCaddyFromStarting: an open path fails the start and a reload, which
@@ -32,7 +32,7 @@ func TestN17_StrictConfigKeepsCaddyFromStarting(t *testing.T) {
 	if answer := s.NewBrowser().Fetch("/members/"); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after a reload that failed: %s", answer.Status)
 	}
-	if err := validateWhole(s.Caddyfile(open)); err != nil {
+	if err := sitetest.ValidateFile(s.Caddyfile(open)); err != nil {
 		t.Errorf("validate: %v", err)
 	}
 	if err := load(doubtful); err != nil {

@@ -8,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // largeSites are configurations of one route, of many in one site, and of many sites.

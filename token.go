@@ -9,14 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 // The access token after the login: whether it is kept, who gets it, and which
@@ -99,7 +99,7 @@ func identityOf(user instagram.User) session.Identity {
 func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
 	dropped = append(dropped, h.settings.withoutRoom(&s.Identity)...)
 	if len(dropped) > 0 {
-		h.notifySampled(noticeFieldsLeftOut, "", nil, sessionField(s), zap.Strings("fields", dropped))
+		h.telemetry.NotifySampled(telemetry.NoticeFieldsLeftOut, "", nil, sessionField(s), zap.Strings("fields", dropped))
 	}
 }
 

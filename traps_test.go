@@ -1,7 +1,6 @@
 package instagramauth_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,9 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // The four traps of Caddy's routing for handlers of this kind.
@@ -77,7 +75,7 @@ func TestAFailingMatcherAsksForASession(t *testing.T) {
 }
 
 func TestTwoBlocksInOneSiteDoNotStripOneAnother(t *testing.T) {
-	s := sitetest.Start(t, twoBlocks("headers {\n user_id X-Second-Id\n username off\n}"))
+	s := sitetest.Start(t, sitetest.TwoBlocks("headers {\n user_id X-Second-Id\n username off\n}"))
 	b := s.NewBrowser()
 	b.SignIn("/first")
 	request := sitetest.Navigation(t, http.MethodGet, "/first")
@@ -92,7 +90,7 @@ func TestTwoBlocksInOneSiteDoNotStripOneAnother(t *testing.T) {
 }
 
 func TestTwoBlocksWithTheSameHeadersDoNotStripOneAnother(t *testing.T) {
-	s := sitetest.Start(t, twoBlocks(""))
+	s := sitetest.Start(t, sitetest.TwoBlocks(""))
 	b := s.NewBrowser()
 	b.SignIn("/first")
 	if page := b.Get("/first"); page.Body != "hello "+sitetest.Username {
@@ -108,21 +106,21 @@ func TestTwoBlocksWithTheSameHeadersDoNotStripOneAnother(t *testing.T) {
 func TestH7_FieldsOfOnePersonDoNotStandBesideTheIDOfAnother(t *testing.T) {
 	named := "fields name\nheaders {\n name X-Name\n}"
 	second := func(who session.Identity) string {
-		return sealed(t, session.Config{Secrets: []string{"0123456789abcdef0123456789abcdef"}, Instance: "2 /second_auth", Name: "second", Lifetime: time.Hour}, who)
+		return sitetest.SealSession(t, session.Config{Secrets: []string{"0123456789abcdef0123456789abcdef"}, Instance: "2 /second_auth", Name: "second", Lifetime: time.Hour}, who)
 	}
 	for _, c := range []struct{ name, first, second string }{
 		{"the same headers", named, named},
 		{"headers that only the first has", named, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			config := twoBlocks(c.second)
+			config := sitetest.TwoBlocks(c.second)
 			config.Block = strings.Replace(config.Block, "endpoints", c.first+"\nendpoints", 1)
 			config.After = "reverse_proxy {upstream} {\n header_up X-Placeholders \"{http.auth.user.id} {http.auth.user.name} {http.auth.user.app_scoped_id}\"\n}"
 			s := sitetest.Start(t, config)
 			alice := sitetest.Somebody()
 			alice.Fields = []session.Field{{Name: "name", Value: "Alice"}}
 			request := sitetest.Navigation(t, http.MethodGet, "/second")
-			request.Header.Set("Cookie", cookieFor(t, alice)+"; "+second(session.Identity{UserID: "2", Username: "bob"}))
+			request.Header.Set("Cookie", sitetest.CookieFor(t, alice)+"; "+second(session.Identity{UserID: "2", Username: "bob"}))
 			s.NewBrowser().Do(request)
 			got := s.Upstream.Last(t).Header
 			if got.Get("X-Instagram-User-Id") != "2" || got.Get("X-Instagram-Username") != "bob" || got.Get("X-Name") != "" {
@@ -135,26 +133,10 @@ func TestH7_FieldsOfOnePersonDoNotStandBesideTheIDOfAnother(t *testing.T) {
 	}
 }
 
-// twoBlocks is a site with two apps, of which the second has these options besides.
-func twoBlocks(options string) sitetest.Config {
-	return sitetest.Config{Block: fmt.Sprintf(`%s
-	instagram_auth /second* {
-		app_id 2
-		app_secret 0123456789abcdef0123456789abcdef
-		redirect_uri https://example.test/second-auth/
-		path_prefix /second_auth
-		endpoints {endpoints}
-		session {
-			cookie second
-		}
-		%s
-	}`, strings.Replace(sitetest.DefaultBlock(""), "instagram_auth", "instagram_auth /first*", 1), options)}
-}
-
 func TestHeadersCanBeRenamedAndLeftOut(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "headers {\n user_id Remote-User\n username off\n app_scoped_id X-App-Scoped-Id\n}"})
 	request := sitetest.Navigation(t, http.MethodGet, "/")
-	request.Header.Set("Cookie", cookieFor(t, sitetest.Somebody()))
+	request.Header.Set("Cookie", sitetest.CookieFor(t, sitetest.Somebody()))
 	s.NewBrowser().Do(request)
 	got := s.Upstream.Last(t).Header
 	if got.Get("Remote-User") != sitetest.UserID || got.Get("X-App-Scoped-Id") != sitetest.AppScopedID || got.Get("X-Instagram-Username") != "" {
@@ -165,7 +147,7 @@ func TestHeadersCanBeRenamedAndLeftOut(t *testing.T) {
 func TestAccessLogsCarryTheUserID(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	request := sitetest.Navigation(t, http.MethodGet, "/page")
-	request.Header.Set("Cookie", cookieFor(t, sitetest.Somebody()))
+	request.Header.Set("Cookie", sitetest.CookieFor(t, sitetest.Somebody()))
 	s.NewBrowser().Do(request)
 	for _, line := range s.Logged("handled request") {
 		if line["user_id"] == sitetest.UserID {

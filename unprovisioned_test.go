@@ -44,7 +44,7 @@ func TestA6_AHandlerThatWasNeverProvisionedLetsNobodyPass(t *testing.T) {
 func provisioned(t testing.TB) *Handler {
 	t.Helper()
 	h := provisionedWith(t, &Handler{AppSecret: []string{"s"}}, &certmagic.FileStorage{Path: t.TempDir()})
-	h.logger = zap.NewNop()
+	h.telemetry.Logger = zap.NewNop()
 	return h
 }
 

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 )
 
 // The placeholders in the values of options.

@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 )
 
 // A secret may have braces in it, which Caddy takes for a placeholder.

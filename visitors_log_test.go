@@ -7,16 +7,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
 // TestP2_WhatVisitorsDoAlarmsNobody has visitors, crawlers and forgers do what they do. None of it
 // is worth a warning, and all of it is counted.
 func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 	c := sitetest.Config{Global: "metrics", Options: "rate_limit 3 1m"}
-	s, admin := adminSite(t, c)
+	s, admin := sitetest.StartWithAdmin(t, c)
 	stateOf := func(b *sitetest.Browser) string { return sitetest.Query(b.T, b.Get("/page").Location()).Get("state") }
 	old := strings.Repeat("s", 43)
 
@@ -38,19 +37,19 @@ func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 		b.Get(sitetest.Callback + "?code=made-up&state=" + stateOf(b))
 		b.Get(sitetest.Callback + "?error=access_denied&state=" + stateOf(b))
 	}
-	forged := sealed(t, session.Config{Secrets: []string{old}, Instance: "x", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
-	if answer := s.Send(s.NewBrowser().LogoutRequest(nil), many(forged, session.MaxTried+1)); answer.StatusCode != http.StatusBadRequest {
+	forged := sitetest.SealSession(t, session.Config{Secrets: []string{old}, Instance: "x", Name: "instagram_auth", Lifetime: time.Hour}, sitetest.Somebody())
+	if answer := s.Send(s.NewBrowser().LogoutRequest(nil), sitetest.Repeat(forged, session.MaxTried+1)); answer.StatusCode != http.StatusBadRequest {
 		t.Errorf("a crowd of forged sessions: %s", answer.Status)
 	}
 	for range 25 {
 		for _, signed := range []string{"", "forged", "forged.e30", s.Instagram.SignedRequest(sitetest.Username) + "x"} {
-			s.FromMeta(deauthorizePath, signed)
-			s.FromMeta(deletionPath, signed)
+			s.FromMeta(sitetest.DeauthorizePath, signed)
+			s.FromMeta(sitetest.DataDeletionPath, signed)
 		}
 	}
 	quiet(t, s)
 
-	series := scrape(t, admin)
+	series := sitetest.Scrape(t, admin)
 	for _, want := range []string{
 		`logins_total{app_id="` + sitetest.AppID + `",result="bad_request"}`, `logins_total{app_id="` + sitetest.AppID + `",result="login_expired"}`, `logins_total{app_id="` + sitetest.AppID + `",result="cancelled"}`,
 		`logins_total{app_id="` + sitetest.AppID + `",result="provider_refused"}`, `logins_total{app_id="` + sitetest.AppID + `",result="too_many"}`,
@@ -66,7 +65,7 @@ func TestP2_WhatVisitorsDoAlarmsNobody(t *testing.T) {
 // TestP2_AVisitorWhoIsShutOutAlarmsNobody is about the lists.
 func TestP2_AVisitorWhoIsShutOutAlarmsNobody(t *testing.T) {
 	c := sitetest.Config{Global: "metrics"}
-	s, admin := adminSite(t, c)
+	s, admin := sitetest.StartWithAdmin(t, c)
 	b := s.NewBrowser()
 	b.SignIn("/")
 	c.Admin, c.Options = admin, "deny "+sitetest.UserID
@@ -79,7 +78,7 @@ func TestP2_AVisitorWhoIsShutOutAlarmsNobody(t *testing.T) {
 		t.Fatalf("the sign-in answers %s", answer.Status)
 	}
 	quiet(t, s)
-	if series := scrape(t, admin); series[`caddy_instagram_auth_refusals_total{app_id="`+sitetest.AppID+`",code="no_access"}`] != "2" || len(s.Logged("access refused")) != 1 {
+	if series := sitetest.Scrape(t, admin); series[`caddy_instagram_auth_refusals_total{app_id="`+sitetest.AppID+`",code="no_access"}`] != "2" || len(s.Logged("access refused")) != 1 {
 		t.Errorf("%v in\n%s", series, s.Logs())
 	}
 }

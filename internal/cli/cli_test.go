@@ -11,9 +11,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/certmagic"
-
 	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/certmagic"
 )
 
 func TestProblemsArePlainLines(t *testing.T) {

@@ -1,9 +1,7 @@
 package sitetest
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -13,11 +11,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// browser is a client that keeps cookies as browsers do and follows nothing by
+// Browser is a client that keeps cookies as browsers do and follows nothing by
 // itself, so that a test sees every step.
 type Browser struct {
 	T    *testing.T
@@ -26,7 +22,7 @@ type Browser struct {
 	Jar  http.CookieJar
 }
 
-// newBrowser returns a browser with an empty jar. What it believes to be TLS to
+// NewBrowser returns a browser with an empty jar. What it believes to be TLS to
 // the test site is a plain connection to Caddy.
 func (s *Site) NewBrowser() *Browser {
 	jar, err := cookiejar.New(nil)
@@ -54,31 +50,7 @@ func (s *Site) NewBrowser() *Browser {
 	}}
 }
 
-// response is an answer with its body read.
-type Response struct {
-	*http.Response
-	Body string
-}
-
-func (r Response) Location() string { return r.Header.Get("Location") }
-
-// navigation returns a request as a browser makes it for a person. A path belongs
-// to the test site.
-func Navigation(t *testing.T, method, address string) *http.Request {
-	t.Helper()
-	if strings.HasPrefix(address, "/") {
-		address = Origin + address
-	}
-	request, err := http.NewRequest(method, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-	request.Header.Set("Sec-Fetch-Mode", "navigate")
-	request.Header.Set("Sec-Fetch-Dest", "document")
-	return request
-}
-
+// Do sends a request and reads the whole answer.
 func (b *Browser) Do(request *http.Request) Response {
 	b.T.Helper()
 	answer, err := b.HTTP.Do(request)
@@ -101,13 +73,13 @@ func (b *Browser) Do(request *http.Request) Response {
 	return Response{answer, string(body)}
 }
 
-// get navigates to an address.
+// Get navigates to an address.
 func (b *Browser) Get(address string) Response {
 	b.T.Helper()
 	return b.Do(Navigation(b.T, http.MethodGet, address))
 }
 
-// fetch asks for an address as a page's script does.
+// Fetch requests an address like a script of a page.
 func (b *Browser) Fetch(address string) Response {
 	b.T.Helper()
 	request := Navigation(b.T, http.MethodGet, address)
@@ -118,32 +90,50 @@ func (b *Browser) Fetch(address string) Response {
 	return b.Do(request)
 }
 
-// window follows a redirect to the authorization window, where the simulator
-// presses Allow, and returns the address that Instagram sends the browser back to.
-func (b *Browser) Window(start Response) string {
+// Image requests an address like an <img> of a page of the site.
+func (b *Browser) Image(address string, changes ...func(*http.Request)) Response {
 	b.T.Helper()
-	if start.Location() == "" || start.Request.URL.Host != Host {
-		b.T.Fatalf("no redirect to the window: %s %s", start.Status, start.Body)
+	request := Navigation(b.T, http.MethodGet, address)
+	request.Header.Set("Accept", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8")
+	request.Header.Set("Sec-Fetch-Mode", "no-cors")
+	request.Header.Set("Sec-Fetch-Dest", "image")
+	request.Header.Set("Sec-Fetch-Site", "same-origin")
+	for _, change := range changes {
+		change(request)
 	}
-	back := b.Get(start.Location())
-	if back.StatusCode != http.StatusFound {
-		b.T.Fatalf("the window answered %s %s", back.Status, back.Body)
-	}
-	return back.Location()
+	return b.Do(request)
 }
 
-// signIn takes a login from a protected page back to it and returns the answer of
-// the callback.
-func (b *Browser) SignIn(path string) Response {
-	b.T.Helper()
-	arrived := b.Get(b.Window(b.Get(path)))
-	if arrived.StatusCode != http.StatusSeeOther {
-		b.T.Fatalf("the callback answered %s %s", arrived.Status, arrived.Body)
-	}
-	return arrived
+// Asked navigates to an address with an Accept-Language header.
+func (b *Browser) Asked(t *testing.T, path, language string) Response {
+	t.Helper()
+	request := Navigation(t, http.MethodGet, path)
+	request.Header.Set("Accept-Language", language)
+	return b.Do(request)
 }
 
-// cookies returns the names of the cookies that the browser would send to the site.
+// Follow navigates through redirects of the site and to Instagram, until there is a page or
+// somebody gives up. It returns the number of visits to the authorization window.
+func (b *Browser) Follow(address string) (answer Response, windows int) {
+	b.T.Helper()
+	for range 30 {
+		if answer = b.Get(address); answer.Location() == "" {
+			return answer, windows
+		}
+		next, err := answer.Request.URL.Parse(answer.Location())
+		if err != nil {
+			b.T.Fatal(err)
+		}
+		if strings.Contains(next.Path, "/oauth/authorize") {
+			windows++
+		}
+		address = next.String()
+	}
+	b.T.Fatalf("a loop: %d times at the window, now at %s", windows, address)
+	return answer, windows
+}
+
+// Cookies returns the names of the cookies that the browser would send to the site.
 func (b *Browser) Cookies() (names []string) {
 	u, _ := url.Parse(Origin)
 	for _, c := range b.Jar.Cookies(u) {
@@ -152,7 +142,7 @@ func (b *Browser) Cookies() (names []string) {
 	return names
 }
 
-// cookie returns the value of a cookie that the browser would send to the site.
+// Cookie returns the value of a cookie that the browser would send to the site.
 func (b *Browser) Cookie(name string) string {
 	u, _ := url.Parse(Origin)
 	for _, c := range b.Jar.Cookies(u) {
@@ -163,7 +153,7 @@ func (b *Browser) Cookie(name string) string {
 	return ""
 }
 
-// cookieHeader returns the Cookie header that the browser would send to the site.
+// CookieHeader returns the Cookie header that the browser would send to the site.
 func (b *Browser) CookieHeader() string {
 	u, _ := url.Parse(Origin)
 	var pairs []string
@@ -173,62 +163,36 @@ func (b *Browser) CookieHeader() string {
 	return strings.Join(pairs, "; ")
 }
 
-// forget drops a cookie, as a browser does that does not keep it.
+// Forget drops a cookie, like a browser that does not keep it.
 func (b *Browser) Forget(name string) {
 	u, _ := url.Parse(Origin)
 	b.Jar.SetCookies(u, []*http.Cookie{{Name: name, Path: "/", MaxAge: -1}})
 }
 
-// plant puts a cookie into the browser.
+// Plant puts a cookie into the browser.
 func (b *Browser) Plant(name, value string) {
 	u, _ := url.Parse(Origin)
 	b.Jar.SetCookies(u, []*http.Cookie{{Name: name, Value: value, Path: "/", Secure: true}})
 }
 
-// raw sends bytes to Caddy as they are and returns its answer.
-func (s *Site) Raw(t *testing.T, text string) Response {
-	t.Helper()
-	connection, err := net.Dial("tcp", s.Addr)
-	if err != nil {
-		t.Fatal(err)
+// Plant requests all pages of the site with the addresses of callbacks in each part of the request.
+func (s *Site) Plant(b *Browser, addresses ...string) {
+	for _, address := range addresses {
+		once := url.QueryEscape(address)
+		for _, page := range []string{"/page", "/shop/page", "/old/page", "/late/page", "/dead", "/php/index.php", "/fails", "/panic"} {
+			_, rawQuery, _ := strings.Cut(address, "?")
+			rawQuery, _, _ = strings.Cut(rawQuery, "#")
+			for _, with := range []string{rawQuery, "to=" + once, "to=" + url.QueryEscape(once), "x;" + strings.ReplaceAll(rawQuery, "&", ";"), "q=" + url.QueryEscape(asText(s.T, Query(s.T, address)))} {
+				request := Navigation(s.T, http.MethodGet, page+"?"+with)
+				request.Header.Set("Referer", address)
+				request.Header.Set("X-Original-Url", "/login?return_to="+once)
+				request.Header.Set("X-Trace", asText(s.T, map[string]string{"url": address}))
+				// A panic closes the connection, and with it the answer.
+				if answer, err := b.HTTP.Do(request); err == nil {
+					_, _ = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+			}
+		}
 	}
-	defer connection.Close()
-	if _, err := io.WriteString(connection, text); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.ReadResponse(bufio.NewReader(connection), nil)
-	if err != nil {
-		t.Fatalf("reading the answer to %q: %v", text, err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatalf("reading the answer to %q: %v", text, err)
-	}
-	return Response{answer, string(body)}
-}
-
-// wantRefusal fails the test unless an answer is a refusal page with this text.
-func WantRefusal(t *testing.T, answer Response, status int, text string) {
-	t.Helper()
-	if answer.StatusCode != status {
-		t.Errorf("answered %s, want %d", answer.Status, status)
-	}
-	if !strings.Contains(answer.Body, text) {
-		t.Errorf("page does not say %q:\n%s", text, answer.Body)
-	}
-}
-
-// decode returns the JSON object of an answer.
-func Decode(t *testing.T, answer Response) (object map[string]any) {
-	t.Helper()
-	if err := json.Unmarshal([]byte(answer.Body), &object); err != nil {
-		t.Fatalf("%s with body %q: %v", answer.Status, answer.Body, err)
-	}
-	return object
-}
-
-// calls returns how many requests Instagram has received on a login's way.
-func (s *Site) Calls() int {
-	return s.Instagram.Calls(simulator.Token) + s.Instagram.Calls(simulator.UserNode)
 }

@@ -1,24 +1,14 @@
 package sitetest
 
 import (
-	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-instagram/caddy-instagram-auth"
@@ -26,11 +16,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// The tests of this package run a real Caddy in their own process and talk to it
-// over loopback sockets. In front of the test sites stands nothing, so they speak
-// plain HTTP, but the browser believes in https://example.test: this is a site
-// behind a TLS proxy, and cookies follow the redirect URI's scheme.
-
+// The site of the tests, its app and its user.
 const (
 	Origin      = "https://example.test"
 	Host        = "example.test"
@@ -47,7 +33,7 @@ const (
 	Username    = "jayposiris"
 )
 
-// site is a running Caddy with instagram_auth in front of an upstream that
+// Site is a running Caddy with instagram_auth in front of an upstream that
 // records what reaches it, and a simulated Instagram.
 type Site struct {
 	T         *testing.T
@@ -88,49 +74,6 @@ type Config struct {
 	LogFilter     string   // format of both logs; default: json
 }
 
-func Users() []simulator.User {
-	return []simulator.User{
-		{ID: UserID, AppScopedID: AppScopedID, Username: Username, AccountType: "Business", Name: "Jay Posiris", MediaCount: 3},
-		{ID: "17841405822304914", AppScopedID: "25025320822304914", Username: "maria.sees", AccountType: "Media_Creator", Name: "María"},
-		{ID: "17841405822304915", AppScopedID: "25025320822304915", Username: "maria.saw", AccountType: "Business", Name: "Maria Saw"},
-	}
-}
-
-// newInstagram starts a simulated Instagram and returns its base URL.
-func NewInstagram(t *testing.T, c Config) (*simulator.Simulator, string) {
-	t.Helper()
-	if c.Api == "" {
-		c.Api = instagram.InstagramLogin
-	}
-	if c.Users == nil {
-		c.Users = Users()
-	}
-	if c.Window == "" {
-		c.Window = Username
-	}
-	config := simulator.Config{
-		App: simulator.App{
-			ID: AppID, Secret: AppSecret, RedirectURIs: append([]string{RedirectURI, "https://other.test/auth/", "https://example.test/second/"}, c.Redirects...),
-			API: c.Api, Live: c.Testers == nil, Testers: c.Testers, Name: "Test site",
-		},
-		Users:      c.Users,
-		TokenShape: c.Shape,
-		AutoAllow:  strings.TrimPrefix(c.Window, "-"),
-		Now:        c.Now,
-	}
-	if c.Simulate != nil {
-		c.Simulate(&config)
-	}
-	sim, err := simulator.New(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(sim)
-	t.Cleanup(server.Close)
-	t.Cleanup(sim.Close)
-	return sim, server.URL
-}
-
 // startSite runs Caddy until the end of the test.
 func Start(t *testing.T, c Config) *Site {
 	t.Helper()
@@ -145,28 +88,7 @@ func Start(t *testing.T, c Config) *Site {
 	return s
 }
 
-// storageDir returns a folder for Caddy's storage. Caddy tidies it up in the background
-// and may write into it for a moment after it has stopped, which t.TempDir calls a
-// failure.
-func StorageDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "storage")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		for range 100 {
-			if os.RemoveAll(dir) == nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		t.Errorf("%s cannot be removed", dir)
-	})
-	return dir
-}
-
-// restart stops Caddy and starts it again, as another process with the same storage.
+// Restart stops Caddy and starts it again, as another process with the same storage.
 func (s *Site) Restart(c Config) {
 	s.T.Helper()
 	if err := caddy.Stop(); err != nil {
@@ -175,7 +97,7 @@ func (s *Site) Restart(c Config) {
 	s.Load(c)
 }
 
-// load gives Caddy the configuration, as at a start or a reload.
+// Load gives Caddy the configuration, as at a start or a reload.
 func (s *Site) Load(c Config) {
 	s.T.Helper()
 	config, err := Adapt(s.Caddyfile(c))
@@ -193,170 +115,47 @@ func (s *Site) Load(c Config) {
 	}
 }
 
-func (s *Site) Caddyfile(c Config) string {
-	block := c.Block
-	if block == "" {
-		block = strings.Replace(DefaultBlock(c.Options), "instagram_auth", "instagram_auth "+c.Matcher, 1)
-	}
-	if c.TokenEndpoint != "" {
-		block = strings.Replace(block, "endpoints {endpoints}", "endpoints {\n authorize {endpoints}/oauth/authorize\n token "+c.TokenEndpoint+"\n graph {endpoints}\n}", 1)
-	}
-	format := c.LogFilter
-	if format == "" {
-		format = "format json"
-	}
-	after := c.After
-	if after == "" {
-		after = "reverse_proxy {upstream}"
-	}
-	return strings.NewReplacer("{endpoints}", s.Endpoints, "{upstream}", s.Upstream.Addr, "{addr}", s.Addr, "{port}", Port(s.Addr)).Replace(fmt.Sprintf(`{
-		admin %s
-		auto_https off
-		persist_config off
-		storage %s %s
-		log default {
-			output file %s
-			level DEBUG
-			%s
-		}
-		%s
-	}
-	http://:%s {
-		log {
-			output file %s
-			%s
-		}
-		%s
-		%s
-		%s
-	}
-	%s`, cmp.Or(c.Admin, "off"), cmp.Or(c.Storage, "file_system"), s.Storage, s.LogFile, format, c.Global, Port(s.Addr), s.LogFile+".access", format, c.Before, block, after, c.Extra))
-}
-
-// defaultBlock is the block of a site with the required options.
-func DefaultBlock(options string) string {
-	return fmt.Sprintf(`instagram_auth {
-		app_id %s
-		app_secret %s
-		redirect_uri %s
-		endpoints {endpoints}
-		%s
-	}`, AppID, AppSecret, RedirectURI, options)
-}
-
-func Adapt(caddyfile string) ([]byte, error) {
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
-	return config, err
-}
-
-// logs returns everything that Caddy has logged so far.
-func (s *Site) Logs() string {
+// With sends a request to a page with these cookies and nothing else of a browser.
+func (s *Site) With(cookies string) Response {
 	s.T.Helper()
-	var all []byte
-	for _, name := range []string{s.LogFile, s.LogFile + ".access"} {
-		content, err := os.ReadFile(name)
-		if err != nil && !os.IsNotExist(err) {
-			s.T.Fatal(err)
-		}
-		all = append(all, content...)
-	}
-	return string(all)
+	request := Navigation(s.T, http.MethodGet, "/page")
+	request.Header.Set("Cookie", cookies)
+	request.Header.Set("Sec-Fetch-Mode", "cors")
+	return s.NewBrowser().Do(request)
 }
 
-// logged returns the log lines with this message, decoded.
-func (s *Site) Logged(message string) (lines []map[string]any) {
+// WantAlive fails the test unless the session of these cookies is alive, or has ended.
+func (s *Site) WantAlive(cookies string, alive bool) {
 	s.T.Helper()
-	for line := range strings.Lines(s.Logs()) {
-		var entry map[string]any
-		if json.Unmarshal([]byte(line), &entry) == nil && entry["msg"] == message {
-			lines = append(lines, entry)
+	want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[alive]
+	if answer := s.With(cookies); answer.StatusCode != want {
+		s.T.Errorf("answered %s, want %d", answer.Status, want)
+	}
+}
+
+// Eventually waits for a condition.
+func Eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("it never came to this: %s", what)
 		}
+	}
+}
+
+func asText(t *testing.T, value any) string {
+	t.Helper()
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Repeat returns a slice with n copies of a line.
+func Repeat(line string, n int) (lines []string) {
+	for range n {
+		lines = append(lines, line)
 	}
 	return lines
-}
-
-// nextPort counts through ports below those that systems give to outgoing connections:
-// one of those could be taken between the choice of a port and its use.
-var nextPort atomic.Int32
-
-func FreeAddr(t *testing.T) string {
-	t.Helper()
-	for range 1000 {
-		port := 20_000 + (int32(os.Getpid())*37+nextPort.Add(1))%12_000
-		listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-		if err == nil {
-			_ = listener.Close()
-			return fmt.Sprintf("127.0.0.1:%d", port)
-		}
-	}
-	t.Fatal("no port is free")
-	return ""
-}
-
-func Port(addr string) string {
-	_, p, _ := net.SplitHostPort(addr)
-	return p
-}
-
-// upstream is a site behind Caddy that records the requests that reach it.
-type Upstream struct {
-	Addr string
-
-	mu       sync.Mutex
-	requests []*http.Request
-	Answer   http.HandlerFunc
-}
-
-func NewUpstream(t *testing.T) *Upstream {
-	u := &Upstream{}
-	server := httptest.NewServer(u)
-	t.Cleanup(server.Close)
-	u.Addr = server.Listener.Addr().String()
-	return u
-}
-
-func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body := new(bytes.Buffer)
-	_, _ = body.ReadFrom(r.Body)
-	u.mu.Lock()
-	u.requests = append(u.requests, r.Clone(r.Context()))
-	answer := u.Answer
-	u.mu.Unlock()
-	if answer != nil {
-		answer(w, r)
-		return
-	}
-	fmt.Fprintf(w, "hello %s", r.Header.Get("X-Instagram-Username"))
-}
-
-// respond changes what the upstream answers.
-func (u *Upstream) Respond(answer http.HandlerFunc) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.Answer = answer
-}
-
-// count returns how many requests have reached the upstream.
-func (u *Upstream) Count() int {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return len(u.requests)
-}
-
-// all returns the requests that have reached the upstream.
-func (u *Upstream) All() []*http.Request {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return slices.Clone(u.requests)
-}
-
-// last returns the last request that reached the upstream.
-func (u *Upstream) Last(t *testing.T) *http.Request {
-	t.Helper()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if len(u.requests) == 0 {
-		t.Fatal("nothing has reached the upstream")
-	}
-	return u.requests[len(u.requests)-1]
 }

@@ -1,0 +1,81 @@
+package answer
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
+)
+
+// A refused callback would leave its code and state in the address bar, and a reload would
+// say that the login is used instead of what was wrong. So the page leads on, by itself and
+// at once, to an address that shows the same page again. The first answer is complete with
+// its status: a program sees no difference.
+
+// paramNote is the parameter of that address which says what to show, sealed: nobody can
+// make up a refusal that this site has not made within ten minutes.
+const paramNote = "note"
+
+// note is a refusal to be shown again.
+type note struct {
+	Code      refusal.Code `json:"c"`
+	RequestID string       `json:"r,omitempty"` // that of the log line
+	Missing   []string     `json:"m,omitempty"`
+	Retry     int64        `json:"t,omitempty"` // when to come back, in seconds since 1970
+}
+
+// leaveCallback has a browser leave the address of a callback that is refused, unless loading
+// it again is what helps.
+func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply) {
+	if r.KeepsLogin || v.Asked.RawQuery == "" || !(r.Astray || a.Paths.IsCallbackPath(v.Asked.Path)) || !v.Who().SeesPages() {
+		return
+	}
+	switch reply.Code {
+	case refusal.TooEarly, refusal.TooMany, refusal.StoreUnavailable, refusal.Method:
+		return
+	}
+	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing}
+	if reply.RetryAfter > 0 {
+		n.Retry = a.Now().Add(reply.RetryAfter).Unix()
+	}
+	text, err := json.Marshal(n)
+	if err != nil {
+		panic(err) // texts and numbers always marshal
+	}
+	sealed, err := a.Cookies.SealNote(string(text))
+	if err != nil {
+		a.Telemetry.NotifySampled(telemetry.NoticeRefusalNotLeft, "", err, a.Telemetry.About(v.R)...)
+		return
+	}
+	page := a.Paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
+	if login, err := url.Parse(reply.LoginURL); err == nil {
+		if returnTo := login.Query().Get(address.ParamReturnTo); returnTo != "" {
+			page += "&" + address.ParamReturnTo + "=" + url.QueryEscape(returnTo)
+		}
+	}
+	v.W.Header().Set("Refresh", "0; url="+page)
+}
+
+// Refused shows a refusal again.
+func (a *Writer) Refused(v *request.State) error {
+	if err := Allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
+	}
+	query := v.Asked.Query() // of what does not parse, the rest
+	returnTo := a.Paths.Safe(query.Get(address.ParamReturnTo))
+	reply := refusal.Reply{Code: refusal.LoginExpired}
+	var n note
+	if text, ok := a.Cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
+		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
+		if n.Retry != 0 {
+			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(a.Now()))
+		}
+	}
+	reply.LoginURL = a.LoginURLFor(reply.Code, returnTo)
+	return &Refusal{Reply: reply, shownAgain: true}
+}
