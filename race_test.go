@@ -1,5 +1,0 @@
-//go:build race
-
-package instagramauth_test
-
-func init() { raceDetector = true }
