@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
@@ -68,7 +70,7 @@ func TestD3_OneLoginAMinuteIsTriedWhileTheAppIsRestricted(t *testing.T) {
 func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := *w.nodes[0].Handler
-	h.calls, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
+	h.provider, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
 	end := h.finishLogin(t.Context(), telemetry.Requester{}, comeback{})
 	if end.refused == nil || end.refused.Code != refusal.Internal || !end.spent || end.cookie != "" {
 		t.Errorf("the login ends with %+v", end)
@@ -81,8 +83,8 @@ func TestD3_AnAnswerOfTheGraphEndsTheLock(t *testing.T) {
 	one, other := w.newVisitor(), w.newVisitor()
 	backOne, backOther := one.back(), other.back()
 	h := w.nodes[0]
-	h.limits.breaker.Lock(lockFor)
-	w.at.advance(lockFor)
+	h.provider.Breaker.Lock(provider.LockFor)
+	w.at.advance(provider.LockFor)
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Body: `{"id":"25025320793187218"}`, Times: 1})
 	if answer := one.get(backOne); answer.StatusCode != http.StatusForbidden {
 		t.Errorf("the trial was answered %s", answer.Status)

@@ -9,9 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -63,7 +61,7 @@ func (h *Handler) handOff(v *request.State, back comeback, who *session.Identity
 	live := *v.R.URL
 	live.RawQuery = handOffQuery(live.RawQuery, returnTo)
 	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
-	h.inject(v, who, token)
+	h.settings.identity.Inject(v, who, token)
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 
@@ -87,34 +85,4 @@ func isCallbackParameter(name string) bool {
 		return true
 	}
 	return false
-}
-
-// replyTo translates what went wrong at Instagram into a refusal.
-func replyTo(err error) refusal.Reply {
-	failure, ok := errors.AsType[*instagram.Error](err)
-	if !ok {
-		return refusal.Reply{Code: refusal.ProviderError}
-	}
-	switch failure.AppState() {
-	case instagram.AppRestricted:
-		return refusal.Reply{Code: refusal.AppBlocked, RetryAfter: lockFor}
-	case instagram.AppWithoutAccess:
-		return refusal.Reply{Code: refusal.AppNotOpen}
-	}
-	switch failure.Kind {
-	case instagram.Refused:
-		if !failure.Temporary() {
-			return refusal.Reply{Code: refusal.ProviderRefused}
-		}
-	case instagram.BadProfile:
-		if failure.PrivateAccount() {
-			return refusal.Reply{Code: refusal.PrivateAccount}
-		}
-		return refusal.Reply{Code: refusal.BadProfile}
-	case instagram.TimedOut:
-		return refusal.Reply{Code: refusal.ProviderTimeout}
-	case instagram.Unreachable:
-		return refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: breakFor}
-	}
-	return refusal.Reply{Code: refusal.ProviderError, RetryAfter: failure.RetryAfter}
 }

@@ -170,7 +170,7 @@ func (h *Handler) warnOfAddresses(from telemetry.Requester) {
 	if limit.ClientOf(from.ClientIP).HasAddress() {
 		return
 	}
-	if ok, _ := h.limits.told.Take("addresses"); ok {
+	if h.provider.FirstToday("addresses") {
 		h.telemetry.Notify(telemetry.NoticeVisitorsNoAddress, nil, h.telemetry.AboutRequester(from)...)
 	}
 }

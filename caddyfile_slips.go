@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 
@@ -164,7 +166,7 @@ func adviceOn(option, value string, choices []string) string {
 		}
 	case "fields":
 		switch value {
-		case "id", "user_id", fieldUsername:
+		case "id", "user_id", identity.FieldUsername:
 			return fmt.Sprintf("%q comes with every sign-in; leave it out", value)
 		case "email", "phone":
 			return fmt.Sprintf("%q is nothing that Instagram tells; leave it out", value)

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
@@ -129,7 +131,7 @@ func (h *Handler) exchange(v *request.State, back comeback) error {
 		return end, end.spent // a login that stays usable is tried again
 	})
 	if !ok { // nobody is there to read this
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: callQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: h.settings.paths.LoginURL(back.login.ReturnTo)}, KeepsLogin: true}
 	}
 	return h.answerLogin(v, back, &end)
 }

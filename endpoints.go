@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
@@ -33,7 +35,7 @@ func (h *Handler) userinfo(v *request.State) error {
 	h.handOver(v)
 	v.W.Header().Set("Vary", "Cookie")
 	info := map[string]any{
-		"id": v.Session.UserID, fieldUsername: v.Session.Username, "expires_at": v.Session.End(h.settings.lifetime).UTC(),
+		"id": v.Session.UserID, identity.FieldUsername: v.Session.Username, "expires_at": v.Session.End(h.settings.lifetime).UTC(),
 	}
 	for _, f := range v.Session.Fields {
 		if slices.Contains(h.Fields, f.Name) {
@@ -41,7 +43,7 @@ func (h *Handler) userinfo(v *request.State) error {
 		}
 	}
 	if granted := instagram.Permissions(v.Session.Permissions); granted != 0 {
-		info[fieldPermissions] = granted.Names()
+		info[identity.FieldPermissions] = granted.Names()
 	}
 	return answer.JSON(info)
 }

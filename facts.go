@@ -20,7 +20,7 @@ func (h *Handler) inspected() *inspect.Block {
 	return &inspect.Block{
 		Handler: h, Logger: h.telemetry.Logger, Strict: h.StrictConfig,
 		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
-		HeaderNames: h.settings.guard.Names(),
+		HeaderNames: h.settings.identity.Guard().Names(),
 		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do
 		Options:     h.optionFindings,
 	}

@@ -3,6 +3,8 @@ package instagramauth
 import (
 	"net/http"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -39,9 +41,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // with. [C8]
 func (h *Handler) admit(v *request.State) (err error) {
 	defer h.answers.Catch(&err)
-	h.strip(v)
+	h.settings.identity.Strip(v)
 	h.takeCookies(v)
-	if v.R.Method == http.MethodPost && v.Vars[passedVar] == true {
+	if identity.IsPassed(v) {
 		v.Outcome = telemetry.OutcomePassedOn
 		return nil // a callback that another block of ours has verified
 	}
@@ -64,7 +66,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	}
 	if v.Standing == request.SignedIn {
 		v.Outcome = telemetry.OutcomeSignedIn
-		h.inject(v, &v.Session.Identity, h.forwarded(&v.Session.Token))
+		h.settings.identity.Inject(v, &v.Session.Identity, h.settings.identity.Forwarded(&v.Session.Token, h.now()))
 	}
 	return nil
 }
@@ -83,13 +85,13 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	if v.Deliver != nil {
 		return h.answers.Answer(v, v.Deliver(func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.R) }))
 	}
-	w := &siteResponse{private: v.Standing == request.SignedIn, handedOff: v.HandedOff}
+	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
 		h.keepAlive(v, w)
 	}
 	err := next.ServeHTTP(w, v.R)
-	w.amend() // an error page may differ by visitor, and so may an empty answer
+	w.Amend() // an error page may differ by visitor, and so may an empty answer
 	if err != nil && v.HandedOff {
 		return h.answers.Answer(v, h.answers.SiteFailed(err))
 	}
@@ -98,14 +100,14 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 
 // keepAlive notes that a session is in use. What is new of it goes out with the site's
 // answer.
-func (h *Handler) keepAlive(v *request.State, w *siteResponse) {
+func (h *Handler) keepAlive(v *request.State, w *identity.Response) {
 	if v.Found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
-		w.unmark = h.settings.cookies.Unmark()
+		w.Unmark = h.settings.cookies.Unmark()
 	}
-	if w.renewed = h.renewedCookie(v); w.renewed != "" {
+	if w.Renewed = h.renewedCookie(v); w.Renewed != "" {
 		keys, began := v.Session.Keys, v.Session.Began
-		w.ended = func() bool { return h.ended(&session.Session{Keys: keys, Began: began}) }
+		w.Ended = func() bool { return h.ended(&session.Session{Keys: keys, Began: began}) }
 	}
 }
 

@@ -3,6 +3,8 @@ package instagramauth
 import (
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
@@ -15,12 +17,6 @@ const (
 	forgeriesPerMinute = 10 // callbacks of one client that Meta has not signed [K5]
 	forgeryBurst       = 20
 	rememberNonces     = 100_000
-	callsAtATime       = 32               // outgoing, of one app [D3]
-	callQueue          = time.Second      // how long a further one waits [D3]
-	breakAfter         = 5                // failures in a row [D3]
-	breakFor           = 10 * time.Second // [D3]
-	lockFor            = time.Minute      // where Meta has restricted the app
-	tellAgain          = 24 * time.Hour   // what concerns everybody is logged once in this time
 
 	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
 	// long its result is kept: a browser that loads the callback again breaks the first
@@ -44,11 +40,9 @@ type limits struct {
 	// forgeries are kept apart: another site can send them with a visitor's browser, and they
 	// must cost that visitor no sign-in. [N15]
 	forgeries *limit.Rate
-	gate      *limit.Gate
-	breaker   *limit.Breaker
+	provider  *provider.Memory
 	nonces    *limit.Once
 	logins    *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
-	told      *limit.Sample                     // what concerns everybody
 	// tokens and profiles are what Instagram is asked again about sessions. They are kept
 	// apart, so that trouble with one of them does not hold up the other.
 	tokens, profiles *renewal.Group[session.Session]
@@ -74,11 +68,9 @@ func (h *Handler) borrowLimits() error {
 			failures:  limit.NewFailures(defaultFailures, defaultPer, rememberClients, h.now),
 			cancels:   limit.NewRate(defaultFailures, defaultFailures, rememberClients, h.now),
 			forgeries: limit.NewRate(forgeriesPerMinute, forgeryBurst, rememberClients, h.now),
-			gate:      limit.NewGate(callsAtATime, callQueue),
-			breaker:   limit.NewBreaker(breakAfter, breakFor, h.now),
+			provider:  provider.NewMemory(h.now),
 			nonces:    limit.NewOnce(rememberNonces, session.LoginLifetime, h.now),
 			logins:    flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
-			told:      limit.NewSample(1, tellAgain, h.now),
 
 			tokens: newRenewals(h.now), profiles: newRenewals(h.now), pictures: newPictures(h.now),
 		}, nil

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -62,18 +64,18 @@ func TestP2_TheBreakerTellsWhenItOpensAndCloses(t *testing.T) {
 		v.get(v.get(v.get("/page").Header.Get("Location")).Header.Get("Location"))
 	}
 	w.instagram.Misbehave(simulator.Token, simulator.Fault{Kind: simulator.Status500})
-	for range breakAfter {
+	for range provider.BreakAfter {
 		fail()
 	}
 	for range 3 { // trials that fail
-		w.at.advance(breakFor)
+		w.at.advance(provider.BreakFor)
 		fail()
 	}
 	if opened, closed := count("breaker opened"), count("breaker closed"); opened != 1 || closed != 0 {
 		t.Errorf("opened %d times, closed %d times", opened, closed)
 	}
 	w.instagram.Misbehave(simulator.Token, simulator.Fault{})
-	w.at.advance(breakFor + time.Second)
+	w.at.advance(provider.BreakFor + time.Second)
 	for range 2 {
 		w.newVisitor().signIn()
 	}

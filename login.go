@@ -68,7 +68,7 @@ func (h *Handler) startLogin(v *request.State, start loginStart) error {
 		// What would come of it would be refused at once. [F2]
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	}
-	if wait, locked := h.limits.breaker.Locked(); locked {
+	if wait, locked := h.provider.Breaker.Locked(); locked {
 		// Nobody can come back from the window with anything but a code that is of no use.
 		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: h.settings.paths.LoginURL(start.returnTo, start.more...)})
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -57,9 +59,9 @@ func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *
 	if by := h.limits.failures.Look(client); by != nil {
 		return h.limited(by)
 	}
-	leave, ok := h.limits.gate.Enter(ctx)
+	leave, ok := h.provider.Gate.Enter(ctx)
 	if !ok {
-		return answer.RefuseAfter(refusal.ProviderUnreachable, callQueue, errQueueFull)
+		return answer.RefuseAfter(refusal.ProviderUnreachable, provider.CallQueue, errQueueFull)
 	}
 	defer leave()
 	attempt, by := h.limits.failures.Ask(client)
@@ -68,10 +70,10 @@ func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *
 	}
 	how := notMade
 	defer func() { h.settle(attempt, how) }()
-	call, wait := h.limits.breaker.Ready()
+	call, wait := h.provider.Breaker.Ready()
 	if call == nil {
-		if _, locked := h.limits.breaker.Locked(); locked {
-			return answer.RefuseAfter(refusal.AppBlocked, wait, errAppBlocked)
+		if _, locked := h.provider.Breaker.Locked(); locked {
+			return answer.RefuseAfter(refusal.AppBlocked, wait, provider.ErrAppBlocked)
 		}
 		return answer.RefuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
@@ -82,24 +84,18 @@ func (h *Handler) tryLogin(ctx context.Context, from telemetry.Requester, back *
 	}
 	end.spent, how = true, failed
 	who, err := h.identify(ctx, back)
-	h.report(ctx, from, call, err)
+	h.provider.Report(ctx, from, call, err)
 	if err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) && isTrouble(err) {
+		if !errors.Is(ctx.Err(), context.Canceled) && provider.IsTrouble(err) {
 			how = notMade // it was Instagram's fault, and the breaker has counted it
 		}
-		return &answer.Refusal{Reply: replyTo(err), Cause: err}
+		return &answer.Refusal{Reply: provider.ReplyTo(err), Cause: err}
 	}
 	if refused := h.welcome(ctx, from, back, end, who); refused != nil {
 		return refused
 	}
 	how = succeeded
 	return nil
-}
-
-// isTrouble reports whether Instagram is in trouble and not the login.
-func isTrouble(err error) bool {
-	failure, ok := errors.AsType[*instagram.Error](err)
-	return ok && !failure.OfOnePerson()
 }
 
 // welcome decides about somebody whom Instagram has named, and begins the session.
@@ -179,7 +175,7 @@ func (h *Handler) answerLogin(v *request.State, back comeback, end *loginEnd) er
 	}
 	if h.settings.handoff {
 		v.W.Header().Add("Set-Cookie", mark)
-		h.handOff(v, back, &end.who, h.forwarded(&end.token))
+		h.handOff(v, back, &end.who, h.settings.identity.Forwarded(&end.token, h.now()))
 		return nil
 	}
 	v.W.Header().Add("Set-Cookie", end.cookie)
@@ -197,14 +193,14 @@ func (h *Handler) replaceSession(v *request.State, by *session.Session) {
 
 // identify makes the two calls of a login.
 func (h *Handler) identify(ctx context.Context, back *comeback) (who session.Identity, err error) {
-	if back.token, err = h.calls.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
+	if back.token, err = h.provider.Exchange(ctx, back.redirect.URI, back.Code); err != nil {
 		return who, err
 	}
-	user, err := h.calls.User(ctx, back.token)
+	user, err := h.provider.User(ctx, back.token)
 	if err != nil {
 		return who, err
 	}
-	h.warnOfField(user.FieldError)
+	h.provider.WarnOfField(user.FieldError)
 	return identityOf(user), nil
 }
 
@@ -219,43 +215,18 @@ func (h *Handler) tokenToKeep(ctx context.Context, from telemetry.Requester, bac
 		// No login waits for long for what can be had later.
 		ctx, cancel := context.WithTimeout(ctx, exchangeTimeout)
 		defer cancel()
-		long, err := h.calls.LongLived(ctx, back.token)
+		long, err := h.provider.LongLived(ctx, back.token)
 		if err == nil {
 			if long.Permissions != 0 {
 				who.Permissions = uint16(long.Permissions)
 			}
 			return h.sessionToken(long, true)
 		}
-		h.heedApp(err, h.telemetry.AboutRequester(from)...)
+		h.provider.NoteAppState(err, h.telemetry.AboutRequester(from)...)
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			h.limits.tokens.Pause(failure.RetryAfter)
 		}
 		h.telemetry.NotifySampled(telemetry.NoticeShortToken, "", err, h.telemetry.Privacy.User(who.UserID))
 	}
 	return h.sessionToken(back.token, false)
-}
-
-// report tells the breaker whether Instagram is well. A login that was given up says
-// nothing about that, and what is wrong with one person's login nothing about others.
-func (h *Handler) report(ctx context.Context, from telemetry.Requester, call *limit.Call, err error) {
-	if errors.Is(ctx.Err(), context.Canceled) {
-		call.Withdraw()
-		return
-	}
-	if h.heedApp(err, h.telemetry.AboutRequester(from)...) {
-		return
-	}
-	failure, ok := errors.AsType[*instagram.Error](err)
-	// Only the graph tells whether Meta restricts the app. Anybody can make the token
-	// endpoint refuse a code.
-	if ok && failure.Endpoint == instagram.TokenEndpoint && failure.Kind == instagram.Refused && call.WithdrawLocked() {
-		return
-	}
-	switch call.Report(!ok || failure.OfOnePerson()) {
-	case limit.Opened:
-		h.telemetry.CountOpening()
-		h.telemetry.Notify(telemetry.NoticeBreakerOpened, err, h.telemetry.AboutRequester(from, zap.Int("failures", breakAfter))...)
-	case limit.Closed:
-		h.telemetry.Notify(telemetry.NoticeBreakerClosed, nil, h.telemetry.AboutRequester(from)...)
-	}
 }

@@ -42,7 +42,7 @@ func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 	open := make(map[string]float64) // blocks of one app have a breaker each
 	pool.Range(func(_, value any) bool {
 		l := value.(*limits)
-		if open[l.app] += 0; l.breaker.Open() {
+		if open[l.app] += 0; l.provider.Breaker.Open() {
 			open[l.app] = 1
 		}
 		return true

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -228,7 +230,7 @@ type Handler struct {
 	list      *revocation.List
 	leaveList func()
 	isEnded   func(*session.Session) bool // ended, made a function once
-	calls     *telemetry.Client           // settings.client, watched
+	provider  *provider.Provider
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
@@ -283,10 +285,10 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err != nil {
 		return err
 	}
-	h.calls = &telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}
 	if err := h.borrowLimits(); err != nil {
 		return err
 	}
+	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.limits.provider, h.settings.api, h.Fields)
 	if err := h.watchSecrets(); err != nil {
 		return err
 	}
@@ -307,7 +309,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site",
 			h.settings.paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
-	place.PutInFront(server, h.settings.guard)
+	place.PutInFront(server, h.settings.identity.Guard())
 	return nil
 }
 

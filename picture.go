@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -117,7 +119,7 @@ func (h *Handler) pictureRefusal(v *request.State, err error, left time.Duration
 	case isAnswer && failure.Kind == instagram.Refused && !failure.Temporary() && failure.AppState() == instagram.AppFine:
 		return refusal.Reply{Code: refusal.NoPicture}
 	}
-	reply := replyTo(err)
+	reply := provider.ReplyTo(err)
 	if wait, ok := errors.AsType[*pictureWait](err); ok {
 		reply = refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait.retryAfter}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -58,7 +60,7 @@ type pictures struct {
 func newPictures(now func() time.Time) *pictures {
 	return &pictures{
 		Cache:  picture.New[portrait](rememberPictures, pictureMemory, now),
-		places: limit.NewGate(picturesAtATime, callQueue),
+		places: limit.NewGate(picturesAtATime, provider.CallQueue),
 		rest:   renewal.New[struct{}](1, 1, 0, now),
 	}
 }
@@ -160,10 +162,10 @@ func (h *Handler) askWithinLimits(ctx context.Context, s *session.Session, found
 	if wait := h.limits.pictures.rest.PausedFor(); wait > 0 {
 		return &pictureWait{"instagram is left alone after failures", wait}
 	}
-	for _, gate := range []*limit.Gate{h.limits.pictures.places, h.limits.gate} {
+	for _, gate := range []*limit.Gate{h.limits.pictures.places, h.provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
-			return &pictureWait{"too many calls wait for instagram", callQueue}
+			return &pictureWait{"too many calls wait for instagram", provider.CallQueue}
 		}
 		defer leave()
 	}
@@ -172,18 +174,18 @@ func (h *Handler) askWithinLimits(ctx context.Context, s *session.Session, found
 
 // download asks for the address of a picture and, for pictureProxy, for the picture.
 func (h *Handler) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
-	at, err := h.calls.Picture(ctx, instagramToken(s), s.AppScopedID)
+	at, err := h.provider.Picture(ctx, instagramToken(s), s.AppScopedID)
 	if err != nil {
-		h.heedApp(err)
+		h.provider.NoteAppState(err)
 		return err
 	}
-	h.heedSuccess()
+	h.provider.NoteSuccess()
 	found.address, *keep = at.Address, keepPicture
 	if !at.Expires.IsZero() {
 		*keep = max(min(keepPicture, at.Expires.Sub(h.now())), leastPicture)
 	}
 	if at.Address != "" && h.settings.picture == pictureProxy {
-		found.image, err = h.calls.FetchPicture(ctx, at.Address)
+		found.image, err = h.provider.FetchPicture(ctx, at.Address)
 	}
 	return err
 }

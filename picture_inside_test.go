@@ -75,9 +75,9 @@ func TestAFailureIsTriedAgainSoon(t *testing.T) {
 
 func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	h := provisioned(t)
-	h.telemetry.Logger, h.calls = zap.NewNop(), nil
+	h.telemetry.Logger, h.provider = zap.NewNop(), nil
 	v := &request.State{R: new(http.Request)}
-	v.Session = session.Session{Identity: identity("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
+	v.Session = session.Session{Identity: identityNamed("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
 	h.now = new(clock).now
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

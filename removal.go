@@ -8,10 +8,10 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -42,17 +42,6 @@ func (r removal) event() string {
 	}
 	return telemetry.EventDataDeletion
 }
-
-// Headers that tell the site what a callback that is passed on says. Like the identity
-// headers, they never come from a client.
-const (
-	headerEvent     = "X-Instagram-Event"
-	headerEventUser = "X-Instagram-Event-User-Id"
-	// headerEventIssued is when Meta signed the callback, in Unix seconds.
-	headerEventIssued = "X-Instagram-Event-Issued-At"
-)
-
-var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 
 // deauthorize ends the sessions of a person who has removed the app at Instagram.
 func (h *Handler) deauthorize(v *request.State) error {
@@ -139,12 +128,7 @@ func readSigned(v *request.State) (signed string, code refusal.Code) {
 func (h *Handler) passOn(v *request.State, d *delivery) {
 	v.Outcome = telemetry.OutcomePassedOn
 	v.Deliver = func(next func(http.ResponseWriter) error) error { return h.deliverToSite(v, d, next) }
-	v.R.Header[headerEvent] = []string{string(d.what)}
-	v.R.Header[headerEventUser] = []string{d.signed.UserID}
-	v.R.Header[headerEventIssued] = []string{strconv.FormatInt(d.signed.IssuedAt.Unix(), 10)}
-	// Further blocks of ours neither ask Meta to sign in nor strip what it says.
-	caddyhttp.SetVar(v.R.Context(), passedVar, true)
-	caddyhttp.SetVar(v.R.Context(), setVar, &presence{headers: eventHeaders})
+	identity.Pass(v, string(d.what), d.signed.UserID, d.signed.IssuedAt)
 }
 
 // confirmDeletion answers Meta with a code and the address where a person can see

@@ -122,7 +122,7 @@ func (h *Handler) renewBeside(v *request.State, e *errand) {
 	if !e.group.Start(key) {
 		return
 	}
-	leave, ok := h.limits.gate.Try() // [D3]
+	leave, ok := h.provider.Gate.Try() // [D3]
 	if ok {
 		ok = h.beside.run(func(ctx context.Context) {
 			defer leave()
@@ -184,7 +184,7 @@ func (h *Handler) run(ctx context.Context, s session.Session, e *errand) (wait t
 	if err != nil && !against {
 		return h.notRenewed(ctx, &s, e, err)
 	}
-	h.heedSuccess()
+	h.provider.NoteSuccess()
 	e.group.Resume()
 	if against {
 		return h.endAgainst(ctx, &s, e.name, said)
@@ -220,9 +220,9 @@ func instagramToken(s *session.Session) instagram.Token {
 // lengthen refreshes a long-lived token, or exchanges a short-lived one for such a token,
 // on one node alone. [T7]
 func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
-	call := h.calls.LongLived
+	call := h.provider.LongLived
 	if s.Token.LongLived {
-		call = h.calls.Refresh
+		call = h.provider.Refresh
 	}
 	var longer instagram.Token
 	ran, err := h.list.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
@@ -244,11 +244,11 @@ func (h *Handler) lengthen(ctx context.Context, s session.Session) (session.Sess
 // person. Their IDs stay what they were at the login, because the list of ended sessions
 // knows them by those.
 func (h *Handler) recheck(ctx context.Context, s session.Session) (session.Session, error) {
-	user, err := h.calls.Recheck(ctx, instagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
+	user, err := h.provider.Recheck(ctx, instagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
 	if err != nil {
 		return s, err
 	}
-	h.warnOfField(user.FieldError)
+	h.provider.WarnOfField(user.FieldError)
 	old, who := s, identityOf(user)
 	s.Username, s.Permissions, s.Checked = who.Username, who.Permissions, h.now().Truncate(time.Second)
 	if user.FieldError == nil || user.FieldError.LacksPermission() {
@@ -280,7 +280,7 @@ func (h *Handler) notRenewed(ctx context.Context, s *session.Session, e *errand,
 		}
 		return patience
 	}
-	h.heedApp(err)
+	h.provider.NoteAppState(err)
 	h.telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, patience)

@@ -82,7 +82,7 @@ func (w *world) addNode() *node {
 		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
 		n.list = list
-		n.limits = &limits{failures: limit.NewFailures(1000, time.Minute, 10, w.at.now), cancels: limit.NewRate(1000, 1000, 10, w.at.now), forgeries: limit.NewRate(1000, 1000, 10, w.at.now), gate: n.limits.gate, breaker: n.limits.breaker, nonces: n.limits.nonces, logins: n.limits.logins, told: n.limits.told, tokens: newRenewals(w.at.now), profiles: newRenewals(w.at.now), pictures: newPictures(w.at.now)}
+		n.limits = &limits{failures: limit.NewFailures(1000, time.Minute, 10, w.at.now), cancels: limit.NewRate(1000, 1000, 10, w.at.now), forgeries: limit.NewRate(1000, 1000, 10, w.at.now), provider: n.limits.provider, nonces: n.limits.nonces, logins: n.limits.logins, tokens: newRenewals(w.at.now), profiles: newRenewals(w.at.now), pictures: newPictures(w.at.now)}
 	}
 	server := httptest.NewServer(n)
 	w.t.Cleanup(server.Close)
@@ -184,7 +184,7 @@ func mustURL(address string) *url.URL {
 	return u
 }
 
-func identity(username string) session.Identity {
+func identityNamed(username string) session.Identity {
 	return session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: username}
 }
 

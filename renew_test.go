@@ -226,7 +226,7 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	client := w.nodes[0].settings.client
 	w.nodes[0].settings.client = nil
 	h := w.nodes[0].Handler
-	if wait := h.run(t.Context(), h.newSession(identity("jayposiris"), sessionTokenOf(w)), &h.asks[0]); wait != patience {
+	if wait := h.run(t.Context(), h.newSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.asks[0]); wait != patience {
 		t.Errorf("left alone for %v", wait)
 	}
 	w.nodes[0].settings.client = client

@@ -84,7 +84,7 @@ func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 		"another node, or the operator": func(h *Handler, s session.Session) error {
 			err := h.list.EndAll(t.Context())
 			// Whatever is asked next tidies up.
-			h.run(t.Context(), h.newSession(identity("jayposiris"), s.Token), &h.asks[1])
+			h.run(t.Context(), h.newSession(identityNamed("jayposiris"), s.Token), &h.asks[1])
 			return err
 		},
 	} {

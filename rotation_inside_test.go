@@ -29,7 +29,7 @@ func (w *world) forged(secret string) string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_, line, _, err := cookies.Create(session.Session{Identity: identity("jayposiris"), Keys: session.Keys{Session: 1, User: 2, AppScoped: 3}})
+	_, line, _, err := cookies.Create(session.Session{Identity: identityNamed("jayposiris"), Keys: session.Keys{Session: 1, User: 2, AppScoped: 3}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

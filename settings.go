@@ -4,14 +4,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -26,8 +28,6 @@ const (
 	defaultCookie    = "instagram_auth"
 	defaultLifetime  = 7 * 24 * time.Hour
 	defaultStaleness = time.Minute
-
-	headerOff = "off"
 )
 
 // settings are the options with placeholders replaced, defaults filled in and
@@ -45,7 +45,6 @@ type settings struct {
 	vault                *session.Vault
 	codes                *session.Codes
 	marks                *session.Marks // of Meta's callbacks
-	guard                *headerguard.Guard
 	paths                *address.Paths
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
@@ -55,8 +54,7 @@ type settings struct {
 	appSecretOpens bool
 	guessable      []finding.Finding // about session secrets
 
-	headers     []identityHeader
-	headerNames []string // and that of the token
+	identity *identity.Injector
 
 	handoff, loginPage, handleErrors  bool
 	language                          *refusal.Language // nil for the visitor's
@@ -72,14 +70,11 @@ type settings struct {
 	maxStaleness time.Duration // 0 for any
 
 	keepToken, longLived bool
-	forwardAs            string                // a header; "" to keep the token from the site
+	forwardAs            string                // the header of the token; "" for none
 	revalidate           time.Duration         // 0 for never
 	required             instagram.Permissions // to sign in
 	picture              pictureMode
 }
-
-// identityHeader is a request header for the site and the field it carries.
-type identityHeader struct{ name, field string }
 
 // optionErrorOf gives an error of the client the form of our own.
 func optionErrorOf(err error) error {
@@ -165,7 +160,7 @@ func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error
 		return err
 	}
 	s.marks = s.appKeys.Marks()
-	for _, name := range slices.Sorted(mapKeys(h.Authorize)) {
+	for _, name := range slices.Sorted(maps.Keys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}
 	if c.Endpoints, err = h.endpoints(replace); err != nil {
@@ -307,4 +302,10 @@ func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
 		return option.Errorf("language", "%s", problem)
 	}
 	return nil
+}
+
+// resolveHeaders decides on the request headers for the site.
+func (h *Handler) resolveHeaders(s *settings, _ option.Resolver) (err error) {
+	s.identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
+	return err
 }

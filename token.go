@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
@@ -23,9 +25,6 @@ import (
 // permissions go with it.
 
 const (
-	fieldPermissions = "permissions"
-	fieldToken       = "access_token"
-
 	shortestRevalidate = time.Minute
 )
 
@@ -55,7 +54,7 @@ func (h *Handler) resolveForward(s *settings) error {
 	if h.Token.ForwardAs == "" {
 		return nil
 	}
-	if strings.EqualFold(h.Token.ForwardAs, headerOff) {
+	if strings.EqualFold(h.Token.ForwardAs, identity.HeaderOff) {
 		return option.Errorf("token forward_as", "leave the option out to keep the token from the site")
 	}
 	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
@@ -69,14 +68,6 @@ func (h *Handler) resolveForward(s *settings) error {
 func (h *Handler) sessionToken(t instagram.Token, longLived bool) session.Token {
 	now := h.now().Truncate(time.Second)
 	return session.Token{Access: t.AccessToken, LongLived: longLived, Issued: now, Expires: now.Add(t.Lifetime)}
-}
-
-// forwarded returns the token that the site gets, "" for none.
-func (h *Handler) forwarded(t *session.Token) string {
-	if h.settings.forwardAs == "" || t.Access == "" || !h.now().Before(t.Expires) {
-		return ""
-	}
-	return t.Access
 }
 
 // lacking returns the required permissions that a person has not granted.
@@ -97,7 +88,7 @@ func identityOf(user instagram.User) session.Identity {
 
 // warnLeftOut tells the operator what the site will not get to see: fields, and the token.
 func (h *Handler) warnLeftOut(s *session.Session, dropped []string) {
-	dropped = append(dropped, h.settings.withoutRoom(&s.Identity)...)
+	dropped = append(dropped, h.settings.identity.WithoutRoom(&s.Identity)...)
 	if len(dropped) > 0 {
 		h.telemetry.NotifySampled(telemetry.NoticeFieldsLeftOut, "", nil, sessionField(s), zap.Strings("fields", dropped))
 	}

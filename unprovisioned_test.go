@@ -52,7 +52,7 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 	for name, breakIt := range map[string]func(*Handler, *http.Request){
 		"stripping": func(h *Handler, r *http.Request) {
 			r.Header.Set("X-Any", "x")
-			h.settings.guard = nil
+			h.settings.identity = nil
 		},
 		"the session": func(h *Handler, r *http.Request) { h.settings.cookies = nil },
 		"the gate": func(h *Handler, r *http.Request) {

@@ -1,4 +1,4 @@
-package instagramauth
+package identity
 
 import (
 	"io"
@@ -8,65 +8,65 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// siteResponse completes the site's headers at the last moment before they go out.
+// Response completes the site's headers at the last moment before they go out.
 //
 // It says to caches that the answer depends on who asked: `Vary: Cookie`, and
 // `Cache-Control: private` for a signed-in visitor where the site says nothing itself.
 // Without it, a cache between could show one visitor's page to another. Left alone are
 // answers to requests without a session that the site itself calls the same for everybody:
 // with a Vary of Cookie, hardly any shared cache would ever use them again. [P4]
-type siteResponse struct {
+type Response struct {
 	caddyhttp.ResponseWriterWrapper
-	private   bool
-	handedOff bool
+	Private   bool
+	HandedOff bool
 	done      bool
 
-	// renewed is the Set-Cookie line of the session that the request came with. It goes
+	// Renewed is the Set-Cookie line of the session that the request came with. It goes
 	// out unless the session has ended meanwhile: a slow answer must not put an old
 	// session in the place of a new one. [L1]
-	renewed string
-	ended   func() bool
+	Renewed string
+	Ended   func() bool
 
-	// unmark is the Set-Cookie line that deletes the mark of a login, which has arrived.
-	unmark string
+	// Unmark is the Set-Cookie line that deletes the mark of a login, which has arrived.
+	Unmark string
 
 	// The values of the headers that are set here stand here, which saves an allocation
 	// each. Not shared: Caddy's header directive changes values in place.
 	vary, cacheControl [1]string
 }
 
-// amend completes the headers, once.
-func (s *siteResponse) amend() {
+// Amend completes the headers, once.
+func (s *Response) Amend() {
 	if s.done {
 		return
 	}
 	s.done = true
 	header := s.Header()
 	switch vary := header["Vary"]; {
-	case !s.private && !s.handedOff && isPublic(header):
+	case !s.Private && !s.HandedOff && isPublic(header):
 	case len(vary) == 0:
 		s.vary[0] = "Cookie"
 		header["Vary"] = s.vary[:1:1]
 	case !variesByCookie(vary):
 		header["Vary"] = append(vary, "Cookie")
 	}
-	if s.private && len(header["Cache-Control"]) == 0 {
+	if s.Private && len(header["Cache-Control"]) == 0 {
 		s.cacheControl[0] = "private"
 		header["Cache-Control"] = s.cacheControl[:1:1]
 	}
 	// An answer that anybody may get from a cache is no place for somebody's session: the
 	// next one is.
-	if (s.renewed != "" || s.unmark != "") && !isShared(header) {
-		if s.unmark != "" {
-			header.Add("Set-Cookie", s.unmark)
+	if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {
+		if s.Unmark != "" {
+			header.Add("Set-Cookie", s.Unmark)
 		}
-		if s.renewed != "" && !s.ended() {
-			header.Add("Set-Cookie", s.renewed)
+		if s.Renewed != "" && !s.Ended() {
+			header.Add("Set-Cookie", s.Renewed)
 		}
 	}
 	// A site that redirects from the callback would pass Instagram's #_ on, because
 	// browsers inherit fragments. An empty one of its own ends that. [C5]
-	if location := header.Get("Location"); s.handedOff && location != "" && !strings.Contains(location, "#") {
+	if location := header.Get("Location"); s.HandedOff && location != "" && !strings.Contains(location, "#") {
 		header.Set("Location", location+"#")
 	}
 }
@@ -122,35 +122,35 @@ func variesByCookie(vary []string) bool {
 	return false
 }
 
-func (s *siteResponse) WriteHeader(status int) {
+func (s *Response) WriteHeader(status int) {
 	// Informational answers, except the last one of a protocol switch, are
 	// followed by the real one. [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		s.amend()
+		s.Amend()
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
 
-func (s *siteResponse) Write(b []byte) (int, error) {
-	s.amend()
+func (s *Response) Write(b []byte) (int, error) {
+	s.Amend()
 	return s.ResponseWriter.Write(b)
 }
 
-func (s *siteResponse) ReadFrom(r io.Reader) (int64, error) {
-	s.amend()
+func (s *Response) ReadFrom(r io.Reader) (int64, error) {
+	s.Amend()
 	return s.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError is what http.ResponseController calls. Flushing sends the headers.
-func (s *siteResponse) FlushError() error {
-	s.amend()
+func (s *Response) FlushError() error {
+	s.Amend()
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
 // Flush is for handlers that still ask for http.Flusher.
-func (s *siteResponse) Flush() { _ = s.FlushError() }
+func (s *Response) Flush() { _ = s.FlushError() }
 
 var (
-	_ http.Flusher  = (*siteResponse)(nil)
-	_ io.ReaderFrom = (*siteResponse)(nil)
+	_ http.Flusher  = (*Response)(nil)
+	_ io.ReaderFrom = (*Response)(nil)
 )
