@@ -1,18 +1,11 @@
-# What a request costs, beside what else Caddy can do with one. BENCH takes further flags, for example
-#
-#	make bench BENCH="-rounds 30 -peers bench/my-peers"
-#
-# `cd e2e && go run ./bench -help` lists them.
+# What a request costs, beside what else Caddy can do with one: docs/evidence/results.md. It takes about four minutes, in
+# which the machine should do nothing else. BENCH takes flags; with -scale it measures how the cost grows with cookies, lists,
+# instances and cores instead, and writes docs/evidence/scale.md. `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-scale bench-quick fuzz floods soak mutants faults reference walk generated
+.PHONY: bench bench-quick fuzz floods soak mutants faults reference
 
-# Writes docs/bench/results.md and docs/bench/results.svg; takes about four minutes. The machine should do nothing else.
 bench:
-	cd e2e && go run ./bench -out ../docs/bench $(BENCH)
-
-# How the cost grows with cookies, revocations, instances and cores, and what else the module takes: docs/bench/scale.md.
-bench-scale:
-	cd e2e && go run ./bench -scale -out ../docs/bench $(BENCH)
+	cd e2e && go run ./bench -out ../docs/evidence $(BENCH)
 
 # To see that it works; the numbers mean little.
 bench-quick:
@@ -26,7 +19,7 @@ FUZZWORKERS = $(shell nproc)
 fuzz:
 	scripts/fuzz $(FUZZTIME) $(FUZZWORKERS)
 
-# What floods do to signed-in visitors, memory and goroutines: docs/floods.md. A tenth of it runs with the tests.
+# What floods do to signed-in visitors, memory and goroutines: docs/evidence/floods.md. A tenth of it runs with the tests.
 floods:
 	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
 
@@ -39,7 +32,7 @@ soak:
 mutants:
 	cd e2e && go run ./mutants $(if $(MUTANT),-only $(MUTANT))
 
-# Meets every fault at every moment and writes docs/faults.md anew; takes about three minutes. The same tests without
+# Meets every fault at every moment and writes docs/evidence/faults.md anew; takes about three minutes. The same tests without
 # WRITE_FAULT_TABLE fail where the page says otherwise than they see.
 faults:
 	cd e2e && WRITE_FAULT_TABLE=1 go test -race -count=1 -timeout 15m -run '_FaultsOf' .
@@ -47,12 +40,3 @@ faults:
 # Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
 reference:
 	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' .
-
-# Goes the way of somebody new, from an empty folder, and prints how long each step takes.
-walk:
-	cd e2e && go test -count=1 -v -run '^TestTheNewcomersWalk$$' . | grep -v '^=== '
-
-# Makes SITES sites at random and compares what Caddy and the doctor say of each with what Caddy answers; SEED repeats them.
-SITES ?= 2000
-generated:
-	GENERATE=$(SITES) SEED=$(SEED) go test -count=1 -v -timeout 60m -run '^(TestN17_WhatCaddySaysAtStartIsWhatItAnswers|TestTheDoctorSurvivesOddJSON)$$' . | grep -E '_test.go|^---'

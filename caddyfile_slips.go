@@ -7,10 +7,8 @@ import (
 	"unicode"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 

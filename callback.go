@@ -7,11 +7,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"

@@ -4,11 +4,10 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
@@ -16,9 +18,9 @@ import (
 // the same.
 
 // inspected is what the checks of the routes know of a block.
-func (h *Handler) inspected() *inspect.Block {
+func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
-		Handler: h, Logger: h.telemetry.Logger, Strict: h.StrictConfig,
+		Handler: h, Logger: logger, Strict: h.StrictConfig,
 		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
 		HeaderNames: h.settings.identity.Guard().Names(),
 		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do

@@ -249,6 +249,7 @@ func fromEnv(name string, otherwise int) int {
 	return otherwise
 }
 
+// GENERATE is how many sites are made, and SEED makes others.
 func TestN17_WhatCaddySaysAtStartIsWhatItAnswers(t *testing.T) {
 	count, seed := fromEnv("GENERATE", 80), fromEnv("SEED", 1)
 	g := newGenRun(t)

@@ -3,12 +3,11 @@ package instagramauth
 import (
 	"net/http"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"

@@ -3,12 +3,11 @@ package instagramauth
 import (
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )

@@ -7,12 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )

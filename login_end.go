@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"

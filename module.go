@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -24,6 +22,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -259,7 +258,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	if err := h.provision(ctx, ctx.Storage(), events); err != nil {
 		return err
 	}
-	return inspect.AtStart(ctx, h.inspected())
+	return inspect.AtStart(ctx, h.inspected(h.telemetry.Logger))
 }
 
 // provision is Provision with a storage.

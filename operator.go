@@ -59,7 +59,7 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	s := &h.settings
 	s.paths.Served = s.paths.Redirects
 	b.Settings = &doctor.Settings{
-		Routes: h.inspected(), Client: s.client, Cookie: s.cookies.Name(), Lifetime: s.lifetime,
+		Routes: h.inspected(nil), Client: s.client, Cookie: s.cookies.Name(), Lifetime: s.lifetime,
 		Prints:  rotation.Prints{Block: s.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.appSecrets)), Session: session.Fingerprints(option.Distinct(s.ownSecrets))},
 		Options: slices.Concat(h.checkOptions(), h.checkPeople()), Secrets: h.checkSecrets(),
 		API: finding.API(s.api, s.endpoints),

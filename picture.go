@@ -7,14 +7,13 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"

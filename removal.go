@@ -10,13 +10,12 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"

@@ -9,12 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
-
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"

@@ -94,21 +94,6 @@ func TestEveryAddressOfAPageOfOursExists(t *testing.T) {
 	}
 }
 
-func TestALinkToNothingIsFound(t *testing.T) {
-	for to, want := range map[string]string{
-		"docs/operations.md": "", "docs/operations.md#several-nodes": "", "https://example.test/nothing": "", ourPages + "docs/operations.md#several-nodes": "",
-		"docs/nothing.md": "it is not there", "docs/operations.md#nothing": "it has no such heading", "#nothing": "it has no such heading",
-		ourPages + "docs/operations.md#nothing": "it has no such heading", ourPages + "docs/nothing.md": "it is not there",
-	} {
-		if got := missing(t, "README.md", to); got != want {
-			t.Errorf("%s: %q, want %q", to, got, want)
-		}
-	}
-	if got := headings("# A\n```\n# no heading\n```\n## `B c`, d\n## A\n"); !slices.Equal(got, []string{"a", "b-c-d", "a-1"}) {
-		t.Errorf("headings = %q", got)
-	}
-}
-
 // withoutCode takes blocks and spans of code out of a page.
 func withoutCode(text string) string {
 	text = regexp.MustCompile("(?ms)^ *```.*?^ *```$").ReplaceAllString(text, "")

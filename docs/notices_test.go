@@ -105,17 +105,3 @@ func TestALevelIsDecidedByWhoHasToAct(t *testing.T) {
 		})
 	}
 }
-
-// TestTheTroubleshootingPageSaysNothingTwice has each message in one row, which a search finds.
-func TestTheTroubleshootingPageSaysNothingTwice(t *testing.T) {
-	rows := make(map[string]bool)
-	_, log, _ := strings.Cut(project.Read(t, "docs/troubleshooting.md"), "\n## The log says\n") // visitors see some of Instagram's words, too
-	for _, row := range regexp.MustCompile(`(?m)^\| (.*?) \|`).FindAllStringSubmatch(log, -1) {
-		for _, quote := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(row[1], -1) {
-			if message := quote[1]; isSentence(message) && rows[message] {
-				t.Errorf("%q is in two rows", message)
-			}
-			rows[quote[1]] = true
-		}
-	}
-}

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// What the tests of faults have seen is the table in docs/faults.md: with
+// What the tests of faults have seen is the table in docs/evidence/faults.md: with
 // WRITE_FAULT_TABLE they write it, and without they compare.
 
-const faultPage = "../docs/faults.md"
+const faultPage = "../docs/evidence/faults.md"
 
 // faultRow is one fault at one moment.
 type faultRow struct {

@@ -13,7 +13,7 @@ import (
 
 // What floods are written down as.
 
-const floodsFile = "../docs/floods.md"
+const floodsFile = "../docs/evidence/floods.md"
 
 const floodsHead = `# What floods do to it
 

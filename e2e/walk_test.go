@@ -21,7 +21,7 @@ import (
 
 // The way of somebody who has never seen this before, timed: from an empty folder to a
 // page that knows them, and then to a site of their own with the quick start's Caddyfile,
-// whose app at Instagram is wrong in one way after another. `make walk` prints the times.
+// whose app at Instagram is wrong in one way after another. `go test -v` prints the times.
 
 // walk takes the times of its steps.
 type walk struct {

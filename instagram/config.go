@@ -1,7 +1,20 @@
 // Package instagram is a client of Instagram's API: the authorization window, the
-// exchange of an authorization code for an access token, and the user node. It
-// speaks both families, Instagram API with Instagram Login and Basic Display, and
-// needs the standard library alone.
+// exchange of an authorization code for an access token, the user node, and the life of
+// the token after it. It also reads the signed requests by which Meta tells an app that
+// somebody has removed it. It speaks both families, Instagram API with Instagram Login and
+// Basic Display, and needs the standard library alone.
+//
+// The package is public on purpose. The Caddy handler instagram_auth is built on it, and
+// it knows nothing of Caddy: use it for a sign-in with Instagram in a program of your own,
+// for a command that refreshes stored tokens, or to answer Meta's callbacks. What makes it
+// more than a few HTTP calls is what Instagram answers in practice: several shapes of the
+// same answer, IDs of two kinds, errors with the wrong status. Every failed call returns an
+// [*Error] that says whether to try again, whether the person has to sign in again, and
+// what the operator of the app can do ([Error.Remedy]). Access tokens and secrets never get
+// into an error or a log line.
+//
+// You choose and check the state of a login, and you store the token, encrypted. For tests
+// of your own, package simulator beside this one is an Instagram on your machine.
 package instagram
 
 import (

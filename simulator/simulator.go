@@ -3,6 +3,14 @@
 // that a login needs, in both families of the API. It is as strict as Instagram's
 // documentation, and it misbehaves on command.
 //
+// The package is public on purpose, as a test double for other people's Instagram clients.
+// [Simulator] is an [http.Handler]: start it with [net/http/httptest.NewServer] and point
+// your client at the server's address. Choose what Instagram answers next with
+// [Simulator.Misbehave], look at what your client sent with [Simulator.Requests], and let
+// somebody remove your app with [Simulator.RemoveApp], which sends the signed callbacks.
+// Your client may be in any language: [Handler] serves the same as the handler
+// instagram_simulator of a Caddyfile, with the addresses below /simulator/ as its controls.
+//
 // Where the documentation is silent, a comment that begins with "Inferred" says
 // what the simulator does and why. It keeps everything in memory and is made for
 // loopback addresses; it is no part of a production build.

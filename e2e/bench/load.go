@@ -3,103 +3,137 @@ package main
 import (
 	"context"
 	"fmt"
-	"sync"
+	"io"
+	"net/http"
+	"strings"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sync/errgroup"
 )
 
 // patience is how long anything may take that takes no time when all is well.
 const patience = 20 * time.Second
 
-// target is what a load is sent to.
+// target is a GET, and the status of every answer to it.
 type target struct {
-	address string
-	request []byte
-	status  int // of every answer
+	address, path string
+	headers       []string // beside those that a browser sends; "Name: value"
+	status        int
 }
 
-// crew is a fixed number of connections to one target, each of which sends the next
-// request when it has got an answer.
-type crew struct {
-	target
-	clients []*client
+// request makes the GET as a browser sends it. All contestants get the same headers, apart
+// from what makes the difference.
+func (t target) request(ctx context.Context) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.address+t.path, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Host = host
+	for _, header := range append([]string{
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+		"Accept-Language: en-GB,en;q=0.9",
+		"Sec-Fetch-Mode: navigate",
+		"Sec-Fetch-Dest: document",
+	}, t.headers...) {
+		name, value, _ := strings.Cut(header, ": ")
+		r.Header.Set(name, value)
+	}
+	return r, nil
 }
 
-func hire(ctx context.Context, t target, connections int) (*crew, error) {
-	c := &crew{target: t}
-	for range connections {
-		one, err := dial(ctx, t.address)
-		if err != nil {
-			c.dismiss()
-			return nil, err
+// newTransport returns a client of at most so many connections, which stay open.
+func newTransport(connections int) *http.Transport {
+	return &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections, DisableCompression: true}
+}
+
+// ask sends a request and returns the body of the answer.
+func (t target) ask(transport *http.Transport, r *http.Request) ([]byte, error) {
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != t.status {
+		err = fmt.Errorf("an answer has the status %d, want %d: %.200s", answer.StatusCode, t.status, body)
+	}
+	return body, err
+}
+
+// askOnce sends the request on a connection of its own.
+func (t target) askOnce(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	r, err := t.request(ctx)
+	if err != nil {
+		return nil, err
+	}
+	transport := newTransport(1)
+	defer transport.CloseIdleConnections()
+	return t.ask(transport, r)
+}
+
+// task is what a worker does again and again.
+type task func(ctx context.Context) error
+
+// asking returns the task of sending the request, on one of the connections of a client.
+func (t target) asking(transport *http.Transport) task {
+	return func(ctx context.Context) error {
+		r, err := t.request(ctx)
+		if err == nil {
+			_, err = t.ask(transport, r)
 		}
-		c.clients = append(c.clients, one)
-	}
-	return c, nil
-}
-
-func (c *crew) dismiss() {
-	for _, one := range c.clients {
-		one.close()
+		return err
 	}
 }
 
-// work is what a crew has done.
+// work is what some workers have done.
 type work struct {
-	latencies histogram
+	done      float64
 	took      time.Duration
+	latencies *hdrhistogram.Histogram // in microseconds
 }
 
-// during lets all connections ask until the time is over.
-func (c *crew) during(ctx context.Context, slice time.Duration) (*work, error) {
+// during has workers repeat a task until the time is over.
+func (t task) during(ctx context.Context, workers int, slice time.Duration) (work, error) {
 	end := time.Now().Add(slice)
-	return c.each(ctx, slice, func(_ int, now time.Time) bool { return now.Before(end) })
+	return t.repeat(ctx, workers, slice, func(_ int, now time.Time) bool { return now.Before(end) })
 }
 
-// times lets the connections share a number of requests.
-func (c *crew) times(ctx context.Context, requests int) (*work, error) {
-	share := (requests + len(c.clients) - 1) / len(c.clients)
-	return c.each(ctx, patience, func(done int, _ time.Time) bool { return done < share })
+// times has one worker repeat a task so many times.
+func (t task) times(ctx context.Context, n int) error {
+	_, err := t.repeat(ctx, 1, patience, func(done int, _ time.Time) bool { return done < n })
+	return err
 }
 
-// each runs all connections as long as more says so and waits for them.
-func (c *crew) each(ctx context.Context, slice time.Duration, more func(done int, now time.Time) bool) (*work, error) {
-	defer context.AfterFunc(ctx, c.dismiss)()
-	parts, problems := make([]histogram, len(c.clients)), make([]error, len(c.clients))
-	var crew sync.WaitGroup
+// repeat has workers repeat a task, each as long as more says so.
+func (t task) repeat(ctx context.Context, workers int, slice time.Duration, more func(done int, now time.Time) bool) (work, error) {
+	ctx, cancel := context.WithTimeout(ctx, slice+patience)
+	defer cancel()
+	crew, ctx := errgroup.WithContext(ctx)
+	parts := make([]*hdrhistogram.Histogram, workers)
 	began := time.Now()
-	for i, one := range c.clients {
-		crew.Go(func() {
-			if problems[i] = one.conn.SetDeadline(began.Add(slice + patience)); problems[i] == nil {
-				problems[i] = c.loop(one, &parts[i], more)
+	for i := range parts {
+		parts[i] = hdrhistogram.New(1, time.Minute.Microseconds(), 3)
+		crew.Go(func() error {
+			for now, done := time.Now(), 0; more(done, now); done++ {
+				if err := t(ctx); err != nil {
+					return err
+				}
+				then := now
+				now = time.Now()
+				if err := parts[i].RecordValue(now.Sub(then).Microseconds()); err != nil {
+					return err
+				}
 			}
+			return nil
 		})
 	}
-	crew.Wait()
-	done := &work{took: time.Since(began)}
-	for i := range parts {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if problems[i] != nil {
-			return nil, problems[i]
-		}
-		done.latencies.merge(&parts[i])
+	err := crew.Wait()
+	for _, part := range parts[1:] {
+		parts[0].Merge(part)
 	}
-	return done, nil
-}
-
-func (c *crew) loop(one *client, latencies *histogram, more func(int, time.Time) bool) error {
-	for now := time.Now(); more(latencies.total, now); {
-		status, err := one.ask(c.request, nil)
-		if err != nil {
-			return err
-		}
-		if status != c.status {
-			return fmt.Errorf("an answer has the status %d, want %d", status, c.status)
-		}
-		then := now
-		now = time.Now()
-		latencies.add(now.Sub(then))
-	}
-	return nil
+	return work{float64(parts[0].TotalCount()), time.Since(began), parts[0]}, err
 }

@@ -3,11 +3,60 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
 )
 
-// The report of one run: a table on the standard output, the same as Markdown, and a plot.
+// table is a Markdown table. The first column is text, the others are numbers.
+type table struct {
+	head []string
+	rows [][]string
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) String() string {
+	rule := append([]string{"---"}, slices.Repeat([]string{"--:"}, len(t.head)-1)...)
+	var text strings.Builder
+	columns := tabwriter.NewWriter(&text, 0, 0, 1, ' ', tabwriter.Debug)
+	for _, row := range append([][]string{t.head, rule}, t.rows...) {
+		fmt.Fprintf(columns, "| %s\t\n", strings.Join(row, "\t "))
+	}
+	_ = columns.Flush()
+	return text.String()
+}
+
+// number writes a number with as many digits as say something.
+func number(v float64) string {
+	switch {
+	case math.Abs(v) >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case math.Abs(v) >= 10:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.2f", v)
+}
+
+// median writes the median of some values with their quartiles.
+func median(values []float64) string {
+	if len(values) == 0 {
+		return "–"
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	quartile := func(n int) string { // between the two nearest
+		at := float64(n*(len(sorted)-1)) / 4
+		below := int(at)
+		above := min(below+1, len(sorted)-1)
+		return number(sorted[below] + (at-float64(below))*(sorted[above]-sorted[below]))
+	}
+	return fmt.Sprintf("%s (%s–%s)", quartile(2), quartile(1), quartile(3))
+}
 
 // column takes a number out of every round.
 func (c *contestant) column(of func(round) float64) (values []float64) {
@@ -17,63 +66,59 @@ func (c *contestant) column(of func(round) float64) (values []float64) {
 	return values
 }
 
-func cpuOf(r round) float64 { return r.cpu }
-
-// find returns a contestant by its name; there is always one with the names of the two
-// that others are compared with.
-func (b *bench) find(name string) *contestant {
-	for _, c := range b.entered {
-		if c.name == name {
-			return c
-		}
-	}
-	return nil
+func (c *contestant) cpu() string {
+	return median(c.column(func(r round) float64 { return r.cpu }))
 }
 
-// timings is the table of what was timed.
-func (b *bench) timings() *table {
-	t := &table{head: []string{"contestant", "CPU per request, µs", "× reverse_proxy", "× respond", "requests/s", "p50, µs", "p99, µs"}}
-	proxy, respond := b.find(bareProxy).column(cpuOf), b.find(bareRespond).column(cpuOf)
-	for _, c := range b.entered {
-		cpu := c.column(cpuOf)
-		t.add(c.name, summarize(cpu).String(), summarize(ratios(cpu, proxy)).String(), summarize(ratios(cpu, respond)).String(),
-			summarize(c.column(func(r round) float64 { return r.perSecond })).String(),
-			summarize(c.column(func(r round) float64 { return r.p50 })).String(),
-			summarize(c.column(func(r round) float64 { return r.p99 })).String())
+// times is the CPU time as a multiple of another contestant's, round by round, so that what
+// slows a whole round down cancels.
+func (c *contestant) times(base *contestant) string {
+	var quotients []float64
+	for i := range c.rounds {
+		quotients = append(quotients, c.rounds[i].cpu/base.rounds[i].cpu)
 	}
-	return t
+	return median(quotients)
 }
 
-// allocated is the table of what was allocated.
-func (b *bench) allocated() *table {
-	t := &table{head: []string{"contestant", "allocations", "− reverse_proxy", "− respond", "bytes", "− reverse_proxy", "− respond"}}
-	proxy, respond := b.find(bareProxy).allocs, b.find(bareRespond).allocs
-	for _, c := range b.entered {
-		a := c.allocs
-		if !a.known {
-			t.add(c.name, "–", "–", "–", "–", "–", "–")
-			continue
-		}
-		t.add(c.name, count(a.objects), signed(a.objects-proxy.objects), signed(a.objects-respond.objects),
-			number(a.bytes), fmt.Sprintf("%+.0f", a.bytes-proxy.bytes), fmt.Sprintf("%+.0f", a.bytes-respond.bytes))
+// closedLoop is what the load has seen, in units of so many microseconds.
+func (c *contestant) closedLoop(unit float64) []string {
+	return []string{
+		median(c.column(func(r round) float64 { return r.perSecond })),
+		median(c.column(func(r round) float64 { return r.p50 / unit })),
+		median(c.column(func(r round) float64 { return r.p99 / unit })),
 	}
-	return t
+}
+
+// tables are those of a run: what was timed, and what was allocated.
+func (b *bench) tables() (timed, allocated *table) {
+	base := func(name string) *contestant {
+		return b.entered[slices.IndexFunc(b.entered, func(c *contestant) bool { return c.name == name })]
+	}
+	proxy, respond := base(bareProxy), base(bareRespond)
+	timed = &table{head: []string{"contestant", "CPU per request, µs", "× reverse_proxy", "× respond", "requests/s", "p50, µs", "p99, µs"}}
+	allocated = &table{head: []string{"contestant", "allocations", "− reverse_proxy", "− respond", "bytes", "− reverse_proxy", "− respond"}}
+	for _, c := range b.entered {
+		timed.add(append([]string{c.name, c.cpu(), c.times(proxy), c.times(respond)}, c.closedLoop(1)...)...)
+		cells := []string{c.name}
+		for i, values := range [][3]float64{{c.allocs.objects, proxy.allocs.objects, respond.allocs.objects}, {c.allocs.bytes, proxy.allocs.bytes, respond.allocs.bytes}} {
+			digits := 1 - i
+			cells = append(cells, fmt.Sprintf("%.*f", digits, values[0]), fmt.Sprintf("%+.*f", digits, values[0]-values[1]), fmt.Sprintf("%+.*f", digits, values[0]-values[2]))
+		}
+		allocated.add(cells...)
+	}
+	return timed, allocated
 }
 
 // signIns is the table of logins, and what is to be said of it.
 func (b *bench) signIns() string {
-	l := &b.logins
-	if l.server == nil {
+	if b.logins == nil {
 		return ""
 	}
-	t := table{head: []string{"complete logins", "logins/s", "CPU of Caddy, µs", "CPU of the simulator, µs", "p50, ms", "p99, ms"}}
-	t.add(fmt.Sprintf("%d visitors at a time", b.connections), summarize(l.perSecond).String(), summarize(l.site).String(), summarize(l.simulator).String(), summarize(l.p50).String(), summarize(l.p99).String())
-	text := fmt.Sprintf("\n## Logins\n\nA complete login is four requests of a visitor (the protected page, the simulated window, the callback, the page again) "+
+	t := table{head: []string{"complete logins", "CPU of Caddy, µs", "CPU of the simulator, µs", "logins/s", "p50, ms", "p99, ms"}}
+	provider := median(b.logins.column(func(r round) float64 { return r.provider }))
+	t.add(append([]string{fmt.Sprintf("%d visitors at a time", b.connections), b.logins.cpu(), provider}, b.logins.closedLoop(1000)...)...)
+	return fmt.Sprintf("\n## Logins\n\nA complete login is four requests of a visitor (the protected page, the simulated window, the callback, the page again) "+
 		"and two calls of Caddy to the simulator. The goal is %d a second.\n\n%s", loginGoal, t.String())
-	if l.profile != "" {
-		text += "\nThe goal was missed. Where Caddy's CPU time went:\n\n" + l.profile
-	}
-	return text
 }
 
 const explanation = `
@@ -84,28 +129,30 @@ contestant in the same round. Each number is the median of the rounds, with the 
 a closed loop in which the load takes its share of the same cores; they tell less than CPU time does.
 `
 
-// report prints the tables and writes the files.
+// report prints the tables and writes the file.
 func (b *bench) report(stdout io.Writer) error {
-	conditions, err := b.conditions(fmt.Sprintf("%d rounds of %s for each contestant, %d connections, seed %d", b.rounds, b.slice, b.connections, b.seed))
+	conditions, err := b.conditions()
 	if err != nil {
 		return err
 	}
-	text := "# What a request costs\n\nMeasured " + conditions + explanation + "\n" + b.timings().String() +
-		"\n## Allocations of a request\n\nFrom the counters of the server's own runtime, over " + fmt.Sprint(b.requests) + " requests on one connection.\n\n" + b.allocated().String() + b.signIns()
+	timed, allocated := b.tables()
+	text := "# What a request costs\n\n" + conditions + explanation + "\n" + timed.String() +
+		fmt.Sprintf("\n## Allocations of a request\n\nFrom the counters of the server's own runtime, over %d requests on one connection.\n\n", b.requests) + allocated.String() + b.signIns()
 	fmt.Fprint(stdout, text)
-	if b.out == "" {
-		return nil
-	}
-	if err := b.write("results.md", text); err != nil {
-		return err
-	}
-	return b.write("results.svg", b.plot())
+	return b.write("results.md", text)
 }
 
-// write writes a file of results.
+// conditions tells where and how something was measured.
+func (b *bench) conditions() (string, error) {
+	programs, err := versions(b.binary)
+	return fmt.Sprintf("Measured %s, on a machine with %d cores (%s/%s), which also ran the load, the site behind and everything else. %s. %d rounds of %s for each contestant, %d connections, seed %d.\n\n    %s\n",
+		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, programs, b.rounds, b.slice, b.connections, b.seed, b.command), err
+}
+
+// write writes a file of results, where the options ask for it.
 func (b *bench) write(name, text string) error {
-	if err := os.MkdirAll(b.out, 0o755); err != nil {
-		return err
+	if b.out == "" {
+		return nil
 	}
 	return os.WriteFile(filepath.Join(b.out, name), []byte(text), 0o644)
 }

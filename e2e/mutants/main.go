@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,10 @@ func main() {
 }
 
 func tryAll(dir, only string, parallel int) error {
+	files, err := readSources(dir)
+	if err != nil {
+		return err
+	}
 	var (
 		all      sync.WaitGroup
 		mu       sync.Mutex
@@ -52,7 +57,7 @@ func tryAll(dir, only string, parallel int) error {
 			places <- struct{}{}
 			defer func() { <-places }()
 			began := time.Now()
-			killers, err := m.try(dir)
+			killers, err := m.try(dir, files)
 			mu.Lock()
 			defer mu.Unlock()
 			tried++
@@ -72,26 +77,48 @@ func tryAll(dir, only string, parallel int) error {
 	return nil
 }
 
-// A mutant is one way to break the code.
+// A mutant is one way to break the code. It names no file, so that a line can move to another
+// one: the line is looked for in all of them.
 type mutant struct {
 	number string // the promise in docs/security.md that it breaks
 	what   string
-	file   string
-	old    string // what stands there, once
+	old    string // what stands in one place of all the code
 	new    string
-	rooms  string // the packages whose tests of that number shall notice; default: the file's own
+	rooms  string // further packages whose tests of that number shall notice, beside the line's own
 }
 
-// broken returns the file with the mutant in it.
-func (m mutant) broken(dir string) ([]byte, error) {
-	content, err := os.ReadFile(filepath.Join(dir, m.file))
-	if err != nil {
-		return nil, err
+// readSources returns the code that can be broken, by path below dir: all of its module but
+// the tests.
+func readSources(dir string) (map[string]string, error) {
+	files := make(map[string]string)
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path == "e2e" || path == ".git" && entry.IsDir():
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		content, err := os.ReadFile(filepath.Join(dir, path))
+		files[path] = string(content)
+		return err
+	})
+	return files, err
+}
+
+// broken returns the name of the file that the mutant is in, and what that file then is.
+func (m mutant) broken(files map[string]string) (file, content string, err error) {
+	var found []string
+	for path, text := range files {
+		for range strings.Count(text, m.old) {
+			found = append(found, path)
+		}
 	}
-	if n := strings.Count(string(content), m.old); n != 1 {
-		return nil, fmt.Errorf("%s (%s): %q stands %d times in %s, want once", m.number, m.what, m.old, n, m.file)
+	if len(found) != 1 {
+		return "", "", fmt.Errorf("%s (%s): %q stands in %q, want one place", m.number, m.what, m.old, found)
 	}
-	return []byte(strings.Replace(string(content), m.old, m.new, 1)), nil
+	return found[0], strings.Replace(files[found[0]], m.old, m.new, 1), nil
 }
 
 const patience = 4 * time.Minute
@@ -100,19 +127,20 @@ var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
 // try runs the tests of the mutant's number and returns those that fail. A mutant that
 // does not even compile proves nothing and is an error.
-func (m mutant) try(dir string) (killers []string, err error) {
-	overlay, err := m.overlay(dir)
+func (m mutant) try(dir string, files map[string]string) (killers []string, err error) {
+	file, content, err := m.broken(files)
+	if err != nil {
+		return nil, err
+	}
+	overlay, err := writeOverlay(filepath.Join(dir, file), content)
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(filepath.Dir(overlay))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	rooms := m.rooms
-	if rooms == "" {
-		rooms = "./" + filepath.Dir(m.file)
-	}
-	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", `^(Test|Fuzz)([A-Z]\d+_)*` + m.number + "_"}, strings.Fields(rooms)...)
+	rooms := append([]string{"./" + filepath.Dir(file)}, strings.Fields(m.rooms)...)
+	arguments := append([]string{"test", "-vet=off", "-count=1", "-timeout=3m", "-overlay", overlay, "-run", `^(Test|Fuzz)([A-Z]\d+_)*` + m.number + "_"}, rooms...)
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Dir = dir
 	output, failed := command.CombinedOutput()
@@ -123,28 +151,24 @@ func (m mutant) try(dir string) (killers []string, err error) {
 	case len(killers) > 0:
 		return killers, nil
 	case failed == nil:
-		return nil, fmt.Errorf("all tests of %s in %s pass", m.number, rooms)
+		return nil, fmt.Errorf("all tests of %s in %s pass", m.number, strings.Join(rooms, " "))
 	case strings.Contains(string(output), "panic: test timed out"):
 		return []string{"a time-out"}, nil
 	}
 	return nil, fmt.Errorf("go test: %w\n%s", failed, last(string(output), 600))
 }
 
-// overlay writes the broken file and the list that `go test -overlay` reads, and returns
-// the list's name.
-func (m mutant) overlay(dir string) (string, error) {
-	content, err := m.broken(dir)
-	if err != nil {
-		return "", err
-	}
+// writeOverlay writes the broken content of a file and the list that `go test -overlay`
+// reads, and returns the list's name.
+func writeOverlay(file, content string) (string, error) {
 	folder, err := os.MkdirTemp("", "mutant")
 	if err != nil {
 		return "", err
 	}
 	broken, list := filepath.Join(folder, "broken.go"), filepath.Join(folder, "overlay.json")
-	text, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(dir, m.file): broken}})
+	text, err := json.Marshal(map[string]any{"Replace": map[string]string{file: broken}})
 	if err == nil {
-		err = os.WriteFile(broken, content, 0o600)
+		err = os.WriteFile(broken, []byte(content), 0o600)
 	}
 	if err == nil {
 		err = os.WriteFile(list, text, 0o600)

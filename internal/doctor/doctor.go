@@ -12,17 +12,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/cli"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -107,10 +108,44 @@ func TestH1_TrailersAreStrippedNowAndAtTheEndOfTheBody(t *testing.T) {
 	if len(r.Trailer) != 1 {
 		t.Errorf("trailers at the end: %v", r.Trailer)
 	}
-	known := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body"))
-	before := known.Body
-	if g.StripTrailers(known); known.Body != before {
-		t.Error("a body of known length, which has no trailers, is wrapped")
+	for _, known := range []*http.Request{
+		httptest.NewRequest(http.MethodPost, "/", strings.NewReader("body")),
+		httptest.NewRequest(http.MethodPost, "/", http.NoBody), // of length 0
+		{ContentLength: -1}, // without a body
+	} {
+		before := known.Body
+		if g.StripTrailers(known); known.Body != before {
+			t.Errorf("a body that has no trailers, of length %d, is wrapped", known.ContentLength)
+		}
+	}
+}
+
+// lateTrailer is a body as net/http makes it: what the client sent behind the body stands in
+// the request once a read has returned the end, and not before.
+type lateTrailer struct {
+	io.Reader
+	request *http.Request
+}
+
+func (l lateTrailer) Close() error { return nil }
+
+func (l lateTrailer) Read(b []byte) (int, error) {
+	n, err := l.Reader.Read(b)
+	if err != nil {
+		l.request.Trailer["X-Instagram-User-Id"] = []string{"forged"}
+	}
+	return n, err
+}
+
+func TestH1_ATrailerThatComesWithTheEndOfTheBodyIsStripped(t *testing.T) {
+	r := &http.Request{ContentLength: -1, Trailer: http.Header{"Other": {"kept"}}}
+	r.Body = lateTrailer{strings.NewReader("body"), r}
+	newGuard(t).StripTrailers(r)
+	if body, err := io.ReadAll(r.Body); err != nil || string(body) != "body" {
+		t.Errorf("body = %q, %v", body, err)
+	}
+	if want := (http.Header{"Other": {"kept"}}); !reflect.DeepEqual(r.Trailer, want) {
+		t.Errorf("trailers at the end: %v", r.Trailer)
 	}
 }
 
@@ -139,6 +174,28 @@ func TestH5_OtherCookiesKeepTheirBytes(t *testing.T) {
 	headerguard.CutCookies(http.Header{}, ours)
 }
 
+// CutOne is told where our pair stands, and leaves what CutCookies leaves.
+func TestH5_APairWhosePlaceIsKnownIsCutAsIfItHadBeenLookedFor(t *testing.T) {
+	for _, c := range []struct {
+		lines []string
+		line  int
+		pair  string // from behind the semicolon in front of it to the one behind it
+	}{
+		{[]string{"S=1"}, 0, "S=1"}, {[]string{" S=1 "}, 0, " S=1 "}, {[]string{"S=1; a=1"}, 0, "S=1"}, {[]string{"S=1;"}, 0, "S=1"},
+		{[]string{"a=1; S=1"}, 0, " S=1"}, {[]string{"a=1;S=1;b=2"}, 0, "S=1"}, {[]string{"a=1;  S=1;  b=2"}, 0, "  S=1"}, {[]string{"a=1; S=1;"}, 0, " S=1"},
+		{[]string{"S=1", "a=1"}, 0, "S=1"}, {[]string{"a=1", "S=1"}, 1, "S=1"}, {[]string{"a=1", "b=2; S=1", "c=3"}, 1, " S=1"}, {[]string{"a=1", " S=1;;", "c=3"}, 1, " S=1"},
+	} {
+		searched := http.Header{"Cookie": slices.Clone(c.lines)}
+		headerguard.CutCookies(searched, ours)
+		told := http.Header{"Cookie": slices.Clone(c.lines)}
+		start := strings.Index(c.lines[c.line], c.pair)
+		headerguard.CutOne(told, c.line, start, start+len(c.pair))
+		if !reflect.DeepEqual(told, searched) {
+			t.Errorf("%q becomes %q, want %q", c.lines, told["Cookie"], searched["Cookie"])
+		}
+	}
+}
+
 // What is cut out of a line must not cost a copy of the line each time.
 func TestS9_CuttingManyCookiesCostsNoMoreThanOne(t *testing.T) {
 	line := strings.Repeat("S=1; a=1; ", 100_000)
@@ -157,16 +214,24 @@ func TestS9_CuttingManyCookiesCostsNoMoreThanOne(t *testing.T) {
 func TestH4_ValuesBecomeVisibleASCII(t *testing.T) {
 	for value, want := range map[string]string{
 		"": "", "jay.posiris_1": "jay.posiris_1", "a b": "a%20b", "ä": "%C3%A4", "\r\nX-Admin: 1": "%0D%0AX-Admin:%201", "\x00": "%00", "100%": "100%25", "{env.HOME}": "{env.HOME}", "\x7f": "%7F",
-		strings.Repeat("x", 256): strings.Repeat("x", 256),
+		strings.Repeat("x", 256): strings.Repeat("x", 256), "!": "!", "~": "~", "! ~": "!%20~",
+		strings.Repeat("ä", 42) + "xxxx": strings.Repeat("%C3%A4", 42) + "xxxx", // 256 bytes
 	} {
 		if got, ok := headerguard.EncodeValue(value); got != want || !ok {
 			t.Errorf("%q becomes %q, %v", value, got, ok)
 		}
 	}
-	for _, value := range []string{strings.Repeat("x", 257), strings.Repeat("ä", 43), strings.Repeat("ä", 200)} {
+	for _, value := range []string{strings.Repeat("x", 257), strings.Repeat("ä", 43), strings.Repeat("ä", 42) + "xxxxx", strings.Repeat("ä", 200)} {
 		if _, ok := headerguard.EncodeValue(value); ok {
 			t.Errorf("%d bytes fit", len(value))
 		}
+	}
+}
+
+func TestAnEncodedValueIsMadeInOnePiece(t *testing.T) {
+	value := strings.Repeat("ä", 40)
+	if n := testing.AllocsPerRun(100, func() { headerguard.EncodeValue(value) }); n > 2 { // its bytes, and the text
+		t.Errorf("%v allocations", n)
 	}
 }
 
@@ -208,6 +273,7 @@ func TestH1_AGuardOfTwoKnowsTheHeadersOfBoth(t *testing.T) {
 	}{
 		{&http.Request{ContentLength: -1, Body: body}, true}, // trailers may come with its end
 		{&http.Request{ContentLength: 3, Body: body}, false},
+		{&http.Request{ContentLength: 0, Body: http.NoBody}, false},
 		{&http.Request{Trailer: http.Header{"X-One": nil}}, true},
 	} {
 		if got := both.Concerns(c.r); got != c.want {

@@ -116,17 +116,67 @@ func TestD2_WithdrawnAttemptsCostNothing(t *testing.T) {
 // Visitors without an address are no client together, and still bounded over all.
 func TestN15_ClientsWithoutAnAddressShareNoBudget(t *testing.T) {
 	for _, address := range []string{"", "@", "x", "192.0.2.1:80"} {
-		b := newBound()
-		failed := 0
-		for b.fail(address) {
-			failed++
+		for ofOne, ofAll := range map[int]int{20: 64, 100: 300} {
+			b := newBound()
+			b.Set(ofOne, time.Minute, false)
+			failed := 0
+			for b.fail(address) {
+				failed++
+			}
+			if failed != ofAll {
+				t.Errorf("%q: %d failed at once, want %d", address, failed, ofAll)
+			}
+			if refused := b.Look(limit.ClientOf(address)); refused == nil || refused.By != limit.OfAll {
+				t.Errorf("%q: %+v", address, refused)
+			}
 		}
-		if failed != 64 {
-			t.Errorf("%q: %d failed at once, want 64", address, failed)
+		if limit.ClientOf(address).HasAddress() {
+			t.Errorf("%q is taken for an address", address)
 		}
-		if refused := b.Look(limit.ClientOf(address)); refused == nil || refused.By != limit.OfAll {
-			t.Errorf("%q: %+v", address, refused)
+	}
+}
+
+// useUp fails from ever new addresses until nobody may fail any more.
+func (b *bound) useUp() {
+	for i := 0; b.fail(ofManyNetworks(i)); i++ {
+	}
+}
+
+func TestN9_WhoIsRefusedWaitsForTheShareThatIsFreeFirst(t *testing.T) {
+	b := newBound()
+	b.succeed("198.51.100.1")
+	b.useUp()
+	for address, want := range map[string]limit.Refused{
+		"":             {By: limit.OfAll, Wait: time.Second},            // of the common share
+		"198.51.100.2": {By: limit.OfAll, Wait: 250 * time.Millisecond}, // of the newcomers'
+	} {
+		if refused := b.Look(limit.ClientOf(address)); refused == nil || *refused != want {
+			t.Errorf("%q: %+v, want %+v", address, refused, want)
 		}
+	}
+}
+
+func TestN9_AFailureTakesTheShareOfThoseWhoHaveSucceededAway(t *testing.T) {
+	b := newBound()
+	b.succeed("198.51.100.1")
+	b.succeed("198.51.100.2")
+	b.useUp()
+	for _, address := range []string{"198.51.100.1", "198.51.100.2"} {
+		attempt, refused := b.Ask(limit.ClientOf(address))
+		if refused != nil || attempt.Share() != limit.Returning {
+			t.Fatalf("%s: %+v, %+v", address, attempt, refused)
+		}
+		if address == "198.51.100.1" {
+			attempt.Failed()
+		} else {
+			attempt.Succeeded()
+		}
+	}
+	if b.succeed("198.51.100.1") {
+		t.Error("who has failed is let through by one success of long ago")
+	}
+	if !b.succeed("198.51.100.2") {
+		t.Error("who has succeeded is refused")
 	}
 }
 

@@ -119,6 +119,7 @@ func TestAPauseIsKnown(t *testing.T) {
 func TestP5_ResultsThatNobodyFetchesAreForgotten(t *testing.T) {
 	at := new(clock)
 	g := renewal.New[*[1 << 20]byte](100, 8, 10*time.Minute, at.now)
+	defer runtime.KeepAlive(g) // so that the result is not collected with the whole group
 	collected := make(chan bool, 1)
 	big := new([1 << 20]byte)
 	runtime.SetFinalizer(big, func(*[1 << 20]byte) { collected <- true })

@@ -132,7 +132,7 @@ func TestR1_HonestAddressesSurviveByteForByte(t *testing.T) {
 func TestR1_WhatAParameterHasDecodedIsEncodedAgain(t *testing.T) {
 	for address, want := range map[string]string{
 		"/café": "/caf%C3%A9", "/日本?q=本": "/%E6%97%A5%E6%9C%AC?q=%E6%9C%AC", "/a b?c=d e#f g": "/a%20b?c=d%20e#f%20g", "/a?x=ä%zz": "/a?x=%C3%A4%zz",
-		"/\xff": "/%FF", "/／evil.example": "/%EF%BC%8Fevil.example", origin + "/ü": "/%C3%BC",
+		"/\xff": "/%FF", "/\x80?\x80": "/%80?%80", "/a?x=\x7f": "/", "/／evil.example": "/%EF%BC%8Fevil.example", origin + "/ü": "/%C3%BC",
 		"／evil.example": "/", "//ü": "/", " /a": "/", "/ä\t/": "/", `/ä\`: "/",
 	} {
 		if got := returnpath.Safe(address, origin); got != want {
@@ -146,6 +146,7 @@ func TestR3_OfWhatIsTooLongThePathIsKept(t *testing.T) {
 	for address, want := range map[string]string{
 		"/page?" + long: "/page", "/page#" + long: "/page", "/" + long: "/", "/" + long + "?x": "/", "//x?" + long: "/", "/ä?" + long: "/%C3%A4",
 		"/page?" + strings.Repeat("ä", returnpath.MaxLength/3): "/page",
+		"/page?ä" + long[len("/page?ä"):]:                      "/page", // fits until it is encoded
 		"/page?" + long[len("/page?"):]:                        "/page?" + long[len("/page?"):],
 	} {
 		if got := returnpath.Safe(address, origin); got != want {
@@ -158,6 +159,29 @@ func TestR3_WhatIsTooLongIsRefusedAsAWhole(t *testing.T) {
 	for length, want := range map[int]bool{returnpath.MaxLength: true, returnpath.MaxLength + 1: false} {
 		if got := returnpath.OK("/" + strings.Repeat("x", length-1)); got != want {
 			t.Errorf("of %d bytes: %v", length, got)
+		}
+	}
+}
+
+func TestR1_WhatIsNotVisibleASCIIIsRefusedAnywhere(t *testing.T) {
+	for _, hostile := range []string{"/a b", "/a?b c", "/a#b c", "/a\x7f", "/a?\x7f", "/a?\t", "/\x80", "/?ä"} {
+		if returnpath.OK(hostile) {
+			t.Errorf("%q is accepted", hostile)
+		}
+	}
+	if !returnpath.OK("/!?!#~") {
+		t.Error("the first and the last visible character are refused")
+	}
+}
+
+func TestThePathOfAnAddressIsWhereABrowserEndsUp(t *testing.T) {
+	for address, want := range map[string]string{
+		"/": "/", "/a/b": "/a/b", "/a/?b=/c#d": "/a/", "/a#b?c": "/a", "/a%20b/%C3%A4": "/a b/ä", "/a//b": "/a//b",
+		"/a/../b": "/b", "/a/./b": "/a/b", "/../a": "/a", "/a/..": "/", "/a/%2e%2E/b": "/b", "/a/.%2e/": "/", "/.../a": "/.../a",
+		"/%zz": "/", // is not OK, and leads nowhere
+	} {
+		if got := returnpath.Path(address); got != want {
+			t.Errorf("%q leads to %q, want %q", address, got, want)
 		}
 	}
 }

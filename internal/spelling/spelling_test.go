@@ -9,6 +9,7 @@ func TestNearest(t *testing.T) {
 	names := []string{"app_id", "app_secret", "redirect_uri", "log", "api"}
 	for word, want := range map[string]string{
 		"app_ids": "app_id", "apid": "api", "redirect_url": "redirect_uri", "ap_id": "app_id", "app_di": "app_id", "redirect_utils": "",
+		"erdirect_url": "redirect_uri", "erdirect_xyi": "", // letters that are swapped, and one other; and two
 		"lag": "log", "lgo": "log", "xyz": "", "": "", "ÄPI": "",
 	} {
 		if got := Nearest(word, names); got != want {
@@ -45,6 +46,19 @@ func TestWithoutSecrets(t *testing.T) {
 	}
 	for _, text := range []string{"https://example.com:8080/auth/", "http://[::1]:8080/", "did you mean @name: x", "https://example.com/members/instagram/callback2/x", "/var/lib/caddy/1234567890-1234567890-1234567890/x", "instagram_business_basic", "{env.A_VERY_LONG_NAME_OF_A_VARIABLE}"} {
 		if got := WithoutSecrets(text); got != text {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+// What has slashes in it may be a path, unless it has capital and small letters and digits.
+func TestWithoutSecretsInPieces(t *testing.T) {
+	for piece, isSecret := range map[string]bool{
+		"Aa0/": true, "Zz9/": true, "Az0/": true, "Za9/": true, "Ma5/": true, "Hn0/": true,
+		"A-0/": false, "Z_9/": false, "a+0/": false, "z=9/": false, "Aa-/": false, "Zz_/": false, "a_b/": false, "A-B/": false, "0-9/": false,
+	} {
+		text := "x: " + strings.Repeat(piece, 6)
+		if got := WithoutSecrets(text); (got != text) != isSecret {
 			t.Errorf("%s: %s", text, got)
 		}
 	}
