@@ -38,7 +38,7 @@ func TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie(t *testing.T) {
 		"@secret header X-Secret 1\nheader @secret >Set-Cookie (.*) \"$1; SameSite=Strict\"": "SameSite=Strict",
 	} {
 		t.Run(snippet, func(t *testing.T) {
-			s := sitetest.Start(t, sitetest.Config{Before: snippet, Options: "session {\n secret " + clinicSecret + "\n}"})
+			s := sitetest.Start(t, sitetest.Config{Before: snippet, Options: "session {\n secret " + sitetest.DoctorSecret + "\n}"})
 			said := ""
 			for _, message := range logMessages(s) {
 				if strings.HasPrefix(message, "header ") {

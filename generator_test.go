@@ -51,7 +51,7 @@ func newGenRun(t *testing.T) *genRun {
 	}
 	t.Cleanup(func() { _ = caddy.Stop() })
 	g.global = fmt.Sprintf("admin off\nauto_https off\npersist_config off\nstorage file_system %s\nlog default {\noutput file %s {\nroll_disabled\n}\nformat json\n}", sitetest.StorageDir(t), g.logFile)
-	const secret = "session {\nsecret " + clinicSecret + "\n"
+	const secret = "session {\nsecret " + sitetest.DoctorSecret + "\n"
 	for _, text := range []string{
 		sitetest.DefaultBlock(secret + "}"), sitetest.DefaultBlock("errors handle\n" + secret + "}"),
 		strings.Replace(sitetest.DefaultBlock("path_prefix /second\n"+secret+"cookie second\n}"), sitetest.Callback, "/again/", 1),

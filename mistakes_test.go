@@ -81,16 +81,16 @@ func hasAll(line string, parts []string) bool {
 
 // bench is where mistakes are made.
 type bench struct {
-	t      *testing.T
-	clinic *clinic
-	port   string
-	usual  []string // what the doctor says without a mistake
+	t     *testing.T
+	env   *sitetest.DoctorEnv
+	port  string
+	usual []string // what the doctor says without a mistake
 }
 
 func newBench(t *testing.T) *bench {
 	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_ENDPOINTS", "https://mirror.test/instagram")
-	b := &bench{t: t, clinic: newClinic(t, sitetest.Config{}), port: sitetest.Port(sitetest.FreeAddr(t))}
+	b := &bench{t: t, env: sitetest.NewDoctorEnv(t, sitetest.Config{}), port: sitetest.Port(sitetest.FreeAddr(t))}
 	says, told := b.try(&mistake{})
 	if says != "" {
 		t.Fatalf("without a mistake Caddy says %s", says)
@@ -119,7 +119,7 @@ func (b *bench) caddyfile(m *mistake, folder string) string {
 		}
 		text = changed
 	}
-	return strings.NewReplacer("{storage}", b.clinic.storage, "{log}", filepath.Join(folder, "log"), "{port}", b.port, "{id}", sitetest.AppID, "{endpoints}", b.clinic.endpoints, "{session}", clinicSecret).Replace(text)
+	return strings.NewReplacer("{storage}", b.env.Storage, "{log}", filepath.Join(folder, "log"), "{port}", b.port, "{id}", sitetest.AppID, "{endpoints}", b.env.Endpoints, "{session}", sitetest.DoctorSecret).Replace(text)
 }
 
 // try makes a mistake and returns what Caddy says, and the lines of the doctor that are not fine.
@@ -192,7 +192,7 @@ func (b *bench) check(t *testing.T, m *mistake) {
 	if m.line != "" && strings.Contains(says, "Caddyfile:") && !regexp.MustCompile(`Caddyfile:(?:1[3-9]|2\d)\b`).MatchString(says) {
 		t.Errorf("the line is not told: %q", says)
 	}
-	if strings.Contains(says+all, sitetest.AppSecret) || strings.Contains(says+all, clinicSecret) || strings.Contains(says+all, "SuperSecretValue") {
+	if strings.Contains(says+all, sitetest.AppSecret) || strings.Contains(says+all, sitetest.DoctorSecret) || strings.Contains(says+all, "SuperSecretValue") {
 		t.Errorf("a secret is repeated: %q, %q", says, all)
 	}
 	for _, line := range told {

@@ -17,7 +17,7 @@ import (
 // is wrong.
 func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 	for name, value := range map[string]string{
-		"INSTAGRAM_APP_ID": sitetest.AppID, "INSTAGRAM_APP_SECRET": sitetest.AppSecret, "INSTAGRAM_SESSION_SECRET": clinicSecret,
+		"INSTAGRAM_APP_ID": sitetest.AppID, "INSTAGRAM_APP_SECRET": sitetest.AppSecret, "INSTAGRAM_SESSION_SECRET": sitetest.DoctorSecret,
 		"STUDIO_APP_ID": sitetest.AppID + "1", "STUDIO_APP_SECRET": strings.Repeat("57d10a3c", 4),
 		"INSTAGRAM_REDIRECT_URI": sitetest.RedirectURI, "SITE": sitetest.Host, "UPSTREAM": "localhost:3000",
 	} {

@@ -39,14 +39,14 @@ var mutants = []mutant{
 	{"C1", "the nonce is not compared with the state",
 		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "."},
 	{"C1", "a login never expires", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "."},
-	{"C2", "a code may hold anything", `(failed || isCode(q.code))`, `(failed || q.code != "")`, ""},
+	{"C2", "a code may hold anything", `(failed || isCode(q.Code))`, `(failed || q.Code != "")`, ""},
 	{"C3", "a login is not bound to its redirect URI", `	for _, s := range more {
 		ad = appendString(ad, s)
 	}
 `, "", "."},
 	{"C4", "a code is exchanged as often as it comes", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
 	{"C4", "a session that has ended is handed out once more", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
-	{"C5", "the code keeps Instagram's #_", `code: withoutFragment(code)`, `code: code`, ""},
+	{"C5", "the code keeps Instagram's #_", `Code: TrimFragment(code)`, `Code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", `if u.RawPath != "" {
 		return None`, `if false {
 		return None`, "."},
@@ -239,7 +239,7 @@ var mutants = []mutant{
 	{"S8", "a session cookie may be large", `longest := maxCookie`, `longest := 8 * maxCookie`, "."},
 	{"H4", "a header may be of any length", `return value, len(value) <= maxValue`, `return value, true`, "."},
 	{"H4", "a header may hold anything", `plain = isPlain(value[i])`, `plain = value[i] != 0`, "."},
-	{"L4", "everybody's sessions end unasked", `asks := q.All && !flagged(command, "yes")`, `asks := false`, ""},
+	{"L4", "everybody's sessions end unasked", `asks := q.All && !cli.Flagged(command, "yes")`, `asks := false`, ""},
 	{"L4", "a request to end sessions may name several", `case named != 1:`, `case named < 1:`, ""},
 	{"K4", "a confirmation code proves nothing", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "."},
 	{"N1", "a callback may be replayed in early data", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},

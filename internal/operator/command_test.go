@@ -1,7 +1,6 @@
-package instagramauth_test
+package operator_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -14,14 +13,6 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
-
-// runCommand runs a command and returns what it writes to both streams.
-func runCommand(t *testing.T, args ...string) (out, talk string, err error) {
-	t.Helper()
-	var said bytes.Buffer
-	out, err = sitetest.RunCaddy(t, strings.NewReader(""), &said, args...)
-	return out, said.String(), err
-}
 
 func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
@@ -36,7 +27,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{"caddy instagram-auth status", []string{"statu"}},
 		{"caddy instagram-auth doctor", []string{"doktor"}},
 		{"caddy instagram-auth revoke", []string{"reovke"}},
-		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "go.mod"}},
+		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "command.go"}},
 		{"write --address 127.0.0.1:3019", []string{"status", "--address", "http://127.0.0.1:3019/"}},
 		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "::bad::"}},
 		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "localhost"}},
@@ -55,7 +46,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{`unexpected "x"`, []string{"status", "x", "--address", admin}},
 		{"unknown flag", []string{"status", "--all", "--address", admin}},
 	} {
-		out, talk, err := runCommand(t, wrong.args...)
+		out, talk, err := sitetest.RunCommand(t, wrong.args...)
 		if err == nil || !strings.Contains(err.Error(), wrong.says) || out != "" {
 			t.Errorf("%q says %q, %v", wrong.args, out, err)
 		}
@@ -64,24 +55,24 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		}
 	}
 	s.WantAlive(b.CookieHeader(), true)
-	out, _, err := runCommand(t, "revoke", "--user", sitetest.UserID, "--address", admin)
+	out, _, err := sitetest.RunCommand(t, "revoke", "--user", sitetest.UserID, "--address", admin)
 	if err != nil || !strings.Contains(out, "app "+sitetest.AppID+": the sessions of user "+sitetest.UserID+" have ended, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
 	s.WantAlive(b.CookieHeader(), false)
 	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + sitetest.AppID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(sitetest.RedirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
 	for _, name := range []string{"status", "sessions"} {
-		if out, _, err = runCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
+		if out, _, err = sitetest.RunCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
 			t.Errorf("%s says %q, %v", name, out, err)
 		}
 	}
 	mend := s.BreakStorage()
 	defer mend()
-	if _, _, err = runCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") || !strings.Contains(err.Error(), "do not stop this Caddy") {
+	if _, _, err = sitetest.RunCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") || !strings.Contains(err.Error(), "do not stop this Caddy") {
 		t.Errorf("revoke without a storage: %v", err)
 	}
 	sitetest.Eventually(t, "the fault of the storage in the table", func() bool {
-		out, _, err = runCommand(t, "status", "--address", admin)
+		out, _, err = sitetest.RunCommand(t, "status", "--address", admin)
 		return err == nil && strings.Contains(out, sitetest.AppID) && !strings.Contains(out, " ok\n")
 	})
 }
@@ -89,7 +80,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
 	for _, answer := range []string{"hello", "{}", `{"apps":[]}`, `{"apps":{}}`, ""} {
 		site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
-		out, talk, err := runCommand(t, "revoke", "--all", "--yes", "--address", strings.TrimPrefix(site.URL, "http://"))
+		out, talk, err := sitetest.RunCommand(t, "revoke", "--all", "--yes", "--address", strings.TrimPrefix(site.URL, "http://"))
 		site.Close()
 		if err == nil || out != "" || !strings.Contains(talk, "is not Caddy's admin endpoint") {
 			t.Errorf("%q: %v\n%s%s", answer, err, out, talk)
@@ -100,7 +91,7 @@ func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, `{"error":"no"}`)
 		}))
-		_, talk, err := runCommand(t, "status", "--address", strings.TrimPrefix(site.URL, "http://"))
+		_, talk, err := sitetest.RunCommand(t, "status", "--address", strings.TrimPrefix(site.URL, "http://"))
 		site.Close()
 		if err == nil || !strings.Contains(talk, says) {
 			t.Errorf("%d: %v\n%s", status, err, talk)
@@ -111,7 +102,7 @@ func TestCommandsTellASiteFromTheAdminEndpoint(t *testing.T) {
 func TestCommandsSpeakJSON(t *testing.T) {
 	_, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	for _, args := range [][]string{{"status"}, {"revoke", "--user", sitetest.UserID}, {"revoke", "--all", "--yes"}} {
-		out, talk, err := runCommand(t, append(args, "--json", "--address", admin)...)
+		out, talk, err := sitetest.RunCommand(t, append(args, "--json", "--address", admin)...)
 		var said struct {
 			Address string `json:"address"`
 			Apps    []struct {
@@ -127,24 +118,12 @@ func TestCommandsSpeakJSON(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"status", "--address", sitetest.FreeAddr(t)}, {"revoke"}, {"revoke", "--all"}, {"doctor", "--envfile", "/nowhere"}} {
-		out, talk, err := runCommand(t, append(args, "--json")...)
+		out, talk, err := sitetest.RunCommand(t, append(args, "--json")...)
 		var said struct{ Error, Remedy string }
 		if problem := json.Unmarshal([]byte(out), &said); err == nil || problem != nil || said.Error == "" || said.Remedy == "" || talk != "" {
 			t.Errorf("%q: %v, %v, %q:\n%s", args, err, problem, talk, out)
 		}
 	}
-}
-
-// inFolder makes an empty folder the working one.
-func inFolder(t *testing.T, files map[string]string) {
-	t.Helper()
-	folder := t.TempDir()
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Chdir(folder)
 }
 
 func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
@@ -164,9 +143,9 @@ func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 		{"a variable", map[string]string{"Caddyfile": "{\n\tadmin {env.TEST_ADMIN_OF_FILE}\n}", "env": "TEST_ADMIN_OF_FILE=" + admin}, []string{"--envfile", "env"}, "Using Caddyfile: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inFolder(t, c.files)
+			sitetest.InFolder(t, c.files)
 			t.Cleanup(func() { _ = os.Unsetenv("TEST_ADMIN_OF_FILE") })
-			out, talk, err := runCommand(t, append([]string{"status"}, c.args...)...)
+			out, talk, err := sitetest.RunCommand(t, append([]string{"status"}, c.args...)...)
 			if err != nil || !strings.Contains(out, sitetest.AppID) || !strings.HasPrefix(talk, c.using) || c.using == "" && talk != "" {
 				t.Errorf("%v\n%s%s", err, talk, out)
 			}
@@ -188,8 +167,8 @@ func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 		{"a line without =", map[string]string{"env": "hunter2"}, []string{"status", "--envfile", "env"}, []string{"env, line 1: there is no ="}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inFolder(t, c.files)
-			_, talk, err := runCommand(t, c.args...)
+			sitetest.InFolder(t, c.files)
+			_, talk, err := sitetest.RunCommand(t, c.args...)
 			for _, words := range c.says {
 				if err == nil || !strings.Contains(talk, words) {
 					t.Errorf("%v, %q does not say %q", err, talk, words)
@@ -204,77 +183,39 @@ func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 
 func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "pages")
-	k := newClinic(t, sitetest.Config{})
-	file := k.file("app_id", "pages "+folder+"\napp_id")
-	out, talk, err := runCommand(t, "pages", "--config", file)
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	file := env.File("app_id", "pages "+folder+"\napp_id")
+	out, talk, err := sitetest.RunCommand(t, "pages", "--config", file)
 	if written, _ := os.ReadDir(folder); err != nil || len(written) == 0 || strings.Count(out, "\n") != len(written) {
 		t.Errorf("%v, %d files\n%s%s", err, len(written), talk, out)
 	}
-	if _, talk, err = runCommand(t, "pages", folder); err == nil || !strings.Contains(talk, "no file is replaced") || !strings.Contains(talk, "Try: ") {
+	if _, talk, err = sitetest.RunCommand(t, "pages", folder); err == nil || !strings.Contains(talk, "no file is replaced") || !strings.Contains(talk, "Try: ") {
 		t.Errorf("%v\n%s", err, talk)
 	}
-	if _, talk, err = runCommand(t, "pages", "--config", k.file()); err == nil || !strings.Contains(talk, "has the option pages") {
+	if _, talk, err = sitetest.RunCommand(t, "pages", "--config", env.File()); err == nil || !strings.Contains(talk, "has the option pages") {
 		t.Errorf("%v\n%s", err, talk)
 	}
-	two := k.file("respond hello", "instagram_auth /more* {\napp_id "+sitetest.AppID+"\napp_secret "+sitetest.AppSecret+"\nredirect_uri "+sitetest.RedirectURI+"\npages /b\n}", "app_id", "pages /a\napp_id")
-	if _, talk, err = runCommand(t, "pages", "--config", two); err == nil || !strings.Contains(talk, "/a, /b") {
+	two := env.File("respond hello", "instagram_auth /more* {\napp_id "+sitetest.AppID+"\napp_secret "+sitetest.AppSecret+"\nredirect_uri "+sitetest.RedirectURI+"\npages /b\n}", "app_id", "pages /a\napp_id")
+	if _, talk, err = sitetest.RunCommand(t, "pages", "--config", two); err == nil || !strings.Contains(talk, "/a, /b") {
 		t.Errorf("%v\n%s", err, talk)
 	}
-	if _, talk, err = runCommand(t, "pages", filepath.Join(file, "pages")); err == nil || !strings.Contains(talk, "not a directory") {
+	if _, talk, err = sitetest.RunCommand(t, "pages", filepath.Join(file, "pages")); err == nil || !strings.Contains(talk, "not a directory") {
 		t.Errorf("a folder below a file: %v\n%s", err, talk)
 	}
-	if _, talk, err = runCommand(t, "pages", "--config", folder+"/nothing"); err == nil || !strings.Contains(talk, "cannot read the configuration") {
+	if _, talk, err = sitetest.RunCommand(t, "pages", "--config", folder+"/nothing"); err == nil || !strings.Contains(talk, "cannot read the configuration") {
 		t.Errorf("%v\n%s", err, talk)
 	}
-	if _, talk, err = runCommand(t, "pages", "a", "b"); err == nil || !strings.Contains(talk, "pages --help") {
+	if _, talk, err = sitetest.RunCommand(t, "pages", "a", "b"); err == nil || !strings.Contains(talk, "pages --help") {
 		t.Errorf("%v\n%s", err, talk)
-	}
-}
-
-func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	content, err := os.ReadFile(k.file(sitetest.AppSecret, "{env.TEST_SECRET_OF_FILE}"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	inFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + sitetest.AppSecret + "'\n"})
-	t.Cleanup(func() { _ = os.Unsetenv("TEST_SECRET_OF_FILE"); _ = os.Unsetenv("TEST_OTHER_OF_FILE") })
-	doctor := func(args ...string) (string, error) {
-		return sitetest.RunCaddy(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
-	}
-	out, err := doctor()
-	if err == nil || !strings.Contains(out, "standard input:16") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
-		t.Errorf("without the environment: %v\n%s", err, out)
-	}
-	out, err = doctor("--envfile", "one", "--envfile", "two")
-	if err != nil || !strings.Contains(out, "✓ load: standard input loads") || strings.Contains(out, sitetest.AppSecret) {
-		t.Errorf("with environment files: %v\n%s", err, out)
-	}
-	if _, err := doctor("--browser"); err == nil || !strings.Contains(err.Error(), "name the configuration's file") {
-		t.Errorf("with --browser: %v", err)
-	}
-}
-
-func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	t.Setenv("XDG_DATA_HOME", t.TempDir())
-	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("respond hello", "acme_server\nrespond hello"))
-	if err != nil || !strings.Contains(out, "✓ storage") {
-		t.Errorf("%v\n%s", err, out)
-	}
-	for _, folder := range []string{k.storage, os.Getenv("XDG_DATA_HOME")} {
-		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-			t.Errorf("left in %s: %v, %v", folder, left, err)
-		}
 	}
 }
 
 func TestAWrongCommandLineIsAnsweredInJSONWhereItAsksForIt(t *testing.T) {
 	before := os.Args
 	t.Cleanup(func() { os.Args = before })
-	for _, args := range [][]string{{"status", "--nope", "--json"}, {"doktor", "--json"}, {"doctor", "--nope", "--json"}, {"pages", "--nope", "--json"}, {"doctor", "--adapter", "nope", "--config", "go.mod", "--json"}} {
+	for _, args := range [][]string{{"status", "--nope", "--json"}, {"doktor", "--json"}, {"doctor", "--nope", "--json"}, {"pages", "--nope", "--json"}, {"doctor", "--adapter", "nope", "--config", "command.go", "--json"}} {
 		os.Args = append([]string{"caddy", "instagram-auth"}, args...)
-		out, talk, err := runCommand(t, args...)
+		out, talk, err := sitetest.RunCommand(t, args...)
 		var answer struct{ Error string }
 		if json.Unmarshal([]byte(out), &answer) != nil || answer.Error == "" || talk != "" || err == nil {
 			t.Errorf("%q: %q, %q, %v", args, out, talk, err)

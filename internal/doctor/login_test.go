@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"bufio"
@@ -18,8 +18,8 @@ import (
 
 // person sits at a terminal: they open the address that is printed there, and paste what
 // act returns, if that is anything.
-func (k *clinic) person(file string, act func(window string) (paste string)) (out, said string, err error) {
-	k.t.Helper()
+func person(t *testing.T, env *sitetest.DoctorEnv, file string, act func(window string) (paste string)) (out, said string, err error) {
+	t.Helper()
 	terminal, talk := io.Pipe()
 	in, paste := io.Pipe()
 	var all strings.Builder
@@ -28,7 +28,7 @@ func (k *clinic) person(file string, act func(window string) (paste string)) (ou
 		for lines := bufio.NewScanner(terminal); lines.Scan(); {
 			all.WriteString(lines.Text() + "\n")
 			address := strings.TrimSpace(lines.Text())
-			if !strings.HasPrefix(address, k.endpoints+"/oauth/authorize?") {
+			if !strings.HasPrefix(address, env.Endpoints+"/oauth/authorize?") {
 				continue
 			}
 			wait.Go(func() {
@@ -39,7 +39,7 @@ func (k *clinic) person(file string, act func(window string) (paste string)) (ou
 			})
 		}
 	})
-	out, err = sitetest.RunCaddy(k.t, in, talk, "doctor", "--browser", "--config", file)
+	out, err = sitetest.RunCaddy(t, in, talk, "doctor", "--browser", "--config", file)
 	_ = in.Close()
 	_ = talk.Close()
 	wait.Wait()
@@ -64,9 +64,9 @@ func opened(t *testing.T, window string) string {
 }
 
 func TestTheDoctorGoesThroughALogin(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
 	came := ""
-	out, said, err := k.person(k.file(), func(window string) string {
+	out, said, err := person(t, env, env.File(), func(window string) string {
 		came = opened(t, window)
 		return came + "\n"
 	})
@@ -83,7 +83,7 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 	for _, taken := range []bool{false, true} {
 		addr := sitetest.FreeAddr(t)
 		uri := "http://" + addr + sitetest.Callback
-		k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
+		env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{uri}})
 		if taken { // by the site itself, as a rule
 			listener, err := net.Listen("tcp", addr)
 			if err != nil {
@@ -91,7 +91,7 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 			}
 			defer listener.Close()
 		}
-		out, said, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
+		out, said, err := person(t, env, env.File("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
 			came := opened(t, window)
 			if taken {
 				return came
@@ -109,15 +109,15 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 		if err != nil || !strings.Contains(out, "signed in as "+sitetest.Username) || strings.Contains(said, "paste") != taken {
 			t.Errorf("port taken %v: %v\n%s%s", taken, err, said, out)
 		}
-		wantFault(t, "!", out, "cookies: ", "plain http")
+		sitetest.WantFault(t, "!", out, "cookies: ", "plain http")
 	}
 }
 
 func TestTheDoctorCatchesARefusalOnLoopback(t *testing.T) {
 	addr := sitetest.FreeAddr(t)
 	uri := "http://" + addr + sitetest.Callback
-	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
-	out, _, err := k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{uri}})
+	out, _, err := person(t, env, env.File("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
 		answer, err := http.Get(uri + "?error_code=100&error_message=Invalid+redirect_uri&state=" + url.QueryEscape(sitetest.Query(t, window).Get("state")))
 		if err != nil {
 			t.Error(err)
@@ -129,23 +129,23 @@ func TestTheDoctorCatchesARefusalOnLoopback(t *testing.T) {
 	if err == nil {
 		t.Error("the command succeeds")
 	}
-	wantFault(t, "✗", out, "login: ", `says "Invalid redirect_uri"`, "slash included")
+	sitetest.WantFault(t, "✗", out, "login: ", `says "Invalid redirect_uri"`, "slash included")
 }
 
 func TestTheDoctorStopsWaitingForTheBrowser(t *testing.T) {
 	addr := sitetest.FreeAddr(t)
 	uri := "http://" + addr + sitetest.Callback
-	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{uri}})
 	ctx, cancel := context.WithCancel(t.Context())
 	out, err := sitetest.RunCaddyIn(ctx, nil, writerFunc(func(text string) {
 		if strings.Contains(text, "Waiting") {
 			cancel()
 		}
-	}), "doctor", "--browser", "--config", k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri))
+	}), "doctor", "--browser", "--config", env.File("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri))
 	if err == nil {
 		t.Error("the command succeeds")
 	}
-	wantFault(t, "✗", out, "login: ", "no address came back")
+	sitetest.WantFault(t, "✗", out, "login: ", "no address came back")
 }
 
 // writerFunc is a writer that tells what is written.
@@ -167,13 +167,13 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 	paste := func(text string) func(*testing.T, string) string {
 		return func(*testing.T, string) string { return text }
 	}
-	node := func(body string) func(*clinic) {
+	node := func(body string) func(*sitetest.DoctorEnv) {
 		return misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Status: 400, Body: body})
 	}
 	for _, c := range []struct {
 		name  string
 		act   func(t *testing.T, window string) string
-		after func(*clinic) // while the window is open
+		after func(*sitetest.DoctorEnv) // while the window is open
 		words []string
 	}{
 		{"nothing pasted", paste(""), nil, []string{"no address came back"}},
@@ -216,17 +216,17 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 			misdeed(simulator.UserNode, simulator.Fault{Kind: simulator.HTML}), []string{"user node", "not JSON"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, sitetest.Config{})
-			out, _, err := k.person(k.file(), func(window string) string {
+			env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+			out, _, err := person(t, env, env.File(), func(window string) string {
 				if c.after != nil {
-					c.after(k)
+					c.after(env)
 				}
 				return c.act(t, window)
 			})
 			if err == nil {
 				t.Error("the command succeeds")
 			}
-			wantFault(t, "✗", out, append(c.words, "login: ")...)
+			sitetest.WantFault(t, "✗", out, append(c.words, "login: ")...)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"io"
@@ -12,21 +12,21 @@ import (
 )
 
 // windowSays makes the window answer with a page.
-func windowSays(status int, page string) func(*clinic) {
+func windowSays(status int, page string) func(*sitetest.DoctorEnv) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.Answer, Status: status, ContentType: "text/html; charset=utf-8", Body: "<!DOCTYPE html><html><head><title>Instagram</title></head><body>" + page})
 }
 
-func windowLeads(location string) func(*clinic) {
+func windowLeads(location string) func(*sitetest.DoctorEnv) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.Answer, Status: http.StatusFound, Header: http.Header{"Location": {location}}})
 }
 
 // errorRedirect makes the window redirect to its error page.
-func errorRedirect(message string) func(*clinic) {
+func errorRedirect(message string) func(*sitetest.DoctorEnv) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.ErrorRedirect, Body: message})
 }
 
 // windowSendsBack makes the window send everybody back with a query.
-func windowSendsBack(query string) func(*clinic) {
+func windowSendsBack(query string) func(*sitetest.DoctorEnv) {
 	return misdeed(simulator.Window, simulator.Fault{Kind: simulator.SendBack, Body: query})
 }
 
@@ -37,7 +37,7 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 	const invalid = "<h2>Invalid Request</h2><p>Invalid Request: Request parameters are invalid: "
 	type row struct {
 		name, mark string
-		before     func(*clinic)
+		before     func(*sitetest.DoctorEnv)
 		words      []string
 	}
 	rows := []row{
@@ -80,13 +80,13 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 	}
 	for _, c := range rows {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, sitetest.Config{})
-			c.before(k)
-			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file())
+			env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+			c.before(env)
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File())
 			if (err == nil) != (c.mark == "!") || strings.Contains(out, "✓ window: ") {
 				t.Errorf("%v:\n%s", err, out)
 			}
-			wantFault(t, c.mark, out, append(c.words, "window")...)
+			sitetest.WantFault(t, c.mark, out, append(c.words, "window")...)
 		})
 	}
 }
@@ -94,8 +94,8 @@ func TestTheDoctorReadsTheWindow(t *testing.T) {
 // The demo's Instagram shows its own page to whoever asks.
 func TestTheDoctorTakesTheSimulatorsOwnPageForGood(t *testing.T) {
 	for _, api := range []instagram.API{instagram.InstagramLogin, instagram.BasicDisplay} {
-		k := newClinic(t, sitetest.Config{Api: api, Window: "-"})
-		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("app_id", "api "+string(api)+"\napp_id"))
+		env := sitetest.NewDoctorEnv(t, sitetest.Config{Api: api, Window: "-"})
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File("app_id", "api "+string(api)+"\napp_id"))
 		if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+"\n") {
 			t.Errorf("%s: %v\n%s", api, err, out)
 		}
@@ -103,9 +103,9 @@ func TestTheDoctorTakesTheSimulatorsOwnPageForGood(t *testing.T) {
 }
 
 func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
 	uris := []string{sitetest.Origin + "/one/", "https://third.test/two/"}
-	file := k.file("example.test {", "example.test, third.test {", sitetest.RedirectURI, strings.Join(uris, " "))
+	file := env.File("example.test {", "example.test, third.test {", sitetest.RedirectURI, strings.Join(uris, " "))
 	out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", file)
 	for _, uri := range uris {
 		if !strings.Contains(out, "✗ window: window for "+uri+" says ") {
@@ -116,17 +116,17 @@ func TestTheDoctorTellsOfEachRedirectURI(t *testing.T) {
 
 func TestALoginDecidesWhatTheWindowDoesNotSay(t *testing.T) {
 	const second = "https://third.test/two/"
-	k := newClinic(t, sitetest.Config{Redirects: []string{second}})
-	file := k.file("example.test {", "example.test, third.test {", sitetest.RedirectURI, sitetest.RedirectURI+" "+second)
-	out, _, err := k.person(file, func(window string) string {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{second}})
+	file := env.File("example.test {", "example.test, third.test {", sitetest.RedirectURI, sitetest.RedirectURI+" "+second)
+	out, _, err := person(t, env, file, func(window string) string {
 		came := opened(t, window)
-		windowLeads(loginFirst)(k) // for the doctor, who has no account
+		windowLeads(loginFirst)(env) // for the doctor, who has no account
 		return came + "\n"
 	})
 	if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+": the login proves it\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	wantFault(t, "!", out, "window: ", "whether it accepts "+second, "sign in once at "+second)
-	out, _, _ = k.person(k.file(), func(string) string { return "hello\n" })
-	wantFault(t, "!", out, "window: ", "whether it accepts "+sitetest.RedirectURI, "see the result of the login")
+	sitetest.WantFault(t, "!", out, "window: ", "whether it accepts "+second, "sign in once at "+second)
+	out, _, _ = person(t, env, env.File(), func(string) string { return "hello\n" })
+	sitetest.WantFault(t, "!", out, "window: ", "whether it accepts "+sitetest.RedirectURI, "see the result of the login")
 }

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"strings"
@@ -9,10 +9,10 @@ import (
 )
 
 // inState puts the app into a state, once the person has consented.
-func inState(state simulator.AppState) func(*clinic) {
-	return func(k *clinic) {
-		if err := k.instagram.SetState(state); err != nil {
-			k.t.Error(err)
+func inState(state simulator.AppState) func(*sitetest.DoctorEnv) {
+	return func(env *sitetest.DoctorEnv) {
+		if err := env.Instagram.SetState(state); err != nil {
+			env.T.Error(err)
 		}
 	}
 }
@@ -26,7 +26,7 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		simulate func(*simulator.Config)
-		after    func(*clinic)
+		after    func(*sitetest.DoctorEnv)
 		words    []string // in this order
 	}{
 		{"an invitation that is pending, or no Advanced Access", nil, inState(simulator.InvitationPending),
@@ -37,11 +37,11 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 		{"no user_id", func(c *simulator.Config) { c.NodeWithoutUserID = true }, nil, []string{"user_id"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, sitetest.Config{Simulate: c.simulate})
-			out, _, _ := k.person(k.file(), func(window string) string {
+			env := sitetest.NewDoctorEnv(t, sitetest.Config{Simulate: c.simulate})
+			out, _, _ := person(t, env, env.File(), func(window string) string {
 				came := opened(t, window)
 				if c.after != nil {
-					c.after(k)
+					c.after(env)
 				}
 				return came + "\n"
 			})
@@ -61,13 +61,13 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 
 // Meta documents the header in one place and the query in another.
 func TestTheDoctorSignsInWhereTheHeaderIsNotRead(t *testing.T) {
-	k := newClinic(t, sitetest.Config{Simulate: func(c *simulator.Config) { c.NoBearer = true }})
-	out, said, err := k.person(k.file(), func(window string) string { return opened(t, window) + "\n" })
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Simulate: func(c *simulator.Config) { c.NoBearer = true }})
+	out, said, err := person(t, env, env.File(), func(window string) string { return opened(t, window) + "\n" })
 	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username) {
 		t.Errorf("%v:\n%s%s", err, said, out)
 	}
 	headers, queries := 0, 0
-	for _, asked := range k.instagram.Requests(simulator.UserNode) {
+	for _, asked := range env.Instagram.Requests(simulator.UserNode) {
 		switch {
 		case strings.Contains(asked.URL, "access_token="):
 			queries++

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"net/http"
@@ -15,8 +15,8 @@ func onLoopback(t *testing.T, act func(uri, window string)) (out, said string, e
 	t.Helper()
 	addr := sitetest.FreeAddr(t)
 	uri := "http://" + addr + sitetest.Callback
-	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
-	return k.person(k.file("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{uri}})
+	return person(t, env, env.File("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
 		act(uri, window)
 		return ""
 	})
@@ -87,14 +87,14 @@ func TestTheDoctorCatchesWhatProvesItselfByTheState(t *testing.T) {
 			if err == nil {
 				t.Error("the command succeeds")
 			}
-			wantFault(t, "✗", out, append(c.words, "login: ")...)
+			sitetest.WantFault(t, "✗", out, append(c.words, "login: ")...)
 		})
 	}
 }
 
 func TestTheDoctorGoesOnWaitingWhenAnotherLoginIsPasted(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	out, said, err := k.person(k.file(), func(window string) string {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	out, said, err := person(t, env, env.File(), func(window string) string {
 		return sitetest.RedirectURI + "?code=old&state=" + strings.Repeat("x", session.StateLength) + "\n" + opened(t, window) + "\n"
 	})
 	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username) || !strings.Contains(said, "from another login") {

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"io"
@@ -24,10 +24,10 @@ func TestTheExamplesOfTheDoctorsPageAreWhatItSays(t *testing.T) {
 		t.Fatalf("%d examples, %d reports", len(examples), len(blocks))
 	}
 	t.Setenv("INSTAGRAM_APP_ID", sitetest.AppID)
-	k := newClinic(t, sitetest.Config{Redirects: []string{"https://example.com/auth", "https://example.com/auth/"}})
-	report := k.examine(t, examples[0][1], strings.Repeat("f", 32)) + k.examine(t, mended(examples[0][1]), sitetest.AppSecret)
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{"https://example.com/auth", "https://example.com/auth/"}})
+	report := examine(t, env, examples[0][1], strings.Repeat("f", 32)) + examine(t, env, mended(examples[0][1]), sitetest.AppSecret)
 	for _, example := range examples[1:] {
-		report += k.examine(t, example[1], sitetest.AppSecret)
+		report += examine(t, env, example[1], sitetest.AppSecret)
 	}
 	var marks []string
 	for _, block := range blocks {
@@ -59,14 +59,14 @@ func mended(text string) string {
 }
 
 // examine returns what the doctor says of a Caddyfile, as if Instagram were asked.
-func (k *clinic) examine(t *testing.T, text, secret string) string {
+func examine(t *testing.T, env *sitetest.DoctorEnv, text, secret string) string {
 	t.Helper()
 	t.Setenv("INSTAGRAM_APP_SECRET", secret)
 	name := filepath.Join(t.TempDir(), "Caddyfile")
-	text = "{\nadmin " + sitetest.FreeAddr(t) + "\nstorage file_system " + k.storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+k.endpoints+"\nredirect_uri", 1)
+	text = "{\nadmin " + sitetest.FreeAddr(t) + "\nstorage file_system " + env.Storage + "\n}\n" + strings.Replace(text, "redirect_uri", "endpoints "+env.Endpoints+"\nredirect_uri", 1)
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", name)
-	return strings.NewReplacer(filepath.Dir(name)+"/", "", k.endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", k.endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", k.endpoints+"/", "https://graph.instagram.com/", "Caddyfile:7)", "Caddyfile:3)").Replace(out)
+	return strings.NewReplacer(filepath.Dir(name)+"/", "", env.Endpoints+"/oauth/authorize", "https://www.instagram.com/oauth/authorize", env.Endpoints+"/oauth/access_token", "https://api.instagram.com/oauth/access_token", env.Endpoints+"/", "https://graph.instagram.com/", "Caddyfile:7)", "Caddyfile:3)").Replace(out)
 }

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"io"
@@ -19,9 +19,9 @@ func TestTheDoctorLooksAtTheVersionOfTheGraph(t *testing.T) {
 		"/v25":         {"!", "not in the form of a version"},
 		"":             {"✓", "has no version"},
 	} {
-		k := newClinic(t, sitetest.Config{})
-		block := "endpoints {\nauthorize " + k.endpoints + "/oauth/authorize\ntoken " + k.endpoints + "/oauth/access_token\ngraph " + k.endpoints + path + "\n}"
-		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("endpoints "+k.endpoints, block))
+		env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+		block := "endpoints {\nauthorize " + env.Endpoints + "/oauth/authorize\ntoken " + env.Endpoints + "/oauth/access_token\ngraph " + env.Endpoints + path + "\n}"
+		out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File("endpoints "+env.Endpoints, block))
 		if (err == nil) != (words[0] != "✗") || !slices.ContainsFunc(strings.Split(out, "\n"), func(line string) bool {
 			return strings.Contains(line, words[0]+" endpoints: ") && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) })
 		}) {

@@ -1,6 +1,7 @@
-package instagramauth_test
+package doctor_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,92 +14,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// clinic is a configuration for the doctor, and a simulated Instagram.
-type clinic struct {
-	t         *testing.T
-	instagram *simulator.Simulator
-	endpoints string
-	storage   string
-}
-
-func newClinic(t *testing.T, c sitetest.Config) *clinic {
-	t.Helper()
-	k := &clinic{t: t, storage: sitetest.StorageDir(t)}
-	k.instagram, k.endpoints = sitetest.NewInstagram(t, c)
-	return k
-}
-
-// clinicSecret is the session secret of the usual site.
-const clinicSecret = "5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b"
-
-// file writes a Caddyfile with the usual site, changed.
-func (k *clinic) file(changes ...string) string {
-	k.t.Helper()
-	text := fmt.Sprintf(`{
-	admin localhost:2019
-	storage file_system %s
-	log default {
-		format filter {
-			request>uri delete
-			request>headers delete
-			resp_headers delete
-		}
-	}
-}
-example.test {
-	tls internal
-	instagram_auth /private* {
-		app_id %s
-		app_secret %s
-		redirect_uri %s
-		endpoints %s
-		session {
-			secret %s
-		}
-	}
-	respond hello
-}
-`, k.storage, sitetest.AppID, sitetest.AppSecret, sitetest.RedirectURI, k.endpoints, clinicSecret)
-	name := filepath.Join(k.t.TempDir(), "Caddyfile")
-	// A Caddy that runs on this machine must not be asked.
-	text = strings.ReplaceAll(strings.NewReplacer(changes...).Replace(text), "localhost:2019", sitetest.FreeAddr(k.t))
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		k.t.Fatal(err)
-	}
-	return name
-}
-
-// wantFault fails the test unless the report has one line with a fault, which has all these
-// words in it.
-func wantFault(t *testing.T, mark, report string, words ...string) {
-	t.Helper()
-	var lines []string
-	for line := range strings.Lines(report) {
-		if strings.Contains(line, mark+" ") {
-			lines = append(lines, line)
-		}
-	}
-	if len(lines) != 1 {
-		t.Errorf("%d lines with %s:\n%s", len(lines), mark, report)
-		return
-	}
-	for _, word := range words {
-		if !strings.Contains(lines[0], word) {
-			t.Errorf("%q does not say %q", lines[0], word)
-		}
-	}
-	if strings.Contains(report, sitetest.AppSecret) {
-		t.Error("the secret is in the report")
-	}
-}
-
 func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file())
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File())
 	if err != nil || strings.Contains(out, "✗") || strings.Contains(out, "! ") || strings.Contains(out, sitetest.AppSecret) {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -116,8 +42,8 @@ func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
 			t.Errorf("no check of %s:\n%s", check, out)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(k.storage, "instagram_auth", "doctor")); err == nil {
-		if left, _ := os.ReadDir(filepath.Join(k.storage, "instagram_auth", "doctor")); len(left) > 0 {
+	if _, err := os.Stat(filepath.Join(env.Storage, "instagram_auth", "doctor")); err == nil {
+		if left, _ := os.ReadDir(filepath.Join(env.Storage, "instagram_auth", "doctor")); len(left) > 0 {
 			t.Errorf("left in the storage: %v", left)
 		}
 	}
@@ -127,30 +53,30 @@ func TestTheDoctorFindsNothingWrongWithAGoodSite(t *testing.T) {
 const codeNotFound = `{"error_type":"OAuthException","code":400,"error_message":"Matching code was not found or was already used"}`
 
 // says makes the simulator answer with one of Instagram's errors.
-func says(endpoint simulator.Endpoint, message string) func(*clinic) {
+func says(endpoint simulator.Endpoint, message string) func(*sitetest.DoctorEnv) {
 	body := fmt.Sprintf(`{"error_type":"OAuthException","code":400,"error_message":%q}`, message)
 	return misdeed(endpoint, simulator.Fault{Kind: simulator.Answer, Status: http.StatusBadRequest, Body: body})
 }
 
-func misdeed(endpoint simulator.Endpoint, fault simulator.Fault) func(*clinic) {
-	return func(k *clinic) { k.instagram.Misbehave(endpoint, fault) }
+func misdeed(endpoint simulator.Endpoint, fault simulator.Fault) func(*sitetest.DoctorEnv) {
+	return func(env *sitetest.DoctorEnv) { env.Instagram.Misbehave(endpoint, fault) }
 }
 
 // storageOnAFile puts the storage below a file, where nothing can be written.
-func storageOnAFile(k *clinic) {
-	file := filepath.Join(k.t.TempDir(), "file")
+func storageOnAFile(env *sitetest.DoctorEnv) {
+	file := filepath.Join(env.T.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		k.t.Fatal(err)
+		env.T.Fatal(err)
 	}
-	k.storage = filepath.Join(file, "storage")
+	env.Storage = filepath.Join(file, "storage")
 }
 
-func strangeCertificate(k *clinic) {
-	server := httptest.NewUnstartedServer(k.instagram)
+func strangeCertificate(env *sitetest.DoctorEnv) {
+	server := httptest.NewUnstartedServer(env.Instagram)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
-	k.t.Cleanup(server.Close)
-	k.endpoints = server.URL
+	env.T.Cleanup(server.Close)
+	env.Endpoints = server.URL
 }
 
 func TestTheDoctorNamesTheFault(t *testing.T) {
@@ -161,7 +87,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		config  sitetest.Config
-		before  func(*clinic)
+		before  func(*sitetest.DoctorEnv)
 		changes []string
 		words   []string
 	}{
@@ -185,7 +111,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"no scope", sitetest.Config{}, says(simulator.Window, "No valid scopes requested"), nil, []string{"window: ", "scope names no permission"}},
 		{"clock", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Status: 400, Header: past, Body: codeNotFound}), nil, []string{"clock: ", "2h0m", "NTP"}},
 		{"storage", sitetest.Config{}, storageOnAFile, nil, []string{"storage: ", "writing"}},
-		{"unreachable", sitetest.Config{}, func(k *clinic) { k.endpoints = "http://127.0.0.1:1" }, nil, []string{"network: ", "refused", "firewall"}},
+		{"unreachable", sitetest.Config{}, func(env *sitetest.DoctorEnv) { env.Endpoints = "http://127.0.0.1:1" }, nil, []string{"network: ", "refused", "firewall"}},
 		{"certificate", sitetest.Config{}, strangeCertificate, nil, []string{"network: ", "unknown authority"}},
 		{"a page", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.HTML}), nil, []string{"app: ", "not JSON", "proxy"}},
 		{"a token for nothing", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Body: `{"access_token":"IGAAx","user_id":1}`}), nil, []string{"app: ", "made-up code"}},
@@ -196,25 +122,25 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"the other family", sitetest.Config{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
 		{"an unknown option", sitetest.Config{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:15", "app_key"}},
 		{"a secret on a line of its own", sitetest.Config{}, nil, []string{"app_secret " + sitetest.AppSecret, "app_secret {env.TEST_SECRET}\n" + sitetest.AppSecret}, []string{"load: ", "Caddyfile:17", "unrecognized option"}},
-		{"no block", sitetest.Config{}, nil, []string{"instagram_auth /private* {", "vars {", "session {\n\t\t\tsecret " + clinicSecret + "\n\t\t}", ""}, []string{"blocks: ", "no instagram_auth"}},
+		{"no block", sitetest.Config{}, nil, []string{"instagram_auth /private* {", "vars {", "session {\n\t\t\tsecret " + sitetest.DoctorSecret + "\n\t\t}", ""}, []string{"blocks: ", "no instagram_auth"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, c.config)
+			env := sitetest.NewDoctorEnv(t, c.config)
 			if c.before != nil {
-				c.before(k)
+				c.before(env)
 			}
-			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File(c.changes...))
 			if err == nil {
 				t.Errorf("the command succeeds:\n%s", out)
 			}
-			wantFault(t, "✗", out, c.words...)
+			sitetest.WantFault(t, "✗", out, c.words...)
 		})
 	}
 }
 
 func TestTheDoctorSpeaksJSON(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--json", "--config", k.file(sitetest.AppSecret, strings.Repeat("0123", 8)))
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--json", "--config", env.File(sitetest.AppSecret, strings.Repeat("0123", 8)))
 	var report struct {
 		Checks []struct{ Instance, Check, Status, Message, Remedy string } `json:"checks"`
 		Fields []struct {
@@ -235,5 +161,87 @@ func TestTheDoctorSpeaksJSON(t *testing.T) {
 	}
 	if wrong != 1 || len(report.Fields) != 1 || len(report.Fields[0].URIs) != 1 || report.Fields[0].URIs[0] != sitetest.RedirectURI {
 		t.Errorf("report = %s", out)
+	}
+}
+
+func TestTheDoctorReadsStandardInputAndEnvironmentFiles(t *testing.T) {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	content, err := os.ReadFile(env.File(sitetest.AppSecret, "{env.TEST_SECRET_OF_FILE}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sitetest.InFolder(t, map[string]string{"one": "TEST_OTHER_OF_FILE=1\n", "two": "export TEST_SECRET_OF_FILE='" + sitetest.AppSecret + "'\n"})
+	t.Cleanup(func() { _ = os.Unsetenv("TEST_SECRET_OF_FILE"); _ = os.Unsetenv("TEST_OTHER_OF_FILE") })
+	doctor := func(args ...string) (string, error) {
+		return sitetest.RunCaddy(t, bytes.NewReader(content), io.Discard, append([]string{"doctor", "--config", "-", "--adapter", "caddyfile"}, args...)...)
+	}
+	out, err := doctor()
+	if err == nil || !strings.Contains(out, "standard input:16") || !strings.Contains(out, "TEST_SECRET_OF_FILE") {
+		t.Errorf("without the environment: %v\n%s", err, out)
+	}
+	out, err = doctor("--envfile", "one", "--envfile", "two")
+	if err != nil || !strings.Contains(out, "✓ load: standard input loads") || strings.Contains(out, sitetest.AppSecret) {
+		t.Errorf("with environment files: %v\n%s", err, out)
+	}
+	if _, err := doctor("--browser"); err == nil || !strings.Contains(err.Error(), "name the configuration's file") {
+		t.Errorf("with --browser: %v", err)
+	}
+}
+
+func TestTheDoctorLeavesNothingInTheStorage(t *testing.T) {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File("respond hello", "acme_server\nrespond hello"))
+	if err != nil || !strings.Contains(out, "✓ storage") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	for _, folder := range []string{env.Storage, os.Getenv("XDG_DATA_HOME")} {
+		if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+			t.Errorf("left in %s: %v, %v", folder, left, err)
+		}
+	}
+}
+
+// The doctor runs in another shell than Caddy.
+func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	t.Setenv("ROTATION_TEST_SECRET", sitetest.OlderSecret)
+	admin := sitetest.FreeAddr(t)
+	changes := []string{"admin localhost:2019", "admin " + admin, sitetest.DoctorSecret, "{env.ROTATION_TEST_SECRET}", "tls internal", "", "example.test {", "http://example.test:" + sitetest.Port(sitetest.FreeAddr(t)) + " {"}
+	file := env.File(changes...)
+	report := func() string {
+		t.Helper()
+		out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", file)
+		for _, secret := range []string{sitetest.AppSecret, sitetest.OlderSecret, sitetest.NewerSecret} {
+			if strings.Contains(out, secret) {
+				t.Error("a secret is in the report")
+			}
+		}
+		return out
+	}
+	older, newer := session.Fingerprint(sitetest.OlderSecret), session.Fingerprint(sitetest.NewerSecret)
+	if out := report(); !strings.Contains(out, "session secret "+older+"; {env.ROTATION_TEST_SECRET}: the doctor has read what this shell has") {
+		t.Errorf("without a Caddy:\n%s", out)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := sitetest.Adapt(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = caddy.Stop() })
+	if out := report(); !strings.Contains(out, "✓ secrets: fingerprints: app_secret "+session.Fingerprint(sitetest.AppSecret)+"; session secret "+older+"; the running Caddy has the same") {
+		t.Errorf("with the same secrets:\n%s", out)
+	}
+	t.Setenv("ROTATION_TEST_SECRET", sitetest.NewerSecret)
+	out := report()
+	if !strings.Contains(out, "! secrets: the running Caddy has other secrets") || !strings.Contains(out, "session secret "+older+"; here it is") ||
+		!strings.Contains(out, newer) || !strings.Contains(out, "use {file./absolute/path}") {
+		t.Errorf("with other secrets:\n%s", out)
 	}
 }

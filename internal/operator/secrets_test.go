@@ -1,14 +1,11 @@
-package instagramauth_test
+package operator_test
 
 import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
@@ -54,49 +51,5 @@ func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testi
 	_, answer := sitetest.AskAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
 	if text := fmt.Sprint(answer); strings.Contains(text, sitetest.AppSecret) || !strings.Contains(text, session.Fingerprint(sitetest.AppSecret)) {
 		t.Errorf("the admin endpoint answers %s", text)
-	}
-}
-
-// The doctor runs in another shell than Caddy.
-func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	t.Setenv("ROTATION_TEST_SECRET", sitetest.OlderSecret)
-	admin := sitetest.FreeAddr(t)
-	changes := []string{"admin localhost:2019", "admin " + admin, clinicSecret, "{env.ROTATION_TEST_SECRET}", "tls internal", "", "example.test {", "http://example.test:" + sitetest.Port(sitetest.FreeAddr(t)) + " {"}
-	file := k.file(changes...)
-	report := func() string {
-		t.Helper()
-		out, _ := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", file)
-		for _, secret := range []string{sitetest.AppSecret, sitetest.OlderSecret, sitetest.NewerSecret} {
-			if strings.Contains(out, secret) {
-				t.Error("a secret is in the report")
-			}
-		}
-		return out
-	}
-	older, newer := session.Fingerprint(sitetest.OlderSecret), session.Fingerprint(sitetest.NewerSecret)
-	if out := report(); !strings.Contains(out, "session secret "+older+"; {env.ROTATION_TEST_SECRET}: the doctor has read what this shell has") {
-		t.Errorf("without a Caddy:\n%s", out)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := sitetest.Adapt(string(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := caddy.Load(config, true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = caddy.Stop() })
-	if out := report(); !strings.Contains(out, "✓ secrets: fingerprints: app_secret "+session.Fingerprint(sitetest.AppSecret)+"; session secret "+older+"; the running Caddy has the same") {
-		t.Errorf("with the same secrets:\n%s", out)
-	}
-	t.Setenv("ROTATION_TEST_SECRET", sitetest.NewerSecret)
-	out := report()
-	if !strings.Contains(out, "! secrets: the running Caddy has other secrets") || !strings.Contains(out, "session secret "+older+"; here it is") ||
-		!strings.Contains(out, newer) || !strings.Contains(out, "use {file./absolute/path}") {
-		t.Errorf("with other secrets:\n%s", out)
 	}
 }

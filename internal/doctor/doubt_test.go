@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"io"
@@ -30,7 +30,7 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		config  sitetest.Config
-		before  func(*clinic)
+		before  func(*sitetest.DoctorEnv)
 		changes []string
 		words   []string // none: nothing to look at
 	}{
@@ -53,9 +53,9 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 		{"no admin endpoint", sitetest.Config{}, nil, []string{"localhost:2019", "off"}, []string{"admin: ", "admin off: neither caddy reload nor caddy instagram-auth revoke"}},
 		{"an admin endpoint for everybody", sitetest.Config{}, nil, []string{"localhost:2019", ":2019"}, []string{"admin: ", "listens on :2019"}},
 		{"an admin endpoint on a socket", sitetest.Config{}, nil, []string{"localhost:2019", "unix//run/caddy.sock"}, nil},
-		{"an app secret as the session secret", sitetest.Config{}, nil, []string{clinicSecret, sitetest.AppSecret}, []string{"secrets: ", "derived from the app secret"}},
-		{"no session secret", sitetest.Config{}, nil, []string{"session {", "log {", "secret " + clinicSecret, "username on"}, []string{"secrets: ", "derived from the app secret"}},
-		{"a session secret that repeats itself", sitetest.Config{}, nil, []string{clinicSecret, strings.Repeat("0123", 8)}, []string{"secrets: ", "value 1 can be guessed"}},
+		{"an app secret as the session secret", sitetest.Config{}, nil, []string{sitetest.DoctorSecret, sitetest.AppSecret}, []string{"secrets: ", "derived from the app secret"}},
+		{"no session secret", sitetest.Config{}, nil, []string{"session {", "log {", "secret " + sitetest.DoctorSecret, "username on"}, []string{"secrets: ", "derived from the app secret"}},
+		{"a session secret that repeats itself", sitetest.Config{}, nil, []string{sitetest.DoctorSecret, strings.Repeat("0123", 8)}, []string{"secrets: ", "value 1 can be guessed"}},
 		{"a host without redirect URI", sitetest.Config{}, nil, []string{"example.test {", "example.test, www.example.test {"}, []string{"redirect_uri: ", "nobody can sign in on www.example.test", "sent to https://example.test"}},
 		{"a wildcard host", sitetest.Config{}, nil, []string{"example.test {", "*.test {"}, []string{"redirect_uri: ", "of *.test, visitors can sign in on example.test alone"}},
 		{"capital letters in a host", sitetest.Config{Redirects: []string{"https://Example.test/auth/"}}, nil, []string{sitetest.RedirectURI, "https://Example.test/auth/"}, []string{"redirect_uri: ", "capital letters"}},
@@ -73,16 +73,16 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 		{"a file server that lets others answer", sitetest.Config{}, nil, []string{tls, tls + "\nroute {\nfile_server {\npass_thru\n}", "respond hello", "respond hello\n}"}, []string{"matcher: ", "answered by file_server", "there is such a file"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			k := newClinic(t, c.config)
+			env := sitetest.NewDoctorEnv(t, c.config)
 			if c.before != nil {
-				c.before(k)
+				c.before(env)
 			}
-			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file(c.changes...))
+			out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File(c.changes...))
 			if (err == nil) == strings.Contains(out, "✗") {
 				t.Errorf("%v:\n%s", err, out)
 			}
 			if len(c.words) > 0 {
-				wantFault(t, "!", out, c.words...)
+				sitetest.WantFault(t, "!", out, c.words...)
 			} else if strings.Contains(out, "! ") {
 				t.Errorf("there is something to look at:\n%s", out)
 			}
@@ -92,16 +92,16 @@ func TestTheDoctorSaysWhatToLookAt(t *testing.T) {
 
 func TestTheDoctorSaysThatCaddySpeaksTLS(t *testing.T) {
 	const uri = "http://localhost:8443/auth/"
-	k := newClinic(t, sitetest.Config{Redirects: []string{uri}})
-	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", k.file("example.test {", "localhost:8443 {", sitetest.RedirectURI, uri))
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{uri}})
+	out, err := sitetest.RunCaddy(t, nil, io.Discard, "doctor", "--config", env.File("example.test {", "localhost:8443 {", sitetest.RedirectURI, uri))
 	if err != nil || !strings.Contains(out, "! redirect_uri: "+uri+" reaches this block, but Caddy speaks TLS there") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
 func TestTheDoctorReadsJSONAndOtherNames(t *testing.T) {
-	k := newClinic(t, sitetest.Config{})
-	content, err := os.ReadFile(k.file())
+	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
+	content, err := os.ReadFile(env.File())
 	if err != nil {
 		t.Fatal(err)
 	}

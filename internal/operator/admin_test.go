@@ -1,4 +1,4 @@
-package instagramauth_test
+package operator_test
 
 import (
 	"net/http"
