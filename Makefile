@@ -2,7 +2,7 @@
 # which the machine should do nothing else. BENCH takes flags; with -scale it measures how the cost grows with cookies, lists,
 # instances and cores instead, and writes docs/evidence/scale.md. `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-quick fuzz floods soak mutants faults reference
+.PHONY: bench bench-quick fuzz floods soak mutants gremlins faults reference
 
 bench:
 	cd e2e && go run ./bench -out ../docs/evidence $(BENCH)
@@ -31,6 +31,11 @@ soak:
 # Breaks each line that security depends on, one at a time, and shows that the tests notice. MUTANT=H1 tries one number.
 mutants:
 	cd e2e && go run ./mutants $(if $(MUTANT),-only $(MUTANT))
+
+# Changes operators at places that nobody chose, and writes what the tests of the pure rooms notice to
+# docs/evidence/mutation.md. It takes an hour or two; ROOMS="limit session" tries some, and keeps the rest of the page.
+gremlins:
+	scripts/gremlins $(ROOMS)
 
 # Meets every fault at every moment and writes docs/evidence/faults.md anew; takes about three minutes. The same tests without
 # WRITE_FAULT_TABLE fail where the page says otherwise than they see.

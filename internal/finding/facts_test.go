@@ -22,6 +22,9 @@ func TestGuessableSecretsAreKnown(t *testing.T) {
 	for secret, guessable := range map[string]bool{
 		strings.Repeat("a", 40): true, strings.Repeat("0123", 8): true, "01234567890123456789012345678901": true, "abcdefghijklmnopqrstuvwxyzabcdefghij": true, "changed-it": false,
 		"5c1f0b7e9d3a48c2b6e07f1d9a2c4e8b": false, "correct-horse-battery-staple-and-so-on": false, "": true, "session-secret-0123456789-0123456789": true,
+		"q7Kx2Tgq7xK2gTTKxq72g7qKT2xg": true, "q7Kx2TgMq7xK2MgTTKxq72g7qMKT2xg": false, // of 7 characters, and of 8
+		strings.Repeat("q7Kx2TgM0z", 2): true, strings.Repeat("q7Kx2TgM0zWfR9d", 2): true, strings.Repeat("q7Kx2TgM0zWfR9dL", 2): false, // too long to be typed again and again
+		"abcdefghijklmnopqrstuvwxyz0369CF": true, "abcdefghijklmnopqrstuvwxy0369CFI": false, // 25 steps of 32, and 24
 	} {
 		if IsGuessable(secret) != guessable {
 			t.Errorf("%q: %v", secret, !guessable)
@@ -81,6 +84,7 @@ func TestAnErrorOfCaddysIsCutToItsEnd(t *testing.T) {
 		"adapting the configuration: /etc/caddy/Caddyfile:12: unrecognized directive: instagram-auth":                                                                       {"unrecognized directive: instagram-auth (Caddyfile:12)", "did you mean instagram_auth?"},
 		"loading http app module: provision http: server srv0: setting up route handlers: route 0: loading handler modules: position 0: loading module 'subroute': provision http.handlers.subroute: setting up subroutes: route 1: loading handler modules: position 0: loading module 'reverse_proxy': provision http.handlers.reverse_proxy: parsing upstream: no port": {"reverse_proxy: parsing upstream: no port", "mend that and ask again"},
 		"parsing caddyfile tokens for 'handle': parsing caddyfile tokens for 'respond': wrong argument count, at Caddyfile:5, at Caddyfile:3": {"wrong argument count (Caddyfile:5)", "mend that and ask again"},
+		"; nothing in front":           {"; nothing in front", "mend that and ask again"},
 		"open Caddyfile: no such file": {"open Caddyfile: no such file", "mend that and ask again"},
 	} {
 		if message, remedy := Plain(errors.New(text)); message != want[0] || remedy != want[1] {

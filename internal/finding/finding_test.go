@@ -29,7 +29,8 @@ func TestCredentialsAreLookedAtAndNeverRepeated(t *testing.T) {
 		{id + "\n", []string{secret}, Wrong, "space"},
 		{id, []string{secret + " "}, Wrong, "app_secret 1 has a space"},
 		{id, []string{strings.Repeat("0123", 8)}, Fine, "32 hex digits"},
-		{id, []string{id}, Wrong, "is a number"},
+		{id, []string{id}, Wrong, "app_secret 1 is a number"},
+		{id, []string{secret, id}, Wrong, "app_secret 2 is a number"},
 		{"", []string{secret}, Wrong, "not a number"},
 		{id, []string{secret[1:]}, Look, "32 hex digits"},
 	} {
@@ -60,6 +61,7 @@ func TestUnfilteredFieldsOfALogAreFound(t *testing.T) {
 		``:                                  carriers,
 		`{"format":"json"}`:                 carriers,
 		`{"format":"filter","fields":{}}`:   carriers,
+		`{"format":"instagram_auth"}`:       nil,
 		`{"format":"filter","fields":true}`: carriers,
 		`{"format":"filter","fields":{"request":{"filter":"delete"},"resp_headers":{"filter":"delete"}}}`:                                            nil,
 		`{"format":"filter","fields":{"request>uri":` + query + `,"request>headers":{"filter":"delete"},"resp_headers>Location":{"filter":"hash"}}}`: nil,
@@ -84,27 +86,32 @@ func TestAddressesAreComparedByteForByte(t *testing.T) {
 
 func TestPathsThatAreNotWhatTheySeem(t *testing.T) {
 	for paths, want := range map[string]string{
-		"/members":               "look /members protects this one address, and nothing below it",
-		"/members/":              "look /members/ protects this one address, and nothing below it",
-		"/members/*":             "look /members/* is protected, and /members itself is not",
-		"/members*":              "",
-		"/members,/members/*":    "",
-		"/m*,/members/*":         "",
-		"/Members,/members/*":    "",
-		"*":                      "",
-		"/*":                     "",
-		"/":                      "",
-		"/a/list.html":           "",
-		"*.pdf":                  "",
-		"/a/*/b":                 "",
-		"/users/{path.0}/":       "",
-		"/list.*":                "",
-		"/members/* /account*":   `wrong "/members/* /account*" is one path with a space in it`,
-		"members*":               "wrong members* matches no address: a path begins with a slash",
-		"https://a.test/members": "wrong https://a.test/members matches no address: it is a whole address, and not a path",
-		"/members?page=1":        "wrong /members?page=1 matches no address: a path ends before the question mark",
-		"^/members":              "wrong ^/members is a regular expression, and path does not take any",
-		"/(a|b)/.*":              "wrong /(a|b)/.* is a regular expression, and path does not take any",
+		"/members":                "look /members protects this one address, and nothing below it",
+		"/members/":               "look /members/ protects this one address, and nothing below it",
+		"/members/*":              "look /members/* is protected, and /members itself is not",
+		"/members*":               "",
+		"/members,/members/*":     "",
+		"/m*,/members/*":          "",
+		"/members/*,/members*":    "",
+		"/members/*,*bers":        "",
+		"/members/*,*/members":    "",
+		"/members/*,*others":      "look /members/* is protected, and /members itself is not",
+		"/members/*,*all/members": "look /members/* is protected, and /members itself is not",
+		"/Members,/members/*":     "",
+		"*":                       "",
+		"/*":                      "",
+		"/":                       "",
+		"/a/list.html":            "",
+		"*.pdf":                   "",
+		"/a/*/b":                  "",
+		"/users/{path.0}/":        "",
+		"/list.*":                 "",
+		"/members/* /account*":    `wrong "/members/* /account*" is one path with a space in it`,
+		"members*":                "wrong members* matches no address: a path begins with a slash",
+		"https://a.test/members":  "wrong https://a.test/members matches no address: it is a whole address, and not a path",
+		"/members?page=1":         "wrong /members?page=1 matches no address: a path ends before the question mark",
+		"^/members":               "wrong ^/members is a regular expression, and path does not take any",
+		"/(a|b)/.*":               "wrong /(a|b)/.* is a regular expression, and path does not take any",
 	} {
 		var got []string
 		all := strings.Split(paths, ",")
@@ -135,7 +142,15 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 	if twice.Add("a", "one", Fault("this", "mend it"), Fault("that", "mend it")); twice.Count(Wrong) != 2 {
 		t.Errorf("two faults of one check are %+v", twice)
 	}
-	if r.Count(Wrong) != 2 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
+	r.Add("b", "two", Fault("another", "do something else"))
+	var told []string
+	for _, f := range r.Findings {
+		told = append(told, f.Instance+" "+f.Check+" "+string(f.Status))
+	}
+	if want := []string{"a one wrong", "a one fine", "a two fine", "b one wrong", "b two wrong"}; !slices.Equal(told, want) {
+		t.Errorf("told = %q, want %q", told, want)
+	}
+	if r.Count(Wrong) != 3 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
 		t.Errorf("report = %+v", r)
 	}
 	var text bytes.Buffer
@@ -144,6 +159,9 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 	}
 	if !strings.Contains(text.String(), "  ✗ one: said  [2J  by others: mend it\n") || strings.ContainsAny(text.String(), "\x1b\r") {
 		t.Errorf("text = %q", &text)
+	}
+	if lines := strings.Split(text.String(), "\n"); lines[0] != "a" || lines[4] != "b" || strings.Count(text.String(), "\na\n")+strings.Count(text.String(), "\nb\n") != 1 {
+		t.Errorf("each instance is named once, in front of what is said of it: %q", lines)
 	}
 	if strings.Contains(text.String(), secret) {
 		t.Error("what looks like a secret is repeated")

@@ -2,6 +2,7 @@ package limit_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"runtime"
 	"sync"
@@ -49,6 +50,35 @@ func TestD2_AClientHasABurstAndARate(t *testing.T) {
 	}
 	if allowed != 10 {
 		t.Errorf("%d in a minute, want 10", allowed)
+	}
+}
+
+func TestD2_ANewRateScalesWhatIsMissing(t *testing.T) {
+	at := new(clock)
+	r := limit.NewRate(10, 20, 100, at.now)
+	for range 20 {
+		r.Spend("a")
+	}
+	for _, c := range []struct {
+		perMinute int
+		wait      time.Duration
+	}{{20, 3 * time.Second}, {60, 0}, {20, 3 * time.Second}, {10, 66 * time.Second}} { // with a burst of as many
+		if r.Set(c.perMinute, time.Minute); r.Wait("a") != c.wait {
+			t.Errorf("%d a minute: wait %v, want %v", c.perMinute, r.Wait("a"), c.wait)
+		}
+	}
+}
+
+func TestD5_AsManyClientsAreRememberedAsShallBe(t *testing.T) {
+	at := new(clock)
+	r := limit.NewRate(10, 1, 3, at.now)
+	for _, client := range []string{"a", "b", "c", "d"} {
+		r.Allow(client)
+	}
+	for client, forgotten := range map[string]bool{"a": true, "b": false, "c": false, "d": false} {
+		if wait := r.Wait(client); (wait == 0) != forgotten {
+			t.Errorf("%s has to wait %v", client, wait)
+		}
 	}
 }
 
@@ -209,8 +239,27 @@ func TestC4_WhatIsRememberedIsBounded(t *testing.T) {
 			t.Errorf("%d, one of the last ten, is forgotten", i)
 		}
 	}
-	if !o.First([32]byte{0, 0, 1}) {
-		t.Error("the oldest is remembered")
+	for _, i := range []int{989, 0} {
+		if !o.First([32]byte{byte(i), byte(i >> 8), 1}) {
+			t.Errorf("%d, of which there are ten newer ones, is remembered", i)
+		}
+	}
+	// What has been forgotten takes no room, and making room costs little.
+	next := uint32(0)
+	nonce := func() (n [32]byte) {
+		next++
+		binary.BigEndian.PutUint32(n[:], next)
+		return n
+	}
+	before := heapNow()
+	for range 200_000 {
+		o.First(nonce())
+	}
+	if grown := heapNow() - before; grown > 1<<20 {
+		t.Errorf("the heap grew by %d bytes", grown)
+	}
+	if n := testing.AllocsPerRun(10_000, func() { o.First(nonce()) }); n >= 1 {
+		t.Errorf("%v allocations for each", n)
 	}
 }
 

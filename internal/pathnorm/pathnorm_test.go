@@ -18,8 +18,9 @@ func parse(t testing.TB, target string) *url.URL {
 func TestN7_ScanTellsPlainPathsFromOthers(t *testing.T) {
 	for target, want := range map[string]Verdict{
 		"/": Plain, "/members": Plain, "/members/": Plain, "/caf%C3%A9": Plain, "/caf%c3%a9": Plain, "/caf%E9": Plain, "/a%20b": Plain, "/a/.well-known/x.php": Plain,
-		"/.../x": Plain, "/a..b/..c": Plain, "/a.b": Plain, "/x.": Plain, "/%F0%9F%98%80": Plain, "/%ED%95%9C": Plain, "/@me:x,y&z=1": Plain, "/x?a=../b;c//%2F": Plain,
+		"/.../x": Plain, "/a..b/..c": Plain, "/a.b": Plain, "/x.": Plain, "/%F0%9F%98%80": Plain, "/%E0%A0%80": Plain, "/%F0%90%80%80": Plain, "/%ED%95%9C": Plain, "/@me:x,y&z=1": Plain, "/x?a=../b;c//%2F": Plain,
 		"/a//b": Ambiguous, "//a": Ambiguous, "/a/..": Ambiguous, "/a/.": Ambiguous, "/./a": Ambiguous, "/../a": Ambiguous, "/a%2Fb": Ambiguous, "/%6Dembers": Ambiguous,
+		"/%61": Ambiguous, "/%7A": Ambiguous, "/%41": Ambiguous, "/%5A": Ambiguous, "/%30": Ambiguous, "/%39": Ambiguous, "/%60%7B%40%5B": Plain,
 		"/a%2e": Ambiguous, "/a;b": Ambiguous, "/a%3Bb": Ambiguous, "/a%5Cb": Ambiguous, "/100%25": Ambiguous, "/a%00": Ambiguous, "/a%3Fb": Ambiguous, "/a%23b": Ambiguous,
 		"/x.php/": Ambiguous, "/x.PHP/y": Ambiguous, "/x.phpy": Ambiguous,
 		"/%C0%AF": Malformed, "/%C1%9C": Malformed, "/%E0%80%AF": Malformed, "/%F0%80%80%AF": Malformed, "/a/%C0": Malformed,
@@ -32,6 +33,9 @@ func TestN7_ScanTellsPlainPathsFromOthers(t *testing.T) {
 		if got := Scan(u); got != Malformed {
 			t.Errorf("%#v: %d", u, got)
 		}
+	}
+	if got := Scan(&url.URL{Path: "/a b", RawPath: "/a b"}); got != Plain {
+		t.Errorf("a raw space: %d", got)
 	}
 	if got := Scan(&url.URL{Path: `/a\b`, RawPath: `/a\b`}); got != Ambiguous {
 		t.Errorf("a raw backslash: %d", got)
@@ -67,6 +71,10 @@ func TestN7_EachWayToReadAPathIsAmongItsForms(t *testing.T) {
 		{"/a/..;/b", "/b"},
 		{"/a%3Bx/b", "/a/b"},
 		{"/a%3Bx%2Fy/b", "/a/b"},
+		{"/a/%3Bx%2Fy/b", "/a/b"},
+		{"/a//b/", "/a/b/"},
+		{"/a/b/..", "/a/"},
+		{"/a/b/.", "/a/b/"},
 		{`/a%5C..%5Cb`, "/b"},
 		{"/%6Dembers", "/%6Dembers"},
 		{"/%256Dembers", "/members"},
@@ -104,8 +112,16 @@ func TestN7_ALongOrOddPathIsBounded(t *testing.T) {
 			t.Errorf("%.40s: %d forms, %d bytes", target, asked, bytes)
 		}
 	}
+	// A short path that can be read in many ways is given up after so many, and one that is too
+	// long before the first.
+	for target, want := range map[string]int{"/" + strings.Repeat("a;b/..%2f%5c%00%3f%2523.php/", 4): maxForms, "/" + strings.Repeat("a", maxLength): 0} {
+		asked := 0
+		if over := AnyForm(parse(t, target), func(Form) bool { asked++; return false }); !over || asked != want {
+			t.Errorf("%.40s: given up %v, after %d forms, want %d", target, over, asked, want)
+		}
+	}
 	// What is long and nearly plain stays within the bounds.
-	for _, target := range []string{"/" + strings.Repeat("a", 8000) + "//x.png", "/" + strings.Repeat("a", 6000) + "%2Fb", "/" + strings.Repeat("a", 2<<10) + ";v=1/b%2Fc"} {
+	for _, target := range []string{"/" + strings.Repeat("a", maxLength-1), "/" + strings.Repeat("a", 8000) + "//x.png", "/" + strings.Repeat("a", 6000) + "%2Fb", "/" + strings.Repeat("a", 2<<10) + ";v=1/b%2Fc"} {
 		if all, complete := forms(t, target); !complete {
 			t.Errorf("%.10s…%s: given up after %d forms", target, target[len(target)-8:], len(all))
 		}

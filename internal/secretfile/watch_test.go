@@ -194,3 +194,13 @@ func TestAWatchEndsWhileAReadHangs(t *testing.T) {
 		close(d.hangs)
 	})
 }
+
+// While a configuration is replaced there may be a moment without any block.
+func TestN18_AFormerSecretIsKeptWhileNoBlockUsesTheFile(t *testing.T) {
+	w := New(NewSecret("one", checkLength), new(disk).read, func() time.Time { return start }, time.Hour)
+	defer w.Close()
+	w.Adopt("two")
+	if current, former := w.Values(time.Hour); current != "two" || len(former) != 1 || former[0].Value != "one" {
+		t.Errorf("%q is in use, and %v still open", current, former)
+	}
+}
