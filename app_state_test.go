@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"

@@ -9,12 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -13,6 +11,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -63,7 +62,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	case v.Standing == request.NotAllowed:
 		v.LimitBody()
 		return h.sessions.TurnAway(v)
-	case v.Standing != request.SignedIn && h.required(v):
+	case v.Standing != request.SignedIn && h.protect.Required(v):
 		v.LimitBody()
 		return h.gate(v)
 	}
@@ -187,7 +186,7 @@ func (h *Handler) requiredToRead(v *request.State) bool {
 	method := v.R.Method
 	v.R.Method = http.MethodGet
 	defer func() { v.R.Method = method }()
-	return h.required(v)
+	return h.protect.Required(v)
 }
 
 // passesPreflight reports whether a preflight goes on to the site without a session. What

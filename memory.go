@@ -1,19 +1,15 @@
 package instagramauth
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
-
-	"github.com/caddyserver/caddy/v2"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 )
 
 // limits is what an instance remembers beyond one request. None of it is needed to

@@ -9,12 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -24,10 +18,14 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/placement"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
@@ -219,7 +217,7 @@ type Handler struct {
 	// session that could be asked for.
 	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
 
-	protect      caddyhttp.MatcherSets
+	protect      *protect.Rules
 	settings     settings
 	limits       *limits
 	reservations *placement.Reservations
@@ -235,6 +233,77 @@ type Handler struct {
 
 	telemetry *telemetry.Recorder
 	answers   *answer.Writer
+}
+
+// SessionOptions configure the session cookie.
+type SessionOptions struct {
+	// How long a session lasts, at most. Default: `7d`.
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// How long a session lasts without being used. Default: no limit of its own.
+	Idle caddy.Duration `json:"idle,omitempty"`
+
+	// The cookie's name without prefix; `__Host-Http-` is put in front of it.
+	// Default: `instagram_auth`.
+	Cookie string `json:"cookie,omitempty"`
+
+	// Secrets of at least 32 bytes that the session keys are derived from. The
+	// first one seals, all of them open. Default: the app secret.
+	Secret []string `json:"secret,omitempty"`
+}
+
+// TokenOptions say what becomes of the access token. It is kept in the session cookie,
+// sealed, and nowhere else.
+type TokenOptions struct {
+	// Exchanges the token, which is good for an hour, for one that is good for 60 days,
+	// and refreshes it while the session is in use. Default: false.
+	LongLived bool `json:"long_lived,omitempty"`
+
+	// The request header in which the site gets the token; it is also in the
+	// placeholder `{http.auth.user.access_token}` then. Default: the site does not get it.
+	ForwardAs string `json:"forward_as,omitempty"`
+}
+
+// EndpointOptions are addresses of Instagram's API. They must be https; http is
+// accepted for loopback hosts alone.
+type EndpointOptions struct {
+	// The authorization window. Default: the family's.
+	Authorize string `json:"authorize,omitempty"`
+
+	// The token endpoint. Default: the family's.
+	Token string `json:"token,omitempty"`
+
+	// The base URL of the user node, with a version segment if wanted. Default:
+	// `https://graph.instagram.com`.
+	Graph string `json:"graph,omitempty"`
+}
+
+// LogOptions say what this handler's log lines and events tell about people. Caddy's
+// access log is not affected.
+type LogOptions struct {
+	// The client's IP address: `on`; `hash` for a pseudonym, the field `client_ip_hash`,
+	// made with the session secret; `off`. Default: `on`.
+	ClientIP string `json:"client_ip,omitempty"`
+
+	// The Instagram user ID, likewise. Default: `on`.
+	UserID string `json:"user_id,omitempty"`
+
+	// The username: `on` or `off`. Default: `off`.
+	Username string `json:"username,omitempty"`
+}
+
+// RateLimitOptions say how many sign-ins of one client may fail.
+type RateLimitOptions struct {
+	// How many sign-ins of one client (an IPv4 address or an IPv6 /64) may fail within `per`.
+	// An IPv6 /56 may have twice as many, a /48 four times. Sign-ins that succeed do not
+	// count. All clients together may have 18 times as many. Default: 20.
+	Failures int `json:"failures,omitempty"`
+
+	// The time. Default: `1m`.
+	Per caddy.Duration `json:"per,omitempty"`
+
+	// Sets no limit for each client. The one over all clients stays. Default: false.
+	Off bool `json:"off,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information. Its receiver is a pointer, because events
@@ -275,9 +344,11 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if h.telemetry, err = telemetry.NewRecorder(logger, events, h.settings.appID, h.settings.privacy, h.now); err != nil {
 		return err
 	}
-	if h.protect, err = h.loadMatchers(ctx); err != nil {
+	matchers, err := h.loadMatchers(ctx)
+	if err != nil {
 		return err
 	}
+	h.protect = &protect.Rules{Sets: matchers, Otherwise: !h.settings.handoff, Telemetry: h.telemetry}
 	h.answers, err = answer.New(answer.Config{
 		Telemetry: h.telemetry, Paths: h.settings.paths, Cookies: h.settings.cookies, Now: h.now,
 		HandleErrors: h.settings.handleErrors, AnyAccount: h.settings.api == instagram.BasicDisplay, Language: h.settings.language, Pages: h.Pages,
@@ -338,7 +409,7 @@ func (h *Handler) makeFlows() {
 		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.codes, Marks: s.marks, Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
 		Memory: h.limits.endpoint, Now: h.now,
 		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
-		Required: h.required,
+		Required: h.protect.Required,
 	})
 }
 

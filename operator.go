@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -14,8 +12,10 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/operator"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -49,7 +49,7 @@ func runningApps() map[string]operator.App {
 
 // openBlock shows the doctor a block.
 func openBlock(raw json.RawMessage) (*doctor.Block, error) {
-	h := &Handler{now: time.Now}
+	h := &Handler{now: time.Now, protect: new(protect.Rules)}
 	err := option.WrongKind(json.Unmarshal(raw, h))
 	b := &doctor.Block{Handler: h, AppID: h.AppID, AppSecret: h.AppSecret, SessionSecret: h.Session.Secret, RedirectURI: h.RedirectURI, Protect: h.ProtectRaw}
 	if err == nil {

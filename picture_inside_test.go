@@ -8,10 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"

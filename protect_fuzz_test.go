@@ -30,10 +30,10 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 		v := visitOf("/")
 		*v.R.URL, *v.Asked = *u, *u
 		place := mux(t, u)
-		if place == "secret" && !members.required(v) {
+		if place == "secret" && !members.protect.Required(v) {
 			t.Errorf("%q is a page of members", target)
 		}
-		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.required(v) {
+		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.protect.Required(v) {
 			t.Errorf("%q is not public", target)
 		}
 		if *v.R.URL != *u || *v.Asked != *u {

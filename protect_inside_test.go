@@ -31,7 +31,7 @@ func protecting(t testing.TB, matcher, options string) *Handler {
 	t.Cleanup(cancel)
 	h.ProtectRaw = caddyhttp.RawMatcherSets{caddy.ModuleMap{matcher: []byte(options)}}
 	var err error
-	if h.protect, err = h.loadMatchers(ctx); err != nil {
+	if h.protect.Sets, err = h.loadMatchers(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -47,7 +47,7 @@ func TestN7_PlaceholdersSeeTheAddressBehindACopyOfTheRequest(t *testing.T) {
 		v := visitOf(target)
 		v.R.URL.Path, v.R.URL.RawPath = "/index.html", ""
 		v.R = v.R.WithContext(context.WithValue(v.R.Context(), copied{}, true))
-		if got := h.required(v); got != want {
+		if got := h.protect.Required(v); got != want {
 			t.Errorf("%s: %v, want %v", target, got, want)
 		}
 	}
@@ -57,8 +57,8 @@ func TestN7_APlainAddressIsScannedAndNoMore(t *testing.T) {
 	h := protecting(t, "path", `["/members*"]`)
 	for _, target := range []string{"/page", "/caf%C3%A9/menu?x=..//%2F", "/a/b/c.d/e"} {
 		v := visitOf(target)
-		matcher := testing.AllocsPerRun(100, func() { h.matches(v.R, h.protect) })
-		if n := testing.AllocsPerRun(100, func() { h.required(v) }); n > matcher {
+		matcher := testing.AllocsPerRun(100, func() { h.protect.Matches(v.R, h.protect.Sets) })
+		if n := testing.AllocsPerRun(100, func() { h.protect.Required(v) }); n > matcher {
 			t.Errorf("%s: %g allocations, where the matcher makes %g", target, n, matcher)
 		}
 	}
@@ -81,13 +81,13 @@ func (m *watching) MatchWithError(r *http.Request) (bool, error) {
 func TestN7_TheAddressIsPutBackAlsoAfterAPanic(t *testing.T) {
 	for _, at := range []int{0, 1, 2, 3, 5} {
 		h := provisioned(t)
-		h.protect = caddyhttp.MatcherSets{{&watching{at: at}}}
+		h.protect.Sets = caddyhttp.MatcherSets{{&watching{at: at}}}
 		v := visitOf("/a%2Fb/..;x/c")
 		*v.R.URL = *visitOf("/rewritten/%2e%2e/x").R.URL
 		current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
 		func() {
 			defer func() { _ = recover() }()
-			h.required(v)
+			h.protect.Required(v)
 		}()
 		if *v.R.URL != current || *v.Asked != asked || v.R.RequestURI != uri {
 			t.Errorf("after a panic at %d the address is %v, asked for as %v", at, v.R.URL, v.Asked)
@@ -98,8 +98,8 @@ func TestN7_TheAddressIsPutBackAlsoAfterAPanic(t *testing.T) {
 func TestN7_TheFirstFormThatMatchesEndsTheSearch(t *testing.T) {
 	h := provisioned(t)
 	seen := &watching{}
-	h.protect = caddyhttp.MatcherSets{{seen}, {failing{}}}
-	if !h.required(visitOf("/a%2Fb/..;x/c")) || len(seen.asked) != 1 {
+	h.protect.Sets = caddyhttp.MatcherSets{{seen}, {failing{}}}
+	if !h.protect.Required(visitOf("/a%2Fb/..;x/c")) || len(seen.asked) != 1 {
 		t.Errorf("asked about %q", seen.asked)
 	}
 }
@@ -111,7 +111,7 @@ func BenchmarkAnonymousOnAnOddPath(b *testing.B) {
 			v := visitOf(target)
 			b.ReportAllocs()
 			for b.Loop() {
-				h.required(v)
+				h.protect.Required(v)
 			}
 		})
 	}

@@ -13,16 +13,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/certmagic"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"

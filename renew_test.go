@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 

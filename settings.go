@@ -10,19 +10,16 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
-
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"

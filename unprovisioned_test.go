@@ -59,7 +59,7 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 			h.settings.paths.Redirects = []address.Redirect{{Host: "example.test"}}
 			h.settings.cookies = nil
 		},
-		"the matcher": func(h *Handler, _ *http.Request) { h.protect = caddyhttp.MatcherSets{{panicking{}}} },
+		"the matcher": func(h *Handler, _ *http.Request) { h.protect.Sets = caddyhttp.MatcherSets{{panicking{}}} },
 		"the callback": func(h *Handler, r *http.Request) {
 			h.limits = nil
 			r.URL.Path, r.URL.RawQuery = "/auth/", "error=x&state="
@@ -80,7 +80,7 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 
 func TestAnAbortedRequestStaysAborted(t *testing.T) {
 	h := provisioned(t)
-	h.protect = caddyhttp.MatcherSets{{aborting{}}}
+	h.protect.Sets = caddyhttp.MatcherSets{{aborting{}}}
 	defer func() {
 		if cause := recover(); cause != http.ErrAbortHandler {
 			t.Errorf("recovered %v", cause)
@@ -102,7 +102,7 @@ func (failing) MatchWithError(*http.Request) (bool, error) { return false, error
 
 func TestA6_AMatcherThatFailsProtects(t *testing.T) {
 	h := provisioned(t)
-	h.protect = caddyhttp.MatcherSets{{failing{}}}
+	h.protect.Sets = caddyhttp.MatcherSets{{failing{}}}
 	w, asked, err := serve(h, nil)
 	if asked || err != nil || w.Code != http.StatusFound {
 		t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)

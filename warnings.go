@@ -7,21 +7,19 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
-
-	"go.uber.org/zap"
-
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 )
 
 // What is likely wrong with a configuration that loads. Caddy says it at start, and the doctor says
@@ -31,7 +29,7 @@ import (
 func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
 		Handler: h, Logger: logger, Strict: h.StrictConfig,
-		Paths: h.settings.paths, Matchers: h.protect, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
+		Paths: h.settings.paths, Matchers: h.protect.Sets, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
 		HeaderNames: h.settings.identity.Guard().Names(),
 		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do
 		Options:     h.optionFindings,

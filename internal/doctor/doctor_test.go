@@ -17,7 +17,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
-
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/picture"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"

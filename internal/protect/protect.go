@@ -1,4 +1,4 @@
-package instagramauth
+package protect
 
 import (
 	"net/http"
@@ -16,14 +16,21 @@ import (
 // Which requests need a session: the matchers of `protect` are asked about every way in which
 // servers read an address.
 
-// required reports whether a request needs a session: if a matcher accepts the address that was
+// Rules say which requests need a session.
+type Rules struct {
+	Sets      caddyhttp.MatcherSets // those of `protect`; nil without that option
+	Otherwise bool                  // what counts without matchers
+	Telemetry *telemetry.Recorder
+}
+
+// Required reports whether a request needs a session: if a matcher accepts the address that was
 // asked for, or the one that it was rewritten to, in any of its forms. A malformed address is
-// refused, which is noted in the visit. [A4, N7]
-func (h *Handler) required(v *request.State) bool {
-	if h.protect == nil {
-		return !h.settings.handoff
+// refused, which is noted in v. [A4, N7]
+func (p *Rules) Required(v *request.State) bool {
+	if p.Sets == nil {
+		return p.Otherwise
 	}
-	if h.matches(v.R, h.protect) {
+	if p.Matches(v.R, p.Sets) {
 		return true
 	}
 	verdict := pathnorm.Scan(v.Asked)
@@ -39,7 +46,7 @@ func (h *Handler) required(v *request.State) bool {
 	}
 	// Matchers leave what they have found in placeholders. The last one to be asked about is
 	// therefore the address that the site gets.
-	return h.matchesOtherwise(v) || h.matches(v.R, h.protect)
+	return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)
 }
 
 // matchesOtherwise asks the matchers about all forms of the request's addresses but the current one.
@@ -47,37 +54,37 @@ func (h *Handler) required(v *request.State) bool {
 // The addresses are changed in place and put back, also after a panic. Placeholders are bound to
 // one request, and a handler in front may have passed a copy of it on: only what both point to
 // is seen by all matchers.
-func (h *Handler) matchesOtherwise(v *request.State) bool {
+func (p *Rules) matchesOtherwise(v *request.State) bool {
 	current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
 	restore := func() { *v.R.URL, *v.Asked, v.R.RequestURI = current, asked, uri }
 	defer restore()
 	if current != asked {
-		if pathnorm.Scan(&current) != pathnorm.Plain && h.matchesForm(v, v.R.URL) {
+		if pathnorm.Scan(&current) != pathnorm.Plain && p.matchesForm(v, v.R.URL) {
 			return true
 		}
 		restore()
 		*v.R.URL, v.R.RequestURI = asked, asked.RequestURI()
-		if h.matches(v.R, h.protect) {
+		if p.Matches(v.R, p.Sets) {
 			return true
 		}
 	}
 	// Matchers may look at the original request, too.
-	return pathnorm.Scan(&asked) != pathnorm.Plain && h.matchesForm(v, v.R.URL, v.Asked)
+	return pathnorm.Scan(&asked) != pathnorm.Plain && p.matchesForm(v, v.R.URL, v.Asked)
 }
 
 // matchesForm asks about the forms of the first of targets, and gives all of them each form.
-func (h *Handler) matchesForm(v *request.State, targets ...*url.URL) bool {
+func (p *Rules) matchesForm(v *request.State, targets ...*url.URL) bool {
 	address := *targets[0]
 	return pathnorm.AnyForm(&address, func(form pathnorm.Form) bool {
 		for _, target := range targets {
 			target.Path, target.RawPath = form.Path, form.RawPath
 		}
 		v.R.RequestURI = v.R.URL.RequestURI()
-		sets := h.protect
+		sets := p.Sets
 		if form.Authority {
 			sets = naming(sets)
 		}
-		return len(sets) > 0 && h.matches(v.R, sets) // no set at all would match everything
+		return len(sets) > 0 && p.Matches(v.R, sets) // no set at all would match everything
 	})
 }
 
@@ -103,11 +110,11 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	})
 }
 
-// matches asks matcher sets about a request. An error of a matcher counts as yes. [A6]
-func (h *Handler) matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
+// Matches asks matcher sets about a request. An error of a matcher counts as yes. [A6]
+func (p *Rules) Matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
 	match, err := sets.AnyMatchWithError(r)
 	if err != nil {
-		h.telemetry.NotifySampled(telemetry.NoticeMatcherFailed, "", err, h.telemetry.About(r)...)
+		p.Telemetry.NotifySampled(telemetry.NoticeMatcherFailed, "", err, p.Telemetry.About(r)...)
 	}
 	return match || err != nil
 }
