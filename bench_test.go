@@ -144,7 +144,7 @@ func (f *forgetful) List(ctx context.Context, path string, recursive bool) ([]st
 	return f.FileStorage.List(ctx, path, recursive)
 }
 
-// BenchmarkSignedInAmongEnded tells what a long list of ended sessions costs a request,
+// BenchmarkSignedInAmongEnded tells what a long list of revoked sessions costs a request,
 // beside an empty one.
 func BenchmarkSignedInAmongEnded(b *testing.B) {
 	for _, ended := range []int{0, 1000, 100_000, 1_000_000} {

@@ -185,7 +185,7 @@ func (p *parser) subBlock(name string) error { return p.subBlockOf(name, p.optio
 
 func (p *parser) subBlockOf(name string, option func(string) error) error {
 	if p.NextArg() {
-		return p.fail("%s: unexpected %q; its options stand in a block", name, p.Val())
+		return p.fail("%s: unexpected %q; its options go in a block", name, p.Val())
 	}
 	before := len(p.seen)
 	if err := p.block(name+" ", option); err != nil {
@@ -231,7 +231,7 @@ func (p *parser) parameter(name string) error {
 		return err
 	}
 	if len(args) != 2 {
-		return p.fail("authorize: takes a parameter and its value, such as: authorize force_reauth true")
+		return p.fail("authorize: write a parameter and its value, such as: authorize force_reauth true")
 	}
 	if _, twice := p.h.Authorize[args[0]]; twice {
 		return p.fail("authorize: %s already specified", args[0])
@@ -249,7 +249,7 @@ func (p *parser) onStorageFailure(name string) error {
 		return err
 	}
 	if len(args) == 0 || len(args) > 2 {
-		return p.fail("%s: takes keep, or deny and how old the list may be, such as: on_storage_failure deny 1m", name)
+		return p.fail("%s: write keep, or deny and the maximum age of the list, such as: on_storage_failure deny 1m", name)
 	}
 	p.h.OnStorageFailure = args[0]
 	if len(args) == 2 {
@@ -295,7 +295,7 @@ func (p *parser) values(name string) ([]string, error) {
 		case arg == "":
 			return nil, p.empty(name)
 		case i == 0 && strings.Trim(arg, "=:") == "":
-			return nil, p.fail("%s: leave out %q: a space is all that stands between an option and its values", name, arg)
+			return nil, p.fail("%s: remove %q: only a space separates an option and its values", name, arg)
 		}
 		if slip := p.slipInValue(name, arg, i); slip != "" {
 			return nil, p.fail("%s", slip)
@@ -314,7 +314,7 @@ func (p *parser) flag(to *bool) func(string) error {
 	return func(name string) error {
 		*to = true
 		if p.NextArg() {
-			return p.fail("%s: unexpected %q; the option takes no value, and is off where it does not stand", name, p.Val())
+			return p.fail("%s: unexpected %q; the option takes no value; delete the line to turn it off", name, p.Val())
 		}
 		return nil
 	}
@@ -404,9 +404,9 @@ func (p *parser) parseDuration(name string, args []string, to *caddy.Duration) e
 	}
 	text := strings.Join(args, " ")
 	if short := shortDuration(text); short != "" {
-		return p.fail("%s: %q is not a duration; write %s", name, text, short)
+		return p.fail("%s: %q is not a valid duration; write %s", name, text, short)
 	}
-	return p.fail("%s: %q is not a duration; write one such as 10s, 12h or 7d", name, text)
+	return p.fail("%s: %q is not a valid duration; try 10s, 12h or 7d", name, text)
 }
 
 // inWords matches a duration as people say it.
@@ -456,7 +456,7 @@ func times(n string, days int) string {
 
 // rateLimit reads the option in a Caddyfile.
 func (p *parser) rateLimit(name string) error {
-	const takes = "%s: takes off, or how many sign-ins of one client may fail and in which time, such as: rate_limit 20 1m"
+	const takes = "%s: write off, or the failed sign-ins allowed per client and a duration, such as: rate_limit 20 1m"
 	args, err := p.values(name)
 	if err != nil {
 		return err

@@ -35,17 +35,17 @@ func (p *parser) noArguments() error {
 	first := args[0]
 	switch {
 	case strings.HasPrefix(first, "/") || first == "*":
-		return p.fail("unexpected %q: one path can stand here; write several as a named matcher, such as: @members path /members* /account*, and here: %s @members", first, directive)
+		return p.fail("unexpected %q: only one path can go here; write several as a named matcher, such as: @members path /members* /account*, and here: %s @members", first, directive)
 	case strings.HasPrefix(first, "@"):
-		return p.fail("unexpected %q: one matcher can stand here; put both into one named matcher", first)
+		return p.fail("unexpected %q: only one matcher can go here; put both into one named matcher", first)
 	case p.options[first] != nil:
-		return p.fail("unexpected %q: options stand in a block, each in a line of its own", first)
+		return p.fail("unexpected %q: options go in a block, each on its own line", first)
 	case strings.HasSuffix(first, "*") || strings.Contains(first, "/"):
 		return p.noPath(first)
 	case slices.Contains(matcherWords, first):
 		return p.fail("unexpected %q: write a path alone, such as: %s /members* {; anything else as a named matcher, such as: @members path /members* /account*", first, directive)
 	}
-	return p.fail("unexpected %q: a matcher begins with / or @, and options stand in a block", first)
+	return p.fail("unexpected %q: a matcher begins with / or @, and options go in a block", first)
 }
 
 // directivesWithoutModule are directives of Caddy that no handler has the name of.
@@ -68,13 +68,13 @@ func (p *parser) unknown(name string) error {
 	}
 	if option, _, joined := strings.Cut(last, "="); joined || strings.HasSuffix(last, ":") {
 		option = strings.TrimSuffix(option, ":")
-		return p.fail("%s: write a space between an option and its value, and neither = nor :", strings.TrimSuffix(name, last)+option)
+		return p.fail("%s: write a space between an option and its value, not = or :", strings.TrimSuffix(name, last)+option)
 	}
 	switch {
 	case last == "{":
-		return p.fail("unexpected {: a block begins in the line of its option, and only headers, token, session, log and endpoints have one")
+		return p.fail("unexpected {: write it on the line of its option; only headers, token, session, log and endpoints have a block")
 	case strings.HasPrefix(last, "/") || strings.HasPrefix(last, "@") || slices.Contains(matcherWords, last):
-		return p.fail("%q is not an option: a matcher stands behind %s, such as: %s /members* {", name, directive, directive)
+		return p.fail("%q is not an option: a matcher goes after %s, such as: %s /members* {", name, directive, directive)
 	case p.isDirective(last):
 		return p.fail("%q is not an option of %s: is a \"}\" missing before it?", name, directive)
 	}
@@ -132,7 +132,7 @@ func (p *parser) meant(name, last string) string {
 	case slices.Contains(fixed, strings.ToLower(name)):
 		return "the session cookie always has Path=/, Secure, HttpOnly and SameSite=Lax, and no Domain"
 	case prefix == "log ":
-		return "log says what log lines tell of people: client_ip, user_id and username; the log of the site stands outside of " + directive
+		return "log says which personal data log lines contain: client_ip, user_id and username; the site's own log goes outside of " + directive
 	case prefix != "":
 		elsewhere = nil
 		if p.options[last] == nil {
@@ -141,9 +141,9 @@ func (p *parser) meant(name, last string) string {
 	}
 	switch {
 	case len(elsewhere) > 0:
-		return fmt.Sprintf("it stands in a block: %s { %s … }", elsewhere[0], last)
+		return fmt.Sprintf("it goes in a block: %s { %s … }", elsewhere[0], last)
 	case prefix != "" && p.options[last] != nil:
-		return fmt.Sprintf("it stands outside of %s: is a \"}\" missing before it?", strings.TrimSpace(prefix))
+		return fmt.Sprintf("it goes outside of %s: is a \"}\" missing before it?", strings.TrimSpace(prefix))
 	}
 	return ""
 }
@@ -284,13 +284,13 @@ func isComment(word string) bool {
 // slipInName explains a name that no option can have.
 func (p *parser) slipInName(last string) string {
 	if character := invisible(last); character != "" {
-		return fmt.Sprintf("the name of this option has a character in it that nobody sees (%s), as text from a web page can have; type the name", character)
+		return fmt.Sprintf("the name of this option has an invisible character in it (%s), as text from a web page can have; type the name", character)
 	}
 	switch {
 	case isComment(last):
 		return fmt.Sprintf("unexpected %q; a comment begins with #", last)
 	case last == "-" || last == "*" || last == "•":
-		return fmt.Sprintf("unexpected %q; a line begins with the name of its option", last)
+		return fmt.Sprintf("unexpected %q; start each line with the name of an option", last)
 	case strings.HasPrefix(last, "<") || strings.HasPrefix(last, "\""):
 		return fmt.Sprintf("%q is not an option; a line is the option, a space and its value, such as: app_id 990602627938098", last)
 	}
@@ -300,17 +300,17 @@ func (p *parser) slipInName(last string) string {
 // slipInValue explains what stands in or around a value.
 func (p *parser) slipInValue(name, arg string, i int) string {
 	if character := invisible(arg); character != "" {
-		return fmt.Sprintf("%s: value %d has a character in it that nobody sees (%s), as text from a web page can have; type the value", name, i+1, character)
+		return fmt.Sprintf("%s: value %d has an invisible character in it (%s), as text from a web page can have; type the value", name, i+1, character)
 	}
 	switch {
 	case strings.ContainsAny(arg, "“”„‘’«»"):
 		return fmt.Sprintf("%s: value %d has typographic quotes; write \" instead", name, i+1)
 	case len(arg) > 1 && strings.HasPrefix(arg, "'") && strings.HasSuffix(arg, "'"):
-		return fmt.Sprintf("%s: value %d has single quotes around it, which count as a part of it; write \" or nothing", name, i+1)
+		return fmt.Sprintf("%s: value %d has single quotes around it, which count as part of the value; write \" or nothing", name, i+1)
 	case len(arg) > 1 && strings.HasPrefix(arg, "<") && strings.HasSuffix(arg, ">") && option.WhereSecretsAre[name] == "":
-		return fmt.Sprintf("%s: value %d stands in < and >; leave them out", name, i+1)
+		return fmt.Sprintf("%s: value %d is between < and >; remove them", name, i+1)
 	case len(arg) > 1 && strings.HasSuffix(arg, ";"):
-		return fmt.Sprintf("%s: value %d ends with a semicolon; leave it out", name, i+1)
+		return fmt.Sprintf("%s: value %d ends with a semicolon; remove it", name, i+1)
 	case i > 0 && isComment(arg):
 		return fmt.Sprintf("%s: unexpected %q; a comment begins with #", name, arg)
 	}
@@ -323,19 +323,19 @@ func (p *parser) tooMany(name string, args []string) error {
 	for i, arg := range args {
 		digits = digits && session.IsUserID(arg)
 		if i > 0 && p.options[arg] != nil {
-			return p.fail("%s: unexpected %q; each option stands in a line of its own", name, arg)
+			return p.fail("%s: unexpected %q; write each option on its own line", name, arg)
 		}
 		if arg == "," {
-			return p.fail("%s: unexpected \",\"; a line ends with its value", name)
+			return p.fail("%s: unexpected \",\"; remove the comma after the value", name)
 		}
 	}
 	switch {
 	case len(args) == 0:
-		return p.fail("%s: takes exactly one value, and has none", name)
+		return p.fail("%s: needs exactly one value, and has none", name)
 	case digits:
-		return p.fail("%s: takes exactly one value, and has %s; write a number without spaces", name, count(len(args)))
+		return p.fail("%s: needs exactly one value, and has %s; write a number without spaces", name, count(len(args)))
 	}
-	return p.fail("%s: takes exactly one value, and has %s", name, count(len(args)))
+	return p.fail("%s: needs exactly one value, and has %s", name, count(len(args)))
 }
 
 // twice explains an option that stands in a block for the second time.
@@ -344,9 +344,9 @@ func (p *parser) twice(name string, line int) error {
 	case name == directive:
 		return p.fail("%q is not an option of %s: is a \"}\" missing before it?", name, directive)
 	case p.isList(name):
-		return p.fail("%s: already specified in line %d; write all of it in one line", name, line)
+		return p.fail("%s: already specified on line %d; write all values on one line", name, line)
 	}
-	return p.fail("%s: already specified in line %d; delete one of the two", name, line)
+	return p.fail("%s: already specified on line %d; delete one of the two", name, line)
 }
 
 // isList reports whether an option takes more than one value.
@@ -364,7 +364,7 @@ var hostInPath = regexp.MustCompile(`^(?:[a-z]+://[^/]+|[\w-]+(?:\.[\w-]+)+(?::\
 // noPath explains a matcher that is no path.
 func (p *parser) noPath(first string) error {
 	if found := hostInPath.FindStringSubmatch(first); found != nil {
-		return p.fail("unexpected %q: a path follows the host, which the site has already; write %s", first, found[1])
+		return p.fail("unexpected %q: write the path without the host, which the site has already: %s", first, found[1])
 	}
 	if strings.HasPrefix(first, "^") || strings.Contains(first, ".*") || strings.HasPrefix(first, "~") {
 		return p.fail("unexpected %q: write a regular expression as a named matcher, such as: @members path_regexp ^/members/, and here: %s @members", first, directive)
@@ -375,14 +375,14 @@ func (p *parser) noPath(first string) error {
 // oldScopes are permissions of other products of Meta's, and of other times.
 var oldScopes = map[string]string{
 	"user_profile": "is a permission of basic_display, which Meta switched off; write instagram_business_basic", "user_media": "is a permission of basic_display, which Meta switched off; write instagram_business_basic",
-	"basic": "is a permission of the API that ended in 2020; write instagram_business_basic", "public_content": "is a permission of the API that ended in 2020; write instagram_business_basic",
-	"business_basic": "is a name that ended in January 2025; write instagram_business_basic", "business_content_publish": "is a name that ended in January 2025; write instagram_business_content_publish",
-	"business_manage_messages": "is a name that ended in January 2025; write instagram_business_manage_messages", "business_manage_comments": "is a name that ended in January 2025; write instagram_business_manage_comments",
+	"basic": "is a permission of an API that Meta shut down in 2020; write instagram_business_basic", "public_content": "is a permission of an API that Meta shut down in 2020; write instagram_business_basic",
+	"business_basic": "is a name that Meta removed in January 2025; write instagram_business_basic", "business_content_publish": "is a name that Meta removed in January 2025; write instagram_business_content_publish",
+	"business_manage_messages": "is a name that Meta removed in January 2025; write instagram_business_manage_messages", "business_manage_comments": "is a name that Meta removed in January 2025; write instagram_business_manage_comments",
 	"instagram_basic": facebookScope, "instagram_manage_comments": facebookScope, "instagram_manage_insights": facebookScope, "instagram_content_publish": facebookScope, "instagram_manage_messages": facebookScope,
 	"pages_show_list": facebookScope, "pages_read_engagement": facebookScope, "email": facebookScope, "public_profile": facebookScope, "business_management": facebookScope, "openid": facebookScope, "profile": facebookScope,
 }
 
-const facebookScope = "is a permission of Facebook Login, and not of Instagram Login; write instagram_business_basic"
+const facebookScope = "is a permission of Facebook Login, not of Instagram Login; write instagram_business_basic"
 
 // adviceOn returns what is known of a value that an option does not offer.
 func adviceOn(option, value string, choices []string) string {
@@ -394,16 +394,16 @@ func adviceOn(option, value string, choices []string) string {
 	case "fields":
 		switch value {
 		case "id", "user_id", identity.FieldUsername:
-			return fmt.Sprintf("%q comes with every sign-in; leave it out", value)
+			return fmt.Sprintf("%q comes with every sign-in; remove it", value)
 		case "email", "phone":
-			return fmt.Sprintf("%q is nothing that Instagram tells; leave it out", value)
+			return fmt.Sprintf("%q is not available from Instagram; remove it", value)
 		}
 	}
 	if strings.Contains(value, " ") {
-		return fmt.Sprintf("%q is one value with spaces in it; write several without quotes around all of them", value)
+		return fmt.Sprintf("%q is one value with spaces in it; write several values without quotes around them", value)
 	}
 	if meant := spelling.Nearest(value, choices); meant != "" {
-		return fmt.Sprintf("%q is not offered; did you mean %q?", value, meant)
+		return fmt.Sprintf("%q is not available; did you mean %q?", value, meant)
 	}
 	return ""
 }

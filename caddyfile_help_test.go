@@ -36,10 +36,10 @@ func TestAMistakeInFrontOfTheBlockIsExplained(t *testing.T) {
 	for arguments, says := range map[string]string{
 		"members*":            "a path begins with a slash; write /members*",
 		"members/":            "a path begins with a slash; write /members/",
-		"/members* /account*": `unexpected "/account*": one path can stand here; write several as a named matcher, such as: @members path /members* /account*`,
-		"@a @b":               `unexpected "@b": one matcher can stand here`,
-		"app_id 1":            `unexpected "app_id": options stand in a block, each in a line of its own`,
-		"/members* app_id 1":  `unexpected "app_id": options stand in a block`,
+		"/members* /account*": `unexpected "/account*": only one path can go here; write several as a named matcher, such as: @members path /members* /account*`,
+		"@a @b":               `unexpected "@b": only one matcher can go here`,
+		"app_id 1":            `unexpected "app_id": options go in a block, each on its own line`,
+		"/members* app_id 1":  `unexpected "app_id": options go in a block`,
 		"on":                  `unexpected "on": a matcher begins with / or @`,
 	} {
 		err := adaptFile(t, "a.test {\n@a path /a\n@b path /b\ninstagram_auth "+arguments+" {\n}\n}")

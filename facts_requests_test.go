@@ -11,8 +11,8 @@ func TestN17_CaddySaysWhatKeepsASignInFromWorking(t *testing.T) {
 	members := protectingBlock("/members*")
 	const (
 		toProxy = "reverse_proxy {upstream}\n"
-		noLogin = "ERROR: request_header takes the header Cookie away before this block: every sign-in ends as expired, and nobody is signed in"
-		noUser  = " behind this block: your app does not learn who is signed in"
+		noLogin = "ERROR: request_header removes the header Cookie before this block: every sign-in fails as expired, and nobody is signed in"
+		noUser  = " after this block: your app does not learn who is signed in"
 	)
 	for name, c := range map[string]struct {
 		sitetest.Config
@@ -25,13 +25,13 @@ func TestN17_CaddySaysWhatKeepsASignInFromWorking(t *testing.T) {
 		"other cookies":           {sitetest.Config{Block: "route {\nrequest_header Cookie (.*) $1\n" + members + "\n" + toProxy + "}"}, []string{"WARN: request_header changes the header Cookie before this block"}},
 		"no cookies behind":       {sitetest.Config{Block: "request_header -Cookie\n" + members}, nil},
 		"no cookies for the site": {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up -Cookie\n}"}, nil},
-		"POST":                    {sitetest.Config{Block: "method POST\n" + members}, []string{"ERROR: GET https://example.test/auth/ gets to this block as POST: it answers 405"}},
-		"GET":                     {sitetest.Config{Block: "method GET\n" + members}, []string{"ERROR: POST https://example.test/instagram_auth/deauthorize gets to this block as GET: it answers 405"}},
+		"POST":                    {sitetest.Config{Block: "method POST\n" + members}, []string{"ERROR: GET https://example.test/auth/ reaches this block as POST: it answers 405"}},
+		"GET":                     {sitetest.Config{Block: "method GET\n" + members}, []string{"ERROR: POST https://example.test/instagram_auth/deauthorize reaches this block as GET: it answers 405"}},
 		"POST elsewhere":          {sitetest.Config{Block: "method /api/* POST\n" + members}, nil},
 		"no user":                 {sitetest.Config{Block: "request_header -X-Instagram-*\n" + members}, []string{"WARN: request_header deletes X-Instagram-User-Id, X-Instagram-Username, X-Instagram-Event and 2 more" + noUser}},
 		"no user before":          {sitetest.Config{Block: "route {\nrequest_header -X-Instagram-*\n" + members + "\n" + toProxy + "}"}, nil},
 		"no ID":                   {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up -X-Instagram-User-Id\n}"}, []string{"WARN: header_up deletes X-Instagram-User-Id" + noUser}},
-		"an ID of the visitor":    {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up X-Instagram-User-Id {http.request.header.X-User}\n}"}, []string{"ERROR: header_up sets X-Instagram-User-Id behind this block to what the visitor sends: whoever is signed in can be anybody"}},
+		"an ID of the visitor":    {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up X-Instagram-User-Id {http.request.header.X-User}\n}"}, []string{"ERROR: header_up sets X-Instagram-User-Id after this block to what the visitor sends: a signed-in visitor can pose as anybody"}},
 		"a fixed ID":              {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up X-Instagram-User-Id 1\n}"}, []string{"WARN: header_up changes X-Instagram-User-Id" + noUser}},
 		"its own ID":              {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up X-Instagram-User-Id {http.auth.user.id}\n}"}, nil},
 		"other headers":           {sitetest.Config{Block: members, After: "reverse_proxy {upstream} {\nheader_up X-Real-IP {remote_host}\nheader_up -X-Other\n}"}, nil},

@@ -61,7 +61,7 @@ func (h *Handler) returnLimits() error {
 	return err
 }
 
-// stateMetrics tells of the lists of ended sessions and of the breakers when it is asked,
+// stateMetrics tells of the lists of revoked sessions and of the breakers when it is asked,
 // so that requests pay nothing for it.
 type stateMetrics struct{}
 
@@ -71,12 +71,12 @@ func stateMetric(name, help string) *prometheus.Desc {
 }
 
 var (
-	metricEnded      = stateMetric("ended_sessions", "Sessions and users whose end is remembered.")
-	metricQueued     = stateMetric("ended_sessions_queued", "Ended sessions that the storage does not know yet.")
-	metricLost       = stateMetric("ended_sessions_lost_total", "Ended sessions that the storage will never know, because too many were queued.")
-	metricUnreadable = stateMetric("ended_sessions_unreadable", "Entries of the storage that could not be opened.")
-	metricLastRead   = stateMetric("ended_sessions_last_read_timestamp_seconds", "When the storage was last read, in Unix seconds; 0 if it never was.")
-	metricBreaker    = stateMetric("breaker_open", "1 if calls have failed in a row and none has succeeded since, 0 if not.")
+	metricEnded      = stateMetric("revoked_sessions", "Revoked sessions and users that this node remembers.")
+	metricQueued     = stateMetric("revoked_sessions_queued", "Revoked sessions that are not in the storage yet.")
+	metricLost       = stateMetric("revoked_sessions_lost_total", "Revoked sessions that were dropped from a full queue and will never be in the storage.")
+	metricUnreadable = stateMetric("revoked_sessions_unreadable", "Entries of the storage that could not be decrypted.")
+	metricLastRead   = stateMetric("revoked_sessions_last_read_timestamp_seconds", "When the storage was last read, in Unix seconds; 0 if it never was.")
+	metricBreaker    = stateMetric("breaker_open", "1 while the circuit breaker is open: calls failed in a row and none has succeeded since; 0 otherwise.")
 	allStateMetrics  = []*prometheus.Desc{metricEnded, metricQueued, metricLost, metricUnreadable, metricLastRead, metricBreaker}
 )
 

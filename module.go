@@ -77,7 +77,7 @@ type Handler struct {
 
 	// Required. The redirect URI, exactly as registered with Meta, trailing slash
 	// included; one for each host of the site. All must be https; http is accepted
-	// for loopback hosts alone, which names below localhost are, too.
+	// only for loopback hosts, names below localhost included.
 	RedirectURI []string `json:"redirect_uri,omitempty"`
 
 	// The family of the API: `instagram_login` or `basic_display`. Default:
@@ -100,7 +100,7 @@ type Handler struct {
 	// Default: none.
 	Authorize map[string]string `json:"authorize,omitempty"`
 
-	// What follows a login: `redirect` sets the session cookie and sends the
+	// What happens after a login: `redirect` sets the session cookie and sends the
 	// visitor to the page first asked for; `handoff` passes the callback request
 	// itself on to the site, with the identity, for sites that keep sessions of
 	// their own. Default: `redirect`.
@@ -134,7 +134,7 @@ type Handler struct {
 	// visitor's is none of these.
 	Language string `json:"language,omitempty"`
 
-	// A folder with templates that take the places of the built-in pages. It is read when
+	// A folder with templates that replace the built-in pages. It is read when
 	// the configuration is loaded. Default: the built-in pages.
 	Pages string `json:"pages,omitempty"`
 
@@ -147,38 +147,38 @@ type Handler struct {
 	// owner. Default: everybody.
 	Allow []string `json:"allow,omitempty"`
 
-	// Who may not sign in, whatever `allow` says. Default: nobody.
+	// Who may not sign in, even if `allow` lists them. Default: nobody.
 	Deny []string `json:"deny,omitempty"`
 
 	// Where a visitor goes after signing out: a path of this site. If that needs a session,
 	// a page says that they are signed out. Default: `/`.
 	LogoutTarget string `json:"logout_target,omitempty"`
 
-	// What follows Instagram's callback about a person who has removed the app:
-	// `answer` ends their sessions; `pass` also hands the verified callback on to
-	// the site, whose answer counts. Default: `answer`.
+	// What happens when Meta reports that a visitor has removed the app:
+	// `answer` revokes their sessions; `pass` also passes the verified callback on
+	// to the site, whose answer counts. Default: `answer`.
 	Deauthorize string `json:"deauthorize,omitempty"`
 
-	// The same for Instagram's callback about a person who asks for their data to
-	// be deleted. Default: `answer`.
+	// The same when Meta reports that a visitor asks for their data
+	// to be deleted. Default: `answer`.
 	DataDeletion string `json:"data_deletion,omitempty"`
 
 	// How many sign-ins of one client may fail.
 	RateLimit RateLimitOptions `json:"rate_limit,omitzero"`
 
-	// How often Caddy's storage is asked which sessions have ended on other nodes.
+	// How often Caddy reads from its storage which sessions were revoked on other nodes.
 	// Default: `5s`.
 	SyncInterval caddy.Duration `json:"sync_interval,omitempty"`
 
 	// What happens while the storage cannot be read: `keep` goes on with the last
-	// known list of ended sessions, `deny` refuses sessions when the list is older
+	// known list of revoked sessions, `deny` refuses sessions when the list is older
 	// than `max_staleness`. Default: `keep`.
 	OnStorageFailure string `json:"on_storage_failure,omitempty"`
 
-	// How old the list of ended sessions may be with `deny`. Default: `1m`.
+	// How old the list of revoked sessions may be with `deny`. Default: `1m`.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
-	// What becomes of the access token after the login. Default: it is dropped.
+	// What happens to the access token after the login. Default: Caddy drops it.
 	Token TokenOptions `json:"token,omitzero"`
 
 	// What `GET <path_prefix>/picture` answers a signed-in visitor with: `redirect` leads to
@@ -186,19 +186,19 @@ type Handler struct {
 	// 404. Needs `token`. Default: `redirect` where a token is kept, `off` otherwise.
 	Picture string `json:"picture,omitempty"`
 
-	// How often Instagram is asked again who the owner of a session is: a new username
-	// shows, and a session whose token Instagram no longer accepts ends. Needs a
+	// How often Caddy asks Instagram again who the owner of a session is: a new username
+	// shows, and a session ends if Instagram no longer accepts its token. Needs a
 	// long-lived token. Default: never.
 	Revalidate caddy.Duration `json:"revalidate,omitempty"`
 
-	// Those of `scope` without which nobody may sign in. Default: none.
+	// Permissions of `scope` that a visitor must grant to sign in. Default: none.
 	RequireScope []string `json:"require_scope,omitempty"`
 
-	// Further permissions that a link of the site's may ask for later, as
+	// Further permissions that a link on the site may ask for later, as
 	// `login?scope=...`. Default: none.
 	StepUp []string `json:"step_up,omitempty"`
 
-	// What log lines and events tell about people.
+	// Which personal data log lines and events contain.
 	Log LogOptions `json:"log,omitzero"`
 
 	// The session.
@@ -248,7 +248,7 @@ type SessionOptions struct {
 	Cookie string `json:"cookie,omitempty"`
 
 	// Secrets of at least 32 bytes that the session keys are derived from. The
-	// first one seals, all of them open. Default: the app secret.
+	// first one encrypts, all of them decrypt. Default: the app secret.
 	Secret []string `json:"secret,omitempty"`
 }
 

@@ -54,7 +54,7 @@ type settings struct {
 	paths                *address.Paths
 	// instance tells the sessions and limits of one block from another's.
 	instance   string
-	block      revocation.Key // names it on every node, in the list of ended sessions
+	block      revocation.Key // names it on every node, in the list of revoked sessions
 	weakSecret bool
 	// appSecretOpens says that whoever knows an app secret can make sessions.
 	appSecretOpens bool
@@ -286,7 +286,7 @@ func (h *Handler) resolveEnds(s *settings, _ option.Resolver) (err error) {
 	staleness := cmp.Or(time.Duration(h.MaxStaleness), max(defaultStaleness, 3*s.syncInterval))
 	switch {
 	case !deny && h.MaxStaleness != 0:
-		return option.Errorf("on_storage_failure", "max_staleness is for deny alone")
+		return option.Errorf("on_storage_failure", "max_staleness is for deny only")
 	case deny && staleness < 2*s.syncInterval:
 		return option.Errorf("on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old")
 	case deny:
@@ -335,7 +335,7 @@ func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
 	s.revalidate = time.Duration(h.Revalidate)
 	switch {
 	case s.revalidate != 0 && !s.longLived:
-		return option.Errorf("revalidate", "needs token long_lived: a short-lived token is of no use after an hour")
+		return option.Errorf("revalidate", "needs token long_lived: a short-lived token expires after an hour")
 	case s.revalidate != 0 && s.handoff:
 		return option.Errorf("revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own")
 	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
@@ -343,7 +343,7 @@ func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
 	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
 		return option.Errorf("revalidate", "write a duration between 1m and 60d")
 	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
-		return option.Errorf("revalidate", "is longer than a session lasts, and so would never happen")
+		return option.Errorf("revalidate", "is longer than the lifetime of a session, so it would never happen")
 	}
 	s.required = instagram.PermissionsOf(h.RequireScope...)
 	return h.resolveForward(s)
@@ -355,7 +355,7 @@ func (h *Handler) resolveForward(s *settings) error {
 		return nil
 	}
 	if strings.EqualFold(h.Token.ForwardAs, identity.HeaderOff) {
-		return option.Errorf("token forward_as", "leave the option out to keep the token from the site")
+		return option.Errorf("token forward_as", "remove the option if the site should not get the token")
 	}
 	if _, err := headerguard.New(h.Token.ForwardAs); err != nil {
 		return option.Errorf("token forward_as", "%v", err)
@@ -369,13 +369,13 @@ func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 	s.rate = login.Rate{Failures: o.Failures, Per: time.Duration(o.Per), Off: o.Off}
 	switch {
 	case o.Off && (o.Failures != 0 || o.Per != 0):
-		return option.Errorf("rate_limit", "off takes no numbers; write off alone, or a number and a duration such as 20 1m")
+		return option.Errorf("rate_limit", "off takes no numbers; write only off, or a number and a duration such as 20 1m")
 	case o.Failures == 0 && o.Per == 0:
 		s.rate = login.DefaultRate()
 	case o.Failures < 1 || o.Failures > 10_000:
 		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
 	case s.rate.Per < time.Second || s.rate.Per > 24*time.Hour:
-		return option.Errorf("rate_limit", "write a duration between 1s and 24h behind the number, such as %d 1m", o.Failures)
+		return option.Errorf("rate_limit", "write a duration between 1s and 24h after the number, such as %d 1m", o.Failures)
 	}
 	return nil
 }

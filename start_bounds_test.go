@@ -41,7 +41,7 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 				if took := time.Since(began); took > time.Minute { // a second on a slow machine without the race detector
 					t.Errorf("the checks take %v", took)
 				}
-				if all := findingsIn(found.Doctor); !strings.Contains(all, "fine protected:") && !strings.Contains(all, "too many to follow") || strings.Contains(all, "wrong ") {
+				if all := findingsIn(found.Doctor); !strings.Contains(all, "ok protected:") && !strings.Contains(all, "too many to follow") || strings.Contains(all, "error ") {
 					t.Error(all)
 				}
 			})
@@ -93,7 +93,7 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 		if took := time.Since(began); took > time.Minute { // a second on a slow machine without the race detector
 			t.Errorf("%s: the checks take %v", name, took)
 		}
-		if all := findingsIn(found.AtStart); strings.Contains(all, "wrong ") || strings.Contains(all, "too many") {
+		if all := findingsIn(found.AtStart); strings.Contains(all, "error ") || strings.Contains(all, "too many") {
 			t.Error(name, all[:min(len(all), 1000)])
 		}
 	}
@@ -112,7 +112,7 @@ func TestN17_NoMatcherAtAllProtectsEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if all := findingsIn(found.Doctor); !strings.Contains(all, "fine everything else that reaches this block is protected") || strings.Contains(all, "nothing is protected") {
+	if all := findingsIn(found.Doctor); !strings.Contains(all, "ok everything else that reaches this block is protected") || strings.Contains(all, "nothing is protected") {
 		t.Error(all)
 	}
 }

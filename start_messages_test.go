@@ -16,7 +16,7 @@ func TestCaddyNamesWhatIsInTheWay(t *testing.T) {
 	}{
 		"abort":                 {sitetest.Config{Block: "route {\nabort /a*\n" + members + "\n}"}, "ERROR: https://example.test/auth/ is answered by abort before it reaches this block"},
 		"an empty page":         {sitetest.Config{Block: "route {\nrespond /a* 204\n" + members + "\n}"}, "ERROR: https://example.test/auth/ is answered by respond before it reaches this block"},
-		"another host":          {sitetest.Config{Block: "@m {\npath /members*\nhost other.test\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: the matcher of this block is for the host other.test, which has no redirect_uri here | take host out of the matcher"},
+		"another host":          {sitetest.Config{Block: "@m {\npath /members*\nhost other.test\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: the matcher of this block is for the host other.test, which has no redirect_uri here | remove host from the matcher"},
 		"a contradiction":       {sitetest.Config{Block: "@m {\npath /members*\nnot path /members*\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: no address matches the matcher of this block and those of the routes around it | compare the matcher with the addresses of your pages: one address must match all of its lines"},
 		"two paths that differ": {sitetest.Config{Block: "@m {\npath /members/*\npath_regexp ^/account\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: no address matches the matcher"},
 		"two stars":             {sitetest.Config{Block: protectingBlock("/members/**")}, "WARN: /members/** is protected, and /members itself is not | write /members /members/* if both are meant"},

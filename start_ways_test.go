@@ -68,7 +68,7 @@ func TestN17_NoWayPastABlockIsSilent(t *testing.T) {
 			}
 			lines := s.StartLines()
 			if !slices.ContainsFunc(lines, func(l sitetest.StartLine) bool {
-				return (l.Level == "error" || l.Level == "warn") && (strings.Contains(l.Msg, "NOT protected") || strings.Contains(l.Msg, "without a session") || strings.Contains(l.Msg, "nobody can tell from here whether /") || strings.Contains(l.Msg, "nobody can tell from here whether handle_errors"))
+				return (l.Level == "error" || l.Level == "warn") && (strings.Contains(l.Msg, "NOT protected") || strings.Contains(l.Msg, "without a session") || strings.Contains(l.Msg, "this check cannot tell whether /") || strings.Contains(l.Msg, "this check cannot tell whether handle_errors"))
 			}) {
 				t.Errorf("silent: %v", lines)
 			}

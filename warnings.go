@@ -55,7 +55,7 @@ func baseProblem(base string) string {
 	case u.Scheme == "" || u.Host == "":
 		return "is not an address; write one such as http://localhost:9100"
 	case strings.Trim(u.Path, "/") != "":
-		return "has a path; write scheme and host alone, or in a block the address that has one: endpoints { graph … }"
+		return "has a path; write only scheme and host, or give each address in a block: endpoints { graph … }"
 	}
 	return ""
 }
@@ -68,16 +68,16 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 	}
 	for _, id := range h.Allow {
 		if denied[id] {
-			found = append(found, finding.Doubt(id+" is in allow and in deny, and is kept out", "delete it from one of them"))
+			found = append(found, finding.Doubt(id+" is in allow and in deny, and deny wins", "delete it from one of them"))
 		}
 	}
-	const secret = " is what an app secret looks like, and others get to see it"
+	const secret = " looks like an app secret, and others can see it"
 	if finding.IsAppSecret(h.Session.Cookie) {
-		found = append(found, finding.Fault("session cookie"+secret, "write the name of the cookie there, and get a new app secret from Meta"))
+		found = append(found, finding.Fault("session cookie"+secret, "write a cookie name instead, and reset the app secret in Meta's dashboard"))
 	}
 	for _, name := range h.Headers {
 		if finding.IsAppSecret(name) {
-			found = append(found, finding.Fault("the name of a header"+secret, "write the name of the header there, and get a new app secret from Meta"))
+			found = append(found, finding.Fault("the name of a header"+secret, "write a header name instead, and reset the app secret in Meta's dashboard"))
 		}
 	}
 	return found
@@ -91,7 +91,7 @@ func (h *Handler) checkPeople() (found []finding.Finding) {
 		}
 	}
 	if h.wantsPicture() && !h.settings.keepToken {
-		found = append(found, finding.Doubt("the visitor's picture needs an access token that is kept: until then its path answers 404", "add token long_lived"))
+		found = append(found, finding.Doubt("the picture needs a stored access token: until then its path answers 404", "add token long_lived"))
 	}
 	return found
 }
@@ -100,7 +100,7 @@ func (h *Handler) checkPeople() (found []finding.Finding) {
 func guessable(secrets []string) (found []finding.Finding) {
 	for i, secret := range secrets {
 		if finding.IsGuessable(secret) {
-			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d can be guessed, and whoever does can make sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
+			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d is easy to guess, and anyone who guesses it can forge sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
 		}
 	}
 	return found
@@ -174,7 +174,7 @@ func (h *Handler) saySecret(c rotation.Change) {
 	switch c.Kind {
 	case secretfile.Changed:
 		h.telemetry.Notify(telemetry.NoticeSecretChanged, nil, append(about,
-			zap.String("former_fingerprint", session.Fingerprint(c.Former)), zap.Time("former_accepted_until", h.now().Add(h.keepSecrets())))...)
+			zap.String("previous_fingerprint", session.Fingerprint(c.Former)), zap.Time("previous_accepted_until", h.now().Add(h.keepSecrets())))...)
 		h.warnChanged(c, about)
 	case secretfile.Broken:
 		h.telemetry.Notify(telemetry.NoticeSecretFile, c.Problem, about...)

@@ -50,7 +50,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 		{"NO_COLOR", []string{"TERM=xterm", "NO_COLOR=1"}, nil, []string{"✗ network"}, []string{"\x1b"}},
 		{"a dumb terminal", []string{"TERM=dumb", "NO_COLOR="}, nil, []string{"✗ network"}, []string{"\x1b"}},
 		{"--no-color", usual, []string{"--no-color"}, []string{"✗ network"}, []string{"\x1b"}},
-		{"JSON", usual, []string{"--json"}, []string{`"status": "wrong"`}, []string{"\x1b"}},
+		{"JSON", usual, []string{"--json"}, []string{`"status": "error"`}, []string{"\x1b"}},
 		{"no UTF-8", []string{"TERM=xterm", "NO_COLOR=1", "LC_ALL=C"}, nil, []string{"  ok load", "  X  network"}, []string{"✓ ", "✗ "}},
 	} {
 		shown, status := onTerminal(t, folder, c.env, "", append([]string{"doctor"}, c.args...)...)
@@ -85,7 +85,7 @@ func TestRevokeAllAsksOnATerminal(t *testing.T) {
 	folder := commandFolder(t, caddyfile)
 	ended := func() string {
 		out, _, _ := commandIn(t, folder, nil, "status", "--json")
-		_, after, _ := strings.Cut(out, `"ended": `)
+		_, after, _ := strings.Cut(out, `"revoked": `)
 		number, _, _ := strings.Cut(after, ",")
 		return number
 	}
@@ -93,10 +93,10 @@ func TestRevokeAllAsksOnATerminal(t *testing.T) {
 		answer, says, ended string
 		status              int
 	}{
-		{"n", "Nothing was ended.", "0", 1},
-		{"nein", "Nothing was ended.", "0", 1},
-		{"\x04", "Nothing was ended.", "0", 1}, // Ctrl-D
-		{"y", "all sessions have ended", "1", 0},
+		{"n", "Nothing was revoked.", "0", 1},
+		{"nein", "Nothing was revoked.", "0", 1},
+		{"\x04", "Nothing was revoked.", "0", 1}, // Ctrl-D
+		{"y", "all sessions are revoked", "1", 0},
 	} {
 		shown, status := onTerminal(t, folder, nil, c.answer, "revoke", "--all")
 		if status != c.status || !strings.Contains(shown, c.says) || !strings.Contains(shown, "everybody's sessions of app "+appID) || ended() != c.ended {
@@ -108,7 +108,7 @@ func TestRevokeAllAsksOnATerminal(t *testing.T) {
 	}
 	// One who is not at a terminal cannot be asked, and `yes |` is no answer.
 	out, talk, status := commandIn(t, folder, nil, "revoke", "--all")
-	if status != 2 || out != "" || talk != "Error: --all ends everybody's sessions, and there is no terminal to ask on\nTry: add --yes\n" {
+	if status != 2 || out != "" || talk != "Error: --all revokes everybody's sessions, and there is no terminal to ask on\nTry: add --yes\n" {
 		t.Errorf("without a terminal: status %d\n%s%s", status, out, talk)
 	}
 }

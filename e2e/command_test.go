@@ -73,7 +73,7 @@ func TestL4_TheOperatorsCommands(t *testing.T) {
 	if got := status(); got != http.StatusOK {
 		t.Fatalf("after commands that were wrong: %d", got)
 	}
-	if out, err := command("revoke", "--user", userID, "--address", admin); err != nil || !strings.Contains(out, "app "+appID+": the sessions of user "+userID+" have ended, if there are any.") {
+	if out, err := command("revoke", "--user", userID, "--address", admin); err != nil || !strings.Contains(out, "app "+appID+": the sessions of user "+userID+" are revoked, if there are any.") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
 	if out, err := command("revoke", "--all", "--yes", "--address", admin); err != nil {

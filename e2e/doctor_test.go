@@ -79,7 +79,7 @@ func TestTheDoctorsCommandInAProcessOfItsOwn(t *testing.T) {
 		t.Fatalf("status %d, %v:\n%s%s", status, err, out, talk)
 	}
 	for _, check := range report.Checks {
-		if (check.Status == "wrong") != (check.Check == "app") || check.Status == "wrong" && !strings.Contains(check.Remedy, "app_secret is wrong") {
+		if (check.Status == "error") != (check.Check == "app") || check.Status == "error" && !strings.Contains(check.Remedy, "app_secret is wrong") {
 			t.Errorf("check = %+v", check)
 		}
 	}

@@ -79,7 +79,7 @@ func outOfFiles(t *testing.T, table *faultTable) {
 	waiting.client.Timeout = 15 * time.Second
 	free := waiting.get(s.address, "/private", byLink)
 	rows = append(rows, faultRow{fault: fault, moment: "page on a new connection", visitor: said(late) + "; when connections are free: " + said(free)})
-	f.process.waitUntil("an empty queue", func() bool { return s.metrics()["ended_sessions_queued"] == "0" })
+	f.process.waitUntil("an empty queue", func() bool { return s.metrics()["revoked_sessions_queued"] == "0" })
 	moved := s.moved(before)
 	s.caddy.restart()
 	lost := s.lost(replay)

@@ -199,7 +199,7 @@ func (s *storageStory) whileRunning() {
 // written waits until nothing is queued any more.
 func (s *storageStory) written() {
 	s.t.Helper()
-	s.process.waitUntil("an empty queue", func() bool { return s.site.metrics()["ended_sessions_queued"] == "0" })
+	s.process.waitUntil("an empty queue", func() bool { return s.site.metrics()["revoked_sessions_queued"] == "0" })
 }
 
 // atStart breaks the storage before Caddy starts.

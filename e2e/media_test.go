@@ -97,7 +97,7 @@ func TestTheMediaSiteInABrowser(t *testing.T) {
 	down.Store(true)
 	run(t, tab, chromedp.Navigate(mediaSite), chromedp.WaitVisible("header"))
 	want(t, tab, mediaSite, "Jay Posiris")
-	want(t, tab, mediaSite, "Instagram does not show your media just now.")
+	want(t, tab, mediaSite, "Instagram does not show your media right now.")
 	shoot(t, tab, "media-down")
 	pages = append(pages, ask(t, tab, chromedp.OuterHTML("html")))
 

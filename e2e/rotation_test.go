@@ -19,7 +19,7 @@ const (
 	oldSecret = "1f8e0d3c7b6a59482716f5e4d3c2b1a0"
 	newSecret = "d2c94b7e1a60f8357d9e4c2b8a1f6053"
 
-	secretChanged = "a secret has changed in its file; the former one is still accepted"
+	secretChanged = "a secret file has changed; the previous secret is still accepted"
 )
 
 // rotator is a node whose secret changes.
@@ -217,7 +217,7 @@ func TestN18_RotationWithOneFile(t *testing.T) {
 	before.signIn(one.address, one.address)
 	one.write("secret", newSecret)
 	one.waitChanges(1)
-	one.wantFingerprints("changed", session.Fingerprint(newSecret)+" (former: "+session.Fingerprint(oldSecret)+")")
+	one.wantFingerprints("changed", session.Fingerprint(newSecret)+" (previous: "+session.Fingerprint(oldSecret)+")")
 	fresh := c.visitor("visitor2")
 	fresh.signIn(one.address, one.address)
 	wantSealed(t, fresh, newSecret)

@@ -213,7 +213,7 @@ func (p *person) try(g *grave, n *node) (refused bool) {
 	began := time.Now()
 	again := p.stranger()
 	again.cookies = maps.Clone(g.copy.cookies)
-	answer, ok := p.ask(again, n, "an ended session", func() (*http.Request, error) {
+	answer, ok := p.ask(again, n, "a revoked session", func() (*http.Request, error) {
 		return again.request(http.MethodGet, n.address, "/private/page", byScript, nil)
 	})
 	if !ok || answer.status == http.StatusUnauthorized {
@@ -299,7 +299,7 @@ func (p *person) wasWritten(what string, answer reply, good int, began time.Time
 	return false
 }
 
-// unknown is a request without an answer that would have ended sessions.
+// unknown is a request without an answer that would have revoked sessions.
 func (p *person) unknown(b *browser, all bool) {
 	b.forget()
 	if all {

@@ -230,7 +230,7 @@ func TestCallsToInstagramAreSpansOfTheRequest(t *testing.T) {
 			t.Fatal("Instagram was not asked again")
 		}
 	}
-	errand := traces.named(t, "instagram_auth renew token")
+	errand := traces.named(t, "instagram_auth refresh token")
 	call := traces.find(t, "its call", func(s *otlp.Span) bool { return bytes.Equal(s.ParentSpanId, errand.SpanId) })
 	if call.Name != "instagram long_lived" || len(errand.ParentSpanId) != 0 || len(errand.Links) != 1 {
 		t.Fatalf("errand %v, call %v", errand, call)

@@ -98,7 +98,7 @@ func (e *Error) refusedBelow500() {
 func excerpt(status int, body []byte, secrets []string) string {
 	trimmed := bytes.TrimSpace(body)
 	if bytes.Count(body, []byte{0}) > len(body)/4 { // UTF-16, in which no secret would be found
-		return fmt.Sprintf("%d bytes that are no text", len(body))
+		return fmt.Sprintf("%d bytes that are not text", len(body))
 	}
 	var profile struct{ Username any }
 	if json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil {

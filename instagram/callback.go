@@ -158,7 +158,7 @@ func (e *WindowError) Remedy() string {
 const (
 	// remedyForWindow is for words that nobody knows.
 	remedyForWindow = "the account may be a personal one (only business and creator accounts can sign in with instagram_login), " +
-		"or the app may be in development mode and the account no tester of it; check the account type and the app's roles at Meta"
+		"or the app may be in development mode and the account is not one of its testers; check the account type and the app's roles at Meta"
 
-	remedyForWindowFault = "instagram itself fails: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
+	remedyForWindowFault = "instagram failed: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 )

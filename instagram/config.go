@@ -178,7 +178,7 @@ func (c *Config) check() (family, error) {
 func checkList(option string, values, known []string, offeredBy string) error {
 	for i, v := range values {
 		if !slices.Contains(known, v) {
-			return &ConfigError{option, fmt.Sprintf("%q is not offered by %s; it has %s", v, offeredBy, strings.Join(known, ", ")), v, known}
+			return &ConfigError{option, fmt.Sprintf("%q is not available in %s; it has %s", v, offeredBy, strings.Join(known, ", ")), v, known}
 		}
 		if slices.Contains(values[:i], v) {
 			return &ConfigError{Option: option, Problem: fmt.Sprintf("%q is listed twice", v)}
@@ -230,9 +230,9 @@ func endpointProblem(address string) string {
 	case err != nil || u.Host == "" || u.Opaque != "" || u.Scheme != "https" && u.Scheme != "http":
 		return "is not an absolute https URL"
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "has a user name, a query or a fragment; leave them out"
+		return "has a user name, a query or a fragment; remove them"
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "is plain http; that is for loopback hosts alone, use https"
+		return "is plain http, which is allowed for loopback hosts only; use https"
 	}
 	return ""
 }

@@ -52,7 +52,7 @@ func (c *Config) checkPermissions(f family) error {
 	}
 	further := slices.DeleteFunc(slices.Clone(f.scopes), func(name string) bool { return slices.Contains(c.Scopes, name) })
 	if len(c.StepUp) > 0 && len(further) == 0 {
-		return &ConfigError{Option: "step_up", Problem: fmt.Sprintf("scope asks for all that %s offers already", c.API)}
+		return &ConfigError{Option: "step_up", Problem: fmt.Sprintf("scope already has all permissions of %s", c.API)}
 	}
 	return checkList("step_up", c.StepUp, further, string(c.API)+" beyond scope")
 }

@@ -50,7 +50,7 @@ func TestT5_RecheckAcceptsTheSamePersonOnly(t *testing.T) {
 			})
 			got, err := client.Recheck(t.Context(), instagram.Token{AccessToken: token}, c.known)
 			if !c.same {
-				if failure := wantKind(t, err, instagram.BadProfile); !strings.Contains(failure.Remedy(), "names two people") || !failure.OfOnePerson() {
+				if failure := wantKind(t, err, instagram.BadProfile); !strings.Contains(failure.Remedy(), "named two accounts") || !failure.OfOnePerson() {
 					t.Errorf("remedy %q", failure.Remedy())
 				}
 				if !reflect.DeepEqual(got, instagram.User{}) {
@@ -95,7 +95,7 @@ func TestT5_ANodeWithoutUserIDIsRefused(t *testing.T) {
 	} {
 		for _, id := range []string{"", userID, appScopedID} {
 			_, err := serve(t, answer(200, body)).User(t.Context(), instagram.Token{AccessToken: token, UserID: id})
-			if got := wantKind(t, err, instagram.BadProfile); !strings.Contains(got.Remedy(), "left user_id out") || !strings.Contains(err.Error(), "username") || strings.Contains(err.Error(), "jayposiris") {
+			if got := wantKind(t, err, instagram.BadProfile); !strings.Contains(got.Remedy(), "did not send user_id") || !strings.Contains(err.Error(), "username") || strings.Contains(err.Error(), "jayposiris") {
 				t.Errorf("%s: %v, remedy %q", body, err, got.Remedy())
 			}
 		}

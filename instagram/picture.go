@@ -50,11 +50,11 @@ type Image struct {
 }
 
 var (
-	errPictureURL    = errors.New("the address of the picture is not one to ask for")
+	errPictureURL    = errors.New("the address of the picture is not allowed")
 	errNoPicture     = errors.New("the host of the picture does not have it")
 	errPictureSize   = errors.New("the picture is larger than 1 MB")
-	errNotPicture    = errors.New("what the host of the picture sends is not a picture of a known type")
-	errPictureStatus = errors.New("the host of the picture fails")
+	errNotPicture    = errors.New("the host of the picture did not send a picture of a known type")
+	errPictureStatus = errors.New("the host of the picture failed")
 )
 
 // Picture asks where the profile picture of a token's owner is. The IDs in the answer, if
@@ -211,7 +211,7 @@ func (c *Client) checkPictureURL(address string, secrets ...string) error {
 	if u.Scheme == "https" && isPictureHost(u.Host) || c.simulates(u) {
 		return nil
 	}
-	return fmt.Errorf("the picture is not at a host of instagram's: %q", cut(without(u.Host, secrets)))
+	return fmt.Errorf("the picture is not on a host of instagram: %q", cut(without(u.Host, secrets)))
 }
 
 // isPictureHost reports whether a host is below one of the domains. A port is part of no

@@ -12,7 +12,7 @@ import (
 // How pictures are fetched: over connections of their own, to public addresses alone. The
 // host of a picture is part of an answer, and a name can resolve to any address. [T3]
 
-var errNotPublic = errors.New("the host of the picture has an address that is not public")
+var errNotPublic = errors.New("the host of the picture has a private address")
 
 var (
 	directPictures  = newPictureTransport(false)

@@ -99,7 +99,7 @@ func TestT3_ANameOfAPrivateAddressIsNoHostOfPictures(t *testing.T) {
 	if connection := <-reached; connection == nil {
 		t.Error("a simulator cannot be reached")
 	}
-	if err := transportError(PictureEndpoint, &net.OpError{Op: "dial", Net: "tcp", Err: errNotPublic}); err.Kind != Unreachable || !strings.Contains(err.Error(), "not public") {
+	if err := transportError(PictureEndpoint, &net.OpError{Op: "dial", Net: "tcp", Err: errNotPublic}); err.Kind != Unreachable || !strings.Contains(err.Error(), "private address") {
 		t.Errorf("told as %v", err)
 	}
 }

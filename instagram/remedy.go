@@ -28,24 +28,24 @@ var remedies = []struct {
 	{"no valid scopes", "scope names no permission that the app has: compare it with the permissions of the product in Meta's dashboard, and with api", false},
 	{"professional account", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
 	{"not professional", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
-	{"developer role", "the app is in development mode and the account is no tester of it: add the account under App roles and let it accept, or switch the app to live", false},
-	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret are of one app, and that nothing opens the callback twice", true},
+	{"developer role", "the app is in development mode and the account is not one of its testers: add the account under App roles and accept the invitation, or switch the app to live", false},
+	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret belong to one app, and that nothing opens the callback twice", true},
 	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice", true},
 	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests", true},
 	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine", true},
-	{"cannot parse access token", "the access token is of the other family of the API: check that api and endpoints belong together", false},
+	{"cannot parse access token", "the access token belongs to the other Instagram API: check that api and endpoints belong together", false},
 }
 
 const (
 	remedyRedirectURI = "redirect_uri is not registered with Meta: compare byte for byte, trailing slash included"
 	remedyScope       = "scope names a permission that the app does not have: compare it with the permissions of the product in Meta's dashboard, and with api"
-	remedyPermission  = "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are no testers, and the account must be a professional one"
+	remedyPermission  = "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are not testers, and the account must be a professional one"
 	remedyToken       = "the access token is not valid: if it happens to everybody, check that api and endpoints belong together"
 	remedyNoObject    = "instagram does not show this user node: check user_node, and that the account is not a private one"
 
-	remedyRestricted = "Meta has restricted the app and nobody can sign in: open the app in Meta's dashboard, see its alerts and required actions, and mend or appeal what stands there"
+	remedyRestricted = "Meta has restricted the app and nobody can sign in: open the app in Meta's dashboard, read its alerts and required actions, and resolve or appeal them"
 
-	remedyWithoutAccess = "the app may not read this account, and nobody but testers can sign in. In this order: a tester has to accept the invitation in Instagram (Settings, Website permissions, Apps and websites, Tester invites); " +
+	remedyWithoutAccess = "the app may not read this account, and only testers can sign in. In this order: a tester has to accept the invitation in Instagram (Settings, Website permissions, Apps and websites, Tester invites); " +
 		"for everybody else the app needs Advanced Access to instagram_business_basic through Meta's app review; then look for a business verification, access verification or data use checkup that is missing or overdue; " +
 		"an app of Basic Display was switched off in December 2024"
 )
@@ -56,10 +56,10 @@ var codeRemedies = map[int]string{
 	codePermission:  remedyPermission,
 	codeParameter:   "instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
 	codeSessionKey:  remedyToken,
-	codeAnonymous:   "instagram got no access token: check that nothing between Caddy and instagram takes the Authorization header or the query away",
+	codeAnonymous:   "instagram got no access token: check that nothing between Caddy and instagram removes the Authorization header or the query",
 	codeNotAccepted: remedyToken,
 	codePolicy:      "instagram blocks this for a while because of its policies: wait, and see the app's alerts in Meta's dashboard if it happens to everybody",
-	codePath:        "endpoints graph is wrong: instagram does not know the path; write https://graph.instagram.com, with one version segment at the most",
+	codePath:        "endpoints graph is wrong: instagram does not know the path; write https://graph.instagram.com, with at most one version segment",
 }
 
 // profileRemedies are those of user nodes that cannot be used.
@@ -67,9 +67,9 @@ var profileRemedies = []struct {
 	because error
 	remedy  string
 }{
-	{errPrivate, "the account is private, and instagram tells nothing of it: the person can make it public, or switch it to a business or creator account, which is free; testers must be public, too"},
-	{errNoUserID, "instagram left user_id out, and nobody is signed in under another ID instead: check that api and endpoints belong together; if it lasts, report it to this project"},
-	{errOtherPerson, "instagram names two people in one login: check that api, user_node and endpoints belong together, and that no cache stands between Caddy and instagram"},
+	{errPrivate, "the account is private, and instagram shows only its ID: its owner can make it public, or switch it to a business or creator account, which is free; testers must be public, too"},
+	{errNoUserID, "instagram did not send user_id, and Caddy signs nobody in under another ID: check that api and endpoints belong together; if it lasts, report it to this project"},
+	{errOtherPerson, "instagram named two accounts in one login: check that api, user_node and endpoints belong together, and that there is no cache between Caddy and instagram"},
 }
 
 // Remedy returns a sentence that tells the operator what to change, "" if there is
@@ -85,19 +85,19 @@ func (e *Error) Remedy() string {
 	case e.RateLimited():
 		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
 	case e.distrustsAddress():
-		return "instagram distrusts the address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
+		return "instagram does not trust the IP address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
 	case e.causedBy(context.Canceled):
 		return "" // the visitor went away, or Caddy is being stopped
 	case e.causedBy(syscall.EMFILE, syscall.ENFILE):
-		return "caddy may open no more files: raise its limit of open files (ulimit -n, LimitNOFILE of the service)"
+		return "caddy has too many open files: raise its limit (ulimit -n, LimitNOFILE of the service)"
 	case e.causedBy(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET):
-		return "the connection to instagram broke off: nothing to change if it passes; otherwise check the network and any proxy between"
+		return "the connection to instagram was cut: nothing to change if it passes; otherwise check the network and any proxy in between"
 	case e.Kind == Unreachable:
 		return "instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
 	case e.Kind == TimedOut:
 		return "instagram did not answer in time: check the network, or raise timeout"
 	case e.Kind == BadAnswer && e.Status < 500 && !e.Transient:
-		return "what answers is not instagram's API: check endpoints and any proxy between"
+		return "the answer is not from instagram's API: check endpoints and any proxy in between"
 	case e.Kind == BadProfile:
 		return e.profileRemedy()
 	}
@@ -114,7 +114,7 @@ func (e *Error) remedyByWords() string {
 	case e.headerUnread():
 		return codeRemedies[codeAnonymous]
 	case e.ownerHasToConfirm():
-		return "the person has to log in or to confirm the account at instagram.com: nothing to change here"
+		return "the visitor has to log in or confirm the account at instagram.com: nothing to change here"
 	case e.noObject():
 		return remedyNoObject
 	case e.LacksPermission():
@@ -123,7 +123,7 @@ func (e *Error) remedyByWords() string {
 		return codeRemedies[e.Code]
 	}
 	if e.Temporary() {
-		return "instagram itself fails, or a proxy between: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
+		return "instagram failed, or a proxy in between did: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 	}
 	return ""
 }
@@ -165,7 +165,7 @@ func (e *Error) profileRemedy() string {
 			return r.remedy
 		}
 	}
-	return "instagram tells of the person what cannot be used: check api, user_node and endpoints"
+	return "instagram sent a profile with an invalid ID or username: check api, user_node and endpoints"
 }
 
 // PrivateAccount reports whether the user node was that of a private account, of which

@@ -21,7 +21,7 @@ var (
 
 	// ErrSignedContent says that one of the secrets signed the request, but what it
 	// says is of no use.
-	ErrSignedContent = errors.New("signed request has unusable content")
+	ErrSignedContent = errors.New("signed request has invalid content")
 )
 
 const (

@@ -94,7 +94,7 @@ func TestErrorsInTheWordsOfOAuthAreRead(t *testing.T) {
 		{400, `{"error":"invalid_scope"}`, "scope names a permission", instagram.Refused, false},
 		{200, `{"error":"invalid_grant","error_description":"Invalid authorization code"}`, "was used, is too old", instagram.Refused, false},
 		{400, `{"error":"invalid_request","error_description":"nobody knows","access_token":"T"}`, "", instagram.Refused, false},
-		{503, `{"error":"temporarily_unavailable"}`, "instagram itself fails", instagram.BadAnswer, true},
+		{503, `{"error":"temporarily_unavailable"}`, "instagram failed", instagram.BadAnswer, true},
 	} {
 		_, err := serve(t, answer(c.status, c.body)).Exchange(t.Context(), redirectURI, plantedCode)
 		got := wantKind(t, err, c.kind)
@@ -114,7 +114,7 @@ func TestADistrustedAddressHasToWait(t *testing.T) {
 			_, errRefresh := client.Refresh(t.Context(), instagram.Token{AccessToken: token})
 			for _, err := range []error{errToken, errUser, errRefresh} {
 				got := wantKind(t, err, instagram.BadAnswer)
-				if !got.Temporary() || got.OfOnePerson() || got.InvalidToken() || status != 429 && !strings.Contains(got.Remedy(), "distrusts the address") {
+				if !got.Temporary() || got.OfOnePerson() || got.InvalidToken() || status != 429 && !strings.Contains(got.Remedy(), "does not trust the IP address") {
 					t.Errorf("%d: %+v, remedy %q", status, got, got.Remedy())
 				}
 			}

@@ -40,10 +40,10 @@ type Field struct{ Name, Value string }
 var (
 	errNoToken     = errors.New("answer has no usable access token")
 	errNoID        = errors.New("profile has no usable ID")
-	errNoUserID    = errors.New("profile has no user_id, the ID that people are known by")
+	errNoUserID    = errors.New("profile has no user_id")
 	errNoUsername  = errors.New("profile has no usable username")
-	errPrivate     = errors.New("profile is that of a private account: it has nothing but an ID")
-	errOtherPerson = errors.New("token answer and profile name different people")
+	errPrivate     = errors.New("profile belongs to a private account: it has only an ID")
+	errOtherPerson = errors.New("token answer and profile name different accounts")
 
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
 )

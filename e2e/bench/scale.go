@@ -187,7 +187,7 @@ func (b *bench) goBench(pkg, pattern string) (map[string][]float64, error) {
 	return all, nil
 }
 
-// byRevocations is the table of lists of ended sessions. That is a matter of nanoseconds,
+// byRevocations is the table of lists of revoked sessions. That is a matter of nanoseconds,
 // which no load on a server shows: here Go's own benchmarks of the project tell more.
 func (b *bench) byRevocations() (string, error) {
 	requests, err := b.goBench(module, "^BenchmarkSignedInAmongEnded$")
@@ -198,12 +198,12 @@ func (b *bench) byRevocations() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t := table{head: []string{"ended sessions", "signed-in request in the handler, ns", "allocations", "the look-up alone, ns", "bytes of memory an entry"}}
+	t := table{head: []string{"revoked sessions", "signed-in request in the handler, ns", "allocations", "the look-up alone, ns", "bytes of memory an entry"}}
 	for _, n := range []int{0, 1000, 100_000, 1_000_000} {
 		request, lookup := fmt.Sprintf("SignedInAmongEnded/%d ", n), fmt.Sprintf("Ended/%d/different ", n)
 		t.add(strconv.Itoa(n), median(requests[request+"ns/op"]), median(requests[request+"allocs/op"]), median(list[lookup+"ns/op"]), median(list[lookup+"B/entry"]))
 	}
-	return "## By number of ended sessions\n\nFrom `go test -bench`, without a server around the handler; – where the project has no benchmark.\n\n" + t.String(), nil
+	return "## By number of revoked sessions\n\nFrom `go test -bench`, without a server around the handler; – where the project has no benchmark.\n\n" + t.String(), nil
 }
 
 // sitesOf returns n sites for startPair, each with an app of its own. The first one is the

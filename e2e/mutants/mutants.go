@@ -131,7 +131,7 @@ var mutants = []mutant{
 	{"H7", "what is kept of a request is given to the next", `	*v = visit{} // after a panic it is not given back at all
 `, ``, ""},
 	// Signing out.
-	{"L1", "an ended session goes on", `{ return h.list.Ended(h.subject(s)) }`, `{ return false && h.list.Ended(h.subject(s)) }`, ""},
+	{"L1", "a revoked session goes on", `{ return h.list.Ended(h.subject(s)) }`, `{ return false && h.list.Ended(h.subject(s)) }`, ""},
 	{"L2", "another site can sign a visitor out", `if !h.isOwnForm(v) {`, `if false {`, ""},
 	{"L3", "a sign-out that was not stored claims success", `if err != nil && !v.found.Crowded() {`, `if false {`, ""},
 	// Meta's callbacks.
@@ -147,7 +147,7 @@ var mutants = []mutant{
 	{"R1", "two slashes lead elsewhere", ` || strings.HasPrefix(address, "//") {`, ` {`, "."},
 	{"R1", "dots hide two slashes", `return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//")`, `return withoutDots(u.EscapedPath()) != ""`, "."},
 	{"R3", "visitors are sent back to own paths", `	if p.IsOwn(safe) {`, `	if false {`, "."},
-	// The list of ended sessions.
+	// The list of revoked sessions.
 	{"F1", "a failing storage signs everybody out", `	if h.settings.maxStaleness == 0 {
 		return false`, `	if h.settings.maxStaleness == 0 {
 		return h.list.Status().Failing != nil`, ""},

@@ -18,7 +18,7 @@ import (
 
 // list is included in a page, so it says in words what went wrong, and not by a status.
 var list = template.Must(template.New("list").Parse(`{{if .Problem}}
-<p>Instagram does not show your media just now. If that stays so, <a href="/instagram_auth/login?return_to=/">sign in again</a>.</p>
+<p>Instagram does not show your media right now. If this continues, <a href="/instagram_auth/login?return_to=/">sign in again</a>.</p>
 {{else}}<ul class="media">{{range .Media}}
 <li><a href="{{.Permalink}}"><img src="{{or .Thumbnail .URL}}" alt="{{if not .Caption}}Without a caption{{end}}" width="320" height="320">{{.Caption}}</a></li>
 {{else}}<li>You have no media yet.</li>{{end}}</ul>{{end}}`))

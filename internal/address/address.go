@@ -55,14 +55,14 @@ func New(prefix string, uris []string) (*Paths, error) {
 // conflict says what keeps a redirect URI from standing beside the other options.
 func (p *Paths) conflict(r Redirect) string {
 	if r.Path == p.Prefix || strings.HasPrefix(r.Path, p.Prefix+"/") {
-		return "its path lies below path_prefix; choose another path for one of them"
+		return "its path is below path_prefix; choose another path for one of them"
 	}
 	for _, other := range p.Redirects {
 		if other.Host == r.Host {
-			return "its host has a redirect URI already; list one for each host"
+			return "its host already has a redirect URI; list one for each host"
 		}
 		if strings.HasPrefix(other.URI, "https:") != strings.HasPrefix(r.URI, "https:") {
-			return "all redirect URIs of a block have the same scheme; write a block for each scheme"
+			return "all redirect URIs of a block must have the same scheme; write a block for each scheme"
 		}
 	}
 	return ""

@@ -22,24 +22,24 @@ func ParseRedirect(uri string) (Redirect, error) {
 	u, err := url.Parse(uri)
 	switch {
 	case strings.Contains(uri, "*"):
-		return Redirect{}, fmt.Errorf("has a *: Meta takes no wildcards; list the address of each host")
+		return Redirect{}, fmt.Errorf("has a *: Meta allows no wildcards; list the address of each host")
 	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
 		return Redirect{}, fmt.Errorf("not an absolute URL; write one such as https://example.com/auth/")
 	case u.Scheme == "http" && !IsLoopback(u.Hostname()):
-		return Redirect{}, fmt.Errorf("plain http is for loopback hosts alone; use https")
+		return Redirect{}, fmt.Errorf("plain http is allowed for loopback hosts only; use https")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return Redirect{}, fmt.Errorf("its scheme is not https; write it in whole, such as https://example.com/auth/")
+		return Redirect{}, fmt.Errorf("its scheme is not https; write the whole address, such as https://example.com/auth/")
 	case !strings.HasPrefix(uri, u.Scheme+"://"):
 		// Who sends it on compares it as it is written.
 		return Redirect{}, fmt.Errorf("has capital letters in its scheme; write %s", u.Scheme+strings.TrimPrefix(uri, uri[:len(u.Scheme)]))
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(uri, "#"):
-		return Redirect{}, fmt.Errorf("has a user name, a query or a fragment; leave them out")
+		return Redirect{}, fmt.Errorf("has a user name, a query or a fragment; remove them")
 	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return Redirect{}, fmt.Errorf("has a space or a character outside ASCII; write the host in its xn-- form")
 	case u.Path == "" || u.Path == "/":
-		return Redirect{}, fmt.Errorf("has no path of its own; the front page cannot be the callback; write one such as /auth/")
+		return Redirect{}, fmt.Errorf("has no path; the front page cannot be the callback; add a path such as /auth/")
 	case !isPlainPath(u.Path) || u.RawPath != "" || strings.Contains(uri, "%"):
-		return Redirect{}, fmt.Errorf("its path is not plain; leave out dot segments, double slashes, percent-encoding, commas and semicolons")
+		return Redirect{}, fmt.Errorf("its path is not plain; remove dot segments, double slashes, percent-encoding, commas and semicolons")
 	}
 	secure := u.Scheme == "https"
 	host := NormalHost(u.Host, secure)

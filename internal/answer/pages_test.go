@@ -73,7 +73,7 @@ func TestAnOperatorsPagesAreShown(t *testing.T) {
 	if answer := s.NewBrowser().Get(sitetest.Callback + "?code=x&state=" + strings.Repeat("x", session.StateLength)); answer.StatusCode != http.StatusBadRequest || !strings.Contains(answer.Body, "This sign-in is no longer valid.") {
 		t.Errorf("%d\n%s", answer.StatusCode, answer.Body)
 	}
-	if lines := s.Logged("a page could not be made of its template"); len(lines) != 1 || lines[0]["remedy"] == "" || !strings.Contains(lines[0]["error"].(string), "error.html:1") {
+	if lines := s.Logged("a page template failed"); len(lines) != 1 || lines[0]["remedy"] == "" || !strings.Contains(lines[0]["error"].(string), "error.html:1") {
 		t.Errorf("log: %v", lines)
 	}
 	write("erorr.html", "a typo")

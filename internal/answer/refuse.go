@@ -39,7 +39,7 @@ type Refusal struct {
 
 	// login is set where a login ends with it: that is logged, counted and sent as an event.
 	login *endedLogin
-	// Callback names the callback of Meta's that is refused, which is logged.
+	// Callback names the callback from Meta that is refused, which is logged.
 	Callback string
 	// Notice is another line of the log, with fields; one without a message is none.
 	Notice telemetry.Notice

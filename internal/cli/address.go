@@ -17,13 +17,13 @@ func CheckAddress(address string) error {
 	}
 	at, err := caddy.ParseNetworkAddress(address)
 	if err != nil {
-		return Usage(form, "%q is no address of an admin endpoint", address)
+		return Usage(form, "%q is not the address of an admin endpoint", address)
 	}
 	if at.IsUnixNetwork() || at.IsFdNetwork() {
 		return nil
 	}
 	if at.StartPort == 0 || at.PortRangeSize() != 1 || strings.Contains(at.Host, ":") && net.ParseIP(strings.SplitN(at.Host, "%", 2)[0]) == nil {
-		return Usage(form, "%q is no address of an admin endpoint", address)
+		return Usage(form, "%q is not the address of an admin endpoint", address)
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func TestEnvironmentFiles(t *testing.T) {
 		{"A=1\nhunter2", nil, "line 2: there is no ="},
 		{"=hunter2", nil, "line 1: there is no name"},
 		{"A = hunter2", nil, "line 1: there is a space before"},
-		{"A= hunter2", nil, "line 1: there is a space behind"},
+		{"A= hunter2", nil, "line 1: there is a space after"},
 	} {
 		got, err := parseEnvfile(c.text)
 		if !maps.Equal(got, c.want) || (err == nil) != (c.says == "") {
@@ -149,7 +149,7 @@ func TestStandardInput(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	_, err = Source{File: "-", In: strings.NewReader(`{"admin":}`)}.Load()
-	if err == nil || !strings.Contains(err.Error(), "mend the JSON") {
+	if err == nil || !strings.Contains(err.Error(), "fix the JSON") {
 		t.Errorf("%v", err)
 	}
 }

@@ -128,11 +128,11 @@ func isCaddyfile(name string) bool {
 
 func (c *Configuration) checkJSON() error {
 	if err := json.Unmarshal(c.JSON, new(any)); err != nil {
-		remedy := "mend the JSON"
+		remedy := "fix the JSON"
 		if text := bytes.TrimSpace(c.JSON); !bytes.HasPrefix(text, []byte(`{"`)) {
 			remedy = "if it is a Caddyfile, add --adapter caddyfile"
 		}
-		return Failed(remedy, "%s is no valid JSON: %s", c.Name, err)
+		return Failed(remedy, "%s is not valid JSON: %s", c.Name, err)
 	}
 	return nil
 }
@@ -155,7 +155,7 @@ func (c Configuration) AdminAddress() (string, error) {
 	}
 	if len(c.JSON) > 0 {
 		if err := json.Unmarshal(caddy.RemoveMetaFields(c.JSON), &document); err != nil {
-			return "", Failed("mend the configuration, or name the endpoint with --address", "finding Caddy's admin endpoint in %s: %s", c.Name, otherKind(err))
+			return "", Failed("fix the configuration, or name the endpoint with --address", "finding Caddy's admin endpoint in %s: %s", c.Name, otherKind(err))
 		}
 	}
 	if document.Admin.Disabled {

@@ -16,12 +16,12 @@ func LoadEnvfile(name string) error {
 	}
 	variables, err := parseEnvfile(string(content))
 	if err != nil {
-		return Usage("write one KEY=VALUE a line", "the environment file %s, %s", name, err)
+		return Usage("write one KEY=VALUE per line", "the environment file %s, %s", name, err)
 	}
 	for key, value := range variables {
 		if _, set := os.LookupEnv(key); !set {
 			if err := os.Setenv(key, value); err != nil {
-				return Usage("write one KEY=VALUE a line", "the environment file %s: %s: %s", name, key, err)
+				return Usage("write one KEY=VALUE per line", "the environment file %s: %s: %s", name, key, err)
 			}
 		}
 	}
@@ -47,7 +47,7 @@ func parseEnvfile(text string) (map[string]string, error) {
 		case strings.Contains(key, " "):
 			return nil, fmt.Errorf("line %d: there is a space before the =", number)
 		case strings.HasPrefix(value, " ") || strings.HasPrefix(value, "\t"):
-			return nil, fmt.Errorf("line %d: there is a space behind the =", number)
+			return nil, fmt.Errorf("line %d: there is a space after the =", number)
 		}
 		if before, _, comment := strings.Cut(value, "#"); comment {
 			value = strings.TrimRight(before, " \t")

@@ -78,7 +78,7 @@ func TestTheDoctorCatchesWhatProvesItselfByTheState(t *testing.T) {
 		"another path":                   {func(uri, state string) string { return strings.TrimSuffix(uri, "/") + "?code=x&state=" + state }, []string{"by the slash at the end"}},
 		"a refusal whose #_ is encoded":  {func(uri, state string) string { return uri + "?error=access_denied&state=" + state + "%23_" }, []string{"login: "}},
 		"a refusal without a state":      {func(uri, _ string) string { return uri + "?error=access_denied&error_reason=user_denied" }, []string{"cancelled"}},
-		"a code and an error in one URL": {func(uri, state string) string { return uri + "?error=x&code=x&state=" + state }, []string{"neither a code nor an error in it, or an odd one"}},
+		"a code and an error in one URL": {func(uri, state string) string { return uri + "?error=x&code=x&state=" + state }, []string{"no valid code or error in it"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, _, err := onLoopback(t, func(uri, window string) {

@@ -98,7 +98,7 @@ func (r *run) arrival(b *block, method, address string) finding.Finding {
 			if problem == "" {
 				return f
 			}
-			f = finding.Doubt(address+" reaches this block, but "+problem, "right behind a proxy that takes care of that; otherwise change the address of the site")
+			f = finding.Doubt(address+" reaches this block, but "+problem, "fine behind a proxy that takes care of this; otherwise change the address of the site")
 		}
 		if last.Status != finding.Look { // by another server it does reach the block
 			last = f
@@ -274,7 +274,7 @@ func (r *run) checkUpstream(b *block) []finding.Finding {
 	found := r.checks.Upstreams(b.inspected)
 	for _, s := range r.servers {
 		if s.Exhausted() && s.Has(b.inspected) {
-			return append(found, finding.Doubt("nobody can tell from here whether another site passes requests on to the upstream of this block: "+routes.TooMany, inspect.Simpler))
+			return append(found, finding.Doubt("this check cannot tell whether another site passes requests on to the upstream of this block: "+routes.TooMany, inspect.Simpler))
 		}
 	}
 	if len(found) == 0 {

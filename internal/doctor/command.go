@@ -21,7 +21,7 @@ func Command(c Config) *cobra.Command {
 Loads a configuration as Caddy would, without starting it, and checks every
 instagram_auth block in it: the options and secrets, whether the redirect URI is served
 and reaches the block, the logs, the storage, whether Instagram can be reached and
-accepts the app, and the clock. It then prints what belongs into the fields of Meta's
+accepts the app, and the clock. It then prints the values to paste into Meta's
 dashboard.
 
 Each check is a line: ✓ fine, ! look at it, ✗ wrong, and what to change. No secret, code
@@ -29,7 +29,7 @@ or token is printed. Nothing is left in the storage; as root it acts as the stor
 
 Give it the environment that Caddy has, with --envfile if the service reads one.
 
-With --browser it also takes somebody through a login: it prints the address of the
+With --browser it also takes you through a login: it prints the address of the
 authorization window, waits for the address that the browser comes back to, and shows the
 user ID and username.
 
@@ -42,7 +42,7 @@ Documentation: ` + cli.Documentation + `doctor.md` + "\n" + cli.ExitStatuses + "
 	}
 	cli.ConfigurationFlags(command)
 	command.Flags().Bool("json", false, "Print JSON, errors too")
-	command.Flags().Bool("browser", false, "Go through a login in a browser, too")
+	command.Flags().Bool("browser", false, "Also go through a login in a browser")
 	cli.SetRun(command, cli.NoArguments, c.diagnose)
 	return command
 }

@@ -203,7 +203,7 @@ func (r *run) checkLoad(storageWorks bool) finding.Finding {
 		return r.explainOption(&block{Block: new(Block)}, option.Errorf(name, "%s", problem))
 	}
 	if !storageWorks && len(r.blocks) > 0 { // the finding about the storage says it all
-		return finding.Doubt("Caddy does not load "+r.file, "mend the storage and ask again")
+		return finding.Doubt("Caddy does not load "+r.file, "fix the storage and run the doctor again")
 	}
 	return r.notLoaded(err)
 }

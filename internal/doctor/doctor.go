@@ -167,7 +167,7 @@ func (r *run) examineBlock(b *block) {
 	b.name = b.Paths().Redirects[0].URI
 	options := b.Options
 	if len(options) == 0 {
-		options = append(options, finding.OK("every option has a value that makes sense"))
+		options = append(options, finding.OK("every option has a valid value"))
 	}
 	r.report.Add(b.name, "options", options...)
 	for _, check := range blockChecks {
@@ -187,7 +187,7 @@ func (r *run) explainOption(b *block, err error) finding.Finding {
 	}
 	wrong, ok := errors.AsType[*option.Error](err)
 	if !ok {
-		return finding.Fault(finding.Kinds(option.OneLine(err)), "mend the option and ask again")
+		return finding.Fault(finding.Kinds(option.OneLine(err)), "fix the option and run the doctor again")
 	}
 	message := wrong.Option
 	if lines := r.linesOf(wrong.Option); lines != "" {

@@ -102,7 +102,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"host not served", sitetest.Config{Redirects: []string{"https://third.test/auth/"}}, nil, []string{second, second + " https://third.test/auth/"}, []string{"redirect_uri: ", "https://third.test/auth/ is not served"}},
 		{"no host of it served", sitetest.Config{}, nil, []string{"example.test {", "else.test {"}, []string{"load: ", "redirect_uri (", "not an address of this site"}},
 		{"shadowed", sitetest.Config{}, nil, []string{tls, tls + "\nredir /auth/ /elsewhere"}, []string{"redirect_uri: ", "answered by redir"}},
-		{"in a route for other addresses", sitetest.Config{}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}", "instagram_auth /private*", "instagram_auth /shop/private*"}, []string{"redirect_uri: ", "does not get to this block"}},
+		{"in a route for other addresses", sitetest.Config{}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}", "instagram_auth /private*", "instagram_auth /shop/private*"}, []string{"redirect_uri: ", "does not reach this block"}},
 		{"a matcher for other addresses than the route's", sitetest.Config{Redirects: []string{"https://example.test/shop/auth/"}}, nil, []string{tls, tls + "\nhandle /shop/* {", "respond hello", "respond hello\n}", "/auth/", "/shop/auth/", "app_id", "path_prefix /shop/instagram_auth\napp_id"}, []string{"matcher: ", "nothing is protected", "compare the matcher"}},
 		{"callback shadowed", sitetest.Config{}, nil, []string{tls, tls + "\nredir /instagram_auth/deauthorize /elsewhere"}, []string{"callbacks: ", "answered by redir"}},
 		{"development mode", sitetest.Config{Testers: []string{}}, nil, nil, []string{"window: ", "development mode"}},
@@ -115,10 +115,10 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"a page", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.HTML}), nil, []string{"app: ", "not JSON", "proxy"}},
 		{"a token for nothing", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Body: `{"access_token":"IGAAx","user_id":1}`}), nil, []string{"app: ", "made-up code"}},
 		{"words that nobody knows", sitetest.Config{}, says(simulator.Token, "The moon is full"), nil, []string{"app: ", "The moon is full", "dashboard"}},
-		{"down", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "instagram itself fails"}},
+		{"down", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "instagram failed"}},
 		{"hanging", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Hang}), []string{"app_id", "timeout 300ms\napp_id"}, []string{"network: ", "in time"}},
 		{"no secret", sitetest.Config{}, nil, []string{sitetest.AppSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:16", "NO_SUCH_VARIABLE"}},
-		{"the other family", sitetest.Config{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
+		{"the other Instagram API", sitetest.Config{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},
 		{"an unknown option", sitetest.Config{}, nil, []string{"app_id", "app_key x\napp_id"}, []string{"load: ", "Caddyfile:15", "app_key"}},
 		{"a secret on a line of its own", sitetest.Config{}, nil, []string{"app_secret " + sitetest.AppSecret, "app_secret {env.TEST_SECRET}\n" + sitetest.AppSecret}, []string{"load: ", "Caddyfile:17", "unrecognized option"}},
 		{"no block", sitetest.Config{}, nil, []string{"instagram_auth /private* {", "vars {", "session {\n\t\t\tsecret " + sitetest.DoctorSecret + "\n\t\t}", ""}, []string{"blocks: ", "no instagram_auth"}},
@@ -151,7 +151,7 @@ func TestTheDoctorSpeaksJSON(t *testing.T) {
 	}
 	wrong := 0
 	for _, check := range report.Checks {
-		if check.Status == "wrong" {
+		if check.Status == "error" {
 			wrong++
 			if check.Instance != sitetest.RedirectURI || check.Check != "app" || check.Remedy == "" {
 				t.Errorf("wrong is %+v", check)
@@ -219,7 +219,7 @@ func TestTheDoctorSaysThatItSeesOtherSecretsThanCaddy(t *testing.T) {
 		return out
 	}
 	older, newer := session.Fingerprint(sitetest.OlderSecret), session.Fingerprint(sitetest.NewerSecret)
-	if out := report(); !strings.Contains(out, "session secret "+older+"; {env.ROTATION_TEST_SECRET}: the doctor has read what this shell has") {
+	if out := report(); !strings.Contains(out, "session secret "+older+"; {env.ROTATION_TEST_SECRET}: the doctor read the variables of this shell") {
 		t.Errorf("without a Caddy:\n%s", out)
 	}
 	text, err := os.ReadFile(file)

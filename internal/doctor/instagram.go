@@ -78,7 +78,7 @@ func newState() string {
 func explain(who string, err error) finding.Finding {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {
-		return finding.Fault(who+": "+option.OneLine(err), "ask again")
+		return finding.Fault(who+": "+option.OneLine(err), "run the doctor again")
 	}
 	what := fmt.Sprintf("%s answers with status %d", who, failure.Status)
 	switch {
@@ -89,7 +89,7 @@ func explain(who string, err error) finding.Finding {
 	case failure.Err != nil:
 		what = who + ": " + failure.Err.Error()
 	}
-	return finding.Fault(what, cmp.Or(windowRemedy(failure), "ask again later, and compare the app's settings in Meta's dashboard"))
+	return finding.Fault(what, cmp.Or(windowRemedy(failure), "run the doctor again later, and compare the app's settings in Meta's dashboard"))
 }
 
 // The checks of the authorization window: by a person's login, and by its page.

@@ -18,7 +18,7 @@ func TestTheDoctorExplainsJSON(t *testing.T) {
 		`"app_id": "1", "app_secret": "SuperSecretValue", "redirect_uri": ["https://a.test/auth/"]`:                                "✗ options: app_secret: takes a list; write [ and ] around the value",
 		`"app_id": "1", "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://a.test/auth/"], "session": {"secret": "x"}`: "✗ options: session secret: takes a list; write [ and ] around the value",
 		`"app_id": 1, "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://a.test/auth/"]`:                               "✗ options: app_id: takes one text; write it between quotes",
-		`"app_id": "1", "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://u:SuperSecretValue@a.test/auth/"]`:          `✗ options: redirect_uri: "https://…@a.test/auth/": has a user name, a query or a fragment; leave them out`,
+		`"app_id": "1", "app_secret": ["{env.TEST_SECRET}"], "redirect_uri": ["https://u:SuperSecretValue@a.test/auth/"]`:          `✗ options: redirect_uri: "https://…@a.test/auth/": has a user name, a query or a fragment; remove them`,
 	} {
 		t.Setenv("TEST_SECRET", sitetest.AppSecret)
 		folder := t.TempDir()

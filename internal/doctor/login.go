@@ -80,7 +80,7 @@ func (r *run) pastedOf(state string) (came string, err error) {
 		if came = next; !fromAnotherLogin(came, state) {
 			return came, nil
 		}
-		fmt.Fprintln(r.talk, "That address is from another login: its state differs. Paste where the address above leads.")
+		fmt.Fprintln(r.talk, "That address is from another login: its state differs. Open the address above, and paste the address that it leads to.")
 	}
 }
 
@@ -175,15 +175,15 @@ func readComeback(came, want, state string) (query instagram.Callback, wrong *fi
 		if host := "." + strings.ToLower(u.Hostname()); strings.HasSuffix(host, ".instagram.com") {
 			return say(finding.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
 		}
-		return say(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste where the window of this login leads"))
+		return say(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste the address that the window of this login leads to"))
 	}
 	query, ok := instagram.ParseCallback(u.RawQuery, session.StateLength)
 	if !ok {
-		return say(finding.Fault("the address has neither a code nor an error in it, or an odd one", "paste the whole address, and start again if it was used already"))
+		return say(finding.Fault("the address has no valid code or error in it", "paste the whole address, and start again if it was used already"))
 	}
 	// Instagram sometimes leaves the state out of a denial.
 	if (!query.Failed || query.State != "") && subtle.ConstantTimeCompare([]byte(query.State), []byte(state)) != 1 {
-		return say(finding.Fault("the state in the address is not that of this login", "use the address that was printed last, in one browser, and paste where it leads"))
+		return say(finding.Fault("the state in the address is not the one of this login", "use the address that was printed last, in one browser, and paste the address that it leads to"))
 	}
 	if query.Failed {
 		return say(explainSentBack("window", query, state))

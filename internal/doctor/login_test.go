@@ -188,7 +188,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 			return strings.Replace(opened(t, window), "/auth/", "/Auth/", 1)
 		}, nil, []string{"capital letters"}},
 		{"elsewhere", paste("https://elsewhere.test/?code=x"), nil, []string{"is not on redirect_uri"}},
-		{"no code", paste(sitetest.RedirectURI), nil, []string{"neither a code nor an error"}},
+		{"no code", paste(sitetest.RedirectURI), nil, []string{"no valid code or error"}},
 		{"another state", swap("state", strings.Repeat("x", session.StateLength)), nil, []string{"state"}},
 		{"cancelled", back("error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request"), nil, []string{"cancelled", "Allow"}},
 		{"a personal account", back("error=access_denied&error_reason=not_professional&error_description=A+professional+account+is+required"), nil, []string{"personal one", "business or creator"}},
@@ -197,7 +197,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		{"cancelled, and #_ is encoded", func(t *testing.T, window string) string {
 			return sitetest.RedirectURI + "?error=access_denied&state=" + url.QueryEscape(sitetest.Query(t, window).Get("state")) + "%23_"
 		}, nil, []string{"cancelled"}},
-		{"no tester", back("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), nil, []string{"Insufficient developer role", "development mode", "tester"}},
+		{"not one of its testers", back("error=access_denied&error_reason=user_denied&error_description=Insufficient+developer+role"), nil, []string{"Insufficient developer role", "development mode", "tester"}},
 		{"a permission that is not offered", back("error=invalid_scope&error_description=Invalid+scopes"), nil, []string{`says "invalid scope: `, "scope names a permission"}},
 		{"a fault of Instagram's", back("error=server_error&error_description=An+unexpected+error+has+occurred."), nil, []string{"server error: An unexpected error", "try again later"}},
 		{"an error as Facebook's", back("error_code=100&error_message=Invalid+redirect_uri"), nil, []string{`says "Invalid redirect_uri"`, "slash included"}},

@@ -71,7 +71,7 @@ func (r *run) checkAdmin() finding.Finding {
 	}
 	at, err := caddy.ParseNetworkAddress(caddy.NewReplacer().ReplaceAll(admin.Listen, ""))
 	if admin.Listen != "" && err == nil && !at.IsUnixNetwork() && !address.IsLoopback(at.Host) {
-		return finding.Doubt("the admin endpoint listens on "+admin.Listen+", where others may reach it: it shows the configuration, with the secrets that stand in it, and ends sessions", "let admin listen on localhost or on a Unix socket")
+		return finding.Doubt("the admin endpoint listens on "+admin.Listen+", where others may reach it: it shows the configuration, secrets included, and revokes sessions", "let admin listen on localhost or on a Unix socket")
 	}
 	return finding.OK("the admin endpoint can be used from here")
 }

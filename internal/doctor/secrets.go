@@ -37,7 +37,7 @@ func (r *run) compareSecrets(b *block) finding.Finding {
 	there, err := r.runningSecrets(b)
 	switch {
 	case err != nil && len(variables) > 0:
-		return finding.OK("fingerprints: %s; %s: the doctor has read what this shell has, and the running Caddy may have something else: %v", told, strings.Join(variables, " and "), err)
+		return finding.OK("fingerprints: %s; %s: the doctor read the variables of this shell, and the running Caddy may have others: %v", told, strings.Join(variables, " and "), err)
 	case err != nil:
 		return finding.OK("fingerprints: %s", told)
 	case !slices.Equal(here.App, there.App) || !slices.Equal(here.Session, there.Session):

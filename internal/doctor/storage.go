@@ -53,7 +53,7 @@ func (r *run) becomeOwner() *finding.Finding {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && cli.IsRoot():
 		// Making it as root would keep Caddy's user out of it.
-		found = finding.Doubt("the storage was not tried: the folder "+r.folder+" does not exist, and as root this does not make it",
+		found = finding.Doubt("the storage was not tried: the folder "+r.folder+" does not exist, and as root the doctor does not create it",
 			"if Caddy has run before, its storage is elsewhere: run this as Caddy's user, or with the environment of its service (HOME and XDG_DATA_HOME, by --envfile)")
 	case err != nil || !known || owner.Current():
 		return nil // trying it says more

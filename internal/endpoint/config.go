@@ -37,7 +37,7 @@ type Config struct {
 	Fields       []string // further fields of the user node
 	LogoutTarget string
 	PictureMode  PictureMode
-	// PassDeauthorize and PassDataDeletion let the site answer callbacks of Meta's, too.
+	// PassDeauthorize and PassDataDeletion let the site answer callbacks from Meta, too.
 	PassDeauthorize, PassDataDeletion bool
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool

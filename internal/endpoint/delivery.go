@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// A verified callback of Meta's comes once for each person and moment, on whichever node. [N11]
+// A verified callback from Meta comes once for each person and moment, on whichever node. [N11]
 
 // A delivery is a verified callback that is to be answered here or by the site.
 type delivery struct {
@@ -28,19 +28,19 @@ type delivery struct {
 }
 
 var (
-	ErrBrowser = telemetry.NewCause("a browser has sent the callback, and Meta's servers are none",
-		"a page of another site has a visitor's browser send this: there is nothing to change")
-	ErrForgeries = telemetry.NewCause("too many callbacks of this client were not signed by Meta",
-		"somebody who does not know app_secret calls again and again: there is nothing to change, or shut the address out")
+	ErrBrowser = telemetry.NewCause("a browser sent the callback, not Meta's servers",
+		"a page of another site made a visitor's browser send this: there is nothing to change")
+	ErrForgeries = telemetry.NewCause("too many callbacks from this client are not signed by Meta",
+		"somebody who does not know app_secret keeps calling: there is nothing to change, or block the address")
 	ErrTooOld = telemetry.NewOperatorCause("the callback is older than seven days",
-		"check the clock of this machine; if it is right, somebody sends an old callback of Meta's again: there is nothing to change")
-	ErrMisdirected = telemetry.NewOperatorCause("the callback came to another path before",
-		"somebody has got hold of a callback of Meta's and sends it to another path: look where callbacks can be read, such as a log of bodies or a proxy")
-	errUnknownContent = telemetry.NewOperatorCause("Meta has signed the callback, and its content is of no use",
-		"Meta signs what this version does not know: look for a newer version, or report it to this project")
+		"check the clock of this machine; if it is right, somebody replays an old callback: there is nothing to change")
+	ErrMisdirected = telemetry.NewOperatorCause("the callback was sent to another path before",
+		"somebody replays a callback from Meta on another path: find out where callbacks can be read, such as a log of request bodies or a proxy")
+	errUnknownContent = telemetry.NewOperatorCause("Meta signed the callback, but this version does not know its content",
+		"look for a newer version, or report it to this project")
 	errUnderWay = telemetry.NewCause("the same callback is being answered by another request",
-		"nothing to change: Meta comes back")
-	errNoSite = errors.New("nobody behind this handler has answered")
+		"nothing to change: Meta tries again")
+	errNoSite = errors.New("no later handler answered")
 	errSite   = errors.New("the site did not accept")
 )
 

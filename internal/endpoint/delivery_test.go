@@ -151,7 +151,7 @@ func TestN11_ADeauthorizeRequestIsNoneForDataDeletion(t *testing.T) {
 		}
 		s.Restart(onlyDeletion)
 	}
-	if lines := s.Logged("callback refused"); len(lines) != 2 || lines[0]["error"] != "the callback came to another path before" {
+	if lines := s.Logged("callback refused"); len(lines) != 2 || lines[0]["error"] != "the callback was sent to another path before" {
 		t.Errorf("logged %v", lines)
 	}
 }

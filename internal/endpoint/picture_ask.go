@@ -38,8 +38,8 @@ const (
 )
 
 var (
-	errNoToken       = errors.New("the session has no access token that is still good")
-	ErrPictureFailed = errors.New("finding out about a picture failed")
+	errNoToken       = errors.New("the session has no valid access token")
+	ErrPictureFailed = errors.New("looking up a picture failed")
 )
 
 // PictureWait is the error where Instagram is not asked at the moment.
@@ -165,12 +165,12 @@ func (e *Endpoints) askForPicture(ctx context.Context, s *session.Session) (foun
 // askWithinLimits asks for a picture if there is a place for one more call.
 func (e *Endpoints) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
 	if wait := e.Memory.pictures.rest.PausedFor(); wait > 0 {
-		return &PictureWait{"instagram is left alone after failures", wait}
+		return &PictureWait{"calls to instagram are paused after failures", wait}
 	}
 	for _, gate := range []*limit.Gate{e.Memory.pictures.places, e.Provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
-			return &PictureWait{"too many calls wait for instagram", provider.CallQueue}
+			return &PictureWait{"too many calls are waiting for instagram", provider.CallQueue}
 		}
 		defer leave()
 	}

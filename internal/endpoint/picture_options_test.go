@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	warnsOfField = "fields has profile_picture_url, which is too long for the session cookie and for a header; pages get the picture from a path of this handler instead"
-	warnsOfToken = "the visitor's picture needs an access token that is kept: add token long_lived; until then its path answers 404"
+	warnsOfField = "fields has profile_picture_url, which is too long for the session cookie and for a header; use this handler's picture path instead"
+	warnsOfToken = "the picture needs a stored access token: add token long_lived; until then its path answers 404"
 )
 
 func TestThePictureNeedsATokenThatIsKept(t *testing.T) {

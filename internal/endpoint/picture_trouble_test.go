@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-const pictureFailed = "getting a visitor's picture failed"
+const pictureFailed = "loading a visitor's picture failed"
 
 // cookieWithToken makes the cookie of a session that keeps a token.
 func cookieWithToken(t *testing.T, access string, lifetime time.Duration) string {

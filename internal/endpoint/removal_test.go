@@ -92,7 +92,7 @@ func TestK4_DataDeletionIsConfirmedAndLeavesNoTrace(t *testing.T) {
 	}
 	for _, code := range []string{"", "x", strings.Map(func(r rune) rune { return map[bool]rune{true: 'b', false: 'a'}[r == 'a'] }, confirmed.Code), strings.Repeat("a", len(confirmed.Code)), "<b>"} {
 		page := s.NewBrowser().Get(sitetest.DataDeletionPath + "?code=" + url.QueryEscape(code))
-		if page.StatusCode != http.StatusNotFound || !strings.Contains(page.Body, "There is no request for deletion with this code.") || code != "" && strings.Contains(page.Body, ">"+code) {
+		if page.StatusCode != http.StatusNotFound || !strings.Contains(page.Body, "There is no deletion request with this code.") || code != "" && strings.Contains(page.Body, ">"+code) {
 			t.Errorf("code %q: %s\n%s", code, page.Status, page.Body)
 		}
 	}

@@ -42,14 +42,14 @@ func attributesOf(line string) (name string, a attributes) {
 // Cookie compares a cookie as it was set with the cookies that get to the browser. by names what
 // changes them.
 func Cookie(by, set string, got []string) Finding {
-	const leave = "leave the cookies of instagram_auth alone, which are Secure, HttpOnly and SameSite=Lax already: change those of your site by header_down in its reverse_proxy"
+	const leave = "do not change the cookies of instagram_auth, which are Secure, HttpOnly and SameSite=Lax already: change those of your site with header_down in its reverse_proxy"
 	broken := func(how, why string) Finding {
 		return Fault(fmt.Sprintf("%s %s: %s, and nobody can sign in", by, how, why), leave)
 	}
 	name, was := attributesOf(set)
 	i := slices.IndexFunc(got, func(line string) bool { other, _ := attributesOf(line); return other == name })
 	if i < 0 {
-		return broken("takes Set-Cookie away from responses", "the browser gets no login cookie")
+		return broken("removes Set-Cookie from responses", "the browser gets no login cookie")
 	}
 	_, is := attributesOf(got[i])
 	prefixed := strings.HasPrefix(name, "__Host-")
@@ -63,9 +63,9 @@ func Cookie(by, set string, got []string) Finding {
 	case prefixed && is.path != was.path:
 		return broken("changes the Path in Set-Cookie", "browsers refuse that for cookies of the prefix __Host-")
 	case was.secure && !is.secure:
-		return broken("takes Secure out of Set-Cookie", "browsers refuse that for cookies of the prefix __Host-")
+		return broken("removes Secure from Set-Cookie", "browsers refuse that for cookies of the prefix __Host-")
 	case was.httpOnly && !is.httpOnly && prefixed:
-		return broken("takes HttpOnly out of Set-Cookie", "browsers refuse that for cookies of the prefix __Host-Http-")
+		return broken("removes HttpOnly from Set-Cookie", "browsers refuse that for cookies of the prefix __Host-Http-")
 	case is.sameSite == "none" && !is.secure:
 		return broken("rewrites Set-Cookie to SameSite=None", "browsers refuse that on plain http")
 	case is.sameSite == "none":

@@ -50,7 +50,7 @@ func TestACookieIsComparedAsBrowsersReadIt(t *testing.T) {
 		strings.Replace(set, "; Secure", "", 1):   {Wrong, "Secure"},
 		strings.Replace(set, "; HttpOnly", "", 1): {Wrong, "HttpOnly"},
 		strings.Replace(set, "value", "other", 1): {Wrong, "values"},
-		"y=1; Path=/":                             {Wrong, "takes Set-Cookie away"},
+		"y=1; Path=/":                             {Wrong, "removes Set-Cookie"},
 		strings.TrimSuffix(set, "; SameSite=Lax"): {Look, "attributes"},
 	} {
 		if f := Cookie("header", set, []string{"z=1", got}); f.Status != want.status || !strings.Contains(f.Message, want.says) || (f.Remedy == "") != (f.Status == Fine) {
@@ -82,10 +82,10 @@ func TestAnErrorOfCaddysIsCutToItsEnd(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"adapting the configuration: parsing caddyfile tokens for 'instagram_auth': app_id: required: the ID; write it, at /etc/caddy/Caddyfile:3\n\tinstagram_auth {\n\t^": {"app_id: required: the ID (Caddyfile:3)", "write it"},
 		"adapting the configuration: /etc/caddy/Caddyfile:12: unrecognized directive: instagram-auth":                                                                       {"unrecognized directive: instagram-auth (Caddyfile:12)", "did you mean instagram_auth?"},
-		"loading http app module: provision http: server srv0: setting up route handlers: route 0: loading handler modules: position 0: loading module 'subroute': provision http.handlers.subroute: setting up subroutes: route 1: loading handler modules: position 0: loading module 'reverse_proxy': provision http.handlers.reverse_proxy: parsing upstream: no port": {"reverse_proxy: parsing upstream: no port", "mend that and ask again"},
-		"parsing caddyfile tokens for 'handle': parsing caddyfile tokens for 'respond': wrong argument count, at Caddyfile:5, at Caddyfile:3": {"wrong argument count (Caddyfile:5)", "mend that and ask again"},
-		"; nothing in front":           {"; nothing in front", "mend that and ask again"},
-		"open Caddyfile: no such file": {"open Caddyfile: no such file", "mend that and ask again"},
+		"loading http app module: provision http: server srv0: setting up route handlers: route 0: loading handler modules: position 0: loading module 'subroute': provision http.handlers.subroute: setting up subroutes: route 1: loading handler modules: position 0: loading module 'reverse_proxy': provision http.handlers.reverse_proxy: parsing upstream: no port": {"reverse_proxy: parsing upstream: no port", "fix that and try again"},
+		"parsing caddyfile tokens for 'handle': parsing caddyfile tokens for 'respond': wrong argument count, at Caddyfile:5, at Caddyfile:3": {"wrong argument count (Caddyfile:5)", "fix that and try again"},
+		"; nothing in front":           {"; nothing in front", "fix that and try again"},
+		"open Caddyfile: no such file": {"open Caddyfile: no such file", "fix that and try again"},
 	} {
 		if message, remedy := Plain(errors.New(text)); message != want[0] || remedy != want[1] {
 			t.Errorf("%s\nis %q, %q", text, message, remedy)

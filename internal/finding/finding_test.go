@@ -86,17 +86,17 @@ func TestAddressesAreComparedByteForByte(t *testing.T) {
 
 func TestPathsThatAreNotWhatTheySeem(t *testing.T) {
 	for paths, want := range map[string]string{
-		"/members":                "look /members protects this one address, and nothing below it",
-		"/members/":               "look /members/ protects this one address, and nothing below it",
-		"/members/*":              "look /members/* is protected, and /members itself is not",
+		"/members":                "warning /members protects this one address, and nothing below it",
+		"/members/":               "warning /members/ protects this one address, and nothing below it",
+		"/members/*":              "warning /members/* is protected, and /members itself is not",
 		"/members*":               "",
 		"/members,/members/*":     "",
 		"/m*,/members/*":          "",
 		"/members/*,/members*":    "",
 		"/members/*,*bers":        "",
 		"/members/*,*/members":    "",
-		"/members/*,*others":      "look /members/* is protected, and /members itself is not",
-		"/members/*,*all/members": "look /members/* is protected, and /members itself is not",
+		"/members/*,*others":      "warning /members/* is protected, and /members itself is not",
+		"/members/*,*all/members": "warning /members/* is protected, and /members itself is not",
 		"/Members,/members/*":     "",
 		"*":                       "",
 		"/*":                      "",
@@ -106,12 +106,12 @@ func TestPathsThatAreNotWhatTheySeem(t *testing.T) {
 		"/a/*/b":                  "",
 		"/users/{path.0}/":        "",
 		"/list.*":                 "",
-		"/members/* /account*":    `wrong "/members/* /account*" is one path with a space in it`,
-		"members*":                "wrong members* matches no address: a path begins with a slash",
-		"https://a.test/members":  "wrong https://a.test/members matches no address: it is a whole address, and not a path",
-		"/members?page=1":         "wrong /members?page=1 matches no address: a path ends before the question mark",
-		"^/members":               "wrong ^/members is a regular expression, and path does not take any",
-		"/(a|b)/.*":               "wrong /(a|b)/.* is a regular expression, and path does not take any",
+		"/members/* /account*":    `error "/members/* /account*" is one path with a space in it`,
+		"members*":                "error members* matches no address: a path begins with a slash",
+		"https://a.test/members":  "error https://a.test/members matches no address: it is a whole address, and not a path",
+		"/members?page=1":         "error /members?page=1 matches no address: a path ends before the question mark",
+		"^/members":               "error ^/members is a regular expression, and path does not take any",
+		"/(a|b)/.*":               "error /(a|b)/.* is a regular expression, and path does not take any",
 	} {
 		var got []string
 		all := strings.Split(paths, ",")

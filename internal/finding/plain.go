@@ -71,15 +71,15 @@ var hints = []struct {
 	{regexp.MustCompile(`^Unexpected next token after '\{' on same line`), "begin a new line after {"},
 	{regexp.MustCompile(`^unrecognized directive: instagram_auth$`), "use a Caddy with this module: caddy list-modules shows http.handlers.instagram_auth"},
 	{regexp.MustCompile(`^unrecognized directive: "?instagram`), "did you mean instagram_auth?"},
-	{regexp.MustCompile(`^unrecognized global option: instagram_auth`), "move the block into a site: global options have none"},
-	{regexp.MustCompile(`subdirective '?instagram_auth'?`), "move the block out of the one that it stands in: it belongs into a site, a route or a handle block"},
+	{regexp.MustCompile(`^unrecognized global option: instagram_auth`), "move the block into a site: it is not a global option"},
+	{regexp.MustCompile(`subdirective '?instagram_auth'?`), "move the block: it belongs in a site, a route or a handle block"},
 	{regexp.MustCompile(`expecting '\}'|[Uu]nexpected EOF`), "add the } that is missing"},
 	{regexp.MustCompile(`^Site addresses cannot end with a curly brace`), "write a space before {"},
-	{regexp.MustCompile(`^File to import not found`), "look at the name of the file; a snippet of that name has to stand before this line"},
+	{regexp.MustCompile(`^File to import not found`), "check the name of the file; a snippet must be written before the line that imports it"},
 }
 
 // AnyRemedy is what to do where nothing better is known.
-const AnyRemedy = "mend that and ask again"
+const AnyRemedy = "fix that and try again"
 
 func hint(message string) string {
 	for _, h := range hints {

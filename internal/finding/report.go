@@ -16,9 +16,9 @@ import (
 type Status string
 
 const (
-	Fine  Status = "fine"
-	Look  Status = "look" // may be right, but somebody should look at it
-	Wrong Status = "wrong"
+	Fine  Status = "ok"
+	Look  Status = "warning" // may be right, but somebody should look at it
+	Wrong Status = "error"
 )
 
 var marks = map[Status]string{Fine: "✓", Look: "!", Wrong: "✗"}
@@ -34,7 +34,7 @@ type Finding struct {
 	// Remedy says what to change; empty where everything is fine.
 	Remedy string `json:"remedy"`
 	// Paste is a piece of a Caddyfile that mends it, if there is one.
-	Paste string `json:"paste,omitempty"`
+	Paste string `json:"snippet,omitempty"`
 	// Quiet says that it is what the configuration asks for in so many words.
 	Quiet bool `json:"-"`
 	// Directive is the one that the finding is about, "" if there is none or several.

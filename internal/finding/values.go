@@ -18,7 +18,7 @@ func Clock(here, there time.Time) Finding {
 	if apart.Abs() <= maxClockError {
 		return OK("agrees with Instagram's to %v", max(apart.Abs(), time.Second))
 	}
-	return Fault(fmt.Sprintf("this machine's clock is %v from Instagram's", apart), "set it, and keep it right with NTP")
+	return Fault(fmt.Sprintf("this machine's clock differs from Instagram's by %v", apart), "set it, and synchronize it with NTP")
 }
 
 // Credentials looks at the app ID and the app secrets as they are written, without asking
@@ -28,7 +28,7 @@ func Credentials(appID string, secrets []string) Finding {
 		return Fault("app_id and app_secret are swapped", "the app ID is the number, the app secret the 32 hex digits")
 	}
 	if strings.TrimSpace(appID) != appID {
-		return Fault("app_id has a space around it", "take it out of the variable or the file that holds it")
+		return Fault("app_id has a space around it", "remove it from the variable or the file")
 	}
 	if !isNumber(appID) {
 		return Fault("app_id is not a number", "copy the Instagram app ID from Meta's dashboard, digits only")
@@ -36,7 +36,7 @@ func Credentials(appID string, secrets []string) Finding {
 	for i, secret := range secrets {
 		switch {
 		case strings.TrimSpace(secret) != secret:
-			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "take it out of the variable or the file that holds it")
+			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "remove it from the variable or the file")
 		case isNumber(secret) && !isSecret(secret):
 			return Fault(fmt.Sprintf("app_secret %d is a number, as app IDs are", i+1), "copy the Instagram app secret from Meta's dashboard")
 		case isToken(secret):
@@ -68,7 +68,7 @@ func isSecret(s string) bool {
 // Slash looks at the end of a redirect URI.
 func Slash(uri string) Finding {
 	if strings.HasSuffix(uri, "/") {
-		return OK("%s ends with a slash, as Meta's dashboard likes it", uri)
+		return OK("%s ends with a slash, as Meta's dashboard expects", uri)
 	}
 	return Doubt(uri+" has no slash at its end, and Meta's dashboard may add one", "compare it with the dashboard, and if the slash is there, add it in redirect_uri, too")
 }

@@ -51,7 +51,7 @@ func New(names ...string) (*Guard, error) {
 		case !isToken(name):
 			return nil, fmt.Errorf("%q is not a header name", name)
 		case isReserved(folded):
-			return nil, fmt.Errorf("%q is needed by the request itself; choose a name of its own", name)
+			return nil, fmt.Errorf("%q is needed by the request itself; choose another name", name)
 		}
 		for _, other := range g.headers {
 			if other.folded == folded {

@@ -41,7 +41,7 @@ const (
 	setVar = option.Directive + ".identity"
 
 	// passedVar is the request variable that says that a block of ours has verified a
-	// callback of Meta's, which is on its way to the site.
+	// callback from Meta, which is on its way to the site.
 	passedVar = option.Directive + ".callback"
 )
 
@@ -262,7 +262,7 @@ func (in *Injector) Forwarded(t *session.Token, now time.Time) string {
 	return t.Access
 }
 
-// Pass says in a request what a verified callback of Meta's says. Further blocks neither ask Meta to
+// Pass says in a request what a verified callback from Meta says. Further blocks neither ask Meta to
 // sign in nor delete it.
 func Pass(v *request.State, event, userID string, issuedAt time.Time) {
 	v.R.Header[headerEvent] = []string{event}
@@ -272,7 +272,7 @@ func Pass(v *request.State, event, userID string, issuedAt time.Time) {
 	caddyhttp.SetVar(v.R.Context(), setVar, &presence{headers: eventHeaders})
 }
 
-// IsPassed reports whether another block has verified a callback of Meta's, which is on its way to the
+// IsPassed reports whether another block has verified a callback from Meta, which is on its way to the
 // site.
 func IsPassed(v *request.State) bool {
 	return v.R.Method == http.MethodPost && v.Vars[passedVar] == true

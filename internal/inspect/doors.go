@@ -62,7 +62,7 @@ func (d *doorman) doors(upstream string, names []string) (found []finding.Findin
 		for _, door := range s.Doors(upstream, safe) {
 			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
 			f := finding.Fault(
-				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: whoever asks there can set its headers", at, door.Path, upstream),
+				fmt.Sprintf("%s passes requests for %s on to %s, not through this block: anybody who asks there can set its headers", at, door.Path, upstream),
 				"put instagram_auth there, too, or delete the headers in that reverse_proxy with header_up, or with request_header where no request of this block passes: "+strings.Join(names, ", ")).With("reverse_proxy")
 			if door.End.If() != "" || door.End.After() != "" {
 				f.Status = finding.Look

@@ -106,7 +106,7 @@ func New(servers []*routes.Server) *Inspection {
 // Of returns what is found of a block.
 func (i *Inspection) Of(b *Block) []finding.Finding {
 	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(b) }) {
-		return []finding.Finding{finding.Fault("nothing is protected: this block stands in a named route that no route invokes", "invoke the route in a site, or delete it")}
+		return []finding.Finding{finding.Fault("nothing is protected: this block is in a named route that no route invokes", "invoke the route in a site, or delete it")}
 	}
 	return slices.Concat(b.arrivals(i.servers), b.Borders(i.servers), b.Protection(i.servers), i.Upstreams(b), b.site(i.servers))
 }

@@ -28,7 +28,7 @@ func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 		case !s.Has(b):
 			continue
 		case s.InErrors(b):
-			found = append(found, finding.Fault("nothing is protected: this block stands in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
+			found = append(found, finding.Fault("nothing is protected: this block is in handle_errors, which only errors reach", "move instagram_auth out of handle_errors"))
 			continue
 		}
 		for i, origin := range slices.Concat(origins, b.otherOrigins(s)) {
@@ -99,7 +99,7 @@ func (b *Block) tell(survey *routes.Survey) (found []finding.Finding) {
 func (b *Block) asksAnybody() bool { return b.Matchers != nil || !b.Handoff }
 
 // remedyUnmatched is what to do about a matcher that nothing matches.
-const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Take out the line that rules out the others"
+const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Remove the line that excludes the others"
 
 // otherHosts says that a block's matcher wants hosts on which nobody sees the block.
 func (b *Block) otherHosts() (f finding.Finding, found bool) {
@@ -107,7 +107,7 @@ func (b *Block) otherHosts() (f finding.Finding, found bool) {
 		for _, matcher := range set {
 			hosts, ok := matcher.(*caddyhttp.MatchHost)
 			if ok && !slices.ContainsFunc(b.origins(), func(origin *url.URL) bool { return address.Accepts(*hosts, origin.Hostname()) }) {
-				return finding.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "take host out of the matcher: the site has its hosts already"), true
+				return finding.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "remove host from the matcher: the site has its hosts already"), true
 			}
 		}
 	}
@@ -171,38 +171,38 @@ func (a alike) open() finding.Finding {
 		return finding.Fault(fmt.Sprintf("%s NOT protected: intercept answers instead of this block, by %s", a.are(), a.by()), notIntercepted).With("intercept")
 	}
 	if a.end.Status() != 0 {
-		return finding.Fault(fmt.Sprintf("%s NOT protected: handle_errors answers with what stands there, by %s", a.are(), a.by()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
+		return finding.Fault(fmt.Sprintf("%s NOT protected: handle_errors serves it, by %s", a.are(), a.by()), "rewrite to an error page in handle_errors before "+a.by()).With(a.by())
 	}
 	return finding.Fault(fmt.Sprintf("%s NOT protected: %s answers first", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s, or put both into a route block, instagram_auth first", a.by())).With(a.by())
 }
 
 // earlier is for addresses that a route of their own answers before a block for all addresses.
 func (a alike) earlier() finding.Finding {
-	return finding.Doubt(fmt.Sprintf("%s answered by %s without a session, in front of this block", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s; if you mean it, put it into a handle block of its own", a.by())).With(a.by())
+	return finding.Doubt(fmt.Sprintf("%s answered by %s without a session, in front of this block", a.are(), a.by()), fmt.Sprintf("move instagram_auth above %s; if you want this, put it into its own handle block", a.by())).With(a.by())
 }
 
 // doubt is for addresses of which it is not known whether they ask for a session.
 func (a alike) doubt() finding.Finding {
 	if a.end.GivenUp() {
-		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s", a.need(), a.end.By), Simpler)
+		return finding.Doubt(fmt.Sprintf("this check cannot tell whether %s a session: %s", a.need(), a.end.By), Simpler)
 	}
 	if unknown := cmp.Or(a.end.After(), a.by()); a.end.Kind == routes.Unclear || a.end.After() != "" {
-		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether %s a session: %s comes before this block", a.need(), unknown), "see that it answers nothing itself, or move instagram_auth above it").With(unknown)
+		return finding.Doubt(fmt.Sprintf("this check cannot tell whether %s a session: %s comes before this block", a.need(), unknown), "make sure that it answers no request itself, or move instagram_auth above it").With(unknown)
 	}
 	if a.end.Replaces() {
 		return finding.Doubt(fmt.Sprintf("%s answered by intercept instead of this block, by %s, where this is so: %s", a.are(), a.by(), a.end.Where()), notIntercepted).With("intercept")
 	}
 	if a.end.Status() != 0 {
-		return finding.Doubt(fmt.Sprintf("nobody can tell from here whether handle_errors answers %s with what stands there, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to a page of its own in handle_errors before "+a.by()).With(a.by())
+		return finding.Doubt(fmt.Sprintf("this check cannot tell whether handle_errors serves %s, by %s: it depends on %s", a.paths(), a.by(), a.end.Where()), "rewrite to an error page in handle_errors before "+a.by()).With(a.by())
 	}
 	if a.end.If() == routes.LeftOut {
-		f := finding.Doubt(fmt.Sprintf("%s answered by %s without a session where %s", a.are(), a.by(), a.end.If()), "right if you mean it; otherwise have the matcher look at the path alone").With(a.by())
+		f := finding.Doubt(fmt.Sprintf("%s answered by %s without a session where %s", a.are(), a.by(), a.end.If()), "fine if you want this; otherwise let the matcher look at the path only").With(a.by())
 		f.Quiet = true
 		return f
 	}
-	remedy := "right if you mean it; otherwise move instagram_auth above " + a.by()
+	remedy := "fine if you want this; otherwise move instagram_auth above " + a.by()
 	if strings.HasPrefix(a.end.Where(), routes.NoMatch) {
-		remedy = "right if you mean it; otherwise have the matcher look at the path alone"
+		remedy = "fine if you want this; otherwise let the matcher look at the path only"
 	}
 	return finding.Doubt(fmt.Sprintf("%s answered by %s without a session where this is so: %s", a.are(), a.by(), a.end.Where()), remedy).With(a.by())
 }

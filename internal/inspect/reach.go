@@ -76,21 +76,21 @@ func (o obstacle) finding(addresses ...string) finding.Finding {
 	switch o.kind {
 	case givenUp:
 		return finding.Doubt(
-			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
+			fmt.Sprintf("this check cannot tell whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
 	case perhaps:
 		return finding.Doubt(
-			fmt.Sprintf("nobody can tell from here whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
-			"see that it lets "+verb("this address", "these addresses")+" pass").With(o.by)
+			fmt.Sprintf("this check cannot tell whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
+			"make sure that it lets "+verb("this address", "these addresses")+" pass").With(o.by)
 	case answered:
 		return finding.Fault(
 			fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
 			"move that out of "+verb("its way, or choose another path for it", "their way, or choose other paths for them")).With(o.by)
 	case replaced:
 		return finding.Fault(
-			fmt.Sprintf("%s never %s the answer of this block: intercept puts another one in its place", one, verb("gets", "get")), notIntercepted).With(o.by)
+			fmt.Sprintf("%s never %s the answer of this block: intercept replaces it", one, verb("gets", "get")), notIntercepted).With(o.by)
 	case otherRoutes:
 		return finding.Fault(
-			fmt.Sprintf("%s %s not get to this block, which stands in a route for other addresses", one, verb("does", "do")),
+			fmt.Sprintf("%s %s not reach this block, which is in a route for other addresses", one, verb("does", "do")),
 			"choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 	case noSite:
 		return finding.Fault(
@@ -101,7 +101,7 @@ func (o obstacle) finding(addresses ...string) finding.Finding {
 }
 
 // notIntercepted is the remedy where intercept answers instead of a block.
-const notIntercepted = "move instagram_auth above intercept, or leave 302, 303, 401 and 403 out of what intercept takes"
+const notIntercepted = "move instagram_auth above intercept, or let intercept leave 302, 303, 401 and 403 alone"
 
 // Simpler is the remedy where a walk was given up.
 const Simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"

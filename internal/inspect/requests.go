@@ -41,7 +41,7 @@ func (b *Block) Requests(servers []*routes.Server) (found []finding.Finding) {
 					continue
 				}
 				if e.Method() != method {
-					add(e, finding.Fault(fmt.Sprintf("%s %s gets to this block as %s: it answers 405", method, address, e.Method()), "change the method of other requests alone, or behind instagram_auth: put both into a route block, instagram_auth first").With("method"))
+					add(e, finding.Fault(fmt.Sprintf("%s %s reaches this block as %s: it answers 405", method, address, e.Method()), "change the method of other requests only, or after instagram_auth: put both into a route block, instagram_auth first").With("method"))
 				}
 				for _, change := range e.BeforeBlock() {
 					if method == http.MethodGet {
@@ -56,10 +56,10 @@ func (b *Block) Requests(servers []*routes.Server) (found []finding.Finding) {
 
 // cookieFinding is for a change of the cookies before a block.
 func cookieFinding(change routes.Change) finding.Finding {
-	const remedy = "delete or change cookies behind instagram_auth: by header_up in reverse_proxy, or in a route block with instagram_auth first"
+	const remedy = "delete or change cookies after instagram_auth: by header_up in reverse_proxy, or in a route block with instagram_auth first"
 	for _, effect := range change.Of("Cookie") {
 		if effect.Deleted {
-			return finding.Fault(change.By+" takes the header Cookie away before this block: every sign-in ends as expired, and nobody is signed in", remedy).With(change.By)
+			return finding.Fault(change.By+" removes the header Cookie before this block: every sign-in fails as expired, and nobody is signed in", remedy).With(change.By)
 		}
 	}
 	return finding.Doubt(change.By+" changes the header Cookie before this block: it may not find its login and session cookies there", remedy).With(change.By)
@@ -88,16 +88,16 @@ func (b *Block) checkIdentity(changes []routes.Change) (found []finding.Finding)
 			}
 		}
 		if len(deleted) > 0 {
-			found = append(found, finding.Doubt(fmt.Sprintf("%s deletes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(deleted)),
-				"leave these headers alone: instagram_auth deletes forged ones itself. Right if your app is not to know").With(change.By))
+			found = append(found, finding.Doubt(fmt.Sprintf("%s deletes %s after this block: your app does not learn who is signed in", change.By, Enumerated(deleted)),
+				"do not touch these headers: instagram_auth deletes forged ones itself. Fine if your app should not know").With(change.By))
 		}
 		if len(open) > 0 {
-			found = append(found, finding.Fault(fmt.Sprintf("%s sets %s behind this block to what the visitor sends: whoever is signed in can be anybody", change.By, Enumerated(open)),
+			found = append(found, finding.Fault(fmt.Sprintf("%s sets %s after this block to what the visitor sends: a signed-in visitor can pose as anybody", change.By, Enumerated(open)),
 				"delete that line: instagram_auth sets the header").With(change.By))
 		}
 		if len(set) > 0 {
-			found = append(found, finding.Doubt(fmt.Sprintf("%s changes %s behind this block: your app does not learn who is signed in", change.By, Enumerated(set)),
-				"delete that line: instagram_auth sets the header. Right if your app is not to know").With(change.By))
+			found = append(found, finding.Doubt(fmt.Sprintf("%s changes %s after this block: your app does not learn who is signed in", change.By, Enumerated(set)),
+				"delete that line: instagram_auth sets the header. Fine if your app should not know").With(change.By))
 		}
 	}
 	return found

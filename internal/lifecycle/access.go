@@ -44,7 +44,7 @@ func ParseAccounts(of string, list []string) (*AccountList, error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, option.Errorf(of, "has nobody on it; leave the of out to have no list")
+		return nil, option.Errorf(of, "is empty; remove the option to have no list")
 	}
 	return p, nil
 }

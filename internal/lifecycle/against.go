@@ -14,7 +14,7 @@ import (
 // What Instagram says against somebody: that a permission was withdrawn, or a username that
 // the lists shut out. An older cookie says something else, and a visitor can keep it. So the
 // session ends, on every node and whatever cookie of it is sent, and a new login finds out
-// how things stand. That is in the list of ended sessions: no memory has to last for it.
+// how things stand. That is in the list of revoked sessions: no memory has to last for it.
 
 // AboutLogin names a login where others name an errand.
 const AboutLogin = "login"
@@ -27,7 +27,9 @@ type SaidAgainst struct {
 	shutOut bool
 }
 
-func (*SaidAgainst) Error() string { return "instagram says less of a visitor than their session does" }
+func (*SaidAgainst) Error() string {
+	return "instagram withdrew a permission, or the new username is not allowed"
+}
 
 // Against returns a *saidAgainst if what is known of a session now speaks against it. A
 // permission that this handler does not require counts all the same: the site is told of

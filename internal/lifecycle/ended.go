@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// The list of ended sessions: what this handler asks it and tells it.
+// The list of revoked sessions: what this handler asks it and tells it.
 
 // Lists keeps one list for each app, by its ID, for all handlers of the app and while
 // one configuration replaces another.
@@ -44,7 +44,7 @@ func (l *Sessions) Ended(s *session.Session) bool {
 // Revoked reports whether a session is known to have ended before its time.
 func (l *Sessions) Revoked(s *session.Session) bool { return l.List.Ended(l.subject(s)) }
 
-// foreign reports whether a session is older than the storage of ended sessions, and tells
+// foreign reports whether a session is older than the storage of revoked sessions, and tells
 // the operator: the storage that knew of its end is not there.
 func (l *Sessions) foreign(s *session.Session) bool {
 	if !l.List.Foreign(s.Began.UnixMilli()) {

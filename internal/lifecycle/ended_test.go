@@ -104,7 +104,7 @@ func TestN14_CallbacksAboutOnePersonLeaveOneName(t *testing.T) {
 	}
 }
 
-// Within the second that a callback of Meta's has dated, "sign out everywhere" ends what has
+// Within the second that a callback from Meta has dated, "sign out everywhere" ends what has
 // begun since, in every browser.
 func TestN13_SigningOutEverywhereRightAfterACallbackEndsAllSessions(t *testing.T) {
 	now := time.Now().Truncate(time.Second)

@@ -147,7 +147,7 @@ func traceBeside(ctx context.Context, asked trace.Span, name string) (traced con
 	if !asked.SpanContext().IsValid() {
 		return ctx, func() {}
 	}
-	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, option.Directive+" renew "+name,
+	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, option.Directive+" refresh "+name,
 		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: asked.SpanContext()}))
 	return ctx, func() { span.End() }
 }
@@ -245,7 +245,7 @@ func (l *Sessions) lengthen(ctx context.Context, s session.Session) (session.Ses
 }
 
 // recheck asks who the owner of a session is. The client makes sure that it is the same
-// person. Their IDs stay what they were at the login, because the list of ended sessions
+// person. Their IDs stay what they were at the login, because the list of revoked sessions
 // knows them by those.
 func (l *Sessions) recheck(ctx context.Context, s session.Session) (session.Session, error) {
 	user, err := l.Provider.Recheck(ctx, InstagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})

@@ -62,7 +62,7 @@ func TestN5_WhoDeclinesARequiredPermissionIsToldAndAskedAgain(t *testing.T) {
 func TestA6_APermissionThatInstagramDoesNotTellOfIsNotBelieved(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Shape: simulator.Flat, Options: "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission})
 	b := s.NewBrowser()
-	sitetest.WantRefusal(t, b.Get(b.Window(b.Get("/page"))), http.StatusForbidden, "was not given")
+	sitetest.WantRefusal(t, b.Get(b.Window(b.Get("/page"))), http.StatusForbidden, "have not given")
 }
 
 // Where the operator asks for more than before, an older session is not enough.

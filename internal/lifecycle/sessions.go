@@ -30,7 +30,7 @@ const (
 // Config is what a block's sessions are made of.
 type Config struct {
 	App, Name string         // the app's ID, and a name of the block
-	Block     revocation.Key // names the block in the list of ended sessions
+	Block     revocation.Key // names the block in the list of revoked sessions
 
 	Paths     *address.Paths
 	Cookies   *session.Cookies
@@ -82,7 +82,7 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{refreshes(), refreshes()}
 }
 
-// New joins the list of ended sessions of the app.
+// New joins the list of revoked sessions of the app.
 func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	l := &Sessions{Config: c, Background: newBackground()}
 	if err := l.joinList(logger); err != nil {

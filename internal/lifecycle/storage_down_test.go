@@ -27,11 +27,11 @@ func TestL3_F1_SigningOutWithoutAStorageIsHonest(t *testing.T) {
 	late.SignIn("/page")
 	s.WantAlive(late.CookieHeader(), true)
 	sitetest.Eventually(t, "a warning about the storage", func() bool {
-		return len(s.Logged("the storage of ended sessions fails; going on with the last known list")) > 0
+		return len(s.Logged("reading revoked sessions from the storage failed; the last known list stays in use")) > 0
 	})
 	mend()
 	sitetest.Eventually(t, "word that the storage works again", func() bool {
-		return len(s.Logged("the storage of ended sessions works again")) > 0
+		return len(s.Logged("reading revoked sessions from the storage works again")) > 0
 	})
 	// Another node, which has only the storage, learns of it: here the same one
 	// with an empty memory.

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	emptiedLine = "the storage of ended sessions was emptied, or another one has taken its place"
-	foreignLine = "a session is older than the storage of ended sessions; nobody knows whether it has ended"
+	emptiedLine = "the storage of revoked sessions was emptied or replaced"
+	foreignLine = "a session is older than the storage; Caddy cannot tell whether it was revoked"
 )
 
 // Caddy starts, and its storage is an empty folder: the disk was not mounted.

@@ -20,14 +20,14 @@ import (
 // with a refusal.
 
 var (
-	errQueueFull = telemetry.NewCause("too many logins wait for Instagram",
+	errQueueFull = telemetry.NewCause("too many logins are waiting for Instagram",
 		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout")
 	errBreakerOpen = telemetry.NewCause("instagram failed several times in a row",
-		"see the errors before this one; instagram is tried again after a rest")
-	ErrStale = telemetry.NewCause("the login is too old, used, or of another browser",
+		"see the errors before this one; Caddy tries instagram again after a pause")
+	ErrStale = telemetry.NewCause("the login has expired, was used before, or belongs to another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
-	ErrOutdated   = telemetry.NewCause("the list of ended sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
-	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not tell whether it was granted")
+	ErrOutdated   = telemetry.NewCause("the list of revoked sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
+	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not say whether it was granted")
 )
 
 // arrive sends a signed-in visitor to the page first asked for, which is checked

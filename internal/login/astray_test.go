@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-const moved = "The sign-in came back to another address than it should."
+const moved = "A redirect took the sign-in to another address."
 
 func TestA7_ARedirectOfTheCallbackEndsOnAPageThatNamesIt(t *testing.T) {
 	for _, c := range []struct{ name, redirect, path string }{
@@ -33,7 +33,7 @@ func TestA7_ARedirectOfTheCallbackEndsOnAPageThatNamesIt(t *testing.T) {
 				t.Errorf("no way on:\n%s", answer.Body)
 			}
 			lines := s.Logged("sign-in refused")
-			if len(lines) != 1 || lines[0]["code"] != "callback_moved" || lines[0]["error"] != "something redirects the callback from /auth/ to "+c.path || !strings.Contains(lines[0]["remedy"].(string), "exempt the path of redirect_uri") {
+			if len(lines) != 1 || lines[0]["code"] != "callback_moved" || lines[0]["error"] != "something redirects the callback from /auth/ to "+c.path || !strings.Contains(lines[0]["remedy"].(string), "exclude the path of redirect_uri") {
 				t.Errorf("log = %v", lines)
 			}
 			if len(b.Cookies()) != 0 {

@@ -58,13 +58,13 @@ func (m *Memory) setRate(r *Rate) {
 }
 
 var (
-	ErrClientLimit = telemetry.NewCause("too many sign-ins of this client have failed",
+	ErrClientLimit = telemetry.NewCause("too many failed sign-ins from this client",
 		"nothing to change if it passes; raise rate_limit if many people share this address; if client_ip is the same for everybody, set trusted_proxies and trusted_proxies_strict for the proxy in front")
-	errNetworkLimit = telemetry.NewCause("too many sign-ins from the network of this client have failed",
-		"nothing to change: somebody has many addresses of one network; shut the network out if it does not end")
-	ErrOverallLimit = telemetry.NewCause("too many sign-ins of all clients together have failed",
-		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in lately still can; otherwise shut the addresses out in front of Caddy; if visitors have no client_ip, let Caddy know it with trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict")
-	errCancelLimit = telemetry.NewCause("too many sign-ins of this client were cancelled",
+	errNetworkLimit = telemetry.NewCause("too many failed sign-ins from the network of this client",
+		"nothing to change: somebody uses many addresses of one network; block the network if it does not stop")
+	ErrOverallLimit = telemetry.NewCause("too many failed sign-ins from all clients together",
+		"somebody tries made-up codes from many addresses: nothing to change if it passes, and visitors who have signed in recently still can; otherwise block the addresses in front of Caddy; if log lines have no client_ip, set trusted_proxies_unix, or with trusted_proxies and trusted_proxies_strict")
+	errCancelLimit = telemetry.NewCause("too many cancelled sign-ins from this client",
 		"nothing to change if it passes; raise rate_limit if many people share this address")
 )
 

@@ -17,13 +17,13 @@ import (
 // belong to one host. They are sent to the same page on a host where they can.
 
 // ErrMovedBack is the cause of a refusal where two redirects work against each other.
-var ErrMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, and a redirect of the site's leads back from the host that has one",
-	"list a redirect_uri for the host that visitors end up at, or take away the redirect from the host of redirect_uri to this one")
+var ErrMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, and another redirect leads back here from the host that has one",
+	"list a redirect_uri for the host where visitors end up, or remove the redirect from the host of redirect_uri to this one")
 
 // ErrCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
 // cookie belongs to another host, so nobody can tell a state that was made up: it is no warning.
-var ErrCallbackHost = telemetry.NewCause("the callback has come to a host without a redirect URI",
-	"a redirect between hosts, such as from www to the bare domain, takes the callback along: exempt the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
+var ErrCallbackHost = telemetry.NewCause("the callback came to a host without a redirect URI",
+	"a redirect between hosts, such as from www to the bare domain, also redirects the callback: exclude the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
 
 // Elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.

@@ -150,7 +150,7 @@ func TestE1_ACallbackOnAHostWithoutARedirectURIIsExplained(t *testing.T) {
 	back.Host = "www.example.test"
 	sitetest.WantRefusal(t, b.Get(back.String()), http.StatusMisdirectedRequest, "You cannot sign in at this address of the site.")
 	lines := s.Logged("sign-in refused")
-	if len(lines) != 1 || !strings.Contains(lines[0]["remedy"].(string), "exempt the path of redirect_uri") {
+	if len(lines) != 1 || !strings.Contains(lines[0]["remedy"].(string), "exclude the path of redirect_uri") {
 		t.Errorf("log = %v", lines)
 	}
 }

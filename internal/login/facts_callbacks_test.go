@@ -78,7 +78,7 @@ func calledBack(m meta, outcome string) route {
 
 // toldMeta is the answer to a callback that is accepted.
 func toldMeta(page string) expected {
-	return expected{status: http.StatusOK, page: page, logs: "info sessions ended by instagram"}
+	return expected{status: http.StatusOK, page: page, logs: "info sessions revoked by instagram"}
 }
 
 // refusedMeta is the answer to a callback that is refused, which anybody can send.
@@ -99,7 +99,7 @@ func TestFactsOfTheSignedCallbacks(t *testing.T) {
 	runFacts(t, []fact{
 		{by: "D", fact: "POST application/x-www-form-urlencoded with signed_request", via: calledBack(meta{}, ends), want: empty},
 		{by: "D", fact: "no GET", via: calledBack(meta{change: func(r *http.Request) { r.Method = http.MethodGet }}, stays), want: expected{status: 405, code: "method"}},
-		{by: "D", fact: "no JSON", via: calledBack(meta{change: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }}, stays), want: refusedMeta(415, "bad_type", "no callback of Meta's")},
+		{by: "D", fact: "no JSON", via: calledBack(meta{change: func(r *http.Request) { r.Header.Set("Content-Type", "application/json") }}, stays), want: refusedMeta(415, "bad_type", "Meta did not send this callback")},
 		{by: "D", fact: "SIG.PAYLOAD, both base64url, padding missing", via: calledBack(meta{}, ends), want: empty},
 		{by: "D", fact: "padding present", via: calledBack(meta{padded: true}, ends), want: empty},
 		{by: "D", fact: "SIG is the HMAC-SHA256 of PAYLOAD as sent, with the app secret: another one changes nothing", via: calledBack(meta{secret: "ffeeddccbbaa99887766554433221100"}, stays), want: unsigned},

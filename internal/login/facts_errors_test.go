@@ -35,7 +35,7 @@ func limited(r reply, header, value string) reply {
 const (
 	transient    = `"is_transient":true`
 	blockedLine  = "error nobody can sign in: Meta has restricted the app"
-	noAccessLine = "error nobody but testers of the app can sign in: it has no access to other accounts"
+	noAccessLine = "error only testers of the app can sign in: Meta has not given it access to other accounts"
 	caseUsage    = `{"17841405793187218":[{"type":"instagram","call_count":100,"total_cputime":25,"total_time":31,"estimated_time_to_regain_access":7}]}`
 	noObject     = "Unsupported get request. Object with ID '25025320793187218' does not exist, cannot be loaded due to missing permissions, or does not support this operation"
 	unsupported  = "Unsupported request - method type: get"
@@ -46,10 +46,10 @@ const (
 func TestFactsOfTheErrors(t *testing.T) {
 	const invalid = "the access token is not valid"
 	tokenRefused := refused(400, "provider_refused", invalid).atNode().failing("provider_error")
-	confirm := refused(400, "provider_refused", "the person has to log in or to confirm").ofVisitor().atNode()
+	confirm := refused(400, "provider_refused", "the visitor has to log in or confirm").ofVisitor().atNode()
 	limit := refused(502, "provider_error", "the app's rate limit").atNode()
 	permission := refused(400, "provider_refused", "a permission is missing").atNode()
-	failing := refused(502, "provider_error", "instagram itself fails").atNode()
+	failing := refused(502, "provider_error", "instagram failed").atNode()
 	blocked := refused(503, "app_blocked", "Meta has restricted the app").atNode().retryAfter("60").logging(blockedLine)
 	runFacts(t, []fact{
 		{by: "L", fact: "190 without a subcode: the session has expired", via: login(graph(190, "Error validating access token: Session has expired on Tuesday, 01-Dec-26 06:00:00 PST. The current time is Tuesday, 01-Dec-26 06:07:02 PST.")), want: tokenRefused.saying("Session has expired"), later: ends},
@@ -60,7 +60,7 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "190/467: invalidated", via: login(graph(190, "Error validating access token: This may be because the user logged out", subcode(467))), want: tokenRefused, later: ends},
 		{by: "D", fact: "190/459: a checkpoint, the person must log in at Instagram", via: login(graph(190, "Error validating access token: The user is enrolled in a blocking, logged-in checkpoint", subcode(459)).withEach(400, 401, 403, 200)), want: confirm, later: ends},
 		{by: "D", fact: "190/464: not confirmed, the person must confirm at Instagram", via: login(graph(190, "Error validating access token: Sessions for the user are not allowed because the user is not a confirmed user.", subcode(464)).withEach(400, 401, 403, 200)), want: confirm, later: ends},
-		{by: "L", fact: "190 Cannot parse access token: a token of the other family", via: login(graph(190, "Invalid OAuth access token - Cannot parse access token")), want: refused(400, "provider_refused", "is of the other family").atNode().failing("provider_error"), later: ends},
+		{by: "L", fact: "190 Cannot parse access token: a token of the other family", via: login(graph(190, "Invalid OAuth access token - Cannot parse access token")), want: refused(400, "provider_refused", "belongs to the other Instagram API").atNode().failing("provider_error"), later: ends},
 		{by: "D", fact: "102: session key invalid, as 190", via: login(graph(102, "Session key invalid or no longer valid")), want: tokenRefused, later: ends},
 		{by: "L", fact: "100 Unsupported request: the app has no access to this account", via: login(igError(100, unsupported)).alone(),
 			want: refused(403, "app_not_open", "accept the invitation").atNode().saying(unsupported).logging(noAccessLine), later: stays},
@@ -95,7 +95,7 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "1: unknown error, temporary", via: login(graph(1, "An unknown error has occurred.")), want: failing, later: stays},
 		{by: "D", fact: "2: service error, temporary", via: login(graph(2, "(#2) Service temporarily unavailable", transient)), want: failing, later: stays},
 		{by: "D", fact: "is_transient: temporary, whatever the code", via: login(graph(190, "An unexpected error has occurred. Please retry your request later.", transient)), want: failing, later: stays},
-		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "words in error are not known").atNode().saying("Something that nobody knows"), later: stays},
+		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "does not know the error of instagram").atNode().saying("Something that nobody knows"), later: stays},
 		{by: "L", fact: "X-App-Usage has call_volume and cpu_time, and says nothing of the end", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_volume":101,"cpu_time":27}`)), want: limit},
 		{by: "D", fact: "X-App-Usage has call_count", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_count":101,"total_cputime":27,"total_time":30}`)), want: limit},
 		{by: "D", fact: "X-Business-Use-Case-Usage tells in minutes when to come back, with any limit", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-Business-Use-Case-Usage", caseUsage)), want: limit.retryAfter("420")},

@@ -17,9 +17,9 @@ const (
 	ends  = "the session ends"
 	stays = "the session stays"
 
-	lineEnds  = "session ended: instagram no longer accepts its token"
-	lineStays = "asking instagram again failed; the session stays as it is"
-	lineShort = "getting a long-lived token failed; going on with the short-lived one"
+	lineEnds  = "session revoked: instagram no longer accepts its token"
+	lineStays = "background refresh failed; the session stays as it is"
+	lineShort = "getting a long-lived token failed; the short-lived one stays in use"
 )
 
 // runLater rechecks the profile of a session in the background, with the answers of a row.

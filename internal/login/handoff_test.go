@@ -86,7 +86,7 @@ func TestP1_ASiteThatFailsAtAHandoffDoesNotPutTheCodeIntoTheLog(t *testing.T) {
 	b := s.NewBrowser()
 	back := b.Window(b.Get("/instagram_auth/login"))
 	sitetest.WantRefusal(t, b.Get(back), http.StatusInternalServerError, "Something went wrong.")
-	if lines := s.Logged("the site failed at a login that was handed off to it"); len(lines) != 1 {
+	if lines := s.Logged("your site failed to handle a login that was passed to it"); len(lines) != 1 {
 		t.Errorf("the operator is told %d times", len(lines))
 	}
 	for line := range strings.Lines(s.Logs()) {

@@ -88,7 +88,7 @@ func TestN15_ReloadingIsEnough(t *testing.T) {
 	}
 	lines := s.Logged("sign-in refused")
 	last := lines[len(lines)-1]
-	if last["code"] != "too_many" || last["error"] != "too many sign-ins of this client have failed" || !strings.Contains(fmt.Sprint(last["remedy"]), "rate_limit") {
+	if last["code"] != "too_many" || last["error"] != "too many failed sign-ins from this client" || !strings.Contains(fmt.Sprint(last["remedy"]), "rate_limit") {
 		t.Errorf("logged %v", last)
 	}
 }
@@ -278,7 +278,7 @@ func TestN15_VisitorsOfAUnixSocketAreNotOneClient(t *testing.T) {
 			if answer := b.Do(b.Back("192.0.2.2", "")); answer.StatusCode != http.StatusSeeOther {
 				t.Errorf("another visitor: %s", answer.Status)
 			}
-			if warned := len(s.Logged("visitors come without an address; failed sign-ins are limited over all of them alone")); warned != map[bool]int{true: 1}[c.global == ""] {
+			if warned := len(s.Logged("visitors have no client IP; only the limit over all clients counts their failed sign-ins")); warned != map[bool]int{true: 1}[c.global == ""] {
 				t.Errorf("warned %d times", warned)
 			}
 		})
@@ -357,8 +357,8 @@ func TestRateLimitIsAnOption(t *testing.T) {
 		}
 	}
 	for options, want := range map[string]string{
-		"rate_limit": "takes off, or how many", "rate_limit 20": "takes off, or how many", "rate_limit x 1m": "takes off, or how many", "rate_limit 0 1m": "takes off, or how many",
-		"rate_limit -1 1m": "takes off, or how many", "rate_limit 20 1m 3": "not a duration", "rate_limit 20 x": "not a duration", "rate_limit 20 10ms": "between 1s and 24h",
+		"rate_limit": "write off, or the failed sign-ins", "rate_limit 20": "write off, or the failed sign-ins", "rate_limit x 1m": "write off, or the failed sign-ins", "rate_limit 0 1m": "write off, or the failed sign-ins",
+		"rate_limit -1 1m": "write off, or the failed sign-ins", "rate_limit 20 1m 3": "not a valid duration", "rate_limit 20 x": "not a valid duration", "rate_limit 20 10ms": "between 1s and 24h",
 		"rate_limit 20 48h": "between 1s and 24h", "rate_limit 20000 1m": "between 1 and 10000", "rate_limit off\nrate_limit off": "already specified",
 	} {
 		_, err := sitetest.Adapt("http://:1 {\n" + strings.Replace(sitetest.DefaultBlock(options), "{endpoints}", "https://example.com", 1) + "\n}")

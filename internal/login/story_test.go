@@ -39,7 +39,7 @@ func TestATesterWhoHasNotAcceptedTheInvitationIsToldSo(t *testing.T) {
 		}
 		at = next
 	}
-	if lines := s.Logged("nobody but testers of the app can sign in: it has no access to other accounts"); len(lines) != 1 || lines[0]["level"] != "error" {
+	if lines := s.Logged("only testers of the app can sign in: Meta has not given it access to other accounts"); len(lines) != 1 || lines[0]["level"] != "error" {
 		t.Errorf("error lines = %v", lines)
 	}
 	// The invitation is accepted, and nothing has to be started again.
@@ -108,7 +108,7 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 	if lines := s.Logged(told); len(lines) != 1 || lines[0]["level"] != "error" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "Meta's dashboard") {
 		t.Errorf("error lines = %v", lines)
 	}
-	if lines := s.Logged("session ended: instagram no longer accepts its token"); len(lines) != 0 {
+	if lines := s.Logged("session revoked: instagram no longer accepts its token"); len(lines) != 0 {
 		t.Errorf("%d sessions ended", len(lines))
 	}
 	metrics := sitetest.Scrape(t, admin)
@@ -160,7 +160,7 @@ func TestD3_ALimitOfOneAccountHoldsNobodyElseUp(t *testing.T) {
 	held := s.NewBrowser()
 	held.Plant(sitetest.SessionCookie, s.OlderCookie(token, 25*time.Hour))
 	held.Get("/private")
-	s.WaitForLog("asking instagram again failed; the session stays as it is", 1)
+	s.WaitForLog("background refresh failed; the session stays as it is", 1)
 	s.Instagram.Misbehave(simulator.Refresh, simulator.Fault{})
 	before := s.Instagram.Calls(simulator.Refresh)
 	other := s.NewBrowser()
@@ -171,7 +171,7 @@ func TestD3_ALimitOfOneAccountHoldsNobodyElseUp(t *testing.T) {
 		}
 		return s.Instagram.Calls(simulator.Refresh) > before
 	})
-	s.WaitForLog("asking instagram again failed; the session stays as it is", 2) // the other one's is over
+	s.WaitForLog("background refresh failed; the session stays as it is", 2) // the other one's is over
 	after := s.Instagram.Calls(simulator.Refresh)
 	if page := held.Get("/private"); page.StatusCode != http.StatusOK || s.Instagram.Calls(simulator.Refresh) != after {
 		t.Errorf("answered %s after %d refreshes, of which there were %d", page.Status, s.Instagram.Calls(simulator.Refresh), after)
@@ -298,7 +298,7 @@ func TestAnOptionalFieldLocksNobodyOut(t *testing.T) {
 	if want := []string{"/me?fields=id,user_id,username,name,biography,account_type", "/me?fields=id,user_id,username"}; strings.Join(asked, " ") != strings.Join(want, " ") {
 		t.Errorf("asked for %q", asked)
 	}
-	const told = "instagram does not answer a field; visitors are signed in without any of fields"
+	const told = "instagram refuses a field; visitors are signed in without all of fields"
 	if lines := s.Logged(told); len(lines) != 1 || lines[0]["field"] != "biography" || lines[0]["level"] != "warn" {
 		t.Errorf("lines = %v", lines)
 	}
@@ -333,7 +333,7 @@ func TestT5_ANodeWithoutUserIDSignsNobodyInAsSomebodyElse(t *testing.T) {
 	b := s.NewBrowser()
 	sitetest.WantRefusal(t, b.Get(b.Begin("/private")), http.StatusBadGateway, "Instagram sent an answer we could not use.")
 	lines := s.Logged("sign-in refused")
-	if len(lines) != 1 || lines[0]["code"] != "bad_profile" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "left user_id out") {
+	if len(lines) != 1 || lines[0]["code"] != "bad_profile" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "did not send user_id") {
 		t.Errorf("lines = %v", lines)
 	}
 	if s.Upstream.Count() != 0 || strings.Contains(s.Logs(), sitetest.Username) {

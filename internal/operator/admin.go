@@ -40,7 +40,7 @@ type App struct {
 // `POST /instagram_auth/revoke` takes one of `{"user_id": "…"}`, `{"session": "…"}` (the
 // 16 hex digits that the log shows) and `{"all": true}`, and optionally `"app_id"`; it
 // ends sessions of all apps of the configuration without. `GET /instagram_auth/sessions`
-// tells for each app how many ended sessions are remembered, how old the list is, and the
+// tells for each app how many revoked sessions are remembered, how old the list is, and the
 // fingerprints of the secrets of each block.
 type AdminAPI struct {
 	apps   func() map[string]App
@@ -104,8 +104,8 @@ func (q *revocationRequest) check() (key revocation.Key, err error) {
 // appState is what the operator is told of one app.
 type appState struct {
 	AppID string `json:"app_id"`
-	// Ended is how many ended sessions and users are remembered.
-	Ended int `json:"ended"`
+	// Ended is how many revoked sessions and users are remembered.
+	Ended int `json:"revoked"`
 	// Queued is how many of them the storage does not know yet, Lost how many it
 	// will never know.
 	Queued int `json:"queued"`
@@ -159,7 +159,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(&q)
 	if err == nil && decoder.More() {
-		err = errors.New("something follows the object")
+		err = errors.New("unexpected data follows the JSON object")
 	}
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: fmt.Errorf("decoding the request: %w", err)}
@@ -183,11 +183,11 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 			err = app.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions ended by the operator", append(app.Person(remoteIP(r), q.UserID),
+		a.logger.Info("sessions revoked by the operator", append(app.Person(remoteIP(r), q.UserID),
 			zap.String("app_id", app.Status().App), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))...)
 	}
 	if err := errors.Join(failed...); err != nil {
-		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("ended on this node alone: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("revoked on this node only: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
 	}
 	return answerAdmin(w, known)
 }

@@ -39,7 +39,7 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 			s.WantAlive(two.CookieHeader(), true)
 		})
 	}
-	if lines := s.Logged("sessions ended by the operator"); len(lines) != 4 {
+	if lines := s.Logged("sessions revoked by the operator"); len(lines) != 4 {
 		t.Errorf("logged %d times", len(lines))
 	}
 	status, answer := sitetest.AskAdmin(t, http.MethodGet, admin+"/instagram_auth/sessions", "")
@@ -48,7 +48,7 @@ func TestL4_TheOperatorEndsSessions(t *testing.T) {
 		t.Fatalf("answered %d %v", status, answer)
 	}
 	state := apps[0].(map[string]any)
-	if state["app_id"] != sitetest.AppID || state["ended"].(float64) < 3 || state["queued"] != 0.0 || state["age_seconds"] == nil || state["error"] != nil {
+	if state["app_id"] != sitetest.AppID || state["revoked"].(float64) < 3 || state["queued"] != 0.0 || state["age_seconds"] == nil || state["error"] != nil {
 		t.Errorf("state = %v", state)
 	}
 }
@@ -95,7 +95,7 @@ func TestL4_TheOperatorIsToldWhenTheStorageFails(t *testing.T) {
 	b.SignIn("/page")
 	mend := s.BreakStorage()
 	status, answer := sitetest.AskAdmin(t, http.MethodPost, admin+"/instagram_auth/revoke", `{"user_id":"`+sitetest.UserID+`"}`)
-	if text, _ := answer["error"].(string); status != http.StatusServiceUnavailable || !strings.Contains(text, "on this node alone") {
+	if text, _ := answer["error"].(string); status != http.StatusServiceUnavailable || !strings.Contains(text, "on this node only") {
 		t.Errorf("answered %d %v", status, answer)
 	}
 	s.WantAlive(b.CookieHeader(), false)
@@ -125,11 +125,11 @@ func TestF1_AMetricTellsHowOldTheListIs(t *testing.T) {
 	mend := s.BreakStorage()
 	defer mend()
 	b.Logout(nil)
-	if metric("ended_sessions") == "" || metric("ended_sessions_queued") != "1" || metric("ended_sessions_lost_total") != "0" {
-		t.Errorf("ended %s, queued %s, lost %s", metric("ended_sessions"), metric("ended_sessions_queued"), metric("ended_sessions_lost_total"))
+	if metric("revoked_sessions") == "" || metric("revoked_sessions_queued") != "1" || metric("revoked_sessions_lost_total") != "0" {
+		t.Errorf("ended %s, queued %s, lost %s", metric("revoked_sessions"), metric("revoked_sessions_queued"), metric("revoked_sessions_lost_total"))
 	}
 	sitetest.Eventually(t, "an age of more than two seconds", func() bool {
-		read, err := strconv.ParseFloat(metric("ended_sessions_last_read_timestamp_seconds"), 64)
+		read, err := strconv.ParseFloat(metric("revoked_sessions_last_read_timestamp_seconds"), 64)
 		return err == nil && float64(time.Now().Unix())-read > 2
 	})
 }

@@ -21,13 +21,13 @@ func Command(more ...func() *cobra.Command) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  cli.Name,
 		Usage: "status | revoke | doctor | pages",
-		Short: "Manages sign-ins with Instagram: ends sessions, checks the configuration",
+		Short: "Manages sign-ins with Instagram: revokes sessions, checks the configuration",
 		Long: `
 status and revoke talk to a running Caddy through its admin endpoint. doctor checks a
 configuration, with Instagram and the storage, before Caddy runs it or while it does.
-pages writes the built-in pages into a folder, to be changed.
+pages writes the built-in pages into a folder, for you to change.
 
-All of them read ./Caddyfile or ./caddy.json if you name no file with --config. Colours
+All of them read ./Caddyfile or ./caddy.json unless you name a file with --config. Colours
 are used on a terminal; NO_COLOR or --no-color turn them off.
 
 Documentation: ` + cli.Documentation + `operations.md`,
@@ -37,7 +37,7 @@ Documentation: ` + cli.Documentation + `operations.md`,
   $ caddy instagram-auth revoke --user 17841405793187218`
 			// Flags belong to the commands below. Without one of those, that is what is wrong.
 			parent.FParseErrWhitelist.UnknownFlags = true
-			parent.PersistentFlags().Bool("no-color", false, "Use no colours, also on a terminal")
+			parent.PersistentFlags().Bool("no-color", false, "Use no colours, even on a terminal")
 			cli.SetRun(parent, cobra.ArbitraryArgs, noCommand)
 			for _, command := range slices.Concat(more, []func() *cobra.Command{revokeCommand, statusCommand, pagesCommand}) {
 				parent.AddCommand(command())

@@ -29,8 +29,8 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		{"caddy instagram-auth revoke", []string{"reovke"}},
 		{"there is no configuration adapter", []string{"doctor", "--adapter", "nope", "--config", "command.go"}},
 		{"write --address 127.0.0.1:3019", []string{"status", "--address", "http://127.0.0.1:3019/"}},
-		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "::bad::"}},
-		{"is no address of an admin endpoint: write --address as", []string{"status", "--address", "localhost"}},
+		{"is not the address of an admin endpoint: write --address as", []string{"status", "--address", "::bad::"}},
+		{"is not the address of an admin endpoint: write --address as", []string{"status", "--address", "localhost"}},
 		{"a command is missing", []string{"--address", admin}},
 		{"exactly one of", []string{"revoke", "--address", admin}},
 		{"exactly one of", []string{"revoke", "--all", "--user", "1", "--address", admin}},
@@ -56,11 +56,11 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 	}
 	s.WantAlive(b.CookieHeader(), true)
 	out, _, err := sitetest.RunCommand(t, "revoke", "--user", sitetest.UserID, "--address", admin)
-	if err != nil || !strings.Contains(out, "app "+sitetest.AppID+": the sessions of user "+sitetest.UserID+" have ended, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
+	if err != nil || !strings.Contains(out, "app "+sitetest.AppID+": the sessions of user "+sitetest.UserID+" are revoked, if there are any.") || !strings.Contains(out, "within 5s (sync_interval)") {
 		t.Errorf("revoke says %q, %v", out, err)
 	}
 	s.WantAlive(b.CookieHeader(), false)
-	table := regexp.MustCompile(`^APP +ENDED +TO WRITE +AGE +STORAGE\n` + sitetest.AppID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(sitetest.RedirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
+	table := regexp.MustCompile(`^APP +REVOKED +QUEUED +AGE +STORAGE\n` + sitetest.AppID + ` +1 +0 +\w+ +ok\n\nBLOCK +APP SECRET +SESSION SECRET\n` + regexp.QuoteMeta(sitetest.RedirectURI) + ` +[0-9a-f]{8} +from app_secret\n$`)
 	for _, name := range []string{"status", "sessions"} {
 		if out, _, err = sitetest.RunCommand(t, name, "--address", admin); err != nil || !table.MatchString(out) {
 			t.Errorf("%s says %q, %v", name, out, err)
@@ -68,7 +68,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 	}
 	mend := s.BreakStorage()
 	defer mend()
-	if _, _, err = sitetest.RunCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node alone") || !strings.Contains(err.Error(), "do not stop this Caddy") {
+	if _, _, err = sitetest.RunCommand(t, "revoke", "--all", "--yes", "--address", admin); err == nil || !strings.Contains(err.Error(), "on this node only") || !strings.Contains(err.Error(), "do not stop this Caddy") {
 		t.Errorf("revoke without a storage: %v", err)
 	}
 	sitetest.Eventually(t, "the fault of the storage in the table", func() bool {

@@ -23,8 +23,8 @@ func pagesCommand() *cobra.Command {
 		Short: "Writes the built-in pages into a folder, for you to change",
 		Long: `
 Writes the templates of the built-in pages into a folder, and makes the folder if there is
-none. Change what you want to be different, delete the other files, and name the folder
-with the option pages. No file is replaced.
+none. Change the files that you want to change, delete the others, and name the folder
+with the option pages. No file is overwritten.
 
 Without a folder it takes the one that the option pages names in the configuration. As
 root it writes as the owner of the folder.
@@ -110,7 +110,7 @@ func writePages(command *cobra.Command, folder string) error {
 	if whole, err := filepath.Abs(folder); err == nil {
 		folder = whole // Caddy may run in another folder
 	}
-	fmt.Fprintf(command.ErrOrStderr(), "Change what you want to be different, delete the other files, and write into the block:\n\n  pages %s\n\n", folder)
+	fmt.Fprintf(command.ErrOrStderr(), "Change the files that you want to change, delete the others, and write into the block:\n\n  pages %s\n\n", folder)
 	return nil
 }
 

@@ -14,29 +14,29 @@ import (
 func revokeCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "revoke (--user id | --session id | --all) [--app id] [--yes]",
-		Short: "Ends sessions, on every node that shares Caddy's storage",
+		Short: "Revokes sessions, on every node that shares Caddy's storage",
 		Long: `
-Ends all sessions of one user, by the numeric Instagram user ID; or one session, by the
-16 hex digits in the log line "signed in"; or everybody's. On the node that is asked they
-end at once, on the others within their sync_interval. Ended sessions stay ended after a
-restart. Users may sign in again: to keep somebody out, add them to deny and reload.
+Revokes all sessions of one user, by the numeric Instagram user ID; or one session, by the
+16 hex digits in the log line "signed in"; or everybody's. The node that you ask does so at
+once, the others within their sync_interval. Revoked sessions stay revoked after a restart.
+Users may sign in again: to keep somebody out, add them to deny and reload.
 
-Sessions are kept by user ID, not by username. You find the ID of a username in the log
-line "signed in" (the field user_id; the username stands there with log { username on }),
-in the header X-Instagram-User-Id that your app gets, or in its database.
+Caddy knows users by ID, not by username. You find the ID of a username in the log line
+"signed in" (the field user_id; the username is there with log { username on }), in the
+header X-Instagram-User-Id that your app gets, or in your app's database.
 
 Without a terminal, --all needs --yes.
 
 Documentation: ` + cli.Documentation + `operations.md#ending-sessions` + "\n" + cli.ExitStatuses + `;
-3 it is done on the node that was asked, but could not be stored for the others.`,
+3 done on the node that you asked, but not stored for the others.`,
 		Example: `  $ caddy instagram-auth revoke --user 17841405793187218
   $ caddy instagram-auth revoke --session 3f6a09c1d2e4b758
   $ caddy instagram-auth revoke --all --yes --config /etc/caddy/Caddyfile`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	command.Flags().String("user", "", "End all sessions of this numeric Instagram user ID")
-	command.Flags().String("session", "", "End the session with these 16 hex digits")
-	command.Flags().Bool("all", false, "End everybody's sessions")
+	command.Flags().String("user", "", "Revoke all sessions of this numeric Instagram user ID")
+	command.Flags().String("session", "", "Revoke the session with these 16 hex digits")
+	command.Flags().Bool("all", false, "Revoke everybody's sessions")
 	command.Flags().BoolP("yes", "y", false, "Do not ask before --all")
 	cli.Complete(command, "user", cli.Nothing)
 	cli.Complete(command, "session", cli.Nothing)
@@ -51,7 +51,7 @@ Documentation: ` + cli.Documentation + `operations.md#ending-sessions` + "\n" + 
 		}
 		asks := q.All && !cli.Flagged(command, "yes")
 		if asks && !cli.IsTerminal(command.InOrStdin()) {
-			return cli.Usage("add --yes", "--all ends everybody's sessions, and there is no terminal to ask on")
+			return cli.Usage("add --yes", "--all revokes everybody's sessions, and there is no terminal to ask on")
 		}
 		n, err := findCaddy(command)
 		if err != nil {
@@ -75,7 +75,7 @@ func checkRevocation(q revocationRequest) error {
 		return nil
 	case q.UserID != "" && q.Session == "" && !q.All:
 		return cli.Usage("take user_id from the log line \"signed in\", or X-Instagram-User-Id from your app; see "+cli.Documentation+"operations.md#ending-sessions",
-			"--user needs the numeric Instagram user ID, and %q is none: sessions are kept by ID, not by username", q.UserID)
+			"--user needs the numeric Instagram user ID, not %q: Caddy knows users by ID, not by username", q.UserID)
 	case q.Session != "" && q.UserID == "" && !q.All:
 		return cli.Usage("copy the field session of the log line \"signed in\"", "--session: %s", err)
 	default:
@@ -93,10 +93,10 @@ func (n runningCaddy) confirm(command *cobra.Command, app string) error {
 	for _, state := range states {
 		apps = append(apps, state.AppID)
 	}
-	question := fmt.Sprintf("This ends everybody's sessions of app %s, on all nodes. All of them have to sign in again. Go on?", strings.Join(apps, ", "))
+	question := fmt.Sprintf("This revokes everybody's sessions of app %s, on all nodes. Everybody has to sign in again. Continue?", strings.Join(apps, ", "))
 	yes, err := cli.Ask(command.InOrStdin(), command.ErrOrStderr(), question)
 	if err == nil && !yes {
-		fmt.Fprintln(command.ErrOrStderr(), "Nothing was ended.")
+		fmt.Fprintln(command.ErrOrStderr(), "Nothing was revoked.")
 		err = &cli.Problem{Exit: cli.ExitFailed}
 	}
 	return err
@@ -116,12 +116,12 @@ func (n runningCaddy) revoke(command *cobra.Command, q revocationRequest) error 
 		return n.writeJSON(out, states)
 	}
 	// The storage has ends of sessions, and no sessions: nobody can say whether there was one.
-	what := "all sessions have ended; everybody has to sign in again"
+	what := "all sessions are revoked; everybody has to sign in again"
 	switch {
 	case q.UserID != "":
-		what = "the sessions of user " + q.UserID + " have ended, if there are any"
+		what = "the sessions of user " + q.UserID + " are revoked, if there are any"
 	case q.Session != "":
-		what = "session " + q.Session + " has ended, if there is such a session"
+		what = "session " + q.Session + " is revoked, if there is such a session"
 	}
 	style := cli.StyleFor(command, out)
 	for _, state := range states {

@@ -91,7 +91,7 @@ func (n runningCaddy) ask(method, path string, body []byte) ([]appState, error) 
 	select {
 	case got = <-replies:
 	case <-time.After(timeout):
-		return nil, cli.Failed("look into its log, and run caddy instagram-auth status", "the Caddy at %s did not answer within %v", n.address, timeout)
+		return nil, cli.Failed("check its log, and run caddy instagram-auth status", "the Caddy at %s did not answer within %v", n.address, timeout)
 	}
 	if got.err != nil {
 		return nil, n.explain(got.err)
@@ -137,7 +137,7 @@ func (n runningCaddy) explain(err error) error {
 	case status == http.StatusServiceUnavailable && answer.Error != "":
 		return &cli.Problem{
 			What:   answer.Error,
-			Remedy: "mend the storage and do not stop this Caddy: it writes the rest by itself, and then other nodes follow; caddy instagram-auth status shows what is left to write",
+			Remedy: "fix the storage and do not stop this Caddy: it writes the rest by itself, and the other nodes follow; caddy instagram-auth status shows what is left to write",
 			Exit:   cli.ExitPartial,
 		}
 	case answer.Error != "":

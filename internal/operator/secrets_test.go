@@ -15,7 +15,7 @@ func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testi
 	file := sitetest.NewSecretFile(t, sitetest.OlderSecret)
 	options := "session {\n secret {file." + file.Path + "} a-short-and-simple-secret-0123456789\n}"
 	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{Options: options})
-	lines := s.Logged("keys are being changed: older secrets are still accepted")
+	lines := s.Logged("secrets are being rotated: older secrets are still accepted")
 	if len(lines) != 1 {
 		t.Fatalf("%d lines at load", len(lines))
 	}
@@ -38,7 +38,7 @@ func TestN18_TheFingerprintsOfTheSecretsAreInTheLogAndTheCommandsOutput(t *testi
 	}
 	file.Write(sitetest.NewerSecret)
 	s.WaitLogged(sitetest.SecretChanged, 1)
-	if out := sessions(); !strings.Contains(out, newer+" weak (former: "+older+")") {
+	if out := sessions(); !strings.Contains(out, newer+" weak (previous: "+older+")") {
 		t.Errorf("after the change sessions says %s", out)
 	}
 	s.Load(sitetest.Config{Admin: admin})

@@ -17,17 +17,15 @@ func statusCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:     "status [--app id] [--json]",
 		Aliases: []string{"sessions"},
-		Short:   "Shows what a running Caddy knows about ended sessions",
+		Short:   "Shows what a running Caddy knows about revoked sessions",
 		Long: `
-Asks a running Caddy about each app that signs people in:
+Asks a running Caddy about each app that signs people in:    REVOKED  sessions and users that were revoked, as far as it remembers
+    QUEUED   not in the storage yet, so that other nodes do not know them
+    AGE      time since it last read the storage
+    STORAGE  ok, or why it cannot be read
 
-    ENDED     ended sessions and users that it remembers
-    TO WRITE  not in the storage yet, so that other nodes do not know them
-    AGE       time since it read the storage: what ended elsewhere before, it knows
-    STORAGE   ok, or why it cannot be read
-
-Below it stand the fingerprints of the secrets of each block: two nodes with the same secrets
-show the same ones, in the same order.
+Then come the fingerprints of the secrets of each block: two nodes with the same secrets
+show the same fingerprints, in the same order.
 
 Sessions themselves are not listed: they are encrypted cookies in the visitors' browsers.
 
@@ -66,7 +64,7 @@ func (n runningCaddy) status(app string) ([]appState, error) {
 
 func writeStatus(out io.Writer, style cli.Style, states []appState) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "APP\tENDED\tTO WRITE\tAGE\tSTORAGE")
+	fmt.Fprintln(table, "APP\tREVOKED\tQUEUED\tAGE\tSTORAGE")
 	for _, state := range states {
 		age, health := "never read", style.Good("ok")
 		if state.AgeSeconds != nil {
@@ -82,10 +80,10 @@ func writeStatus(out io.Writer, style cli.Style, states []appState) error {
 	}
 	for _, state := range states {
 		if state.Lost > 0 {
-			fmt.Fprintf(out, "%s app %s: %d ended sessions could not be kept for writing; other nodes will not learn of them. Revoke them again once the storage works.\n", style.Bad("!"), state.AppID, state.Lost)
+			fmt.Fprintf(out, "%s app %s: %d revoked sessions were dropped from the full queue; other nodes will not learn of them. Revoke them again once the storage works.\n", style.Bad("!"), state.AppID, state.Lost)
 		}
 		if state.Unreadable > 0 {
-			fmt.Fprintf(out, "%s app %s: %d entries of the storage cannot be read. Was a secret changed, or is a node newer than this one?\n", style.Doubtful("!"), state.AppID, state.Unreadable)
+			fmt.Fprintf(out, "%s app %s: %d entries of the storage cannot be read: a secret has changed, or another node runs a newer version.\n", style.Doubtful("!"), state.AppID, state.Unreadable)
 		}
 	}
 	return printSecrets(out, states)

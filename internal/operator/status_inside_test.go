@@ -14,7 +14,7 @@ func TestL4_TheTableSaysWhatWasLostAndWhatCannotBeRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1m1s", "never read", "! app 2: 3 ended sessions could not be kept", "! app 2: 4 entries of the storage cannot be read"} {
+	for _, want := range []string{"1m1s", "never read", "! app 2: 3 revoked sessions were dropped", "! app 2: 4 entries of the storage cannot be read"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, out.String())
 		}

@@ -29,7 +29,7 @@ func HowToSet(value string) string {
 	case relativeFile.MatchString(value):
 		return setIt + ", by its absolute path: {file./path}"
 	case strings.Contains(value, "{args"):
-		return "write it behind the name of the snippet, in the line with import"
+		return "write it after the name of the snippet, on the line with import"
 	case !strings.Contains(value, "{file."):
 		return "write {env.NAME} or {file./path}: other placeholders have no value when Caddy loads"
 	}
@@ -135,13 +135,13 @@ func unmarked(value string) string {
 func (replace Resolver) RefusingNames() Resolver {
 	return func(option, value string) (string, error) {
 		if from, secret := WhereSecretsAre[option]; secret && (variableName.MatchString(value) && finding.IsBlank(value) || option == "app_id" && finding.IsPlaceholder(value)) {
-			return "", &Error{option, "is what an example has in its place; " + from}
+			return "", &Error{option, "is a placeholder from an example; " + from}
 		}
 		if name := unmarked(value); name != "" {
-			return "", &Error{option, "is the name of a variable, and not its value; write {env." + name + "}"}
+			return "", &Error{option, "is the name of a variable, not its value; write {env." + name + "}"}
 		}
 		if variableName.MatchString(value) && !strings.HasPrefix(value, "{env.") {
-			return "", &Error{option, "is the name of a variable, and not its value; write {env.NAME}"}
+			return "", &Error{option, "is the name of a variable, not its value; write {env.NAME}"}
 		}
 		switch {
 		case strings.HasPrefix(value, "{http.") && relativeFile.MatchString(value):
@@ -151,7 +151,7 @@ func (replace Resolver) RefusingNames() Resolver {
 		case notPlaceholder.MatchString(value):
 			return "", &Error{option, "is not a placeholder; write {env.NAME} or {file./path}"}
 		case strings.HasSuffix(option, "secret") && fileName.MatchString(value):
-			return "", &Error{option, "is the name of a file, and not what is in it; write {file./path}"}
+			return "", &Error{option, "is the name of a file, not its content; write {file./path}"}
 		}
 		return replace(option, value)
 	}

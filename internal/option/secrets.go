@@ -41,11 +41,11 @@ func SecretProblem(option, secret string, shortest int) error {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
 	case finding.IsPlaceholder(secret):
-		return errors.New("is what an example has in its place; " + WhereSecretsAre[option])
+		return errors.New("is a placeholder from an example; " + WhereSecretsAre[option])
 	case strings.ContainsFunc(secret, outside):
 		return errors.New("has a space or a character outside ASCII; " + WhereSecretsAre[option])
 	case len(secret) < shortest:
-		return fmt.Errorf("has less than %d characters; make one with: openssl rand -hex 32", shortest)
+		return fmt.Errorf("has fewer than %d characters; make one with: openssl rand -hex 32", shortest)
 	}
 	return nil
 }

@@ -60,7 +60,7 @@ func (m *Memory) FirstToday(what string) bool {
 
 // What Instagram says of the app as a whole, whoever signs in.
 
-var ErrAppBlocked = telemetry.NewCause("Meta has restricted the app", "see the error before this one; one login is tried every minute")
+var ErrAppBlocked = telemetry.NewCause("Meta has restricted the app", "see the error before this one; Caddy tries one login every minute")
 
 // NoteAppState looks whether a failed call tells something about the app. Where Meta has
 // restricted it, logins are refused before anybody is sent to Instagram for nothing, and

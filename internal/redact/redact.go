@@ -115,7 +115,7 @@ func (s *scanner) redact(from, to int) {
 
 // shapes are the beginnings of values that are secret under any name, and how long they are
 // at least: access tokens in a header of the operator's choice, today's codes, and the body
-// of a callback of Meta's in base64, as log_append can write it.
+// of a callback from Meta in base64, as log_append can write it.
 var shapes = []struct {
 	prefix string
 	length int

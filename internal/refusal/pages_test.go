@@ -79,8 +79,8 @@ func TestK4_TheDeletionPageTellsTheStateAndNoMore(t *testing.T) {
 	}{
 		{DeletionDone, 200, "Data deleted", "Your data was deleted on 24 November 2026, and all your sessions here were ended.", true},
 		{DeletionPending, 200, "Deletion requested", "Your request was received on 24 November 2026, and all your sessions here were ended.", true},
-		{DeletionUnknown, 404, "Not found", "There is no request for deletion with this code.", false},
-		{DeletionState(9), 404, "Not found", "There is no request for deletion with this code.", false},
+		{DeletionUnknown, 404, "Not found", "There is no deletion request with this code.", false},
+		{DeletionState(9), 404, "Not found", "There is no deletion request with this code.", false},
 	} {
 		w := shown(DeletionPage{State: row.state, Day: deletedOn, Code: code})
 		page := w.Body.String()

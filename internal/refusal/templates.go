@@ -99,10 +99,10 @@ func (t *Templates) try() (csp string, err error) {
 			return "", err
 		}
 		if scriptTag.Match(body) {
-			return "", fmt.Errorf("%s has a script: these pages run none", sample.file)
+			return "", fmt.Errorf("%s has a script: these pages may not run scripts", sample.file)
 		}
 		if !bytes.Contains(body, []byte(sample.needs)) {
-			return "", fmt.Errorf("%s does not use %s: nobody could go on from there", sample.file, sample.field)
+			return "", fmt.Errorf("%s does not use %s: visitors could not continue from there", sample.file, sample.field)
 		}
 		for _, match := range inlineStyle.FindAllSubmatch(body, -1) {
 			if source := "'" + hashOf(string(match[1])) + "'"; !slices.Contains(styles, source) {

@@ -38,7 +38,7 @@ type State struct {
 
 	Outcome   telemetry.Outcome
 	HandedOff bool // the callback of a login goes on to the site
-	// Deliver lets the site answer a callback of Meta's that has been verified; nil for any other
+	// Deliver lets the site answer a callback from Meta that has been verified; nil for any other
 	// request.
 	Deliver func(next func(http.ResponseWriter) error) error
 }

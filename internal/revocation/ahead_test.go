@@ -38,7 +38,7 @@ func TestN12_AnEndByAClockThatIsAheadTakesNothingAway(t *testing.T) {
 				if c := nodeAt(t, 40*time.Minute, m.beside()); !b.Ended(s) || !c.Ended(s) {
 					t.Errorf("ended = %v; for a node that starts: %v", b.Ended(s), c.Ended(s))
 				}
-				if n := b.log.count("they are written again"); n != 1 {
+				if n := b.log.count("writing them again"); n != 1 {
 					t.Errorf("written again %d times", n)
 				}
 			})
@@ -68,7 +68,7 @@ func TestN12_AClockThatIsRightAgainDeletesNothingForWhatItWroteAhead(t *testing.
 		if c := nodeAt(t, 40*time.Minute, m.beside()); !c.Ended(s) {
 			t.Error("a node that starts does not know what had ended")
 		}
-		if n := a.log.count("they are written again"); n != 0 {
+		if n := a.log.count("writing them again"); n != 0 {
 			t.Errorf("written again %d times", n)
 		}
 	})

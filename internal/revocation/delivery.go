@@ -49,7 +49,7 @@ const (
 )
 
 // ErrNotDelivered says that nothing has been done because the storage does not work.
-var ErrNotDelivered = errors.New("the storage does not tell whether it was delivered before")
+var ErrNotDelivered = errors.New("the storage does not say whether the callback was delivered before")
 
 // Deliver does the work for a callback, unless it has been done. outcome is what came of it, now
 // or before: an index of Outcomes. Where the storage does not work, the work is not done: Meta
@@ -81,7 +81,7 @@ func (l *List) Deliver(ctx context.Context, d Delivery, work func() (outcome int
 	}
 	// Also where ctx has ended meanwhile: the work is done.
 	if err := l.putMark(context.WithoutCancel(ctx), m, d, d.Outcomes[outcome]); err != nil {
-		m.Logger.Error("a callback of Meta's was delivered, and the storage does not know: it may be delivered again", "error", err, "remedy", Remedy)
+		m.Logger.Error("a callback from Meta was delivered, but writing that down failed: it may be delivered again", "error", err, "remedy", Remedy)
 	}
 	return Delivered, outcome, nil
 }

@@ -36,8 +36,8 @@ func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || unwritten
 	l.compact()
 	if missed > l.state.unreadable {
-		m.Logger.Warn("some ended sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", missed,
-			"remedy", "list the secret again, or let all nodes run one version; if nothing of that has changed, check what Caddy's storage answers")
+		m.Logger.Warn("some revoked sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", missed,
+			"remedy", "list the secret again, or run the same version on all nodes; if neither has changed, check Caddy's storage")
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

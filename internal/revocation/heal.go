@@ -4,7 +4,7 @@ import "time"
 
 // A storage may lack what this node knows: another one has taken its place, it was
 // emptied, or it was restored from a backup. Without help, the next node that starts would
-// bring ended sessions back. So a node that has listed everything writes again what is
+// bring revoked sessions back. So a node that has listed everything writes again what is
 // missing.
 
 // A storage that loses what it is told, or answers nonsense, must not be written full. So
@@ -66,7 +66,7 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 	l.state.tidyHealed(missing, now, elsewhere)
 	defer func() {
 		if healed > 0 {
-			m.Logger.Info("the storage lacks ended sessions that this node knows; they are written again", "count", healed)
+			m.Logger.Info("the storage lacks revoked sessions that this node knows; writing them again", "count", healed)
 			l.nudge()
 		}
 	}()

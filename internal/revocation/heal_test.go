@@ -43,8 +43,8 @@ func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
 		a.move(fullEvery)
 		a.look()
 		a.look()
-		if got := m.count(a.root); backup != 1 || got != names+1 || a.log.count("they are written again") != 1 {
-			t.Errorf("%d names, want %d; told %d times", got, names+1, a.log.count("they are written again"))
+		if got := m.count(a.root); backup != 1 || got != names+1 || a.log.count("writing them again") != 1 {
+			t.Errorf("%d names, want %d; told %d times", got, names+1, a.log.count("writing them again"))
 		}
 		late := newNode(t, m.beside())
 		if !late.knows(old) || !late.knows(lost) || !late.Ended(person) || !late.Ended(all) {

@@ -51,7 +51,7 @@ type Member struct {
 	Logger *slog.Logger
 }
 
-// List is what one node knows of the ended sessions of one app. It is safe for
+// List is what one node knows of the revoked sessions of one app. It is safe for
 // concurrent use, and outlives the handlers that use it while one configuration
 // replaces another.
 type List struct {
@@ -198,7 +198,7 @@ func (l *List) sealers() []Sealer {
 }
 
 // Known reports whether the first look into the storage is over: it has read the list,
-// or the storage has failed. Before that, nobody can tell an ended session from another.
+// or the storage has failed. Before that, nobody can tell a revoked session from another.
 func (l *List) Known() bool { return l.ready.Load() }
 
 // Await waits for the first look into the storage, but not for long, and reports whether

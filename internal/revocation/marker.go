@@ -19,16 +19,16 @@ import (
 // written did not begin with this storage, and nobody knows whether it has ended. [N12]
 
 // EmptiedRemedy tells an operator what to do about a storage that has lost its marker.
-const EmptiedRemedy = "mount or configure the storage that was there before, and see that the server it is on keeps its data; " +
-	"if it is gone for good and on_storage_failure is deny, restart Caddy; to be sure that no ended session comes back, end all with caddy instagram-auth revoke --all"
+const EmptiedRemedy = "mount or configure the previous storage, and make sure that its server keeps its data; " +
+	"if it is lost and on_storage_failure is deny, restart Caddy; to be sure that no revoked session comes back, revoke all with caddy instagram-auth revoke --all"
 
 // ForeignRemedy tells an operator what to do about sessions that are older than the storage.
-const ForeignRemedy = "if the storage that was there before is only not mounted or not configured, put it back; if it is gone, end all sessions with caddy instagram-auth revoke --all; " +
+const ForeignRemedy = "if the previous storage is only not mounted or not configured, bring it back; if it is lost, revoke all sessions with caddy instagram-auth revoke --all; " +
 	"if you have changed the storage on purpose, or Caddy has just been upgraded to a version that writes the marker, there is nothing to do: the older sessions expire"
 
 var (
-	errEmptied  = errors.New("the storage was emptied, or another one has taken its place")
-	errNoMarker = errors.New("the storage has no marker, and none could be written yet, so that nobody knows whether it is the right one")
+	errEmptied  = errors.New("the storage was emptied or replaced")
+	errNoMarker = errors.New("the storage has no marker, and writing one failed: Caddy cannot tell whether it is the right storage")
 )
 
 // foreignEvery is how often sessions are spoken of that are older than the storage.
@@ -165,7 +165,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 // tells the operator once.
 func (l *List) leaveUnmarked(m *Member, err error) {
 	if !samePlace(l.marker.unmarked, m) {
-		m.Logger.Warn("the storage of ended sessions can be read and takes no marker; until it does, nobody notices when it is emptied", "error", err, "remedy", Remedy)
+		m.Logger.Warn("the storage can be read, but writing its marker failed; until that works, Caddy does not notice if the storage is emptied", "error", err, "remedy", Remedy)
 	}
 	l.marker.unmarked = m
 }
@@ -261,7 +261,7 @@ func (l *List) ReportForeign() {
 		return
 	}
 	if m := l.current(); m != nil {
-		m.Logger.Error("a session is older than the storage of ended sessions; nobody knows whether it has ended",
+		m.Logger.Error("a session is older than the storage; Caddy cannot tell whether it was revoked",
 			"storage_since", time.UnixMilli(l.since.Load()).Add(clockSkew).UTC().Format(time.RFC3339), "remedy", ForeignRemedy)
 	}
 }

@@ -16,7 +16,7 @@ import (
 
 func strict(m *Member) { m.Strict = true }
 
-const emptiedLine = "was emptied, or another one has taken its place"
+const emptiedLine = "was emptied or replaced"
 
 // nodeAt returns a node that starts some time from now.
 func nodeAt(t *testing.T, ahead time.Duration, storage Storage, changes ...func(*Member)) *node {

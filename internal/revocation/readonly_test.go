@@ -18,7 +18,7 @@ func (m *memory) readOnly() *memory {
 	return other
 }
 
-const unmarkedLine = "takes no marker"
+const unmarkedLine = "writing its marker failed"
 
 // fullListings returns how often everything was listed since the last call.
 func (m *memory) fullListings(n *node) (full int) {

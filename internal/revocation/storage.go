@@ -18,9 +18,9 @@ const (
 
 // Remedy tells an operator what to do about a storage that fails.
 const Remedy = "check Caddy's storage: its disk space, its permissions, its limit of open files, or the server that it is on; " +
-	"what is queued is written as soon as that is possible, unless this program ends before"
+	"what is queued is written once the storage works, unless Caddy stops before"
 
-var errBusy = errors.New("too many operations of the storage are under way")
+var errBusy = errors.New("too many storage operations are in progress")
 
 // gatekeeper lets a fixed number of storage operations run. A storage may ignore its
 // context, as files on a disk that hangs do: such an operation is left behind and

@@ -173,6 +173,6 @@ func (l *List) unlock(m *Member, name string) {
 		return m.Storage.Unlock(ctx, name)
 	})
 	if err != nil {
-		m.Logger.Info("giving back a lock of the storage failed; it expires by itself", "error", err)
+		m.Logger.Info("releasing a lock of the storage failed; it expires by itself", "error", err)
 	}
 }

@@ -282,14 +282,14 @@ func TestF5_ASweepThatFailsGoesOnLater(t *testing.T) {
 				t.Errorf("%s: %v", failing, s.Failing)
 			}
 		}
-		if n := a.log.count("giving back a lock"); n != 0 {
+		if n := a.log.count("releasing a lock"); n != 0 {
 			t.Errorf("%d times told of a lock that was not taken", n)
 		}
 		m.put(old + "/z")
 		a.move(fullEvery)
 		a.sync()
-		if m.count(old) != 0 || a.log.count("giving back a lock") != 1 {
-			t.Errorf("%d left; told of the lock %d times", m.count(old), a.log.count("giving back a lock"))
+		if m.count(old) != 0 || a.log.count("releasing a lock") != 1 {
+			t.Errorf("%d left; told of the lock %d times", m.count(old), a.log.count("releasing a lock"))
 		}
 	})
 }

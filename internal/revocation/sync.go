@@ -89,8 +89,8 @@ func (l *List) watchClock(m *Member, now time.Time) {
 	if jump.Abs() <= clockSkew {
 		return
 	}
-	m.Logger.Warn("the clock of this machine was set to another time", "by", jump.Round(time.Second).String(),
-		"remedy", "check that the time is right now, and how it is synchronized; sessions and logins that the clock dates more than a minute into the future do not count meanwhile")
+	m.Logger.Warn("the clock of this machine has jumped", "by", jump.Round(time.Second).String(),
+		"remedy", "check that the time is right now, and how it is synchronized; until then, sessions and logins dated more than a minute into the future do not count")
 }
 
 // wantsFull reports whether everything is to be read: at first, from another storage,
@@ -198,7 +198,7 @@ func (l *List) report(ctx context.Context, m *Member, err error) {
 	switch {
 	case err == nil && before != nil:
 		l.state.warnedAt = time.Time{}
-		m.Logger.Info("the storage of ended sessions works again")
+		m.Logger.Info("reading revoked sessions from the storage works again")
 	case err != nil && now.Sub(l.state.warnedAt) >= warnEvery:
 		l.state.warnedAt = now
 		age := "never read"
@@ -206,9 +206,9 @@ func (l *List) report(ctx context.Context, m *Member, err error) {
 			age = now.Sub(time.Unix(at, 0)).Truncate(time.Second).String()
 		}
 		if errors.Is(err, errEmptied) {
-			m.Logger.Error("the storage of ended sessions was emptied, or another one has taken its place", "age", age, "queued", queued, "remedy", EmptiedRemedy)
+			m.Logger.Error("the storage of revoked sessions was emptied or replaced", "age", age, "queued", queued, "remedy", EmptiedRemedy)
 			return
 		}
-		m.Logger.Warn("the storage of ended sessions fails; going on with the last known list", "error", err, "age", age, "queued", queued, "remedy", Remedy)
+		m.Logger.Warn("reading revoked sessions from the storage failed; the last known list stays in use", "error", err, "age", age, "queued", queued, "remedy", Remedy)
 	}
 }

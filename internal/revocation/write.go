@@ -26,7 +26,7 @@ const (
 
 // ErrNotWritten says that a session has ended on this node, and that other nodes will
 // learn of it when the storage can be written again.
-var ErrNotWritten = errors.New("the storage could not be written; trying again")
+var ErrNotWritten = errors.New("writing to the storage failed; trying again")
 
 // EndSession ends one session, which would have lasted until expires. On this node it
 // has ended when EndSession returns, whatever it returns.
@@ -229,7 +229,7 @@ func (l *List) lastFlush() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if left := len(l.queue.order); left > 0 && len(l.members) > 0 {
-		l.members[len(l.members)-1].Logger.Error("ended sessions could not be written before the end; other nodes will not learn of them", "count", left, "error", err,
-			"remedy", "their log lines tell the session: end them again once the storage works, with caddy instagram-auth revoke")
+		l.members[len(l.members)-1].Logger.Error("revoked sessions could not be written before Caddy stopped; other nodes will not learn of them", "count", left, "error", err,
+			"remedy", "their log lines have the session: revoke them again once the storage works, with caddy instagram-auth revoke")
 	}
 }

@@ -19,8 +19,8 @@ type Prints struct {
 	App     []string `json:"app_secrets"`
 	Session []string `json:"session_secrets,omitempty"`
 	// FormerApp and FormerSession have changed in their files and are still accepted.
-	FormerApp     []string `json:"former_app_secrets,omitempty"`
-	FormerSession []string `json:"former_session_secrets,omitempty"`
+	FormerApp     []string `json:"previous_app_secrets,omitempty"`
+	FormerSession []string `json:"previous_session_secrets,omitempty"`
 }
 
 // AppSecrets and SessionSecrets return the fingerprints as a person reads them.
@@ -33,7 +33,7 @@ func list(current, former []string) string {
 	}
 	text := strings.Join(current, " ")
 	if len(former) > 0 {
-		text += " (former: " + strings.Join(former, " ") + ")"
+		text += " (previous: " + strings.Join(former, " ") + ")"
 	}
 	return text
 }

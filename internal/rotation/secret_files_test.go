@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	secretBroken = "the file of a secret cannot be used; the secret from before stays in use"
-	secretMended = "the file of a secret can be used again"
+	secretBroken = "a secret file is not valid; the previous secret stays in use"
+	secretMended = "a secret file is valid again"
 )
 
 func wantSignedIn(t *testing.T, when string, browsers ...*sitetest.Browser) {
@@ -73,7 +73,7 @@ func TestN18_ASecretThatChangesInItsFileSignsNobodyOut(t *testing.T) {
 			}
 			line := s.Logged(sitetest.SecretChanged)[0]
 			if line["level"] != "info" || line["option"] != "session secret" || line["file"] != file.Path ||
-				line["fingerprint"] != session.Fingerprint(sitetest.NewerSecret) || line["former_fingerprint"] != session.Fingerprint(sitetest.OlderSecret) {
+				line["fingerprint"] != session.Fingerprint(sitetest.NewerSecret) || line["previous_fingerprint"] != session.Fingerprint(sitetest.OlderSecret) {
 				t.Errorf("line = %v", line)
 			}
 			if logs := s.Logs(); strings.Contains(logs, sitetest.OlderSecret) || strings.Contains(logs, sitetest.NewerSecret) {
@@ -85,8 +85,8 @@ func TestN18_ASecretThatChangesInItsFileSignsNobodyOut(t *testing.T) {
 
 func TestN16_AWeakSecretThatComesInAFileIsNamedAsAtLoad(t *testing.T) {
 	for name, c := range map[string]struct{ value, says string }{
-		"long and the same":  {strings.Repeat("a", 1_000_000), "the session secret that came in its file can be guessed, and whoever does can make sessions"},
-		"the app secret":     {sitetest.AppSecret, "session keys are derived from the app secret: whoever knows it can make sessions"},
+		"long and the same":  {strings.Repeat("a", 1_000_000), "the new session secret in its file is easy to guess: anyone who guesses it can forge sessions"},
+		"the app secret":     {sitetest.AppSecret, "session keys are derived from the app secret: anyone who knows it can forge sessions"},
 		"one like any other": {sitetest.NewerSecret, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestN16_AWeakSecretThatComesInAFileIsNamedAsAtLoad(t *testing.T) {
 			file.Replace(c.value)
 			s.WaitLogged(sitetest.SecretChanged, 1)
 			if c.says == "" {
-				if logs := s.Logs(); strings.Contains(logs, "can be guessed") || strings.Contains(logs, "session keys are derived") {
+				if logs := s.Logs(); strings.Contains(logs, "is easy to guess") || strings.Contains(logs, "session keys are derived") {
 					t.Error(logs)
 				}
 				return

@@ -42,7 +42,7 @@ func TestN16_TheAppSecretMakesNoSessionWhereASessionSecretIsSet(t *testing.T) {
 }
 
 func TestN16_ABlockWithoutASessionSecretSaysSoOnceAtLoad(t *testing.T) {
-	const known, weak = "session keys are derived from the app secret: whoever knows it can make sessions", "session keys are derived from an app_secret of less than 32 characters"
+	const known, weak = "session keys are derived from the app secret: anyone who knows it can forge sessions", "session keys are derived from an app_secret of fewer than 32 characters"
 	short := strings.Replace(sitetest.DefaultBlock(""), sitetest.AppSecret, "short", 1)
 	for name, c := range map[string]struct {
 		config sitetest.Config

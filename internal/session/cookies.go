@@ -38,8 +38,8 @@ const (
 
 // Config is the configuration of one instance's cookies.
 type Config struct {
-	// Secrets are what the keys are derived from. The first one seals, all of
-	// them open. Required, or Keys.
+	// Secrets are what the keys are derived from. The first one encrypts, all
+	// of them decrypt. Required, or Keys.
 	Secrets []string
 
 	// Keys are those to use, where the secrets can change later.

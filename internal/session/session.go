@@ -41,7 +41,7 @@ type Session struct {
 	Identity
 	// ID is random and new at every login. [S10]
 	ID [IDSize]byte
-	// Keys are what a list of ended sessions knows the session and its person by.
+	// Keys are what a list of revoked sessions knows the session and its person by.
 	// They are made at login and sealed, because hashing costs more than opening.
 	Keys Keys
 	// Token is the person's access token, if the session keeps it.

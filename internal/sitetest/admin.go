@@ -74,7 +74,7 @@ func Counted(t *testing.T, admin string) map[string]string {
 	counters := make(map[string]string)
 	for series, value := range Scrape(t, admin) {
 		name, ours := strings.CutPrefix(series, "caddy_instagram_auth_")
-		if !ours || value == "0" || strings.HasPrefix(name, "ended_sessions") || strings.Contains(name, "_seconds_bucket") || strings.Contains(name, "_seconds_sum") {
+		if !ours || value == "0" || strings.HasPrefix(name, "revoked_sessions") || strings.Contains(name, "_seconds_bucket") || strings.Contains(name, "_seconds_sum") {
 			continue
 		}
 		if !strings.Contains(name, `app_id="`+AppID+`"`) {

@@ -94,7 +94,7 @@ func (s *Site) ChecksTook() (took time.Duration) {
 }
 
 // SaidAtEachLoad matches the log lines about secrets, which do not depend on the routes.
-var SaidAtEachLoad = regexp.MustCompile("^(?:session keys are derived|secrets loaded|keys are being changed)")
+var SaidAtEachLoad = regexp.MustCompile("^(?:session keys are derived|secrets loaded|secrets are being rotated)")
 
 // ProductionLogFormat returns the format of the default log of example/production.Caddyfile.
 func ProductionLogFormat(t *testing.T) string {

@@ -56,4 +56,4 @@ const OlderSecret = "3b1e0f7c95a2d8461c0f9e8d7b6a5f42"
 const NewerSecret = "c49d7e02a1b85f36e07d4c9b8a1f6e53"
 
 // SecretChanged is the log message about a secret that has changed in its file.
-const SecretChanged = "a secret has changed in its file; the former one is still accepted"
+const SecretChanged = "a secret file has changed; the previous secret is still accepted"

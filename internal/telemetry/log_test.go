@@ -17,16 +17,16 @@ type toldOf struct{ request, person, instance bool }
 
 // told are the lines that everythingHappens leads to.
 var told = map[string]toldOf{
-	"signed in":                      {true, true, true},
-	"sign-in refused":                {true, false, true},
-	"signed out":                     {true, true, true},
-	"sessions ended by instagram":    {true, true, true},
-	"callback refused":               {true, false, true},
-	"access refused":                 {true, true, true},
-	"sessions ended by the operator": {false, true, false},
-	"keys are being changed: older secrets are still accepted":                                       {false, false, true},
-	"the storage of ended sessions fails; going on with the last known list":                         {false, false, false},
-	"the storage of ended sessions works again":                                                      {false, false, false},
+	"signed in":                        {true, true, true},
+	"sign-in refused":                  {true, false, true},
+	"signed out":                       {true, true, true},
+	"sessions revoked by instagram":    {true, true, true},
+	"callback refused":                 {true, false, true},
+	"access refused":                   {true, true, true},
+	"sessions revoked by the operator": {false, true, false},
+	"secrets are being rotated: older secrets are still accepted":                                    {false, false, true},
+	"reading revoked sessions from the storage failed; the last known list stays in use":             {false, false, false},
+	"reading revoked sessions from the storage works again":                                          {false, false, false},
 	"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds": {true, false, true},
 }
 
@@ -56,11 +56,11 @@ func everythingHappens(t *testing.T, options string) (lines []map[string]any) {
 	}
 	mend := s.BreakStorage()
 	sitetest.Eventually(t, "a warning about the storage", func() bool {
-		return len(s.Logged("the storage of ended sessions fails; going on with the last known list")) > 0
+		return len(s.Logged("reading revoked sessions from the storage failed; the last known list stays in use")) > 0
 	})
 	mend()
 	sitetest.Eventually(t, "word that the storage works again", func() bool {
-		return len(s.Logged("the storage of ended sessions works again")) > 0
+		return len(s.Logged("reading revoked sessions from the storage works again")) > 0
 	})
 	for line := range strings.Lines(s.Logs()) {
 		var entry map[string]any
@@ -87,7 +87,7 @@ func TestP2_WhatHappensIsOneStructuredLine(t *testing.T) {
 			for what, wrong := range map[string]bool{
 				"time":       line["ts"] == nil,
 				"level":      line["level"] == nil,
-				"request":    (want.request || message == "sessions ended by the operator") != (line["client_ip"] == "127.0.0.1"),
+				"request":    (want.request || message == "sessions revoked by the operator") != (line["client_ip"] == "127.0.0.1"),
 				"request ID": want.request != (len(requestID) == 36),
 				"person":     want.person && id != sitetest.UserID && id != sitetest.AppScopedID,
 				"instance":   want.instance && line["instance"] != sitetest.AppID+" /instagram_auth" || !want.instance && line["app_id"] != sitetest.AppID,

@@ -20,7 +20,7 @@ const (
 	labelResult   = "result"
 	labelOutcome  = "outcome"
 	labelEndpoint = "endpoint"
-	labelErrand   = "errand"
+	labelErrand   = "kind"
 	labelLimit    = "limit"
 	labelShare    = "share"
 	labelCode     = "code"
@@ -65,8 +65,8 @@ const (
 
 // What becomes of an errand.
 const (
-	ErrandElsewhere = "elsewhere" // another node is doing it
-	ErrandEnded     = "ended"     // the session, because Instagram no longer accepts the token
+	ErrandElsewhere = "other_node" // another node is doing it
+	ErrandEnded     = "revoked"    // the session, because Instagram no longer accepts the token
 	ErrandFailed    = "failed"
 )
 
@@ -93,20 +93,20 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 // They belong to the process, so that they go on counting when the configuration is
 // replaced: Caddy makes a new registry then.
 var (
-	metricRequests = counters("requests_total", "Requests by what became of them.", labelOutcome)
-	metricLogins   = counters("logins_total", "Logins that came to an end, by ok or the code of the refusal.", labelResult)
-	metricRefusals = counters("refusals_total", "Answers that refused something, by the code of the refusal.", labelCode)
+	metricRequests = counters("requests_total", "Requests by outcome.", labelOutcome)
+	metricLogins   = counters("logins_total", "Finished logins, by ok or the code of the refusal.", labelResult)
+	metricRefusals = counters("refusals_total", "Refused requests, by the code of the refusal.", labelCode)
 	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
-	MetricErrands  = counters("renewals_total", "Tokens and profiles that Instagram was asked again about beside requests, by result.", labelErrand, labelResult)
-	metricLimited  = counters("limited_total", "Sign-ins and callbacks that a limit has refused, by limit.", labelLimit)
-	metricFailed   = counters("failed_exchanges_total", "Sign-ins that asked Instagram and failed, by the share of what all clients may do.", labelShare)
-	metricOpenings = counters("breaker_openings_total", "How often logins were stopped because calls failed in a row, or Meta had restricted the app.")
+	MetricErrands  = counters("refreshes_total", "Background refreshes of tokens and profiles, by result.", labelErrand, labelResult)
+	metricLimited  = counters("limited_total", "Sign-ins and callbacks refused by a rate limit, by limit.", labelLimit)
+	metricFailed   = counters("failed_exchanges_total", "Failed sign-ins that called Instagram, by the share of the limit over all clients.", labelShare)
+	metricOpenings = counters("breaker_openings_total", "How often the circuit breaker opened: calls failed in a row, or Meta had restricted the app.")
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
 		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call may take a minute at most
 	}, []string{LabelApp, labelEndpoint})
-	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(Opts("provider_calls_in_flight", "Calls to Instagram that are under way.")), []string{LabelApp})
+	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(Opts("provider_calls_in_flight", "Calls to Instagram in progress.")), []string{LabelApp})
 
 	vectors = []interface {
 		prometheus.Collector

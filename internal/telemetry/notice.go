@@ -128,7 +128,7 @@ func SignInRefused(code refusal.Code) Notice {
 	return n
 }
 
-// CallbackRefused returns the line about a callback of Meta's that was refused with a code.
+// CallbackRefused returns the line about a callback from Meta that was refused with a code.
 func CallbackRefused(code refusal.Code) Notice {
 	n := Notice{"callback refused", RefusalNotices[code].Action, remedyForeignCallback}
 	switch code {
