@@ -159,7 +159,7 @@ func (h *Handler) gate(v *request.State) error {
 		return h.logins.Elsewhere(v)
 	case who != audience.Navigation:
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo)})
-	case h.settings.loginPage:
+	case h.LoginPage:
 		return h.logins.ShowPage(v, returnTo)
 	}
 	return h.logins.Start(v, login.LoginStart{ReturnTo: returnTo})

@@ -406,7 +406,7 @@ func (h *Handler) makeFlows() {
 		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
 	})
 	h.endpoints = endpoint.New(endpoint.Config{
-		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.codes, Marks: s.marks, Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
+		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(), Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
 		Memory: h.limits.endpoint, Now: h.now,
 		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
 		Required: h.protect.Required,
