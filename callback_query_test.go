@@ -157,7 +157,7 @@ func FuzzHandOffQuery(f *testing.F) {
 // Whoever made a link, nobody is asked for more than what the site's operator has listed.
 func FuzzA2_StepUpScope(f *testing.F) {
 	h := provisioned(f)
-	h.StepUp = []string{"instagram_business_manage_comments", "instagram_business_manage_insights"}
+	h.logins.StepUp = []string{"instagram_business_manage_comments", "instagram_business_manage_insights"}
 	for _, seed := range []string{
 		"", "instagram_business_manage_comments", "instagram_business_basic,instagram_business_manage_comments", "instagram_business_manage_insights instagram_business_manage_insights", ",, ,",
 		"instagram_business_content_publish", "instagram_business_manage_comments&redirect_uri=x", "INSTAGRAM_BUSINESS_BASIC", "instagram_business_manage_comments\n", "instagram_business_manage_comments,\xff",
@@ -169,9 +169,9 @@ func FuzzA2_StepUpScope(f *testing.F) {
 		known := true
 		for _, name := range regexp.MustCompile(`[^, ]+`).FindAllString(scope, -1) {
 			switch {
-			case slices.Contains(h.StepUp, name) && !slices.Contains(want, name):
+			case slices.Contains(h.logins.StepUp, name) && !slices.Contains(want, name):
 				want = append(want, name)
-			case !slices.Contains(h.StepUp, name) && name != "instagram_business_basic":
+			case !slices.Contains(h.logins.StepUp, name) && name != "instagram_business_basic":
 				known = false
 			}
 		}

@@ -42,7 +42,7 @@ func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 
 // Whatever Instagram says, a line at WARN or ERROR has a remedy.
 func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
-	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, telemetry.NewCause("x", ""), telemetry.NewOperatorCause("x", "")}
+	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, telemetry.NewCause("x", "")}
 	for kind := instagram.Refused; kind <= instagram.Unreachable; kind++ {
 		for code := range 900 {
 			causes = append(causes, &instagram.Error{Kind: kind, Code: code, Message: "words that nobody knows"})

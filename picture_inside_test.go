@@ -76,10 +76,10 @@ func TestAFailureIsTriedAgainSoon(t *testing.T) {
 
 func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	h := provisioned(t)
-	h.telemetry.Logger, h.provider = zap.NewNop(), nil
+	h.telemetry.Logger, h.endpoints.Provider = zap.NewNop(), nil
 	v := &request.State{R: new(http.Request)}
 	v.Session = session.Session{Identity: identityNamed("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
-	h.now = new(clock).now
+	h.endpoints.Now = new(clock).now
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	v.R = v.R.WithContext(ctx)

@@ -224,13 +224,13 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	v := w.newVisitor()
 	v.signIn()
-	client := w.nodes[0].settings.client
-	w.nodes[0].settings.client = nil
 	h := w.nodes[0].Handler
+	calls := h.provider.Client.Client
+	h.provider.Client.Client = nil
 	if wait := h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.Patience {
 		t.Errorf("left alone for %v", wait)
 	}
-	w.nodes[0].settings.client = client
+	h.provider.Client.Client = calls
 	v.wantSignedIn("jayposiris")
 }
 

@@ -372,6 +372,7 @@ func (s *settings) resolveRateLimit(h *Handler, _ option.Resolver) error {
 		return option.Errorf("rate_limit", "off takes no numbers; write only off, or a number and a duration such as 20 1m")
 	case o.Failures == 0 && o.Per == 0:
 		s.rate = login.DefaultRate()
+		s.rate.Off = o.Off
 	case o.Failures < 1 || o.Failures > 10_000:
 		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
 	case s.rate.Per < time.Second || s.rate.Per > 24*time.Hour:
