@@ -30,8 +30,9 @@ var floors = [][]string{
 	{"internal/address", "internal/rotation", "internal/telemetry"}, // what every request needs
 	{"internal/request", "internal/provider", "internal/inspect", "internal/placement"},
 	{"internal/answer", "internal/identity", "internal/protect"}, // what visitors and sites get
-	{"internal/lifecycle"},                   // the life of a session
-	{"internal/login", "internal/endpoint"},  // the flows that answer
+	{"internal/lifecycle"},                  // the life of a session
+	{"internal/login", "internal/endpoint"}, // the flows that answer
+	{"internal/gate"},
 	{"internal/doctor", "internal/operator"}, // commands and the admin API
 	{"."},
 	{"cmd/caddy", "internal/sitetest"},

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -64,6 +65,17 @@ func Borrow(w http.ResponseWriter, r *http.Request) *State {
 	v.W, v.R, v.Asked = w, r, address.Asked(r)
 	v.Vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	return v
+}
+
+// TakeCookies finds this handler's cookies and cuts them out of the request, so that neither the
+// site nor an error route sees them. [H5]
+func (v *State) TakeCookies(cookies *session.Cookies) {
+	v.Found = cookies.Find(v.R.Header["Cookie"])
+	if line, start, end, ok := v.Found.Single(); ok {
+		headerguard.CutOne(v.R.Header, line, start, end)
+	} else if v.Found.Any() {
+		headerguard.CutCookies(v.R.Header, cookies.Ours)
+	}
 }
 
 // GiveBack ends the use of a state. After a panic it is not given back at all.
