@@ -61,7 +61,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	switch {
 	case v.Standing == request.NotAllowed:
 		v.LimitBody()
-		return h.sessions.TurnAway(v)
+		return h.sessions.RefuseAccess(v)
 	case v.Standing != request.SignedIn && h.protect.Required(v):
 		v.LimitBody()
 		return h.gate(v)
@@ -80,7 +80,7 @@ func (h *Handler) own(v *request.State, path address.Own) error {
 	case address.Callback:
 		return h.logins.Callback(v)
 	case address.Login:
-		return h.logins.Button(v)
+		return h.logins.Login(v)
 	case address.Logout:
 		return h.endpoints.Logout(v)
 	case address.Refused:
@@ -114,7 +114,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
-		h.sessions.KeepAlive(v, w)
+		h.sessions.PrepareResponse(v, w)
 	}
 	err := next.ServeHTTP(w, v.R)
 	w.Amend() // an error page may differ by visitor, and so may an empty answer
@@ -149,20 +149,20 @@ func (h *Handler) gate(v *request.State) error {
 		// The cookie stays: the session may be as good as ever. [F1]
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: h.settings.syncInterval})
 	case v.Standing == request.MissingPermission:
-		h.sessions.HandOver(v)
+		h.sessions.SetRenewedCookie(v)
 		return answer.Refuse(h.answers.Missing(v.Missing, returnTo))
 	case who == audience.Preflight && h.passesPreflight(v):
 		return nil
 	case who.SendsForm():
 		return h.refuseForm(v)
 	case !h.settings.paths.SignsIn(v.R.Host):
-		return h.logins.Elsewhere(v)
+		return h.logins.RedirectToCanonical(v)
 	case who != audience.Navigation:
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: h.settings.paths.LoginURL(returnTo)})
 	case h.settings.loginPage:
-		return h.logins.ShowPage(v, returnTo)
+		return h.logins.ShowSignInPage(v, returnTo)
 	}
-	return h.logins.Start(v, login.LoginStart{ReturnTo: returnTo})
+	return h.logins.Start(v, login.StartOptions{ReturnTo: returnTo})
 }
 
 // refuseForm tells a person that what they sent was not saved. Its body cannot be kept, and
