@@ -71,7 +71,7 @@ func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := *w.nodes[0].Handler
 	h.telemetry.Metrics = nil // panics at the exchange, and again when that is counted
-	end := h.logins.FinishLogin(t.Context(), telemetry.Requester{}, login.Comeback{})
+	end := h.logins.Finish(t.Context(), telemetry.Requester{}, login.CallbackState{})
 	if end.Refused == nil || end.Refused.Code != refusal.Internal || !end.Spent || end.Cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}

@@ -175,7 +175,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 				known = false
 			}
 		}
-		more, err := h.logins.FurtherScopes([]string{scope})
+		more, err := h.logins.ExtraScopes([]string{scope})
 		if (err == nil) != known || known && !slices.Equal(more, want) {
 			t.Fatalf("%q asks for %q, %v; want %q, %v", scope, more, err, want, known)
 		}

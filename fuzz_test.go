@@ -98,7 +98,7 @@ func FuzzX1_AccessList(f *testing.F) {
 		want := slices.ContainsFunc(entries, func(e string) bool {
 			return e == id || e == scoped || lowerASCII(e) == "@"+lowerASCII(name)
 		})
-		if got := p.Include(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
+		if got := p.Includes(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
 			t.Errorf("%q includes %s, %s, %s: %v", entries, id, scoped, name, got)
 		}
 	})
@@ -115,7 +115,7 @@ func FuzzK5_SignedBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, body string) {
 		v := &request.State{W: httptest.NewRecorder(), R: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
 		v.R.Header.Set("Content-Type", kind)
-		signed, code := endpoint.ReadSigned(v)
+		signed, code := endpoint.ReadSignedRequest(v)
 		values, whole := parameters(body)
 		bare, _, more := strings.Cut(kind, ";")
 		isForm := strings.TrimSpace(lowerASCII(bare)) == form

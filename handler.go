@@ -84,7 +84,7 @@ func (h *Handler) own(v *request.State, path address.Own) error {
 	case address.Callback:
 		return h.logins.Callback(v)
 	case address.Login:
-		return h.logins.Button(v)
+		return h.logins.Login(v)
 	case address.Logout:
 		return h.endpoints.Logout(v)
 	case address.Refused:
@@ -117,7 +117,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
-		h.sessions.KeepAlive(v, w)
+		h.sessions.PrepareResponse(v, w)
 	}
 	err := next.ServeHTTP(w, v.R)
 	w.Amend() // error pages and empty answers may differ by visitor, too

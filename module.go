@@ -394,7 +394,7 @@ func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (e
 		Memory: h.limits.sessions, Now: h.now,
 		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
 		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
-		Forgotten: h.limits.endpoint.Forget,
+		OnForget: h.limits.endpoint.Forget,
 	})
 	return err
 }

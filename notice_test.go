@@ -74,8 +74,8 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 	}{
 		"cancelled":                              {telemetry.SignInRefused(refusal.Cancelled), window("access_denied", "user_denied"), info},
 		"expired, or an old bookmark":            {telemetry.SignInRefused(refusal.LoginExpired), login.ErrStale, info},
-		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback(""), info},
-		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback("error=invalid_scope&error=x"), info},
+		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), login.MalformedCallback(""), info},
+		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), login.MalformedCallback("error=invalid_scope&error=x"), info},
 		"an error of the window without a login": {telemetry.SignInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), login.ErrStale), info},
 		"a personal account":                     {telemetry.SignInRefused(refusal.ProviderRefused), window("access_denied", "not_professional"), info},
 		"a personal account, at the token":       {telemetry.SignInRefused(refusal.ProviderRefused), refused("Not a professional account"), info},
@@ -94,7 +94,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrBrowser, info},
 		"the owner has to confirm":               {telemetry.NoticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
 
-		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrMovedBack, warn},
+		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrRedirectLoop, warn},
 		"a redirect of the callback":   {telemetry.SignInRefused(refusal.CallbackMoved), nil, warn},
 		"a wrong secret":               {telemetry.SignInRefused(refusal.ProviderRefused), refused("Error validating client secret."), warn},
 		"a wrong scope":                {telemetry.SignInRefused(refusal.ProviderRefused), window("invalid_scope", ""), warn},

@@ -34,7 +34,7 @@ func init() {
 func runningApps() map[string]operator.App {
 	apps := make(map[string]operator.App)
 	lifecycle.Lists.Range(func(id, value any) bool {
-		ended := value.(lifecycle.EndedSessions)
+		ended := value.(lifecycle.SharedList)
 		apps[id.(string)] = operator.App{
 			List: ended.List, Prints: ended.Blocks.Prints,
 			Person: func(clientIP, userID string) []zap.Field {

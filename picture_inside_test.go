@@ -24,7 +24,7 @@ func TestAPictureIsCurrentForTenMinutesOrUntilItsAddressRunsOut(t *testing.T) {
 	}{
 		"days":         {72 * time.Hour, endpoint.KeepPicture, "private, max-age=300"},
 		"two minutes":  {2 * time.Minute, 2 * time.Minute, "private, max-age=120"},
-		"it is over":   {-time.Hour, endpoint.LeastPicture, "private, max-age=60"},
+		"it is over":   {-time.Hour, endpoint.MinKeepPicture, "private, max-age=60"},
 		"it says none": {0, endpoint.KeepPicture, "private, max-age=300"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,13 +79,13 @@ func TestAGoodTokenDoesNotGiveWayToOneThatIsTooLong(t *testing.T) {
 
 func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 	for name, end := range map[string]func(h *Handler, s session.Session) error{
-		"logout":     func(h *Handler, s session.Session) error { return h.sessions.End(t.Context(), &s) },
-		"replaced":   func(h *Handler, s session.Session) error { h.sessions.EndLater(&s); return nil },
-		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.EndEverywhere(t.Context(), &s) },
+		"logout":     func(h *Handler, s session.Session) error { return h.sessions.Revoke(t.Context(), &s) },
+		"replaced":   func(h *Handler, s session.Session) error { h.sessions.RevokeLater(&s); return nil },
+		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.RevokeUser(t.Context(), &s) },
 		"another node, or the operator": func(h *Handler, s session.Session) error {
 			err := h.sessions.List.EndAll(t.Context())
 			// Whatever is asked next tidies up.
-			h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), s.Token), &h.sessions.Refreshes[1])
+			h.sessions.Refresh(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), s.Token), &h.sessions.Refreshes[1])
 			return err
 		},
 	} {
@@ -252,7 +252,7 @@ func TestTokensUnderAStormOfVisitorsOnTwoNodes(t *testing.T) {
 		<-done
 	}
 	for _, n := range w.nodes {
-		n.sessions.Background.All.Wait()
+		n.sessions.Background.Wait()
 	}
 	if w.instagram.Calls(simulator.Refresh) == 0 || w.instagram.Calls(simulator.UserNode) < 4 || instagram.RefreshAge != 24*time.Hour {
 		t.Error("nothing was renewed")

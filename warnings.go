@@ -86,7 +86,7 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 // checkPeople is what the log says of lists with names in them.
 func (h *Handler) checkPeople() (found []finding.Finding) {
 	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if list.HasNames() {
+		if list.HasUsernames() {
 			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
 		}
 	}
@@ -121,7 +121,7 @@ func (h *Handler) warn() {
 	}
 	h.warnPicture()
 	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if list.HasNames() {
+		if list.HasUsernames() {
 			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
 		}
 	}

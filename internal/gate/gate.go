@@ -32,7 +32,7 @@ func (g *Gate) Pass(v *request.State) error {
 		return nil
 	case v.Standing == request.NotAllowed:
 		v.LimitBody()
-		return g.Sessions.TurnAway(v)
+		return g.Sessions.RefuseAccess(v)
 	case g.Rules.Required(v):
 		v.LimitBody()
 		return g.ask(v)
@@ -52,20 +52,20 @@ func (g *Gate) ask(v *request.State) error {
 		// The cookie stays, because the session may still be valid. [F1]
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: g.Sessions.SyncInterval})
 	case v.Standing == request.MissingPermission:
-		g.Sessions.HandOver(v)
+		g.Sessions.SetRenewedCookie(v)
 		return answer.Refuse(g.Answers.Missing(v.Missing, returnTo))
 	case asker == audience.Preflight && g.passesPreflight(v):
 		return nil
 	case asker.SendsForm():
 		return g.refuseForm(v)
 	case !g.Sessions.Paths.SignsIn(v.R.Host):
-		return g.Logins.Elsewhere(v)
+		return g.Logins.RedirectToCanonical(v)
 	case asker != audience.Navigation:
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: g.Sessions.Paths.LoginURL(returnTo)})
 	case g.LoginPage:
-		return g.Logins.ShowPage(v, returnTo)
+		return g.Logins.ShowSignInPage(v, returnTo)
 	}
-	return g.Logins.Start(v, login.LoginStart{ReturnTo: returnTo})
+	return g.Logins.Start(v, login.StartOptions{ReturnTo: returnTo})
 }
 
 // refuseForm tells the visitor that their form was not saved. A redirect to Instagram would lose
