@@ -25,9 +25,8 @@ import (
 
 func init() {
 	caddy.RegisterModule(operator.NewAdminAPI(runningApps))
-	caddycmd.RegisterCommand(operator.Command(func() *cobra.Command {
-		return doctor.Command(doctor.Config{Open: openBlock, Running: operator.Prints})
-	}))
+	doctor.OfModule = doctor.Config{Open: openBlock, Running: operator.Prints}
+	caddycmd.RegisterCommand(operator.Command(func() *cobra.Command { return doctor.Command(doctor.OfModule) }))
 }
 
 // runningApps returns the apps of the running configuration.

@@ -37,6 +37,9 @@ type Config struct {
 	Running func(address string, timeout time.Duration) ([]rotation.Prints, error)
 }
 
+// OfModule is the doctor that the module registers.
+var OfModule Config
+
 // A Block is an instagram_auth block of the configuration.
 type Block struct {
 	Handler any // the module; it stands for the block in Caddy's routes

@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"encoding/json"
@@ -14,7 +14,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -26,7 +25,7 @@ func doctorOnSite(t *testing.T, s *sitetest.Site, c sitetest.Config) []finding.F
 	if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := instagramauth.CheckRoutes(file)
+	found, err := sitetest.CheckRoutes(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // mistakenValues are values that an option does not take.
 var mistakenValues = []mistake{

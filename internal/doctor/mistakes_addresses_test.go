@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // mistakenAddresses are redirect URIs and addresses of the API.
 var mistakenAddresses = []mistake{

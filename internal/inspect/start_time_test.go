@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -68,7 +67,7 @@ func BenchmarkChecksAtStart(b *testing.B) {
 			if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
 				b.Fatal(err)
 			}
-			check, err := instagramauth.ChecksOf(file)
+			check, err := sitetest.ChecksOf(file)
 			if err != nil {
 				b.Fatal(err)
 			}

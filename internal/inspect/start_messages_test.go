@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"io"
@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
@@ -53,7 +52,7 @@ func TestN17_NothingIsSaidOfTheSetUpsInTheDocs(t *testing.T) {
 			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			said, err := instagramauth.CheckRoutes(file)
+			said, err := sitetest.CheckRoutes(file)
 			if err != nil {
 				t.Errorf("%s: %v in\n%s", name, err, text)
 			}

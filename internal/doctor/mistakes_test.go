@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // usualBlock is the block in mistakeFile.
 const usualBlock = "\tinstagram_auth /members* {\n\t\tapp_id {id}\n\t\tapp_secret {env.TEST_SECRET}\n\t\tredirect_uri https://example.test/auth/\n\t\tendpoints {endpoints}\n\t\tsession {\n\t\t\tsecret {session}\n\t\t}\n\t}\n"

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // mistakenSecrets are secrets, variables, and the session.
 var mistakenSecrets = []mistake{

@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"bytes"
@@ -17,7 +17,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -110,7 +109,7 @@ func (g *genRun) open(paths []string) map[string]string {
 // said is what is said of a site: by Caddy at start, and by the doctor.
 type said struct {
 	lines  []string
-	doctor instagramauth.Both
+	doctor sitetest.Findings
 }
 
 func (g *genRun) said(config string) (s said) {
@@ -129,7 +128,7 @@ func (g *genRun) said(config string) (s said) {
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		g.t.Fatal(err)
 	}
-	if s.doctor, err = instagramauth.CheckRoutes(file); err != nil {
+	if s.doctor, err = sitetest.CheckRoutes(file); err != nil {
 		g.t.Fatal(err)
 	}
 	return s

@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // front changes what stands between the directive and its block.
 func front(arguments string) []string {

@@ -1,4 +1,4 @@
-package instagramauth_test
+package login_test
 
 import (
 	"net/http"

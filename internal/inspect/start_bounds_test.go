@@ -1,4 +1,4 @@
-package instagramauth_test
+package inspect_test
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	instagramauth "github.com/caddy-instagram/caddy-instagram-auth"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -50,14 +49,14 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 }
 
 // checksOn returns what is said of a site.
-func checksOn(t *testing.T, c sitetest.Config) instagramauth.Both {
+func checksOn(t *testing.T, c sitetest.Config) sitetest.Findings {
 	t.Helper()
 	s := &sitetest.Site{Addr: "127.0.0.1:80", Upstream: &sitetest.Upstream{Addr: "127.0.0.1:9000"}, LogFile: "log", Storage: t.TempDir(), Endpoints: "http://127.0.0.1:1"}
 	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte(s.Caddyfile(c)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := instagramauth.CheckRoutes(file)
+	found, err := sitetest.CheckRoutes(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +107,7 @@ func TestN17_NoMatcherAtAllProtectsEverything(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	found, err := instagramauth.CheckRoutes(file)
+	found, err := sitetest.CheckRoutes(file)
 	if err != nil {
 		t.Fatal(err)
 	}

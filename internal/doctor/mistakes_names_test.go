@@ -1,4 +1,4 @@
-package instagramauth_test
+package doctor_test
 
 // mistakenNames are options that are not one, and lines in another language.
 var mistakenNames = []mistake{
