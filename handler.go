@@ -49,7 +49,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 		v.Outcome = telemetry.OutcomePassedOn
 		return nil // a callback that another block of ours has verified
 	}
-	if own := h.settings.paths.Own(v.Asked, v.R.Host); own != address.None {
+	if own := h.settings.paths.Own(v.OriginalURL, v.R.Host); own != address.None {
 		v.Outcome = telemetry.OutcomeOwnPath
 		v.LimitBody()
 		return onOwnPath(v, h.own(v, own))
@@ -111,7 +111,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	if v.Deliver != nil {
 		return h.answers.Answer(v, v.Deliver(func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.R) }))
 	}
-	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
+	w := &identity.ResponseWriter{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
 		h.sessions.KeepAlive(v, w)
@@ -140,7 +140,7 @@ func (h *Handler) takeCookies(v *request.State) {
 // gate asks for a session: a navigation is sent to Instagram, everybody else is told so in
 // a way of their own, because a script, a form or a frame cannot sign in. [A8]
 func (h *Handler) gate(v *request.State) error {
-	who, returnTo := v.Who(), v.ReturnFor(h.settings.paths) // before the body is gone
+	who, returnTo := v.Audience(), v.ReturnFor(h.settings.paths) // before the body is gone
 	v.Drain()
 	switch {
 	case v.Malformed:

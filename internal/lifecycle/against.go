@@ -57,7 +57,7 @@ func (l *Sessions) EndAgainst(ctx context.Context, s *session.Session, about str
 	if said.shutOut {
 		end = l.EndEverywhere
 	}
-	l.Telemetry.Notify(telemetry.NoticeSaidAgainst, nil, fields...)
+	l.Telemetry.Notify(telemetry.NoticePermissionWithdrawn, nil, fields...)
 	if err := end(ctx, s); err != nil {
 		l.reportEndedHereAlone(err, SessionField(s))
 	}

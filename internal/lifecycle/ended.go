@@ -126,7 +126,7 @@ func (l *Sessions) EndEverywhere(ctx context.Context, s *session.Session) error 
 
 // reportEndedHereAlone tells the operator that the storage does not know of an end yet.
 func (l *Sessions) reportEndedHereAlone(err error, about zap.Field) {
-	l.Telemetry.Notify(telemetry.NoticeEndedHereAlone, err, about)
+	l.Telemetry.Notify(telemetry.NoticeRevokedHereOnly, err, about)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]

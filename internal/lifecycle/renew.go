@@ -44,10 +44,10 @@ type errand struct {
 func (l *Sessions) errands() []errand {
 	var all []errand
 	if l.LongLived {
-		all = append(all, errand{telemetry.ErrandToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.lengthen})
+		all = append(all, errand{telemetry.KindToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.lengthen})
 	}
 	if l.Revalidate != 0 {
-		all = append(all, errand{telemetry.ErrandProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.recheck})
+		all = append(all, errand{telemetry.KindProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.recheck})
 	}
 	return all
 }
@@ -160,15 +160,15 @@ func errandResult(err error) string {
 	case err == nil:
 		return telemetry.ResultOK
 	case against:
-		return telemetry.ErrandEnded
+		return telemetry.ResultRevoked
 	case errors.Is(err, errElsewhere):
-		return telemetry.ErrandElsewhere
+		return telemetry.ResultOtherNode
 	case errors.Is(err, context.Canceled):
 		return telemetry.ResultCancelled
 	case ok && failure.InvalidToken():
-		return telemetry.ErrandEnded
+		return telemetry.ResultRevoked
 	}
-	return telemetry.ErrandFailed
+	return telemetry.ResultFailed
 }
 
 // Run runs an errand, keeps what Instagram says, and returns how long to leave it alone
@@ -275,7 +275,7 @@ func (l *Sessions) notRenewed(ctx context.Context, s *session.Session, e *errand
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		l.Telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, e.name, err, about...)
+		l.Telemetry.NotifySampled(telemetry.NoticeRefreshUnavailable, e.name, err, about...)
 		return Patience
 	case failure.InvalidToken():
 		l.Telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, about...)
@@ -285,7 +285,7 @@ func (l *Sessions) notRenewed(ctx context.Context, s *session.Session, e *errand
 		return Patience
 	}
 	l.Provider.NoteAppState(err)
-	l.Telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
+	l.Telemetry.NotifySampled(telemetry.NoticeRefreshFailed, e.name, err, about...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, Patience)
 	}

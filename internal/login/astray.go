@@ -25,10 +25,10 @@ const maxPathInLog = 100
 // Astray returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
 func (f *Flow) Astray(v *request.State) (back Comeback, ok bool) {
-	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
+	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.OriginalURL.RawQuery, "state=") {
 		return back, false
 	}
-	if back.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
+	if back.Callback, ok = instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength); !ok {
 		return back, false
 	}
 	if back.redirect, ok = f.Paths.RedirectFor(v.R.Host); !ok {
@@ -37,13 +37,13 @@ func (f *Flow) Astray(v *request.State) (back Comeback, ok bool) {
 	back.login, ok = f.Cookies.Resume(&v.Found, back.State, back.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
+	return back, ok && (v.OriginalURL.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.OriginalURL.Path))
 }
 
 // RefuseAstray ends the login and tells the operator which redirect is at fault.
 func (f *Flow) RefuseAstray(v *request.State, back Comeback) error {
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
-	path := v.Asked.EscapedPath()
+	path := v.OriginalURL.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}

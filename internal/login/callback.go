@@ -52,9 +52,9 @@ func (f *Flow) Callback(v *request.State) error {
 	if !ok {
 		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadHost}, ErrCallbackHost)
 	}
-	query, ok := instagram.ParseCallback(v.Asked.RawQuery, session.StateLength)
+	query, ok := instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength)
 	if !ok {
-		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, OddCallback(v.Asked.RawQuery))
+		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadRequest}, OddCallback(v.OriginalURL.RawQuery))
 	}
 	back := Comeback{Callback: query, redirect: redirect}
 	if back.login, ok = f.Cookies.Resume(&v.Found, query.State, redirect.URI); !ok {
