@@ -145,10 +145,10 @@ func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 	case errors.Is(err, errSite):
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
-		e.Telemetry.Notify(telemetry.NoticeNoSite, nil, e.Telemetry.About(v.R, zap.String("callback", string(d.kind)))...)
+		e.Telemetry.Notify(telemetry.NoticeCallbackUnanswered, nil, e.Telemetry.RequestFields(v.R, zap.String("callback", string(d.kind)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 	case err != nil:
-		e.Telemetry.Notify(telemetry.NoticeCallbackWaits, err, e.Telemetry.About(v.R, zap.String("callback", string(d.kind)))...)
+		e.Telemetry.Notify(telemetry.NoticeCallbackDeferred, err, e.Telemetry.RequestFields(v.R, zap.String("callback", string(d.kind)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
 		return refuseCallback(d.kind, refusal.Reply{Code: refusal.BadRequest}, ErrMisdirected)

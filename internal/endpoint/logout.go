@@ -54,7 +54,7 @@ func (e *Endpoints) signOut(v *request.State) error {
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		e.Telemetry.NotifySampled(telemetry.NoticeEndedHereAlone, "", err, e.Telemetry.About(v.R)...)
+		e.Telemetry.NotifySampled(telemetry.NoticeRevokedHereOnly, "", err, e.Telemetry.RequestFields(v.R)...)
 	}
 	if err != nil && !v.Found.Crowded() {
 		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval, LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget))})
@@ -93,9 +93,9 @@ func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 		return true
 	}
 	// In place, as in matchesOtherwise: placeholders are bound to one request.
-	live, asked, method, uri := *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI
-	defer func() { *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
-	*v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
+	live, asked, method, uri := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI
+	defer func() { *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
+	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
 	return e.Required(v)
 }
 
@@ -139,7 +139,7 @@ func (e *Endpoints) revokeFound(ctx context.Context, v *request.State, everywher
 		if everywhere {
 			errs = append(errs, e.Sessions.RevokeUser(ctx, &s))
 		}
-		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
+		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
 		e.Telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)

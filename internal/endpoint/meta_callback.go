@@ -97,10 +97,10 @@ func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed 
 	who := session.Identity{UserID: signed.UserID}
 	e.Sessions.ForgetUser(who.UserID)
 	if err := e.Sessions.List.EndUserBefore(ctx, revocation.UserKey(e.App, signed.UserID), signed.IssuedAt); err != nil {
-		e.Telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
+		e.Telemetry.Notify(telemetry.NoticeUserRevokedHereOnly, err, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
-	e.Telemetry.Notify(telemetry.NoticeEndedByInstagram, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(kind)))...)
+	e.Telemetry.Notify(telemetry.NoticeRevokedByInstagram, nil, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(kind)))...)
 	return signed, nil
 }
 
@@ -151,7 +151,7 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 }
 
 func (e *Endpoints) showDeletion(v *request.State) error {
-	query, err := url.ParseQuery(v.Asked.RawQuery)
+	query, err := url.ParseQuery(v.OriginalURL.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
 		if confirmed, ok := e.Codes.Read(code); ok {

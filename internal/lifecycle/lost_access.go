@@ -57,7 +57,7 @@ func (l *Sessions) RevokeLostAccess(ctx context.Context, s *session.Session, kin
 	if lost.notAllowed {
 		revoke = l.RevokeUser
 	}
-	l.Telemetry.Notify(telemetry.NoticeSaidAgainst, nil, fields...)
+	l.Telemetry.Notify(telemetry.NoticePermissionWithdrawn, nil, fields...)
 	if err := revoke(ctx, s); err != nil {
 		l.reportNotStored(err, SessionField(s))
 	}

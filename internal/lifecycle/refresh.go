@@ -44,10 +44,10 @@ type refreshTask struct {
 func (l *Sessions) refreshTasks() []refreshTask {
 	var all []refreshTask
 	if l.LongLived {
-		all = append(all, refreshTask{telemetry.ErrandToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.refreshToken})
+		all = append(all, refreshTask{telemetry.KindToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.refreshToken})
 	}
 	if l.Revalidate != 0 {
-		all = append(all, refreshTask{telemetry.ErrandProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.refreshProfile})
+		all = append(all, refreshTask{telemetry.KindProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.refreshProfile})
 	}
 	return all
 }
@@ -160,15 +160,15 @@ func refreshResult(err error) string {
 	case err == nil:
 		return telemetry.ResultOK
 	case accessLost:
-		return telemetry.ErrandEnded
+		return telemetry.ResultRevoked
 	case errors.Is(err, errOtherNode):
-		return telemetry.ErrandElsewhere
+		return telemetry.ResultOtherNode
 	case errors.Is(err, context.Canceled):
 		return telemetry.ResultCancelled
 	case ok && failure.InvalidToken():
-		return telemetry.ErrandEnded
+		return telemetry.ResultRevoked
 	}
-	return telemetry.ErrandFailed
+	return telemetry.ResultFailed
 }
 
 // Refresh runs an errand, keeps what Instagram says, and returns how long to leave it alone
@@ -275,7 +275,7 @@ func (l *Sessions) handleFailure(ctx context.Context, s *session.Session, task *
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		l.Telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, task.name, err, fields...)
+		l.Telemetry.NotifySampled(telemetry.NoticeRefreshUnavailable, task.name, err, fields...)
 		return RetryDelay
 	case failure.InvalidToken():
 		l.Telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, fields...)
@@ -285,7 +285,7 @@ func (l *Sessions) handleFailure(ctx context.Context, s *session.Session, task *
 		return RetryDelay
 	}
 	l.Provider.NoteAppState(err)
-	l.Telemetry.NotifySampled(telemetry.NoticeNotRenewed, task.name, err, fields...)
+	l.Telemetry.NotifySampled(telemetry.NoticeRefreshFailed, task.name, err, fields...)
 	if failure.OfOnePerson() {
 		return max(failure.RetryAfter, RetryDelay)
 	}

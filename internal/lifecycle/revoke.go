@@ -126,7 +126,7 @@ func (l *Sessions) RevokeUser(ctx context.Context, s *session.Session) error {
 
 // reportNotStored tells the operator that the storage does not know of an end yet.
 func (l *Sessions) reportNotStored(err error, field zap.Field) {
-	l.Telemetry.Notify(telemetry.NoticeEndedHereAlone, err, field)
+	l.Telemetry.Notify(telemetry.NoticeRevokedHereOnly, err, field)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]

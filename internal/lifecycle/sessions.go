@@ -176,14 +176,14 @@ func (l *Sessions) Create(ctx context.Context, who session.Identity, token sessi
 
 // PrepareResponse notes that a session is in use. What is new of it goes out with the site's
 // answer.
-func (l *Sessions) PrepareResponse(v *request.State, w *identity.Response) {
+func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter) {
 	if v.Found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
 		w.Unmark = l.Cookies.Unmark()
 	}
 	if w.Renewed = l.RenewedCookie(v); w.Renewed != "" {
 		keys, began := v.Session.Keys, v.Session.Began
-		w.Ended = func() bool { return l.Revoked(&session.Session{Keys: keys, Began: began}) }
+		w.Revoked = func() bool { return l.Revoked(&session.Session{Keys: keys, Began: began}) }
 	}
 }
 
@@ -211,6 +211,6 @@ func (l *Sessions) RefuseAccess(v *request.State) error {
 	v.W.Header().Add("Set-Cookie", l.Cookies.End())
 	return &answer.Refusal{
 		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))},
-		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.Person(&v.Session.Identity), SessionField(&v.Session)),
+		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.UserFields(&v.Session.Identity), SessionField(&v.Session)),
 	}
 }

@@ -36,7 +36,7 @@ func IdentityOf(user instagram.User) session.Identity {
 
 // warnDropped tells the operator what the site will not get to see: fields, and the token.
 func (l *Sessions) warnDropped(s *session.Session, dropped []string) {
-	dropped = append(dropped, l.Identity.WithoutRoom(&s.Identity)...)
+	dropped = append(dropped, l.Identity.TooLong(&s.Identity)...)
 	if len(dropped) > 0 {
 		l.Telemetry.NotifySampled(telemetry.NoticeFieldsLeftOut, "", nil, SessionField(s), zap.Strings("fields", dropped))
 	}
@@ -63,7 +63,7 @@ func (l *Sessions) TokenForSession(ctx context.Context, from telemetry.Requester
 			}
 			return l.sessionToken(long, true)
 		}
-		l.Provider.NoteAppState(err, l.Telemetry.AboutRequester(from)...)
+		l.Provider.NoteAppState(err, l.Telemetry.RequesterFields(from)...)
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			l.Memory.Tokens.Pause(failure.RetryAfter)
 		}

@@ -25,10 +25,10 @@ const maxPathInLog = 100
 // Astray returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
 func (f *Flow) Astray(v *request.State) (cb CallbackState, ok bool) {
-	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
+	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.OriginalURL.RawQuery, "state=") {
 		return cb, false
 	}
-	if cb.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
+	if cb.Callback, ok = instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength); !ok {
 		return cb, false
 	}
 	if cb.redirect, ok = f.Paths.RedirectFor(v.R.Host); !ok {
@@ -37,13 +37,13 @@ func (f *Flow) Astray(v *request.State) (cb CallbackState, ok bool) {
 	cb.login, ok = f.Cookies.Resume(&v.Found, cb.State, cb.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return cb, ok && (v.Asked.Path == cb.redirect.Path || !placement.IsCallback(cb.redirect.Host, v.Asked.Path))
+	return cb, ok && (v.OriginalURL.Path == cb.redirect.Path || !placement.IsCallback(cb.redirect.Host, v.OriginalURL.Path))
 }
 
 // RefuseAstray ends the login and tells the operator which redirect is at fault.
 func (f *Flow) RefuseAstray(v *request.State, cb CallbackState) error {
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
-	path := v.Asked.EscapedPath()
+	path := v.OriginalURL.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}

@@ -52,9 +52,9 @@ func (f *Flow) Callback(v *request.State) error {
 	if !ok {
 		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadHost}, ErrCallbackHost)
 	}
-	query, ok := instagram.ParseCallback(v.Asked.RawQuery, session.StateLength)
+	query, ok := instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength)
 	if !ok {
-		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadRequest}, MalformedCallback(v.Asked.RawQuery))
+		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadRequest}, MalformedCallback(v.OriginalURL.RawQuery))
 	}
 	cb := CallbackState{Callback: query, redirect: redirect}
 	if cb.login, ok = f.Cookies.Resume(&v.Found, query.State, redirect.URI); !ok {

@@ -28,7 +28,7 @@ var ErrCallbackHost = telemetry.NewCause("the callback came to a host without a 
 // RedirectToCanonical answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
 func (f *Flow) RedirectToCanonical(v *request.State) error {
-	to, who := f.Paths.CanonicalFor(v.R.Host), v.Who()
+	to, who := f.Paths.CanonicalFor(v.R.Host), v.Audience()
 	if !who.SeesPages() {
 		login := to.Origin + f.Paths.Of(address.Login)
 		if who == audience.HTMX {
@@ -36,7 +36,7 @@ func (f *Flow) RedirectToCanonical(v *request.State) error {
 		}
 		return answer.Refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: login})
 	}
-	page := to.Origin + v.AskedPage()
+	page := to.Origin + v.OriginalPage()
 	if who != audience.Navigation {
 		return answer.Refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page})
 	}

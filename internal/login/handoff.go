@@ -52,7 +52,7 @@ func (f *Flow) handOff(v *request.State, cb CallbackState, who *session.Identity
 	returnTo := f.Paths.Safe(cb.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		asked := *v.Asked
+		asked := *v.OriginalURL
 		asked.RawQuery = HandOffQuery(asked.RawQuery, returnTo)
 		original.URL, original.RequestURI = &asked, asked.RequestURI()
 		// In place, because Caddy's placeholders are bound to this very request.

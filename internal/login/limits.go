@@ -117,6 +117,6 @@ func (f *Flow) warnNoAddress(from telemetry.Requester) {
 		return
 	}
 	if f.Provider.FirstToday("addresses") {
-		f.Telemetry.Notify(telemetry.NoticeVisitorsNoAddress, nil, f.Telemetry.AboutRequester(from)...)
+		f.Telemetry.Notify(telemetry.NoticeNoClientIP, nil, f.Telemetry.RequesterFields(from)...)
 	}
 }

@@ -30,7 +30,7 @@ func (f *Flow) Login(v *request.State) error {
 		return f.RedirectToCanonical(v)
 	}
 	// Parsed strictly: of a query that is broken anywhere, nothing is believed.
-	query, err := url.ParseQuery(v.Asked.RawQuery)
+	query, err := url.ParseQuery(v.OriginalURL.RawQuery)
 	returnTo := "/"
 	if err != nil {
 		query = nil
@@ -41,7 +41,7 @@ func (f *Flow) Login(v *request.State) error {
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest, LoginURL: f.Paths.LoginURL(returnTo)}, Notice: telemetry.NoticeForeignScope, Cause: err}
 	}
-	if v.Who() != audience.Navigation {
+	if v.Audience() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: f.Paths.LoginURL(returnTo, extra...)})
 	}
@@ -76,7 +76,7 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 		return answer.Refuse(refusal.Reply{Code: refusal.AppBlocked, RetryAfter: wait, LoginURL: f.Paths.LoginURL(start.ReturnTo, start.extraScopes...)})
 	}
 	rounds := f.Cookies.Rounds(&v.Found)
-	if f.Handoff && f.Paths.IsOwn(address.PathForm(v.Asked)) {
+	if f.Handoff && f.Paths.IsOwn(address.PathForm(v.OriginalURL)) {
 		rounds = 0 // the site's button, and the site's own session: no sign of a loop
 	}
 	if rounds >= session.MaxRounds {
