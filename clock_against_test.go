@@ -40,7 +40,7 @@ func (w *world) send(n *node, cookies string) *http.Response {
 		w.t.Fatal(err)
 	}
 	answer.Body.Close()
-	n.sessions.Background.All.Wait()
+	n.sessions.Background.Wait()
 	return answer
 }
 

@@ -50,7 +50,7 @@ func (v *visitor) storm(requests int) {
 	}
 	all.Wait()
 	for _, n := range v.nodes {
-		n.sessions.Background.All.Wait()
+		n.sessions.Background.Wait()
 	}
 	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	if int(good.Load()) != requests {
@@ -182,7 +182,7 @@ func TestAFieldThatIsNoLongerThereIsForgotten(t *testing.T) {
 func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	var visitors []*visitor
-	for range lifecycle.RenewalsAtATime + 5 {
+	for range lifecycle.MaxConcurrentRefreshes + 5 {
 		v := w.newVisitor()
 		v.signIn()
 		visitors = append(visitors, v)
@@ -195,7 +195,7 @@ func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 			t.Fatalf("answered %s", answer.Status)
 		}
 	}
-	waitFor(t, func() bool { return w.instagram.Calls(simulator.UserNode) == lifecycle.RenewalsAtATime })
+	waitFor(t, func() bool { return w.instagram.Calls(simulator.UserNode) == lifecycle.MaxConcurrentRefreshes })
 	// Shutting down waits for none of them, and nothing is left.
 	began := time.Now()
 	if err := w.nodes[0].Cleanup(); err != nil {
@@ -207,7 +207,7 @@ func TestN3_WhatIsAskedOfInstagramIsBounded(t *testing.T) {
 	if answer := visitors[0].ask(w.nodes[0], "/page"); answer.StatusCode != http.StatusOK {
 		t.Errorf("a request that was still on its way was answered %s", answer.Status)
 	}
-	w.wantCalls(simulator.UserNode, lifecycle.RenewalsAtATime, "after the end")
+	w.wantCalls(simulator.UserNode, lifecycle.MaxConcurrentRefreshes, "after the end")
 }
 
 // waitFor waits until a condition holds.
@@ -225,13 +225,13 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	w := newWorld(t, longLived(time.Hour))
 	v := w.newVisitor()
 	v.signIn()
-	client := w.nodes[0].settings.client
-	w.nodes[0].settings.client = nil
 	h := w.nodes[0].Handler
-	if wait := h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.Patience {
+	calls := h.provider.Client.Client
+	h.provider.Client.Client = nil
+	if wait := h.sessions.Refresh(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.RetryDelay {
 		t.Errorf("left alone for %v", wait)
 	}
-	w.nodes[0].settings.client = client
+	h.provider.Client.Client = calls
 	v.wantSignedIn("jayposiris")
 }
 

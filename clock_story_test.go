@@ -213,7 +213,7 @@ func TestP4_TheShortLivedTokenIsForwardedForItsHour(t *testing.T) {
 func wantErrands(t *testing.T, errand string, want map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(telemetry.MetricErrands)
+	registry.MustRegister(telemetry.MetricRefreshes)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -237,19 +237,19 @@ func TestTheMetricsTellOfErrands(t *testing.T) {
 	v := w.newVisitor()
 	v.signIn()
 	v.hours(25, "jayposiris")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4})
-	wantErrands(t, telemetry.ErrandToken, map[string]float64{telemetry.ResultOK: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4})
+	wantErrands(t, telemetry.KindToken, map[string]float64{telemetry.ResultOK: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Status500})
 	v.at.advance(6 * time.Hour)
 	v.wantSignedIn("jayposiris")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
 	v.at.advance(time.Hour)
 	if _, err := w.instagram.RemoveApp(t.Context(), "jayposiris"); err != nil {
 		t.Fatal(err)
 	}
 	v.get("/page")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1, telemetry.ErrandEnded: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1, telemetry.ResultRevoked: 1})
 }
 
 func TestAPictureIsCurrentForTenMinutesOrUntilItsAddressRunsOut(t *testing.T) {
@@ -260,7 +260,7 @@ func TestAPictureIsCurrentForTenMinutesOrUntilItsAddressRunsOut(t *testing.T) {
 	}{
 		"days":         {72 * time.Hour, endpoint.KeepPicture, "private, max-age=300"},
 		"two minutes":  {2 * time.Minute, 2 * time.Minute, "private, max-age=120"},
-		"it is over":   {-time.Hour, endpoint.LeastPicture, "private, max-age=60"},
+		"it is over":   {-time.Hour, endpoint.MinKeepPicture, "private, max-age=60"},
 		"it says none": {0, endpoint.KeepPicture, "private, max-age=300"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -312,10 +312,10 @@ func TestAFailureIsTriedAgainSoon(t *testing.T) {
 
 func TestC9_APanicWhileAskingForAPictureIsAFailure(t *testing.T) {
 	h := provisioned(t)
-	h.telemetry.Logger, h.provider = zap.NewNop(), nil
+	h.telemetry.Logger, h.endpoints.Provider = zap.NewNop(), nil
 	v := &request.State{R: new(http.Request)}
 	v.Session = session.Session{Identity: identityNamed("jay"), Token: sessionTokenOf(&world{at: new(clock)})}
-	h.now = new(clock).now
+	h.endpoints.Now = new(clock).now
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	v.R = v.R.WithContext(ctx)

@@ -129,7 +129,7 @@ func (v *visitor) get(address string) *http.Response {
 	n := v.nodes[v.turn%len(v.nodes)]
 	v.turn++
 	answer := v.ask(n, address)
-	n.sessions.Background.All.Wait()
+	n.sessions.Background.Wait()
 	return answer
 }
 

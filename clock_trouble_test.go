@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
@@ -83,13 +85,13 @@ func TestAGoodTokenDoesNotGiveWayToOneThatIsTooLong(t *testing.T) {
 
 func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 	for name, end := range map[string]func(h *Handler, s session.Session) error{
-		"logout":     func(h *Handler, s session.Session) error { return h.sessions.End(t.Context(), &s) },
-		"replaced":   func(h *Handler, s session.Session) error { h.sessions.EndLater(&s); return nil },
-		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.EndEverywhere(t.Context(), &s) },
+		"logout":     func(h *Handler, s session.Session) error { return h.sessions.Revoke(t.Context(), &s) },
+		"replaced":   func(h *Handler, s session.Session) error { h.sessions.RevokeLater(&s); return nil },
+		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.RevokeUser(t.Context(), &s) },
 		"another node, or the operator": func(h *Handler, s session.Session) error {
 			err := h.sessions.List.EndAll(t.Context())
 			// Whatever is asked next tidies up.
-			h.sessions.Run(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), s.Token), &h.sessions.Refreshes[1])
+			h.sessions.Refresh(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), s.Token), &h.sessions.Refreshes[1])
 			return err
 		},
 	} {
@@ -256,7 +258,7 @@ func TestTokensUnderAStormOfVisitorsOnTwoNodes(t *testing.T) {
 		<-done
 	}
 	for _, n := range w.nodes {
-		n.sessions.Background.All.Wait()
+		n.sessions.Background.Wait()
 	}
 	if w.instagram.Calls(simulator.Refresh) == 0 || w.instagram.Calls(simulator.UserNode) < 4 || instagram.RefreshAge != 24*time.Hour {
 		t.Error("nothing was renewed")
@@ -319,9 +321,10 @@ func TestD3_OneLoginAMinuteIsTriedWhileTheAppIsRestricted(t *testing.T) {
 // A login ends outside of the requests that wait for it, where a panic would end Caddy.
 func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
-	h := *w.nodes[0].Handler
-	h.provider, h.telemetry.Metrics = nil, nil // the first panics at the exchange, the second when that is told
-	end := h.logins.FinishLogin(t.Context(), telemetry.Requester{}, login.Comeback{})
+	h := w.nodes[0].Handler
+	h.provider.Client = nil                                        // panics at the exchange
+	h.logins.Telemetry = &telemetry.Recorder{Logger: zap.NewNop()} // panics when that is counted
+	end := h.logins.Finish(t.Context(), telemetry.Requester{ClientIP: "192.0.2.1"}, login.CallbackState{})
 	if end.Refused == nil || end.Refused.Code != refusal.Internal || !end.Spent || end.Cookie != "" {
 		t.Errorf("the login ends with %+v", end)
 	}

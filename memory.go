@@ -90,7 +90,7 @@ func (stateMetrics) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 	lifecycle.Lists.Range(func(_, value any) bool {
-		collectList(to, value.(lifecycle.EndedSessions).Status())
+		collectList(to, value.(lifecycle.SharedList).Status())
 		return true
 	})
 	open := make(map[string]float64) // blocks of one app have a breaker each

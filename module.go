@@ -19,6 +19,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/gate"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/inspect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
@@ -228,6 +229,7 @@ type Handler struct {
 	now       func() time.Time
 	sessions  *lifecycle.Sessions
 	logins    *login.Flow
+	gate      *gate.Gate
 	endpoints *endpoint.Endpoints
 	provider  *provider.Provider
 
@@ -392,7 +394,7 @@ func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (e
 		Memory: h.limits.sessions, Now: h.now,
 		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
 		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
-		Forgotten: h.limits.endpoint.Forget,
+		OnForget: h.limits.endpoint.Forget,
 	})
 	return err
 }
@@ -405,8 +407,11 @@ func (h *Handler) makeFlows() {
 		Memory: h.limits.logins, Now: h.now,
 		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
 	})
+	h.gate = &gate.Gate{
+		Rules: h.protect, Sessions: h.sessions, Logins: h.logins, Answers: h.answers, LoginPage: h.LoginPage, AllowPreflight: h.AllowPreflight,
+	}
 	h.endpoints = endpoint.New(endpoint.Config{
-		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.codes, Marks: s.marks, Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
+		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(), Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
 		Memory: h.limits.endpoint, Now: h.now,
 		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
 		Required: h.protect.Required,

@@ -33,7 +33,7 @@ func init() {
 func runningApps() map[string]operator.App {
 	apps := make(map[string]operator.App)
 	lifecycle.Lists.Range(func(id, value any) bool {
-		ended := value.(lifecycle.EndedSessions)
+		ended := value.(lifecycle.SharedList)
 		apps[id.(string)] = operator.App{
 			List: ended.List, Prints: ended.Blocks.Prints,
 			Person: func(clientIP, userID string) []zap.Field {
@@ -61,7 +61,7 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	s.paths.Served = s.paths.Redirects
 	b.Settings = &doctor.Settings{
 		Routes: h.inspected(nil), Client: s.client, Cookie: s.cookies.Name(), Lifetime: s.lifetime,
-		Prints:  rotation.Prints{Block: s.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.appSecrets)), Session: session.Fingerprints(option.Distinct(s.ownSecrets))},
+		Prints:  rotation.Prints{Block: s.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.secrets.app)), Session: session.Fingerprints(option.Distinct(s.secrets.session))},
 		Options: slices.Concat(h.checkOptions(), h.checkPeople()), Secrets: h.checkSecrets(),
 		API: finding.API(s.api, s.endpoints),
 	}
@@ -71,14 +71,14 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 
 // checkSecrets is what the doctor says of the secrets.
 func (h *Handler) checkSecrets() []finding.Finding {
-	found := []finding.Finding{finding.Credentials(h.settings.appID, h.settings.appSecrets)}
+	found := []finding.Finding{finding.Credentials(h.settings.appID, h.settings.secrets.app)}
 	switch {
 	case h.settings.handoff:
 		// The site keeps the sessions.
-	case len(h.Session.Secret) == 0 && h.settings.weakSecret:
+	case len(h.Session.Secret) == 0 && h.settings.secrets.weak:
 		found = append(found, telemetry.NoticeWeakSecret.Finding())
-	case h.settings.appSecretOpens:
+	case h.settings.secrets.appOpens:
 		found = append(found, telemetry.NoticeNoSecret.Finding())
 	}
-	return append(found, h.settings.guessable...)
+	return append(found, h.settings.secrets.guessable...)
 }

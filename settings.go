@@ -36,33 +36,21 @@ const (
 	defaultStaleness = time.Minute
 )
 
-// settings are the options with placeholders replaced, defaults filled in and
-// every rule checked. They hold secrets and never leave the instance.
+// settings are the options with placeholders replaced, defaults filled in and every rule checked.
 type settings struct {
-	appID      string
-	appSecrets []string // they also sign Instagram's callbacks
-	ownSecrets []string // of sessions; none where the app secrets stand in for them
-	// appKeys and sessionKeys are derived from the secrets, which can change later.
-	appKeys, sessionKeys *session.Keyring
-	api                  instagram.API
-	endpoints            instagram.Endpoints
-	client               *instagram.Client
-	cookies              *session.Cookies
-	vault                *session.Vault
-	codes                *session.Codes
-	marks                *session.Marks // of Meta's callbacks
-	paths                *address.Paths
-	// instance tells the sessions and limits of one block from another's.
-	instance   string
-	block      revocation.Key // names it on every node, in the list of revoked sessions
-	weakSecret bool
-	// appSecretOpens says that whoever knows an app secret can make sessions.
-	appSecretOpens bool
-	guessable      []finding.Finding // about session secrets
+	appID     string
+	secrets   secrets
+	api       instagram.API
+	endpoints instagram.Endpoints
+	client    *instagram.Client
+	cookies   *session.Cookies
+	vault     *session.Vault
+	paths     *address.Paths
+	identity  *identity.Injector
+	instance  string         // keeps the sessions and limits of blocks in one process apart
+	block     revocation.Key // the block's name in the list of revoked sessions, the same on every node
 
-	identity *identity.Injector
-
-	handoff, loginPage, handleErrors  bool
+	handoff, handleErrors             bool
 	language                          *refusal.Language // nil for the visitor's
 	passDeauthorize, passDataDeletion bool
 
@@ -82,6 +70,19 @@ type settings struct {
 	picture              endpoint.PictureMode
 }
 
+// secrets are those of a block when the configuration is loaded, and what is known of them. They
+// never leave the instance.
+type secrets struct {
+	app     []string // they also sign Instagram's callbacks
+	session []string // empty if the app secrets are used instead
+	// appKeys and sessionKeys are derived from the secrets. A rotation changes them later.
+	appKeys, sessionKeys *session.Keyring
+
+	weak      bool              // a secret of sessions is short
+	appOpens  bool              // anyone who knows an app secret can forge sessions
+	guessable []finding.Finding // about session secrets
+}
+
 // optionErrorOf gives an error of the client the form of our own.
 func optionErrorOf(err error) error {
 	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
@@ -98,17 +99,18 @@ func optionErrorOf(err error) error {
 // meaning is checked, for Caddyfile and JSON alike.
 func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
 	replace = replace.RefusingNames()
-	for _, step := range []func(*settings, option.Resolver) error{
-		h.resolveAddresses, h.resolveModes, h.resolveClient, h.resolveToken, h.resolvePicture, h.resolveSession, h.resolveHeaders, h.resolveAccess, h.resolveEnds, h.resolveRateLimit, h.resolveLog, h.resolvePages,
+	for _, step := range []func(*Handler, option.Resolver) error{
+		s.resolveAddresses, s.resolveModes, s.resolveClient, s.resolveToken, s.resolvePicture, s.resolveSession,
+		s.resolveHeaders, s.resolveAccess, s.resolveEnds, s.resolveRateLimit, s.resolveLog, s.resolvePages,
 	} {
-		if err := step(&s, replace); err != nil {
+		if err := step(h, replace); err != nil {
 			return settings{}, err
 		}
 	}
 	return s, nil
 }
 
-func (h *Handler) resolveAddresses(s *settings, replace option.Resolver) error {
+func (s *settings) resolveAddresses(h *Handler, replace option.Resolver) error {
 	uris, err := replace.All("redirect_uri", h.RedirectURI)
 	if err != nil {
 		return err
@@ -117,14 +119,14 @@ func (h *Handler) resolveAddresses(s *settings, replace option.Resolver) error {
 	return err
 }
 
-func (h *Handler) resolveLog(s *settings, _ option.Resolver) (err error) {
+func (s *settings) resolveLog(h *Handler, _ option.Resolver) (err error) {
 	pseudonyms := s.privacy.Pseudonyms
 	s.privacy, err = telemetry.NewPrivacy(h.Log.ClientIP, h.Log.UserID, h.Log.Username)
 	s.privacy.Pseudonyms = pseudonyms
 	return err
 }
 
-func (h *Handler) resolveModes(s *settings, _ option.Resolver) error {
+func (s *settings) resolveModes(h *Handler, _ option.Resolver) error {
 	var err error
 	if s.handoff, err = option.Choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
 		return err
@@ -132,11 +134,10 @@ func (h *Handler) resolveModes(s *settings, _ option.Resolver) error {
 	if s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle"); err != nil {
 		return err
 	}
-	s.loginPage = h.LoginPage
 	return nil
 }
 
-func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error) {
+func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error) {
 	c := instagram.Config{
 		API:    instagram.API(cmp.Or(h.API, string(instagram.InstagramLogin))),
 		Scopes: h.Scope, Required: h.RequireScope, StepUp: h.StepUp,
@@ -161,11 +162,10 @@ func (h *Handler) resolveClient(s *settings, replace option.Resolver) (err error
 	if slices.Contains(secrets, c.AppID) {
 		return option.Errorf("app_secret", "is the app ID; copy the Instagram app secret from Meta's dashboard")
 	}
-	s.appID, s.appSecrets = c.AppID, secrets
-	if s.appKeys, err = session.NewKeyring(option.Distinct(secrets)); err != nil {
+	s.appID, s.secrets.app = c.AppID, secrets
+	if s.secrets.appKeys, err = session.NewKeyring(option.Distinct(secrets)); err != nil {
 		return err
 	}
-	s.marks = s.appKeys.Marks()
 	for _, name := range slices.Sorted(maps.Keys(h.Authorize)) {
 		c.Authorize = append(c.Authorize, instagram.Param{Name: name, Value: h.Authorize[name]})
 	}
@@ -219,7 +219,7 @@ func (h *Handler) apiEndpoints(replace option.Resolver) (e instagram.Endpoints, 
 	return e, nil
 }
 
-func (h *Handler) resolveSession(s *settings, replace option.Resolver) (err error) {
+func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err error) {
 	c := session.Config{
 		Instance:     s.instance,
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
@@ -242,30 +242,30 @@ func (h *Handler) resolveSession(s *settings, replace option.Resolver) (err erro
 	if err := option.CheckSecrets("session secret", h.Session.Secret, c.Secrets, option.MinSecret); err != nil {
 		return err
 	}
-	s.guessable = guessable(c.Secrets)
+	s.secrets.guessable = guessable(c.Secrets)
 	apps, err := h.appSecrets(replace)
 	if err != nil {
 		return err
 	}
-	s.ownSecrets = c.Secrets
+	s.secrets.session = c.Secrets
 	if len(c.Secrets) == 0 {
 		c.Secrets = apps
 	}
-	s.appSecretOpens = slices.ContainsFunc(c.Secrets, func(secret string) bool { return slices.Contains(apps, secret) })
-	s.weakSecret = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < option.MinSecret })
-	if s.sessionKeys, err = session.NewKeyring(option.Distinct(c.Secrets)); err != nil {
+	s.secrets.appOpens = slices.ContainsFunc(c.Secrets, func(secret string) bool { return slices.Contains(apps, secret) })
+	s.secrets.weak = slices.ContainsFunc(c.Secrets, func(secret string) bool { return len(secret) < option.MinSecret })
+	if s.secrets.sessionKeys, err = session.NewKeyring(option.Distinct(c.Secrets)); err != nil {
 		return err
 	}
-	c.Keys = s.sessionKeys
+	c.Keys = s.secrets.sessionKeys
 	if s.cookies, err = session.New(c); err != nil {
 		return option.Errorf("session cookie", "%v", err)
 	}
-	s.vault, s.codes, s.privacy.Pseudonyms = c.Keys.Vault(), c.Keys.Codes(), c.Keys.Pseudonyms()
+	s.vault, s.privacy.Pseudonyms = c.Keys.Vault(), c.Keys.Pseudonyms()
 	return nil
 }
 
 // resolveEnds checks the options about how sessions end.
-func (h *Handler) resolveEnds(s *settings, _ option.Resolver) (err error) {
+func (s *settings) resolveEnds(h *Handler, _ option.Resolver) (err error) {
 	if s.logoutTarget = cmp.Or(h.LogoutTarget, "/"); !returnpath.OK(s.logoutTarget) {
 		return option.Errorf("logout_target", "%q is not a path of this site; write one such as /goodbye", s.logoutTarget)
 	}
@@ -296,7 +296,7 @@ func (h *Handler) resolveEnds(s *settings, _ option.Resolver) (err error) {
 }
 
 // resolvePages decides on the language of the pages.
-func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
+func (s *settings) resolvePages(h *Handler, _ option.Resolver) error {
 	if h.Language == "" || h.Language == "auto" {
 		return nil
 	}
@@ -311,12 +311,12 @@ func (h *Handler) resolvePages(s *settings, _ option.Resolver) error {
 }
 
 // resolveHeaders decides on the request headers for the site.
-func (h *Handler) resolveHeaders(s *settings, _ option.Resolver) (err error) {
+func (s *settings) resolveHeaders(h *Handler, _ option.Resolver) (err error) {
 	s.identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
 	return err
 }
 
-func (h *Handler) resolveAccess(s *settings, _ option.Resolver) (err error) {
+func (s *settings) resolveAccess(h *Handler, _ option.Resolver) (err error) {
 	if s.allow, err = lifecycle.ParseAccounts("allow", h.Allow); err != nil {
 		return err
 	}
@@ -329,7 +329,7 @@ const (
 )
 
 // resolveToken checks the options about the token and what it is kept for.
-func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
+func (s *settings) resolveToken(h *Handler, _ option.Resolver) error {
 	s.longLived = h.Token.LongLived
 	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
 	s.revalidate = time.Duration(h.Revalidate)
@@ -346,11 +346,11 @@ func (h *Handler) resolveToken(s *settings, _ option.Resolver) error {
 		return option.Errorf("revalidate", "is longer than the lifetime of a session, so it would never happen")
 	}
 	s.required = instagram.PermissionsOf(h.RequireScope...)
-	return h.resolveForward(s)
+	return s.resolveForward(h)
 }
 
 // resolveForward checks the name of the header that carries the token.
-func (h *Handler) resolveForward(s *settings) error {
+func (s *settings) resolveForward(h *Handler) error {
 	if h.Token.ForwardAs == "" {
 		return nil
 	}
@@ -364,7 +364,7 @@ func (h *Handler) resolveForward(s *settings) error {
 	return nil
 }
 
-func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
+func (s *settings) resolveRateLimit(h *Handler, _ option.Resolver) error {
 	o := h.RateLimit
 	s.rate = login.Rate{Failures: o.Failures, Per: time.Duration(o.Per), Off: o.Off}
 	switch {
@@ -372,6 +372,7 @@ func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 		return option.Errorf("rate_limit", "off takes no numbers; write only off, or a number and a duration such as 20 1m")
 	case o.Failures == 0 && o.Per == 0:
 		s.rate = login.DefaultRate()
+		s.rate.Off = o.Off
 	case o.Failures < 1 || o.Failures > 10_000:
 		return option.Errorf("rate_limit", "write a number between 1 and 10000 and a duration, such as 20 1m")
 	case s.rate.Per < time.Second || s.rate.Per > 24*time.Hour:
@@ -382,7 +383,7 @@ func (h *Handler) resolveRateLimit(s *settings, _ option.Resolver) error {
 
 // resolvePicture decides how the picture is answered: not at all where no access token is
 // kept that Instagram could be asked with.
-func (h *Handler) resolvePicture(s *settings, _ option.Resolver) error {
+func (s *settings) resolvePicture(h *Handler, _ option.Resolver) error {
 	modes := map[string]endpoint.PictureMode{"": endpoint.PictureRedirect, "off": endpoint.PictureOff, "redirect": endpoint.PictureRedirect, "proxy": endpoint.PictureProxy}
 	mode, known := modes[h.Picture]
 	switch wanted := h.wantsPicture(); {

@@ -58,23 +58,22 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 			r.Header.Set("X-Any", "x")
 			h.settings.identity = nil
 		},
-		"the session": func(h *Handler, r *http.Request) { h.settings.cookies = nil },
+		"the session": func(h *Handler, _ *http.Request) { h.sessions = nil },
 		"the gate": func(h *Handler, r *http.Request) {
 			h.settings.paths.Redirects = []address.Redirect{{Host: "example.test"}}
-			h.settings.cookies = nil
+			h.logins.Cookies = nil
 		},
 		"the matcher": func(h *Handler, _ *http.Request) { h.protect.Sets = caddyhttp.MatcherSets{{panicking{}}} },
 		"the callback": func(h *Handler, r *http.Request) {
-			h.limits = nil
+			h.logins.Memory, h.logins.Cookies = nil, nil
 			r.URL.Path, r.URL.RawQuery = "/auth/", "error=x&state="
-			h.settings.cookies = nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := provisioned(t)
-			limits := h.limits
+			sessions := h.sessions
 			w, asked, err := serve(h, func(r *http.Request) { breakIt(h, r) })
-			h.limits = limits
+			h.sessions = sessions // for Cleanup
 			if asked || err != nil || w.Code != http.StatusInternalServerError {
 				t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)
 			}

@@ -40,7 +40,7 @@ func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 func (h *Handler) optionFindings() []finding.Finding {
 	s := &h.settings
 	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
-	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.appSecrets)}, s.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
+	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.secrets.app)}, s.secrets.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
 }
 
 // pathAuthorize is where the authorization window is below a host that has the whole API.
@@ -86,7 +86,7 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 // checkPeople is what the log says of lists with names in them.
 func (h *Handler) checkPeople() (found []finding.Finding) {
 	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if list.HasNames() {
+		if list.HasUsernames() {
 			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
 		}
 	}
@@ -100,7 +100,7 @@ func (h *Handler) checkPeople() (found []finding.Finding) {
 func guessable(secrets []string) (found []finding.Finding) {
 	for i, secret := range secrets {
 		if finding.IsGuessable(secret) {
-			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d is easy to guess, and anyone who guesses it can forge sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecret]))
+			found = append(found, finding.Doubt(fmt.Sprintf("session secret: value %d is easy to guess, and anyone who guesses it can forge sessions: it has few different characters, or repeats them", i+1), option.WhereSecretsAre[rotation.SessionSecretOption]))
 		}
 	}
 	return found
@@ -121,7 +121,7 @@ func (h *Handler) warn() {
 	}
 	h.warnPicture()
 	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
-		if list.HasNames() {
+		if list.HasUsernames() {
 			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
 		}
 	}
@@ -131,9 +131,9 @@ func (h *Handler) warn() {
 // to everybody with a role in Meta's dashboard, and often to other programs. [N16]
 func (h *Handler) warnSecret() {
 	switch {
-	case !h.settings.appSecretOpens || h.settings.handoff:
+	case !h.settings.secrets.appOpens || h.settings.handoff:
 		// With handoff the site keeps the sessions.
-	case h.settings.weakSecret:
+	case h.settings.secrets.weak:
 		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil)
 	default:
 		h.telemetry.Notify(telemetry.NoticeNoSecret, nil)
@@ -143,13 +143,13 @@ func (h *Handler) warnSecret() {
 // sayFingerprints tells the operator which secrets are in use, so that two nodes can be
 // compared.
 func (h *Handler) sayFingerprints() {
-	fields := []zap.Field{zap.Strings("app_secrets", session.Fingerprints(h.settings.appSecrets))}
-	if len(h.settings.ownSecrets) > 0 {
-		fields = append(fields, zap.Strings("session_secrets", session.Fingerprints(h.settings.ownSecrets)))
+	fields := []zap.Field{zap.Strings("app_secrets", session.Fingerprints(h.settings.secrets.app))}
+	if len(h.settings.secrets.session) > 0 {
+		fields = append(fields, zap.Strings("session_secrets", session.Fingerprints(h.settings.secrets.session)))
 	}
 	said := telemetry.NoticeSecretsLoaded
-	if len(h.settings.appSecrets) > 1 || len(h.settings.ownSecrets) > 1 {
-		said = telemetry.NoticeKeysChanging
+	if len(h.settings.secrets.app) > 1 || len(h.settings.secrets.session) > 1 {
+		said = telemetry.NoticeSecretsRotating
 	}
 	h.telemetry.Notify(said, nil, fields...)
 }
@@ -157,10 +157,10 @@ func (h *Handler) sayFingerprints() {
 // watchSecrets follows the files of the secrets from now on.
 func (h *Handler) watchSecrets() (err error) {
 	h.rotation, err = rotation.Watch(rotation.Config{
-		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.appSecrets}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.ownSecrets},
+		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.secrets.app}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.secrets.session},
 		Keep: h.keepSecrets(), Now: h.now,
-		AppKeys: h.settings.appKeys, SessionKeys: h.settings.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
-		Changed: h.saySecret, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeSecretsNotChanged, err) },
+		AppKeys: h.settings.secrets.appKeys, SessionKeys: h.settings.secrets.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
+		Changed: h.saySecret, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeRotationFailed, err) },
 	})
 	return err
 }
@@ -179,7 +179,7 @@ func (h *Handler) saySecret(c rotation.Change) {
 	case secretfile.Broken:
 		h.telemetry.Notify(telemetry.NoticeSecretFile, c.Problem, about...)
 	case secretfile.Mended:
-		h.telemetry.Notify(telemetry.NoticeSecretFileAgain, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeSecretFileValid, nil, about...)
 	case secretfile.Retired:
 		h.telemetry.Notify(telemetry.NoticeSecretRetired, nil, about...)
 	}
@@ -189,7 +189,7 @@ func (h *Handler) saySecret(c rotation.Change) {
 func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 	switch {
 	case h.settings.handoff: // the site keeps the sessions
-	case c.Option == rotation.SessionSecret && finding.IsGuessable(c.Value):
+	case c.Option == rotation.SessionSecretOption && finding.IsGuessable(c.Value):
 		h.telemetry.Notify(telemetry.NoticeGuessableSecret, nil, about...)
 	case c.OpensSessions && len(c.Value) < option.MinSecret:
 		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil, about...)

@@ -1,6 +1,7 @@
 package internal_test
 
 import (
+	"cmp"
 	"go/ast"
 	"go/token"
 	"io/fs"
@@ -16,38 +17,60 @@ import (
 
 const module = "github.com/caddy-instagram/caddy-instagram-auth"
 
-// rooms says what each room may import beside the standard library. Arrows go one
-// way, so that a change at Instagram touches one room and a change in Caddy another.
-var rooms = map[string][]string{
-	".": {
-		module + "/instagram", module + "/internal/", "github.com/caddyserver/caddy/v2", "go.uber.org/zap",
-		"github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel", "github.com/spf13/cobra", "golang.org/x/term",
+// floors lists the rooms from the ground up. Imports only go down, and rooms on one floor do not
+// know each other. Nothing imports root but the caddy command and the test harness.
+var floors = [][]string{
+	{ // pure rules, and tools that know nothing of the rest
+		"instagram", "internal/attack", "internal/cli", "internal/flight", "internal/headerguard", "internal/limit", "internal/pathnorm", "internal/picture",
+		"internal/project", "internal/redact", "internal/refusal", "internal/renewal", "internal/returnpath", "internal/revocation", "internal/routes",
+		"internal/secretfile", "internal/session", "internal/spelling", "example/media",
 	},
-	"instagram": {}, "internal/session": {}, "internal/headerguard": {}, "internal/returnpath": {}, "internal/limit": {}, "internal/flight": {}, "internal/refusal": {}, "internal/renewal": {}, "internal/picture": {},
-	"internal/cli": {"github.com/caddyserver/caddy/v2", "github.com/caddyserver/certmagic", "github.com/spf13/cobra", "golang.org/x/term"},
-	"internal/doctor": {
-		module + "/instagram", module + "/internal/address", module + "/internal/cli", module + "/internal/finding", module + "/internal/inspect", module + "/internal/option", module + "/internal/revocation", module + "/internal/rotation",
-		module + "/internal/routes", module + "/internal/secretfile", module + "/internal/session", module + "/internal/spelling", module + "/internal/windowpage", "github.com/caddyserver/caddy/v2", "github.com/spf13/cobra",
-	},
-	"internal/operator": {
-		module + "/internal/cli", module + "/internal/refusal", module + "/internal/revocation", module + "/internal/rotation", module + "/internal/session", module + "/internal/spelling",
-		"github.com/caddyserver/caddy/v2", "github.com/spf13/cobra", "go.uber.org/zap",
-	},
-	"internal/attack": {}, "internal/redact": {}, "internal/audience": {module + "/internal/headerguard"}, "internal/finding": {module + "/instagram"}, "internal/pathnorm": {}, "internal/spelling": {}, "internal/secretfile": {},
-	"internal/routes":     {"github.com/caddyserver/caddy/v2"},
-	"internal/option":     {module + "/internal/finding", module + "/internal/secretfile", module + "/internal/spelling", "github.com/caddyserver/caddy/v2"},
-	"internal/address":    {module + "/internal/option", module + "/internal/returnpath", "github.com/caddyserver/caddy/v2"},
-	"internal/inspect":    {module + "/internal/address", module + "/internal/finding", module + "/internal/routes", "github.com/caddyserver/caddy/v2", "go.uber.org/zap"},
-	"internal/placement":  {module + "/internal/address", module + "/internal/headerguard", module + "/internal/option", "github.com/caddyserver/caddy/v2"},
-	"internal/logformat":  {module + "/internal/redact", "github.com/caddyserver/caddy/v2", "go.uber.org/zap", "golang.org/x/term"},
-	"internal/rotation":   {module + "/internal/option", module + "/internal/secretfile", "github.com/caddyserver/caddy/v2"},
-	"internal/project":    {},
-	"internal/sitetest":   {module, "github.com/caddyserver/caddy/v2", "github.com/spf13/cobra"},
-	"internal/windowpage": {module + "/instagram", "golang.org/x/net/html"},
+	{"internal/audience", "internal/finding", "internal/logformat", "internal/windowpage", "simulator"},
+	{"internal/option"},
+	{"internal/address", "internal/rotation", "internal/telemetry"}, // what every request needs
+	{"internal/request", "internal/provider", "internal/inspect", "internal/placement"},
+	{"internal/answer", "internal/identity", "internal/protect"}, // what visitors and sites get
+	{"internal/lifecycle"},                  // the life of a session
+	{"internal/login", "internal/endpoint"}, // the flows that answer
+	{"internal/gate"},
+	{"internal/doctor", "internal/operator"}, // commands and the admin API
+	{"."},
+	{"cmd/caddy", "internal/sitetest"},
+}
+
+const (
+	caddyModule = "github.com/caddyserver/caddy/v2"
+	zapModule   = "go.uber.org/zap"
+)
+
+// foreign lists the modules that each room may import. A room that is not listed has the standard
+// library alone: a rule is easiest to test where nothing else runs.
+var foreign = map[string][]string{
+	".":                   {caddyModule, zapModule, "github.com/prometheus/client_golang/prometheus", "github.com/spf13/cobra"},
+	"internal/address":    {caddyModule},
+	"internal/answer":     {caddyModule, zapModule},
+	"internal/cli":        {caddyModule, "github.com/caddyserver/certmagic", "github.com/spf13/cobra", "golang.org/x/term"},
+	"internal/doctor":     {caddyModule, "github.com/spf13/cobra"},
+	"internal/endpoint":   {caddyModule, zapModule, "go.opentelemetry.io/otel"},
+	"internal/identity":   {caddyModule},
+	"internal/inspect":    {caddyModule, zapModule},
+	"internal/lifecycle":  {caddyModule, zapModule, "go.opentelemetry.io/otel"},
+	"internal/logformat":  {caddyModule, zapModule, "golang.org/x/term"},
+	"internal/login":      {caddyModule, zapModule},
+	"internal/operator":   {caddyModule, zapModule, "github.com/spf13/cobra"},
+	"internal/option":     {caddyModule},
+	"internal/placement":  {caddyModule},
+	"internal/protect":    {caddyModule},
+	"internal/provider":   {zapModule},
+	"internal/request":    {caddyModule},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
-	"simulator":           {module + "/instagram", "github.com/caddyserver/caddy/v2"},
-	"cmd/caddy":           {module, "github.com/caddyserver/caddy/v2"},
-	"example/media":       {},
+	"internal/rotation":   {caddyModule},
+	"internal/routes":     {caddyModule},
+	"internal/sitetest":   {caddyModule, "github.com/spf13/cobra"},
+	"internal/telemetry":  {caddyModule, zapModule, "github.com/prometheus/client_golang/prometheus", "go.opentelemetry.io/otel"},
+	"internal/windowpage": {"golang.org/x/net/html"},
+	"simulator":           {caddyModule},
+	"cmd/caddy":           {caddyModule},
 }
 
 func imports(file *ast.File) (paths []string) {
@@ -57,18 +80,44 @@ func imports(file *ast.File) (paths []string) {
 	return paths
 }
 
-func TestImportsGoOneWay(t *testing.T) {
+// floorOf returns the number of a room's floor, and false for a room that is not part of the design.
+func floorOf(room string) (int, bool) {
+	i := slices.IndexFunc(floors, func(floor []string) bool { return slices.Contains(floor, room) })
+	return i, i >= 0
+}
+
+func TestImportsOnlyGoDown(t *testing.T) {
 	for room, files := range project.Sources(t) {
-		allowed, known := rooms[room]
+		floor, known := floorOf(room)
 		if !known {
-			t.Errorf("%s is no room of the design", room)
+			t.Errorf("%s is not a room of the design", room)
 		}
 		for _, file := range files {
 			for _, path := range imports(file) {
-				if path == module+"/internal/attack" {
-					t.Errorf("%s imports %s, which is for tests alone", room, path)
+				own, isOwn := strings.CutPrefix(path, module)
+				if !isOwn {
+					continue
 				}
-				if strings.Contains(strings.Split(path, "/")[0], ".") && !slices.ContainsFunc(allowed, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
+				own = cmp.Or(strings.TrimPrefix(own, "/"), ".")
+				if own == "internal/attack" {
+					t.Errorf("%s imports %s, which is for tests alone", room, own)
+				}
+				if below, known := floorOf(own); !known || below >= floor {
+					t.Errorf("%s imports %s, which is not below it", room, own)
+				}
+			}
+		}
+	}
+}
+
+func TestARoomImportsNoMoreModulesThanItNeeds(t *testing.T) {
+	for room, files := range project.Sources(t) {
+		for _, file := range files {
+			for _, path := range imports(file) {
+				if !strings.Contains(strings.Split(path, "/")[0], ".") || path == module || strings.HasPrefix(path, module+"/") {
+					continue
+				}
+				if !slices.ContainsFunc(foreign[room], func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
 					t.Errorf("%s imports %s", room, path)
 				}
 			}
@@ -187,4 +236,74 @@ func TestAFunctionFitsOnAScreen(t *testing.T) {
 			}
 		}
 	}
+}
+
+const (
+	mostFields  = 35
+	mostMethods = 40
+)
+
+// bigTypes may exceed the limits of a type, each for the reason beside it.
+var bigTypes = map[string]string{
+	"internal/revocation List":    "one lock guards what is known, what is unwritten and what was read; the files hold one concern each",
+	"internal/lifecycle Sessions": "ending a session forgets its refreshes, and a refresh may end a session",
+	"internal/doctor run":         "one method for each check, and the checks share what earlier ones have found",
+	"internal/sitetest Site":      "a test harness: one method for each thing that a test does with a site",
+	"simulator Simulator":         "a test double: one method for each endpoint and each fault of Instagram",
+}
+
+// TestATypeFitsInOnesHead keeps a type from becoming the room of everything. The JSON options of
+// Handler do not count: they are the reference of the configuration, and Caddy wants them in one
+// struct.
+func TestATypeFitsInOnesHead(t *testing.T) {
+	for room, files := range project.Sources(t) {
+		fields, methods := make(map[string]int), make(map[string]int)
+		for _, file := range files {
+			ast.Inspect(file, func(node ast.Node) bool {
+				switch node := node.(type) {
+				case *ast.TypeSpec:
+					if body, ok := node.Type.(*ast.StructType); ok {
+						fields[node.Name.Name] = countFields(body)
+					}
+				case *ast.FuncDecl:
+					if node.Recv != nil {
+						methods[receiverOf(node)]++
+					}
+				}
+				return true
+			})
+		}
+		for name, n := range fields {
+			if n > mostFields && bigTypes[room+" "+name] == "" {
+				t.Errorf("%s: %s has %d fields, more than %d", room, name, n, mostFields)
+			}
+		}
+		for name, n := range methods {
+			if n > mostMethods && bigTypes[room+" "+name] == "" {
+				t.Errorf("%s: %s has %d methods, more than %d", room, name, n, mostMethods)
+			}
+		}
+	}
+}
+
+// countFields counts the fields of a struct that are not JSON options.
+func countFields(body *ast.StructType) (n int) {
+	for _, field := range body.Fields.List {
+		if field.Tag == nil || !strings.Contains(field.Tag.Value, "json:") {
+			n += max(1, len(field.Names))
+		}
+	}
+	return n
+}
+
+// receiverOf returns the name of the type that a method belongs to.
+func receiverOf(method *ast.FuncDecl) string {
+	receiver := method.Recv.List[0].Type
+	if pointer, ok := receiver.(*ast.StarExpr); ok {
+		receiver = pointer.X
+	}
+	if generic, ok := receiver.(*ast.IndexExpr); ok {
+		receiver = generic.X
+	}
+	return nameOf(receiver)
 }

@@ -7,13 +7,13 @@ var mutants = []mutant{
 	{"A6", "a matcher that fails protects nothing", `	}
 	return match || err != nil`, `	}
 	return match`, ""},
-	{"A5", "a redirect carries the body on", `redirectTo(http.StatusFound, h`, `redirectTo(http.StatusTemporaryRedirect, h`, ""},
-	{"A6", "a panic lets the request through", `*err = refuse(refusal.Reply{Code: refusal.Internal})`, `*err = nil`, ""},
-	{"A6", "an own path that nobody answered goes on to the site", `if answer == nil && !v.handedOff && v.delivery == nil {`, `if false {`, ""},
+	{"A5", "a redirect carries the body on", `answer.Redirect(http.StatusFound, f.Client`, `answer.Redirect(http.StatusTemporaryRedirect, f.Client`, ""},
+	{"A6", "a panic lets the request through", `*err = Refuse(refusal.Reply{Code: refusal.Internal})`, `*err = nil`, ""},
+	{"A6", "an own path that nobody answered goes on to the site", `if err == nil && !v.HandedOff && v.Deliver == nil {`, `if false {`, ""},
 	{"A7", "rounds are not counted", `if rounds >= session.MaxRounds {`, `if false {`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "."},
 	{"A4", "a preflight may mean another method", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "."},
-	{"A4", "a preflight may have become another request", `h.AllowPreflight && v.r.Method == http.MethodOptions`, `h.AllowPreflight`, ""},
+	{"A4", "a preflight may have become another request", `h.AllowPreflight && v.R.Method == http.MethodOptions`, `h.AllowPreflight`, ""},
 	{"A4", "preflights pass unasked", `return h.AllowPreflight && `, `return `, ""},
 	{"A8", "everything is a navigation", `case who != audience.Navigation:`, `case false:`, ""},
 	{"A8", "a form is sent to Instagram", `case who.SendsForm():`, `case false:`, ""},
@@ -21,16 +21,16 @@ var mutants = []mutant{
 	{"A8", "a download is a navigation", `(mode == "navigate" || mode == "same-origin") && acceptsHTML(header)`, `mode == "navigate"`, "."},
 	{"A8", "an old browser's poll is a navigation", `&& !FromHost(header.Get("Referer"), r.Host)`, ``, "."},
 	{"A8", "any body is a form", `method != http.MethodPost || !isForm(header) || `, `method != http.MethodPost || `, "."},
-	{"L2", "a worker passes another site's form on", `return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.r.Host)`, `return true || audience.FromHost(origin, own.origin)`, ""},
+	{"L2", "a worker passes another site's form on", `return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.R.Host)`, `return true || audience.FromHost(origin, own.Origin)`, ""},
 	{"R3", "a script is a page to come back to", `case ".js", ".mjs", ".cjs":`, `case "none":`, ""},
-	{"A3", "the canonical host is the one that was asked for", `page := to.Origin + h.askedPage(v)`, `page := "https://" + v.r.Host + h.askedPage(v)`, ""},
+	{"A3", "the canonical host is the one that was asked for", `page := to.Origin + v.AskedPage()`, `page := "https://" + v.R.Host + v.AskedPage()`, ""},
 	{"A7", "moves are not counted", `if moves >= session.MaxMoves {`, `if false {`, ""},
-	{"A7", "a callback beside its path is a page", `if back, ok := h.astrayCallback(v); ok {`, `if back, ok := h.astrayCallback(v); ok && v == nil {`, ""},
-	{"L3", "signing out leads where a session is needed", `if !h.asksToSignIn(v, target) {`, `if true {`, ""},
+	{"A7", "a callback beside its path is a page", `if back, ok := h.logins.Astray(v); ok {`, `if back, ok := h.logins.Astray(v); ok && v == nil {`, ""},
+	{"L3", "signing out leads where a session is needed", `if !e.asksToSignIn(v, target) {`, `if true {`, ""},
 	{"L3", "who is not signed in may sign out", `	if p.SignedIn {`, `	if true {`, "."},
-	{"P3", "a refused callback keeps its address", `	v.w.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
-	{"P4", "a public answer varies by cookie", `case !s.private && !s.handedOff && isPublic(header):`, `case false:`, ""},
-	{"P4", "an answer for everybody takes a mark along", `if (s.renewed != "" || s.unmark != "") && !isShared(header) {`, `if s.renewed != "" || s.unmark != "" {`, ""},
+	{"P3", "a refused callback keeps its address", `	v.W.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
+	{"P4", "a public answer varies by cookie", `case !s.Private && !s.HandedOff && isPublic(header):`, `case false:`, ""},
+	{"P4", "an answer for everybody takes a mark along", `if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {`, `if s.Renewed != "" || s.Unmark != "" {`, ""},
 	{"R1", "a backslash in the path is kept", "strings.Contains(path, `\\`) || ", ``, "."},
 	{"R3", "a long address loses its query", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "."},
 	{"S8", "long logins give up no older ones", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, ""},
@@ -44,8 +44,8 @@ var mutants = []mutant{
 		ad = appendString(ad, s)
 	}
 `, "", "."},
-	{"C4", "a code is exchanged as often as it comes", `if end.used = !h.limits.nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
-	{"C4", "a session that has ended is handed out once more", `(end.cookie == "" || h.ended(&end.session)):`, `end.cookie == "":`, ""},
+	{"C4", "a code is exchanged as often as it comes", `if end.used = !f.Memory.Nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
+	{"C4", "a session that has ended is handed out once more", `(end.Cookie == "" || f.Sessions.Ended(&end.session)):`, `end.Cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", `Code: TrimFragment(code)`, `Code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", `if u.RawPath != "" {
 		return None`, `if false {
@@ -66,10 +66,10 @@ var mutants = []mutant{
 	}))`, `		return word
 	}))`, ""},
 	{"P2", "a profile of an unknown shape is logged", `status < 300 && (json.Valid(trimmed)`, `status < 200 && (json.Valid(trimmed)`, "."},
-	{"X1", "an answer that is given again asks no list", `case end.refused == nil && !h.settings.admits(&end.who):`, `case false:`, ""},
-	{"D3", "a restricted app costs each visitor a code", `if h.limits.breaker.Lock(lockFor) {`, `if false {`, ""},
+	{"X1", "an answer that is given again asks no list", `case end.Refused == nil && !f.Sessions.Admits(&end.who):`, `case false:`, ""},
+	{"D3", "a restricted app costs each visitor a code", `if p.Breaker.Lock(LockFor) {`, `if false {`, ""},
 	{"D3", "a bad code ends the lock of a restricted app", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
-	{"D3", "a restricted app is looked for at Instagram all the same", `if wait, locked := h.limits.breaker.Locked(); locked {`, `if wait, locked := h.limits.breaker.Locked(); locked && wait < 0 {`, ""},
+	{"D3", "a restricted app is looked for at Instagram all the same", `if wait, locked := f.Provider.Breaker.Locked(); locked {`, `if wait, locked := f.Provider.Breaker.Locked(); locked && wait < 0 {`, ""},
 	{"T5", "an ID may be any text", `if !isID(text) {`, `if text == "" {`, ""},
 	{"T6", "a transport error is printed as it is", `failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}`, `_ = cause; failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: err}`, "."},
 	// Limits of what fails.
@@ -80,14 +80,6 @@ var mutants = []mutant{
 	{"N15", "a login that succeeds is counted", `	how = succeeded
 `, `		how = failed
 `, ""},
-	{"N15", "forged callbacks cost the visitor sign-ins", `h.limits.forgeries.Allow(limit.ClientOf(clientIP(v.r)).Key())`, `func() (bool, time.Duration) {
-		a, by := h.limits.failures.Ask(limit.ClientOf(clientIP(v.r)))
-		if by != nil {
-			return false, by.Wait
-		}
-		a.Failed()
-		return true, 0
-	}()`, ""},
 	{"N15", "a browser may send callbacks", `return r.Header.Get("Origin") != "" ||`, `return false &&`, ""},
 	{"D2", "failures of one client are not bounded", `if f.off || returning && i > 0 {`, `if f.off || i >= 0 {`, ""},
 	{"N1", "early data at a proxy is none", `return atProxy ||`, `return false && atProxy ||`, ""},
@@ -110,58 +102,59 @@ var mutants = []mutant{
 	{"S9", "planted cookies hide the last one", `		at = MaxTried/2 + at%(MaxTried/2)`, `		at = 0`, "."},
 	{"S9", "what cannot be sealed takes a place", `if mayBeSealed(value) {`, `if true {`, "."},
 	{"S9", "all login cookies are kept", `if len(f.logins) == 2*keptLogins {`, `if false {`, "."},
-	{"L3", "a sign-out that did not see all cookies claims success", `if v.found.Crowded() {`, `if false {`, ""},
-	{"S10", "the old session lives on after a new login", `	h.replaceSession(v, &end.session)
+	{"L3", "a sign-out that did not see all cookies claims success", `	if v.Found.Crowded() {`, `if false {`, ""},
+	{"S10", "the old session lives on after a new login", `	f.replaceSession(v, &end.session)
 `, ``, ""},
 	// What the site is told.
-	{"H1", "forged identity headers reach the site", `	h.strip(v)
+	{"H1", "forged identity headers reach the site", `	h.settings.identity.Strip(v)
 	h.takeCookies(v)
 `, `	h.takeCookies(v)
 `, ""},
-	{"H1", "a route beside the block carries forged headers", `place.PutInFront(server, h.settings.guard)`, `_ = place.PutInFront`, ""},
+	{"H1", "a route beside the block carries forged headers", `place.PutInFront(server, h.settings.identity.Guard())`, `_ = place.PutInFront`, ""},
 	{"H1", "other sites of the server lose headers", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, "."},
 	{"H1", "a page that is included loses the identity", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, "."},
-	{"H1", "forged trailers reach the site", `	h.settings.guard.StripTrailers(v.r)
+	{"H1", "forged trailers reach the site", `	in.guard.StripTrailers(v.R)
 `, ``, ""},
 	{"H2", "only one spelling of a header is stripped", `if fold(name[i]) != h.folded[i] {`, `if name[i] != h.canonical[i] {`, "."},
-	{"H3", "Connection drops our headers", `	h.settings.guard.CleanConnection(v.r.Header)
+	{"H3", "Connection drops our headers", `	in.guard.CleanConnection(v.R.Header)
 `, ``, ""},
-	{"H5", "the site sees the session cookie", `headerguard.CutOne(v.r.Header, line, start, end)`, `_, _, _, _ = headerguard.CutOne, line, start, end`, ""},
-	{"H5", "the site sees our cookies if there are several", `headerguard.CutCookies(v.r.Header, h.settings.cookies.Ours)`, `_ = headerguard.CutCookies`, ""},
-	{"H7", "what is kept of a request is given to the next", `	*v = visit{} // after a panic it is not given back at all
+	{"H5", "the site sees the session cookie", `headerguard.CutOne(v.R.Header, line, start, end)`, `_, _, _, _ = headerguard.CutOne, line, start, end`, ""},
+	{"H5", "the site sees our cookies if there are several", `headerguard.CutCookies(v.R.Header, h.settings.cookies.Ours)`, `_ = headerguard.CutCookies`, ""},
+	{"H7", "what is kept of a request is given to the next", `	*v = State{}
 `, ``, ""},
 	// Signing out.
-	{"L1", "a revoked session goes on", `{ return h.list.Ended(h.subject(s)) }`, `{ return false && h.list.Ended(h.subject(s)) }`, ""},
-	{"L2", "another site can sign a visitor out", `if !h.isOwnForm(v) {`, `if false {`, ""},
-	{"L3", "a sign-out that was not stored claims success", `if err != nil && !v.found.Crowded() {`, `if false {`, ""},
+	{"L1", "a revoked session goes on", `{ return l.List.Ended(l.subject(s)) }`, `{ return false && l.List.Ended(l.subject(s)) }`, ""},
+	{"L2", "another site can sign a visitor out", `if !e.IsOwnForm(v) {`, `if false {`, ""},
+	{"L3", "a sign-out that was not stored claims success", `if err != nil && !v.Found.Crowded() {`, `if false {`, ""},
 	// Meta's callbacks.
 	{"K1", "any signature will do", `if hmac.Equal(sum, mac.Sum(nil)) {`, `if hmac.Equal(sum, sum) {`, "."},
 	{"K1", "the empty secret signs", `			continue // anybody can sign with the empty secret
 `, ``, ""},
 	{"K2", "the algorithm is not looked at", `err != nil || algorithm != signedAlgorithm`, `err != nil || signedAlgorithm == ""`, ""},
-	{"K3", "deauthorize ends nothing", `if err := h.list.EndUserBefore(ctx, revocation.UserKey(h.settings.appID, signed.UserID), signed.IssuedAt); err != nil {`,
+	{"K3", "deauthorize ends nothing", `if err := e.Sessions.List.EndUserBefore(ctx, revocation.UserKey(e.App, signed.UserID), signed.IssuedAt); err != nil {`,
 		`if _, err := ctx, error(nil); err != nil || revocation.UserKey == nil {`, ""},
-	{"K5", "a callback may be of any size", `io.ReadAll(http.MaxBytesReader(v.w, v.r.Body, maxForm))`, `io.ReadAll(v.r.Body)`, ""},
-	{"K5", "a body may take as long as it likes", `if v.r.ContentLength != 0 {`, `if false {`, ""},
+	{"K5", "a callback may be of any size", `io.ReadAll(http.MaxBytesReader(v.W, v.R.Body, request.MaxForm))`, `io.ReadAll(v.R.Body)`, ""},
+	{"K5", "forged callbacks have no bound", `telemetry.ClientIP(v.R)).Key()); !ok {`, `telemetry.ClientIP(v.R)).Key()); !ok && wait < 0 {`, ""},
+	{"K5", "a body may take as long as it likes", `if v.R.ContentLength != 0 {`, `if false {`, ""},
 	// Return addresses.
 	{"R1", "two slashes lead elsewhere", ` || strings.HasPrefix(address, "//") {`, ` {`, "."},
 	{"R1", "dots hide two slashes", `return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//")`, `return withoutDots(u.EscapedPath()) != ""`, "."},
 	{"R3", "visitors are sent back to own paths", `	if p.IsOwn(safe) {`, `	if false {`, "."},
 	// The list of revoked sessions.
-	{"F1", "a failing storage signs everybody out", `	if h.settings.maxStaleness == 0 {
-		return false`, `	if h.settings.maxStaleness == 0 {
-		return h.list.Status().Failing != nil`, ""},
-	{"N12", "sessions count before the list is known", `if known = h.list.Await(v.r.Context()); !known {`, `if known = h.list.Await(v.r.Context()); false {`, ""},
-	{"N12", "junk waits for the list", `if !h.settings.cookies.OpenInto(&v.session, &v.found, nil) {`, `if h.settings.cookies.OpenInto(&v.session, &v.found, nil); false {`, ""},
+	{"F1", "a failing storage signs everybody out", `	if l.MaxStaleness == 0 {
+		return false`, `	if l.MaxStaleness == 0 {
+		return l.List.Status().Failing != nil`, ""},
+	{"N12", "sessions count before the list is known", `if known = l.List.Await(v.R.Context()); !known {`, `if known = l.List.Await(v.R.Context()); false {`, ""},
+	{"N12", "junk waits for the list", `if !l.Cookies.OpenInto(&v.Session, &v.Found, nil) {`, `if l.Cookies.OpenInto(&v.Session, &v.Found, nil); false {`, ""},
 	{"N12", "an emptied storage is a healthy one", `	case known && !l.marker.emptied:`, `	case false:`, ""},
 	{"N12", "a strict node writes into an emptied storage", `l.refused.Store(l.marker.emptied && l.strict())`, `l.refused.Store(false && l.strict())`, ""},
-	{"N12", "sessions older than the storage count with deny", `h.settings.maxStaleness != 0 && h.foreign(s)`, `h.settings.maxStaleness != 0 && h.foreign(s) && false`, ""},
+	{"N12", "sessions older than the storage count with deny", `l.MaxStaleness != 0 && l.foreign(s)`, `l.MaxStaleness != 0 && l.foreign(s) && false`, ""},
 	{"N12", "what a storage has lost stays lost", `ok && !seen[i] && e.expires > now`, `ok && !seen[i] && e.expires < now`, ""},
 	{"N13", "signing out everywhere ends what it knows to be dated now", `e.before = max(e.before, t.before(other)+1)`, `e.before = max(e.before, t.before(other&0)+1)`, ""},
 	{"N13", "signing out everywhere does not ask what other nodes wrote", `	if len(others) > 0 {`, `	if len(others) > 9 {`, ""},
 	{"N13", "the end of everybody leaves what a callback has dated", `until.Add(issuedWithin+sameMoment)`, `until.Add(0 * issuedWithin)`, ""},
 	{"N14", "each end of everybody is dated after the one before, and a second on top", `before := max(until.UnixMilli(), last) + 1`, `before := max(until.UnixMilli(), last+1100) + 1`, ""},
-	{"N13", "signing out everywhere names one key alone", `h.list.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)`, `h.list.EndUser(ctx, of.User)`, ""},
+	{"N13", "signing out everywhere names one key alone", `l.List.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)`, `l.List.EndUser(ctx, of.User)`, ""},
 	{"N13", "a person's end is kept for a week", `e.before/1000+int64(MaxLifetime/time.Second)`, `e.before/1000+7*24*3600`, ""},
 	{"N13", "the second of a removal is cut off", `moment.Add(issuedWithin + clockSkew)`, `moment.Add(clockSkew + 0*issuedWithin)`, ""},
 	{"N14", "older ends of a person stay", `if e.kind == oneSession {`, `if e.kind != oneSession || true {`, ""},
@@ -170,16 +163,16 @@ var mutants = []mutant{
 	{"N14", "an end beyond the budget ends newer sessions", `entry{kind: kind, key: key, before: s.Began + 1}.lasting()`, `entry{kind: kind, key: key, before: s.Began + 1000}.lasting()`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
-	{"X1", "everybody may sign in", `if !h.settings.admits(&who) { // [X1]`, `if false {`, ""},
+	{"X1", "everybody may sign in", `if !f.Sessions.Admits(&who) { // [X1]`, `if false {`, ""},
 	{"X1", "a part of an ID is enough", `p.ids[who.UserID] ||`, `p.ids[who.UserID[:min(16, len(who.UserID))]] ||`, ""},
-	{"X2", "a list counts at the login alone", `case !h.settings.admits(&v.session.Identity):`, `case false:`, ""},
+	{"X2", "a list counts at the login alone", `case !l.Admits(&v.Session.Identity):`, `case false:`, ""},
 	{"D3", "the breaker never opens", `if b.failures++; b.failures >= b.limit {`, `if b.failures >= b.limit {`, "."},
 	{"D3", "any number of calls at a time", `make(chan struct{}, n)`, `make(chan struct{}, 1000*n)`, "."},
 	{"D5", "every client is remembered", `for r.recent.Len() >= r.size {`, `for false {`, ""},
 	// What goes out.
 	{"E3", "pages have no policy", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "."},
-	{"P1", "an error on the callback is left to Caddy's log", `return status >= 500 && (r.astray || h.settings.paths.IsCallbackPath(v.asked.Path))`, `return false`, ""},
+	{"P1", "an error on the callback is left to Caddy's log", `return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.Asked.Path))`, `return false`, ""},
 	{"P1", "the log format redacts nothing", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
 	{"P1", "a state is no secret", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, ""},
 	{"P1", "codes of 32 characters are short", `const MinLength = 32`, `const MinLength = 33`, ""},
@@ -205,10 +198,10 @@ var mutants = []mutant{
 	if missed > 0 {`, `	if !ok && missed > 0 {`, ""},
 	{"P3", "the callback's address is a Referer", `		header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
-	{"P4", "a flush sends headers that are not complete", `	s.amend()
+	{"P4", "a flush sends headers that are not complete", `	s.Amend()
 	return http.NewResponseController(s.ResponseWriter).Flush()`, `	return http.NewResponseController(s.ResponseWriter).Flush()`, ""},
 	{"P4", "a stream waits for its end", `return http.NewResponseController(s.ResponseWriter).Flush()`, `return nil`, ""},
-	{"P4", "caches may keep a visitor's page", `	if s.private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
+	{"P4", "caches may keep a visitor's page", `	if s.Private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", `		header["Vary"] = s.vary[:1:1]
 `, ``, ""},
 	{"P6", "another site gets the visitor's picture", `foreign := site != "" && site`, `foreign := false && site`, ""},
@@ -220,20 +213,20 @@ var mutants = []mutant{
 	{"P6", "whatever says that it is a picture is one", `!slices.Contains(pictureTypes, declared) || !slices.Contains(pictureTypes, kind)`, `!slices.Contains(pictureTypes, declared)`, "."},
 	{"T3", "a picture may come from a private address", `if !a.IsGlobalUnicast() || a.IsPrivate() {`, `if !a.IsGlobalUnicast() && a.IsPrivate() {`, ""},
 	// One each for promises that have none above.
-	{"A2", "a link may ask for any permission", `case !h.settings.client.Asks(name):`, `case false:`, ""},
+	{"A2", "a link may ask for any permission", `case !f.Client.Asks(name):`, `case false:`, ""},
 	{"A4", "the address that a request was rewritten to decides alone", `	if current != asked {
 		if`, `	if false {
 		if`, ""},
-	{"N7", "an address has one form", `return h.matchesOtherwise(v) || h.matches(v.r, h.protect)`, `return h.matches(v.r, h.protect)`, ""},
+	{"N7", "an address has one form", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.Matches(v.R, p.Sets)`, ""},
 	{"N7", "an address in overlong UTF-8 is good", `u.Path[0] != '/' || overlong(u.Path)`, `u.Path[0] != '/'`, "."},
 	{"N7", "dots always mean something", `segments[i] = "..."`, `_ = "..."`, "."},
 	{"N7", "a long address has all of its forms made", `	r.done = r.done || r.work > maxWork
 `, ``, ""},
-	{"N7", "what matchers found in a form stays", `return h.matchesOtherwise(v) || h.matches(v.r, h.protect)`, `return h.matchesOtherwise(v)`, ""},
+	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return h.matchesOtherwise(v)`, ""},
 	{"N7", "a changed address is not put back", `	defer restore()
 `, ``, ""},
-	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.standing == signedIn {
-		return h.arrive`, `	if false {
+	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn {
+		return f.arrive`, `	if false {
 		return h.arrive`, ""},
 	{"T1", "any version of TLS will do", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, ""},
 	{"S8", "a session cookie may be large", `longest := maxCookie`, `longest := 8 * maxCookie`, "."},
@@ -244,10 +237,10 @@ var mutants = []mutant{
 	{"K4", "a confirmation code proves nothing", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "."},
 	{"N1", "a callback may be replayed in early data", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},
 	{"N10", "a withdrawn permission is not heard", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},
-	{"N10", "a username that is shut out is not heard", ` || !h.settings.admits(&newer.Identity) && h.settings.admits(&old.Identity)`, ``, ""},
+	{"N10", "a username that is shut out is not heard", ` || !l.Admits(&newer.Identity) && l.Admits(&old.Identity)`, ``, ""},
 	{"N10", "sessions of other browsers go on", `	if said.shutOut {`, `	if false {`, ""},
-	{"N10", "a refused login counts in its own browser alone", `	if err := h.list.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {`, `	if err := context.Cause(ctx); err != nil && keys.AtBlock == 0 {`, ""},
-	{"N10", "a refused login ends nothing", `		h.heedRefusal(v, end)
+	{"N10", "a refused login counts in its own browser alone", `	if err := l.List.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {`, `	if err := context.Cause(ctx); err != nil && keys.AtBlock == 0 {`, ""},
+	{"N10", "a refused login ends nothing", `		f.heedRefusal(v, end)
 `, ``, ""},
 	{"N10", "silence at a login speaks against a visitor", `if !end.silent {
 		newer`, `if true {
@@ -255,8 +248,8 @@ var mutants = []mutant{
 	{"N10", "a result is forgotten while older cookies come", `	e.expires = g.now().Add(g.keep)
 	return`, `	e.expires = g.now().Add(time.Minute)
 	return`, "."},
-	{"N5", "nobody lacks a permission", `return s.required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
-	{"R2", "the return address of a login is not checked again", `returnTo = h.settings.paths.Safe(returnTo)`, `_ = h.settings`, ""},
+	{"N5", "nobody lacks a permission", `return l.Required.Without(instagram.Permissions(who.Permissions))`, `return 0`, ""},
+	{"R2", "the return address of a login is not checked again", `returnTo = f.Paths.Safe(returnTo)`, `_ = f.Paths`, ""},
 	{"E1", "a refusal does not say when to come back", `header.Set("Retry-After", strconv.FormatInt(r.seconds(), 10))`, `_ = strconv.FormatInt(r.seconds(), 10)`, "."},
 	{"E3", "an operator's page may hold scripts", `if scriptTag.Match(body) {`, `if false {`, ""},
 	{"N8", "the client's address is what it says itself", `ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)`, `ip, _ := r.Header.Get("X-Forwarded-For"), caddyhttp.ClientIPVarKey`, ""},
@@ -288,5 +281,5 @@ var mutants = []mutant{
 	{"N18", "callbacks of the new app secret are refused", `		r.callbacks.Store(&app)
 		r.inUse[0] = app`, `		r.inUse[0] = app`, "."},
 	{"N18", "a secret that could be guessed has a fingerprint", `	if weakSecret(secret) {`, `	if secret == "" {`, "."},
-	{"N16", "nobody is told whose secret makes sessions", `case !h.settings.appSecretOpens || h.settings.handoff:`, `case true:`, ""},
+	{"N16", "nobody is told whose secret makes sessions", `case !h.settings.secrets.appOpens || h.settings.handoff:`, `case true:`, ""},
 }

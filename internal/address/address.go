@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
 
-// DefaultPrefix is that of path_prefix.
-const DefaultPrefix = "/instagram_auth"
+// defaultPrefix is that of path_prefix.
+const defaultPrefix = "/instagram_auth"
 
 // Paths are the addresses of a block. Nothing changes them after Serve.
 type Paths struct {
@@ -27,9 +27,9 @@ type Paths struct {
 // New checks redirect_uri and path_prefix, which must not overlap. Its errors are *option.Error.
 // An empty URI is one that is not known yet.
 func New(prefix string, uris []string) (*Paths, error) {
-	p := &Paths{Prefix: cmp.Or(prefix, DefaultPrefix)}
+	p := &Paths{Prefix: cmp.Or(prefix, defaultPrefix)}
 	if !isPlainPath(p.Prefix) || strings.HasSuffix(p.Prefix, "/") {
-		return nil, option.Errorf("path_prefix", "%q is not a plain path; write one such as %s, without a slash at the end", p.Prefix, DefaultPrefix)
+		return nil, option.Errorf("path_prefix", "%q is not a plain path; write one such as %s, without a slash at the end", p.Prefix, defaultPrefix)
 	}
 	if len(uris) == 0 {
 		return nil, option.Errorf("redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/")

@@ -9,18 +9,18 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Asked returns the address that the visitor asked for. Rewrites run before a block and change
+// OriginalURL returns the address that the visitor asked for. Rewrites run before a block and change
 // only r.URL.
-func Asked(r *http.Request) *url.URL {
+func OriginalURL(r *http.Request) *url.URL {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		return original.URL
 	}
 	return r.URL
 }
 
-// AskedMethod returns the method that the visitor asked with. Caddy's `method` runs before
+// OriginalMethod returns the method that the visitor asked with. Caddy's `method` runs before
 // a block and changes only r.Method.
-func AskedMethod(r *http.Request) string {
+func OriginalMethod(r *http.Request) string {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		return original.Method
 	}

@@ -207,9 +207,9 @@ func (a *Writer) logRefusal(v *request.State, r *Refusal) {
 	case r.login != nil:
 		a.Telemetry.LoginRefused(telemetry.RequesterOf(v.R), r.login.who, r.Code, r.Cause)
 	case r.Callback != "":
-		a.Telemetry.NotifySampled(telemetry.CallbackRefused(r.Code), string(r.Code), r.Cause, a.Telemetry.About(v.R, zap.String("callback", r.Callback), code)...)
+		a.Telemetry.NotifySampled(telemetry.CallbackRefused(r.Code), string(r.Code), r.Cause, a.Telemetry.RequestFields(v.R, zap.String("callback", r.Callback), code)...)
 	case r.Notice.Message != "":
-		a.Telemetry.NotifySampled(r.Notice, "", r.Cause, a.Telemetry.About(v.R, r.Fields...)...)
+		a.Telemetry.NotifySampled(r.Notice, "", r.Cause, a.Telemetry.RequestFields(v.R, r.Fields...)...)
 	}
 }
 
@@ -231,7 +231,7 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 		}
 		a.Telemetry.CountRefusal(reply.Code)
 	}
-	who := v.Who()
+	who := v.Audience()
 	if who == audience.HTMX && reply.Code == refusal.LoginRequired && reply.Wants == 0 {
 		// What a script asks for itself, such as userinfo, moves nobody.
 		v.W.Header().Set("Hx-Redirect", reply.LoginURL)
@@ -264,7 +264,7 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 // one of 500 or more into its default log together with the address, which on the
 // Callback holds the authorization code. [P1]
 func (a *Writer) keepFromLog(v *request.State, r *Refusal, status int) bool {
-	return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.Asked.Path))
+	return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path))
 }
 
 // SiteFailed is for a callback at which the site failed. Returned to Caddy, its error would be logged

@@ -32,7 +32,7 @@ type note struct {
 // leaveCallback has a browser leave the address of a callback that is refused, unless loading
 // it again is what helps.
 func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply) {
-	if r.KeepsLogin || v.Asked.RawQuery == "" || !(r.Astray || a.Paths.IsCallbackPath(v.Asked.Path)) || !v.Who().SeesPages() {
+	if r.KeepsLogin || v.OriginalURL.RawQuery == "" || !(r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path)) || !v.Audience().SeesPages() {
 		return
 	}
 	switch reply.Code {
@@ -49,7 +49,7 @@ func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply
 	}
 	sealed, err := a.Cookies.SealNote(string(text))
 	if err != nil {
-		a.Telemetry.NotifySampled(telemetry.NoticeRefusalNotLeft, "", err, a.Telemetry.About(v.R)...)
+		a.Telemetry.NotifySampled(telemetry.NoticeRefusalNotMoved, "", err, a.Telemetry.RequestFields(v.R)...)
 		return
 	}
 	page := a.Paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
@@ -66,7 +66,7 @@ func (a *Writer) Refused(v *request.State) error {
 	if err := Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	query := v.Asked.Query() // of what does not parse, the rest
+	query := v.OriginalURL.Query() // of what does not parse, the rest
 	returnTo := a.Paths.Safe(query.Get(address.ParamReturnTo))
 	reply := refusal.Reply{Code: refusal.LoginExpired}
 	var n note

@@ -23,7 +23,7 @@ import (
 
 // A delivery is a verified callback that is to be answered here or by the site.
 type delivery struct {
-	what   removal
+	kind   metaCallback
 	signed instagram.SignedRequest
 }
 
@@ -61,19 +61,19 @@ func fromBrowser(r *http.Request) bool {
 }
 
 // refuseCallback refuses a callback. cause may be nil.
-func refuseCallback(what removal, reply refusal.Reply, cause error) error {
+func refuseCallback(kind metaCallback, reply refusal.Reply, cause error) error {
 	reply.Wants = refusal.JSON
-	return &answer.Refusal{Reply: reply, Callback: string(what), Cause: cause}
+	return &answer.Refusal{Reply: reply, Callback: string(kind), Cause: cause}
 }
 
-// forged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
+// refuseForged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
 // come from few addresses, and one of them must not be lost.
-func (e *Endpoints) forged(v *request.State, what removal) error {
+func (e *Endpoints) refuseForged(v *request.State, kind metaCallback) error {
 	if ok, wait := e.Memory.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
 		e.Telemetry.CountLimited(telemetry.LimitForged)
-		return refuseCallback(what, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, ErrForgeries)
+		return refuseCallback(kind, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, ErrForgeries)
 	}
-	return refuseCallback(what, refusal.Reply{Code: refusal.BadSignature}, nil)
+	return refuseCallback(kind, refusal.Reply{Code: refusal.BadSignature}, nil)
 }
 
 // tooOld reports whether nobody can tell any more whether a callback came before.
@@ -81,26 +81,26 @@ func (e *Endpoints) tooOld(signed *instagram.SignedRequest) bool {
 	return e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
 }
 
-// notes returns what the list calls a delivery.
-func (e *Endpoints) notes(d *delivery) revocation.Delivery {
+// deliveryRecord returns what the list calls a delivery.
+func (e *Endpoints) deliveryRecord(d *delivery) revocation.Delivery {
 	other := deauthorized
-	if d.what == deauthorized {
+	if d.kind == deauthorized {
 		other = deletionRequest
 	}
-	of := func(path removal, what string) []string {
+	of := func(path metaCallback, what string) []string {
 		return e.Marks.Of(string(path), what, d.signed.UserID, strconv.FormatInt(d.signed.IssuedAt.Unix(), 10))
 	}
 	return revocation.Delivery{
 		IssuedAt: d.signed.IssuedAt,
-		Arrived:  of(d.what, "arrived"), ElsewhereArrived: of(other, "arrived"),
-		Outcomes: [][]string{leftToSite: of(d.what, "left to the site"), doneByAll: of(d.what, "done"), doneHere: of(d.what, "done here")},
+		Arrived:  of(d.kind, "arrived"), ElsewhereArrived: of(other, "arrived"),
+		Outcomes: [][]string{leftToSite: of(d.kind, "left to the site"), doneByAll: of(d.kind, "done"), doneHere: of(d.kind, "done here")},
 	}
 }
 
 // deliver answers a callback, or hands it on to the site.
 func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 	if pass {
-		e.passOn(v, d)
+		e.passToSite(v, d)
 		return nil
 	}
 	return e.deliverWith(v, d, func() (int, error) { return doneHere, nil })
@@ -110,16 +110,16 @@ func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 // confirmation from us, and 202 says that the site will be done later. An answer of the site's
 // that is no success goes back as it is, and Meta or the person can try again.
 func (e *Endpoints) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
-	verdict := &verdict{w: v.W, header: make(http.Header), through: d.what == deauthorized}
+	recorder := &deletionRecorder{w: v.W, header: make(http.Header), through: d.kind == deauthorized}
 	var failure error
 	err := e.deliverWith(v, d, func() (outcome int, err error) {
-		failure = next(verdict)
+		failure = next(recorder)
 		switch {
-		case failure != nil || verdict.passed && !verdict.success():
+		case failure != nil || recorder.passed && !recorder.success():
 			return 0, errSite
-		case verdict.status == 0:
+		case recorder.status == 0:
 			return 0, errNoSite
-		case verdict.status == http.StatusAccepted:
+		case recorder.status == http.StatusAccepted:
 			return leftToSite, nil
 		}
 		return doneByAll, nil
@@ -135,9 +135,9 @@ func (e *Endpoints) deliverToSite(v *request.State, d *delivery, next func(http.
 func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
-	result, outcome, err := e.Sessions.List.Deliver(ctx, e.notes(d), func() (outcome int, err error) {
+	result, outcome, err := e.Sessions.List.Deliver(ctx, e.deliveryRecord(d), func() (outcome int, err error) {
 		if outcome, err = work(); err == nil {
-			e.Telemetry.Emit(telemetry.RequesterOf(v.R), d.what.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
+			e.Telemetry.Emit(telemetry.RequesterOf(v.R), d.kind.event(), &session.Identity{UserID: d.signed.UserID}, map[string]any{"issued_at": d.signed.IssuedAt.Unix()})
 		}
 		return outcome, err
 	})
@@ -145,15 +145,15 @@ func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 	case errors.Is(err, errSite):
 		return nil // it has answered, or its error goes up
 	case errors.Is(err, errNoSite):
-		e.Telemetry.Notify(telemetry.NoticeNoSite, nil, e.Telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		e.Telemetry.Notify(telemetry.NoticeCallbackUnanswered, nil, e.Telemetry.RequestFields(v.R, zap.String("callback", string(d.kind)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
 	case err != nil:
-		e.Telemetry.Notify(telemetry.NoticeCallbackWaits, err, e.Telemetry.About(v.R, zap.String("callback", string(d.what)))...)
+		e.Telemetry.Notify(telemetry.NoticeCallbackDeferred, err, e.Telemetry.RequestFields(v.R, zap.String("callback", string(d.kind)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute, Wants: refusal.JSON})
 	case result == revocation.Misdirected:
-		return refuseCallback(d.what, refusal.Reply{Code: refusal.BadRequest}, ErrMisdirected)
+		return refuseCallback(d.kind, refusal.Reply{Code: refusal.BadRequest}, ErrMisdirected)
 	case result == revocation.UnderWay:
-		return refuseCallback(d.what, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
+		return refuseCallback(d.kind, refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, errUnderWay)
 	}
 	return e.answerCallback(v, d, result, outcome)
 }
@@ -161,7 +161,7 @@ func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 // answerCallback says that a callback has been dealt with, now or before.
 func (e *Endpoints) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
 	switch {
-	case d.what == deletionRequest:
+	case d.kind == deletionRequest:
 		return e.confirmDeletion(v, deletionStates[outcome])
 	case result == revocation.DeliveredBefore || !e.PassDeauthorize:
 		return answer.JSON(struct{}{})

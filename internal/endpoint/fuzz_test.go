@@ -64,7 +64,7 @@ func FuzzK5_SignedBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, body string) {
 		v := &request.State{W: httptest.NewRecorder(), R: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
 		v.R.Header.Set("Content-Type", kind)
-		signed, code := endpoint.ReadSigned(v)
+		signed, code := endpoint.ReadSignedRequest(v)
 		values, whole := attack.Parameters(body)
 		bare, _, more := strings.Cut(kind, ";")
 		isForm := strings.TrimSpace(attack.LowerASCII(bare)) == form

@@ -46,7 +46,7 @@ func (e *Endpoints) signOut(v *request.State) error {
 	everywhere, problem := e.wantsEverywhere(v)
 	// A visitor who closes the tab has signed out all the same. [T4]
 	ctx := context.WithoutCancel(v.R.Context())
-	err := e.endAllFound(ctx, v, everywhere)
+	err := e.revokeFound(ctx, v, everywhere)
 
 	header := v.W.Header()
 	for _, line := range e.Cookies.Clear(&v.Found) {
@@ -54,7 +54,7 @@ func (e *Endpoints) signOut(v *request.State) error {
 	}
 	header.Set("Clear-Site-Data", `"cache"`)
 	if err != nil {
-		e.Telemetry.NotifySampled(telemetry.NoticeEndedHereAlone, "", err, e.Telemetry.About(v.R)...)
+		e.Telemetry.NotifySampled(telemetry.NoticeRevokedHereOnly, "", err, e.Telemetry.RequestFields(v.R)...)
 	}
 	if err != nil && !v.Found.Crowded() {
 		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval, LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget))})
@@ -66,14 +66,14 @@ func (e *Endpoints) signOut(v *request.State) error {
 		// This session has ended, but nobody knows whether that was all.
 		return answer.Refuse(refusal.Reply{Code: problem})
 	}
-	return e.sayGoodbye(v)
+	return e.redirectAfterLogout(v)
 }
 
-// sayGoodbye leads a visitor who has signed out to the logout target. Where that would ask
+// redirectAfterLogout leads a visitor who has signed out to the logout target. Where that would ask
 // them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
 // to Instagram against the policy of the page with the button, and show nothing at all, and
 // the others would have Instagram sign the visitor in again.
-func (e *Endpoints) sayGoodbye(v *request.State) error {
+func (e *Endpoints) redirectAfterLogout(v *request.State) error {
 	target := e.LogoutTarget
 	if !e.asksToSignIn(v, target) {
 		return answer.Redirect(http.StatusSeeOther, target)
@@ -93,9 +93,9 @@ func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 		return true
 	}
 	// In place, as in matchesOtherwise: placeholders are bound to one request.
-	live, asked, method, uri := *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI
-	defer func() { *v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
-	*v.R.URL, *v.Asked, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
+	live, asked, method, uri := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI
+	defer func() { *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
+	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
 	return e.Required(v)
 }
 
@@ -116,10 +116,10 @@ func (e *Endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem 
 	return v.R.PostForm.Get("everywhere") == "1", ""
 }
 
-// endAllFound ends each session that the request carries. There may be more than one
+// revokeFound ends each session that the request carries. There may be more than one
 // cookie of the name, and the next one must not take the place of the first. One that
 // has ended is ended again: the storage may not know yet.
-func (e *Endpoints) endAllFound(ctx context.Context, v *request.State, everywhere bool) error {
+func (e *Endpoints) revokeFound(ctx context.Context, v *request.State, everywhere bool) error {
 	var errs []error
 	done := make(map[[session.IDSize]byte]bool)
 	for range session.MaxTried {
@@ -128,8 +128,8 @@ func (e *Endpoints) endAllFound(ctx context.Context, v *request.State, everywher
 			break
 		}
 		done[s.ID] = true
-		again := e.Sessions.Revoked(&s)
-		errs = append(errs, e.Sessions.End(ctx, &s))
+		again := e.Sessions.KnownRevoked(&s)
+		errs = append(errs, e.Sessions.Revoke(ctx, &s))
 		if again {
 			if everywhere && e.Sessions.List.UserUnwritten(revocation.Key(s.Keys.User)) {
 				errs = append(errs, revocation.ErrNotWritten)
@@ -137,9 +137,9 @@ func (e *Endpoints) endAllFound(ctx context.Context, v *request.State, everywher
 			continue
 		}
 		if everywhere {
-			errs = append(errs, e.Sessions.EndEverywhere(ctx, &s))
+			errs = append(errs, e.Sessions.RevokeUser(ctx, &s))
 		}
-		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
+		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
 		e.Telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)

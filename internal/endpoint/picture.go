@@ -40,11 +40,11 @@ func (e *Endpoints) Picture(v *request.State) error {
 	if e.PictureMode == PictureOff {
 		return answer.Refuse(refusal.Reply{Code: refusal.NoPicture, Wants: refusal.JSON})
 	}
-	if err := e.ownVisitor(v); err != nil {
+	if err := e.requireOwnVisitor(v); err != nil {
 		return err
 	}
 	found, until := e.FindPicture(v)
-	if e.Sessions.Ended(&v.Session) {
+	if e.Sessions.Revoked(&v.Session) {
 		return e.requireLogin(v) // while Instagram was asked
 	}
 	// What is new of the session must not get lost here: it is handed out once.
@@ -79,7 +79,7 @@ func (e *Endpoints) pictureRefusal(v *request.State, err error, left time.Durati
 		return refusal.Reply{Code: refusal.NoPicture}
 	}
 	reply := provider.ReplyTo(err)
-	if wait, ok := errors.AsType[*PictureWait](err); ok {
+	if wait, ok := errors.AsType[*pictureWait](err); ok {
 		reply = refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: wait.retryAfter}
 	}
 	reply.RetryAfter = max(reply.RetryAfter, left)
@@ -88,7 +88,7 @@ func (e *Endpoints) pictureRefusal(v *request.State, err error, left time.Durati
 
 // showPicture answers with a picture, or with a redirect to it. A browser may keep either
 // for a while, and nobody else may.
-func (e *Endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *portrait, left time.Duration) {
+func (e *Endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *pictureResult, left time.Duration) {
 	header := w.Header()
 	refusal.SecurityHeaders(header)
 	seconds := max(0, int(min(left, browserKeepsPicture)/time.Second))

@@ -147,7 +147,7 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 	for _, f := range r.Findings {
 		told = append(told, f.Instance+" "+f.Check+" "+string(f.Status))
 	}
-	if want := []string{"a one wrong", "a one fine", "a two fine", "b one wrong", "b two wrong"}; !slices.Equal(told, want) {
+	if want := []string{"a one error", "a one ok", "a two ok", "b one error", "b two error"}; !slices.Equal(told, want) {
 		t.Errorf("told = %q, want %q", told, want)
 	}
 	if r.Count(Wrong) != 3 || r.Count(Fine) != 2 || r.Count(Look) != 0 {

@@ -222,8 +222,8 @@ func (p *presence) placeholder(key string) (any, bool) {
 	return value, ok
 }
 
-// WithoutRoom returns the fields whose value is too long for their header. [H4]
-func (in *Injector) WithoutRoom(who *session.Identity) (fields []string) {
+// TooLong returns the fields whose value is too long for their header. [H4]
+func (in *Injector) TooLong(who *session.Identity) (fields []string) {
 	for _, header := range in.headers {
 		if value, ok := valueOf(who, header.field); ok {
 			if _, fits := headerguard.EncodeValue(value); !fits {

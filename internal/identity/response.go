@@ -8,14 +8,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Response completes the site's headers at the last moment before they go out.
+// ResponseWriter completes the site's headers at the last moment before they go out.
 //
 // It says to caches that the answer depends on who asked: `Vary: Cookie`, and
 // `Cache-Control: private` for a signed-in visitor where the site says nothing itself.
 // Without it, a cache between could show one visitor's page to another. Left alone are
 // answers to requests without a session that the site itself calls the same for everybody:
 // with a Vary of Cookie, hardly any shared cache would ever use them again. [P4]
-type Response struct {
+type ResponseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 	Private   bool
 	HandedOff bool
@@ -25,7 +25,7 @@ type Response struct {
 	// out unless the session has ended meanwhile: a slow answer must not put an old
 	// session in the place of a new one. [L1]
 	Renewed string
-	Ended   func() bool
+	Revoked func() bool
 
 	// Unmark is the Set-Cookie line that deletes the mark of a login, which has arrived.
 	Unmark string
@@ -36,7 +36,7 @@ type Response struct {
 }
 
 // Amend completes the headers, once.
-func (s *Response) Amend() {
+func (s *ResponseWriter) Amend() {
 	if s.done {
 		return
 	}
@@ -60,7 +60,7 @@ func (s *Response) Amend() {
 		if s.Unmark != "" {
 			header.Add("Set-Cookie", s.Unmark)
 		}
-		if s.Renewed != "" && !s.Ended() {
+		if s.Renewed != "" && !s.Revoked() {
 			header.Add("Set-Cookie", s.Renewed)
 		}
 	}
@@ -122,7 +122,7 @@ func variesByCookie(vary []string) bool {
 	return false
 }
 
-func (s *Response) WriteHeader(status int) {
+func (s *ResponseWriter) WriteHeader(status int) {
 	// Informational answers, except the last one of a protocol switch, are
 	// followed by the real one. [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
@@ -131,26 +131,26 @@ func (s *Response) WriteHeader(status int) {
 	s.ResponseWriter.WriteHeader(status)
 }
 
-func (s *Response) Write(b []byte) (int, error) {
+func (s *ResponseWriter) Write(b []byte) (int, error) {
 	s.Amend()
 	return s.ResponseWriter.Write(b)
 }
 
-func (s *Response) ReadFrom(r io.Reader) (int64, error) {
+func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 	s.Amend()
 	return s.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError is what http.ResponseController calls. Flushing sends the headers.
-func (s *Response) FlushError() error {
+func (s *ResponseWriter) FlushError() error {
 	s.Amend()
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
 // Flush is for handlers that still ask for http.Flusher.
-func (s *Response) Flush() { _ = s.FlushError() }
+func (s *ResponseWriter) Flush() { _ = s.FlushError() }
 
 var (
-	_ http.Flusher  = (*Response)(nil)
-	_ io.ReaderFrom = (*Response)(nil)
+	_ http.Flusher  = (*ResponseWriter)(nil)
+	_ io.ReaderFrom = (*ResponseWriter)(nil)
 )

@@ -15,8 +15,8 @@ type AccountList struct {
 	names map[string]bool // in lower case
 }
 
-// Include reports whether a person is listed, by either of their IDs or by name.
-func (p *AccountList) Include(who *session.Identity) bool {
+// Includes reports whether a person is listed, by either of their IDs or by name.
+func (p *AccountList) Includes(who *session.Identity) bool {
 	if p.ids[who.UserID] || who.AppScopedID != "" && p.ids[who.AppScopedID] {
 		return true
 	}
@@ -25,26 +25,26 @@ func (p *AccountList) Include(who *session.Identity) bool {
 
 // ParseAccounts reads a list of IDs and @names. A list that is there has somebody on it:
 // an empty one would keep everybody out, or let everybody in, by a slip.
-func ParseAccounts(of string, list []string) (*AccountList, error) {
+func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 	if list == nil {
 		return nil, nil
 	}
 	p := &AccountList{make(map[string]bool), make(map[string]bool)}
 	for _, entry := range list {
-		name, named := strings.CutPrefix(entry, "@")
+		name, isName := strings.CutPrefix(entry, "@")
 		switch {
-		case named && isUsername(name):
+		case isName && isUsername(name):
 			p.names[strings.ToLower(name)] = true
-		case !named && session.IsUserID(entry):
+		case !isName && session.IsUserID(entry):
 			p.ids[entry] = true
 		case usernameIn(entry) != "":
-			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
+			return nil, option.Errorf(optionName, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
 		default:
-			return nil, option.Errorf(of, "%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)
+			return nil, option.Errorf(optionName, "%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)
 		}
 	}
 	if len(list) == 0 {
-		return nil, option.Errorf(of, "is empty; remove the option to have no list")
+		return nil, option.Errorf(optionName, "is empty; remove the option to have no list")
 	}
 	return p, nil
 }
@@ -67,11 +67,11 @@ func isAlphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// Admits reports whether a person may come in. Who is on both lists may not. It is
+// Allowed reports whether a person may come in. Who is on both lists may not. It is
 // asked at each request, so that a change of the lists bites at the next one. [X1, X2]
-func (l *Sessions) Admits(who *session.Identity) bool {
-	return (l.Deny == nil || !l.Deny.Include(who)) && (l.Allow == nil || l.Allow.Include(who))
+func (l *Sessions) Allowed(who *session.Identity) bool {
+	return (l.Deny == nil || !l.Deny.Includes(who)) && (l.Allow == nil || l.Allow.Includes(who))
 }
 
-// HasNames reports whether a list has usernames, which can change and change owner.
-func (p *AccountList) HasNames() bool { return p != nil && len(p.names) > 0 }
+// HasUsernames reports whether a list has usernames, which can change and change owner.
+func (p *AccountList) HasUsernames() bool { return p != nil && len(p.names) > 0 }

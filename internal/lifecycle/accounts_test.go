@@ -30,7 +30,7 @@ func FuzzX1_AccessList(f *testing.F) {
 		want := slices.ContainsFunc(entries, func(e string) bool {
 			return e == id || e == scoped || attack.LowerASCII(e) == "@"+attack.LowerASCII(name)
 		})
-		if got := p.Include(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
+		if got := p.Includes(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
 			t.Errorf("%q includes %s, %s, %s: %v", entries, id, scoped, name, got)
 		}
 	})

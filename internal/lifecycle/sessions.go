@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	RenewalsAtATime  = 8 // of each kind, of the calls at a time, so that logins always find a place
-	rememberRenewals = 10_000
-	keepRenewed      = 48 * time.Hour // after the last request whose cookie does not know it
+	MaxConcurrentRefreshes = 8 // of each kind, of the calls at a time, so that logins always find a place
+	maxRemembered          = 10_000
+	keepResult             = 48 * time.Hour // after the last request whose cookie does not know it
 )
 
 // Config is what a block's sessions are made of.
@@ -54,7 +54,7 @@ type Config struct {
 	MaxStaleness time.Duration // 0 for any
 
 	// Forgotten is told of sessions that are to be forgotten everywhere.
-	Forgotten func(match func(key uint64, s session.Session) bool)
+	OnForget func(match func(key uint64, s session.Session) bool)
 }
 
 // Sessions are those of one block: they begin, are recognized in requests, renewed and ended.
@@ -62,8 +62,8 @@ type Sessions struct {
 	Config
 	List       *revocation.List
 	Background *background
-	Refreshes  []errand                    // of what Instagram has said
-	isEnded    func(*session.Session) bool // ended, made a function once
+	Refreshes  []refreshTask               // of what Instagram has said
+	isRevoked  func(*session.Session) bool // ended, made a function once
 	leaveList  func()
 }
 
@@ -77,7 +77,7 @@ type Memory struct {
 // NewMemory returns an empty memory.
 func NewMemory(now func() time.Time) *Memory {
 	refreshes := func() *renewal.Group[session.Session] {
-		return renewal.New[session.Session](rememberRenewals, RenewalsAtATime, keepRenewed, now)
+		return renewal.New[session.Session](maxRemembered, MaxConcurrentRefreshes, keepResult, now)
 	}
 	return &Memory{refreshes(), refreshes()}
 }
@@ -88,29 +88,29 @@ func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	if err := l.joinList(logger); err != nil {
 		return nil, err
 	}
-	l.Refreshes = l.errands()
-	l.isEnded = l.Ended
+	l.Refreshes = l.refreshTasks()
+	l.isRevoked = l.Revoked
 	return l, nil
 }
 
 // Close ends what runs in the background and leaves the list.
 func (l *Sessions) Close() error {
 	l.Background.stop()
-	return l.quitList()
+	return l.releaseList()
 }
 
 // joinList makes the block a member of its app's list.
 func (l *Sessions) joinList(logger *slog.Logger) error {
 	app := l.App
 	shared, _, err := Lists.LoadOrNew(app, func() (caddy.Destructor, error) {
-		return EndedSessions{revocation.New(app, l.Now), new(telemetry.Privacies), new(rotation.Running)}, nil
+		return SharedList{revocation.New(app, l.Now), new(telemetry.Privacies), new(rotation.Running)}, nil
 	})
 	if err != nil {
 		return err
 	}
-	ended := shared.(EndedSessions)
-	l.List = ended.List
-	hide, forget := ended.Privacies.Join(&l.Telemetry.Privacy), ended.Blocks.Join(l.Name, l.Rotation)
+	list := shared.(SharedList)
+	l.List = list.List
+	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Name, l.Rotation)
 	leave := l.List.Join(revocation.Member{
 		Storage: l.Storage, Sealer: l.Vault, Logger: logger.With(telemetry.LabelApp, app),
 		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0,
@@ -119,9 +119,9 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	return nil
 }
 
-// quitList gives the list back. The handler keeps its pointer to it: requests that
+// releaseList gives the list back. The handler keeps its pointer to it: requests that
 // began before a reload may still be on their way.
-func (l *Sessions) quitList() error {
+func (l *Sessions) releaseList() error {
 	if l.leaveList == nil {
 		return nil
 	}
@@ -142,16 +142,16 @@ func (l *Sessions) Recognize(v *request.State) {
 	if !l.List.Known() && !l.awaitList(v) {
 		return
 	}
-	if !l.Cookies.OpenInto(&v.Session, &v.Found, l.isEnded) {
+	if !l.Cookies.OpenInto(&v.Session, &v.Found, l.isRevoked) {
 		return
 	}
-	l.foreign(&v.Session) // goes on, unless it has been refused already
+	l.olderThanStorage(&v.Session) // goes on, unless it has been refused already
 	l.renew(v)
 	v.Standing = request.SignedIn
-	switch v.Missing = l.Lacking(&v.Session.Identity); {
-	case l.Outdated(v.R.Context()):
+	switch v.Missing = l.MissingPermissions(&v.Session.Identity); {
+	case l.Stale(v.R.Context()):
 		v.Standing = request.RevocationUnknown
-	case !l.Admits(&v.Session.Identity):
+	case !l.Allowed(&v.Session.Identity):
 		v.Standing = request.NotAllowed
 	case v.Missing != 0:
 		v.Standing = request.MissingPermission
@@ -160,7 +160,7 @@ func (l *Sessions) Recognize(v *request.State) {
 
 // Find returns the session that a request has brought, unless it has ended.
 func (l *Sessions) Find(found *session.Found) (session.Session, bool) {
-	return l.Cookies.Open(found, l.isEnded)
+	return l.Cookies.Open(found, l.isRevoked)
 }
 
 // Create creates the session of somebody whose identity is proven, and the Set-Cookie line of it.
@@ -170,25 +170,25 @@ func (l *Sessions) Create(ctx context.Context, who session.Identity, token sessi
 	if err != nil {
 		return s, "", err
 	}
-	l.warnLeftOut(&s, dropped)
+	l.warnDropped(&s, dropped)
 	return s, cookie, nil
 }
 
-// KeepAlive notes that a session is in use. What is new of it goes out with the site's
+// PrepareResponse notes that a session is in use. What is new of it goes out with the site's
 // answer.
-func (l *Sessions) KeepAlive(v *request.State, w *identity.Response) {
+func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter) {
 	if v.Found.Marked() {
 		// The session cookie came back: the login has arrived. [A7]
 		w.Unmark = l.Cookies.Unmark()
 	}
 	if w.Renewed = l.RenewedCookie(v); w.Renewed != "" {
 		keys, began := v.Session.Keys, v.Session.Began
-		w.Ended = func() bool { return l.Ended(&session.Session{Keys: keys, Began: began}) }
+		w.Revoked = func() bool { return l.Revoked(&session.Session{Keys: keys, Began: began}) }
 	}
 }
 
-// HandOver hands a session that is newer than its cookie over with an answer of ours.
-func (l *Sessions) HandOver(v *request.State) {
+// SetRenewedCookie hands a session that is newer than its cookie over with an answer of ours.
+func (l *Sessions) SetRenewedCookie(v *request.State) {
 	if line := l.RenewedCookie(v); line != "" {
 		v.W.Header().Add("Set-Cookie", line)
 	}
@@ -204,13 +204,13 @@ func (l *Sessions) RenewedCookie(v *request.State) string {
 	return line
 }
 
-// TurnAway ends the session of a visitor who is no longer let in. [X2]
-func (l *Sessions) TurnAway(v *request.State) error {
+// RefuseAccess ends the session of a visitor who is no longer let in. [X2]
+func (l *Sessions) RefuseAccess(v *request.State) error {
 	v.Drain()
-	l.EndLater(&v.Session)
+	l.RevokeLater(&v.Session)
 	v.W.Header().Add("Set-Cookie", l.Cookies.End())
 	return &answer.Refusal{
 		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))},
-		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.Person(&v.Session.Identity), SessionField(&v.Session)),
+		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.UserFields(&v.Session.Identity), SessionField(&v.Session)),
 	}
 }

@@ -18,8 +18,8 @@ func (l *Sessions) sessionToken(t instagram.Token, longLived bool) session.Token
 	return session.Token{Access: t.AccessToken, LongLived: longLived, Issued: now, Expires: now.Add(t.Lifetime)}
 }
 
-// Lacking returns the required permissions that a person has not granted.
-func (l *Sessions) Lacking(who *session.Identity) instagram.Permissions {
+// MissingPermissions returns the required permissions that a person has not granted.
+func (l *Sessions) MissingPermissions(who *session.Identity) instagram.Permissions {
 	return l.Required.Without(instagram.Permissions(who.Permissions))
 }
 
@@ -34,9 +34,9 @@ func IdentityOf(user instagram.User) session.Identity {
 	return who
 }
 
-// warnLeftOut tells the operator what the site will not get to see: fields, and the token.
-func (l *Sessions) warnLeftOut(s *session.Session, dropped []string) {
-	dropped = append(dropped, l.Identity.WithoutRoom(&s.Identity)...)
+// warnDropped tells the operator what the site will not get to see: fields, and the token.
+func (l *Sessions) warnDropped(s *session.Session, dropped []string) {
+	dropped = append(dropped, l.Identity.TooLong(&s.Identity)...)
 	if len(dropped) > 0 {
 		l.Telemetry.NotifySampled(telemetry.NoticeFieldsLeftOut, "", nil, SessionField(s), zap.Strings("fields", dropped))
 	}
@@ -45,10 +45,10 @@ func (l *Sessions) warnLeftOut(s *session.Session, dropped []string) {
 // ExchangeTimeout bounds the one call that a login can do without.
 const ExchangeTimeout = 3 * time.Second
 
-// TokenToKeep returns the token of a new session, none where it is not kept. A login does
+// TokenForSession returns the token of a new session, none where it is not kept. A login does
 // not fail because the token could not be exchanged for a long-lived one: that is tried
 // again later.
-func (l *Sessions) TokenToKeep(ctx context.Context, from telemetry.Requester, short instagram.Token, who *session.Identity) session.Token {
+func (l *Sessions) TokenForSession(ctx context.Context, from telemetry.Requester, short instagram.Token, who *session.Identity) session.Token {
 	if !l.KeepToken {
 		return session.Token{}
 	}
@@ -63,7 +63,7 @@ func (l *Sessions) TokenToKeep(ctx context.Context, from telemetry.Requester, sh
 			}
 			return l.sessionToken(long, true)
 		}
-		l.Provider.NoteAppState(err, l.Telemetry.AboutRequester(from)...)
+		l.Provider.NoteAppState(err, l.Telemetry.RequesterFields(from)...)
 		if failure, ok := errors.AsType[*instagram.Error](err); ok && !failure.OfOnePerson() {
 			l.Memory.Tokens.Pause(failure.RetryAfter)
 		}

@@ -24,31 +24,31 @@ const maxPathInLog = 100
 
 // Astray returns the login whose callback a request is, although it came to another
 // path. Pages with a code and a state of another service's do not open a login cookie.
-func (f *Flow) Astray(v *request.State) (back Comeback, ok bool) {
-	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.Asked.RawQuery, "state=") {
-		return back, false
+func (f *Flow) Astray(v *request.State) (cb CallbackState, ok bool) {
+	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.OriginalURL.RawQuery, "state=") {
+		return cb, false
 	}
-	if back.Callback, ok = instagram.ParseCallback(v.Asked.RawQuery, session.StateLength); !ok {
-		return back, false
+	if cb.Callback, ok = instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength); !ok {
+		return cb, false
 	}
-	if back.redirect, ok = f.Paths.RedirectFor(v.R.Host); !ok {
-		return back, false
+	if cb.redirect, ok = f.Paths.RedirectFor(v.R.Host); !ok {
+		return cb, false
 	}
-	back.login, ok = f.Cookies.Resume(&v.Found, back.State, back.redirect.URI)
+	cb.login, ok = f.Cookies.Resume(&v.Found, cb.State, cb.redirect.URI)
 	// Another block of the server answers for its own callback. This one's in another
 	// spelling is none.
-	return back, ok && (v.Asked.Path == back.redirect.Path || !placement.IsCallback(back.redirect.Host, v.Asked.Path))
+	return cb, ok && (v.OriginalURL.Path == cb.redirect.Path || !placement.IsCallback(cb.redirect.Host, v.OriginalURL.Path))
 }
 
 // RefuseAstray ends the login and tells the operator which redirect is at fault.
-func (f *Flow) RefuseAstray(v *request.State, back Comeback) error {
-	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(back.State))
-	path := v.Asked.EscapedPath()
+func (f *Flow) RefuseAstray(v *request.State, cb CallbackState) error {
+	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
+	path := v.OriginalURL.EscapedPath()
 	if len(path) > maxPathInLog {
 		path = path[:maxPathInLog] + "..."
 	}
-	cause := telemetry.NewCause(fmt.Sprintf("something redirects the callback from %s to %s", back.redirect.Path, path), telemetry.RemedyForAstray)
-	refused := back.refuse(refusal.Reply{Code: refusal.CallbackMoved}, cause)
+	cause := telemetry.NewCause(fmt.Sprintf("something redirects the callback from %s to %s", cb.redirect.Path, path), telemetry.RemedyForAstray)
+	refused := cb.refuse(refusal.Reply{Code: refusal.CallbackMoved}, cause)
 	refused.Astray = true
 	return refused
 }

@@ -16,8 +16,8 @@ import (
 // example.com: people cannot sign in there, because the cookies of a login and of a session
 // belong to one host. They are sent to the same page on a host where they can.
 
-// ErrMovedBack is the cause of a refusal where two redirects work against each other.
-var ErrMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, and another redirect leads back here from the host that has one",
+// ErrRedirectLoop is the cause of a refusal where two redirects work against each other.
+var ErrRedirectLoop = telemetry.NewOperatorCause("this host has no redirect URI, and another redirect leads back here from the host that has one",
 	"list a redirect_uri for the host where visitors end up, or remove the redirect from the host of redirect_uri to this one")
 
 // ErrCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
@@ -25,10 +25,10 @@ var ErrMovedBack = telemetry.NewOperatorCause("this host has no redirect URI, an
 var ErrCallbackHost = telemetry.NewCause("the callback came to a host without a redirect URI",
 	"a redirect between hosts, such as from www to the bare domain, also redirects the callback: exclude the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
 
-// Elsewhere answers a request for a sign-in on a host without a redirect URI. A person is
+// RedirectToCanonical answers a request for a sign-in on a host without a redirect URI. A person is
 // redirected to the same page on the canonical host. A program is told where to go.
-func (f *Flow) Elsewhere(v *request.State) error {
-	to, who := f.Paths.CanonicalFor(v.R.Host), v.Who()
+func (f *Flow) RedirectToCanonical(v *request.State) error {
+	to, who := f.Paths.CanonicalFor(v.R.Host), v.Audience()
 	if !who.SeesPages() {
 		login := to.Origin + f.Paths.Of(address.Login)
 		if who == audience.HTMX {
@@ -36,7 +36,7 @@ func (f *Flow) Elsewhere(v *request.State) error {
 		}
 		return answer.Refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: login})
 	}
-	page := to.Origin + v.AskedPage()
+	page := to.Origin + v.OriginalPage()
 	if who != audience.Navigation {
 		return answer.Refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page})
 	}
@@ -44,7 +44,7 @@ func (f *Flow) Elsewhere(v *request.State) error {
 	if moves >= session.MaxMoves {
 		// The mark goes, so that the same page works once the redirect is mended.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
-		return new(Comeback).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, ErrMovedBack)
+		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, ErrRedirectLoop)
 	}
 	mark, err := f.Cookies.MarkMove(page, moves+1)
 	if err != nil {

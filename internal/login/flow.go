@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	rememberNonces = 100_000
+	maxNonces = 100_000
 
 	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
 	// long its result is kept: a browser that loads the callback again breaks the first
 	// request off, and an answer that was sent may not have arrived.
-	abandonLogin = 3 * time.Second
-	keepLogin    = 5 * time.Second
+	abandonAfter = 3 * time.Second
+	keepResult   = 5 * time.Second
 )
 
 // Config is what the logins of a block are made of.
@@ -56,7 +56,7 @@ type Memory struct {
 	failures *limit.Failures // sign-ins that asked Instagram [N9]
 	cancels  *limit.Rate     // sign-ins that did not
 	Nonces   *limit.Once
-	logins   *flight.Group[[32]byte, loginEnd] // that are being finished, by nonce
+	logins   *flight.Group[[32]byte, result] // that are being finished, by nonce
 }
 
 // NewMemory returns an empty memory.
@@ -64,7 +64,7 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{
 		failures: limit.NewFailures(defaultFailures, defaultPer, limit.RememberClients, now),
 		cancels:  limit.NewRate(defaultFailures, defaultFailures, limit.RememberClients, now),
-		Nonces:   limit.NewOnce(rememberNonces, session.LoginLifetime, now),
-		logins:   flight.New[[32]byte, loginEnd](abandonLogin, keepLogin),
+		Nonces:   limit.NewOnce(maxNonces, session.LoginLifetime, now),
+		logins:   flight.New[[32]byte, result](abandonAfter, keepResult),
 	}
 }

@@ -65,7 +65,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 				known = false
 			}
 		}
-		more, err := logins.FurtherScopes([]string{scope})
+		more, err := logins.ExtraScopes([]string{scope})
 		if (err == nil) != known || known && !slices.Equal(more, want) {
 			t.Fatalf("%q asks for %q, %v; want %q, %v", scope, more, err, want, known)
 		}

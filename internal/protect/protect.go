@@ -33,15 +33,15 @@ func (p *Rules) Required(v *request.State) bool {
 	if p.Matches(v.R, p.Sets) {
 		return true
 	}
-	verdict := pathnorm.Scan(v.Asked)
-	if v.R.Method == http.MethodOptions && v.Asked.Path == "*" {
+	verdict := pathnorm.Scan(v.OriginalURL)
+	if v.R.Method == http.MethodOptions && v.OriginalURL.Path == "*" {
 		verdict = pathnorm.Plain // it asks about the server, and names no path
 	}
 	switch {
 	case verdict == pathnorm.Malformed:
 		v.Malformed = true
 		return true
-	case verdict == pathnorm.Plain && *v.R.URL == *v.Asked:
+	case verdict == pathnorm.Plain && *v.R.URL == *v.OriginalURL:
 		return false
 	}
 	// Matchers leave what they have found in placeholders. The last one to be asked about is
@@ -55,8 +55,8 @@ func (p *Rules) Required(v *request.State) bool {
 // one request, and a handler in front may have passed a copy of it on: only what both point to
 // is seen by all matchers.
 func (p *Rules) matchesOtherwise(v *request.State) bool {
-	current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
-	restore := func() { *v.R.URL, *v.Asked, v.R.RequestURI = current, asked, uri }
+	current, asked, uri := *v.R.URL, *v.OriginalURL, v.R.RequestURI
+	restore := func() { *v.R.URL, *v.OriginalURL, v.R.RequestURI = current, asked, uri }
 	defer restore()
 	if current != asked {
 		if pathnorm.Scan(&current) != pathnorm.Plain && p.matchesForm(v, v.R.URL) {
@@ -69,7 +69,7 @@ func (p *Rules) matchesOtherwise(v *request.State) bool {
 		}
 	}
 	// Matchers may look at the original request, too.
-	return pathnorm.Scan(&asked) != pathnorm.Plain && p.matchesForm(v, v.R.URL, v.Asked)
+	return pathnorm.Scan(&asked) != pathnorm.Plain && p.matchesForm(v, v.R.URL, v.OriginalURL)
 }
 
 // matchesForm asks about the forms of the first of targets, and gives all of them each form.
@@ -114,7 +114,7 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 func (p *Rules) Matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
 	match, err := sets.AnyMatchWithError(r)
 	if err != nil {
-		p.Telemetry.NotifySampled(telemetry.NoticeMatcherFailed, "", err, p.Telemetry.About(r)...)
+		p.Telemetry.NotifySampled(telemetry.NoticeMatcherFailed, "", err, p.Telemetry.RequestFields(r)...)
 	}
 	return match || err != nil
 }

@@ -124,7 +124,7 @@ func (p *Provider) Report(ctx context.Context, from telemetry.Requester, call *l
 		call.Withdraw()
 		return
 	}
-	if p.NoteAppState(err, p.telemetry.AboutRequester(from)...) {
+	if p.NoteAppState(err, p.telemetry.RequesterFields(from)...) {
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
@@ -136,9 +136,9 @@ func (p *Provider) Report(ctx context.Context, from telemetry.Requester, call *l
 	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
 		p.telemetry.CountOpening()
-		p.telemetry.Notify(telemetry.NoticeBreakerOpened, err, p.telemetry.AboutRequester(from, zap.Int("failures", BreakAfter))...)
+		p.telemetry.Notify(telemetry.NoticeBreakerOpened, err, p.telemetry.RequesterFields(from, zap.Int("failures", BreakAfter))...)
 	case limit.Closed:
-		p.telemetry.Notify(telemetry.NoticeBreakerClosed, nil, p.telemetry.AboutRequester(from)...)
+		p.telemetry.Notify(telemetry.NoticeBreakerClosed, nil, p.telemetry.RequesterFields(from)...)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
@@ -22,10 +23,10 @@ import (
 type State struct {
 	W http.ResponseWriter
 	R *http.Request
-	// Asked is the address as the visitor asked for it. Rewrites run before this
+	// OriginalURL is the address as the visitor asked for it. Rewrites run before this
 	// handler and change only r.URL.
-	Asked *url.URL
-	Vars  map[string]any // the request's, to look them up once
+	OriginalURL *url.URL
+	Vars        map[string]any // the request's, to look them up once
 	// audience is who asks, once somebody wants to know; see visit.who.
 	audience audience.Audience
 
@@ -61,9 +62,20 @@ var states = sync.Pool{New: func() any { return new(State) }}
 // Borrow returns the state of a request that has just come in. Who is done with it gives it back.
 func Borrow(w http.ResponseWriter, r *http.Request) *State {
 	v := states.Get().(*State)
-	v.W, v.R, v.Asked = w, r, address.Asked(r)
+	v.W, v.R, v.OriginalURL = w, r, address.OriginalURL(r)
 	v.Vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	return v
+}
+
+// TakeCookies finds this handler's cookies and cuts them out of the request, so that neither the
+// site nor an error route sees them. [H5]
+func (v *State) TakeCookies(cookies *session.Cookies) {
+	v.Found = cookies.Find(v.R.Header["Cookie"])
+	if line, start, end, ok := v.Found.Single(); ok {
+		headerguard.CutOne(v.R.Header, line, start, end)
+	} else if v.Found.Any() {
+		headerguard.CutCookies(v.R.Header, cookies.Ours)
+	}
 }
 
 // GiveBack ends the use of a state. After a panic it is not given back at all.
@@ -72,10 +84,10 @@ func (v *State) GiveBack() {
 	states.Put(v)
 }
 
-// Who says who asks, and decides it once.
-func (v *State) Who() audience.Audience {
+// Audience says who asks, and decides it once.
+func (v *State) Audience() audience.Audience {
 	if v.audience == 0 {
-		v.audience = audience.Of(v.R, address.AskedMethod(v.R))
+		v.audience = audience.Of(v.R, address.OriginalMethod(v.R))
 	}
 	return v.audience
 }
@@ -83,8 +95,8 @@ func (v *State) Who() audience.Audience {
 // ReturnFor returns the page to come back to after a login: the one asked for, or for a
 // request that is no page, the page that it was made from. [A5, R3]
 func (v *State) ReturnFor(paths *address.Paths) string {
-	asked := address.PathForm(v.Asked)
-	who := v.Who()
+	asked := address.PathForm(v.OriginalURL)
+	who := v.Audience()
 	switch {
 	case who == audience.Navigation || who.SendsForm():
 		return paths.Safe(asked)
@@ -105,7 +117,7 @@ func (v *State) returnForHTMX(paths *address.Paths) string {
 	header := v.R.Header
 	whole := header.Get("Hx-Boosted") == "true" || header.Get("Hx-History-Restore-Request") == "true"
 	if whole && v.R.Method == http.MethodGet {
-		return paths.Safe(address.PathForm(v.Asked))
+		return paths.Safe(address.PathForm(v.OriginalURL))
 	}
 	for _, name := range []string{"Hx-Current-Url", "Referer"} {
 		if page, ok := v.pageOf(paths, header.Get(name)); ok {
@@ -145,9 +157,9 @@ func (v *State) IsForeign(paths *address.Paths) bool {
 	return true
 }
 
-// AskedPage returns the path and query that were asked for, as they follow an origin.
-func (v *State) AskedPage() string {
-	page := returnpath.Encode(address.PathForm(v.Asked))
+// OriginalPage returns the path and query that were asked for, as they follow an origin.
+func (v *State) OriginalPage() string {
+	page := returnpath.Encode(address.PathForm(v.OriginalURL))
 	if !strings.HasPrefix(page, "/") {
 		return "/"
 	}

@@ -18,8 +18,8 @@ import (
 
 // The options whose values are secrets.
 const (
-	AppSecret     = "app_secret"
-	SessionSecret = "session secret"
+	AppSecretOption     = "app_secret"
+	SessionSecretOption = "session secret"
 )
 
 // Interval is how often files with secrets are looked at. Tests do so more often.
@@ -89,11 +89,11 @@ type source struct {
 func Watch(c Config) (*Rotation, error) {
 	r := &Rotation{config: c}
 	r.callbacks.Store(&c.App.Secrets)
-	app, err := r.sources(AppSecret, c.App)
+	app, err := r.sources(AppSecretOption, c.App)
 	if err != nil {
 		return r, err
 	}
-	own, err := r.sources(SessionSecret, c.Session)
+	own, err := r.sources(SessionSecretOption, c.Session)
 	if err != nil {
 		return r, err
 	}
@@ -130,7 +130,7 @@ func (r *Rotation) sources(name string, o Option) (all []source, err error) {
 // join returns the watch of a file from which the configuration has read a secret.
 func (r *Rotation) join(name, path, value string) (*secretfile.Watch, error) {
 	shortest := option.MinSecret
-	if name == AppSecret && len(value) < shortest {
+	if name == AppSecretOption && len(value) < shortest {
 		shortest = 1 // a mirror may have shorter ones
 	}
 	key := name + " " + path

@@ -31,7 +31,7 @@ func TestN18_ManyBlocksLookAtAFileOnce(t *testing.T) {
 		}
 		blocks = append(blocks, block)
 	}
-	key := SessionSecret + " " + file
+	key := SessionSecretOption + " " + file
 	if users, known := files.References(key); !known || users != len(blocks) {
 		t.Errorf("%d users, %v", users, known)
 	}

@@ -95,7 +95,7 @@ func (p *Privacy) Address(ip string) zap.Field { return p.field(logClientIP, ip,
 func (p *Privacy) User(id string) zap.Field    { return p.field(logUserID, id, p.userID) }
 
 // Person returns the fields about somebody, none where nobody is known.
-func (p *Privacy) Person(who *session.Identity) []zap.Field {
+func (p *Privacy) UserFields(who *session.Identity) []zap.Field {
 	return []zap.Field{p.User(who.UserID), p.field(logUsername, who.Username, p.username)}
 }
 
@@ -133,17 +133,17 @@ type Requester struct{ requestID, ClientIP string }
 func RequesterOf(r *http.Request) Requester { return Requester{RequestID(r), ClientIP(r)} }
 
 // About returns the fields that every log line about a request carries.
-func (t *Recorder) About(r *http.Request, more ...zap.Field) []zap.Field {
-	return t.AboutRequester(RequesterOf(r), more...)
+func (t *Recorder) RequestFields(r *http.Request, more ...zap.Field) []zap.Field {
+	return t.RequesterFields(RequesterOf(r), more...)
 }
 
-func (t *Recorder) AboutRequester(from Requester, more ...zap.Field) []zap.Field {
+func (t *Recorder) RequesterFields(from Requester, more ...zap.Field) []zap.Field {
 	return append([]zap.Field{zap.String("request_id", from.requestID), t.Privacy.Address(from.ClientIP)}, more...)
 }
 
 // AboutPerson is about for a request of somebody who is known.
-func (t *Recorder) AboutPerson(from Requester, who *session.Identity, more ...zap.Field) []zap.Field {
-	return append(t.AboutRequester(from, t.Privacy.Person(who)...), more...)
+func (t *Recorder) UserFields(from Requester, who *session.Identity, more ...zap.Field) []zap.Field {
+	return append(t.RequesterFields(from, t.Privacy.UserFields(who)...), more...)
 }
 
 // logSampled logs a failure of which there can be a storm. kind tells apart what is
@@ -177,7 +177,7 @@ func ClientIP(r *http.Request) string {
 // LoginRefused tells the operator of a login that was refused: in one line of the log, which
 // says what to change where that is known, in the metrics and as an event.
 func (t *Recorder) LoginRefused(from Requester, who *session.Identity, code refusal.Code, cause error) {
-	t.NotifySampled(SignInRefused(code), string(code), cause, t.AboutPerson(from, who, zap.String("code", string(code)))...)
-	t.Metrics.login(string(code)).Inc()
+	t.NotifySampled(SignInRefused(code), string(code), cause, t.UserFields(from, who, zap.String("code", string(code)))...)
+	t.metrics.login(string(code)).Inc()
 	t.Emit(from, eventLoginRefused, who, map[string]any{"code": string(code)})
 }

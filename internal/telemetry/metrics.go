@@ -20,7 +20,7 @@ const (
 	labelResult   = "result"
 	labelOutcome  = "outcome"
 	labelEndpoint = "endpoint"
-	labelErrand   = "kind"
+	labelKind     = "kind"
 	labelLimit    = "limit"
 	labelShare    = "share"
 	labelCode     = "code"
@@ -57,17 +57,17 @@ const (
 	LimitForged    = "forged"
 )
 
-// The names of the errands.
+// What is refreshed in the background.
 const (
-	ErrandToken   = "token"
-	ErrandProfile = "profile"
+	KindToken   = "token"
+	KindProfile = "profile"
 )
 
-// What becomes of an errand.
+// What becomes of a refresh.
 const (
-	ErrandElsewhere = "other_node" // another node is doing it
-	ErrandEnded     = "revoked"    // the session, because Instagram no longer accepts the token
-	ErrandFailed    = "failed"
+	ResultOtherNode = "other_node" // another node is doing it
+	ResultRevoked   = "revoked"    // the session, because Instagram no longer accepts the token
+	ResultFailed    = "failed"
 )
 
 var (
@@ -79,7 +79,7 @@ var (
 		ResultOK, resultRateLimited, ResultCancelled, instagram.Refused.String(), instagram.BadAnswer.String(), instagram.BadProfile.String(),
 		instagram.TimedOut.String(), instagram.Unreachable.String(), instagram.AppRestricted.String(), instagram.AppWithoutAccess.String(),
 	}
-	errandResults = []string{ResultOK, ErrandElsewhere, ErrandEnded, ErrandFailed, ResultCancelled}
+	refreshResults = []string{ResultOK, ResultOtherNode, ResultRevoked, ResultFailed, ResultCancelled}
 )
 
 func Opts(name, help string) prometheus.Opts {
@@ -93,14 +93,14 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 // They belong to the process, so that they go on counting when the configuration is
 // replaced: Caddy makes a new registry then.
 var (
-	metricRequests = counters("requests_total", "Requests by outcome.", labelOutcome)
-	metricLogins   = counters("logins_total", "Finished logins, by ok or the code of the refusal.", labelResult)
-	metricRefusals = counters("refusals_total", "Refused requests, by the code of the refusal.", labelCode)
-	metricCalls    = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
-	MetricErrands  = counters("refreshes_total", "Background refreshes of tokens and profiles, by result.", labelErrand, labelResult)
-	metricLimited  = counters("limited_total", "Sign-ins and callbacks refused by a rate limit, by limit.", labelLimit)
-	metricFailed   = counters("failed_exchanges_total", "Failed sign-ins that called Instagram, by the share of the limit over all clients.", labelShare)
-	metricOpenings = counters("breaker_openings_total", "How often the circuit breaker opened: calls failed in a row, or Meta had restricted the app.")
+	metricRequests  = counters("requests_total", "Requests by outcome.", labelOutcome)
+	metricLogins    = counters("logins_total", "Finished logins, by ok or the code of the refusal.", labelResult)
+	metricRefusals  = counters("refusals_total", "Refused requests, by the code of the refusal.", labelCode)
+	metricCalls     = counters("provider_calls_total", "Calls to Instagram by endpoint and result.", labelEndpoint, labelResult)
+	MetricRefreshes = counters("refreshes_total", "Background refreshes of tokens and profiles, by result.", labelKind, labelResult)
+	metricLimited   = counters("limited_total", "Sign-ins and callbacks refused by a rate limit, by limit.", labelLimit)
+	metricFailed    = counters("failed_exchanges_total", "Failed sign-ins that called Instagram, by the share of the limit over all clients.", labelShare)
+	metricOpenings  = counters("breaker_openings_total", "How often the circuit breaker opened: calls failed in a row, or Meta had restricted the app.")
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
@@ -111,7 +111,7 @@ var (
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricErrands, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
 )
 
 // appMetrics are the series of one app, for all handlers of it.
@@ -151,9 +151,9 @@ func newAppMetrics(app string) *appMetrics {
 	for _, share := range limit.Shares() {
 		m.failed(share.String())
 	}
-	for _, name := range []string{ErrandToken, ErrandProfile} {
-		for _, result := range errandResults {
-			m.errand(name, result)
+	for _, name := range []string{KindToken, KindProfile} {
+		for _, result := range refreshResults {
+			m.refresh(name, result)
 		}
 	}
 	return m
@@ -175,8 +175,8 @@ func (m *appMetrics) seconds(endpoint string) prometheus.Observer {
 	return metricSeconds.WithLabelValues(m.app, endpoint)
 }
 
-func (m *appMetrics) errand(name, result string) prometheus.Counter {
-	return MetricErrands.WithLabelValues(m.app, name, result)
+func (m *appMetrics) refresh(name, result string) prometheus.Counter {
+	return MetricRefreshes.WithLabelValues(m.app, name, result)
 }
 
 func (m *appMetrics) limited(limit string) prometheus.Counter {

@@ -16,26 +16,26 @@ import (
 // How loudly the log says something. One rule decides: who has to act. [P2]
 
 // Action is what the operator has to do about a log line. The level follows from it.
-type action int8
+type Action int8
 
 const (
 	// NoAction is for what visitors, crawlers and forgers do, and for what is well. The metrics
 	// count it.
-	NoAction action = iota
+	NoAction Action = iota
 	// actionNeeded is for what does not mend itself, or what the operator has to watch.
 	actionNeeded
 	// actionUrgent is for what keeps everybody out, may bring a session back, or is a bug.
 	actionUrgent
 )
 
-func (a action) Level() zapcore.Level {
+func (a Action) Level() zapcore.Level {
 	return [...]zapcore.Level{zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel}[a]
 }
 
 // A Notice is one kind of log line. All of them are in notices.go.
 type Notice struct {
 	Message string
-	Action  action
+	Action  Action
 	Remedy  string // what to do about it, where the cause does not know better
 }
 

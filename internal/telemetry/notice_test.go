@@ -42,14 +42,14 @@ func TestEachRefusalHasSomebodyWhoHasToAct(t *testing.T) {
 
 // Whatever Instagram says, a line at WARN or ERROR has a remedy.
 func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
-	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, telemetry.NewCause("x", ""), telemetry.NewOperatorCause("x", "")}
+	causes := []error{nil, errors.New("x"), fmt.Errorf("wrapped: %w", &instagram.Error{}), &instagram.WindowError{}, telemetry.NewCause("x", "")}
 	for kind := instagram.Refused; kind <= instagram.Unreachable; kind++ {
 		for code := range 900 {
 			causes = append(causes, &instagram.Error{Kind: kind, Code: code, Message: "words that nobody knows"})
 		}
 	}
 	for _, code := range refusal.Codes() {
-		for _, n := range []telemetry.Notice{telemetry.SignInRefused(code), telemetry.CallbackRefused(code), telemetry.NoticePictureFailed, telemetry.NoticeNotRenewed, telemetry.NoticeShortToken, telemetry.NoticeBreakerOpened} {
+		for _, n := range []telemetry.Notice{telemetry.SignInRefused(code), telemetry.CallbackRefused(code), telemetry.NoticePictureFailed, telemetry.NoticeRefreshFailed, telemetry.NoticeShortToken, telemetry.NoticeBreakerOpened} {
 			for _, cause := range causes {
 				if level, remedy := said(n, cause); level > zap.InfoLevel && remedy == "" {
 					t.Fatalf("%s, %s, because of %v: %s without a remedy", n.Message, code, cause, level)
@@ -74,8 +74,8 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 	}{
 		"cancelled":                              {telemetry.SignInRefused(refusal.Cancelled), window("access_denied", "user_denied"), info},
 		"expired, or an old bookmark":            {telemetry.SignInRefused(refusal.LoginExpired), login.ErrStale, info},
-		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback(""), info},
-		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), login.OddCallback("error=invalid_scope&error=x"), info},
+		"a crawler at the callback":              {telemetry.SignInRefused(refusal.BadRequest), login.MalformedCallback(""), info},
+		"a crawler that makes up an error":       {telemetry.SignInRefused(refusal.BadRequest), login.MalformedCallback("error=invalid_scope&error=x"), info},
 		"an error of the window without a login": {telemetry.SignInRefused(refusal.LoginExpired), fmt.Errorf("%w; %w", window("invalid_scope", ""), login.ErrStale), info},
 		"a personal account":                     {telemetry.SignInRefused(refusal.ProviderRefused), window("access_denied", "not_professional"), info},
 		"a personal account, at the token":       {telemetry.SignInRefused(refusal.ProviderRefused), refused("Not a professional account"), info},
@@ -92,9 +92,9 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"a forged callback":                      {telemetry.CallbackRefused(refusal.BadSignature), nil, info},
 		"too many forged callbacks":              {telemetry.CallbackRefused(refusal.TooMany), endpoint.ErrForgeries, info},
 		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrBrowser, info},
-		"the owner has to confirm":               {telemetry.NoticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
+		"the owner has to confirm":               {telemetry.NoticeRefreshFailed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
 
-		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrMovedBack, warn},
+		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrRedirectLoop, warn},
 		"a redirect of the callback":   {telemetry.SignInRefused(refusal.CallbackMoved), nil, warn},
 		"a wrong secret":               {telemetry.SignInRefused(refusal.ProviderRefused), refused("Error validating client secret."), warn},
 		"a wrong scope":                {telemetry.SignInRefused(refusal.ProviderRefused), window("invalid_scope", ""), warn},
@@ -109,7 +109,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"a bug":                 {telemetry.SignInRefused(refusal.Internal), errors.New("x"), urgent},
 		"a breaker":             {telemetry.NoticeBreakerOpened, refused("Not a professional account"), urgent},
 		"a restricted app":      {telemetry.NoticeAppRestricted, refused("API access blocked."), urgent},
-		"an end on one node":    {telemetry.NoticeEndedHereAlone, errors.New("x"), urgent},
+		"an end on one node":    {telemetry.NoticeRevokedHereOnly, errors.New("x"), urgent},
 		"a site that is broken": {telemetry.NoticeHandoffFailed, errors.New("x"), urgent},
 		"a matcher that failed": {telemetry.NoticeMatcherFailed, errors.New("x"), urgent},
 		"a panic":               {telemetry.NoticePanic, nil, urgent},

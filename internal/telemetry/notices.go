@@ -9,18 +9,18 @@ import (
 
 // What happens all day.
 var (
-	noticeSignedIn         = Notice{"signed in", NoAction, ""}
-	NoticeSignedOut        = Notice{"signed out", NoAction, ""}
-	NoticeEndedByInstagram = Notice{"sessions revoked by instagram", NoAction, ""}
-	NoticeTokenNotAccepted = Notice{"session revoked: instagram no longer accepts its token", NoAction, ""}
-	NoticeSaidAgainst      = Notice{"session revoked: instagram withdrew a permission, or the new username is not allowed", NoAction, ""}
-	NoticeAccessRefused    = Notice{"access refused", NoAction, ""}
-	NoticeBreakerClosed    = Notice{"breaker closed: instagram answers again", NoAction, ""}
-	NoticeSecretsLoaded    = Notice{"secrets loaded", NoAction, ""}
-	NoticeKeysChanging     = Notice{"secrets are being rotated: older secrets are still accepted", NoAction, ""}
+	noticeSignedIn            = Notice{"signed in", NoAction, ""}
+	NoticeSignedOut           = Notice{"signed out", NoAction, ""}
+	NoticeRevokedByInstagram  = Notice{"sessions revoked by instagram", NoAction, ""}
+	NoticeTokenNotAccepted    = Notice{"session revoked: instagram no longer accepts its token", NoAction, ""}
+	NoticePermissionWithdrawn = Notice{"session revoked: instagram withdrew a permission, or the new username is not allowed", NoAction, ""}
+	NoticeAccessRefused       = Notice{"access refused", NoAction, ""}
+	NoticeBreakerClosed       = Notice{"breaker closed: instagram answers again", NoAction, ""}
+	NoticeSecretsLoaded       = Notice{"secrets loaded", NoAction, ""}
+	NoticeSecretsRotating     = Notice{"secrets are being rotated: older secrets are still accepted", NoAction, ""}
 
 	NoticeSecretChanged   = Notice{"a secret file has changed; the previous secret is still accepted", NoAction, ""}
-	NoticeSecretFileAgain = Notice{"a secret file is valid again", NoAction, ""}
+	NoticeSecretFileValid = Notice{"a secret file is valid again", NoAction, ""}
 	NoticeSecretRetired   = Notice{"a previous secret is no longer accepted", NoAction, ""}
 
 	// Anybody can send such cookies.
@@ -31,42 +31,42 @@ var (
 
 // What is wrong at Instagram, or on the way there.
 var (
-	NoticeBreakerOpened     = Notice{"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", actionUrgent, remedyForProvider}
-	NoticeAppRestricted     = Notice{"nobody can sign in: Meta has restricted the app", actionUrgent, remedyForProvider}
-	NoticeAppWithoutAccess  = Notice{"only testers of the app can sign in: Meta has not given it access to other accounts", actionUrgent, remedyForProvider}
-	NoticeFieldUnanswered   = Notice{"instagram refuses a field; visitors are signed in without all of fields", actionNeeded, RemedyForField}
-	NoticeShortToken        = Notice{"getting a long-lived token failed; the short-lived one stays in use", actionNeeded, remedyForProvider}
-	NoticeNotRenewed        = Notice{"background refresh failed; the session stays as it is", actionNeeded, remedyForProvider}
-	NoticeNotAskedAgain     = Notice{"background refresh failed", actionNeeded, revocation.Remedy}
-	NoticePictureFailed     = Notice{"loading a visitor's picture failed", actionNeeded, remedyForPicture}
-	NoticeFieldsLeftOut     = Notice{"fields left out: they do not fit into the session cookie or a header", actionNeeded, "remove long texts such as biography from fields; if access_token was left out, shorten scope or fields until the token fits"}
-	NoticeVisitorsNoAddress = Notice{"visitors have no client IP; only the limit over all clients counts their failed sign-ins", actionNeeded,
+	NoticeBreakerOpened      = Notice{"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", actionUrgent, remedyForProvider}
+	NoticeAppRestricted      = Notice{"nobody can sign in: Meta has restricted the app", actionUrgent, remedyForProvider}
+	NoticeAppWithoutAccess   = Notice{"only testers of the app can sign in: Meta has not given it access to other accounts", actionUrgent, remedyForProvider}
+	NoticeFieldUnanswered    = Notice{"instagram refuses a field; visitors are signed in without all of fields", actionNeeded, RemedyForField}
+	NoticeShortToken         = Notice{"getting a long-lived token failed; the short-lived one stays in use", actionNeeded, remedyForProvider}
+	NoticeRefreshFailed      = Notice{"background refresh failed; the session stays as it is", actionNeeded, remedyForProvider}
+	NoticeRefreshUnavailable = Notice{"background refresh failed", actionNeeded, revocation.Remedy}
+	NoticePictureFailed      = Notice{"loading a visitor's picture failed", actionNeeded, remedyForPicture}
+	NoticeFieldsLeftOut      = Notice{"fields left out: they do not fit into the session cookie or a header", actionNeeded, "remove long texts such as biography from fields; if access_token was left out, shorten scope or fields until the token fits"}
+	NoticeNoClientIP         = Notice{"visitors have no client IP; only the limit over all clients counts their failed sign-ins", actionNeeded,
 		"set trusted_proxies_unix, or trusted_proxies and trusted_proxies_strict, so that Caddy gets the client IP from the proxy in front"}
 )
 
 // What is wrong with the storage.
 var (
-	NoticeEndedHereAlone       = Notice{"a session was revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
-	NoticePersonEndedHereAlone = Notice{"the sessions of a user were revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
-	NoticeCallbackWaits        = Notice{"a callback from Meta was refused until the storage works again", actionUrgent, revocation.Remedy}
+	NoticeRevokedHereOnly     = Notice{"a session was revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
+	NoticeUserRevokedHereOnly = Notice{"the sessions of a user were revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
+	NoticeCallbackDeferred    = Notice{"a callback from Meta was refused until the storage works again", actionUrgent, revocation.Remedy}
 )
 
 // What is wrong with the site.
 var (
-	NoticeSecretFile    = Notice{"a secret file is not valid; the previous secret stays in use", actionUrgent, remedyFile}
-	NoticeNoSite        = Notice{"your site did not answer a callback from Meta; deauthorize pass and data_deletion pass need a site that does", actionUrgent, "let your site answer POST at this path, or remove pass"}
-	NoticeHandoffFailed = Notice{"your site failed to handle a login that was passed to it", actionUrgent, "see the error, and fix the handler or the upstream that answers the path of redirect_uri"}
-	NoticePageFailed    = Notice{"a page template failed", actionUrgent, remedyForPages}
-	NoticeMatcherFailed = Notice{"the matcher failed; the request needs a session", actionUrgent, "see the error, and fix the matcher of instagram_auth; until then, each request on which it fails needs a session"}
+	NoticeSecretFile         = Notice{"a secret file is not valid; the previous secret stays in use", actionUrgent, remedyFile}
+	NoticeCallbackUnanswered = Notice{"your site did not answer a callback from Meta; deauthorize pass and data_deletion pass need a site that does", actionUrgent, "let your site answer POST at this path, or remove pass"}
+	NoticeHandoffFailed      = Notice{"your site failed to handle a login that was passed to it", actionUrgent, "see the error, and fix the handler or the upstream that answers the path of redirect_uri"}
+	NoticePageFailed         = Notice{"a page template failed", actionUrgent, remedyForPages}
+	NoticeMatcherFailed      = Notice{"the matcher failed; the request needs a session", actionUrgent, "see the error, and fix the matcher of instagram_auth; until then, each request on which it fails needs a session"}
 )
 
 // What must not happen at all.
 var (
-	NoticeSecretsNotChanged = Notice{"rotating the secrets failed", actionUrgent, remedyForBug}
-	NoticePanic             = Notice{"recovered from a panic", actionUrgent, remedyForBug}
-	NoticeStartFailed       = Notice{"starting a login failed", actionUrgent, remedyForBug}
-	NoticeRenewFailed       = Notice{"renewing a session failed", actionUrgent, remedyForBug}
-	NoticeRefusalNotLeft    = Notice{"leaving the address of a refused login failed", actionUrgent, remedyForBug}
+	NoticeRotationFailed  = Notice{"rotating the secrets failed", actionUrgent, remedyForBug}
+	NoticePanic           = Notice{"recovered from a panic", actionUrgent, remedyForBug}
+	NoticeStartFailed     = Notice{"starting a login failed", actionUrgent, remedyForBug}
+	NoticeRenewFailed     = Notice{"renewing a session failed", actionUrgent, remedyForBug}
+	NoticeRefusalNotMoved = Notice{"leaving the address of a refused login failed", actionUrgent, remedyForBug}
 )
 
 // What the configuration says, once when it is loaded.

@@ -62,12 +62,12 @@ func (p *Client) FetchPicture(ctx context.Context, address string) (instagram.Im
 func watch[T any](ctx context.Context, p *Client, endpoint instagram.Endpoint, call func(context.Context) (T, error)) (answer T, err error) {
 	name := endpointNames[endpoint]
 	ctx, span := tracerOf(ctx).Start(ctx, "instagram "+name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("instagram.endpoint", name)))
-	p.Telemetry.Metrics.inFlight.Inc()
+	p.Telemetry.metrics.inFlight.Inc()
 	began, result := time.Now(), instagram.BadAnswer.String() // a panic counts as that
 	defer func() {
-		p.Telemetry.Metrics.inFlight.Dec()
-		p.Telemetry.Metrics.seconds(name).Observe(time.Since(began).Seconds())
-		p.Telemetry.Metrics.call(name, result).Inc()
+		p.Telemetry.metrics.inFlight.Dec()
+		p.Telemetry.metrics.seconds(name).Observe(time.Since(began).Seconds())
+		p.Telemetry.metrics.call(name, result).Inc()
 		describe(span, result, err)
 		span.End()
 	}()

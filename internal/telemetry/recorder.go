@@ -18,7 +18,7 @@ type Recorder struct {
 	Privacy Privacy
 	Logger  *zap.Logger
 	samples *limit.Sample // of failures that are logged
-	Metrics *appMetrics
+	metrics *appMetrics
 	events  *Emitter // nil for no events
 	leave   func() error
 }
@@ -31,7 +31,7 @@ func NewRecorder(logger *zap.Logger, events *Emitter, app string, p Privacy, now
 	}
 	return &Recorder{
 		app: app, Privacy: p, Logger: logger, events: events, samples: limit.NewSample(SampleLines, SampleTime, now),
-		Metrics: shared.(*appMetrics), leave: func() error { _, err := metricsPool.Delete(app); return err },
+		metrics: shared.(*appMetrics), leave: func() error { _, err := metricsPool.Delete(app); return err },
 	}, nil
 }
 
@@ -40,26 +40,26 @@ func NewRecorder(logger *zap.Logger, events *Emitter, app string, p Privacy, now
 func (t *Recorder) Close() error { return t.leave() }
 
 // CountRequest counts what has become of a request.
-func (t *Recorder) CountRequest(o Outcome) { t.Metrics.requests[o].Inc() }
+func (t *Recorder) CountRequest(o Outcome) { t.metrics.requests[o].Inc() }
 
 // CountRefusal counts an answer that refuses something.
-func (t *Recorder) CountRefusal(code refusal.Code) { t.Metrics.refusal(code).Inc() }
+func (t *Recorder) CountRefusal(code refusal.Code) { t.metrics.refusal(code).Inc() }
 
 // CountRefresh counts a refresh in the background.
-func (t *Recorder) CountRefresh(kind, result string) { t.Metrics.errand(kind, result).Inc() }
+func (t *Recorder) CountRefresh(kind, result string) { t.metrics.refresh(kind, result).Inc() }
 
 // CountLimited counts what a limit has refused.
-func (t *Recorder) CountLimited(limit string) { t.Metrics.limited(limit).Inc() }
+func (t *Recorder) CountLimited(limit string) { t.metrics.limited(limit).Inc() }
 
 // CountFailed counts a sign-in that has asked Instagram and failed.
-func (t *Recorder) CountFailed(share string) { t.Metrics.failed(share).Inc() }
+func (t *Recorder) CountFailed(share string) { t.metrics.failed(share).Inc() }
 
 // CountOpening counts that logins are stopped for a while.
-func (t *Recorder) CountOpening() { t.Metrics.openings.Inc() }
+func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
 
 // SignedIn tells of a login that has succeeded.
 func (t *Recorder) SignedIn(from Requester, who *session.Identity, about ...zap.Field) {
 	t.Emit(from, eventLogin, who, nil)
-	t.Notify(noticeSignedIn, nil, t.AboutPerson(from, who, about...)...)
-	t.Metrics.login(ResultOK).Inc()
+	t.Notify(noticeSignedIn, nil, t.UserFields(from, who, about...)...)
+	t.metrics.login(ResultOK).Inc()
 }

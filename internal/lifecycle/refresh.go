@@ -23,31 +23,31 @@ import (
 // requests: one finds that something is due, and a later one gets the result. No visitor
 // waits for Instagram.
 
-// Patience is how long Instagram is left alone about one person whom it will not speak
+// RetryDelay is how long Instagram is left alone about one person whom it will not speak
 // of, unless it says another time.
-const Patience = time.Hour
+const RetryDelay = time.Hour
 
 // refreshTimeout bounds all calls of one refresh together.
 const refreshTimeout = 20 * time.Second
 
-// errand is one thing to ask Instagram about a session.
-type errand struct {
+// refreshTask is one thing to ask Instagram about a session.
+type refreshTask struct {
 	name  string
 	group *renewal.Group[session.Session]
 	// due reports whether it is time, wait how long it is not, after the errand.
 	due  func(*session.Session) bool
 	wait func(newer *session.Session, old *session.Token) time.Duration
-	ask  func(context.Context, session.Session) (session.Session, error) // newer
+	run  func(context.Context, session.Session) (session.Session, error) // newer
 }
 
-// errands lists what Instagram is asked again.
-func (l *Sessions) errands() []errand {
-	var all []errand
+// refreshTasks lists what Instagram is asked again.
+func (l *Sessions) refreshTasks() []refreshTask {
+	var all []refreshTask
 	if l.LongLived {
-		all = append(all, errand{telemetry.ErrandToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.lengthen})
+		all = append(all, refreshTask{telemetry.KindToken, l.Memory.Tokens, l.tokenDue, l.tokenWait, l.refreshToken})
 	}
 	if l.Revalidate != 0 {
-		all = append(all, errand{telemetry.ErrandProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.recheck})
+		all = append(all, refreshTask{telemetry.KindProfile, l.Memory.Profiles, l.profileDue, l.profileWait, l.refreshProfile})
 	}
 	return all
 }
@@ -56,7 +56,7 @@ func (l *Sessions) errands() []errand {
 // that could not be exchanged at the login.
 func (l *Sessions) tokenDue(s *session.Session) bool {
 	now := l.Now()
-	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || l.passed(now, s.Token.Issued, instagram.RefreshAge))
+	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || l.elapsed(now, s.Token.Issued, instagram.RefreshAge))
 }
 
 // tokenWait lets a client that does not keep the renewed cookie ask no more often than one
@@ -71,16 +71,16 @@ func (l *Sessions) tokenWait(s *session.Session, old *session.Token) time.Durati
 func (l *Sessions) profileDue(s *session.Session) bool {
 	now := l.Now()
 	usable := s.Token.Access != "" && (s.Token.LongLived || now.Before(s.Token.Expires))
-	return usable && l.passed(now, s.Checked, l.Revalidate)
+	return usable && l.elapsed(now, s.Checked, l.Revalidate)
 }
 
 func (l *Sessions) profileWait(s *session.Session, _ *session.Token) time.Duration {
 	return s.Checked.Add(l.Revalidate).Sub(l.Now())
 }
 
-// passed reports whether a time is a duration ago. One that lies in the future was noted by
+// elapsed reports whether a time is a duration ago. One that lies in the future was noted by
 // a clock that was wrong, and says nothing.
-func (l *Sessions) passed(now, at time.Time, d time.Duration) bool {
+func (l *Sessions) elapsed(now, at time.Time, d time.Duration) bool {
 	return now.Sub(at) >= d || at.After(now.Add(clockSkew))
 }
 
@@ -91,15 +91,15 @@ const clockSkew = time.Minute
 // made, and has it asked again where that is due.
 func (l *Sessions) renew(v *request.State) {
 	for i := range l.Refreshes {
-		e := &l.Refreshes[i]
-		if !e.due(&v.Session) {
+		task := &l.Refreshes[i]
+		if !task.due(&v.Session) {
 			continue
 		}
-		if newer, ok := e.group.Result(v.Session.Keys.Session); ok && update(&v.Session, &newer, l.Now()) {
+		if newer, ok := task.group.Result(v.Session.Keys.Session); ok && update(&v.Session, &newer, l.Now()) {
 			v.Renewed = true
 		}
-		if e.due(&v.Session) {
-			l.renewBeside(v, e)
+		if task.due(&v.Session) {
+			l.startRefresh(v, task)
 		}
 	}
 }
@@ -119,89 +119,89 @@ func update(s, by *session.Session, now time.Time) (changed bool) {
 	return changed
 }
 
-// renewBeside asks Instagram about a session beside the request that brought it, unless
+// startRefresh asks Instagram about a session beside the request that brought it, unless
 // that is under way already, or too much is.
-func (l *Sessions) renewBeside(v *request.State, e *errand) {
+func (l *Sessions) startRefresh(v *request.State, task *refreshTask) {
 	s, key, asked := v.Session, v.Session.Keys.Session, trace.SpanFromContext(v.R.Context())
-	if !e.group.Start(key) {
+	if !task.group.Start(key) {
 		return
 	}
 	leave, ok := l.Provider.Gate.Try() // [D3]
 	if ok {
 		ok = l.Background.run(func(ctx context.Context) {
 			defer leave()
-			ctx, end := traceBeside(ctx, asked, e.name)
+			ctx, end := traceRefresh(ctx, asked, task.name)
 			defer end()
-			e.group.End(key, l.Run(ctx, s, e))
+			task.group.End(key, l.Refresh(ctx, s, task))
 		})
 	}
 	if !ok {
 		leave()
-		e.group.End(key, time.Second)
+		task.group.End(key, time.Second)
 	}
 }
 
-// traceBeside begins a trace of an errand's own, with a link to the request that found it
+// traceRefresh begins a trace of an errand's own, with a link to the request that found it
 // due: a trace should not go on after its request.
-func traceBeside(ctx context.Context, asked trace.Span, name string) (traced context.Context, end func()) {
-	if !asked.SpanContext().IsValid() {
+func traceRefresh(ctx context.Context, requestSpan trace.Span, name string) (traced context.Context, end func()) {
+	if !requestSpan.SpanContext().IsValid() {
 		return ctx, func() {}
 	}
-	ctx, span := asked.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, option.Directive+" refresh "+name,
-		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: asked.SpanContext()}))
+	ctx, span := requestSpan.TracerProvider().Tracer(telemetry.TracerName).Start(ctx, option.Directive+" refresh "+name,
+		trace.WithNewRoot(), trace.WithLinks(trace.Link{SpanContext: requestSpan.SpanContext()}))
 	return ctx, func() { span.End() }
 }
 
-// errandResult names what came of an errand.
-func errandResult(err error) string {
+// refreshResult names what came of an errand.
+func refreshResult(err error) string {
 	failure, ok := errors.AsType[*instagram.Error](err)
-	_, against := errors.AsType[*SaidAgainst](err)
+	_, accessLost := errors.AsType[*LostAccessError](err)
 	switch {
 	case err == nil:
 		return telemetry.ResultOK
-	case against:
-		return telemetry.ErrandEnded
-	case errors.Is(err, errElsewhere):
-		return telemetry.ErrandElsewhere
+	case accessLost:
+		return telemetry.ResultRevoked
+	case errors.Is(err, errOtherNode):
+		return telemetry.ResultOtherNode
 	case errors.Is(err, context.Canceled):
 		return telemetry.ResultCancelled
 	case ok && failure.InvalidToken():
-		return telemetry.ErrandEnded
+		return telemetry.ResultRevoked
 	}
-	return telemetry.ErrandFailed
+	return telemetry.ResultFailed
 }
 
-// Run runs an errand, keeps what Instagram says, and returns how long to leave it alone
+// Refresh runs an errand, keeps what Instagram says, and returns how long to leave it alone
 // about this session.
-func (l *Sessions) Run(ctx context.Context, s session.Session, e *errand) (wait time.Duration) {
+func (l *Sessions) Refresh(ctx context.Context, s session.Session, task *refreshTask) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			l.Telemetry.NotifyPanic(cause)
-			wait = Patience
+			wait = RetryDelay
 		}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
-	newer, err := e.ask(ctx, s)
-	l.Telemetry.CountRefresh(e.name, errandResult(err))
-	said, against := errors.AsType[*SaidAgainst](err)
-	if err != nil && !against {
-		return l.notRenewed(ctx, &s, e, err)
+	newer, err := task.run(ctx, s)
+	l.Telemetry.CountRefresh(task.name, refreshResult(err))
+	lost, accessLost := errors.AsType[*LostAccessError](err)
+	if err != nil && !accessLost {
+		return l.handleFailure(ctx, &s, task, err)
 	}
 	l.Provider.NoteSuccess()
-	e.group.Resume()
-	if against {
-		return l.EndAgainst(ctx, &s, e.name, said)
+	task.group.Resume()
+	if accessLost {
+		return l.RevokeLostAccess(ctx, &s, task.name, lost)
 	}
-	l.fit(&newer, &s.Token)
-	e.group.Keep(newer.Keys.Session, newer)
-	l.forget(func(_ uint64, s session.Session) bool { return l.Ended(&s) }) // this one, too
-	return e.wait(&newer, &s.Token)
+	l.fitCookie(&newer, &s.Token)
+	task.group.Keep(newer.Keys.Session, newer)
+	l.forget(func(_ uint64, s session.Session) bool { return l.Revoked(&s) }) // this one, too
+	return task.wait(&newer, &s.Token)
 }
 
-// fit takes out of a session what its cookie has no room for. A good token does not give
+// fitCookie takes out of a session what its cookie has no room for. A good token does not give
 // way to one that is too long.
-func (l *Sessions) fit(s *session.Session, old *session.Token) {
+func (l *Sessions) fitCookie(s *session.Session, old *session.Token) {
 	dropped, err := l.Cookies.Fit(s)
 	if slices.Contains(dropped, session.DroppedToken) {
 		s.Token = *old
@@ -210,44 +210,44 @@ func (l *Sessions) fit(s *session.Session, old *session.Token) {
 	if err != nil {
 		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err, SessionField(s))
 	}
-	l.warnLeftOut(s, dropped)
+	l.warnDropped(s, dropped)
 }
 
-// errElsewhere says that another node is just doing the same.
-var errElsewhere = errors.New("another node asks")
+// errOtherNode says that another node is just doing the same.
+var errOtherNode = errors.New("another node asks")
 
 // InstagramToken returns the token of a session as the client takes it.
 func InstagramToken(s *session.Session) instagram.Token {
 	return instagram.Token{AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions)}
 }
 
-// lengthen refreshes a long-lived token, or exchanges a short-lived one for such a token,
+// refreshToken refreshes a long-lived token, or exchanges a short-lived one for such a token,
 // on one node alone. [T7]
-func (l *Sessions) lengthen(ctx context.Context, s session.Session) (session.Session, error) {
+func (l *Sessions) refreshToken(ctx context.Context, s session.Session) (session.Session, error) {
 	call := l.Provider.LongLived
 	if s.Token.LongLived {
 		call = l.Provider.Refresh
 	}
-	var longer instagram.Token
+	var renewed instagram.Token
 	ran, err := l.List.Once(ctx, revocation.Key(s.Keys.Session), func(ctx context.Context) (err error) {
-		longer, err = call(ctx, InstagramToken(&s))
+		renewed, err = call(ctx, InstagramToken(&s))
 		return err
 	})
 	if err == nil && !ran {
-		err = errElsewhere
+		err = errOtherNode
 	}
 	if err != nil {
 		return s, err
 	}
 	old := s
-	s.Token, s.Permissions = l.sessionToken(longer, true), uint16(longer.Permissions)
-	return s, l.Against(&s, &old)
+	s.Token, s.Permissions = l.sessionToken(renewed, true), uint16(renewed.Permissions)
+	return s, l.CompareAccess(&s, &old)
 }
 
-// recheck asks who the owner of a session is. The client makes sure that it is the same
+// refreshProfile asks who the owner of a session is. The client makes sure that it is the same
 // person. Their IDs stay what they were at the login, because the list of revoked sessions
 // knows them by those.
-func (l *Sessions) recheck(ctx context.Context, s session.Session) (session.Session, error) {
+func (l *Sessions) refreshProfile(ctx context.Context, s session.Session) (session.Session, error) {
 	user, err := l.Provider.Recheck(ctx, InstagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
 	if err != nil {
 		return s, err
@@ -260,36 +260,36 @@ func (l *Sessions) recheck(ctx context.Context, s session.Session) (session.Sess
 	} else {
 		old.Permissions = s.Permissions // nothing was said of fields, nor of what they prove
 	}
-	return s, l.Against(&s, &old)
+	return s, l.CompareAccess(&s, &old)
 }
 
-// notRenewed does what has to be done where Instagram did not say what it was asked, and
+// handleFailure does what has to be done where Instagram did not say what it was asked, and
 // returns how long to leave it alone about this session. Nobody is signed out for it,
 // unless Instagram says that it no longer accepts the token.
-func (l *Sessions) notRenewed(ctx context.Context, s *session.Session, e *errand, err error) time.Duration {
-	about := []zap.Field{zap.String("about", e.name), l.Telemetry.Privacy.User(s.UserID), SessionField(s)}
+func (l *Sessions) handleFailure(ctx context.Context, s *session.Session, task *refreshTask, err error) time.Duration {
+	fields := []zap.Field{zap.String("about", task.name), l.Telemetry.Privacy.User(s.UserID), SessionField(s)}
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
-	case errors.Is(err, errElsewhere):
+	case errors.Is(err, errOtherNode):
 		return revocation.OnceFor
 	case errors.Is(err, context.Canceled):
 		return 0 // the configuration is being replaced
 	case !ok:
-		l.Telemetry.NotifySampled(telemetry.NoticeNotAskedAgain, e.name, err, about...)
-		return Patience
+		l.Telemetry.NotifySampled(telemetry.NoticeRefreshUnavailable, task.name, err, fields...)
+		return RetryDelay
 	case failure.InvalidToken():
-		l.Telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, about...)
-		if err := l.End(ctx, s); err != nil {
-			l.reportEndedHereAlone(err, SessionField(s))
+		l.Telemetry.Notify(telemetry.NoticeTokenNotAccepted, err, fields...)
+		if err := l.Revoke(ctx, s); err != nil {
+			l.reportNotStored(err, SessionField(s))
 		}
-		return Patience
+		return RetryDelay
 	}
 	l.Provider.NoteAppState(err)
-	l.Telemetry.NotifySampled(telemetry.NoticeNotRenewed, e.name, err, about...)
+	l.Telemetry.NotifySampled(telemetry.NoticeRefreshFailed, task.name, err, fields...)
 	if failure.OfOnePerson() {
-		return max(failure.RetryAfter, Patience)
+		return max(failure.RetryAfter, RetryDelay)
 	}
-	e.group.Pause(failure.RetryAfter)
+	task.group.Pause(failure.RetryAfter)
 	return 0
 }
 
@@ -300,7 +300,7 @@ type background struct {
 
 	mu      sync.Mutex
 	stopped bool
-	All     sync.WaitGroup
+	running sync.WaitGroup
 }
 
 func newBackground() *background {
@@ -315,7 +315,7 @@ func (b *background) run(work func(context.Context)) bool {
 	if b.stopped {
 		return false
 	}
-	b.All.Go(func() { work(b.ctx) })
+	b.running.Go(func() { work(b.ctx) })
 	return true
 }
 
@@ -325,5 +325,8 @@ func (b *background) stop() {
 	b.stopped = true
 	b.mu.Unlock()
 	b.cancel()
-	b.All.Wait()
+	b.running.Wait()
 }
+
+// Wait waits until no work runs. Tests use it.
+func (b *background) Wait() { b.running.Wait() }

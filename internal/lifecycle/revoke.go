@@ -20,8 +20,8 @@ import (
 // one configuration replaces another.
 var Lists = caddy.NewUsagePool()
 
-// EndedSessions is a list in the pool.
-type EndedSessions struct {
+// SharedList is a list in the pool.
+type SharedList struct {
 	*revocation.List
 	// Privacies are those of the handlers, for what the log tells beside them.
 	Privacies *telemetry.Privacies
@@ -29,24 +29,24 @@ type EndedSessions struct {
 }
 
 // Destruct implements caddy.Destructor.
-func (e EndedSessions) Destruct() error {
+func (e SharedList) Destruct() error {
 	e.Close()
 	return nil
 }
 
-// Ended reports whether a session ended before its time, or may have: with
+// Revoked reports whether a session ended before its time, or may have: with
 // on_storage_failure deny, a session that is older than the storage is no session. Its
 // owner signs in again, and the new session is younger. [N12]
-func (l *Sessions) Ended(s *session.Session) bool {
-	return l.Revoked(s) || l.MaxStaleness != 0 && l.foreign(s)
+func (l *Sessions) Revoked(s *session.Session) bool {
+	return l.KnownRevoked(s) || l.MaxStaleness != 0 && l.olderThanStorage(s)
 }
 
-// Revoked reports whether a session is known to have ended before its time.
-func (l *Sessions) Revoked(s *session.Session) bool { return l.List.Ended(l.subject(s)) }
+// KnownRevoked reports whether a session is known to have ended before its time.
+func (l *Sessions) KnownRevoked(s *session.Session) bool { return l.List.Ended(l.subject(s)) }
 
-// foreign reports whether a session is older than the storage of revoked sessions, and tells
+// olderThanStorage reports whether a session is older than the storage of revoked sessions, and tells
 // the operator: the storage that knew of its end is not there.
-func (l *Sessions) foreign(s *session.Session) bool {
+func (l *Sessions) olderThanStorage(s *session.Session) bool {
 	if !l.List.Foreign(s.Began.UnixMilli()) {
 		return false
 	}
@@ -75,9 +75,9 @@ func (l *Sessions) awaitList(v *request.State) (known bool) {
 	return known
 }
 
-// Outdated reports whether the list is too old to be trusted by an operator who wants
+// Stale reports whether the list is too old to be trusted by an operator who wants
 // that to matter.
-func (l *Sessions) Outdated(ctx context.Context) bool {
+func (l *Sessions) Stale(ctx context.Context) bool {
 	if l.MaxStaleness == 0 {
 		return false
 	}
@@ -88,56 +88,56 @@ func (l *Sessions) Outdated(ctx context.Context) bool {
 // keysOf returns the keys that the list has for a person's sessions at this block.
 func (l *Sessions) keysOf(who *session.Identity) revocation.Subject {
 	user := revocation.UserKey(l.App, who.UserID)
-	of := revocation.Subject{User: user, AppScoped: user, AtBlock: user.At(l.Block)}
+	keys := revocation.Subject{User: user, AppScoped: user, AtBlock: user.At(l.Block)}
 	if who.AppScopedID != "" {
-		of.AppScoped = revocation.UserKey(l.App, who.AppScopedID)
+		keys.AppScoped = revocation.UserKey(l.App, who.AppScopedID)
 	}
-	return of
+	return keys
 }
 
 // NewSession returns what a session of a person begins with.
 func (l *Sessions) NewSession(who session.Identity, token session.Token) session.Session {
 	s := session.Session{Identity: who, Token: token, ID: session.NewID()}
-	of := l.keysOf(&who)
-	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(of.User), AppScoped: uint64(of.AppScoped)}
-	s.Began = time.UnixMilli(l.List.Begin(of.User, of.AppScoped, of.AtBlock))
+	keys := l.keysOf(&who)
+	s.Keys = session.Keys{Session: uint64(revocation.SessionKey(s.ID)), User: uint64(keys.User), AppScoped: uint64(keys.AppScoped)}
+	s.Began = time.UnixMilli(l.List.Begin(keys.User, keys.AppScoped, keys.AtBlock))
 	return s
 }
 
-// End ends a session on every node. It has ended on this one even if an error says
+// Revoke ends a session on every node. It has ended on this one even if an error says
 // that the storage does not know yet.
-func (l *Sessions) End(ctx context.Context, s *session.Session) error {
+func (l *Sessions) Revoke(ctx context.Context, s *session.Session) error {
 	l.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	return l.List.EndSession(ctx, l.subject(s), s.Expires)
 }
 
-// EndLater is end where nobody waits for the storage.
-func (l *Sessions) EndLater(s *session.Session) {
+// RevokeLater is end where nobody waits for the storage.
+func (l *Sessions) RevokeLater(s *session.Session) {
 	l.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	l.List.EndSessionLater(l.subject(s), s.Expires)
 }
 
-// EndEverywhere ends all sessions of a person.
-func (l *Sessions) EndEverywhere(ctx context.Context, s *session.Session) error {
-	l.ForgetPerson(s.UserID)
-	of := l.subject(s)
-	return l.List.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)
+// RevokeUser ends all sessions of a person.
+func (l *Sessions) RevokeUser(ctx context.Context, s *session.Session) error {
+	l.ForgetUser(s.UserID)
+	subject := l.subject(s)
+	return l.List.EndUser(ctx, subject.User, subject.AppScoped, subject.AtBlock)
 }
 
-// reportEndedHereAlone tells the operator that the storage does not know of an end yet.
-func (l *Sessions) reportEndedHereAlone(err error, about zap.Field) {
-	l.Telemetry.Notify(telemetry.NoticeEndedHereAlone, err, about)
+// reportNotStored tells the operator that the storage does not know of an end yet.
+func (l *Sessions) reportNotStored(err error, field zap.Field) {
+	l.Telemetry.Notify(telemetry.NoticeRevokedHereOnly, err, field)
 }
 
 // forget drops what Instagram has said about sessions that match. [P5]
 func (l *Sessions) forget(match func(key uint64, s session.Session) bool) {
 	l.Memory.Tokens.Drop(match)
 	l.Memory.Profiles.Drop(match)
-	l.Forgotten(match)
+	l.OnForget(match)
 }
 
-// ForgetPerson drops what Instagram has said about a person, by either of their IDs.
-func (l *Sessions) ForgetPerson(id string) {
+// ForgetUser drops what Instagram has said about a person, by either of their IDs.
+func (l *Sessions) ForgetUser(id string) {
 	l.forget(func(_ uint64, s session.Session) bool { return s.UserID == id || s.AppScopedID == id })
 }
 

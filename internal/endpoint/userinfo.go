@@ -18,10 +18,10 @@ func (e *Endpoints) Userinfo(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	if err := e.ownVisitor(v); err != nil {
+	if err := e.requireOwnVisitor(v); err != nil {
 		return err
 	}
-	e.Sessions.HandOver(v)
+	e.Sessions.SetRenewedCookie(v)
 	v.W.Header().Set("Vary", "Cookie")
 	info := map[string]any{
 		"id": v.Session.UserID, identity.FieldUsername: v.Session.Username, "expires_at": v.Session.End(e.Sessions.Lifetime).UTC(),
@@ -37,15 +37,15 @@ func (e *Endpoints) Userinfo(v *request.State) error {
 	return answer.JSON(info)
 }
 
-// ownVisitor refuses a request for what is the visitor's own, unless it comes from somebody
+// requireOwnVisitor refuses a request for what is the visitor's own, unless it comes from somebody
 // who is signed in and from a page of this site. [P4]
-func (e *Endpoints) ownVisitor(v *request.State) error {
+func (e *Endpoints) requireOwnVisitor(v *request.State) error {
 	e.Sessions.Recognize(v)
 	switch v.Standing {
 	case request.NotAllowed:
-		return e.Sessions.TurnAway(v)
+		return e.Sessions.RefuseAccess(v)
 	case request.MissingPermission:
-		e.Sessions.HandOver(v)
+		e.Sessions.SetRenewedCookie(v)
 		reply := e.Answers.Missing(v.Missing, v.ReturnFor(e.Paths))
 		reply.Wants = refusal.JSON
 		return answer.Refuse(reply)

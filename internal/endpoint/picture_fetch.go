@@ -23,10 +23,10 @@ import (
 // come in, and a few calls at a time. [D3]
 
 const (
-	rememberPictures = 10_000
-	pictureMemory    = 32 << 20 // bytes of all pictures together [D5]
-	picturesAtATime  = 8        // of callsAtATime, so that logins always find a place
-	pictureTimeout   = 20 * time.Second
+	maxPictures           = 10_000
+	pictureMemory         = 32 << 20 // bytes of all pictures together [D5]
+	maxConcurrentPictures = 8        // of callsAtATime, so that logins always find a place
+	pictureTimeout        = 20 * time.Second
 
 	// KeepPicture is how long a picture, or that there is none, is taken for current, and
 	// KeepFailure the same for a failure, unless Instagram asks to wait for longer.
@@ -34,7 +34,7 @@ const (
 	KeepFailure = 30 * time.Second
 	// LeastPicture is for an address that says that it has run out: by a wrong clock here,
 	// or Instagram would not have sent it.
-	LeastPicture = time.Minute
+	MinKeepPicture = time.Minute
 )
 
 var (
@@ -42,68 +42,68 @@ var (
 	ErrPictureFailed = errors.New("looking up a picture failed")
 )
 
-// PictureWait is the error where Instagram is not asked at the moment.
-type PictureWait struct {
+// pictureWait is the error where Instagram is not asked at the moment.
+type pictureWait struct {
 	reason     string
 	retryAfter time.Duration
 }
 
-func (w *PictureWait) Error() string { return w.reason }
+func (w *pictureWait) Error() string { return w.reason }
 
 // pictures is what an instance knows of its visitors' pictures.
 type pictures struct {
-	*picture.Cache[portrait]
-	places *limit.Gate
-	rest   *renewal.Group[struct{}] // after failures that concern everybody
+	*picture.Cache[pictureResult]
+	places  *limit.Gate
+	backoff *renewal.Group[struct{}] // after failures that concern everybody
 }
 
 func newPictures(now func() time.Time) *pictures {
 	return &pictures{
-		Cache:  picture.New[portrait](rememberPictures, pictureMemory, now),
-		places: limit.NewGate(picturesAtATime, provider.CallQueue),
-		rest:   renewal.New[struct{}](1, 1, 0, now),
+		Cache:   picture.New[pictureResult](maxPictures, pictureMemory, now),
+		places:  limit.NewGate(maxConcurrentPictures, provider.CallQueue),
+		backoff: renewal.New[struct{}](1, 1, 0, now),
 	}
 }
 
 // forget drops the pictures of sessions that match. [P5]
 func (p *pictures) forget(match func(key uint64, s session.Session) bool) {
-	p.Drop(func(known portrait) bool { return match(known.asker.Keys.Session, known.asker) })
+	p.Drop(func(known pictureResult) bool { return match(known.owner.Keys.Session, known.owner) })
 }
 
-// portrait is what Instagram has said about somebody's picture.
-type portrait struct {
+// pictureResult is what Instagram has said about somebody's picture.
+type pictureResult struct {
 	// asker is the session that it was asked with, without its token and all else that
 	// does not tell whose it is.
-	asker session.Session
+	owner session.Session
 
 	Address string // "" if there is no picture
 	image   instagram.Image
 	Err     error
 }
 
-// portraitFor returns a portrait of somebody of whom nothing is known yet.
-func portraitFor(s *session.Session) portrait {
-	return portrait{asker: session.Session{
+// newPictureResult returns a portrait of somebody of whom nothing is known yet.
+func newPictureResult(s *session.Session) pictureResult {
+	return pictureResult{owner: session.Session{
 		Identity: session.Identity{UserID: s.UserID, AppScopedID: s.AppScopedID}, ID: s.ID, Keys: s.Keys, Began: s.Began,
 	}}
 }
 
 // size is how much memory it takes, roughly.
-func (p *portrait) size() int { return 512 + len(p.Address) + len(p.image.Content) }
+func (p *pictureResult) size() int { return 512 + len(p.Address) + len(p.image.Content) }
 
 // FindPicture returns the picture of a visitor, and until when that is taken for current.
 // It waits for Instagram if that is not known already.
-func (e *Endpoints) FindPicture(v *request.State) (found portrait, until time.Time) {
+func (e *Endpoints) FindPicture(v *request.State) (found pictureResult, until time.Time) {
 	s, known := &v.Session, e.Memory.pictures
 	if s.Token.Access == "" || !e.Now().Before(s.Token.Expires) {
-		return portrait{Err: errNoToken}, until
+		return pictureResult{Err: errNoToken}, until
 	}
 	if found, until, ok := known.Kept(tokenKey(s)); ok {
 		return found, until
 	}
 	call, mine := known.Join(e.pictureKey(s))
 	if mine {
-		e.askInBackground(v)
+		e.fetchInBackground(v)
 	}
 	found, until, err := call.Wait(v.R.Context())
 	if err != nil {
@@ -125,52 +125,52 @@ func (e *Endpoints) pictureKey(s *session.Session) string {
 // Another session of the same person may have one that it accepts.
 func tokenKey(s *session.Session) string { return "token " + revocation.Key(s.Keys.Session).String() }
 
-// askInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
+// fetchInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
 // ends the call, because others may wait for it. It has a time limit of its own.
-func (e *Endpoints) askInBackground(v *request.State) {
+func (e *Endpoints) fetchInBackground(v *request.State) {
 	s, span := v.Session, trace.SpanFromContext(v.R.Context())
 	go func() {
 		ctx, cancel := context.WithTimeout(trace.ContextWithSpan(context.Background(), span), pictureTimeout)
 		defer cancel()
-		found, keep := e.askForPicture(ctx, &s)
+		found, keep := e.fetchPicture(ctx, &s)
 		e.Memory.pictures.End(e.pictureKey(&s), found, found.size(), keep)
-		if e.Sessions.Ended(&s) {
-			e.Memory.pictures.Drop(func(p portrait) bool { return p.asker.ID == s.ID })
+		if e.Sessions.Revoked(&s) {
+			e.Memory.pictures.Drop(func(p pictureResult) bool { return p.owner.ID == s.ID })
 		}
 	}()
 }
 
-// askForPicture asks Instagram and returns for how long that answers the question. After a
+// fetchPicture asks Instagram and returns for how long that answers the question. After a
 // panic it is taken for a failure.
-func (e *Endpoints) askForPicture(ctx context.Context, s *session.Session) (found portrait, keep time.Duration) {
-	found, keep = portraitFor(s), KeepFailure
+func (e *Endpoints) fetchPicture(ctx context.Context, s *session.Session) (found pictureResult, keep time.Duration) {
+	found, keep = newPictureResult(s), KeepFailure
 	found.Err = ErrPictureFailed
 	defer func() {
 		if cause := recover(); cause != nil {
 			e.Telemetry.NotifyPanic(cause)
 		}
 	}()
-	if found.Err = e.askWithinLimits(ctx, s, &found, &keep); found.Err == nil {
-		e.Memory.pictures.rest.Resume()
+	if found.Err = e.fetchWithinLimits(ctx, s, &found, &keep); found.Err == nil {
+		e.Memory.pictures.backoff.Resume()
 		return found, keep
 	}
-	told := telemetry.NoticePictureFailed
+	notice := telemetry.NoticePictureFailed
 	if failure, ok := errors.AsType[*instagram.Error](found.Err); ok && failure.InvalidToken() {
-		told.Action, told.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
+		notice.Action, notice.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
 	}
-	e.Telemetry.NotifySampled(told, "", found.Err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
-	return found, e.waitAfter(s, found.Err)
+	e.Telemetry.NotifySampled(notice, "", found.Err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
+	return found, e.handleFailure(s, found.Err)
 }
 
-// askWithinLimits asks for a picture if there is a place for one more call.
-func (e *Endpoints) askWithinLimits(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
-	if wait := e.Memory.pictures.rest.PausedFor(); wait > 0 {
-		return &PictureWait{"calls to instagram are paused after failures", wait}
+// fetchWithinLimits asks for a picture if there is a place for one more call.
+func (e *Endpoints) fetchWithinLimits(ctx context.Context, s *session.Session, found *pictureResult, keep *time.Duration) error {
+	if wait := e.Memory.pictures.backoff.PausedFor(); wait > 0 {
+		return &pictureWait{"calls to instagram are paused after failures", wait}
 	}
 	for _, gate := range []*limit.Gate{e.Memory.pictures.places, e.Provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
-			return &PictureWait{"too many calls are waiting for instagram", provider.CallQueue}
+			return &pictureWait{"too many calls are waiting for instagram", provider.CallQueue}
 		}
 		defer leave()
 	}
@@ -178,7 +178,7 @@ func (e *Endpoints) askWithinLimits(ctx context.Context, s *session.Session, fou
 }
 
 // download asks for the address of a picture and, for PictureProxy, for the picture.
-func (e *Endpoints) download(ctx context.Context, s *session.Session, found *portrait, keep *time.Duration) error {
+func (e *Endpoints) download(ctx context.Context, s *session.Session, found *pictureResult, keep *time.Duration) error {
 	at, err := e.Provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
 	if err != nil {
 		e.Provider.NoteAppState(err)
@@ -187,7 +187,7 @@ func (e *Endpoints) download(ctx context.Context, s *session.Session, found *por
 	e.Provider.NoteSuccess()
 	found.Address, *keep = at.Address, KeepPicture
 	if !at.Expires.IsZero() {
-		*keep = max(min(KeepPicture, at.Expires.Sub(e.Now())), LeastPicture)
+		*keep = max(min(KeepPicture, at.Expires.Sub(e.Now())), MinKeepPicture)
 	}
 	if at.Address != "" && e.PictureMode == PictureProxy {
 		found.image, err = e.Provider.FetchPicture(ctx, at.Address)
@@ -195,24 +195,24 @@ func (e *Endpoints) download(ctx context.Context, s *session.Session, found *por
 	return err
 }
 
-// waitAfter returns how long Instagram is not asked again about somebody after a failure,
+// handleFailure returns how long Instagram is not asked again about somebody after a failure,
 // and has all pictures wait if it concerns everybody. No session ends because of one: that
 // is for what checks tokens.
-func (e *Endpoints) waitAfter(s *session.Session, err error) time.Duration {
+func (e *Endpoints) handleFailure(s *session.Session, err error) time.Duration {
 	failure, ok := errors.AsType[*instagram.Error](err)
-	_, waits := errors.AsType[*PictureWait](err)
+	_, waits := errors.AsType[*pictureWait](err)
 	switch {
 	case waits:
 		return 0
 	case !ok:
 		return KeepFailure
 	case failure.InvalidToken():
-		refused := portraitFor(s)
+		refused := newPictureResult(s)
 		refused.Err = err
 		e.Memory.pictures.Keep(tokenKey(s), refused, refused.size(), KeepPicture)
 		return 0
 	case !failure.OfOnePerson():
-		e.Memory.pictures.rest.Pause(failure.RetryAfter)
+		e.Memory.pictures.backoff.Pause(failure.RetryAfter)
 	}
 	return max(KeepFailure, failure.RetryAfter)
 }

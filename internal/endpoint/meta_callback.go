@@ -25,17 +25,17 @@ import (
 
 // What Meta sends when somebody removes the app or asks for their data to be deleted.
 
-// A removal is one kind of these callbacks. Its value is what the site reads in
+// A metaCallback is one kind of these callbacks. Its value is what the site reads in
 // headerEvent where the callback is passed on.
-type removal string
+type metaCallback string
 
 const (
-	deauthorized    removal = "deauthorize"
-	deletionRequest removal = "data_deletion"
+	deauthorized    metaCallback = "deauthorize"
+	deletionRequest metaCallback = "data_deletion"
 )
 
 // event is the name of the event about such a callback.
-func (r removal) event() string {
+func (r metaCallback) event() string {
 	if r == deauthorized {
 		return telemetry.EventDeauthorized
 	}
@@ -47,7 +47,7 @@ func (e *Endpoints) Deauthorize(v *request.State) error {
 	if err := answer.Allow(v, http.MethodPost); err != nil {
 		return err
 	}
-	signed, err := e.removed(v, deauthorized)
+	signed, err := e.verifyCallback(v, deauthorized)
 	if err != nil {
 		return err
 	}
@@ -64,22 +64,22 @@ func (e *Endpoints) DataDeletion(v *request.State) error {
 	if err := answer.Allow(v, http.MethodPost, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	signed, err := e.removed(v, deletionRequest)
+	signed, err := e.verifyCallback(v, deletionRequest)
 	if err != nil {
 		return err
 	}
 	return e.deliver(v, &delivery{deletionRequest, signed}, e.PassDataDeletion)
 }
 
-// removed reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
-func (e *Endpoints) removed(v *request.State, what removal) (signed instagram.SignedRequest, err error) {
+// verifyCallback reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
+func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed instagram.SignedRequest, err error) {
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
-		return instagram.SignedRequest{}, refuseCallback(what, reply, cause)
+		return instagram.SignedRequest{}, refuseCallback(kind, reply, cause)
 	}
 	if fromBrowser(v.R) {
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrBrowser)
 	}
-	text, code := ReadSigned(v)
+	text, code := ReadSignedRequest(v)
 	if code != "" {
 		return refuse(refusal.Reply{Code: code}, nil)
 	}
@@ -88,25 +88,25 @@ func (e *Endpoints) removed(v *request.State, what removal) (signed instagram.Si
 	case errors.Is(err, instagram.ErrSignedContent):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)
 	case err != nil:
-		return instagram.SignedRequest{}, e.forged(v, what)
+		return instagram.SignedRequest{}, e.refuseForged(v, kind)
 	case e.tooOld(&signed):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrTooOld)
 	}
 	// Meta does not wait for long, and what it asks for must be done all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	who := session.Identity{UserID: signed.UserID}
-	e.Sessions.ForgetPerson(who.UserID)
+	e.Sessions.ForgetUser(who.UserID)
 	if err := e.Sessions.List.EndUserBefore(ctx, revocation.UserKey(e.App, signed.UserID), signed.IssuedAt); err != nil {
-		e.Telemetry.Notify(telemetry.NoticePersonEndedHereAlone, err, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who)...)
+		e.Telemetry.Notify(telemetry.NoticeUserRevokedHereOnly, err, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &who)...)
 		return refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: time.Minute}, nil)
 	}
-	e.Telemetry.Notify(telemetry.NoticeEndedByInstagram, nil, e.Telemetry.AboutPerson(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(what)))...)
+	e.Telemetry.Notify(telemetry.NoticeRevokedByInstagram, nil, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &who, zap.String("callback", string(kind)))...)
 	return signed, nil
 }
 
-// ReadSigned returns the signed request of a callback's body, or the code of a
+// ReadSignedRequest returns the signed request of a callback's body, or the code of a
 // refusal. The body stays readable for the site. [K5]
-func ReadSigned(v *request.State) (signed string, code refusal.Code) {
+func ReadSignedRequest(v *request.State) (signed string, code refusal.Code) {
 	if kind, _, err := mime.ParseMediaType(v.R.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return "", refusal.BadType
 	}
@@ -123,11 +123,11 @@ func ReadSigned(v *request.State) (signed string, code refusal.Code) {
 	return form.Get("signed_request"), ""
 }
 
-// passOn lets a verified callback go on to the site, which may have data of its own.
-func (e *Endpoints) passOn(v *request.State, d *delivery) {
+// passToSite lets a verified callback go on to the site, which may have data of its own.
+func (e *Endpoints) passToSite(v *request.State, d *delivery) {
 	v.Outcome = telemetry.OutcomePassedOn
 	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
-	identity.Pass(v, string(d.what), d.signed.UserID, d.signed.IssuedAt)
+	identity.Pass(v, string(d.kind), d.signed.UserID, d.signed.IssuedAt)
 }
 
 // confirmDeletion answers Meta with a code and the address where a person can see
@@ -151,7 +151,7 @@ var deletionPages = map[session.DeletionState]refusal.DeletionState{
 }
 
 func (e *Endpoints) showDeletion(v *request.State) error {
-	query, err := url.ParseQuery(v.Asked.RawQuery)
+	query, err := url.ParseQuery(v.OriginalURL.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}
 	if code := query.Get("code"); err == nil {
 		if confirmed, ok := e.Codes.Read(code); ok {

@@ -68,25 +68,25 @@ var (
 		"nothing to change if it passes; raise rate_limit if many people share this address")
 )
 
-// limited returns the refusal of a login that a limit has stopped. The login stays usable.
-func (f *Flow) limited(by *limit.Refused) *answer.Refusal {
-	cause := map[limit.Limit]error{limit.OfClient: ErrClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: ErrOverallLimit}[by.By]
-	f.Telemetry.CountLimited(by.By.String())
-	return answer.RefuseAfter(refusal.TooMany, by.Wait, cause)
+// refuseLimited returns the refusal of a login that a limit has stopped. The login stays usable.
+func (f *Flow) refuseLimited(refused *limit.Refused) *answer.Refusal {
+	cause := map[limit.Limit]error{limit.OfClient: ErrClientLimit, limit.OfNetwork: errNetworkLimit, limit.OfAll: ErrOverallLimit}[refused.By]
+	f.Telemetry.CountLimited(refused.By.String())
+	return answer.RefuseAfter(refusal.TooMany, refused.Wait, cause)
 }
 
-// settling says what became of an attempt.
-type settling int
+// attemptOutcome says what became of an attempt.
+type attemptOutcome int
 
 const (
-	notMade settling = iota // or it says nothing about who made it
-	failed                  // and Instagram was asked
+	notCounted attemptOutcome = iota // or it says nothing about who made it
+	failed                           // and Instagram was asked
 	succeeded
 )
 
 // settle settles an attempt.
-func (f *Flow) settle(attempt *limit.Attempt, how settling) {
-	switch how {
+func (f *Flow) settle(attempt *limit.Attempt, outcome attemptOutcome) {
+	switch outcome {
 	case succeeded:
 		attempt.Succeeded()
 	case failed:
@@ -111,12 +111,12 @@ func (f *Flow) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool
 	return wait, !ok
 }
 
-// warnOfAddresses says once in a day that visitors come without an address.
-func (f *Flow) warnOfAddresses(from telemetry.Requester) {
+// warnNoAddress says once in a day that visitors come without an address.
+func (f *Flow) warnNoAddress(from telemetry.Requester) {
 	if limit.ClientOf(from.ClientIP).HasAddress() {
 		return
 	}
 	if f.Provider.FirstToday("addresses") {
-		f.Telemetry.Notify(telemetry.NoticeVisitorsNoAddress, nil, f.Telemetry.AboutRequester(from)...)
+		f.Telemetry.Notify(telemetry.NoticeNoClientIP, nil, f.Telemetry.RequesterFields(from)...)
 	}
 }

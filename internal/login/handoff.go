@@ -30,9 +30,9 @@ var (
 	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not say whether it was granted")
 )
 
-// arrive sends a signed-in visitor to the page first asked for, which is checked
+// redirectTo sends a signed-in visitor to the page first asked for, which is checked
 // once more: it has been in the visitor's hands. [R2]
-func (f *Flow) arrive(returnTo string) error {
+func (f *Flow) redirectTo(returnTo string) error {
 	returnTo = f.Paths.Safe(returnTo)
 	// Without a fragment of its own the browser would carry Instagram's #_ over.
 	// [C5; RFC 9110, 10.2.2]
@@ -45,14 +45,14 @@ func (f *Flow) arrive(returnTo string) error {
 // handOff passes the callback request on to the site, with the identity, and
 // without what belongs to us and Instagram alone: code and state give way to the
 // page first asked for, as return_to. [P3]
-func (f *Flow) handOff(v *request.State, back Comeback, who *session.Identity, token string) {
+func (f *Flow) handOff(v *request.State, cb CallbackState, who *session.Identity, token string) {
 	header := v.W.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
-	returnTo := f.Paths.Safe(back.login.ReturnTo) // once more, as in arrive
+	returnTo := f.Paths.Safe(cb.login.ReturnTo) // once more, as in arrive
 	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
 	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		asked := *v.Asked
+		asked := *v.OriginalURL
 		asked.RawQuery = HandOffQuery(asked.RawQuery, returnTo)
 		original.URL, original.RequestURI = &asked, asked.RequestURI()
 		// In place, because Caddy's placeholders are bound to this very request.

@@ -1,0 +1,98 @@
+// Package gate asks for a session where `protect` wants one.
+package gate
+
+import (
+	"net/http"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+)
+
+// Gate decides which requests go on to the site.
+type Gate struct {
+	Rules    *protect.Rules
+	Sessions *lifecycle.Sessions
+	Logins   *login.Flow
+	Answers  *answer.Writer
+
+	LoginPage      bool // a page with one button comes before Instagram's window
+	AllowPreflight bool // CORS preflights need no session
+}
+
+// Pass returns nil for a request that may go on to the site, and otherwise the answer to it. It
+// expects the standing that lifecycle.Sessions.Recognize has found.
+func (g *Gate) Pass(v *request.State) error {
+	switch {
+	case v.Standing == request.SignedIn:
+		return nil
+	case v.Standing == request.NotAllowed:
+		v.LimitBody()
+		return g.Sessions.RefuseAccess(v)
+	case g.Rules.Required(v):
+		v.LimitBody()
+		return g.ask(v)
+	}
+	return nil
+}
+
+// ask sends a navigation to Instagram. Scripts, forms and frames cannot sign in, and each gets an
+// answer that it understands. [A8]
+func (g *Gate) ask(v *request.State) error {
+	asker, returnTo := v.Audience(), v.ReturnFor(g.Sessions.Paths) // both need the body, which Drain reads
+	v.Drain()
+	switch {
+	case v.Malformed:
+		return answer.Refuse(refusal.Reply{Code: refusal.BadRequest})
+	case v.Standing == request.RevocationUnknown:
+		// The cookie stays, because the session may still be valid. [F1]
+		return answer.Refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: g.Sessions.SyncInterval})
+	case v.Standing == request.MissingPermission:
+		g.Sessions.SetRenewedCookie(v)
+		return answer.Refuse(g.Answers.Missing(v.Missing, returnTo))
+	case asker == audience.Preflight && g.passesPreflight(v):
+		return nil
+	case asker.SendsForm():
+		return g.refuseForm(v)
+	case !g.Sessions.Paths.SignsIn(v.R.Host):
+		return g.Logins.RedirectToCanonical(v)
+	case asker != audience.Navigation:
+		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: g.Sessions.Paths.LoginURL(returnTo)})
+	case g.LoginPage:
+		return g.Logins.ShowSignInPage(v, returnTo)
+	}
+	return g.Logins.Start(v, login.StartOptions{ReturnTo: returnTo})
+}
+
+// refuseForm tells the visitor that their form was not saved. A redirect to Instagram would lose
+// it silently, and many sites' Content-Security-Policy blocks such a redirect.
+func (g *Gate) refuseForm(v *request.State) error {
+	code := refusal.SessionEnded
+	if audience.IsFromAnotherSite(v.R) {
+		// The session may be valid: browsers send no Lax cookie with another site's form.
+		code = refusal.CrossSitePost
+	}
+	page := v.ReturnFor(g.Sessions.Paths)
+	if !g.requiredToRead(v) {
+		page = g.Sessions.Paths.LoginURL(page) // that page is public and would not start a sign-in
+	}
+	return answer.Refuse(refusal.Reply{Code: code, PageURL: page})
+}
+
+// requiredToRead reports whether a GET of the same address needs a session, too.
+func (g *Gate) requiredToRead(v *request.State) bool {
+	method := v.R.Method
+	v.R.Method = http.MethodGet
+	defer func() { v.R.Method = method }()
+	return g.Rules.Required(v)
+}
+
+// passesPreflight reports whether a preflight goes on to the site without a session. The method is
+// checked again, because another handler may have changed it.
+func (g *Gate) passesPreflight(v *request.State) bool {
+	return g.AllowPreflight && v.R.Method == http.MethodOptions
+}
