@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,6 +13,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
 // serve sends a request through a handler and reports its answer and whether the
@@ -124,3 +128,37 @@ func TestN1_EarlyDataIsNotACallback(t *testing.T) {
 		t.Errorf("asked %v, status %d, error %v", asked, w.Code, err)
 	}
 }
+
+func TestA6_WhatAnOwnPathDoesNotAnswerGoesNowhere(t *testing.T) {
+	if _, refused := errors.AsType[*answer.Refusal](onOwnPath(new(request.State), nil)); !refused {
+		t.Error("the site gets a request for an own path")
+	}
+	for _, v := range []*request.State{{HandedOff: true}, {Deliver: func(func(http.ResponseWriter) error) error { return nil }}} {
+		if err := onOwnPath(v, nil); err != nil {
+			t.Errorf("a callback that goes on to the site: %v", err)
+		}
+	}
+}
+
+// A secret may have braces in it, which Caddy takes for a placeholder.
+func TestASecretWithBracesIsNotRepeated(t *testing.T) {
+	h := &Handler{AppID: "{env.NOBODY_HAS_SET_THIS}", AppSecret: []string{"hunter2{x}!"}, RedirectURI: []string{"https://example.com/auth/"}}
+	h.Session.Secret = []string{"pass{env.NOBODY_HAS_SET_THIS}word"}
+	for name, err := range map[string]error{
+		"all at once": h.missing(option.AtLoad(caddy.NewReplacer())),
+		"braces":      second(option.AtLoad(caddy.NewReplacer())("app_secret", "hunter2{x}!")),
+		"in between":  second(option.AtLoad(caddy.NewReplacer())("session secret", "pass{env.NOBODY_HAS_SET_THIS}word")),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", name)
+			continue
+		}
+		for _, part := range []string{"hunter2", "{x}", "pass", "word"} {
+			if strings.Contains(err.Error(), part) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+func second(_ string, err error) error { return err }

@@ -1,4 +1,4 @@
-package instagramauth
+package telemetry_test
 
 import (
 	"errors"
@@ -122,7 +122,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 
 // TestTheTableOfRefusalsHasTheirLevels compares the page with notices.go.
 func TestTheTableOfRefusalsHasTheirLevels(t *testing.T) {
-	text, err := os.ReadFile("docs/troubleshooting.md")
+	text, err := os.ReadFile("../../docs/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,48 +1,18 @@
-package instagramauth
+package endpoint_test
 
 import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
-
-func FuzzR3_SafeReturn(f *testing.F) {
-	h := provisioned(f)
-	addresses, err := attack.Returns("example.test")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for i := 0; i < len(addresses); i += 10 {
-		f.Add(addresses[i]) // all of them would take the fuzzer's first half minute
-	}
-	for _, own := range []string{"/auth/", "/auth/.", "/%61uth/", "/x/../auth/?x", "https://example.test/auth/#x", "/instagram_auth", "/instagram%5fauth/login", "/instagram_auth/x/..", "/.%2e/instagram_auth/logout"} {
-		f.Add(own)
-	}
-	f.Fuzz(func(t *testing.T, address string) { wantArrival(t, address, h.settings.paths.Safe(address)) })
-}
-
-// lowerASCII is strings.ToLower for ASCII alone: some letters beyond it, such as the Kelvin
-// sign, have an ASCII letter as their lower case.
-func lowerASCII(s string) string {
-	b := []byte(s)
-	for i := range b {
-		if 'A' <= b[i] && b[i] <= 'Z' {
-			b[i] += 'a' - 'A'
-		}
-	}
-	return string(b)
-}
 
 // headed returns a request of a method with headers, those without a value left out.
 func headed(method string, headers map[string]string) *http.Request {
@@ -56,7 +26,11 @@ func headed(method string, headers map[string]string) *http.Request {
 }
 
 func FuzzL2_OwnForm(f *testing.F) {
-	h := provisioned(f)
+	paths, err := address.New("", []string{"https://example.test/auth/"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	endpoints := endpoint.New(endpoint.Config{Paths: paths})
 	for _, seed := range [][3]string{
 		{"example.test", "same-origin", ""}, {"example.test", "none", ""}, {"example.test", "same-site", "https://example.test"}, {"example.test", "cross-site", "https://example.test"}, {"example.test", "", "https://example.test"}, {"example.test", "", "null"},
 		{"example.test:443", "", "https://example.test"}, {"example.test:444", "", "https://example.test:444"}, {"evil.example", "", "https://evil.example"}, {"example.test", "", "http://example.test"}, {"example.test", "", ""}, {"example.test", "Same-Origin", ""}, {"example.test", " none", ""},
@@ -66,40 +40,15 @@ func FuzzL2_OwnForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, host, site, from string) {
 		r := headed(http.MethodPost, map[string]string{"Sec-Fetch-Site": site, "Origin": from})
 		r.Host = host
-		_, ours := h.settings.paths.RedirectFor(host)
+		_, ours := paths.RedirectFor(host)
 		self := ours && from == "https://example.test"
 		want := (site == "same-origin" || site == "none") && (from == "" || from == "null" || self || !ours && audience.FromHost(from, host)) || site == "" && self
-		if got := h.endpoints.IsOwnForm(&request.State{R: r}); got != want {
+		if got := endpoints.IsOwnForm(&request.State{R: r}); got != want {
 			t.Errorf("a form to %q from %q, %q is ours: %v, want %v", host, from, site, got, want)
 		}
 		// A link that asks for more is no more believed than that.
-		if from == "" && site != "" && (&request.State{R: r}).IsForeign(h.settings.paths) == want {
+		if from == "" && site != "" && (&request.State{R: r}).IsForeign(paths) == want {
 			t.Errorf("a link from %q is foreign: %v", site, !want)
-		}
-	})
-}
-
-func FuzzX1_AccessList(f *testing.F) {
-	for _, list := range []string{"17841405793187218", "@jayposiris", "@JayPosiris\n1", "", "@", "1 ", "١", "0x1", "@a b", "17841405793187218\n@maria.sees\n25025320793187218", strings.Repeat("1", 33), "1\n\n2"} {
-		f.Add(list, "17841405793187218", "25025320793187218", "jayposiris")
-		f.Add(list, "1784140579318721", "", "JAYPOSIRIS")
-	}
-	entry := regexp.MustCompile(`^([0-9]{1,32}|@[A-Za-z0-9._]{1,30})$`)
-	f.Fuzz(func(t *testing.T, list, id, scoped, name string) {
-		entries := strings.Split(list, "\n")
-		bad := slices.ContainsFunc(entries, func(e string) bool { return !entry.MatchString(e) })
-		p, err := lifecycle.ParseAccounts("allow", entries)
-		if (err != nil) != bad {
-			t.Fatalf("%q: %v", entries, err)
-		}
-		if bad || !entry.MatchString(id) || id[0] == '@' || scoped != "" && (!entry.MatchString(scoped) || scoped[0] == '@') || !entry.MatchString("@"+name) {
-			return // nobody has such an ID or name
-		}
-		want := slices.ContainsFunc(entries, func(e string) bool {
-			return e == id || e == scoped || lowerASCII(e) == "@"+lowerASCII(name)
-		})
-		if got := p.Includes(&session.Identity{UserID: id, AppScopedID: scoped, Username: name}); got != want {
-			t.Errorf("%q includes %s, %s, %s: %v", entries, id, scoped, name, got)
 		}
 	})
 }
@@ -116,9 +65,9 @@ func FuzzK5_SignedBody(f *testing.F) {
 		v := &request.State{W: httptest.NewRecorder(), R: httptest.NewRequest(http.MethodPost, "/instagram_auth/deauthorize", strings.NewReader(body))}
 		v.R.Header.Set("Content-Type", kind)
 		signed, code := endpoint.ReadSignedRequest(v)
-		values, whole := parameters(body)
+		values, whole := attack.Parameters(body)
 		bare, _, more := strings.Cut(kind, ";")
-		isForm := strings.TrimSpace(lowerASCII(bare)) == form
+		isForm := strings.TrimSpace(attack.LowerASCII(bare)) == form
 		want := isForm && len(body) <= 16384 && whole && len(values["signed_request"]) == 1
 		if code == "" && !want || code != "" && want && !more {
 			t.Fatalf("%q, %q: answered %q", kind, body, code)

@@ -1,4 +1,4 @@
-package instagramauth
+package headerguard_test
 
 import (
 	"net/http"

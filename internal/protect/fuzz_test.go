@@ -1,4 +1,4 @@
-package instagramauth
+package protect_test
 
 import (
 	"net/http"
@@ -12,7 +12,7 @@ import (
 // FuzzN7_ServeMuxOpensNothing lets Go's own router judge: an address that needs no session must
 // not be one of a page that the matcher protects. (Caddy ignores the case of letters, and it does not.)
 func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
-	content, err := os.ReadFile("e2e/routers/spellings.txt")
+	content, err := os.ReadFile("../../e2e/routers/spellings.txt")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -30,10 +30,10 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 		v := visitOf("/")
 		*v.R.URL, *v.OriginalURL = *u, *u
 		place := mux(t, u)
-		if place == "secret" && !members.protect.Required(v) {
+		if place == "secret" && !members.Required(v) {
 			t.Errorf("%q is a page of members", target)
 		}
-		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.protect.Required(v) {
+		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.Required(v) {
 			t.Errorf("%q is not public", target)
 		}
 		if *v.R.URL != *u || *v.OriginalURL != *u {

@@ -1,0 +1,26 @@
+package attack
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// WantArrival fails the test if an address that became of a hostile one leads off the site, which is
+// https://example.test, or into an endpoint of ours.
+func WantArrival(t *testing.T, hostile, address string) {
+	t.Helper()
+	const origin = "https://example.test"
+	end, path := Follow(origin, "/auth/", address)
+	if end != origin || strings.HasPrefix(path, "//") {
+		t.Errorf("%q leads to %q, which is %s%s", hostile, address, end, path)
+	}
+	plain, err := url.PathUnescape(path)
+	if err != nil || plain == "/auth/" || strings.HasPrefix(plain+"/", "/instagram_auth/") {
+		t.Errorf("%q leads to %q, an address of ours", hostile, address)
+	}
+	before, _, _ := strings.Cut(strings.ReplaceAll(address, "#", "?"), "?")
+	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) || strings.Contains(before, `\`) {
+		t.Errorf("%q leads to %q, which is no visible ASCII", hostile, address)
+	}
+}
