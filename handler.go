@@ -49,7 +49,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 		return nil // another block of this server has verified this callback
 	}
 	// 2 Own path: this handler answers it.
-	if own := h.settings.paths.Own(v.Asked, v.R.Host); own != address.None {
+	if own := h.settings.paths.Own(v.OriginalURL, v.R.Host); own != address.None {
 		return h.answerOwnPath(v, own)
 	}
 	if back, ok := h.logins.Astray(v); ok {
@@ -114,7 +114,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	if v.Deliver != nil {
 		return h.answers.Answer(v, v.Deliver(func(w http.ResponseWriter) error { return next.ServeHTTP(w, v.R) }))
 	}
-	w := &identity.Response{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
+	w := &identity.ResponseWriter{Private: v.Standing == request.SignedIn, HandedOff: v.HandedOff}
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
 		h.sessions.PrepareResponse(v, w)

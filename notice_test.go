@@ -49,7 +49,7 @@ func TestNoLineAsksForSomethingWithoutARemedy(t *testing.T) {
 		}
 	}
 	for _, code := range refusal.Codes() {
-		for _, n := range []telemetry.Notice{telemetry.SignInRefused(code), telemetry.CallbackRefused(code), telemetry.NoticePictureFailed, telemetry.NoticeNotRenewed, telemetry.NoticeShortToken, telemetry.NoticeBreakerOpened} {
+		for _, n := range []telemetry.Notice{telemetry.SignInRefused(code), telemetry.CallbackRefused(code), telemetry.NoticePictureFailed, telemetry.NoticeRefreshFailed, telemetry.NoticeShortToken, telemetry.NoticeBreakerOpened} {
 			for _, cause := range causes {
 				if level, remedy := said(n, cause); level > zap.InfoLevel && remedy == "" {
 					t.Fatalf("%s, %s, because of %v: %s without a remedy", n.Message, code, cause, level)
@@ -92,7 +92,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"a forged callback":                      {telemetry.CallbackRefused(refusal.BadSignature), nil, info},
 		"too many forged callbacks":              {telemetry.CallbackRefused(refusal.TooMany), endpoint.ErrForgeries, info},
 		"a callback from a browser":              {telemetry.CallbackRefused(refusal.BadRequest), endpoint.ErrBrowser, info},
-		"the owner has to confirm":               {telemetry.NoticeNotRenewed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
+		"the owner has to confirm":               {telemetry.NoticeRefreshFailed, &instagram.Error{Kind: instagram.Refused, Code: 190, Subcode: 459}, info},
 
 		"redirects against each other": {telemetry.SignInRefused(refusal.BadHost), login.ErrRedirectLoop, warn},
 		"a redirect of the callback":   {telemetry.SignInRefused(refusal.CallbackMoved), nil, warn},
@@ -109,7 +109,7 @@ func TestTheLevelSaysWhoHasToAct(t *testing.T) {
 		"a bug":                 {telemetry.SignInRefused(refusal.Internal), errors.New("x"), urgent},
 		"a breaker":             {telemetry.NoticeBreakerOpened, refused("Not a professional account"), urgent},
 		"a restricted app":      {telemetry.NoticeAppRestricted, refused("API access blocked."), urgent},
-		"an end on one node":    {telemetry.NoticeEndedHereAlone, errors.New("x"), urgent},
+		"an end on one node":    {telemetry.NoticeRevokedHereOnly, errors.New("x"), urgent},
 		"a site that is broken": {telemetry.NoticeHandoffFailed, errors.New("x"), urgent},
 		"a matcher that failed": {telemetry.NoticeMatcherFailed, errors.New("x"), urgent},
 		"a panic":               {telemetry.NoticePanic, nil, urgent},

@@ -28,7 +28,7 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 			return
 		}
 		v := visitOf("/")
-		*v.R.URL, *v.Asked = *u, *u
+		*v.R.URL, *v.OriginalURL = *u, *u
 		place := mux(t, u)
 		if place == "secret" && !members.protect.Required(v) {
 			t.Errorf("%q is a page of members", target)
@@ -36,7 +36,7 @@ func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 		if place != "" && place != "public" && u.Path == strings.ToLower(u.Path) && !others.protect.Required(v) {
 			t.Errorf("%q is not public", target)
 		}
-		if *v.R.URL != *u || *v.Asked != *u {
+		if *v.R.URL != *u || *v.OriginalURL != *u {
 			t.Errorf("%q has become %v", target, v.R.URL)
 		}
 	})

@@ -20,7 +20,7 @@ func visitOf(target string) *request.State {
 	r := httptest.NewRequest(http.MethodGet, target, nil)
 	w := httptest.NewRecorder()
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-	return &request.State{W: w, R: r, Asked: address.Asked(r)}
+	return &request.State{W: w, R: r, OriginalURL: address.OriginalURL(r)}
 }
 
 // protecting returns a handler with one matcher, which has these options.
@@ -84,13 +84,13 @@ func TestN7_TheAddressIsPutBackAlsoAfterAPanic(t *testing.T) {
 		h.protect.Sets = caddyhttp.MatcherSets{{&watching{at: at}}}
 		v := visitOf("/a%2Fb/..;x/c")
 		*v.R.URL = *visitOf("/rewritten/%2e%2e/x").R.URL
-		current, asked, uri := *v.R.URL, *v.Asked, v.R.RequestURI
+		current, asked, uri := *v.R.URL, *v.OriginalURL, v.R.RequestURI
 		func() {
 			defer func() { _ = recover() }()
 			h.protect.Required(v)
 		}()
-		if *v.R.URL != current || *v.Asked != asked || v.R.RequestURI != uri {
-			t.Errorf("after a panic at %d the address is %v, asked for as %v", at, v.R.URL, v.Asked)
+		if *v.R.URL != current || *v.OriginalURL != asked || v.R.RequestURI != uri {
+			t.Errorf("after a panic at %d the address is %v, asked for as %v", at, v.R.URL, v.OriginalURL)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 func wantErrands(t *testing.T, errand string, want map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(telemetry.MetricErrands)
+	registry.MustRegister(telemetry.MetricRefreshes)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -39,17 +39,17 @@ func TestTheMetricsTellOfErrands(t *testing.T) {
 	v := w.newVisitor()
 	v.signIn()
 	v.hours(25, "jayposiris")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4})
-	wantErrands(t, telemetry.ErrandToken, map[string]float64{telemetry.ResultOK: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4})
+	wantErrands(t, telemetry.KindToken, map[string]float64{telemetry.ResultOK: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Status500})
 	v.at.advance(6 * time.Hour)
 	v.wantSignedIn("jayposiris")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
 	v.at.advance(time.Hour)
 	if _, err := w.instagram.RemoveApp(t.Context(), "jayposiris"); err != nil {
 		t.Fatal(err)
 	}
 	v.get("/page")
-	wantErrands(t, telemetry.ErrandProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ErrandFailed: 1, telemetry.ErrandEnded: 1})
+	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1, telemetry.ResultRevoked: 1})
 }

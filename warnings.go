@@ -148,7 +148,7 @@ func (h *Handler) logFingerprints() {
 	}
 	said := telemetry.NoticeSecretsLoaded
 	if len(h.settings.secrets.app) > 1 || len(h.settings.secrets.session) > 1 {
-		said = telemetry.NoticeKeysChanging
+		said = telemetry.NoticeSecretsRotating
 	}
 	h.telemetry.Notify(said, nil, fields...)
 }
@@ -159,7 +159,7 @@ func (h *Handler) watchSecrets() (err error) {
 		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.secrets.app}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.secrets.session},
 		Keep: h.keepSecrets(), Now: h.now,
 		AppKeys: h.settings.secrets.appKeys, SessionKeys: h.settings.secrets.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
-		Changed: h.logSecretChange, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeSecretsNotChanged, err) },
+		Changed: h.logSecretChange, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeRotationFailed, err) },
 	})
 	return err
 }
@@ -178,7 +178,7 @@ func (h *Handler) logSecretChange(c rotation.Change) {
 	case secretfile.Broken:
 		h.telemetry.Notify(telemetry.NoticeSecretFile, c.Problem, about...)
 	case secretfile.Mended:
-		h.telemetry.Notify(telemetry.NoticeSecretFileAgain, nil, about...)
+		h.telemetry.Notify(telemetry.NoticeSecretFileValid, nil, about...)
 	case secretfile.Retired:
 		h.telemetry.Notify(telemetry.NoticeSecretRetired, nil, about...)
 	}

@@ -43,7 +43,7 @@ func (g *Gate) Pass(v *request.State) error {
 // ask sends a navigation to Instagram. Scripts, forms and frames cannot sign in, and each gets an
 // answer that it understands. [A8]
 func (g *Gate) ask(v *request.State) error {
-	asker, returnTo := v.Who(), v.ReturnFor(g.Sessions.Paths) // both need the body, which Drain reads
+	asker, returnTo := v.Audience(), v.ReturnFor(g.Sessions.Paths) // both need the body, which Drain reads
 	v.Drain()
 	switch {
 	case v.Malformed:

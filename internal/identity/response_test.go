@@ -42,7 +42,7 @@ func TestP4_AFlushSendsNoHeaderThatIsNotComplete(t *testing.T) {
 		"an http.Flusher":      func(w http.ResponseWriter) error { w.(http.Flusher).Flush(); return nil },
 	} {
 		recorder := httptest.NewRecorder()
-		w := &Response{Private: true}
+		w := &ResponseWriter{Private: true}
 		w.ResponseWriter = recorder
 		if err := flush(w); err != nil || !recorder.Flushed {
 			t.Errorf("%s: flushed %v, %v", name, recorder.Flushed, err)
