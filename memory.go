@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// limits is what an instance remembers beyond one request. None of it is needed to
-// finish a login elsewhere; it keeps floods away from Instagram and lets a login
-// be finished once.
-type limits struct {
+// sharedMemory has what the rooms of a block remember between requests. All configurations of the
+// block share it. No login needs it to finish on another node: it keeps floods away from Instagram
+// and lets each login finish only once.
+type sharedMemory struct {
 	app      string
 	logins   *login.Memory
 	provider *provider.Memory
@@ -23,46 +23,47 @@ type limits struct {
 	endpoint *endpoint.Memory
 }
 
-// Destruct implements caddy.Destructor. There is nothing to end.
-func (*limits) Destruct() error { return nil }
+// Destruct implements caddy.Destructor. The memory owns no resources.
+func (*sharedMemory) Destruct() error { return nil }
 
-// pool keeps the limits of an app while one configuration replaces another: a
-// reload must not make used logins usable again.
-var pool = caddy.NewUsagePool()
+// memories keeps the memory of a block while one configuration replaces another: a reload must not
+// make used logins usable again.
+var memories = caddy.NewUsagePool()
 
-func (h *Handler) borrowLimits() error {
+// borrowMemory takes the memory of the block, or makes it for the first configuration.
+func (h *Handler) borrowMemory() error {
 	key := h.settings.instance
-	shared, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) {
-		return &limits{
-			app:    h.settings.appID,
-			logins: login.NewMemory(h.now), endpoint: endpoint.NewMemory(h.now),
+	shared, _, err := memories.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return &sharedMemory{
+			app:      h.settings.appID,
+			logins:   login.NewMemory(h.now),
 			provider: provider.NewMemory(h.now),
-
 			sessions: lifecycle.NewMemory(h.now),
+			endpoint: endpoint.NewMemory(h.now),
 		}, nil
 	})
 	if err != nil {
 		return err
 	}
-	h.limits, h.limitsKey = shared.(*limits), key
-	h.leaveRate = h.limits.logins.Join(&h.settings.rate)
+	h.memory, h.memoryKey = shared.(*sharedMemory), key
+	h.leaveRate = h.memory.logins.Join(&h.settings.rate)
 	return nil
 }
 
-// returnLimits gives the limits back. The handler keeps its pointer to them: requests
-// that began before a reload may still be on their way.
-func (h *Handler) returnLimits() error {
-	if h.limitsKey == "" {
+// returnMemory gives the memory back. The handler keeps its pointer, because requests that began
+// before a reload may still use it.
+func (h *Handler) returnMemory() error {
+	if h.memoryKey == "" {
 		return nil
 	}
 	h.leaveRate()
-	_, err := pool.Delete(h.limitsKey)
-	h.limitsKey = ""
+	_, err := memories.Delete(h.memoryKey)
+	h.memoryKey = ""
 	return err
 }
 
-// stateMetrics tells of the lists of revoked sessions and of the breakers when it is asked,
-// so that requests pay nothing for it.
+// stateMetrics reads the lists of revoked sessions and the circuit breakers when Prometheus scrapes,
+// so that requests pay nothing for these metrics.
 type stateMetrics struct{}
 
 func stateMetric(name, help string) *prometheus.Desc {
@@ -94,10 +95,10 @@ func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 		return true
 	})
 	open := make(map[string]float64) // blocks of one app have a breaker each
-	pool.Range(func(_, value any) bool {
-		l := value.(*limits)
-		if open[l.app] += 0; l.provider.Breaker.Open() {
-			open[l.app] = 1
+	memories.Range(func(_, value any) bool {
+		m := value.(*sharedMemory)
+		if open[m.app] += 0; m.provider.Breaker.Open() {
+			open[m.app] = 1
 		}
 		return true
 	})
@@ -107,16 +108,16 @@ func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 }
 
 func collectList(to chan<- prometheus.Metric, s revocation.Status) {
-	tell := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
+	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
 		to <- prometheus.MustNewConstMetric(desc, kind, value, s.App)
 	}
-	tell(metricEnded, prometheus.GaugeValue, float64(s.Entries))
-	tell(metricQueued, prometheus.GaugeValue, float64(s.Queued))
-	tell(metricLost, prometheus.CounterValue, float64(s.Lost))
-	tell(metricUnreadable, prometheus.GaugeValue, float64(s.Unreadable))
+	send(metricEnded, prometheus.GaugeValue, float64(s.Entries))
+	send(metricQueued, prometheus.GaugeValue, float64(s.Queued))
+	send(metricLost, prometheus.CounterValue, float64(s.Lost))
+	send(metricUnreadable, prometheus.GaugeValue, float64(s.Unreadable))
 	var read float64
 	if !s.Synced.IsZero() {
 		read = float64(s.Synced.Unix())
 	}
-	tell(metricLastRead, prometheus.GaugeValue, read)
+	send(metricLastRead, prometheus.GaugeValue, read)
 }

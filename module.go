@@ -43,7 +43,7 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder(directive, httpcaddyfile.After, "basic_auth")
 }
 
-// Handler signs visitors in with Instagram and tells the site behind it who they are.
+// Handler signs visitors in with Instagram and passes their identity to the site behind it.
 //
 // It sees every request of its site: it deletes identity headers that a client
 // sent, answers its own paths (the redirect URI and those below `path_prefix`),
@@ -220,9 +220,9 @@ type Handler struct {
 
 	protect      *protect.Rules
 	settings     settings
-	limits       *limits
+	memory       *sharedMemory
 	reservations *placement.Reservations
-	limitsKey    string
+	memoryKey    string
 	leaveRate    func()
 
 	rotation  *rotation.Rotation
@@ -308,8 +308,8 @@ type RateLimitOptions struct {
 	Off bool `json:"off,omitempty"`
 }
 
-// CaddyModule returns the Caddy module information. Its receiver is a pointer, because events
-// ask for it and a copy would read what Cleanup is just changing.
+// CaddyModule returns the Caddy module information. Its receiver is a pointer, because events call
+// this method while Cleanup may be changing fields, and a copy would read them.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "http.handlers." + directive,
@@ -317,9 +317,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision sets up the handler: it replaces the placeholders, checks every option
-// and makes what requests need. It calls nobody, and waits for nobody: the storage is
-// first looked into beside it.
+// Provision sets up the handler. It replaces placeholders, checks every option and makes the rooms.
+// It makes no network calls: the list of revoked sessions is first read in the background.
 func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	events, err := telemetry.NewEmitter(ctx)
 	if err != nil {
@@ -334,7 +333,7 @@ func (h *Handler) Provision(ctx caddy.Context) (err error) {
 	return inspect.AtStart(ctx, h.inspected(h.telemetry.Logger))
 }
 
-// provision is Provision with a storage.
+// provision makes the rooms in order, each from those before it.
 func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, events *telemetry.Emitter) (err error) {
 	if h.now == nil {
 		h.now = time.Now
@@ -346,11 +345,10 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if h.telemetry, err = telemetry.NewRecorder(logger, events, h.settings.appID, h.settings.privacy, h.now); err != nil {
 		return err
 	}
-	matchers, err := h.loadMatchers(ctx)
-	if err != nil {
+	h.protect = &protect.Rules{Otherwise: !h.settings.handoff, Telemetry: h.telemetry}
+	if h.protect.Sets, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
-	h.protect = &protect.Rules{Sets: matchers, Otherwise: !h.settings.handoff, Telemetry: h.telemetry}
 	h.answers, err = answer.New(answer.Config{
 		Telemetry: h.telemetry, Paths: h.settings.paths, Cookies: h.settings.cookies, Now: h.now,
 		HandleErrors: h.settings.handleErrors, AnyAccount: h.settings.api == instagram.BasicDisplay, Language: h.settings.language, Pages: h.Pages,
@@ -358,10 +356,10 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err != nil {
 		return err
 	}
-	if err := h.borrowLimits(); err != nil {
+	if err := h.borrowMemory(); err != nil {
 		return err
 	}
-	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.limits.provider, h.settings.api, h.Fields)
+	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.memory.provider, h.settings.api, h.Fields)
 	if err := h.watchSecrets(); err != nil {
 		return err
 	}
@@ -370,6 +368,11 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	}
 	h.makeFlows()
 	h.warn()
+	return h.takePlace(ctx)
+}
+
+// takePlace finds the block's place on its server and reserves its own paths there.
+func (h *Handler) takePlace(ctx caddy.Context) error {
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	place, err := h.place(server)
 	if err != nil {
@@ -385,26 +388,26 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	return nil
 }
 
-// joinSessions makes the sessions of the block.
+// joinSessions makes the sessions of the block and joins the app's list of revoked sessions.
 func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (err error) {
 	s := &h.settings
 	h.sessions, err = lifecycle.New(ctx.Slogger(), lifecycle.Config{
 		App: s.appID, Name: s.paths.Redirects[0].URI, Block: s.block,
 		Paths: s.paths, Cookies: s.cookies, Vault: s.vault, Storage: storage, Rotation: h.rotation, Telemetry: h.telemetry, Provider: h.provider, Identity: s.identity,
-		Memory: h.limits.sessions, Now: h.now,
+		Memory: h.memory.sessions, Now: h.now,
 		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
 		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
-		OnForget: h.limits.endpoint.Forget,
+		OnForget: h.memory.endpoint.Forget,
 	})
 	return err
 }
 
-// makeFlows makes what answers in the place of the site.
+// makeFlows makes the rooms that answer requests instead of the site.
 func (h *Handler) makeFlows() {
 	s := &h.settings
 	h.logins = login.New(login.Config{
 		Paths: s.paths, Cookies: s.cookies, Client: s.client, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers, Identity: s.identity,
-		Memory: h.limits.logins, Now: h.now,
+		Memory: h.memory.logins, Now: h.now,
 		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
 	})
 	h.gate = &gate.Gate{
@@ -412,7 +415,7 @@ func (h *Handler) makeFlows() {
 	}
 	h.endpoints = endpoint.New(endpoint.Config{
 		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(), Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
-		Memory: h.limits.endpoint, Now: h.now,
+		Memory: h.memory.endpoint, Now: h.now,
 		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
 		Required: h.protect.Required,
 	})
@@ -450,8 +453,8 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 // addresses or uses the same cookie. [C3]
 func (h *Handler) Validate() error { return h.reservations.Take() }
 
-// Cleanup gives back what this instance took. It also runs where Provision or
-// Validate failed.
+// Cleanup gives back what this instance has taken. Caddy also calls it after Provision or Validate
+// has failed.
 func (h *Handler) Cleanup() error {
 	if h.reservations != nil {
 		h.reservations.Release()
@@ -469,7 +472,7 @@ func (h *Handler) Cleanup() error {
 	if h.rotation != nil {
 		leaveSecrets = h.rotation.Close()
 	}
-	return errors.Join(leaveSecrets, leaveSessions, h.returnLimits(), leaveTelemetry)
+	return errors.Join(leaveSecrets, leaveSessions, h.returnMemory(), leaveTelemetry)
 }
 
 // Interface guards

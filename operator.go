@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// What the operator talks to: the admin API, and the commands.
+// This file registers the admin API and the commands.
 
 func init() {
 	caddy.RegisterModule(operator.NewAdminAPI(runningApps))
@@ -46,7 +46,7 @@ func runningApps() map[string]operator.App {
 	return apps
 }
 
-// openBlock shows the doctor a block.
+// openBlock prepares a block of a configuration for the doctor, without starting it.
 func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	h := &Handler{now: time.Now, protect: new(protect.Rules)}
 	err := option.WrongKind(json.Unmarshal(raw, h))
@@ -69,12 +69,12 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	return b, nil
 }
 
-// checkSecrets is what the doctor says of the secrets.
+// checkSecrets returns the doctor's findings about the secrets.
 func (h *Handler) checkSecrets() []finding.Finding {
 	found := []finding.Finding{finding.Credentials(h.settings.appID, h.settings.secrets.app)}
 	switch {
 	case h.settings.handoff:
-		// The site keeps the sessions.
+		// The site keeps its own sessions.
 	case len(h.Session.Secret) == 0 && h.settings.secrets.weak:
 		found = append(found, telemetry.NoticeWeakSecret.Finding())
 	case h.settings.secrets.appOpens:

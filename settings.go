@@ -83,7 +83,7 @@ type secrets struct {
 	guessable []finding.Finding // about session secrets
 }
 
-// optionErrorOf gives an error of the client the form of our own.
+// optionErrorOf turns an error of the Instagram client into an option.Error.
 func optionErrorOf(err error) error {
 	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
 		problem := wrong.Problem
@@ -95,8 +95,8 @@ func optionErrorOf(err error) error {
 	return err
 }
 
-// resolve turns the options into settings. It is the one place where their
-// meaning is checked, for Caddyfile and JSON alike.
+// resolve turns the options into settings. It checks the meaning of every option, for the Caddyfile
+// and for JSON alike.
 func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
 	replace = replace.RefusingNames()
 	for _, step := range []func(*Handler, option.Resolver) error{
@@ -264,7 +264,7 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 	return nil
 }
 
-// resolveEnds checks the options about how sessions end.
+// resolveEnds checks the options for sign-out, Meta's callbacks and revoked sessions.
 func (s *settings) resolveEnds(h *Handler, _ option.Resolver) (err error) {
 	if s.logoutTarget = cmp.Or(h.LogoutTarget, "/"); !returnpath.OK(s.logoutTarget) {
 		return option.Errorf("logout_target", "%q is not a path of this site; write one such as /goodbye", s.logoutTarget)
@@ -295,7 +295,7 @@ func (s *settings) resolveEnds(h *Handler, _ option.Resolver) (err error) {
 	return nil
 }
 
-// resolvePages decides on the language of the pages.
+// resolvePages checks the language of the pages.
 func (s *settings) resolvePages(h *Handler, _ option.Resolver) error {
 	if h.Language == "" || h.Language == "auto" {
 		return nil
@@ -310,7 +310,7 @@ func (s *settings) resolvePages(h *Handler, _ option.Resolver) error {
 	return nil
 }
 
-// resolveHeaders decides on the request headers for the site.
+// resolveHeaders checks the request headers for the site.
 func (s *settings) resolveHeaders(h *Handler, _ option.Resolver) (err error) {
 	s.identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
 	return err
@@ -324,11 +324,9 @@ func (s *settings) resolveAccess(h *Handler, _ option.Resolver) (err error) {
 	return err
 }
 
-const (
-	shortestRevalidate = time.Minute
-)
+const shortestRevalidate = time.Minute
 
-// resolveToken checks the options about the token and what it is kept for.
+// resolveToken checks the options that need a stored access token.
 func (s *settings) resolveToken(h *Handler, _ option.Resolver) error {
 	s.longLived = h.Token.LongLived
 	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
@@ -381,8 +379,8 @@ func (s *settings) resolveRateLimit(h *Handler, _ option.Resolver) error {
 	return nil
 }
 
-// resolvePicture decides how the picture is answered: not at all where no access token is
-// kept that Instagram could be asked with.
+// resolvePicture checks how the picture is answered. Without a stored access token it is off,
+// because Instagram gives no picture without one.
 func (s *settings) resolvePicture(h *Handler, _ option.Resolver) error {
 	modes := map[string]endpoint.PictureMode{"": endpoint.PictureRedirect, "off": endpoint.PictureOff, "redirect": endpoint.PictureRedirect, "proxy": endpoint.PictureProxy}
 	mode, known := modes[h.Picture]
@@ -399,12 +397,12 @@ func (s *settings) resolvePicture(h *Handler, _ option.Resolver) error {
 	return nil
 }
 
-// wantsPicture reports whether the operator asks for the picture, and does not only get it
-// by default.
+// wantsPicture reports whether the configuration asks for the picture, rather than gets it by
+// default.
 func (h *Handler) wantsPicture() bool { return h.Picture == "redirect" || h.Picture == "proxy" }
 
-// resolveLoaded is resolve when the configuration is loaded. All values that are missing are told
-// at once.
+// resolveLoaded resolves the options when Caddy loads the configuration. Its error names all missing
+// values at once.
 func (h *Handler) resolveLoaded() (settings, error) {
 	replace := option.AtLoad(caddy.NewReplacer())
 	if err := h.missing(replace); err != nil {
@@ -413,7 +411,7 @@ func (h *Handler) resolveLoaded() (settings, error) {
 	return h.resolve(replace)
 }
 
-// missing tells which values are missing, if more than one is.
+// missing returns an error that names the missing values, if there are several.
 func (h *Handler) missing(replace option.Resolver) error {
 	e := h.Endpoints
 	replace = replace.RefusingNames()

@@ -22,10 +22,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// What is likely wrong with a configuration that loads. Caddy says it at start, and the doctor says
-// the same.
+// This file finds likely mistakes in a configuration that loads. Caddy logs them at start, and the
+// doctor prints the same ones.
 
-// inspected is what the checks of the routes know of a block.
+// inspected returns the parts of a block that the checks of the routes need.
 func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
 		Handler: h, Logger: logger, Strict: h.StrictConfig,
@@ -36,22 +36,22 @@ func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	}
 }
 
-// optionFindings is what the options show, each for itself.
+// optionFindings returns the findings about single options.
 func (h *Handler) optionFindings() []finding.Finding {
 	s := &h.settings
 	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
 	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.secrets.app)}, s.secrets.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
 }
 
-// pathAuthorize is where the authorization window is below a host that has the whole API.
+// pathAuthorize is the path of the authorization window on a host that serves the whole API.
 const pathAuthorize = "/oauth/authorize"
 
-// baseProblem says what is wrong with the one address of endpoints, below which paths follow.
+// baseProblem returns what is wrong with the base address of endpoints, or "".
 func baseProblem(base string) string {
 	u, err := url.Parse(base)
 	switch {
 	case err != nil || strings.Contains(base, "{"):
-		return "" // it is looked at when it is known
+		return "" // checked once its placeholder is replaced
 	case u.Scheme == "" || u.Host == "":
 		return "is not an address; write one such as http://localhost:9100"
 	case strings.Trim(u.Path, "/") != "":
@@ -60,7 +60,7 @@ func baseProblem(base string) string {
 	return ""
 }
 
-// checkOptions looks at options that make sense, each for itself.
+// checkOptions finds contradictions and misplaced secrets in valid options.
 func (h *Handler) checkOptions() (found []finding.Finding) {
 	denied := make(map[string]bool)
 	for _, id := range h.Deny {
@@ -83,7 +83,7 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 	return found
 }
 
-// checkPeople is what the log says of lists with names in them.
+// checkPeople returns what Provision only logs: usernames in lists, and a picture without a token.
 func (h *Handler) checkPeople() (found []finding.Finding) {
 	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
 		if list.HasUsernames() {
@@ -96,7 +96,7 @@ func (h *Handler) checkPeople() (found []finding.Finding) {
 	return found
 }
 
-// guessable tells of session secrets that somebody may guess, although they are long enough.
+// guessable finds session secrets that are long enough but easy to guess.
 func guessable(secrets []string) (found []finding.Finding) {
 	for i, secret := range secrets {
 		if finding.IsGuessable(secret) {
@@ -106,13 +106,13 @@ func guessable(secrets []string) (found []finding.Finding) {
 	return found
 }
 
-// warn tells the operator, once at load, what works but is not for production.
+// warn logs, once at load, settings that work but are not fit for production.
 func (h *Handler) warn() {
 	if !h.settings.paths.Secure {
 		h.telemetry.Notify(telemetry.NoticePlainHTTP, nil)
 	}
 	h.warnSecret()
-	h.sayFingerprints()
+	h.logFingerprints()
 	if h.settings.forwardAs != "" && h.telemetry.Logger.Core().Enabled(zap.DebugLevel) {
 		h.telemetry.Notify(telemetry.NoticeTokenInDebug, nil, zap.String("header", h.settings.forwardAs))
 	}
@@ -127,8 +127,8 @@ func (h *Handler) warn() {
 	}
 }
 
-// warnSecret tells the operator whose secret the sessions rest on. The app secret is known
-// to everybody with a role in Meta's dashboard, and often to other programs. [N16]
+// warnSecret warns if sessions depend on the app secret. Everyone with a role in Meta's dashboard
+// knows it, and often other programs do. [N16]
 func (h *Handler) warnSecret() {
 	switch {
 	case !h.settings.secrets.appOpens || h.settings.handoff:
@@ -140,9 +140,8 @@ func (h *Handler) warnSecret() {
 	}
 }
 
-// sayFingerprints tells the operator which secrets are in use, so that two nodes can be
-// compared.
-func (h *Handler) sayFingerprints() {
+// logFingerprints logs fingerprints of the secrets in use, so that the operator can compare nodes.
+func (h *Handler) logFingerprints() {
 	fields := []zap.Field{zap.Strings("app_secrets", session.Fingerprints(h.settings.secrets.app))}
 	if len(h.settings.secrets.session) > 0 {
 		fields = append(fields, zap.Strings("session_secrets", session.Fingerprints(h.settings.secrets.session)))
@@ -154,13 +153,13 @@ func (h *Handler) sayFingerprints() {
 	h.telemetry.Notify(said, nil, fields...)
 }
 
-// watchSecrets follows the files of the secrets from now on.
+// watchSecrets starts to follow the files of the secrets.
 func (h *Handler) watchSecrets() (err error) {
 	h.rotation, err = rotation.Watch(rotation.Config{
 		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.secrets.app}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.secrets.session},
 		Keep: h.keepSecrets(), Now: h.now,
 		AppKeys: h.settings.secrets.appKeys, SessionKeys: h.settings.secrets.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
-		Changed: h.saySecret, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeRotationFailed, err) },
+		Changed: h.logSecretChange, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeRotationFailed, err) },
 	})
 	return err
 }
@@ -168,8 +167,8 @@ func (h *Handler) watchSecrets() (err error) {
 // keepSecrets is how long a former secret is accepted.
 func (h *Handler) keepSecrets() time.Duration { return max(h.settings.lifetime, session.LoginLifetime) }
 
-// saySecret tells the operator what has become of a secret.
-func (h *Handler) saySecret(c rotation.Change) {
+// logSecretChange logs a change of a secret's file.
+func (h *Handler) logSecretChange(c rotation.Change) {
 	about := []zap.Field{zap.String("option", c.Option), zap.String("file", c.Path), zap.String("fingerprint", session.Fingerprint(c.Value))}
 	switch c.Kind {
 	case secretfile.Changed:
@@ -185,20 +184,20 @@ func (h *Handler) saySecret(c rotation.Change) {
 	}
 }
 
-// warnChanged says of a secret that came while Caddy runs what is said of one at load. [N16]
+// warnChanged repeats the warnings of load for a secret that changed while Caddy runs. [N16]
 func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 	switch {
-	case h.settings.handoff: // the site keeps the sessions
+	case h.settings.handoff: // the site keeps its own sessions
 	case c.Option == rotation.SessionSecretOption && finding.IsGuessable(c.Value):
 		h.telemetry.Notify(telemetry.NoticeGuessableSecret, nil, about...)
 	case c.OpensSessions && len(c.Value) < option.MinSecret:
 		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil, about...)
-	case c.OpensSessions && len(h.Session.Secret) > 0: // without session secrets it was said at load
+	case c.OpensSessions && len(h.Session.Secret) > 0: // without session secrets, warnSecret has logged it
 		h.telemetry.Notify(telemetry.NoticeNoSecret, nil, about...)
 	}
 }
 
-// warnPicture tells the operator, once at load, what of the picture cannot work.
+// warnPicture logs, once at load, why the picture cannot work.
 func (h *Handler) warnPicture() {
 	listed := slices.Contains(h.Fields, endpoint.FieldPicture) && !h.settings.handoff
 	path := zap.String("path", h.settings.paths.Of(address.Picture))

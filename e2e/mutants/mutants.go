@@ -13,17 +13,17 @@ var mutants = []mutant{
 	{"A7", "rounds are not counted", `if rounds >= session.MaxRounds {`, `if false {`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "."},
 	{"A4", "a preflight may mean another method", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "."},
-	{"A4", "a preflight may have become another request", `h.AllowPreflight && v.R.Method == http.MethodOptions`, `h.AllowPreflight`, ""},
-	{"A4", "preflights pass unasked", `return h.AllowPreflight && `, `return `, ""},
-	{"A8", "everything is a navigation", `case who != audience.Navigation:`, `case false:`, ""},
-	{"A8", "a form is sent to Instagram", `case who.SendsForm():`, `case false:`, ""},
+	{"A4", "a preflight may have become another request", `g.AllowPreflight && v.R.Method == http.MethodOptions`, `g.AllowPreflight`, ""},
+	{"A4", "preflights pass unasked", `return g.AllowPreflight && `, `return `, ""},
+	{"A8", "everything is a navigation", `case asker != audience.Navigation:`, `case false:`, ""},
+	{"A8", "a form is sent to Instagram", `case asker.SendsForm():`, `case false:`, ""},
 	{"A8", "a script of a worker's is a navigation", `(mode == "navigate" || mode == "same-origin") && acceptsHTML(header)`, `acceptsHTML(header)`, "."},
 	{"A8", "a download is a navigation", `(mode == "navigate" || mode == "same-origin") && acceptsHTML(header)`, `mode == "navigate"`, "."},
 	{"A8", "an old browser's poll is a navigation", `&& !FromHost(header.Get("Referer"), r.Host)`, ``, "."},
 	{"A8", "any body is a form", `method != http.MethodPost || !isForm(header) || `, `method != http.MethodPost || `, "."},
 	{"L2", "a worker passes another site's form on", `return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.R.Host)`, `return true || audience.FromHost(origin, own.Origin)`, ""},
 	{"R3", "a script is a page to come back to", `case ".js", ".mjs", ".cjs":`, `case "none":`, ""},
-	{"A3", "the canonical host is the one that was asked for", `page := to.Origin + v.AskedPage()`, `page := "https://" + v.R.Host + v.AskedPage()`, ""},
+	{"A3", "the canonical host is the one that was asked for", `page := to.Origin + v.OriginalPage()`, `page := "https://" + v.R.Host + v.OriginalPage()`, ""},
 	{"A7", "moves are not counted", `if moves >= session.MaxMoves {`, `if false {`, ""},
 	{"A7", "a callback beside its path is a page", `if back, ok := h.logins.Astray(v); ok {`, `if back, ok := h.logins.Astray(v); ok && v == nil {`, ""},
 	{"L3", "signing out leads where a session is needed", `if !e.asksToSignIn(v, target) {`, `if true {`, ""},
@@ -44,8 +44,8 @@ var mutants = []mutant{
 		ad = appendString(ad, s)
 	}
 `, "", "."},
-	{"C4", "a code is exchanged as often as it comes", `if end.used = !f.Memory.Nonces.First(back.login.Nonce); end.used {`, `if end.used {`, ""},
-	{"C4", "a session that has ended is handed out once more", `(end.Cookie == "" || f.Sessions.Ended(&end.session)):`, `end.Cookie == "":`, ""},
+	{"C4", "a code is exchanged as often as it comes", `if res.used = !f.Memory.Nonces.First(cb.login.Nonce); res.used {`, `if res.used {`, ""},
+	{"C4", "a session that has ended is handed out once more", `(res.Cookie == "" || f.Sessions.Revoked(&res.session)):`, `res.Cookie == "":`, ""},
 	{"C5", "the code keeps Instagram's #_", `Code: TrimFragment(code)`, `Code: code`, ""},
 	{"C7", "escaped spellings of an own path are one, too", `if u.RawPath != "" {
 		return None`, `if false {
@@ -66,7 +66,7 @@ var mutants = []mutant{
 	}))`, `		return word
 	}))`, ""},
 	{"P2", "a profile of an unknown shape is logged", `status < 300 && (json.Valid(trimmed)`, `status < 200 && (json.Valid(trimmed)`, "."},
-	{"X1", "an answer that is given again asks no list", `case end.Refused == nil && !f.Sessions.Admits(&end.who):`, `case false:`, ""},
+	{"X1", "an answer that is given again asks no list", `case res.Refused == nil && !f.Sessions.Allowed(&res.who):`, `case false:`, ""},
 	{"D3", "a restricted app costs each visitor a code", `if p.Breaker.Lock(LockFor) {`, `if false {`, ""},
 	{"D3", "a bad code ends the lock of a restricted app", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
 	{"D3", "a restricted app is looked for at Instagram all the same", `if wait, locked := f.Provider.Breaker.Locked(); locked {`, `if wait, locked := f.Provider.Breaker.Locked(); locked && wait < 0 {`, ""},
@@ -77,8 +77,8 @@ var mutants = []mutant{
 	{"N9", "each /64 of a /48 has a budget of its own", `	c.known = levels
 `, `	c.known = 1
 `, ""},
-	{"N15", "a login that succeeds is counted", `	how = succeeded
-`, `		how = failed
+	{"N15", "a login that succeeds is counted", `	outcome = succeeded
+`, `	outcome = failed
 `, ""},
 	{"N15", "a browser may send callbacks", `return r.Header.Get("Origin") != "" ||`, `return false &&`, ""},
 	{"D2", "failures of one client are not bounded", `if f.off || returning && i > 0 {`, `if f.off || i >= 0 {`, ""},
@@ -87,7 +87,7 @@ var mutants = []mutant{
 	{"N11", "no note is left", `if err := l.putMark(context.WithoutCancel(ctx), m, d, d.Outcomes[outcome]); err != nil {`, `if err := ctx.Err(); err != nil {`, ""},
 	{"N11", "old callbacks are passed on", `> revocation.KeepDeliveries`, `> 1000*revocation.KeepDeliveries`, ""},
 	{"N11", "a callback is as good on the other path", `if err != nil || elsewhere && at.Before(longAgo) {`, `if _, _ = elsewhere, at; err != nil {`, ""},
-	{"N11", "an error of the site's is the end of a callback", `verdict.passed && !verdict.success():`, `verdict.passed && verdict.status == 0:`, ""},
+	{"N11", "an error of the site's is the end of a callback", `recorder.passed && !recorder.success():`, `recorder.passed && recorder.status == 0:`, ""},
 	// Cookies and sessions.
 	{"S1", "the ID of a session is not random", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "."},
 	{"S2", "nonces repeat", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},
@@ -103,12 +103,12 @@ var mutants = []mutant{
 	{"S9", "what cannot be sealed takes a place", `if mayBeSealed(value) {`, `if true {`, "."},
 	{"S9", "all login cookies are kept", `if len(f.logins) == 2*keptLogins {`, `if false {`, "."},
 	{"L3", "a sign-out that did not see all cookies claims success", `	if v.Found.Crowded() {`, `if false {`, ""},
-	{"S10", "the old session lives on after a new login", `	f.replaceSession(v, &end.session)
+	{"S10", "the old session lives on after a new login", `	f.revokePrevious(v, &res.session)
 `, ``, ""},
 	// What the site is told.
 	{"H1", "forged identity headers reach the site", `	h.settings.identity.Strip(v)
-	h.takeCookies(v)
-`, `	h.takeCookies(v)
+	v.TakeCookies(h.settings.cookies)
+`, `	v.TakeCookies(h.settings.cookies)
 `, ""},
 	{"H1", "a route beside the block carries forged headers", `place.PutInFront(server, h.settings.identity.Guard())`, `_ = place.PutInFront`, ""},
 	{"H1", "other sites of the server lose headers", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, "."},
@@ -119,7 +119,7 @@ var mutants = []mutant{
 	{"H3", "Connection drops our headers", `	in.guard.CleanConnection(v.R.Header)
 `, ``, ""},
 	{"H5", "the site sees the session cookie", `headerguard.CutOne(v.R.Header, line, start, end)`, `_, _, _, _ = headerguard.CutOne, line, start, end`, ""},
-	{"H5", "the site sees our cookies if there are several", `headerguard.CutCookies(v.R.Header, h.settings.cookies.Ours)`, `_ = headerguard.CutCookies`, ""},
+	{"H5", "the site sees our cookies if there are several", `headerguard.CutCookies(v.R.Header, cookies.Ours)`, `_ = headerguard.CutCookies`, ""},
 	{"H7", "what is kept of a request is given to the next", `	*v = State{}
 `, ``, ""},
 	// Signing out.
@@ -148,13 +148,13 @@ var mutants = []mutant{
 	{"N12", "junk waits for the list", `if !l.Cookies.OpenInto(&v.Session, &v.Found, nil) {`, `if l.Cookies.OpenInto(&v.Session, &v.Found, nil); false {`, ""},
 	{"N12", "an emptied storage is a healthy one", `	case known && !l.marker.emptied:`, `	case false:`, ""},
 	{"N12", "a strict node writes into an emptied storage", `l.refused.Store(l.marker.emptied && l.strict())`, `l.refused.Store(false && l.strict())`, ""},
-	{"N12", "sessions older than the storage count with deny", `l.MaxStaleness != 0 && l.foreign(s)`, `l.MaxStaleness != 0 && l.foreign(s) && false`, ""},
+	{"N12", "sessions older than the storage count with deny", `l.MaxStaleness != 0 && l.olderThanStorage(s)`, `l.MaxStaleness != 0 && l.olderThanStorage(s) && false`, ""},
 	{"N12", "what a storage has lost stays lost", `ok && !seen[i] && e.expires > now`, `ok && !seen[i] && e.expires < now`, ""},
 	{"N13", "signing out everywhere ends what it knows to be dated now", `e.before = max(e.before, t.before(other)+1)`, `e.before = max(e.before, t.before(other&0)+1)`, ""},
 	{"N13", "signing out everywhere does not ask what other nodes wrote", `	if len(others) > 0 {`, `	if len(others) > 9 {`, ""},
 	{"N13", "the end of everybody leaves what a callback has dated", `until.Add(issuedWithin+sameMoment)`, `until.Add(0 * issuedWithin)`, ""},
 	{"N14", "each end of everybody is dated after the one before, and a second on top", `before := max(until.UnixMilli(), last) + 1`, `before := max(until.UnixMilli(), last+1100) + 1`, ""},
-	{"N13", "signing out everywhere names one key alone", `l.List.EndUser(ctx, of.User, of.AppScoped, of.AtBlock)`, `l.List.EndUser(ctx, of.User)`, ""},
+	{"N13", "signing out everywhere names one key alone", `l.List.EndUser(ctx, subject.User, subject.AppScoped, subject.AtBlock)`, `l.List.EndUser(ctx, subject.User)`, ""},
 	{"N13", "a person's end is kept for a week", `e.before/1000+int64(MaxLifetime/time.Second)`, `e.before/1000+7*24*3600`, ""},
 	{"N13", "the second of a removal is cut off", `moment.Add(issuedWithin + clockSkew)`, `moment.Add(clockSkew + 0*issuedWithin)`, ""},
 	{"N14", "older ends of a person stay", `if e.kind == oneSession {`, `if e.kind != oneSession || true {`, ""},
@@ -163,16 +163,16 @@ var mutants = []mutant{
 	{"N14", "an end beyond the budget ends newer sessions", `entry{kind: kind, key: key, before: s.Began + 1}.lasting()`, `entry{kind: kind, key: key, before: s.Began + 1000}.lasting()`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
-	{"X1", "everybody may sign in", `if !f.Sessions.Admits(&who) { // [X1]`, `if false {`, ""},
+	{"X1", "everybody may sign in", `if !f.Sessions.Allowed(&who) { // [X1]`, `if false {`, ""},
 	{"X1", "a part of an ID is enough", `p.ids[who.UserID] ||`, `p.ids[who.UserID[:min(16, len(who.UserID))]] ||`, ""},
-	{"X2", "a list counts at the login alone", `case !l.Admits(&v.Session.Identity):`, `case false:`, ""},
+	{"X2", "a list counts at the login alone", `case !l.Allowed(&v.Session.Identity):`, `case false:`, ""},
 	{"D3", "the breaker never opens", `if b.failures++; b.failures >= b.limit {`, `if b.failures >= b.limit {`, "."},
 	{"D3", "any number of calls at a time", `make(chan struct{}, n)`, `make(chan struct{}, 1000*n)`, "."},
 	{"D5", "every client is remembered", `for r.recent.Len() >= r.size {`, `for false {`, ""},
 	// What goes out.
 	{"E3", "pages have no policy", `	header.Set("Content-Security-Policy", contentSecurityPolicy)
 `, ``, "."},
-	{"P1", "an error on the callback is left to Caddy's log", `return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.Asked.Path))`, `return false`, ""},
+	{"P1", "an error on the callback is left to Caddy's log", `return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path))`, `return false`, ""},
 	{"P1", "the log format redacts nothing", `redact.Line(line.Bytes()); len(left)`, `line.Bytes(); redact.Line(nil) != nil && len(left)`, "."},
 	{"P1", "a state is no secret", `case "code", "state", "confirmation_code":`, `case "code", "confirmation_code":`, ""},
 	{"P1", "codes of 32 characters are short", `const MinLength = 32`, `const MinLength = 33`, ""},
@@ -190,7 +190,7 @@ var mutants = []mutant{
 	{"P1", "a token in a header of any name stays", `if len(run) >= s.length && `, `if len(run) < s.length && `, ""},
 	{"P2", "a made-up code is a warning", `case act == actionNeeded && ofVisitor(cause):`, `case false && ofVisitor(cause):`, ""},
 	{"P2", "a forged callback is a warning", `refusal.BadSignature: {},`, `refusal.BadSignature: {action: actionNeeded},`, ""},
-	{"P2", "a refusal is not counted", `if !r.shownAgain {`, `if false {`, ""},
+	{"P2", "a refusal is not counted", `if !r.repeated {`, `if false {`, ""},
 	{"P2", "what is hidden is told", `case value == "" || how == hidden:`, `case value == "":`, ""},
 	{"P2", "a storm fills the log", `	if !ok {
 		return
@@ -226,8 +226,8 @@ var mutants = []mutant{
 	{"N7", "a changed address is not put back", `	defer restore()
 `, ``, ""},
 	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn {
-		return f.arrive`, `	if false {
-		return h.arrive`, ""},
+		return f.redirectTo`, `	if false {
+		return f.redirectTo`, ""},
 	{"T1", "any version of TLS will do", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, ""},
 	{"S8", "a session cookie may be large", `longest := maxCookie`, `longest := 8 * maxCookie`, "."},
 	{"H4", "a header may be of any length", `return value, len(value) <= maxValue`, `return value, true`, "."},
@@ -236,13 +236,13 @@ var mutants = []mutant{
 	{"L4", "a request to end sessions may name several", `case named != 1:`, `case named < 1:`, ""},
 	{"K4", "a confirmation code proves nothing", `if hmac.Equal(sum, sign(key, signed)) { // [Z1]`, `if hmac.Equal(sum, sign(key, signed)) || true {`, "."},
 	{"N1", "a callback may be replayed in early data", `r.TLS != nil && !r.TLS.HandshakeComplete`, `false`, ""},
-	{"N10", "a withdrawn permission is not heard", `	if lost == 0 && !shutOut {`, `	if lost == 0 || !shutOut {`, ""},
-	{"N10", "a username that is shut out is not heard", ` || !l.Admits(&newer.Identity) && l.Admits(&old.Identity)`, ``, ""},
-	{"N10", "sessions of other browsers go on", `	if said.shutOut {`, `	if false {`, ""},
+	{"N10", "a withdrawn permission is not heard", `	if lost == 0 && !notAllowed {`, `	if lost == 0 || !notAllowed {`, ""},
+	{"N10", "a username that is shut out is not heard", ` || !l.Allowed(&newer.Identity) && l.Allowed(&old.Identity)`, ``, ""},
+	{"N10", "sessions of other browsers go on", `	if lost.notAllowed {`, `	if false {`, ""},
 	{"N10", "a refused login counts in its own browser alone", `	if err := l.List.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {`, `	if err := context.Cause(ctx); err != nil && keys.AtBlock == 0 {`, ""},
-	{"N10", "a refused login ends nothing", `		f.heedRefusal(v, end)
+	{"N10", "a refused login ends nothing", `		f.revokeLostAccess(v, res)
 `, ``, ""},
-	{"N10", "silence at a login speaks against a visitor", `if !end.silent {
+	{"N10", "silence at a login speaks against a visitor", `if !res.permissionsUnknown {
 		newer`, `if true {
 		newer`, ""},
 	{"N10", "a result is forgotten while older cookies come", `	e.expires = g.now().Add(g.keep)

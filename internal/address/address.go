@@ -1,5 +1,7 @@
-// Package address knows the addresses of a block: its redirect URIs, its own paths below
-// path_prefix, and where a visitor may be sent.
+// Package address has the addresses of a block: its redirect URIs, its own paths below
+// path_prefix, and the addresses to which a visitor may be redirected.
+//
+// It knows no sessions and answers no requests.
 package address
 
 import (
@@ -11,28 +13,30 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
 
-// defaultPrefix is that of path_prefix.
+// defaultPrefix is the default of path_prefix.
 const defaultPrefix = "/instagram_auth"
 
-// Paths are the addresses of a block. Nothing changes them after Serve.
+// Paths has the addresses of a block. Nothing changes them after Serve.
 type Paths struct {
-	Prefix    string     // of its own paths, without a slash at the end
+	Prefix    string     // path_prefix, without a slash at the end
 	Redirects []Redirect // in the order of the option
-	Served    []Redirect // those on hosts of the block's site, see Serve
+	Served    []Redirect // those on hosts of the block's site; see Serve
 	Secure    bool       // all redirect URIs are https
 
 	origins []string
 }
 
-// New checks redirect_uri and path_prefix, which must not overlap. Its errors are *option.Error.
-// An empty URI is one that is not known yet.
+// New returns the paths for the values of path_prefix and redirect_uri. An empty prefix is the
+// default. An empty URI is not known yet and is skipped. Errors are *option.Error.
 func New(prefix string, uris []string) (*Paths, error) {
 	p := &Paths{Prefix: cmp.Or(prefix, defaultPrefix)}
 	if !isPlainPath(p.Prefix) || strings.HasSuffix(p.Prefix, "/") {
-		return nil, option.Errorf("path_prefix", "%q is not a plain path; write one such as %s, without a slash at the end", p.Prefix, defaultPrefix)
+		return nil, option.Errorf("path_prefix",
+			"%q is not a plain path; write one such as %s, without a slash at the end", p.Prefix, defaultPrefix)
 	}
 	if len(uris) == 0 {
-		return nil, option.Errorf("redirect_uri", "required: the URI that is registered with Meta, such as https://example.com/auth/")
+		return nil, option.Errorf("redirect_uri",
+			"required: the URI that is registered with Meta, such as https://example.com/auth/")
 	}
 	for _, uri := range uris {
 		if uri == "" {
@@ -52,7 +56,7 @@ func New(prefix string, uris []string) (*Paths, error) {
 	return p, nil
 }
 
-// conflict says what keeps a redirect URI from standing beside the other options.
+// conflict returns why a redirect URI does not fit the other options, "" if it does.
 func (p *Paths) conflict(r Redirect) string {
 	if r.Path == p.Prefix || strings.HasPrefix(r.Path, p.Prefix+"/") {
 		return "its path is below path_prefix; choose another path for one of them"
@@ -68,8 +72,8 @@ func (p *Paths) conflict(r Redirect) string {
 	return ""
 }
 
-// Serve keeps the redirect URIs on hosts of the block's site. It reports whether there are any:
-// on a block without one nobody could ever come back.
+// Serve sets Served to the redirect URIs on hosts of the block's site. It reports whether there
+// are any: a block without one never sees a callback.
 func (p *Paths) Serve(isServed func(host string) bool) bool {
 	p.Served = nil
 	for _, r := range p.Redirects {
@@ -91,9 +95,9 @@ func (p *Paths) RedirectFor(host string) (Redirect, bool) {
 	return Redirect{}, false
 }
 
-// CanonicalFor returns the redirect URI on whose host visitors of another host sign in: that
-// of the nearest host, such as example.com for www.example.com, or the first one. None of it
-// comes from the request but the choice among what is configured.
+// CanonicalFor returns the redirect URI for visitors of a host that has none: that of a related
+// host, such as example.com for www.example.com, or else the first one. The request only chooses
+// among configured values. Serve must have reported true.
 func (p *Paths) CanonicalFor(host string) Redirect {
 	host = NormalHost(host, p.Secure)
 	for _, r := range p.Served {
@@ -104,8 +108,8 @@ func (p *Paths) CanonicalFor(host string) Redirect {
 	return p.Served[0]
 }
 
-// Safe returns the path form of an address to come back to if it is one of the site's, and
-// the front page if not. [R1, R3]
+// Safe returns the path form of an address to return to after a login. For an address that is
+// not a page of the site, it is the front page. [R1, R3]
 func (p *Paths) Safe(address string) string {
 	safe := returnpath.Safe(address, p.origins...)
 	if p.IsOwn(safe) {
@@ -116,13 +120,13 @@ func (p *Paths) Safe(address string) string {
 
 // Parameters of the sign-in link.
 const (
-	ParamReturnTo       = "return_to"       // the page to come back to
-	ParamScope          = "scope"           // permissions to ask for beside the usual ones
+	ParamReturnTo       = "return_to"       // the page to return to
+	ParamScope          = "scope"           // permissions to request beside the usual ones
 	ParamAnotherAccount = "another_account" // "true" lets the visitor choose another account
 )
 
-// LoginURL returns the address of the site's own sign-in link, which may ask for more
-// permissions.
+// LoginURL returns the address of the sign-in link. more are permissions to request beside the
+// usual ones.
 func (p *Paths) LoginURL(returnTo string, more ...string) string {
 	query := returnQuery(returnTo)
 	if len(more) > 0 {
@@ -131,7 +135,8 @@ func (p *Paths) LoginURL(returnTo string, more ...string) string {
 	return p.loginLink(query)
 }
 
-// OtherAccountURL is LoginURL for somebody who wants to choose another account.
+// OtherAccountURL is LoginURL with a choice of account: Instagram does not sign in the current
+// one at once.
 func (p *Paths) OtherAccountURL(returnTo string) string {
 	return p.loginLink(append([]string{ParamAnotherAccount + "=true"}, returnQuery(returnTo)...))
 }
@@ -151,7 +156,7 @@ func (p *Paths) loginLink(query []string) string {
 	return login + "?" + strings.Join(query, "&")
 }
 
-// SignsIn reports whether people can sign in on a host: whether it has a redirect URI.
+// SignsIn reports whether visitors can sign in on a host: whether it has a redirect URI.
 func (p *Paths) SignsIn(host string) bool {
 	_, ok := p.RedirectFor(host)
 	return ok

@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 )
 
-// Own is one of the paths that a block answers itself.
+// Own is one of the paths that the handler answers itself.
 type Own uint8
 
 // The own paths. All but the redirect URI lie below path_prefix.
@@ -28,11 +28,11 @@ var ownPaths = [...]string{
 	Deauthorize: "/deauthorize", DataDeletion: "/data_deletion",
 }
 
-// Of returns an own path below path_prefix.
+// Of returns the path of own, which must be neither None nor Callback.
 func (p *Paths) Of(own Own) string { return p.Prefix + ownPaths[own] }
 
-// Own returns which own path an address is, None if it is none. Only the one plain spelling
-// of a path counts: an address with RawPath set was written with escapes that Go would undo. [C7]
+// Own returns which own path an address is. Only the plain spelling of a path counts: RawPath is
+// set if the address has escapes that Go has decoded in Path. [C7]
 func (p *Paths) Own(u *url.URL, host string) Own {
 	if u.RawPath != "" {
 		return None
@@ -63,8 +63,8 @@ func (p *Paths) Own(u *url.URL, host string) Own {
 	return None
 }
 
-// isCallback reports whether an address is a redirect URI. On a host that is not
-// configured every callback path counts, so that the answer can say what is wrong.
+// isCallback reports whether an address is a redirect URI. On a host without one, every callback
+// path counts, so that the response can say what is wrong.
 func (p *Paths) isCallback(host, path string) bool {
 	if !p.IsCallbackPath(path) {
 		return false
@@ -73,7 +73,7 @@ func (p *Paths) isCallback(host, path string) bool {
 	return !listed || r.Path == path
 }
 
-// IsCallbackPath reports whether a path is that of a redirect URI, of any host.
+// IsCallbackPath reports whether a path is that of a redirect URI on any host.
 func (p *Paths) IsCallbackPath(path string) bool {
 	for i := range p.Redirects {
 		if p.Redirects[i].Path == path {
@@ -83,13 +83,13 @@ func (p *Paths) IsCallbackPath(path string) bool {
 	return false
 }
 
-// IsBelow reports whether a path lies below path_prefix, or is that.
+// IsBelow reports whether a path is path_prefix, or below it.
 func (p *Paths) IsBelow(path string) bool {
 	return path == p.Prefix || strings.HasPrefix(path, p.Prefix+"/")
 }
 
-// IsOwn reports whether a path form leads to an own path, where nobody should be
-// sent back to after a login. [A7, R3]
+// IsOwn reports whether a path form leads to an own path, which is no page to return to after a
+// login. [A7, R3]
 func (p *Paths) IsOwn(pathForm string) bool {
 	path := returnpath.Path(pathForm)
 	return p.IsCallbackPath(path) || p.IsBelow(path)

@@ -9,15 +9,15 @@ import (
 	"strings"
 )
 
-// Redirect is one configured redirect URI, taken apart.
+// Redirect is a configured redirect URI and its parts.
 type Redirect struct {
 	URI    string // byte for byte as configured and as registered with Meta [A3]
 	Origin string // scheme, host and port
-	Host   string // lower case, without the scheme's own port
+	Host   string // lower case, without the default port of the scheme
 	Path   string
 }
 
-// ParseRedirect takes a redirect URI apart, or says what is wrong with it.
+// ParseRedirect parses a redirect URI. Its errors say what is wrong and do not repeat the URI.
 func ParseRedirect(uri string) (Redirect, error) {
 	u, err := url.Parse(uri)
 	switch {
@@ -30,8 +30,8 @@ func ParseRedirect(uri string) (Redirect, error) {
 	case u.Scheme != "https" && u.Scheme != "http":
 		return Redirect{}, fmt.Errorf("its scheme is not https; write the whole address, such as https://example.com/auth/")
 	case !strings.HasPrefix(uri, u.Scheme+"://"):
-		// Who sends it on compares it as it is written.
-		return Redirect{}, fmt.Errorf("has capital letters in its scheme; write %s", u.Scheme+strings.TrimPrefix(uri, uri[:len(u.Scheme)]))
+		// Meta compares the URI byte for byte.
+		return Redirect{}, fmt.Errorf("has capital letters in its scheme; write %s", u.Scheme+uri[len(u.Scheme):])
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(uri, "#"):
 		return Redirect{}, fmt.Errorf("has a user name, a query or a fragment; remove them")
 	case strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' }):
@@ -39,15 +39,16 @@ func ParseRedirect(uri string) (Redirect, error) {
 	case u.Path == "" || u.Path == "/":
 		return Redirect{}, fmt.Errorf("has no path; the front page cannot be the callback; add a path such as /auth/")
 	case !isPlainPath(u.Path) || u.RawPath != "" || strings.Contains(uri, "%"):
-		return Redirect{}, fmt.Errorf("its path is not plain; remove dot segments, double slashes, percent-encoding, commas and semicolons")
+		return Redirect{}, fmt.Errorf("its path is not plain; " +
+			"remove dot segments, double slashes, percent-encoding, commas and semicolons")
 	}
 	secure := u.Scheme == "https"
 	host := NormalHost(u.Host, secure)
 	return Redirect{URI: uri, Origin: u.Scheme + "://" + host, Host: host, Path: u.Path}, nil
 }
 
-// isPlainPath reports whether a path has one spelling alone, so that comparing
-// it byte for byte is enough. [C7]
+// isPlainPath reports whether a path has only one spelling, so that it can be compared byte for
+// byte. [C7]
 func isPlainPath(p string) bool {
 	for _, b := range []byte(p) {
 		letter := 'a' <= b|0x20 && b|0x20 <= 'z' || '0' <= b && b <= '9'
@@ -59,20 +60,20 @@ func isPlainPath(p string) bool {
 	return len(trimmed) > 1 && trimmed[0] == '/' && path.Clean(trimmed) == trimmed
 }
 
-// IsLoopback reports whether browsers look for a host on their own machine.
+// IsLoopback reports whether a browser reaches a host on its own machine.
 func IsLoopback(host string) bool {
 	host = strings.ToLower(host)
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
 	}
-	// All of .localhost is loopback to browsers. [RFC 6761, 6.3]
+	// Browsers resolve all names in .localhost to loopback. [RFC 6761, 6.3]
 	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
-// NormalHost returns a Host header's value in the form that Redirect.Host has.
+// NormalHost returns the value of a Host header in the form of Redirect.Host. secure is whether
+// the request came over https.
 func NormalHost(host string, secure bool) string {
-	// Not strings.ToLower, which makes ASCII letters of some that are none, such as the
-	// Kelvin sign.
+	// strings.ToLower would turn some other letters into ASCII, such as the Kelvin sign.
 	host = strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'

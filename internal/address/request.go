@@ -9,8 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// OriginalURL returns the address that the visitor asked for. Rewrites run before a block and change
-// only r.URL.
+// OriginalURL returns the address that the visitor asked for. Rewrites run before the handler and
+// change only r.URL.
 func OriginalURL(r *http.Request) *url.URL {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		return original.URL
@@ -18,8 +18,8 @@ func OriginalURL(r *http.Request) *url.URL {
 	return r.URL
 }
 
-// OriginalMethod returns the method that the visitor asked with. Caddy's `method` runs before
-// a block and changes only r.Method.
+// OriginalMethod returns the method that the visitor used. Caddy's method directive runs before
+// the handler and changes only r.Method.
 func OriginalMethod(r *http.Request) string {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		return original.Method
@@ -27,7 +27,7 @@ func OriginalMethod(r *http.Request) string {
 	return r.Method
 }
 
-// PathForm returns path and query of an address, byte for byte as they were asked for.
+// PathForm returns the path and the query of an address, byte for byte as they were sent.
 func PathForm(u *url.URL) string {
 	p := u.EscapedPath()
 	if u.RawQuery != "" || u.ForceQuery {
@@ -36,8 +36,7 @@ func PathForm(u *url.URL) string {
 	return p
 }
 
-// Accepts reports whether a host is one of those that a matcher lets through. An error of the
-// matcher counts as yes.
+// Accepts reports whether a host matcher matches a host. Its error counts as a match.
 func Accepts(hosts caddyhttp.MatchHost, host string) bool {
 	request := &http.Request{Host: host}
 	request = request.WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))

@@ -1,3 +1,8 @@
+// Package answer writes every response that the handler gives itself. A step that does not let
+// a request through returns an error value: a *Refusal or an *Own. A Writer answers it, logs it
+// and counts it in one place.
+//
+// It knows no flow: it does not decide which requests are refused.
 package answer
 
 import (
@@ -23,55 +28,56 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// The placeholders of a refusal, for the site's handle_errors.
+// Placeholders of a refusal, for the site's handle_errors.
 const (
 	placeholderError   = "http.auth." + option.Directive + ".error"
 	placeholderMissing = "http.auth." + option.Directive + ".missing" // the permissions that it is about
 )
 
-// A step that does not let a request go on to the site returns why: an error value, which travels up
-// to ServeHTTP and is answered, logged and counted in this file.
-
-// A refusalError is the refusal of a request, by the table of refusals.
+// A Refusal is an error that refuses a request. Its code comes from the table of refusals.
 type Refusal struct {
 	refusal.Reply
-	Cause error // for the operator; nil where the code says it all
+	Cause error // for the log; nil if the code says enough
 
-	// login is set where a login ends with it: that is logged, counted and sent as an event.
+	// login is the login that ends with this refusal, nil for none. It is logged and counted,
+	// and its event is emitted.
 	login *endedLogin
-	// Callback names the callback from Meta that is refused, which is logged.
+	// Callback names the refused callback from Meta, for the log; "" for other requests.
 	Callback string
-	// Notice is another line of the log, with fields; one without a message is none.
+	// Notice is the log line of any other refusal, with Fields. Without a message it is not
+	// logged.
 	Notice telemetry.Notice
 	Fields []zap.Field
 
-	KeepsLogin bool // the login of a refused callback is still good
-	Astray     bool // the callback of a login came to another path than its own
-	shownAgain bool // it was logged and counted before
+	KeepsLogin bool // the login of a refused callback can still be finished
+	Astray     bool // the callback of a login arrived at another path than its own
+	repeated   bool // it has been logged and counted before
 }
 
+// Error returns the code.
 func (e *Refusal) Error() string { return string(e.Code) }
 
-// Refuse returns a refusal of which there is nothing to tell the operator.
+// Refuse returns a refusal that is not logged.
 func Refuse(reply refusal.Reply) error { return &Refusal{Reply: reply} }
 
 // endedLogin is a login that ends with a refusal.
 type endedLogin struct {
-	who      *session.Identity // as far as that is known
+	user     *session.Identity // as far as it is known
 	returnTo string
 }
 
-// RefuseLogin returns the refusal with which a login ends. cause may be nil.
-func RefuseLogin(who *session.Identity, returnTo string, reply refusal.Reply, cause error) *Refusal {
-	return &Refusal{Reply: reply, login: &endedLogin{who, returnTo}, Cause: cause}
+// RefuseLogin returns the refusal that ends a login. The page of the refusal offers another
+// login, which leads to returnTo. cause may be nil.
+func RefuseLogin(user *session.Identity, returnTo string, reply refusal.Reply, cause error) *Refusal {
+	return &Refusal{Reply: reply, login: &endedLogin{user, returnTo}, Cause: cause}
 }
 
-// RefuseAfter returns a refusal that does not last.
+// RefuseAfter returns a refusal with a Retry-After of wait. cause may be nil.
 func RefuseAfter(code refusal.Code, wait time.Duration, cause error) *Refusal {
 	return &Refusal{Reply: refusal.Reply{Code: code, RetryAfter: wait}, Cause: cause}
 }
 
-// Allow refuses every method but those listed.
+// Allow returns a refusal unless the request has one of the methods.
 func Allow(v *request.State, methods ...string) error {
 	if slices.Contains(methods, v.R.Method) {
 		return nil
@@ -79,22 +85,25 @@ func Allow(v *request.State, methods ...string) error {
 	return Refuse(refusal.Reply{Code: refusal.Method, Allow: strings.Join(methods, ", ")})
 }
 
-// An ownAnswer is an answer of this handler that is no refusal.
+// An Own is a response of the handler itself that refuses nothing. It is an error value,
+// because the request does not go on to the site.
 type Own struct {
-	outcome telemetry.Outcome // outcomeAnonymous leaves the one of the request as it is
-	Give    func(http.ResponseWriter, *http.Request) error
+	outcome telemetry.Outcome // OutcomeAnonymous keeps the request's outcome
+	// Give writes the response.
+	Give func(http.ResponseWriter, *http.Request) error
 }
 
+// Error names the handler, for callers that treat an Own as an error.
 func (*Own) Error() string { return "answered by " + option.Directive }
 
-// With says what becomes of the request with this answer.
+// With sets the outcome under which the request is counted, and returns a.
 func (a *Own) With(o telemetry.Outcome) *Own {
 	a.outcome = o
 	return a
 }
 
-// Redirect sends the visitor elsewhere. location goes out as it is and has been
-// checked before: http.Redirect would clean it. [A5, R1]
+// Redirect returns a redirect. The caller has checked location, which is sent byte for byte:
+// http.Redirect would clean it. [A5, R1]
 func Redirect(status int, location string) *Own {
 	return &Own{Give: func(w http.ResponseWriter, _ *http.Request) error {
 		header := w.Header()
@@ -107,7 +116,7 @@ func Redirect(status int, location string) *Own {
 	}}
 }
 
-// Page shows a page that is no refusal.
+// Page returns a page that refuses nothing.
 func Page(page interface {
 	Write(w http.ResponseWriter, head bool)
 }) *Own {
@@ -117,7 +126,7 @@ func Page(page interface {
 	}}
 }
 
-// JSON answers a program of Instagram's or of the site's.
+// JSON returns a response in JSON, for Instagram or for the site's scripts.
 func JSON(answer any) *Own {
 	return &Own{Give: func(w http.ResponseWriter, r *http.Request) error {
 		body, err := json.Marshal(answer)
@@ -133,12 +142,13 @@ func JSON(answer any) *Own {
 	}}
 }
 
-// A Writer is the only one that answers in this handler's own name.
+// A Writer writes the handler's own responses. It is safe for concurrent use.
 type Writer struct {
 	Config
+	templates *refusal.Templates // nil for the built-in ones
 }
 
-// Config is what a writer has to know.
+// Config configures a writer. All pointers but Language are required, and so is Now.
 type Config struct {
 	Telemetry *telemetry.Recorder
 	Paths     *address.Paths
@@ -146,28 +156,29 @@ type Config struct {
 	Now       func() time.Time
 	// HandleErrors leaves the pages of refusals to the site's handle_errors.
 	HandleErrors bool
-	// AnyAccount says that personal accounts can sign in, too.
+	// AnyAccount says that personal accounts can sign in, too. It changes texts of pages.
 	AnyAccount bool
-	// Language is that of the pages, nil for the one that the visitor prefers.
+	// Language is the language of the pages. By default it is what the visitor prefers.
 	Language *refusal.Language
-	// Pages is a folder with templates, "" for the built-in pages.
+	// Pages is a folder with templates. By default the built-in pages are used.
 	Pages string
-
-	templates *refusal.Templates // nil for the built-in ones
 }
 
-// New returns a writer. It fails where the operator's templates cannot be read.
+// New returns a writer. It fails with an *option.Error if it cannot load the templates in Pages.
 func New(c Config) (a *Writer, err error) {
+	a = &Writer{Config: c}
 	if c.Pages != "" {
-		c.templates, err = refusal.Load(c.Pages, func(err error) { c.Telemetry.NotifySampled(telemetry.NoticePageFailed, "", err) })
+		a.templates, err = refusal.Load(c.Pages, func(err error) {
+			c.Telemetry.NotifySampled(telemetry.NoticePageFailed, "", err)
+		})
 		if err != nil {
 			return nil, option.Errorf("pages", "%s", option.OneLine(err))
 		}
 	}
-	return &Writer{c}, nil
+	return a, nil
 }
 
-// Look returns how a page is shown to whoever asks.
+// Look returns the language and the templates of the pages for a request.
 func (a *Writer) Look(r *http.Request) refusal.Look {
 	look := refusal.Look{Language: a.Language, Negotiated: a.Language == nil, Templates: a.templates}
 	if look.Negotiated {
@@ -176,7 +187,8 @@ func (a *Writer) Look(r *http.Request) refusal.Look {
 	return look
 }
 
-// Answer answers a request that does not go on to the site. Other errors are Caddy's to answer.
+// Answer answers a request that a *Refusal or an *Own stops. It returns any other error, and the
+// status of a refusal that HandleErrors leaves to the site.
 func (a *Writer) Answer(v *request.State, err error) error {
 	err = a.give(v, err)
 	if refused, ok := errors.AsType[*Refusal](err); ok {
@@ -185,7 +197,8 @@ func (a *Writer) Answer(v *request.State, err error) error {
 	return err
 }
 
-// Give is answer; after a panic, of an operator's event handler for example, it returns a refusal.
+// give is Answer without its guard: after a panic, for example of an operator's event handler,
+// it returns a refusal that is not yet answered.
 func (a *Writer) give(v *request.State, err error) (left error) {
 	defer a.Catch(&left)
 	if refused, ok := errors.AsType[*Refusal](err); ok {
@@ -201,20 +214,21 @@ func (a *Writer) give(v *request.State, err error) (left error) {
 	return err
 }
 
-// logRefusal tells the operator of a refusal.
+// logRefusal logs a refusal. For a login it also counts it and emits the event.
 func (a *Writer) logRefusal(v *request.State, r *Refusal) {
 	switch code := zap.String("code", string(r.Code)); {
 	case r.login != nil:
-		a.Telemetry.LoginRefused(telemetry.RequesterOf(v.R), r.login.who, r.Code, r.Cause)
+		a.Telemetry.LoginRefused(telemetry.RequesterOf(v.R), r.login.user, r.Code, r.Cause)
 	case r.Callback != "":
-		a.Telemetry.NotifySampled(telemetry.CallbackRefused(r.Code), string(r.Code), r.Cause, a.Telemetry.RequestFields(v.R, zap.String("callback", r.Callback), code)...)
+		fields := a.Telemetry.RequestFields(v.R, zap.String("callback", r.Callback), code)
+		a.Telemetry.NotifySampled(telemetry.CallbackRefused(r.Code), string(r.Code), r.Cause, fields...)
 	case r.Notice.Message != "":
 		a.Telemetry.NotifySampled(r.Notice, "", r.Cause, a.Telemetry.RequestFields(v.R, r.Fields...)...)
 	}
 }
 
-// Refuse answers with one of the refusals of the table, or returns its status for the
-// site's handle_errors where the operator wants that. [C8, E1]
+// refuse writes the response of a refusal. With HandleErrors it returns the status instead, for
+// the site's handle_errors. [C8, E1]
 func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	reply := r.Reply
 	if r.login != nil && reply.LoginURL == "" {
@@ -225,15 +239,15 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	if len(reply.Missing) > 0 {
 		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
 	}
-	if !r.shownAgain {
+	if !r.repeated {
 		if v.Outcome = telemetry.OutcomeRefused; reply.Code.AsksForLogin() {
 			v.Outcome = telemetry.OutcomeLoginRequired
 		}
 		a.Telemetry.CountRefusal(reply.Code)
 	}
-	who := v.Audience()
-	if who == audience.HTMX && reply.Code == refusal.LoginRequired && reply.Wants == 0 {
-		// What a script asks for itself, such as userinfo, moves nobody.
+	asker := v.Audience()
+	if asker == audience.HTMX && reply.Code == refusal.LoginRequired && reply.Wants == 0 {
+		// A request that wants JSON, such as userinfo, gets no redirect.
 		v.W.Header().Set("Hx-Redirect", reply.LoginURL)
 	}
 	a.leaveCallback(v, r, reply)
@@ -248,33 +262,33 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	reply.Head = v.R.Method == http.MethodHead
 	if reply.Wants == 0 {
 		reply.Wants = refusal.JSON
-		if who.SeesPages() {
+		if asker.SeesPages() {
 			reply.Wants = refusal.Page
 		}
 	}
 	if reply.Wants == refusal.Page {
 		reply.Look = a.Look(v.R)
-		reply.Look.Framed = who.IsFramed()
+		reply.Look.Framed = asker.IsFramed()
 	}
 	reply.Write(v.W)
 	return nil
 }
 
-// keepFromLog reports whether Caddy must not get to see an error: it would write
-// one of 500 or more into its default log together with the address, which on the
-// Callback holds the authorization code. [P1]
+// keepFromLog reports whether Caddy must not get an error. Caddy logs each error of 500 or more
+// with the request's address, and that of a callback holds the authorization code. [P1]
 func (a *Writer) keepFromLog(v *request.State, r *Refusal, status int) bool {
 	return status >= 500 && (r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path))
 }
 
-// SiteFailed is for a callback at which the site failed. Returned to Caddy, its error would be logged
-// with the address and the authorization code in it. [P1]
+// SiteFailed returns the refusal of a callback that the site failed to handle. err must not
+// reach Caddy, which would log it with the authorization code in the address. [P1]
 func (a *Writer) SiteFailed(err error) error {
-	return &Refusal{Reply: refusal.Reply{Code: refusal.Internal, LoginURL: a.Paths.LoginURL("/")}, Notice: telemetry.NoticeHandoffFailed, Cause: err}
+	reply := refusal.Reply{Code: refusal.Internal, LoginURL: a.Paths.LoginURL("/")}
+	return &Refusal{Reply: reply, Notice: telemetry.NoticeHandoffFailed, Cause: err}
 }
 
-// Catch turns a panic of ours into a refusal: Caddy would close the connection
-// without a status, and nothing may go on to the site. [A6]
+// Catch turns a panic of the handler into a refusal. Without it Caddy would close the connection
+// without a status. It must be deferred directly. [A6]
 func (a *Writer) Catch(err *error) {
 	cause := recover()
 	if cause == nil {
@@ -283,13 +297,13 @@ func (a *Writer) Catch(err *error) {
 	if cause == http.ErrAbortHandler {
 		panic(cause)
 	}
-	// The type alone: the value may carry anything of the request. [P1]
+	// Log the type alone: the value may hold data of the request. [P1]
 	a.Telemetry.NotifyPanic(cause)
 	*err = Refuse(refusal.Reply{Code: refusal.Internal})
 }
 
-// LoginURLFor returns where a visitor can start again. Who has no access with one account
-// wants to choose another, and Instagram would sign the same one in without a question.
+// LoginURLFor returns the address for another attempt after a refusal. An account without access
+// needs a link that lets the visitor choose another: Instagram would sign the same one in again.
 func (a *Writer) LoginURLFor(code refusal.Code, returnTo string) string {
 	if code == refusal.NoAccess {
 		return a.Paths.OtherAccountURL(returnTo)
@@ -297,7 +311,8 @@ func (a *Writer) LoginURLFor(code refusal.Code, returnTo string) string {
 	return a.Paths.LoginURL(returnTo)
 }
 
-// Missing is the refusal of who has not granted all that is required. It offers to ask again.
+// Missing returns the refusal of a user who has not granted all required permissions. Its page
+// offers to ask again.
 func (a *Writer) Missing(missing instagram.Permissions, returnTo string) refusal.Reply {
 	return refusal.Reply{Code: refusal.MissingPermission, Missing: missing.Names(), LoginURL: a.Paths.LoginURL(returnTo)}
 }

@@ -12,27 +12,28 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// A refused callback would leave its code and state in the address bar, and a reload would
-// say that the login is used instead of what was wrong. So the page leads on, by itself and
-// at once, to an address that shows the same page again. The first answer is complete with
-// its status: a program sees no difference.
+// A refused callback would leave its code and state in the address bar, and a reload would say
+// that the login is used instead of what was wrong. So its page moves the browser at once to an
+// address that shows the same page again. The first response has the refusal's status and body,
+// so a program sees no difference.
 
-// paramNote is the parameter of that address which says what to show, sealed: nobody can
-// make up a refusal that this site has not made within ten minutes.
+// paramNote is the parameter of that address with the refusal to show. It is encrypted and valid
+// for ten minutes, so a link cannot show a refusal that this site has not made.
 const paramNote = "note"
 
-// note is a refusal to be shown again.
+// note is the content of paramNote.
 type note struct {
 	Code      refusal.Code `json:"c"`
-	RequestID string       `json:"r,omitempty"` // that of the log line
+	RequestID string       `json:"r,omitempty"` // of the request that was refused, as in the log
 	Missing   []string     `json:"m,omitempty"`
-	Retry     int64        `json:"t,omitempty"` // when to come back, in seconds since 1970
+	Retry     int64        `json:"t,omitempty"` // when to try again, in Unix seconds
 }
 
-// leaveCallback has a browser leave the address of a callback that is refused, unless loading
-// it again is what helps.
+// leaveCallback makes a browser leave the address of a refused callback. Refusals that a reload
+// can solve stay where they are.
 func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply) {
-	if r.KeepsLogin || v.OriginalURL.RawQuery == "" || !(r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path)) || !v.Audience().SeesPages() {
+	onCallback := r.Astray || a.Paths.IsCallbackPath(v.OriginalURL.Path)
+	if r.KeepsLogin || v.OriginalURL.RawQuery == "" || !onCallback || !v.Audience().SeesPages() {
 		return
 	}
 	switch reply.Code {
@@ -61,21 +62,23 @@ func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply
 	v.W.Header().Set("Refresh", "0; url="+page)
 }
 
-// Refused shows a refusal again.
+// Refused returns the refusal that the note in the request's address describes. Without a valid
+// note it is that of an expired login.
 func (a *Writer) Refused(v *request.State) error {
 	if err := Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	query := v.OriginalURL.Query() // of what does not parse, the rest
+	query := v.OriginalURL.Query() // skips what does not parse
 	returnTo := a.Paths.Safe(query.Get(address.ParamReturnTo))
 	reply := refusal.Reply{Code: refusal.LoginExpired}
 	var n note
-	if text, ok := a.Cookies.OpenNote(query.Get(paramNote)); ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
+	text, ok := a.Cookies.OpenNote(query.Get(paramNote))
+	if ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
 		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
 		if n.Retry != 0 {
 			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(a.Now()))
 		}
 	}
 	reply.LoginURL = a.LoginURLFor(reply.Code, returnTo)
-	return &Refusal{Reply: reply, shownAgain: true}
+	return &Refusal{Reply: reply, repeated: true}
 }

@@ -5,16 +5,16 @@ import (
 	"net/http"
 )
 
-// deletionRecorder is a ResponseWriter that notes whether the site has accepted a callback. It holds
-// back a success, of which only the status counts, unless that is to go through, too, and lets
-// everything else through as it is.
+// deletionRecorder is a ResponseWriter that records whether the site accepted a callback. It
+// discards a successful response unless through is set: only its status counts. Other responses go
+// to the client as they are.
 type deletionRecorder struct {
 	w      http.ResponseWriter
-	header http.Header // the site's, until they are let through
+	header http.Header // of the site's response, before it is sent
 
-	through bool // successes go through, too
+	through bool // send successful responses, too
 	status  int  // 0 before there is one
-	passed  bool // the site's own answer is on its way
+	passed  bool // the site's response has been sent
 }
 
 func (r *deletionRecorder) Header() http.Header { return r.header }
@@ -41,5 +41,5 @@ func (r *deletionRecorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Flush has nothing to do: a success goes nowhere, and a refusal is short.
+// Flush does nothing: a success is discarded, and other responses are short.
 func (d *deletionRecorder) Flush() {}

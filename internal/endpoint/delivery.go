@@ -19,21 +19,25 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// A verified callback from Meta comes once for each person and moment, on whichever node. [N11]
+// A verified callback from Meta is processed once, on whichever node it arrives. [N11]
 
-// A delivery is a verified callback that is to be answered here or by the site.
+// delivery is a verified callback, to be answered by this handler or by the site.
 type delivery struct {
 	kind   metaCallback
 	signed instagram.SignedRequest
 }
 
 var (
+	// ErrBrowser is the cause of a refusal of a callback that a browser sent.
 	ErrBrowser = telemetry.NewCause("a browser sent the callback, not Meta's servers",
 		"a page of another site made a visitor's browser send this: there is nothing to change")
+	// ErrForgeries is the cause of a refusal after too many unsigned callbacks of one client.
 	ErrForgeries = telemetry.NewCause("too many callbacks from this client are not signed by Meta",
 		"somebody who does not know app_secret keeps calling: there is nothing to change, or block the address")
+	// ErrTooOld is the cause of a refusal of a callback that is older than seven days.
 	ErrTooOld = telemetry.NewOperatorCause("the callback is older than seven days",
 		"check the clock of this machine; if it is right, somebody replays an old callback: there is nothing to change")
+	// ErrMisdirected is the cause of a refusal of a callback replayed on another path.
 	ErrMisdirected = telemetry.NewOperatorCause("the callback was sent to another path before",
 		"somebody replays a callback from Meta on another path: find out where callbacks can be read, such as a log of request bodies or a proxy")
 	errUnknownContent = telemetry.NewOperatorCause("Meta signed the callback, but this version does not know its content",
@@ -44,30 +48,30 @@ var (
 	errSite   = errors.New("the site did not accept")
 )
 
-// What can come of a delivery.
+// The outcomes of a delivery.
 const (
-	leftToSite = iota // which will be done later
-	doneByAll         // by the site, too
-	doneHere          // and the site was not asked
+	leftToSite = iota // the site will delete the data later
+	doneByAll         // also by the site
+	doneHere          // the site was not called
 )
 
-// deletionStates are the same in a confirmation code.
+// deletionStates are the outcomes as a confirmation code holds them.
 var deletionStates = [...]session.DeletionState{leftToSite: session.DeletionPending, doneByAll: session.DeletedByAll, doneHere: session.DeletedBySignIn}
 
-// fromBrowser reports whether a request has a header that only browsers send. Meta's servers
-// are none. [N15]
+// fromBrowser reports whether a browser sent a request, by headers that Meta's servers do not send.
+// [N15]
 func fromBrowser(r *http.Request) bool {
 	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
 }
 
-// refuseCallback refuses a callback. cause may be nil.
+// refuseCallback returns the refusal of a callback. cause may be nil.
 func refuseCallback(kind metaCallback, reply refusal.Reply, cause error) error {
 	reply.Wants = refusal.JSON
 	return &answer.Refusal{Reply: reply, Callback: string(kind), Cause: cause}
 }
 
-// refuseForged refuses a callback that Meta has not signed. Only these are counted: all of Meta's
-// come from few addresses, and one of them must not be lost.
+// refuseForged refuses a callback without a valid signature. Only those are rate-limited: Meta's
+// real callbacks share a few IPs and must never be dropped.
 func (e *Endpoints) refuseForged(v *request.State, kind metaCallback) error {
 	if ok, wait := e.Memory.forgeries.Allow(limit.ClientOf(telemetry.ClientIP(v.R)).Key()); !ok {
 		e.Telemetry.CountLimited(telemetry.LimitForged)
@@ -76,12 +80,13 @@ func (e *Endpoints) refuseForged(v *request.State, kind metaCallback) error {
 	return refuseCallback(kind, refusal.Reply{Code: refusal.BadSignature}, nil)
 }
 
-// tooOld reports whether nobody can tell any more whether a callback came before.
+// tooOld reports whether a callback is older than the record of callbacks, so that a replay could
+// not be recognized.
 func (e *Endpoints) tooOld(signed *instagram.SignedRequest) bool {
 	return e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
 }
 
-// deliveryRecord returns what the list calls a delivery.
+// deliveryRecord returns the keys of a delivery in the revocation list.
 func (e *Endpoints) deliveryRecord(d *delivery) revocation.Delivery {
 	other := deauthorized
 	if d.kind == deauthorized {
@@ -97,7 +102,7 @@ func (e *Endpoints) deliveryRecord(d *delivery) revocation.Delivery {
 	}
 }
 
-// deliver answers a callback, or hands it on to the site.
+// deliver answers a callback, or passes it to the site.
 func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 	if pass {
 		e.passToSite(v, d)
@@ -106,9 +111,9 @@ func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
 	return e.deliverWith(v, d, func() (int, error) { return doneHere, nil })
 }
 
-// deliverToSite lets the site answer a callback. Where it deletes data, Meta gets the
-// confirmation from us, and 202 says that the site will be done later. An answer of the site's
-// that is no success goes back as it is, and Meta or the person can try again.
+// deliverToSite lets the site answer a callback. If the site deletes the data, this handler sends
+// Meta the confirmation; status 202 says that the site will delete it later. An unsuccessful
+// response goes to Meta as it is, and Meta or the account can try again.
 func (e *Endpoints) deliverToSite(v *request.State, d *delivery, next func(http.ResponseWriter) error) error {
 	recorder := &deletionRecorder{w: v.W, header: make(http.Header), through: d.kind == deauthorized}
 	var failure error
@@ -130,10 +135,10 @@ func (e *Endpoints) deliverToSite(v *request.State, d *delivery, next func(http.
 	return err
 }
 
-// deliverWith does the work for a callback unless it has been done, and returns the answer; nil if
-// the work has answered.
+// deliverWith runs work once for a callback, on whichever node, and returns the answer. It returns
+// nil if work has answered.
 func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outcome int, err error)) error {
-	// Meta does not wait for long, and what it asks for must be done all the same.
+	// Meta closes the connection soon. The callback must be processed all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	result, outcome, err := e.Sessions.List.Deliver(ctx, e.deliveryRecord(d), func() (outcome int, err error) {
 		if outcome, err = work(); err == nil {
@@ -143,7 +148,7 @@ func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 	})
 	switch {
 	case errors.Is(err, errSite):
-		return nil // it has answered, or its error goes up
+		return nil // the site has answered, or the caller returns its error
 	case errors.Is(err, errNoSite):
 		e.Telemetry.Notify(telemetry.NoticeCallbackUnanswered, nil, e.Telemetry.RequestFields(v.R, zap.String("callback", string(d.kind)))...)
 		return answer.Refuse(refusal.Reply{Code: refusal.Internal, Wants: refusal.JSON})
@@ -158,7 +163,7 @@ func (e *Endpoints) deliverWith(v *request.State, d *delivery, work func() (outc
 	return e.answerCallback(v, d, result, outcome)
 }
 
-// answerCallback says that a callback has been dealt with, now or before.
+// answerCallback answers a callback that has been processed, now or before.
 func (e *Endpoints) answerCallback(v *request.State, d *delivery, result revocation.Result, outcome int) error {
 	switch {
 	case d.kind == deletionRequest:
@@ -166,5 +171,5 @@ func (e *Endpoints) answerCallback(v *request.State, d *delivery, result revocat
 	case result == revocation.DeliveredBefore || !e.PassDeauthorize:
 		return answer.JSON(struct{}{})
 	}
-	return nil // by the site
+	return nil // the site has answered
 }

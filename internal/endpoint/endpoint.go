@@ -1,3 +1,8 @@
+// Package endpoint answers the handler's own paths other than login and callback: logout, userinfo,
+// the profile picture, and Meta's two callbacks (deauthorize and data deletion).
+//
+// The package does not know how a login runs, or how a page looks: a refusal leaves it as an
+// *answer.Refusal.
 package endpoint
 
 import (
@@ -15,13 +20,13 @@ import (
 )
 
 const (
-	forgeriesPerMinute = 10 // callbacks of one client that Meta has not signed [K5]
+	forgeriesPerMinute = 10 // unsigned callbacks of one client [K5]
 	forgeryBurst       = 20
 )
 
-// Config is what the own paths of a block are answered with.
+// Config holds the settings and collaborators of a block's endpoints. All pointers are required.
 type Config struct {
-	App       string
+	App       string // the app ID at Meta
 	Paths     *address.Paths
 	Cookies   *session.Cookies
 	Codes     *session.Codes
@@ -35,24 +40,25 @@ type Config struct {
 	Now       func() time.Time
 
 	Fields       []string // further fields of the user node
-	LogoutTarget string
+	LogoutTarget string   // path or URL to redirect to after a logout
 	PictureMode  PictureMode
-	// PassDeauthorize and PassDataDeletion let the site answer callbacks from Meta, too.
+	// PassDeauthorize and PassDataDeletion pass Meta's verified callbacks on to the site.
 	PassDeauthorize, PassDataDeletion bool
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool
 }
 
-// Endpoints answer on the own paths that are no login.
+// Endpoints answers the own paths of a block. Use New. It is safe for concurrent use.
 type Endpoints struct{ Config }
 
-// New returns the endpoints of a block.
+// New returns the endpoints of a block. It keeps c as it is.
 func New(c Config) *Endpoints { return &Endpoints{c} }
 
-// Memory is what all configurations of an instance remember for the endpoints.
+// Memory holds the pictures and the limits of an instance. It outlives a reload of the
+// configuration.
 type Memory struct {
-	// forgeries are kept apart: another site can send them with a visitor's browser, and they
-	// must cost that visitor no sign-in. [N15]
+	// forgeries counts unsigned callbacks, apart from failed sign-ins: another site can make a
+	// visitor's browser send them, and that must not block the visitor's sign-in. [N15]
 	forgeries *limit.Rate
 	pictures  *pictures
 }
@@ -62,7 +68,7 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{limit.NewRate(forgeriesPerMinute, forgeryBurst, limit.RememberClients, now), newPictures(now)}
 }
 
-// Forget drops what is remembered of sessions that match. [P5]
+// Forget drops the pictures of the matching sessions. [P5]
 func (m *Memory) Forget(match func(key uint64, s session.Session) bool) {
 	m.pictures.forget(match)
 }

@@ -21,8 +21,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// Logout shows a page with a button to whoever follows a link, and signs out whoever
-// presses it. A link alone changes nothing: any site could hold one. [L2]
+// Logout answers GET with a page that has a button, and POST by signing the visitor out. A link
+// must not sign anyone out: any site could contain one. [L2]
 func (e *Endpoints) Logout(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
 		return err
@@ -37,14 +37,14 @@ func (e *Endpoints) Logout(v *request.State) error {
 	})
 }
 
-// signOut ends the visitor's session on every node, or all of their sessions. It says
-// that it did so only where the storage knows. [L1, L3]
+// signOut revokes the visitor's session on every node, or all sessions of the account. It reports
+// success only if the storage has the revocation. [L1, L3]
 func (e *Endpoints) signOut(v *request.State) error {
 	if !e.IsOwnForm(v) {
 		return answer.Refuse(refusal.Reply{Code: refusal.CrossSite, LogoutURL: e.Paths.Of(address.Logout)})
 	}
 	everywhere, problem := e.wantsEverywhere(v)
-	// A visitor who closes the tab has signed out all the same. [T4]
+	// Closing the tab must not stop the sign-out. [T4]
 	ctx := context.WithoutCancel(v.R.Context())
 	err := e.revokeFound(ctx, v, everywhere)
 
@@ -57,22 +57,25 @@ func (e *Endpoints) signOut(v *request.State) error {
 		e.Telemetry.NotifySampled(telemetry.NoticeRevokedHereOnly, "", err, e.Telemetry.RequestFields(v.R)...)
 	}
 	if err != nil && !v.Found.Crowded() {
-		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval, LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget))})
+		return answer.Refuse(refusal.Reply{
+			Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval,
+			LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget)),
+		})
 	}
 	if v.Found.Crowded() {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest}, Notice: telemetry.NoticeManyCookies}
 	}
 	if problem != "" {
-		// This session has ended, but nobody knows whether that was all.
+		// The session is revoked, but the form did not say whether all others should be.
 		return answer.Refuse(refusal.Reply{Code: problem})
 	}
 	return e.redirectAfterLogout(v)
 }
 
-// redirectAfterLogout leads a visitor who has signed out to the logout target. Where that would ask
-// them to sign in again, a page of this handler answers: Chromium and WebKit hold the redirect
-// to Instagram against the policy of the page with the button, and show nothing at all, and
-// the others would have Instagram sign the visitor in again.
+// redirectAfterLogout redirects to the logout target. If the target would ask the visitor to sign
+// in again, it answers with a page instead. Chromium and WebKit apply the form-action policy of the
+// page with the button to the redirect to Instagram, and show nothing; other browsers would sign
+// the visitor in again.
 func (e *Endpoints) redirectAfterLogout(v *request.State) error {
 	target := e.LogoutTarget
 	if !e.asksToSignIn(v, target) {
@@ -81,8 +84,7 @@ func (e *Endpoints) redirectAfterLogout(v *request.State) error {
 	return answer.Page(refusal.SignedOutPage{LoginURL: e.Paths.LoginURL(e.Paths.Safe(target)), Look: e.Answers.Look(v.R)})
 }
 
-// asksToSignIn reports whether a visitor without a session is asked to sign in at a path of
-// this host, with or without a query.
+// asksToSignIn reports whether a path of this host, with or without a query, needs a session.
 func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 	if e.Paths.IsOwn(target) {
 		return returnpath.Path(target) == e.Paths.Of(address.Login)
@@ -92,17 +94,18 @@ func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 	if err != nil {
 		return true
 	}
-	// In place, as in matchesOtherwise: placeholders are bound to one request.
+	// In place, because Caddy's placeholders are bound to this request.
 	live, asked, method, uri := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI
 	defer func() { *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
 	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
 	return e.Required(v)
 }
 
-// wantsEverywhere reads the form, which may be empty. problem says why it could not be.
+// wantsEverywhere reads the form, which may be empty. problem is the code of a refusal for a
+// malformed form.
 func (e *Endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem refusal.Code) {
 	v.R.Body = http.MaxBytesReader(v.W, v.R.Body, request.MaxForm)
-	// Both, because the second hides an error of the first.
+	// Call both, because ParseMultipartForm hides an error of ParseForm.
 	err := v.R.ParseForm()
 	if err == nil {
 		err = v.R.ParseMultipartForm(request.MaxForm)
@@ -116,9 +119,9 @@ func (e *Endpoints) wantsEverywhere(v *request.State) (everywhere bool, problem 
 	return v.R.PostForm.Get("everywhere") == "1", ""
 }
 
-// revokeFound ends each session that the request carries. There may be more than one
-// cookie of the name, and the next one must not take the place of the first. One that
-// has ended is ended again: the storage may not know yet.
+// revokeFound revokes each session in the cookies of the request: if there are two, the second must
+// not replace the first. A revoked session is revoked again, because the storage may not have it
+// yet.
 func (e *Endpoints) revokeFound(ctx context.Context, v *request.State, everywhere bool) error {
 	var errs []error
 	done := make(map[[session.IDSize]byte]bool)
@@ -139,16 +142,18 @@ func (e *Endpoints) revokeFound(ctx context.Context, v *request.State, everywher
 		if everywhere {
 			errs = append(errs, e.Sessions.RevokeUser(ctx, &s))
 		}
-		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
-		e.Telemetry.Emit(telemetry.RequesterOf(v.R), telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
+		from := telemetry.RequesterOf(v.R)
+		e.Telemetry.Notify(telemetry.NoticeSignedOut, nil,
+			e.Telemetry.UserFields(from, &s.Identity, lifecycle.SessionField(&s), zap.Bool("everywhere", everywhere))...)
+		e.Telemetry.Emit(from, telemetry.EventLogout, &s.Identity, map[string]any{"everywhere": everywhere})
 	}
 	return errors.Join(errs...)
 }
 
-// IsOwnForm reports whether a page of this very site sent a form. Browsers that say
-// nothing in Sec-Fetch-Site name the origin. What a service worker of this site passes on
-// comes as same-origin whoever began it. Where it keeps the Origin of the page that began
-// it, that one counts; a worker that makes a request of its own of it cannot be told. [L2]
+// IsOwnForm reports whether a page of this site sent a form. Sec-Fetch-Site decides, and Origin in
+// browsers without it. A service worker of this site passes on a form of another site as
+// same-origin; if it keeps the Origin, that decides. A new request of a service worker cannot be
+// recognized. [L2]
 func (e *Endpoints) IsOwnForm(v *request.State) bool {
 	header := v.R.Header
 	own, ok := e.Paths.RedirectFor(v.R.Host)
@@ -158,8 +163,8 @@ func (e *Endpoints) IsOwnForm(v *request.State) bool {
 		case "":
 			return true
 		case "null":
-			// A page of ours that sends no Referer, unless a worker stands in between, behind
-			// which it may be anybody's.
+			// A page of this site without a Referer sends this. So does a service worker, for a
+			// page of any site, with Sec-Fetch-Dest empty.
 			return header.Get("Sec-Fetch-Dest") != "empty"
 		}
 		return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.R.Host)

@@ -23,10 +23,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// What Meta sends when somebody removes the app or asks for their data to be deleted.
+// Meta calls back when an account removes the app or asks for the deletion of its data.
 
-// A metaCallback is one kind of these callbacks. Its value is what the site reads in
-// headerEvent where the callback is passed on.
+// metaCallback is one kind of Meta's callbacks. Its value is what the site reads in the event
+// header of a callback that is passed on.
 type metaCallback string
 
 const (
@@ -34,7 +34,7 @@ const (
 	deletionRequest metaCallback = "data_deletion"
 )
 
-// event is the name of the event about such a callback.
+// event returns the name of the event for a callback.
 func (r metaCallback) event() string {
 	if r == deauthorized {
 		return telemetry.EventDeauthorized
@@ -42,7 +42,8 @@ func (r metaCallback) event() string {
 	return telemetry.EventDataDeletion
 }
 
-// Deauthorize ends the sessions of a person who has removed the app at Instagram.
+// Deauthorize answers Meta's callback for an account that has removed the app, and revokes its
+// sessions.
 func (e *Endpoints) Deauthorize(v *request.State) error {
 	if err := answer.Allow(v, http.MethodPost); err != nil {
 		return err
@@ -54,9 +55,9 @@ func (e *Endpoints) Deauthorize(v *request.State) error {
 	return e.deliver(v, &delivery{deauthorized, signed}, e.PassDeauthorize)
 }
 
-// DataDeletion does the same for a person who asks for their data to be deleted, and
-// gives out a confirmation code. A visitor who comes with such a code sees what has
-// become of it.
+// DataDeletion answers Meta's callback for an account that asks for the deletion of its data: it
+// revokes the sessions and returns a confirmation code. GET with such a code shows the state of the
+// deletion.
 func (e *Endpoints) DataDeletion(v *request.State) error {
 	if v.R.Method == http.MethodGet || v.R.Method == http.MethodHead {
 		return e.showDeletion(v)
@@ -71,7 +72,8 @@ func (e *Endpoints) DataDeletion(v *request.State) error {
 	return e.deliver(v, &delivery{deletionRequest, signed}, e.PassDataDeletion)
 }
 
-// verifyCallback reads and verifies a callback and ends the person's sessions. [K1, K2, K3, K5]
+// verifyCallback reads and verifies a callback, and revokes the sessions of its account. [K1, K2,
+// K3, K5]
 func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed instagram.SignedRequest, err error) {
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
 		return instagram.SignedRequest{}, refuseCallback(kind, reply, cause)
@@ -92,7 +94,7 @@ func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed 
 	case e.tooOld(&signed):
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrTooOld)
 	}
-	// Meta does not wait for long, and what it asks for must be done all the same.
+	// Meta closes the connection soon. The callback must be processed all the same.
 	ctx := context.WithoutCancel(v.R.Context())
 	who := session.Identity{UserID: signed.UserID}
 	e.Sessions.ForgetUser(who.UserID)
@@ -104,8 +106,8 @@ func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed 
 	return signed, nil
 }
 
-// ReadSignedRequest returns the signed request of a callback's body, or the code of a
-// refusal. The body stays readable for the site. [K5]
+// ReadSignedRequest returns the signed request in the body of a callback, or the code of a refusal.
+// The body stays readable for the site. [K5]
 func ReadSignedRequest(v *request.State) (signed string, code refusal.Code) {
 	if kind, _, err := mime.ParseMediaType(v.R.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
 		return "", refusal.BadType
@@ -118,21 +120,20 @@ func ReadSignedRequest(v *request.State) (signed string, code refusal.Code) {
 	if err != nil || malformed != nil || len(form["signed_request"]) != 1 {
 		return "", refusal.BadRequest
 	}
-	v.UnlimitBody() // the site may take its time
+	v.UnlimitBody() // the time limit does not apply to the site
 	v.R.Body, v.R.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return form.Get("signed_request"), ""
 }
 
-// passToSite lets a verified callback go on to the site, which may have data of its own.
+// passToSite lets a verified callback go on to the site, which may have data to delete.
 func (e *Endpoints) passToSite(v *request.State, d *delivery) {
 	v.Outcome = telemetry.OutcomePassedOn
 	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
 	identity.Pass(v, string(d.kind), d.signed.UserID, d.signed.IssuedAt)
 }
 
-// confirmDeletion answers Meta with a code and the address where a person can see
-// what has become of their request. The address is one of ours by configuration,
-// whatever host the request names. [K4]
+// confirmDeletion answers Meta with a confirmation code and the address of a page that shows the
+// state of the deletion. The address is on a configured host, whatever host the request names. [K4]
 func (e *Endpoints) confirmDeletion(v *request.State, state session.DeletionState) error {
 	own, ok := e.Paths.RedirectFor(v.R.Host)
 	if !ok {
@@ -145,11 +146,12 @@ func (e *Endpoints) confirmDeletion(v *request.State, state session.DeletionStat
 	}{own.Origin + e.Paths.Of(address.DataDeletion) + "?code=" + code, code})
 }
 
-// deletionPages are what a code says, in the words of the page.
+// deletionPages maps the state in a confirmation code to that of the page.
 var deletionPages = map[session.DeletionState]refusal.DeletionState{
 	session.DeletionPending: refusal.DeletionPending, session.DeletedByAll: refusal.DeletionDone, session.DeletedBySignIn: refusal.DeletionOfSignIn,
 }
 
+// showDeletion answers with the page for a confirmation code.
 func (e *Endpoints) showDeletion(v *request.State) error {
 	query, err := url.ParseQuery(v.OriginalURL.RawQuery)
 	page := refusal.DeletionPage{State: refusal.DeletionUnknown}

@@ -13,26 +13,25 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
-// The visitor's own profile picture, for the pages of this site. Its address is too long
-// for the session cookie and for a header, and runs out after days, so Instagram is asked
-// for it when a page wants to show it.
+// The profile picture of the signed-in account. Its address is too long for the session cookie and
+// for a header, and expires after days. So it is fetched when a page shows the picture.
 
-// FieldPicture is the field of the user node with the picture's address.
+// FieldPicture is the field of the user node that holds the address of the picture.
 const FieldPicture = "profile_picture_url"
 
-// browserKeepsPicture is how long a browser may show a picture without asking again.
+// browserKeepsPicture is the longest time that a browser may cache a picture.
 const browserKeepsPicture = 5 * time.Minute
 
-// PictureMode is how a picture is answered.
+// PictureMode says how a request for a picture is answered.
 type PictureMode int
 
 const (
-	PictureOff PictureMode = iota
-	PictureRedirect
-	PictureProxy
+	PictureOff      PictureMode = iota // with 404
+	PictureRedirect                    // with a redirect to Instagram's server
+	PictureProxy                       // with the picture itself
 )
 
-// Picture answers with the visitor's own profile picture, for the pages of this site. [P6]
+// Picture answers with the profile picture of the signed-in account, for pages of this site. [P6]
 func (e *Endpoints) Picture(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
@@ -45,9 +44,9 @@ func (e *Endpoints) Picture(v *request.State) error {
 	}
 	found, until := e.FindPicture(v)
 	if e.Sessions.Revoked(&v.Session) {
-		return e.requireLogin(v) // while Instagram was asked
+		return e.requireLogin(v) // the session was revoked during the call
 	}
-	// What is new of the session must not get lost here: it is handed out once.
+	// The renewed cookie must not get lost: the result of a refresh is given out once.
 	renewed := e.Sessions.RenewedCookie(v)
 	if renewed != "" {
 		v.W.Header().Add("Set-Cookie", renewed)
@@ -55,11 +54,11 @@ func (e *Endpoints) Picture(v *request.State) error {
 	left := until.Sub(e.Now())
 	if found.Err != nil || found.Address == "" {
 		reply := e.pictureRefusal(v, found.Err, left)
-		reply.Wants = refusal.JSON // also for an image, which a page would be no use to
+		reply.Wants = refusal.JSON // an <img> cannot show an HTML page
 		return answer.Refuse(reply)
 	}
 	if renewed != "" {
-		left = 0
+		left = 0 // never set a session cookie on a cacheable response
 	}
 	return &answer.Own{Give: func(w http.ResponseWriter, r *http.Request) error {
 		e.showPicture(w, r, &found, left)
@@ -67,7 +66,8 @@ func (e *Endpoints) Picture(v *request.State) error {
 	}}
 }
 
-// pictureRefusal says why there is no picture to show.
+// pictureRefusal returns the reply for a picture that cannot be shown. left is the time until it is
+// fetched again.
 func (e *Endpoints) pictureRefusal(v *request.State, err error, left time.Duration) refusal.Reply {
 	failure, isAnswer := errors.AsType[*instagram.Error](err)
 	switch {
@@ -86,8 +86,8 @@ func (e *Endpoints) pictureRefusal(v *request.State, err error, left time.Durati
 	return reply
 }
 
-// showPicture answers with a picture, or with a redirect to it. A browser may keep either
-// for a while, and nobody else may.
+// showPicture answers with a picture or a redirect to it. Only the browser may cache the answer,
+// not a shared cache.
 func (e *Endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *pictureResult, left time.Duration) {
 	header := w.Header()
 	refusal.SecurityHeaders(header)
@@ -106,6 +106,6 @@ func (e *Endpoints) showPicture(w http.ResponseWriter, r *http.Request, found *p
 	header.Set("Content-Length", strconv.Itoa(len(found.image.Content)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write(found.image.Content) // a visitor who has gone is no news
+		_, _ = w.Write(found.image.Content) // the visitor may have gone
 	}
 }

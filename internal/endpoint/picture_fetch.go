@@ -19,30 +19,31 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// How Instagram is asked for a picture: once for a person in a while, however many requests
-// come in, and a few calls at a time. [D3]
+// Pictures are cached. However many requests come in, one call is made for an account, and few run
+// at a time. [D3]
 
 const (
 	maxPictures           = 10_000
 	pictureMemory         = 32 << 20 // bytes of all pictures together [D5]
-	maxConcurrentPictures = 8        // of callsAtATime, so that logins always find a place
+	maxConcurrentPictures = 8        // below the limit of all calls, so that logins always find a place
 	pictureTimeout        = 20 * time.Second
 
-	// KeepPicture is how long a picture, or that there is none, is taken for current, and
-	// KeepFailure the same for a failure, unless Instagram asks to wait for longer.
+	// KeepPicture is how long a picture, or its absence, is cached; KeepFailure the same for a
+	// failure, unless Retry-After is longer.
 	KeepPicture = 10 * time.Minute
 	KeepFailure = 30 * time.Second
-	// LeastPicture is for an address that says that it has run out: by a wrong clock here,
-	// or Instagram would not have sent it.
+	// MinKeepPicture is for an address that seems to have expired. Instagram would not have sent
+	// it, so the local clock is wrong.
 	MinKeepPicture = time.Minute
 )
 
 var (
-	errNoToken       = errors.New("the session has no valid access token")
+	errNoToken = errors.New("the session has no valid access token")
+	// ErrPictureFailed is the error of a fetch that panicked.
 	ErrPictureFailed = errors.New("looking up a picture failed")
 )
 
-// pictureWait is the error where Instagram is not asked at the moment.
+// pictureWait is the error if Instagram is not called at the moment.
 type pictureWait struct {
 	reason     string
 	retryAfter time.Duration
@@ -50,11 +51,11 @@ type pictureWait struct {
 
 func (w *pictureWait) Error() string { return w.reason }
 
-// pictures is what an instance knows of its visitors' pictures.
+// pictures is the cache of pictures of an instance, with the limits of its calls.
 type pictures struct {
 	*picture.Cache[pictureResult]
 	places  *limit.Gate
-	backoff *renewal.Group[struct{}] // after failures that concern everybody
+	backoff *renewal.Group[struct{}] // after failures that concern every account
 }
 
 func newPictures(now func() time.Time) *pictures {
@@ -65,15 +66,14 @@ func newPictures(now func() time.Time) *pictures {
 	}
 }
 
-// forget drops the pictures of sessions that match. [P5]
+// forget drops the pictures of the matching sessions. [P5]
 func (p *pictures) forget(match func(key uint64, s session.Session) bool) {
 	p.Drop(func(known pictureResult) bool { return match(known.owner.Keys.Session, known.owner) })
 }
 
-// pictureResult is what Instagram has said about somebody's picture.
+// pictureResult is the cached answer to a request for an account's picture.
 type pictureResult struct {
-	// asker is the session that it was asked with, without its token and all else that
-	// does not tell whose it is.
+	// owner is the session that fetched the picture, reduced to what identifies it.
 	owner session.Session
 
 	Address string // "" if there is no picture
@@ -81,18 +81,18 @@ type pictureResult struct {
 	Err     error
 }
 
-// newPictureResult returns a portrait of somebody of whom nothing is known yet.
+// newPictureResult returns an empty result for the account of a session.
 func newPictureResult(s *session.Session) pictureResult {
 	return pictureResult{owner: session.Session{
 		Identity: session.Identity{UserID: s.UserID, AppScopedID: s.AppScopedID}, ID: s.ID, Keys: s.Keys, Began: s.Began,
 	}}
 }
 
-// size is how much memory it takes, roughly.
+// size returns the approximate memory of a result in bytes.
 func (p *pictureResult) size() int { return 512 + len(p.Address) + len(p.image.Content) }
 
-// FindPicture returns the picture of a visitor, and until when that is taken for current.
-// It waits for Instagram if that is not known already.
+// FindPicture returns the picture of the signed-in account, and until when it is cached. It waits
+// for Instagram if the cache has none. The error is in the result.
 func (e *Endpoints) FindPicture(v *request.State) (found pictureResult, until time.Time) {
 	s, known := &v.Session, e.Memory.pictures
 	if s.Token.Access == "" || !e.Now().Before(s.Token.Expires) {
@@ -112,8 +112,8 @@ func (e *Endpoints) FindPicture(v *request.State) (found pictureResult, until ti
 	return found, until
 }
 
-// pictureKey is where the picture of a person is kept: with the picture itself, or with its
-// Address alone. A reload can change which of the two is wanted.
+// pictureKey returns the cache key of an account's picture or of its address. A reload can change
+// the mode, so the two have different keys.
 func (e *Endpoints) pictureKey(s *session.Session) string {
 	if e.PictureMode == PictureProxy {
 		return "picture " + s.UserID
@@ -121,12 +121,12 @@ func (e *Endpoints) pictureKey(s *session.Session) string {
 	return "address " + s.UserID
 }
 
-// tokenKey is where it is kept that Instagram does not accept the token of a session.
-// Another session of the same person may have one that it accepts.
+// tokenKey returns the cache key for a token that Instagram rejects. Another session of the same
+// account may have a valid one.
 func tokenKey(s *session.Session) string { return "token " + revocation.Key(s.Keys.Session).String() }
 
-// fetchInBackground asks for a visitor's picture. Neither a visitor who leaves nor a reload
-// ends the call, because others may wait for it. It has a time limit of its own.
+// fetchInBackground fetches a picture. The call does not end with the request or with a reload,
+// because other requests may wait for it. It has a time limit of its own.
 func (e *Endpoints) fetchInBackground(v *request.State) {
 	s, span := v.Session, trace.SpanFromContext(v.R.Context())
 	go func() {
@@ -140,8 +140,7 @@ func (e *Endpoints) fetchInBackground(v *request.State) {
 	}()
 }
 
-// fetchPicture asks Instagram and returns for how long that answers the question. After a
-// panic it is taken for a failure.
+// fetchPicture fetches a picture, and returns how long the result is cached. A panic is a failure.
 func (e *Endpoints) fetchPicture(ctx context.Context, s *session.Session) (found pictureResult, keep time.Duration) {
 	found, keep = newPictureResult(s), KeepFailure
 	found.Err = ErrPictureFailed
@@ -156,13 +155,13 @@ func (e *Endpoints) fetchPicture(ctx context.Context, s *session.Session) (found
 	}
 	notice := telemetry.NoticePictureFailed
 	if failure, ok := errors.AsType[*instagram.Error](found.Err); ok && failure.InvalidToken() {
-		notice.Action, notice.Remedy = telemetry.NoAction, "" // the visitor has removed the app, for example
+		notice.Action, notice.Remedy = telemetry.NoAction, "" // the account has removed the app, for example
 	}
 	e.Telemetry.NotifySampled(notice, "", found.Err, e.Telemetry.Privacy.User(s.UserID), lifecycle.SessionField(s))
 	return found, e.handleFailure(s, found.Err)
 }
 
-// fetchWithinLimits asks for a picture if there is a place for one more call.
+// fetchWithinLimits fetches a picture if the limits allow one more call.
 func (e *Endpoints) fetchWithinLimits(ctx context.Context, s *session.Session, found *pictureResult, keep *time.Duration) error {
 	if wait := e.Memory.pictures.backoff.PausedFor(); wait > 0 {
 		return &pictureWait{"calls to instagram are paused after failures", wait}
@@ -177,7 +176,7 @@ func (e *Endpoints) fetchWithinLimits(ctx context.Context, s *session.Session, f
 	return e.download(ctx, s, found, keep)
 }
 
-// download asks for the address of a picture and, for PictureProxy, for the picture.
+// download fetches the address of a picture and, for PictureProxy, the picture.
 func (e *Endpoints) download(ctx context.Context, s *session.Session, found *pictureResult, keep *time.Duration) error {
 	at, err := e.Provider.Picture(ctx, lifecycle.InstagramToken(s), s.AppScopedID)
 	if err != nil {
@@ -195,9 +194,8 @@ func (e *Endpoints) download(ctx context.Context, s *session.Session, found *pic
 	return err
 }
 
-// handleFailure returns how long Instagram is not asked again about somebody after a failure,
-// and has all pictures wait if it concerns everybody. No session ends because of one: that
-// is for what checks tokens.
+// handleFailure returns how long a failure is cached, and pauses all pictures if it concerns every
+// account. It revokes no session: the refreshes do that.
 func (e *Endpoints) handleFailure(s *session.Session, err error) time.Duration {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	_, waits := errors.AsType[*pictureWait](err)

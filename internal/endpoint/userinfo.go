@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
-// Userinfo tells a page's own script who is signed in: never a token, and no
-// other site. [P4]
+// Userinfo answers with the signed-in account as JSON, for scripts of this site. It never contains
+// a token, and other sites cannot read it. [P4]
 func (e *Endpoints) Userinfo(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
@@ -37,8 +37,8 @@ func (e *Endpoints) Userinfo(v *request.State) error {
 	return answer.JSON(info)
 }
 
-// requireOwnVisitor refuses a request for what is the visitor's own, unless it comes from somebody
-// who is signed in and from a page of this site. [P4]
+// requireOwnVisitor refuses a request unless its visitor is signed in and it comes from a page of
+// this site. [P4]
 func (e *Endpoints) requireOwnVisitor(v *request.State) error {
 	e.Sessions.Recognize(v)
 	switch v.Standing {
@@ -60,7 +60,7 @@ func (e *Endpoints) requireOwnVisitor(v *request.State) error {
 	return nil
 }
 
-// requireLogin tells a program that nobody is signed in.
+// requireLogin refuses a request without a session, as JSON with the address of the login.
 func (e *Endpoints) requireLogin(v *request.State) error {
 	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: e.Paths.LoginURL(v.ReturnFor(e.Paths))}
 	if !e.Paths.SignsIn(v.R.Host) {

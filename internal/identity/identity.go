@@ -1,3 +1,7 @@
+// Package identity tells the site who is signed in: by request headers and placeholders. It
+// deletes what a client sends under the same names, and completes the site's response headers.
+//
+// It knows nothing of how a session comes about: callers pass the identity.
 package identity
 
 import (
@@ -18,17 +22,15 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// What the site learns about a visitor: headers, placeholders, and which of them
-// a block further up has set.
-
 const (
+	// The fields of an identity, as headers and placeholders name them.
 	fieldUserID      = "user_id"
 	FieldUsername    = "username"
 	fieldAppScopedID = "app_scoped_id"
 	FieldPermissions = "permissions"
 	fieldToken       = "access_token"
 
-	// HeaderOff in the place of a header's name sends none.
+	// HeaderOff, in place of a header's name, sends no header for a field.
 	HeaderOff = "off"
 
 	headerUserID   = "X-Instagram-User-Id"
@@ -36,17 +38,17 @@ const (
 
 	placeholderUser = "http.auth.user."
 
-	// setVar is the request variable in which blocks of ours leave what they set, so
-	// that the next one does not take it for forged.
+	// setVar is the request variable with the sharedState of all blocks on the request's way.
+	// A later block must not take the headers of an earlier one for forged.
 	setVar = option.Directive + ".identity"
 
-	// passedVar is the request variable that says that a block of ours has verified a
-	// callback from Meta, which is on its way to the site.
+	// passedVar is the request variable that is true once a block has verified a callback from
+	// Meta and passes it to the site.
 	passedVar = option.Directive + ".callback"
 )
 
-// Headers that tell the site what a callback that is passed on says. Like the identity
-// headers, they never come from a client.
+// Headers of a callback that is passed to the site. Like the identity headers, they never come
+// from a client.
 const (
 	headerEvent     = "X-Instagram-Event"
 	headerEventUser = "X-Instagram-Event-User-Id"
@@ -56,41 +58,45 @@ const (
 
 var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 
-// presence is what blocks of ours have said about the visitor of a request: one for all of
-// them, so that the last one's word counts and an identity is whole. It lives as long as
-// the request, because Caddy asks for placeholders up to the end, for its access log.
-type presence struct {
-	headers []string // their names
-	who     session.Identity
+// sharedState is the identity of a request, shared by all blocks on its way. The last block
+// decides, and no field of an earlier identity remains. It lives as long as the request:
+// Caddy's access log reads placeholders at the very end.
+type sharedState struct {
+	headers []string // the names of the headers that are set
+	user    session.Identity
 	token   string
-	asked   bool // Caddy knows to ask here for placeholders
+	mapped  bool // Caddy calls placeholder
 
-	// first and last are the blocks that have spoken. The header values of the first one
-	// stand here, which saves an array of their own.
+	// first and last are the blocks that have set an identity. values has the header values
+	// of first, which saves an allocation.
 	first, last *Injector
-	values      [maxValuesHere]string
+	values      [inlineValues]string
 }
 
-const maxValuesHere = 4
+// inlineValues is how many header values a sharedState has room for.
+const inlineValues = 4
 
-// String says nothing: a presence stands among the request's variables, which an operator
-// can print, and may hold a token. [P1]
-func (*presence) String() string { return "" }
+// String returns "". An operator can print the request's variables, and this one may hold an
+// access token. [P1]
+func (*sharedState) String() string { return "" }
 
-// An Injector writes the identity of visitors into requests, and deletes what claims to be one.
+// An Injector writes the identity of visitors into requests, and deletes forged ones. It is
+// safe for concurrent use.
 type Injector struct {
 	guard       *headerguard.Guard
 	headers     []identityHeader
-	headerNames []string // and that of the token
-	fields      []string
-	forwardAs   string // "" to keep the token from the site
+	headerNames []string // those of headers, and forwardAs
+	fields      []string // of the user node, beside the usual ones
+	forwardAs   string   // the header for the access token; "" sends none
 }
 
-// identityHeader is a request header for the site and the field it carries.
+// identityHeader is a request header for the site, and the field that is its value.
 type identityHeader struct{ name, field string }
 
-// New checks which request headers the site gets: names by field, beside those that are the
-// default. fields are the further fields of the user node.
+// New returns an injector. headers maps fields to names of request headers. By default the
+// site gets X-Instagram-User-Id and X-Instagram-Username; HeaderOff removes one. fields are the
+// further fields of the user node. forwardAs is the canonical name of the header for the access
+// token, "" for none. Errors are *option.Error.
 func New(headers map[string]string, fields []string, forwardAs string) (*Injector, error) {
 	in := &Injector{fields: fields, forwardAs: forwardAs}
 	names := map[string]string{fieldUserID: headerUserID, FieldUsername: headerUsername}
@@ -110,8 +116,8 @@ func New(headers map[string]string, fields []string, forwardAs string) (*Injecto
 	}
 	stripped := append(slices.Clone(in.headerNames), eventHeaders...)
 	for _, name := range []string{headerUserID, headerUsername} {
-		// Under another name or none, too: the site may be one that still reads the
-		// names of the documentation, and nobody else may fill them in. [H1]
+		// The default names are stripped even if headers replaces them: the site may still
+		// read them, and a client must never fill them in. [H1]
 		if !slices.ContainsFunc(stripped, func(other string) bool { return headerguard.Fold(other) == headerguard.Fold(name) }) {
 			stripped = append(stripped, name)
 		}
@@ -130,14 +136,14 @@ func New(headers map[string]string, fields []string, forwardAs string) (*Injecto
 	return in, nil
 }
 
-// Guard returns what deletes the headers that only this handler may set.
+// Guard returns the guard of all headers that only this handler may set.
 func (in *Injector) Guard() *headerguard.Guard { return in.guard }
 
-// Strip deletes from a request what only this handler may say: identity headers in
-// every spelling, their names in Connection, identity trailers. [H1, H2, H3]
+// Strip deletes identity headers in every spelling, their names in Connection, and identity
+// trailers. It keeps what an earlier block has set. [H1, H2, H3]
 func (in *Injector) Strip(v *request.State) {
 	var keep func(string) bool
-	if earlier, ok := v.Vars[setVar].(*presence); ok {
+	if earlier, ok := v.Vars[setVar].(*sharedState); ok {
 		keep = func(name string) bool { return slices.Contains(earlier.headers, name) }
 	}
 	in.guard.Strip(v.R.Header, keep)
@@ -145,18 +151,17 @@ func (in *Injector) Strip(v *request.State) {
 	in.guard.StripTrailers(v.R)
 }
 
-// Inject tells the site who the visitor is. Values are handed out as they are and are
-// never expanded themselves. [H4, H6] The site gets a token only where the operator wants
-// that. [P4]
-func (in *Injector) Inject(v *request.State, who *session.Identity, token string) {
+// Inject sets the identity headers and placeholders of a request. token is the result of
+// Forwarded. Placeholders within values are not expanded. [H4, H6, P4]
+func (in *Injector) Inject(v *request.State, user *session.Identity, token string) {
 	p := in.shared(v)
-	p.who, p.token = *who, token
+	p.user, p.token = *user, token
 	values := p.values[:]
 	if p.first != in || len(in.headers) > len(values) {
 		values = make([]string, len(in.headers))
 	}
 	for i, header := range in.headers {
-		value, ok := valueOf(who, header.field)
+		value, ok := valueOf(user, header.field)
 		if !ok {
 			continue
 		}
@@ -170,14 +175,14 @@ func (in *Injector) Inject(v *request.State, who *session.Identity, token string
 	}
 }
 
-// shared returns the request's presence, for this block to fill in. What an earlier
-// block has set stays only where it keeps apart: no field of one person may stand beside
-// the ID of another. [H7]
-func (in *Injector) shared(v *request.State) *presence {
-	p, ok := v.Vars[setVar].(*presence)
+// shared returns the request's state for this block to fill in. If the two blocks have a header
+// in common, all headers of the earlier one go: no field of one user may remain beside the ID
+// of another. [H7]
+func (in *Injector) shared(v *request.State) *sharedState {
+	p, ok := v.Vars[setVar].(*sharedState)
 	switch {
 	case !ok:
-		p = &presence{headers: in.headerNames, first: in}
+		p = &sharedState{headers: in.headerNames, first: in}
 		caddyhttp.SetVar(v.R.Context(), setVar, p)
 	case p.last != in:
 		if slices.ContainsFunc(in.headerNames, func(name string) bool { return slices.Contains(p.headers, name) }) {
@@ -189,43 +194,43 @@ func (in *Injector) shared(v *request.State) *presence {
 	}
 	p.last = in
 	repl := v.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
-	// What another module has said about a user is about somebody else.
+	// Another authentication module may have set placeholders of another user.
 	repl.DeleteByPrefix(placeholderUser)
-	if !p.asked {
-		p.asked = true
+	if !p.mapped {
+		p.mapped = true
 		repl.Map(p.placeholder)
 	}
 	return p
 }
 
-// placeholder gives Caddy the value of a placeholder when it is asked for, which saves
+// placeholder returns the value of a placeholder when Caddy asks for it. That is cheaper than
 // setting each of them in advance.
-func (p *presence) placeholder(key string) (any, bool) {
-	field, ours := strings.CutPrefix(key, placeholderUser)
-	if !ours {
+func (p *sharedState) placeholder(key string) (any, bool) {
+	field, ok := strings.CutPrefix(key, placeholderUser)
+	if !ok {
 		return nil, false
 	}
 	switch field {
 	case "id":
-		return p.who.UserID, true
+		return p.user.UserID, true
 	case fieldAppScopedID:
-		return p.who.AppScopedID, true
+		return p.user.AppScopedID, true
 	case fieldToken:
 		return p.token, p.token != ""
 	case fieldUserID:
-		return nil, false // the name of a header's field alone
+		return nil, false // a header's field; the placeholder is named id
 	}
 	if field != FieldUsername && field != FieldPermissions && !slices.Contains(p.last.fields, field) {
-		return nil, false // nobody asks for it any more
+		return nil, false // a session may have it from an earlier configuration
 	}
-	value, ok := valueOf(&p.who, field)
+	value, ok := valueOf(&p.user, field)
 	return value, ok
 }
 
-// TooLong returns the fields whose value is too long for their header. [H4]
-func (in *Injector) TooLong(who *session.Identity) (fields []string) {
+// TooLong returns the fields whose value is too long for its header, and is not sent. [H4]
+func (in *Injector) TooLong(user *session.Identity) (fields []string) {
 	for _, header := range in.headers {
-		if value, ok := valueOf(who, header.field); ok {
+		if value, ok := valueOf(user, header.field); ok {
 			if _, fits := headerguard.EncodeValue(value); !fits {
 				fields = append(fields, header.field)
 			}
@@ -234,19 +239,19 @@ func (in *Injector) TooLong(who *session.Identity) (fields []string) {
 	return fields
 }
 
-// valueOf returns the value of a field; none for one that Instagram left out.
-func valueOf(who *session.Identity, field string) (string, bool) {
+// valueOf returns the value of a field. ok is false if Instagram left the field out.
+func valueOf(user *session.Identity, field string) (string, bool) {
 	switch field {
 	case fieldUserID:
-		return who.UserID, true
+		return user.UserID, true
 	case FieldUsername:
-		return who.Username, true
+		return user.Username, true
 	case fieldAppScopedID:
-		return who.AppScopedID, who.AppScopedID != ""
+		return user.AppScopedID, user.AppScopedID != ""
 	case FieldPermissions:
-		return instagram.Permissions(who.Permissions).String(), who.Permissions != 0
+		return instagram.Permissions(user.Permissions).String(), user.Permissions != 0
 	}
-	for _, f := range who.Fields {
+	for _, f := range user.Fields {
 		if f.Name == field {
 			return f.Value, true
 		}
@@ -254,7 +259,8 @@ func valueOf(who *session.Identity, field string) (string, bool) {
 	return "", false
 }
 
-// Forwarded returns the token that the site gets, "" for none.
+// Forwarded returns the access token that the site gets. It is "" if the operator does not want
+// that, and for a token that has expired. [P4]
 func (in *Injector) Forwarded(t *session.Token, now time.Time) string {
 	if in.forwardAs == "" || t.Access == "" || !now.Before(t.Expires) {
 		return ""
@@ -262,18 +268,18 @@ func (in *Injector) Forwarded(t *session.Token, now time.Time) string {
 	return t.Access
 }
 
-// Pass says in a request what a verified callback from Meta says. Further blocks neither ask Meta to
-// sign in nor delete it.
+// Pass sets the headers of a verified callback from Meta. Later blocks let the request through
+// and keep the headers.
 func Pass(v *request.State, event, userID string, issuedAt time.Time) {
 	v.R.Header[headerEvent] = []string{event}
 	v.R.Header[headerEventUser] = []string{userID}
 	v.R.Header[headerEventIssued] = []string{strconv.FormatInt(issuedAt.Unix(), 10)}
 	caddyhttp.SetVar(v.R.Context(), passedVar, true)
-	caddyhttp.SetVar(v.R.Context(), setVar, &presence{headers: eventHeaders})
+	caddyhttp.SetVar(v.R.Context(), setVar, &sharedState{headers: eventHeaders})
 }
 
-// IsPassed reports whether another block has verified a callback from Meta, which is on its way to the
-// site.
+// IsPassed reports whether an earlier block has verified a callback from Meta and passes it to
+// the site.
 func IsPassed(v *request.State) bool {
 	return v.R.Method == http.MethodPost && v.Vars[passedVar] == true
 }

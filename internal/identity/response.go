@@ -8,39 +8,41 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// ResponseWriter completes the site's headers at the last moment before they go out.
+// ResponseWriter completes the site's response headers just before they are sent.
 //
-// It says to caches that the answer depends on who asked: `Vary: Cookie`, and
-// `Cache-Control: private` for a signed-in visitor where the site says nothing itself.
-// Without it, a cache between could show one visitor's page to another. Left alone are
-// answers to requests without a session that the site itself calls the same for everybody:
-// with a Vary of Cookie, hardly any shared cache would ever use them again. [P4]
+// It tells caches that a response depends on the visitor: by "Vary: Cookie", and for a
+// signed-in visitor by "Cache-Control: private" unless the site sends its own. Without it a
+// shared cache could show one visitor's page to another. Anonymous responses that the site
+// declares public stay as they are: with "Vary: Cookie", hardly any shared cache would use them
+// again. [P4]
 type ResponseWriter struct {
 	caddyhttp.ResponseWriterWrapper
-	Private   bool
+	// Private says that the visitor is signed in.
+	Private bool
+	// HandedOff says that the site answers the callback of a login.
 	HandedOff bool
-	done      bool
 
-	// Renewed is the Set-Cookie line of the session that the request came with. It goes
-	// out unless the session has ended meanwhile: a slow answer must not put an old
-	// session in the place of a new one. [L1]
+	// Renewed is the Set-Cookie line of a renewed session, "" for none. It is sent unless
+	// Revoked reports true by then: a slow response must not bring a revoked session back. [L1]
 	Renewed string
 	Revoked func() bool
 
-	// Unmark is the Set-Cookie line that deletes the mark of a login, which has arrived.
+	// Unmark is the Set-Cookie line that deletes the mark of a finished login, "" for none.
 	Unmark string
 
-	// The values of the headers that are set here stand here, which saves an allocation
-	// each. Not shared: Caddy's header directive changes values in place.
+	amended bool
+	// vary and cacheControl hold the values of the headers that Amend sets, which saves an
+	// allocation each. They are not shared, because Caddy's header directive changes values
+	// in place.
 	vary, cacheControl [1]string
 }
 
-// Amend completes the headers, once.
+// Amend completes the headers. Further calls do nothing.
 func (s *ResponseWriter) Amend() {
-	if s.done {
+	if s.amended {
 		return
 	}
-	s.done = true
+	s.amended = true
 	header := s.Header()
 	switch vary := header["Vary"]; {
 	case !s.Private && !s.HandedOff && isPublic(header):
@@ -54,8 +56,7 @@ func (s *ResponseWriter) Amend() {
 		s.cacheControl[0] = "private"
 		header["Cache-Control"] = s.cacheControl[:1:1]
 	}
-	// An answer that anybody may get from a cache is no place for somebody's session: the
-	// next one is.
+	// Never set a session cookie on a cacheable response; the next one will carry it.
 	if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {
 		if s.Unmark != "" {
 			header.Add("Set-Cookie", s.Unmark)
@@ -64,16 +65,16 @@ func (s *ResponseWriter) Amend() {
 			header.Add("Set-Cookie", s.Renewed)
 		}
 	}
-	// A site that redirects from the callback would pass Instagram's #_ on, because
-	// browsers inherit fragments. An empty one of its own ends that. [C5]
+	// Browsers keep the fragment across redirects, and Instagram appends #_ to the callback. An
+	// empty fragment of its own ends that. [C5]
 	if location := header.Get("Location"); s.HandedOff && location != "" && !strings.Contains(location, "#") {
 		header.Set("Location", location+"#")
 	}
 }
 
-// isShared reports whether caches may show an answer to others than who asked for it. One
-// with a max-age needs no "public" for that, and of what an answer says to certain caches
-// alone, its Vary may be no part. [RFC 9111, 3; RFC 9213]
+// isShared reports whether a cache may show a response to other visitors. A max-age is enough
+// for that, without "public". Headers for one kind of cache count as shared: such a cache may
+// ignore Vary. [RFC 9111, 3; RFC 9213]
 func isShared(header http.Header) bool {
 	if header["Cdn-Cache-Control"] != nil || header["Surrogate-Control"] != nil {
 		return true
@@ -94,8 +95,8 @@ func isShared(header http.Header) bool {
 	return lasts && !closed
 }
 
-// isPublic reports whether the site itself says that an answer is the same for everybody, or
-// never changes, and nothing else.
+// isPublic reports whether the site declares a response public or immutable, and nothing that
+// contradicts it.
 func isPublic(header http.Header) bool {
 	open := false
 	for _, line := range header["Cache-Control"] {
@@ -122,32 +123,35 @@ func variesByCookie(vary []string) bool {
 	return false
 }
 
+// WriteHeader completes the headers and sends them.
 func (s *ResponseWriter) WriteHeader(status int) {
-	// Informational answers, except the last one of a protocol switch, are
-	// followed by the real one. [RFC 9110, 15.2]
+	// A response follows each informational one, except after a protocol switch.
+	// [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		s.Amend()
 	}
 	s.ResponseWriter.WriteHeader(status)
 }
 
+// Write completes the headers before the first byte.
 func (s *ResponseWriter) Write(b []byte) (int, error) {
 	s.Amend()
 	return s.ResponseWriter.Write(b)
 }
 
+// ReadFrom completes the headers before the first byte.
 func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 	s.Amend()
 	return s.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// FlushError is what http.ResponseController calls. Flushing sends the headers.
+// FlushError serves http.ResponseController. Flushing sends the headers.
 func (s *ResponseWriter) FlushError() error {
 	s.Amend()
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
-// Flush is for handlers that still ask for http.Flusher.
+// Flush serves handlers that use http.Flusher.
 func (s *ResponseWriter) Flush() { _ = s.FlushError() }
 
 var (

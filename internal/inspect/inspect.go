@@ -6,6 +6,7 @@ package inspect
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -85,6 +86,10 @@ func Among(blocks []*Block) func(handler any) routes.Block {
 		byHandler[b.Handler] = b
 	}
 	return func(handler any) routes.Block {
+		// Caddy's own redirects to HTTPS are kept by value, and cannot be the key of a map.
+		if !reflect.ValueOf(handler).Comparable() {
+			return nil
+		}
 		if b, ok := byHandler[handler]; ok {
 			return b
 		}

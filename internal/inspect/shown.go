@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
@@ -16,10 +17,12 @@ func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
 	slices.SortStableFunc(all, func(a, b routes.Shown) int { return boolToInt(b.Certain) - boolToInt(a.Certain) })
 	told := make(map[any]bool)
 	for _, s := range all {
-		if told[s.End.Handler] {
-			continue
+		if reflect.ValueOf(s.End.Handler).Comparable() { // a handler kept by value is no key of a map
+			if told[s.End.Handler] {
+				continue
+			}
+			told[s.End.Handler] = true
 		}
-		told[s.End.Handler] = true
 		remedy := fmt.Sprintf("protect %s, too, or give it another folder or upstream", s.Path)
 		if s.End.Status() != 0 {
 			remedy = "rewrite to a page that is not protected in handle_errors, or answer with respond"

@@ -7,15 +7,16 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// Who may come in at all: the options allow and deny.
+// The options allow and deny.
 
-// AccountList is accounts as an operator lists them.
+// AccountList is a set of Instagram accounts, by numeric ID or by username.
 type AccountList struct {
 	ids   map[string]bool // decimal text, compared as a whole [X1]
 	names map[string]bool // in lower case
 }
 
-// Includes reports whether a person is listed, by either of their IDs or by name.
+// Includes reports whether an account is listed by its user ID, its app-scoped ID or its username.
+// Usernames are compared without regard to case.
 func (p *AccountList) Includes(who *session.Identity) bool {
 	if p.ids[who.UserID] || who.AppScopedID != "" && p.ids[who.AppScopedID] {
 		return true
@@ -23,8 +24,9 @@ func (p *AccountList) Includes(who *session.Identity) bool {
 	return len(p.names) > 0 && p.names[strings.ToLower(who.Username)]
 }
 
-// ParseAccounts reads a list of IDs and @names. A list that is there has somebody on it:
-// an empty one would keep everybody out, or let everybody in, by a slip.
+// ParseAccounts parses numeric IDs and @usernames. It returns nil for a nil list, and an
+// *option.Error that names optionName for an invalid entry. An empty list is an error, because by
+// mistake it would admit nobody (allow) or everybody (deny).
 func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 	if list == nil {
 		return nil, nil
@@ -38,9 +40,11 @@ func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 		case !isName && session.IsUserID(entry):
 			p.ids[entry] = true
 		case usernameIn(entry) != "":
-			return nil, option.Errorf(optionName, "%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
+			return nil, option.Errorf(optionName,
+				"%q is neither a numeric Instagram user ID nor a username; write @%s for the username", entry, usernameIn(entry))
 		default:
-			return nil, option.Errorf(optionName, "%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)
+			return nil, option.Errorf(optionName,
+				"%q is neither a numeric Instagram user ID nor a username such as @jayposiris", entry)
 		}
 	}
 	if len(list) == 0 {
@@ -49,8 +53,8 @@ func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 	return p, nil
 }
 
-// usernameIn returns the username that somebody has written without its @, or as an address; "" if
-// it is none.
+// usernameIn returns the username in an entry that lacks the @ or is the URL of a profile, "" for
+// neither.
 func usernameIn(entry string) string {
 	entry = strings.TrimSuffix(entry, "/")
 	if name := entry[strings.LastIndex(entry, "/")+1:]; isUsername(name) {
@@ -60,18 +64,20 @@ func usernameIn(entry string) string {
 }
 
 func isUsername(s string) bool {
-	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' })
+	isOther := func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' }
+	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, isOther)
 }
 
 func isAlphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-// Allowed reports whether a person may come in. Who is on both lists may not. It is
-// asked at each request, so that a change of the lists bites at the next one. [X1, X2]
+// Allowed reports whether the options allow and deny admit an account. deny wins. Recognize calls
+// it for each request, so that a change of a list takes effect at the next one. [X1, X2]
 func (l *Sessions) Allowed(who *session.Identity) bool {
 	return (l.Deny == nil || !l.Deny.Includes(who)) && (l.Allow == nil || l.Allow.Includes(who))
 }
 
-// HasUsernames reports whether a list has usernames, which can change and change owner.
+// HasUsernames reports whether a list has usernames. A username can change, and later belong to
+// another account.
 func (p *AccountList) HasUsernames() bool { return p != nil && len(p.names) > 0 }

@@ -11,19 +11,19 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// What Instagram says against somebody: that a permission was withdrawn, or a username that
-// the lists shut out. An older cookie says something else, and a visitor can keep it. So the
-// session ends, on every node and whatever cookie of it is sent, and a new login finds out
-// how things stand. That is in the list of revoked sessions: no memory has to last for it.
+// Instagram reports that a permission was withdrawn, or a username that allow and deny exclude. A
+// visitor can keep an older cookie that says otherwise. So the session is revoked on every node,
+// and a new login reads the present state.
 
-// KindLogin names a login where others name an errand.
+// KindLogin is the log value for a login, where a refresh logs its own kind.
 const KindLogin = "login"
 
-// LostAccessError is the error of an errand whose answer speaks against a session.
+// LostAccessError is the error of a refresh that found a withdrawn permission, or a username that
+// is not allowed.
 type LostAccessError struct {
-	// lost are permissions that the session had.
+	// lost are the withdrawn permissions.
 	lost instagram.Permissions
-	// shutOut says that this handler's own rules no longer let the person in.
+	// notAllowed says that this block no longer admits the account.
 	notAllowed bool
 }
 
@@ -31,9 +31,9 @@ func (*LostAccessError) Error() string {
 	return "instagram withdrew a permission, or the new username is not allowed"
 }
 
-// CompareAccess returns a *saidAgainst if what is known of a session now speaks against it. A
-// permission that this handler does not require counts all the same: the site is told of
-// it, and another node may require it.
+// CompareAccess returns a *LostAccessError if newer lacks a permission of old, or if its username
+// is no longer allowed, and nil otherwise. A permission that this block does not require counts
+// too: the site sees it, and another block may require it.
 func (l *Sessions) CompareAccess(newer, old *session.Session) error {
 	lost := instagram.Permissions(old.Permissions).Without(instagram.Permissions(newer.Permissions))
 	notAllowed := lost&l.Required != 0 || !l.Allowed(&newer.Identity) && l.Allowed(&old.Identity)
@@ -43,11 +43,12 @@ func (l *Sessions) CompareAccess(newer, old *session.Session) error {
 	return &LostAccessError{lost, notAllowed}
 }
 
-// RevokeLostAccess ends the session that Instagram has spoken against. Whom this handler no
-// longer lets in has no other session either: cookies of those say what this one said.
+// RevokeLostAccess revokes a session that has lost access, and returns RetryDelay. If this block no
+// longer admits the account, it revokes all sessions of the account, whose cookies hold the same
+// outdated data. kind names the call that found out, for the log.
 func (l *Sessions) RevokeLostAccess(ctx context.Context, s *session.Session, kind string, lost *LostAccessError) time.Duration {
 	if l.Revoked(s) {
-		return RetryDelay // and a newer session may have begun since
+		return RetryDelay // do not revoke a newer session of the account
 	}
 	fields := []zap.Field{zap.String("about", kind), l.Telemetry.Privacy.User(s.UserID), SessionField(s)}
 	if lost.lost != 0 {
@@ -64,9 +65,8 @@ func (l *Sessions) RevokeLostAccess(ctx context.Context, s *session.Session, kin
 	return RetryDelay
 }
 
-// RevokeUserAtBlock ends the sessions that somebody has at this block, in whatever browser, because
-// Instagram has just said of them what keeps them out. Sessions at other blocks go on: those may
-// have other rules.
+// RevokeUserAtBlock revokes the sessions of an account at this block, in all browsers. Sessions at
+// other blocks stay valid, because those may have other rules.
 func (l *Sessions) RevokeUserAtBlock(ctx context.Context, who *session.Identity) {
 	keys := l.keysOf(who)
 	if err := l.List.EndUser(context.WithoutCancel(ctx), keys.AtBlock, keys.User, keys.AppScoped); err != nil {

@@ -19,28 +19,27 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// What becomes of a token and of a profile after the login. All of it runs beside the
-// requests: one finds that something is due, and a later one gets the result. No visitor
-// waits for Instagram.
+// Tokens and profiles are refreshed in the background. The first request that finds a refresh due
+// starts it, and a later response carries the renewed cookie. No visitor waits for Instagram.
 
-// RetryDelay is how long Instagram is left alone about one person whom it will not speak
-// of, unless it says another time.
+// RetryDelay is the wait before asking about the same account again after a failure that concerns
+// only that account, unless Retry-After is longer.
 const RetryDelay = time.Hour
 
 // refreshTimeout bounds all calls of one refresh together.
 const refreshTimeout = 20 * time.Second
 
-// refreshTask is one thing to ask Instagram about a session.
+// refreshTask is one kind of refresh: of tokens or of profiles.
 type refreshTask struct {
 	name  string
 	group *renewal.Group[session.Session]
-	// due reports whether it is time, wait how long it is not, after the errand.
+	// due reports whether a session needs the refresh, and wait how long it will not after one.
 	due  func(*session.Session) bool
 	wait func(newer *session.Session, old *session.Token) time.Duration
 	run  func(context.Context, session.Session) (session.Session, error) // newer
 }
 
-// refreshTasks lists what Instagram is asked again.
+// refreshTasks lists the refreshes that the configuration asks for.
 func (l *Sessions) refreshTasks() []refreshTask {
 	var all []refreshTask
 	if l.LongLived {
@@ -52,22 +51,23 @@ func (l *Sessions) refreshTasks() []refreshTask {
 	return all
 }
 
-// tokenDue reports whether a token can be refreshed and should be, or is a short-lived one
-// that could not be exchanged at the login.
+// tokenDue reports whether a token is due for a refresh. A short-lived token is due at once: its
+// exchange failed at the login.
 func (l *Sessions) tokenDue(s *session.Session) bool {
 	now := l.Now()
-	return s.Token.Access != "" && now.Before(s.Token.Expires) && (!s.Token.LongLived || l.elapsed(now, s.Token.Issued, instagram.RefreshAge))
+	usable := s.Token.Access != "" && now.Before(s.Token.Expires)
+	return usable && (!s.Token.LongLived || l.elapsed(now, s.Token.Issued, instagram.RefreshAge))
 }
 
-// tokenWait lets a client that does not keep the renewed cookie ask no more often than one
-// that does, unless its token is about to expire.
+// tokenWait returns the wait until the new token is due. It is shorter if the old token expires
+// soon, because a client that does not store the renewed cookie still depends on that.
 func (l *Sessions) tokenWait(s *session.Session, old *session.Token) time.Duration {
 	now := l.Now()
 	return min(s.Token.Issued.Add(instagram.RefreshAge).Sub(now), old.Expires.Sub(now)/4)
 }
 
-// profileDue reports whether a profile is to be looked at again. A short-lived token that
-// has expired is not asked about: everybody knows the answer, and it would end the session.
+// profileDue reports whether a profile must be read again. An expired short-lived token is not
+// used: Instagram would reject it, and that would revoke the session.
 func (l *Sessions) profileDue(s *session.Session) bool {
 	now := l.Now()
 	usable := s.Token.Access != "" && (s.Token.LongLived || now.Before(s.Token.Expires))
@@ -78,17 +78,16 @@ func (l *Sessions) profileWait(s *session.Session, _ *session.Token) time.Durati
 	return s.Checked.Add(l.Revalidate).Sub(l.Now())
 }
 
-// elapsed reports whether a time is a duration ago. One that lies in the future was noted by
-// a clock that was wrong, and says nothing.
+// elapsed reports whether d has passed since at. A time in the future was written by a wrong clock,
+// and counts as elapsed.
 func (l *Sessions) elapsed(now, at time.Time, d time.Duration) bool {
 	return now.Sub(at) >= d || at.After(now.Add(clockSkew))
 }
 
-// clockSkew is how far the clocks of two nodes may be apart. [S7]
+// clockSkew is the tolerated difference between the clocks of two nodes. [S7]
 const clockSkew = time.Minute
 
-// renew brings a session up to date with what Instagram has said since its cookie was
-// made, and has it asked again where that is due.
+// renew applies finished refreshes to the session of a request, and starts those that are due.
 func (l *Sessions) renew(v *request.State) {
 	for i := range l.Refreshes {
 		task := &l.Refreshes[i]
@@ -104,13 +103,14 @@ func (l *Sessions) renew(v *request.State) {
 	}
 }
 
-// update puts what is newer into a session, and reports whether there was anything.
+// update copies the newer parts of by to s, and reports whether there were any.
 func update(s, by *session.Session, now time.Time) (changed bool) {
 	if by.ID != s.ID {
-		return false // results are kept by a part of a hash
+		return false // the keys of results are short hashes, which may collide
 	}
 	isNewer := func(at, old time.Time) bool { return at.After(old) || old.After(now.Add(clockSkew)) }
-	if by.Token.Access != s.Token.Access && (isNewer(by.Token.Issued, s.Token.Issued) || by.Token.LongLived && !s.Token.LongLived) {
+	upgraded := by.Token.LongLived && !s.Token.LongLived
+	if by.Token.Access != s.Token.Access && (upgraded || isNewer(by.Token.Issued, s.Token.Issued)) {
 		s.Token, s.Permissions, changed = by.Token, by.Permissions, true
 	}
 	if !by.Checked.Equal(s.Checked) && isNewer(by.Checked, s.Checked) {
@@ -119,8 +119,8 @@ func update(s, by *session.Session, now time.Time) (changed bool) {
 	return changed
 }
 
-// startRefresh asks Instagram about a session beside the request that brought it, unless
-// that is under way already, or too much is.
+// startRefresh refreshes a session in the background, unless that refresh is running already or too
+// many are.
 func (l *Sessions) startRefresh(v *request.State, task *refreshTask) {
 	s, key, asked := v.Session, v.Session.Keys.Session, trace.SpanFromContext(v.R.Context())
 	if !task.group.Start(key) {
@@ -141,8 +141,8 @@ func (l *Sessions) startRefresh(v *request.State, task *refreshTask) {
 	}
 }
 
-// traceRefresh begins a trace of an errand's own, with a link to the request that found it
-// due: a trace should not go on after its request.
+// traceRefresh starts a trace for a refresh, linked to the span of the request that found it due. A
+// trace must not outlive its request.
 func traceRefresh(ctx context.Context, requestSpan trace.Span, name string) (traced context.Context, end func()) {
 	if !requestSpan.SpanContext().IsValid() {
 		return ctx, func() {}
@@ -152,7 +152,7 @@ func traceRefresh(ctx context.Context, requestSpan trace.Span, name string) (tra
 	return ctx, func() { span.End() }
 }
 
-// refreshResult names what came of an errand.
+// refreshResult returns the value of the metric label for the error of a refresh.
 func refreshResult(err error) string {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	_, accessLost := errors.AsType[*LostAccessError](err)
@@ -171,8 +171,8 @@ func refreshResult(err error) string {
 	return telemetry.ResultFailed
 }
 
-// Refresh runs an errand, keeps what Instagram says, and returns how long to leave it alone
-// about this session.
+// Refresh runs a refresh, stores its result for later requests, and returns the wait before the
+// next refresh of this session. A panic is logged and counts as a failure.
 func (l *Sessions) Refresh(ctx context.Context, s session.Session, task *refreshTask) (wait time.Duration) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -195,12 +195,13 @@ func (l *Sessions) Refresh(ctx context.Context, s session.Session, task *refresh
 	}
 	l.fitCookie(&newer, &s.Token)
 	task.group.Keep(newer.Keys.Session, newer)
-	l.forget(func(_ uint64, s session.Session) bool { return l.Revoked(&s) }) // this one, too
+	// This session may have been revoked during the call.
+	l.forget(func(_ uint64, s session.Session) bool { return l.Revoked(&s) })
 	return task.wait(&newer, &s.Token)
 }
 
-// fitCookie takes out of a session what its cookie has no room for. A good token does not give
-// way to one that is too long.
+// fitCookie drops the parts of a session that do not fit its cookie. If the new token does not fit,
+// the old one stays.
 func (l *Sessions) fitCookie(s *session.Session, old *session.Token) {
 	dropped, err := l.Cookies.Fit(s)
 	if slices.Contains(dropped, session.DroppedToken) {
@@ -213,16 +214,18 @@ func (l *Sessions) fitCookie(s *session.Session, old *session.Token) {
 	l.warnDropped(s, dropped)
 }
 
-// errOtherNode says that another node is just doing the same.
+// errOtherNode says that another node is running the same refresh.
 var errOtherNode = errors.New("another node asks")
 
-// InstagramToken returns the token of a session as the client takes it.
+// InstagramToken returns the token of a session in the form that the client takes.
 func InstagramToken(s *session.Session) instagram.Token {
-	return instagram.Token{AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions)}
+	return instagram.Token{
+		AccessToken: s.Token.Access, UserID: s.UserID, Permissions: instagram.Permissions(s.Permissions),
+	}
 }
 
-// refreshToken refreshes a long-lived token, or exchanges a short-lived one for such a token,
-// on one node alone. [T7]
+// refreshToken refreshes a long-lived token, or exchanges a short-lived one for it. Only one node
+// at a time does so for a session. [T7]
 func (l *Sessions) refreshToken(ctx context.Context, s session.Session) (session.Session, error) {
 	call := l.Provider.LongLived
 	if s.Token.LongLived {
@@ -244,9 +247,9 @@ func (l *Sessions) refreshToken(ctx context.Context, s session.Session) (session
 	return s, l.CompareAccess(&s, &old)
 }
 
-// refreshProfile asks who the owner of a session is. The client makes sure that it is the same
-// person. Their IDs stay what they were at the login, because the list of revoked sessions
-// knows them by those.
+// refreshProfile reads the profile of a session again. The client checks that it belongs to the
+// same account. The IDs stay as they were at the login, because the revocation list has the session
+// under those.
 func (l *Sessions) refreshProfile(ctx context.Context, s session.Session) (session.Session, error) {
 	user, err := l.Provider.Recheck(ctx, InstagramToken(&s), instagram.User{ID: s.UserID, AppScopedID: s.AppScopedID})
 	if err != nil {
@@ -258,14 +261,13 @@ func (l *Sessions) refreshProfile(ctx context.Context, s session.Session) (sessi
 	if user.FieldError == nil || user.FieldError.LacksPermission() {
 		s.Fields = who.Fields
 	} else {
-		old.Permissions = s.Permissions // nothing was said of fields, nor of what they prove
+		old.Permissions = s.Permissions // without the fields, the permissions behind them are unknown
 	}
 	return s, l.CompareAccess(&s, &old)
 }
 
-// handleFailure does what has to be done where Instagram did not say what it was asked, and
-// returns how long to leave it alone about this session. Nobody is signed out for it,
-// unless Instagram says that it no longer accepts the token.
+// handleFailure logs a failed refresh and returns the back-off. The session stays valid, unless
+// Instagram rejects its token.
 func (l *Sessions) handleFailure(ctx context.Context, s *session.Session, task *refreshTask, err error) time.Duration {
 	fields := []zap.Field{zap.String("about", task.name), l.Telemetry.Privacy.User(s.UserID), SessionField(s)}
 	failure, ok := errors.AsType[*instagram.Error](err)
@@ -293,7 +295,7 @@ func (l *Sessions) handleFailure(ctx context.Context, s *session.Session, task *
 	return 0
 }
 
-// background runs work beside requests until it is stopped.
+// background runs work outside of requests until it is stopped.
 type background struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -308,7 +310,7 @@ func newBackground() *background {
 	return &background{ctx: ctx, cancel: cancel}
 }
 
-// Run starts work, and reports whether it did.
+// run starts work in a goroutine, and reports whether it did. It does not after stop.
 func (b *background) run(work func(context.Context)) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -319,7 +321,7 @@ func (b *background) run(work func(context.Context)) bool {
 	return true
 }
 
-// stop cancels all work and waits for its end. It may be called more than once.
+// stop cancels all work and waits for it. Further calls have no effect.
 func (b *background) stop() {
 	b.mu.Lock()
 	b.stopped = true
@@ -328,5 +330,5 @@ func (b *background) stop() {
 	b.running.Wait()
 }
 
-// Wait waits until no work runs. Tests use it.
+// Wait waits for the work that is running. Tests use it.
 func (b *background) Wait() { b.running.Wait() }

@@ -14,38 +14,39 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// The list of revoked sessions: what this handler asks it and tells it.
+// What a block reads from the revocation list, and writes to it.
 
-// Lists keeps one list for each app, by its ID, for all handlers of the app and while
-// one configuration replaces another.
+// Lists is the pool of revocation lists by app ID. All blocks of an app share one, also while one
+// configuration replaces another. Its values are of type SharedList.
 var Lists = caddy.NewUsagePool()
 
-// SharedList is a list in the pool.
+// SharedList is a value of Lists: a revocation list with the blocks that share it.
 type SharedList struct {
 	*revocation.List
-	// Privacies are those of the handlers, for what the log tells beside them.
+	// Privacies are the log settings of the blocks, for log lines that no block writes.
 	Privacies *telemetry.Privacies
-	Blocks    *rotation.Running
+	// Blocks are the running blocks of the app, for the state of a rotation of secrets.
+	Blocks *rotation.Running
 }
 
 // Destruct implements caddy.Destructor.
-func (e SharedList) Destruct() error {
-	e.Close()
+func (s SharedList) Destruct() error {
+	s.Close()
 	return nil
 }
 
-// Revoked reports whether a session ended before its time, or may have: with
-// on_storage_failure deny, a session that is older than the storage is no session. Its
-// owner signs in again, and the new session is younger. [N12]
+// Revoked reports whether a session must be treated as revoked. With on_storage_failure deny that
+// includes a session older than the storage, because its revocation may be lost. Its owner signs in
+// again, and the new session is younger. [N12]
 func (l *Sessions) Revoked(s *session.Session) bool {
 	return l.KnownRevoked(s) || l.MaxStaleness != 0 && l.olderThanStorage(s)
 }
 
-// KnownRevoked reports whether a session is known to have ended before its time.
+// KnownRevoked reports whether the revocation list has a session.
 func (l *Sessions) KnownRevoked(s *session.Session) bool { return l.List.Ended(l.subject(s)) }
 
-// olderThanStorage reports whether a session is older than the storage of revoked sessions, and tells
-// the operator: the storage that knew of its end is not there.
+// olderThanStorage reports whether a session is older than the storage of the revocation list, and
+// logs it: the storage that could have known of its revocation is gone.
 func (l *Sessions) olderThanStorage(s *session.Session) bool {
 	if !l.List.Foreign(s.Began.UnixMilli()) {
 		return false
@@ -54,7 +55,7 @@ func (l *Sessions) olderThanStorage(s *session.Session) bool {
 	return true
 }
 
-// subject returns a session as the list knows it.
+// subject returns the keys of a session in the revocation list.
 func (l *Sessions) subject(s *session.Session) revocation.Subject {
 	return revocation.Subject{
 		Session: revocation.Key(s.Keys.Session), User: revocation.Key(s.Keys.User), AppScoped: revocation.Key(s.Keys.AppScoped),
@@ -62,9 +63,9 @@ func (l *Sessions) subject(s *session.Session) revocation.Subject {
 	}
 }
 
-// awaitList waits for a list that this node has not read yet, where the request carries a
-// session of ours. If the list takes long, the session may have ended or not: the standing is
-// revocationUnknown, and the answer is 503 wherever a session is needed. Junk waits for nothing. [N12, D4]
+// awaitList waits for a revocation list that this node has not read yet, if the request has a valid
+// session cookie. After a timeout it sets RevocationUnknown, and a request that needs a session is
+// answered with 503. A request with a forged cookie does not wait. [N12, D4]
 func (l *Sessions) awaitList(v *request.State) (known bool) {
 	if !l.Cookies.OpenInto(&v.Session, &v.Found, nil) {
 		return false
@@ -75,8 +76,7 @@ func (l *Sessions) awaitList(v *request.State) (known bool) {
 	return known
 }
 
-// Stale reports whether the list is too old to be trusted by an operator who wants
-// that to matter.
+// Stale reports whether the revocation list is older than MaxStaleness. It never is if that is 0.
 func (l *Sessions) Stale(ctx context.Context) bool {
 	if l.MaxStaleness == 0 {
 		return false
@@ -85,7 +85,7 @@ func (l *Sessions) Stale(ctx context.Context) bool {
 	return l.List.Stale(l.MaxStaleness)
 }
 
-// keysOf returns the keys that the list has for a person's sessions at this block.
+// keysOf returns the keys of an account in the revocation list. The key of a session is not set.
 func (l *Sessions) keysOf(who *session.Identity) revocation.Subject {
 	user := revocation.UserKey(l.App, who.UserID)
 	keys := revocation.Subject{User: user, AppScoped: user, AtBlock: user.At(l.Block)}
@@ -95,7 +95,8 @@ func (l *Sessions) keysOf(who *session.Identity) revocation.Subject {
 	return keys
 }
 
-// NewSession returns what a session of a person begins with.
+// NewSession returns a new session that began after all revocations of the account. It has no
+// cookie yet: see Create.
 func (l *Sessions) NewSession(who session.Identity, token session.Token) session.Session {
 	s := session.Session{Identity: who, Token: token, ID: session.NewID()}
 	keys := l.keysOf(&who)
@@ -104,45 +105,45 @@ func (l *Sessions) NewSession(who session.Identity, token session.Token) session
 	return s
 }
 
-// Revoke ends a session on every node. It has ended on this one even if an error says
-// that the storage does not know yet.
+// Revoke revokes a session on every node. An error says that the storage does not have the
+// revocation yet; on this node it takes effect all the same.
 func (l *Sessions) Revoke(ctx context.Context, s *session.Session) error {
 	l.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	return l.List.EndSession(ctx, l.subject(s), s.Expires)
 }
 
-// RevokeLater is end where nobody waits for the storage.
+// RevokeLater revokes a session on this node now, and writes to the storage in the background.
 func (l *Sessions) RevokeLater(s *session.Session) {
 	l.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	l.List.EndSessionLater(l.subject(s), s.Expires)
 }
 
-// RevokeUser ends all sessions of a person.
+// RevokeUser revokes all sessions of an account, at all blocks of the app. It fails as Revoke does.
 func (l *Sessions) RevokeUser(ctx context.Context, s *session.Session) error {
 	l.ForgetUser(s.UserID)
 	subject := l.subject(s)
 	return l.List.EndUser(ctx, subject.User, subject.AppScoped, subject.AtBlock)
 }
 
-// reportNotStored tells the operator that the storage does not know of an end yet.
+// reportNotStored logs that the storage does not have a revocation yet.
 func (l *Sessions) reportNotStored(err error, field zap.Field) {
 	l.Telemetry.Notify(telemetry.NoticeRevokedHereOnly, err, field)
 }
 
-// forget drops what Instagram has said about sessions that match. [P5]
+// forget drops the refreshed data of the matching sessions. [P5]
 func (l *Sessions) forget(match func(key uint64, s session.Session) bool) {
 	l.Memory.Tokens.Drop(match)
 	l.Memory.Profiles.Drop(match)
 	l.OnForget(match)
 }
 
-// ForgetUser drops what Instagram has said about a person, by either of their IDs.
+// ForgetUser drops the refreshed data of an account. id is its user ID or its app-scoped ID.
 func (l *Sessions) ForgetUser(id string) {
 	l.forget(func(_ uint64, s session.Session) bool { return s.UserID == id || s.AppScopedID == id })
 }
 
-// SessionField names a session in a log: the hash that the operator's commands take,
-// never the ID itself. [P1]
+// SessionField returns the log field of a session: the hash that `caddy instagram-auth revoke`
+// takes, never the ID itself. [P1]
 func SessionField(s *session.Session) zap.Field {
 	return zap.Stringer("session", revocation.Key(s.Keys.Session))
 }

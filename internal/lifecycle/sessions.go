@@ -1,3 +1,9 @@
+// Package lifecycle is the life of a session: it creates, recognizes, refreshes and revokes the
+// sessions of one block, and decides whether an account may sign in. These belong together
+// because revoking a session must drop its refreshed data, and a refresh may revoke it.
+//
+// The package does not know how a login runs, which paths the handler answers, or how a page
+// looks: a refusal leaves it as an *answer.Refusal.
 package lifecycle
 
 import (
@@ -22,15 +28,20 @@ import (
 )
 
 const (
-	MaxConcurrentRefreshes = 8 // of each kind, of the calls at a time, so that logins always find a place
-	maxRemembered          = 10_000
-	keepResult             = 48 * time.Hour // after the last request whose cookie does not know it
+	// MaxConcurrentRefreshes is the number of refreshes of one kind that run at a time. It is
+	// below the limit of all calls, so that logins always find a place.
+	MaxConcurrentRefreshes = 8
+
+	maxRemembered = 10_000         // sessions per kind
+	keepResult    = 48 * time.Hour // after the last request that needed the result
 )
 
-// Config is what a block's sessions are made of.
+// Config holds the settings and collaborators of a block's sessions. All pointers are required
+// unless their comment says otherwise.
 type Config struct {
-	App, Name string         // the app's ID, and a name of the block
-	Block     revocation.Key // names the block in the list of revoked sessions
+	App   string         // the app ID at Meta
+	Name  string         // names the block to the operator
+	Block revocation.Key // names the block in the list of revoked sessions
 
 	Paths     *address.Paths
 	Cookies   *session.Cookies
@@ -43,34 +54,36 @@ type Config struct {
 	Memory    *Memory
 	Now       func() time.Time
 
-	Handoff      bool                  // the site keeps the sessions
+	Handoff      bool                  // the site keeps the sessions; no cookie is recognized
 	Allow, Deny  *AccountList          // nil for no list
-	Required     instagram.Permissions // to sign in
-	KeepToken    bool
-	LongLived    bool
-	Revalidate   time.Duration // 0 for never
-	Lifetime     time.Duration
-	SyncInterval time.Duration
-	MaxStaleness time.Duration // 0 for any
+	Required     instagram.Permissions // to sign in; 0 for none
+	KeepToken    bool                  // in the session cookie; otherwise the token is dropped
+	LongLived    bool                  // exchange the token for a long-lived one, and refresh it
+	Revalidate   time.Duration         // age at which a profile is read again; 0 for never
+	Lifetime     time.Duration         // of a session, from its login
+	SyncInterval time.Duration         // between two reads of the revocation list
+	MaxStaleness time.Duration         // fail closed with an older revocation list; 0 for never
 
-	// Forgotten is told of sessions that are to be forgotten everywhere.
+	// OnForget is called when the data of the matching sessions must be dropped from every cache.
 	OnForget func(match func(key uint64, s session.Session) bool)
 }
 
-// Sessions are those of one block: they begin, are recognized in requests, renewed and ended.
+// Sessions creates, recognizes, refreshes and revokes the sessions of one block. Use New. It is
+// safe for concurrent use.
 type Sessions struct {
 	Config
 	List       *revocation.List
 	Background *background
-	Refreshes  []refreshTask               // of what Instagram has said
-	isRevoked  func(*session.Session) bool // ended, made a function once
+	Refreshes  []refreshTask               // the configured kinds
+	isRevoked  func(*session.Session) bool // Revoked, converted once: no allocation per request
 	leaveList  func()
 }
 
-// Memory is what all configurations of an instance know of sessions beside their cookies.
+// Memory holds refreshed data that has not reached a cookie yet. It outlives a reload of the
+// configuration.
 type Memory struct {
-	// Tokens and profiles are what Instagram is asked again about sessions. They are kept
-	// apart, so that trouble with one of them does not hold up the other.
+	// Tokens and Profiles are the two kinds of refresh. They are separate, so that a failure of
+	// one does not delay the other.
 	Tokens, Profiles *renewal.Group[session.Session]
 }
 
@@ -82,7 +95,8 @@ func NewMemory(now func() time.Time) *Memory {
 	return &Memory{refreshes(), refreshes()}
 }
 
-// New joins the list of revoked sessions of the app.
+// New returns the sessions of a block and joins the revocation list of its app. The error is that
+// of opening the list. The caller must call Close.
 func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	l := &Sessions{Config: c, Background: newBackground()}
 	if err := l.joinList(logger); err != nil {
@@ -93,7 +107,7 @@ func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	return l, nil
 }
 
-// Close ends what runs in the background and leaves the list.
+// Close stops the background refreshes, waits for them, and leaves the revocation list.
 func (l *Sessions) Close() error {
 	l.Background.stop()
 	return l.releaseList()
@@ -119,22 +133,22 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	return nil
 }
 
-// releaseList gives the list back. The handler keeps its pointer to it: requests that
-// began before a reload may still be on their way.
+// releaseList returns the list to the pool. Sessions keeps its pointer, because requests that
+// began before a reload may still use it.
 func (l *Sessions) releaseList() error {
 	if l.leaveList == nil {
 		return nil
 	}
-	// The last one to give it back closes it, which still needs a member.
+	// The last block to release the list closes it, which still needs a member.
 	_, err := Lists.Delete(l.App)
 	l.leaveList()
 	l.leaveList = nil
 	return err
 }
 
-// Recognize opens the session, if there is one that has not ended, and decides
-// whether it lets its owner in. After a handoff the site keeps the sessions, and an
-// older cookie of ours no longer counts.
+// Recognize opens the session cookie of a request and sets the request's session and Standing.
+// A revoked session leaves the visitor anonymous. With Handoff the site keeps the sessions, and
+// an older session cookie no longer counts.
 func (l *Sessions) Recognize(v *request.State) {
 	if l.Handoff || !v.Found.Any() {
 		return
@@ -145,7 +159,7 @@ func (l *Sessions) Recognize(v *request.State) {
 	if !l.Cookies.OpenInto(&v.Session, &v.Found, l.isRevoked) {
 		return
 	}
-	l.olderThanStorage(&v.Session) // goes on, unless it has been refused already
+	l.olderThanStorage(&v.Session) // for its report: Revoked has refused the session where that matters
 	l.renew(v)
 	v.Standing = request.SignedIn
 	switch v.Missing = l.MissingPermissions(&v.Session.Identity); {
@@ -158,13 +172,16 @@ func (l *Sessions) Recognize(v *request.State) {
 	}
 }
 
-// Find returns the session that a request has brought, unless it has ended.
-func (l *Sessions) Find(found *session.Found) (session.Session, bool) {
+// Find returns the session of a request's cookies; ok is false for none and for a revoked one.
+func (l *Sessions) Find(found *session.Found) (s session.Session, ok bool) {
 	return l.Cookies.Open(found, l.isRevoked)
 }
 
-// Create creates the session of somebody whose identity is proven, and the Set-Cookie line of it.
-func (l *Sessions) Create(ctx context.Context, who session.Identity, token session.Token) (s session.Session, cookie string, err error) {
+// Create returns a new session for a verified identity, and its Set-Cookie line. The error is that
+// of encrypting the cookie.
+func (l *Sessions) Create(
+	ctx context.Context, who session.Identity, token session.Token,
+) (s session.Session, cookie string, err error) {
 	l.List.CatchUp(ctx)
 	s, cookie, dropped, err := l.Cookies.Create(l.NewSession(who, token))
 	if err != nil {
@@ -174,11 +191,11 @@ func (l *Sessions) Create(ctx context.Context, who session.Identity, token sessi
 	return s, cookie, nil
 }
 
-// PrepareResponse notes that a session is in use. What is new of it goes out with the site's
-// answer.
+// PrepareResponse adds the cookies of a session to the site's response: a renewed session cookie
+// where one is due, and the removal of the loop mark after a login.
 func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter) {
 	if v.Found.Marked() {
-		// The session cookie came back: the login has arrived. [A7]
+		// The browser has sent the session cookie, so there is no redirect loop. [A7]
 		w.Unmark = l.Cookies.Unmark()
 	}
 	if w.Renewed = l.RenewedCookie(v); w.Renewed != "" {
@@ -187,15 +204,15 @@ func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter)
 	}
 }
 
-// SetRenewedCookie hands a session that is newer than its cookie over with an answer of ours.
+// SetRenewedCookie adds the renewed session cookie to a response of this handler, if one is due.
 func (l *Sessions) SetRenewedCookie(v *request.State) {
 	if line := l.RenewedCookie(v); line != "" {
 		v.W.Header().Add("Set-Cookie", line)
 	}
 }
 
-// RenewedCookie returns the Set-Cookie line of a session that has to be handed over again,
-// "" if it need not be.
+// RenewedCookie returns the Set-Cookie line of a session whose cookie is due for renewal, ""
+// otherwise. A failure is logged, and the old cookie stays valid.
 func (l *Sessions) RenewedCookie(v *request.State) string {
 	line, _, err := l.Cookies.Renew(&v.Session, v.Renewed)
 	if err != nil {
@@ -204,13 +221,15 @@ func (l *Sessions) RenewedCookie(v *request.State) string {
 	return line
 }
 
-// RefuseAccess ends the session of a visitor who is no longer let in. [X2]
+// RefuseAccess revokes the session of an account that is no longer allowed, and returns the
+// refusal. [X2]
 func (l *Sessions) RefuseAccess(v *request.State) error {
 	v.Drain()
 	l.RevokeLater(&v.Session)
 	v.W.Header().Add("Set-Cookie", l.Cookies.End())
 	return &answer.Refusal{
 		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))},
-		Notice: telemetry.NoticeAccessRefused, Fields: append(l.Telemetry.Privacy.UserFields(&v.Session.Identity), SessionField(&v.Session)),
+		Notice: telemetry.NoticeAccessRefused,
+		Fields: append(l.Telemetry.Privacy.UserFields(&v.Session.Identity), SessionField(&v.Session)),
 	}
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// sessionToken returns a token as the session keeps it.
+// sessionToken returns a token of the client in the form that a session stores.
 func (l *Sessions) sessionToken(t instagram.Token, longLived bool) session.Token {
 	now := l.Now().Truncate(time.Second)
 	return session.Token{Access: t.AccessToken, LongLived: longLived, Issued: now, Expires: now.Add(t.Lifetime)}
 }
 
-// MissingPermissions returns the required permissions that a person has not granted.
+// MissingPermissions returns the required permissions that an account has not granted.
 func (l *Sessions) MissingPermissions(who *session.Identity) instagram.Permissions {
 	return l.Required.Without(instagram.Permissions(who.Permissions))
 }
 
-// IdentityOf returns who a user node says that somebody is.
+// IdentityOf returns the identity in a user node.
 func IdentityOf(user instagram.User) session.Identity {
 	who := session.Identity{
 		UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username, Permissions: uint16(user.Permissions),
@@ -34,7 +34,8 @@ func IdentityOf(user instagram.User) session.Identity {
 	return who
 }
 
-// warnDropped tells the operator what the site will not get to see: fields, and the token.
+// warnDropped logs the fields that fit neither the cookie nor the headers, and a token that does
+// not fit the cookie.
 func (l *Sessions) warnDropped(s *session.Session, dropped []string) {
 	dropped = append(dropped, l.Identity.TooLong(&s.Identity)...)
 	if len(dropped) > 0 {
@@ -42,18 +43,20 @@ func (l *Sessions) warnDropped(s *session.Session, dropped []string) {
 	}
 }
 
-// ExchangeTimeout bounds the one call that a login can do without.
+// ExchangeTimeout bounds the exchange for a long-lived token during a login, which succeeds without
+// it.
 const ExchangeTimeout = 3 * time.Second
 
-// TokenForSession returns the token of a new session, none where it is not kept. A login does
-// not fail because the token could not be exchanged for a long-lived one: that is tried
-// again later.
-func (l *Sessions) TokenForSession(ctx context.Context, from telemetry.Requester, short instagram.Token, who *session.Identity) session.Token {
+// TokenForSession returns the token of a new session: a long-lived one if LongLived is set, and no
+// token unless KeepToken is set. If the exchange fails, the session keeps the short-lived token,
+// and a refresh tries again. It updates who.Permissions if Instagram lists them.
+func (l *Sessions) TokenForSession(
+	ctx context.Context, from telemetry.Requester, short instagram.Token, who *session.Identity,
+) session.Token {
 	if !l.KeepToken {
 		return session.Token{}
 	}
 	if l.LongLived && !l.Memory.Tokens.Paused() {
-		// No login waits for long for what can be had later.
 		ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
 		defer cancel()
 		long, err := l.Provider.LongLived(ctx, short)

@@ -13,17 +13,17 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// A redirect of the site's, in Caddy or in front of it, can take a callback along: one that
-// takes the slash off every path, for example. To the handler that is a page like any other,
-// and without a session it would send the visitor to Instagram again, who comes back at once,
-// and so on. What tells such a request from a page is the state: it is one of a login that
-// this browser has under way.
+// A redirect in Caddy or in front of it can move a callback to another path: one that removes the
+// slash at the end of every path, for example. The handler would take it for a page without a
+// session and send the visitor to Instagram again, in a loop. The state shows that the request is a
+// callback: it belongs to a login of this browser.
 
-// maxPathInLog is how much of a visitor's path is repeated in a log line.
+// maxPathInLog is the number of bytes of a visitor's path that a log line repeats.
 const maxPathInLog = 100
 
-// Astray returns the login whose callback a request is, although it came to another
-// path. Pages with a code and a state of another service's do not open a login cookie.
+// Astray returns the login of a request that is a callback at the wrong path. The state must open a
+// login cookie of this browser, so that a page with code and state parameters of another service is
+// not taken for one.
 func (f *Flow) Astray(v *request.State) (cb CallbackState, ok bool) {
 	if !v.Found.LoginUnderWay() || v.R.Method != http.MethodGet || !strings.Contains(v.OriginalURL.RawQuery, "state=") {
 		return cb, false
@@ -35,12 +35,13 @@ func (f *Flow) Astray(v *request.State) (cb CallbackState, ok bool) {
 		return cb, false
 	}
 	cb.login, ok = f.Cookies.Resume(&v.Found, cb.State, cb.redirect.URI)
-	// Another block of the server answers for its own callback. This one's in another
-	// spelling is none.
+	// The callback of another block on this server is not astray. This block's own callback path
+	// in another spelling is.
 	return cb, ok && (v.OriginalURL.Path == cb.redirect.Path || !placement.IsCallback(cb.redirect.Host, v.OriginalURL.Path))
 }
 
-// RefuseAstray ends the login and tells the operator which redirect is at fault.
+// RefuseAstray ends a login whose callback came to the wrong path, and logs which redirect causes
+// that.
 func (f *Flow) RefuseAstray(v *request.State, cb CallbackState) error {
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
 	path := v.OriginalURL.EscapedPath()

@@ -17,35 +17,34 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// The way back from Instagram: check, exchange, read the user node, make a session.
+// The callback: check it, then finish the login and answer.
 
-const (
-	// loginTimeout bounds all calls of one login together. [T4]
-	loginTimeout = 20 * time.Second
-)
+// loginTimeout bounds all calls of one login together. [T4]
+const loginTimeout = 20 * time.Second
 
-// A CallbackState is a visitor who has come back from Instagram and whose login is ours.
+// CallbackState is a callback from Instagram with the login that it belongs to. The login is empty
+// if the callback belongs to none.
 type CallbackState struct {
 	instagram.Callback
 	redirect address.Redirect
 	login    session.Login
-	who      session.Identity // once it is known
+	who      session.Identity // empty before Instagram has named it
 	token    instagram.Token
 }
 
-// refuse returns the refusal with which the login ends. cause may be nil.
+// refuse returns the refusal of a login. cause may be nil.
 func (cb *CallbackState) refuse(reply refusal.Reply, cause error) *answer.Refusal {
 	return answer.RefuseLogin(&cb.who, cb.login.ReturnTo, reply, cause)
 }
 
-// Callback answers the redirect URI. Everything that can be checked here is
-// checked before Instagram is asked anything. [C1]
+// Callback answers the redirect URI. It checks all that can be checked before it calls Instagram.
+// [C1] With Handoff, a nil error passes the request to the site.
 func (f *Flow) Callback(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet); err != nil { // [C7]
 		return err
 	}
 	if isEarlyData(v.R) {
-		// Early data can be replayed by whoever recorded it. [RFC 8470, N1]
+		// An attacker can replay recorded early data. [RFC 8470, N1]
 		return answer.Refuse(refusal.Reply{Code: refusal.TooEarly})
 	}
 	redirect, ok := f.Paths.RedirectFor(v.R.Host)
@@ -64,21 +63,21 @@ func (f *Flow) Callback(v *request.State) error {
 		return f.answerDenied(v, cb)
 	}
 	if f.Sessions.Stale(v.R.Context()) {
-		// The login stays usable: nothing has been asked of Instagram. [F2]
+		// The login stays valid: the code has not been sent. [F2]
 		return cb.refuse(refusal.Reply{Code: refusal.StoreUnavailable, RetryAfter: f.Sessions.SyncInterval}, ErrOutdated)
 	}
 	return f.exchangeOnce(v, cb)
 }
 
-// isEarlyData reports whether a request came in TLS early data, here or at a proxy in front. A header
-// that is malformed or repeated counts like a good one. [RFC 8470, 5.1]
+// isEarlyData reports whether a request came in TLS early data, to Caddy or to a proxy in front. A
+// malformed or repeated header counts too. [RFC 8470, 5.1]
 func isEarlyData(r *http.Request) bool {
 	_, atProxy := r.Header["Early-Data"]
 	return atProxy || r.TLS != nil && !r.TLS.HandshakeComplete
 }
 
-// answerStale answers a callback whose login is unknown, too old or used. Somebody who
-// is signed in already sees no error. [C6]
+// answerStale answers a callback whose login is unknown, expired or used. A visitor who is signed
+// in already sees no error. [C6]
 func (f *Flow) answerStale(v *request.State, cb CallbackState) error {
 	f.Sessions.Recognize(v)
 	if cb.State != "" {
@@ -89,14 +88,14 @@ func (f *Flow) answerStale(v *request.State, cb CallbackState) error {
 	}
 	var cause error = ErrStale
 	if cb.Failed {
-		// Instagram may leave the state out, and what it says is worth more.
+		// Instagram may omit the state. Its error tells more than ErrStale does.
 		cause = fmt.Errorf("%w; %w", &instagram.WindowError{Callback: cb.Callback}, cause)
 	}
 	return cb.refuse(refusal.Reply{Code: refusal.LoginExpired}, cause)
 }
 
-// answerDenied answers a visitor whom the window sent back with an error: the one ordinary
-// reason is that they cancelled.
+// answerDenied answers a callback with an error of the authorization window. In most cases the
+// visitor has cancelled.
 func (f *Flow) answerDenied(v *request.State, cb CallbackState) error {
 	if wait, tooMany := f.tooManyCancels(v.R); tooMany {
 		return cb.refuse(refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, errCancelLimit)
@@ -110,36 +109,44 @@ func (f *Flow) answerDenied(v *request.State, cb CallbackState) error {
 	case cb.Cancelled():
 		code = refusal.Cancelled
 	case cb.AsError().AppState() == instagram.AppRestricted:
-		code = refusal.AppBlocked // for this visitor: anybody can write such a query
+		code = refusal.AppBlocked // for this visitor only: anyone can forge such a query
 	case cb.Temporary():
 		code = refusal.ProviderError
 	}
 	return cb.refuse(refusal.Reply{Code: code}, &instagram.WindowError{Callback: cb.Callback})
 }
 
-// exchangeOnce turns the code into an identity. A callback that comes again while the first is
-// under way (a double click, a reload) gets the same result, so that the visitor is signed
-// in whichever answer the browser shows.
+// exchangeOnce exchanges the code for an identity and answers. A second callback during that time
+// (a double click, a reload) gets the same result, so that the visitor is signed in whichever
+// answer the browser shows.
 func (f *Flow) exchangeOnce(v *request.State, cb CallbackState) error {
 	from := telemetry.RequesterOf(v.R)
 	res, ok := f.Memory.logins.Do(v.R.Context(), cb.login.Nonce, func(ctx context.Context) (result, bool) {
 		res := f.Finish(ctx, from, cb)
-		return res, res.Spent // a login that stays usable is tried again
+		return res, res.Spent // keep no result of a login that can be tried again
 	})
-	if !ok { // nobody is there to read this
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: f.Paths.LoginURL(cb.login.ReturnTo)}, KeepsLogin: true}
+	if !ok { // the visitor has gone
+		reply := refusal.Reply{
+			Code: refusal.ProviderUnreachable, RetryAfter: provider.CallQueue, LoginURL: f.Paths.LoginURL(cb.login.ReturnTo),
+		}
+		return &answer.Refusal{Reply: reply, KeepsLogin: true}
 	}
 	return f.answerCallback(v, cb, &res)
 }
 
-// MalformedCallback says what is known of a query that is refused as a whole.
+// MalformedCallback returns the cause for a callback whose query is malformed. It includes the
+// error that the query names, if there is one.
 func MalformedCallback(raw string) error {
 	malformed := telemetry.NewCause("the query of the callback is not one that Instagram sends",
 		"nothing to change for one visitor; if it happens to everybody, check that nothing in front of Caddy changes the query")
 	values, err := url.ParseQuery(raw)
-	if err != nil || len(raw) > instagram.MaxCallbackQuery || !values.Has("error") && !values.Has("error_description") && !values.Has("error_reason") {
+	hasError := values.Has("error") || values.Has("error_description") || values.Has("error_reason")
+	if err != nil || len(raw) > instagram.MaxCallbackQuery || !hasError {
 		return malformed
 	}
-	callback := instagram.Callback{State: values.Get("state"), Fault: values.Get("error"), Reason: values.Get("error_reason"), Description: values.Get("error_description")}
+	callback := instagram.Callback{
+		State: values.Get("state"), Fault: values.Get("error"),
+		Reason: values.Get("error_reason"), Description: values.Get("error_description"),
+	}
 	return fmt.Errorf("%w; %w", malformed, &instagram.WindowError{Callback: callback})
 }

@@ -12,21 +12,22 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// A host of the site without a redirect URI of its own, such as www.example.com beside
-// example.com: people cannot sign in there, because the cookies of a login and of a session
-// belong to one host. They are sent to the same page on a host where they can.
+// A site may have a host without a redirect URI, such as www.example.com beside example.com.
+// Visitors cannot sign in there, because the cookies of a login and of a session belong to one
+// host. They are redirected to the same page on the canonical host.
 
-// ErrRedirectLoop is the cause of a refusal where two redirects work against each other.
+// ErrRedirectLoop is the cause of a refusal where two redirects between hosts form a loop.
 var ErrRedirectLoop = telemetry.NewOperatorCause("this host has no redirect URI, and another redirect leads back here from the host that has one",
 	"list a redirect_uri for the host where visitors end up, or remove the redirect from the host of redirect_uri to this one")
 
-// ErrCallbackHost is the cause where a callback comes to a host that no login begins on. A login's
-// cookie belongs to another host, so nobody can tell a state that was made up: it is no warning.
+// ErrCallbackHost is the cause of a refusal of a callback on a host without a redirect URI. Its
+// state cannot be checked there, because the login cookie belongs to another host. It may be made
+// up, so the log level is not a warning.
 var ErrCallbackHost = telemetry.NewCause("the callback came to a host without a redirect URI",
 	"a redirect between hosts, such as from www to the bare domain, also redirects the callback: exclude the path of redirect_uri from it, or list the redirect_uri of the host that it leads to")
 
-// RedirectToCanonical answers a request for a sign-in on a host without a redirect URI. A person is
-// redirected to the same page on the canonical host. A program is told where to go.
+// RedirectToCanonical answers a request for a sign-in on a host without a redirect URI. A
+// navigation is redirected to the same page on the canonical host; a script gets its address.
 func (f *Flow) RedirectToCanonical(v *request.State) error {
 	to, who := f.Paths.CanonicalFor(v.R.Host), v.Audience()
 	if !who.SeesPages() {
@@ -42,7 +43,7 @@ func (f *Flow) RedirectToCanonical(v *request.State) error {
 	}
 	moves := f.Cookies.Moves(&v.Found, page)
 	if moves >= session.MaxMoves {
-		// The mark goes, so that the same page works once the redirect is mended.
+		// Remove the mark, so that the page works once the redirect is fixed.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
 		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadHost, LoginURL: page}, ErrRedirectLoop)
 	}

@@ -16,25 +16,24 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// The end of a login: what Instagram says, what becomes of it, and the answer to each
-// request that has brought the login back.
+// The end of a login: the calls to Instagram, the decision, and the answer to each callback.
 
-// result is what came of a login.
+// result is the result of a login. All callbacks of the login share it.
 type result struct {
 	who     session.Identity
 	token   session.Token
-	session session.Session // none after a handoff
+	session session.Session // empty with Handoff
 	Cookie  string          // the Set-Cookie line of session
 
 	Refused            *answer.Refusal // why the visitor is not signed in; nil if they are
-	used               bool            // the login was finished before, and Instagram was not asked
-	Spent              bool            // the code was sent
-	permissionsUnknown bool            // Instagram did not say what was granted
+	used               bool            // the login was finished before
+	Spent              bool            // the code was sent, and the login cannot be used again
+	permissionsUnknown bool            // Instagram did not list the permissions
 }
 
-// Finish makes the calls of a login, within the limits that keep Instagram and this
-// server out of each other's trouble. [D3] It runs in the background of the requests that
-// wait for it, and says once for all of them in log, metrics and events what came of it.
+// Finish makes the calls of a login, within the limits that protect Instagram and this server. [D3]
+// It runs in the background of the requests that wait for it. It logs and counts the result once
+// for all of them. A panic is a refusal.
 func (f *Flow) Finish(ctx context.Context, from telemetry.Requester, cb CallbackState) (res result) {
 	defer f.recoverFinish(from, &cb, &res)
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
@@ -46,15 +45,15 @@ func (f *Flow) Finish(ctx context.Context, from telemetry.Requester, cb Callback
 	return res
 }
 
-// finish is finishLogin without what is said about it. It returns nil for a login that was used
-// before, too.
+// finish does the work of Finish. It returns why the visitor is not signed in; nil for a login that
+// was used before, too.
 func (f *Flow) finish(ctx context.Context, from telemetry.Requester, cb *CallbackState, res *result) *answer.Refusal {
 	client := limit.ClientOf(from.ClientIP)
-	// A used login must not take the one trial that the breaker grants.
+	// A used login must not take the one trial of a half-open breaker.
 	if res.used = f.Memory.Nonces.Used(cb.login.Nonce); res.used {
 		return nil
 	}
-	// Before the gate, too: who is refused anyway takes nobody's place there. [N15]
+	// Check the limit before the gate, too: a client over it must not take a place there. [N15]
 	if refused := f.Memory.failures.Look(client); refused != nil {
 		return f.refuseLimited(refused)
 	}
@@ -76,7 +75,7 @@ func (f *Flow) finish(ctx context.Context, from telemetry.Requester, cb *Callbac
 		}
 		return answer.RefuseAfter(refusal.ProviderUnreachable, wait, errBreakerOpen)
 	}
-	// From here on the code is spent, whatever happens. [C4]
+	// From here on the login is used, whatever happens. [C4]
 	if res.used = !f.Memory.Nonces.First(cb.login.Nonce); res.used {
 		call.Withdraw()
 		return nil
@@ -86,7 +85,7 @@ func (f *Flow) finish(ctx context.Context, from telemetry.Requester, cb *Callbac
 	f.Provider.Report(ctx, from, call, err)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) && provider.IsTrouble(err) {
-			outcome = notCounted // it was Instagram's fault, and the breaker has counted it
+			outcome = notCounted // Instagram failed, and the breaker has counted that
 		}
 		return &answer.Refusal{Reply: provider.ReplyTo(err), Cause: err}
 	}
@@ -97,7 +96,7 @@ func (f *Flow) finish(ctx context.Context, from telemetry.Requester, cb *Callbac
 	return nil
 }
 
-// authorize decides about somebody whom Instagram has named, and begins the session.
+// authorize decides whether a verified identity may sign in, and creates the session.
 func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *CallbackState, res *result, who session.Identity) *answer.Refusal {
 	cb.who, res.who, res.permissionsUnknown = who, who, cb.token.Permissions == 0
 	if !f.Sessions.Allowed(&who) { // [X1]
@@ -105,7 +104,7 @@ func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *Call
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.NoAccess}}
 	}
 	if f.Sessions.MissingPermissions(&who) == 0 || cb.token.Permissions == 0 {
-		res.token = f.Sessions.TokenForSession(ctx, from, cb.token, &res.who) // which may say what was granted
+		res.token = f.Sessions.TokenForSession(ctx, from, cb.token, &res.who) // may list the permissions
 	}
 	if missing := f.Sessions.MissingPermissions(&res.who); missing != 0 {
 		if !res.permissionsUnknown {
@@ -119,21 +118,21 @@ func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *Call
 	return nil
 }
 
-// recoverFinish turns a panic of ours into a refusal, as catch does in a request. [A6]
+// recoverFinish turns a panic into a refusal: Finish runs outside of requests, where a panic would
+// end Caddy. [A6]
 func (f *Flow) recoverFinish(from telemetry.Requester, cb *CallbackState, res *result) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
 	*res = result{Refused: &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}}, Spent: res.Spent}
-	// An operator's event handler that has panicked may do so again, and nothing else here
-	// stands between it and the end of the process.
+	// If an event handler has panicked, it may do so again below, and that would end Caddy.
 	defer func() { _ = recover() }()
 	f.Telemetry.NotifyPanic(cause)
 	f.Telemetry.LoginRefused(from, &cb.who, refusal.Internal, nil)
 }
 
-// answerCallback answers one of the requests that have brought a login back.
+// answerCallback answers one of the callbacks of a finished login.
 func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) error {
 	if res.Spent {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
@@ -142,11 +141,11 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 	case res.used, res.Refused == nil && !f.Handoff && (res.Cookie == "" || f.Sessions.Revoked(&res.session)):
 		return f.answerStale(v, cb)
 	case res.Refused == nil && !f.Sessions.Allowed(&res.who):
-		// The lists may have changed since, with a reload. [X1]
+		// A reload may have changed allow and deny since. [X1]
 		return cb.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
 	case res.Refused != nil:
 		f.revokeLostAccess(v, res)
-		// finishLogin has told the operator, once for all who wait for this login.
+		// Finish has logged the refusal, once for all callbacks of this login.
 		reply := res.Refused.Reply
 		reply.LoginURL = f.Answers.LoginURLFor(reply.Code, cb.login.ReturnTo)
 		return &answer.Refusal{Reply: reply, KeepsLogin: !res.Spent}
@@ -166,14 +165,14 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 	return f.redirectTo(cb.login.ReturnTo)
 }
 
-// revokePrevious ends the session that a visitor had before a new login. [S10]
+// revokePrevious revokes the session that the visitor had before the login. [S10]
 func (f *Flow) revokePrevious(v *request.State, by *session.Session) {
 	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != by.ID {
 		f.Sessions.RevokeLater(&old)
 	}
 }
 
-// fetchIdentity makes the two calls of a login.
+// fetchIdentity makes the two calls of a login: it exchanges the code and reads the user node.
 func (f *Flow) fetchIdentity(ctx context.Context, cb *CallbackState) (who session.Identity, err error) {
 	if cb.token, err = f.Provider.Exchange(ctx, cb.redirect.URI, cb.Code); err != nil {
 		return who, err
@@ -186,14 +185,14 @@ func (f *Flow) fetchIdentity(ctx context.Context, cb *CallbackState) (who sessio
 	return lifecycle.IdentityOf(user), nil
 }
 
-// revokeLostAccess ends the session that somebody has brought along to a login which was refused
-// for what Instagram says of them now, if their cookie says something else. Where the
-// answer was silent about permissions, nothing was said against those that they had.
+// revokeLostAccess revokes the session that a refused visitor still has, if the login found a
+// permission missing or the account not allowed and the cookie says otherwise. If Instagram did not
+// list the permissions, those of the cookie stand.
 func (f *Flow) revokeLostAccess(v *request.State, res *result) {
 	if res.Refused.Code != refusal.NoAccess && res.Refused.Code != refusal.MissingPermission {
 		return
 	}
-	old, ok := f.Cookies.Open(&v.Found, nil) // endHere may have ended it
+	old, ok := f.Cookies.Open(&v.Found, nil) // also if authorize has revoked it
 	if !ok || old.UserID != res.who.UserID {
 		return
 	}
@@ -208,7 +207,7 @@ func (f *Flow) revokeLostAccess(v *request.State, res *result) {
 	}
 }
 
-// createSession begins the session of somebody whose identity is proven. After a handoff the site
+// createSession creates the session of a verified identity. With Handoff there is none: the site
 // keeps the sessions.
 func (f *Flow) createSession(ctx context.Context, from telemetry.Requester, res *result) (err error) {
 	var fields []zap.Field

@@ -1,3 +1,8 @@
+// Package login is the sign-in: it sends visitors to Instagram's authorization window, answers the
+// callback, and creates the session or hands the identity to the site.
+//
+// The package does not know what becomes of a session later, which paths need one, or how a page
+// looks: a refusal leaves it as an *answer.Refusal.
 package login
 
 import (
@@ -18,14 +23,14 @@ import (
 const (
 	maxNonces = 100_000
 
-	// abandonLogin is how long a login goes on whose visitor went away, and keepLogin how
-	// long its result is kept: a browser that loads the callback again breaks the first
-	// request off, and an answer that was sent may not have arrived.
+	// abandonAfter is the time until a login is cancelled that no request waits for, and
+	// keepResult is the time that its result is kept. A browser that reloads the callback
+	// cancels the first request, and an answer that was sent may not have arrived.
 	abandonAfter = 3 * time.Second
 	keepResult   = 5 * time.Second
 )
 
-// Config is what the logins of a block are made of.
+// Config holds the settings and collaborators of a block's logins. All pointers are required.
 type Config struct {
 	Paths     *address.Paths
 	Cookies   *session.Cookies
@@ -38,25 +43,25 @@ type Config struct {
 	Memory    *Memory
 	Now       func() time.Time
 
-	Handoff bool     // the site answers the callback, and keeps the sessions
-	StepUp  []string // permissions that a link may ask for
-	Rate    Rate
+	Handoff bool     // the site answers the callback and keeps the sessions
+	StepUp  []string // permissions that a link may ask for, beside those of every login
+	Rate    Rate     // limit of failed sign-ins
 }
 
-// Flow takes visitors to Instagram and back.
+// Flow runs the logins of a block. Use New. It is safe for concurrent use.
 type Flow struct{ Config }
 
-// New returns the logins of a block.
+// New returns the logins of a block. It keeps c as it is.
 func New(c Config) *Flow { return &Flow{c} }
 
-// Memory is what all configurations of an instance remember of logins. None of it is needed to
-// finish a login elsewhere; it keeps floods away from Instagram and lets a login be finished once.
+// Memory holds the rate limits and the used logins. It outlives a reload of the configuration,
+// which must not make a used login valid again. Another node can finish a login without it.
 type Memory struct {
 	rates    rates
-	failures *limit.Failures // sign-ins that asked Instagram [N9]
-	cancels  *limit.Rate     // sign-ins that did not
-	Nonces   *limit.Once
-	logins   *flight.Group[[32]byte, result] // that are being finished, by nonce
+	failures *limit.Failures                 // failed sign-ins that called Instagram [N9]
+	cancels  *limit.Rate                     // cancelled sign-ins, which did not
+	Nonces   *limit.Once                     // of used logins
+	logins   *flight.Group[[32]byte, result] // running logins, by nonce
 }
 
 // NewMemory returns an empty memory.

@@ -16,25 +16,27 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// How a login ends: at the page first asked for, at the site's own callback, or
-// with a refusal.
+// A finished login continues on a page of the site, or at the site's own callback.
 
 var (
 	errQueueFull = telemetry.NewCause("too many logins are waiting for Instagram",
 		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout")
 	errBreakerOpen = telemetry.NewCause("instagram failed several times in a row",
 		"see the errors before this one; Caddy tries instagram again after a pause")
+	// ErrStale is the cause of a refusal of a callback without a valid login.
 	ErrStale = telemetry.NewCause("the login has expired, was used before, or belongs to another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
-	ErrOutdated   = telemetry.NewCause("the list of revoked sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
+	// ErrOutdated is the cause of a refusal because the revocation list is too old.
+	ErrOutdated = telemetry.NewCause("the list of revoked sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
+	// ErrNotGranted is the cause of a refusal because a required permission is missing.
 	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not say whether it was granted")
 )
 
-// redirectTo sends a signed-in visitor to the page first asked for, which is checked
-// once more: it has been in the visitor's hands. [R2]
+// redirectTo redirects a signed-in visitor to a page of the site. The path is checked again,
+// because it has been in the visitor's cookie. [R2]
 func (f *Flow) redirectTo(returnTo string) error {
 	returnTo = f.Paths.Safe(returnTo)
-	// Without a fragment of its own the browser would carry Instagram's #_ over.
+	// Without a fragment here, the browser would keep Instagram's #_.
 	// [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
@@ -42,20 +44,19 @@ func (f *Flow) redirectTo(returnTo string) error {
 	return answer.Redirect(http.StatusSeeOther, returnTo)
 }
 
-// handOff passes the callback request on to the site, with the identity, and
-// without what belongs to us and Instagram alone: code and state give way to the
-// page first asked for, as return_to. [P3]
+// handOff passes the callback to the site with the identity. Code and state are only for this
+// handler and Instagram: return_to replaces them. [P3]
 func (f *Flow) handOff(v *request.State, cb CallbackState, who *session.Identity, token string) {
 	header := v.W.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Referrer-Policy", "no-referrer")
-	returnTo := f.Paths.Safe(cb.login.ReturnTo) // once more, as in arrive
-	// Upstreams see the original request, too: FastCGI's REQUEST_URI is made of it.
+	returnTo := f.Paths.Safe(cb.login.ReturnTo) // again, as in redirectTo
+	// Upstreams see the original request, too: FastCGI's REQUEST_URI comes from it.
 	if original, ok := v.R.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		asked := *v.OriginalURL
 		asked.RawQuery = HandOffQuery(asked.RawQuery, returnTo)
 		original.URL, original.RequestURI = &asked, asked.RequestURI()
-		// In place, because Caddy's placeholders are bound to this very request.
+		// In place, because Caddy's placeholders are bound to this request.
 		*v.R = *v.R.WithContext(context.WithValue(v.R.Context(), caddyhttp.OriginalRequestCtxKey, original))
 	}
 	live := *v.R.URL
@@ -65,8 +66,8 @@ func (f *Flow) handOff(v *request.State, cb CallbackState, who *session.Identity
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 
-// HandOffQuery takes the parameters of the callback out of a query, leaves those
-// that a rewrite has put there, and adds return_to.
+// HandOffQuery removes the parameters of a callback from a raw query, keeps those that a rewrite
+// has added, and appends return_to.
 func HandOffQuery(raw, returnTo string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(raw, "&") {

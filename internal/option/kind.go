@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// WrongKind explains a value in JSON that is not of the kind that its option takes. Of other
-// errors Caddy says what is wrong.
+// WrongKind returns an *Error about a JSON value of the wrong type, and nil for all other errors,
+// which Caddy explains itself.
 func WrongKind(err error) error {
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok || kind.Field == "" {

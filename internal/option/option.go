@@ -1,5 +1,7 @@
-// Package option has what the checks of all options share: the error that names an option, the
-// placeholders in values, and what can be a secret.
+// Package option has what the checks of all options share: an error that names its option, the
+// replacement of placeholders, and the rules for secrets.
+//
+// It knows neither the Caddyfile nor the handler's structs.
 package option
 
 import (
@@ -9,20 +11,22 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
-// Directive is the name of the Caddyfile directive, and with it of everything that carries a name
-// of this module: placeholders, variables of a request, events, metrics, folders of the storage.
+// Directive is the name of the Caddyfile directive. Everything else that carries a name of this
+// module uses it: placeholders, request variables, events, metrics and folders in the storage.
 const Directive = "instagram_auth"
 
-// An Error says which option is wrong and what would be right.
+// An Error says which option is wrong, why, and what would be right.
 type Error struct{ Option, Problem string }
 
-// Error repeats no secret, which may stand in the place of another value.
+// Error returns the option and the problem. It masks secrets, which an operator may have put in
+// the place of another value.
 func (e *Error) Error() string { return e.Option + ": " + spelling.WithoutSecrets(e.Problem) }
 
-// OneLine returns what an error says, on one line.
+// OneLine returns the text of an error on one line.
 func OneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// Choose reports whether a value is the second of two words; no value is the first.
+// Choose reports whether a value is the second of two words. "" counts as the first. Any other
+// value is an *Error.
 func Choose(option, value, first, second string) (bool, error) {
 	switch value {
 	case "", first:

@@ -11,17 +11,18 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
-// A Resolver replaces the placeholders in the value of an option.
+// A Resolver replaces the placeholders in the value of an option. Its errors are *Error or
+// *MissingError.
 type Resolver func(option, value string) (string, error)
 
-// setIt is what to do about a placeholder without a value.
+// setIt is the advice about a placeholder without a value.
 const setIt = "set the variable or the file that it names"
 
-// setEnv follows it where one is a variable: `caddy reload` in a shell that has the variable
-// does not give it to the Caddy that runs.
+// setEnv is added for environment variables: caddy reload, in a shell that has the variable, does
+// not pass it to the running Caddy.
 const setEnv = "; a reload does not change the variables of a running Caddy: restart it, or use {file./absolute/path}"
 
-// HowToSet says what to do about a value whose placeholders have no value.
+// HowToSet returns the advice about a value whose placeholders have no value.
 func HowToSet(value string) string {
 	switch {
 	case strings.Contains(value, "{env."):
@@ -36,22 +37,22 @@ func HowToSet(value string) string {
 	return setIt
 }
 
-// relativeFile matches a placeholder of a file that is looked for where Caddy was started. In a
-// Caddyfile a name without a dot becomes another one: Caddy takes it for a part of a path.
+// relativeFile matches a file placeholder with a path relative to Caddy's working directory. The
+// Caddyfile adapter turns a name without a dot into a placeholder of the request's path.
 var relativeFile = regexp.MustCompile(`\{(?:http\.request\.uri\.path\.)?file\.[^/{}]`)
 
-// placeholder matches one in a value, and ofCaddy those that nothing but a placeholder looks like.
+// placeholder matches a placeholder in a value. ofCaddy matches those that cannot be anything else.
 var (
 	placeholder = regexp.MustCompile(`\{[^{}]*\}`)
 	ofCaddy     = regexp.MustCompile(`^\{(?:env\.|file\.|args\[)`)
 )
 
-// withoutValue returns the placeholders in a value that have no value. What stands around them may
-// be a secret.
+// withoutValue returns the placeholders in a value that have no value themselves. It leaves out the
+// text around them, which may be a secret.
 func withoutValue(repl *caddy.Replacer, value string) string {
 	var names []string
 	for _, name := range placeholder.FindAllString(value, -1) {
-		// Braces inside of a value may be a part of a secret.
+		// Braces within a value may belong to a secret.
 		if _, err := repl.ReplaceOrErr(name, true, true); err != nil && (name == value || ofCaddy.MatchString(name)) {
 			names = append(names, name)
 		}
@@ -59,19 +60,20 @@ func withoutValue(repl *caddy.Replacer, value string) string {
 	return strings.Join(names, " and ")
 }
 
-// A MissingError is an *Error about a value with placeholders that have no value.
+// A MissingError is an *Error about placeholders that have no value.
 type MissingError struct {
-	of    Error
-	Names string // of the placeholders
+	err   Error
+	Names string // of the placeholders, for a message
 }
 
-func (e *MissingError) Error() string { return e.of.Error() }
+// Error returns the text of the *Error.
+func (e *MissingError) Error() string { return e.err.Error() }
 
 // Unwrap returns the *Error.
-func (e *MissingError) Unwrap() error { return &e.of }
+func (e *MissingError) Unwrap() error { return &e.err }
 
-// AtLoad replaces placeholders when the configuration is loaded. Unknown and
-// empty ones are errors: a site must not run with a secret of "". [A6]
+// AtLoad returns the resolver for loading a configuration. Unknown and empty placeholders are
+// errors: a site must not run with a secret of "". [A6]
 func AtLoad(repl *caddy.Replacer) Resolver {
 	return func(option, value string) (string, error) {
 		resolved, err := repl.ReplaceOrErr(value, true, true)
@@ -85,7 +87,7 @@ func AtLoad(repl *caddy.Replacer) Resolver {
 		if resolved == "" {
 			return "", &Error{option, "has an empty value"}
 		}
-		// A placeholder without its closing brace comes through as it is.
+		// The replacer leaves a placeholder without its closing brace as it is.
 		if strings.ContainsAny(resolved, "{}") {
 			return "", &Error{option, "has a brace in it; a placeholder is written {env.NAME} or {file./path}"}
 		}
@@ -93,10 +95,9 @@ func AtLoad(repl *caddy.Replacer) Resolver {
 	}
 }
 
-// AtAdapt stands in something valid for every value with a placeholder, because
-// a Caddyfile may be adapted on another machine than the one it runs on. What is
-// written out is checked, so that the message can name the line. What a value must
-// not have in common with another one is not checked of a stand-in: nobody wrote it.
+// AtAdapt is the resolver for adapting a Caddyfile, perhaps on another machine than the one it
+// runs on. It replaces each value that has a placeholder by a valid one, and returns others as they
+// are, so that their errors can name the line. No two replacements conflict.
 func AtAdapt(option, value string) (string, error) {
 	if !strings.Contains(value, "{") {
 		return value, nil
@@ -109,20 +110,20 @@ func AtAdapt(option, value string) (string, error) {
 	case "endpoints":
 		return "https://placeholder.invalid", nil
 	}
-	// Each secret its own, because the same one twice is a mistake.
+	// Each secret gets its own: listing one twice is an error.
 	return strings.Repeat("x", MinSecret) + fmt.Sprintf("%x", value), nil
 }
 
-// variableName matches the name of a variable where its value should be, written in one of the
-// ways of other programs.
+// variableName matches the name of an environment variable in place of its value, in the notation
+// of other programs.
 var variableName = regexp.MustCompile(`^([$%]?\{?(?i:env[.: ])?[A-Z][A-Z0-9]*_[A-Z0-9_]+\}?%?)$`)
 
-// markedName matches the name of a variable with what marks it as one in a shell, in another
-// program or in Caddy, but for what Caddy wants.
+// markedName matches the name of a variable in the notation of a shell or another program, or in
+// an incomplete one of Caddy.
 var markedName = regexp.MustCompile(`^(?:(?:\$\{?|%|\{)([A-Z_][A-Z0-9_]*)|\{?(?i:env)[.: ]([A-Za-z_][A-Za-z0-9_]*))\}?%?$`)
 
-// unmarked returns the name of a variable in a value that is marked as one, "" if it is none. One
-// in small letters may be a placeholder of Caddy's, or a secret that begins like that.
+// unmarked returns the name of the variable in a value that markedName matches, "" for all other
+// values. Without env, only upper case counts: a lower-case name may be a placeholder or a secret.
 func unmarked(value string) string {
 	found := markedName.FindStringSubmatch(value)
 	if found == nil || strings.HasPrefix(value, "{env.") {
@@ -131,7 +132,8 @@ func unmarked(value string) string {
 	return cmp.Or(found[1], found[2])
 }
 
-// RefusingNames returns a resolver that refuses the names of variables.
+// RefusingNames returns a resolver that also refuses names in place of values: of variables, of
+// files, and of placeholders that have no value when Caddy loads.
 func (replace Resolver) RefusingNames() Resolver {
 	return func(option, value string) (string, error) {
 		if from, secret := WhereSecretsAre[option]; secret && (variableName.MatchString(value) && finding.IsBlank(value) || option == "app_id" && finding.IsPlaceholder(value)) {
@@ -158,10 +160,10 @@ func (replace Resolver) RefusingNames() Resolver {
 }
 
 var (
-	// notPlaceholder matches what looks like a placeholder and is none.
+	// notPlaceholder matches a misspelled placeholder.
 	notPlaceholder = regexp.MustCompile(`^\{(?:\{|(?:env|file)[:/ _-])`)
-	// fileName matches the name of a file. A secret in Base64 may begin with a slash and have others
-	// in it, but hardly a name in small letters between the first two of them.
+	// fileName matches the name of a file. A Base64 secret may have slashes, but hardly a
+	// lower-case name between the first two.
 	fileName = regexp.MustCompile(`^(?:file:|\.{1,2}/|/(?:[a-z][a-z0-9_.-]*|Users)/[\w./-]*$)`)
 )
 

@@ -10,19 +10,19 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/secretfile"
 )
 
-// MinSecret is the least length of a secret of the operator's own, in bytes. [S4]
+// MinSecret is the minimum length of a session secret, in bytes. [S4]
 const MinSecret = 32
 
-// WhereSecretsAre tells where the values of options come from.
+// WhereSecretsAre says where the operator gets the value of an option, by the option's name.
 var WhereSecretsAre = map[string]string{
 	"app_id":         "copy the Instagram app ID from Meta's dashboard",
 	"app_secret":     "copy the Instagram app secret from Meta's dashboard",
 	"session secret": "make one with: openssl rand -hex 32",
 }
 
-// CheckSecrets refuses what cannot be a secret. It never repeats one. options are the
-// values as they are written. Two files may hold the same secret for a while: nobody can
-// swap what is in them in one moment.
+// CheckSecrets returns an *Error about the first of secrets that is no good one. It never repeats a
+// secret. options are the same values as the operator wrote them, shortest is the minimum length
+// in bytes. Two files may hold the same secret: an operator cannot swap them in one step.
 func CheckSecrets(option string, options, secrets []string, shortest int) error {
 	for i, secret := range secrets {
 		_, isFile := secretfile.Path(options[i])
@@ -36,7 +36,8 @@ func CheckSecrets(option string, options, secrets []string, shortest int) error 
 	return nil
 }
 
-// SecretProblem says what is wrong with a secret, nil for nothing.
+// SecretProblem returns what is wrong with a secret, nil if nothing is. The error follows the name
+// of the option and does not repeat the secret.
 func SecretProblem(option, secret string, shortest int) error {
 	outside := func(r rune) bool { return r <= ' ' || r > '~' }
 	switch {
@@ -50,7 +51,7 @@ func SecretProblem(option, secret string, shortest int) error {
 	return nil
 }
 
-// Distinct returns the values without those that have come before.
+// Distinct returns the values without repetitions, in their order.
 func Distinct(values []string) (all []string) {
 	for _, value := range values {
 		if !slices.Contains(all, value) {

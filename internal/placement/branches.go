@@ -6,11 +6,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Within one site, blocks may stand in branches of which each request takes one: two `handle`
-// blocks are such branches. The same block in both, such as an imported snippet, is one
-// instance, because no request ever passes two of them.
+// Within one site, blocks may be in branches, such as two handle blocks, of which a request
+// takes only one. The same block in both, such as an imported snippet, is no conflict, because
+// no request passes it twice.
 
-// branches looks for blocks with the same options in the branches of a route.
+// branches finds blocks with the same options in the branches of a route.
 type branches struct {
 	options Digest
 	digest  func(block json.RawMessage) (Digest, error)
@@ -18,14 +18,14 @@ type branches struct {
 
 const directive = "instagram_auth"
 
-// rawRoute is a route of Caddy's, as far as it decides which handlers run.
+// rawRoute is the part of Caddy's route that decides which handlers run.
 type rawRoute struct {
 	Group    string            `json:"group"`
 	Terminal bool              `json:"terminal"`
 	Handle   []json.RawMessage `json:"handle"`
 }
 
-// rawHandler is a handler of Caddy's that has routes of its own.
+// rawHandler is the part of a handler with routes of its own that decides which of them run.
 type rawHandler struct {
 	Handler string     `json:"handler"`
 	Routes  []rawRoute `json:"routes"`
@@ -34,16 +34,16 @@ type rawHandler struct {
 	} `json:"errors"`
 }
 
-// apart reports whether no request passes two blocks with these options within a route, which
-// must not have loaded its handlers yet. Where that cannot be told, it is false.
+// apart reports whether no request passes two blocks with these options within a route. The
+// route must not have loaded its handlers yet. If the configuration does not tell, it is false.
 func (b branches) apart(route *caddyhttp.Route) bool {
 	return b.onOneWay([]rawRoute{{Handle: route.HandlersRaw}}) <= 1
 }
 
-// onOneWay returns how many blocks with these options one request may pass in routes, or
-// more than that. Of a group only one route runs, and of the terminal ones as well.
+// onOneWay returns an upper bound for the blocks with these options that one request passes in
+// routes. Only one route of a group runs, and only one of the terminal routes.
 func (b branches) onOneWay(routes []rawRoute) (total int) {
-	const terminals = "\x00" // no name of a group
+	const terminals = "\x00" // cannot be the name of a group
 	alternatives := make(map[string]int)
 	for _, route := range routes {
 		count := 0
@@ -66,11 +66,11 @@ func (b branches) onOneWay(routes []rawRoute) (total int) {
 	return total
 }
 
-// in is onOneWay for one handler.
+// in returns the same bound for one handler.
 func (b branches) in(raw json.RawMessage) int {
 	var handler rawHandler
 	if err := json.Unmarshal(raw, &handler); err != nil {
-		return len(raw) // nothing is known of it
+		return len(raw) // cannot be parsed: assume the worst
 	}
 	switch handler.Handler {
 	case directive:
@@ -96,7 +96,7 @@ func (b branches) in(raw json.RawMessage) int {
 	return anywhere(inside)
 }
 
-// anywhere counts blocks within a handler whose way of choosing among them is unknown.
+// anywhere counts all blocks within a handler that chooses among routes in an unknown way.
 func anywhere(value any) (count int) {
 	switch value := value.(type) {
 	case map[string]any:

@@ -9,19 +9,15 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/headerguard"
 )
 
-// A second line of defence for routes that lead to the site without passing the block.
-
-// front is a matcher that stands before all others of a server and always matches. It
-// deletes identity headers that a client sent, so that a route beside the block cannot
-// carry them to the upstream. [H1]
+// front is the first matcher of a server, and always matches. It deletes identity headers that a
+// client sent, so that a route without the block cannot carry them to the upstream. [H1]
 //
-// Caddy offers no hook that sees each request of a server first. The matchers of the first
-// route are the nearest thing: Caddy compiles the routes only after it has provisioned all
-// handlers, and asks the first route about each request. A test with the newest Caddy
-// notices if that changes. Named routes and error routes are compiled apart and are not
-// covered; what a block deletes there is what passes it.
+// Caddy has no hook that sees each request of a server first. The matchers of the first route
+// come closest: Caddy compiles the routes after it has provisioned all handlers, and asks the
+// first route about each request. A test with the newest Caddy fails if that changes. Named
+// routes and error routes are compiled separately: there, only the block itself deletes headers.
 type front struct {
-	// all knows the names of all blocks, so that an ordinary request costs one scan of its
+	// all has the header names of all blocks. An ordinary request costs one scan of its
 	// headers, however many blocks and hosts there are.
 	all    *headerguard.Guard
 	blocks []frontBlock
@@ -33,17 +29,18 @@ type frontBlock struct {
 	place Place
 }
 
-// PutInFront has the server delete the block's identity headers on every route of the
-// block's hosts. It is called last in Provision: a block that fails guards nothing.
+// PutInFront makes the server delete the block's identity headers on every route of the block's
+// hosts. It is called last in Provision, because it cannot be undone. Without a server it does
+// nothing.
 func (p Place) PutInFront(server *caddyhttp.Server, guard *headerguard.Guard) {
 	if server == nil || p.route == nil {
 		return // in a named route or an error route, or in no server
 	}
 	sets := &server.Routes[0].MatcherSets
 	if len(*sets) == 0 {
-		*sets = caddyhttp.MatcherSets{{}} // as good as none: both match everything
+		*sets = caddyhttp.MatcherSets{{}} // an empty set and no set both match everything
 	}
-	// Caddy asks the sets one after the other, so the first one is enough.
+	// Caddy asks the sets in order, so the first one is enough.
 	first := &(*sets)[0]
 	if len(*first) == 0 {
 		*first = caddyhttp.MatcherSet{new(front)}
@@ -57,11 +54,11 @@ func (p Place) PutInFront(server *caddyhttp.Server, guard *headerguard.Guard) {
 	f.blocks = append(f.blocks, frontBlock{guard, p})
 }
 
-// MatchWithError deletes what only a block may say. It matches every request.
+// MatchWithError deletes the headers that only a block may set. It matches every request.
 func (f *front) MatchWithError(r *http.Request) (bool, error) {
 	if !f.all.Concerns(r) || r.Context().Value(http.LocalAddrContextKey) == nil {
-		// Nothing to delete, or a request that came over no connection: Caddy made it, as
-		// httpInclude of templates does, out of one that has been here.
+		// There is nothing to delete, or the request came over no connection: Caddy made it
+		// from one that has been here, as httpInclude of templates does.
 		return true, nil
 	}
 	for _, b := range f.blocks {
@@ -74,13 +71,14 @@ func (f *front) MatchWithError(r *http.Request) (bool, error) {
 	return true, nil
 }
 
-// MatchesAll tells a walk through the routes that there is nothing to ask.
+// MatchesAll marks the matcher for package routes as one that matches everything.
 func (f *front) MatchesAll() {}
 
-// isOn reports whether a request is for one of the hosts that lead to the block. Other
-// sites of the server keep their headers.
+// isOn reports whether a request is for one of the block's hosts. Other sites of the server keep
+// their headers.
 func (p Place) isOn(r *http.Request) bool {
-	return len(p.route.MatcherSets) == 0 || slices.ContainsFunc(p.route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
+	sets := p.route.MatcherSets
+	return len(sets) == 0 || slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool {
 		i := slices.IndexFunc(set, isHost)
 		if i < 0 {
 			return true
@@ -90,5 +88,5 @@ func (p Place) isOn(r *http.Request) bool {
 	})
 }
 
-// Interface guard
+// Interface guard.
 var _ caddyhttp.RequestMatcherWithError = (*front)(nil)

@@ -1,5 +1,7 @@
-// Package placement knows where a block stands on its server: in which site, on which hosts, and
-// which other blocks are in its way.
+// Package placement finds out where a block is on its server: on which route and for which hosts.
+// It refuses two blocks that cannot both work there, and guards the routes that bypass a block.
+//
+// It knows Caddy's routes and nothing of sign-ins.
 package placement
 
 import (
@@ -11,22 +13,20 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Where a block stands: in which site of its server, and on which hosts.
-
-// Place is the place of a block on its server.
+// Place is the place of a block on its server. The zero value is a block outside any server.
 type Place struct {
 	// route is the route of the server that leads to the block; nil if unknown.
 	route *caddyhttp.Route
-	// options are a digest of the block's own, its matcher excepted.
+	// options is the digest of the block's options, without its matcher.
 	options Digest
-	// apart says that no request passes two blocks with these options within the route.
+	// apart means that no request passes two blocks with these options within the route.
 	apart bool
 }
 
-// Digest tells the options of two blocks apart. Their matchers may differ.
+// Digest identifies the options of a block, without its matcher.
 type Digest [sha256.Size]byte
 
-// DigestOf returns the digest of options, which can be written as JSON.
+// DigestOf returns the digest of options. It fails if they cannot be written as JSON.
 func DigestOf(options any) (Digest, error) {
 	text, err := json.Marshal(options)
 	if err != nil {
@@ -35,10 +35,12 @@ func DigestOf(options any) (Digest, error) {
 	return sha256.Sum256(text), nil
 }
 
-// Find returns the place of a block whose matchers have been loaded. Caddy loads the handlers of one
-// route after the other, all matchers before; the one at work is the first that has no handlers
-// yet. digest returns the digest of a block in a configuration, without its matcher.
-func Find(server *caddyhttp.Server, options Digest, digest func(block json.RawMessage) (Digest, error)) Place {
+// Find returns the place of the block that Caddy is loading. Caddy loads the matchers of all routes
+// first, then the handlers of one route after the other. So the route is the first one without
+// handlers. digest returns the digest of another block in the configuration. server may be nil.
+func Find(
+	server *caddyhttp.Server, options Digest, digest func(block json.RawMessage) (Digest, error),
+) Place {
 	p := Place{options: options}
 	if server == nil {
 		return p
@@ -52,8 +54,8 @@ func Find(server *caddyhttp.Server, options Digest, digest func(block json.RawMe
 	return p
 }
 
-// standsBeside reports whether two blocks are the same one in two places, such as an
-// imported snippet: with the same options, and never both on one request's way.
+// standsBeside reports whether two blocks are the same one in two places, such as an imported
+// snippet: they have the same options, and no request passes both.
 func (p Place) standsBeside(other Place) bool {
 	if p.options != other.options || p.route == nil || other.route == nil {
 		return false
@@ -64,7 +66,7 @@ func (p Place) standsBeside(other Place) bool {
 	return p.route.Terminal && other.route.Terminal
 }
 
-// Hosts returns the hosts that lead to the block; nil for any.
+// Hosts returns the hosts of the block's route; nil means any host.
 func (p Place) Hosts() (all caddyhttp.MatchHost) {
 	if p.route == nil {
 		return nil

@@ -11,16 +11,15 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// What two blocks of one server cannot both have.
+// The options whose values two blocks of one server cannot share.
 const (
 	redirectURI   = "redirect_uri"
 	pathPrefix    = "path_prefix"
 	sessionCookie = "session cookie"
 )
 
-// A reservation is for something that two blocks of one server cannot both have on a host.
-// Caddy makes new servers at each load, so that the configuration that is being replaced is
-// never in the way.
+// A reservation is a value of an option that only one block may have on a host of a server. Caddy
+// makes new servers at each load, so the configuration that is being replaced never conflicts.
 type reservation struct {
 	server *caddyhttp.Server
 	option string
@@ -28,8 +27,8 @@ type reservation struct {
 	value  string
 }
 
-// overlaps reports whether two reservations are for the same thing. The names of two session
-// cookies may differ and overlap.
+// overlaps reports whether two reservations exclude each other. Two session cookies can conflict
+// although their names differ, because related names are reserved as well.
 func (r reservation) overlaps(other reservation, cookies, others *session.Cookies) bool {
 	if r.option == sessionCookie && other.option == sessionCookie {
 		return r.server == other.server && r.host == other.host && cookies.Overlaps(others)
@@ -37,7 +36,8 @@ func (r reservation) overlaps(other reservation, cookies, others *session.Cookie
 	return r == other
 }
 
-// Reservations are those of one block.
+// Reservations are the reservations of one block. Take and Release are safe for concurrent use by
+// different blocks.
 type Reservations struct {
 	place   Place
 	cookies *session.Cookies
@@ -45,7 +45,8 @@ type Reservations struct {
 	taken   []reservation
 }
 
-// Reserve returns what a block reserves, which is nothing outside a server.
+// Reserve returns the reservations that a block needs. It takes none yet. Outside a server, where
+// server is nil, there are none.
 func Reserve(server *caddyhttp.Server, place Place, paths *address.Paths, cookies *session.Cookies) *Reservations {
 	r := &Reservations{place: place, cookies: cookies}
 	if server == nil {
@@ -61,20 +62,23 @@ func Reserve(server *caddyhttp.Server, place Place, paths *address.Paths, cookie
 	return r
 }
 
-// reserved knows the reservations of all blocks: blocks do not know one another. Those of one
-// reservation are several where the same block stands in several sites.
+// reserved has the owners of each reservation in this process, because blocks do not know one
+// another. One has several owners if the same block is in several sites.
 var (
 	mu       sync.Mutex
 	reserved = make(map[reservation][]*Reservations)
 )
 
-// Take takes all reservations, or says which one another block has. [C3]
+// Take takes all reservations. It fails with an *option.Error that names the first one that another
+// block has; the caller then calls Release. [C3]
 func (r *Reservations) Take() error {
 	mu.Lock()
 	defer mu.Unlock()
 	for _, wanted := range r.wanted {
 		if r.isTaken(wanted) {
-			return option.Errorf(wanted.option, "%s on %s belongs to another instagram_auth block of the same server; give each block its own", wanted.value, wanted.host)
+			return option.Errorf(wanted.option,
+				"%s on %s belongs to another instagram_auth block of the same server; give each block its own",
+				wanted.value, wanted.host)
 		}
 		reserved[wanted] = append(reserved[wanted], r)
 		r.taken = append(r.taken, wanted)
@@ -84,14 +88,19 @@ func (r *Reservations) Take() error {
 
 func (r *Reservations) isTaken(wanted reservation) bool {
 	for owned, owners := range reserved {
-		if owned.overlaps(wanted, owners[0].cookies, r.cookies) && slices.ContainsFunc(owners, func(owner *Reservations) bool { return !r.place.standsBeside(owner.place) }) {
-			return true
+		if !owned.overlaps(wanted, owners[0].cookies, r.cookies) {
+			continue
+		}
+		for _, owner := range owners {
+			if !r.place.standsBeside(owner.place) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
-// Release gives back what was taken.
+// Release releases all reservations that were taken. Further calls do nothing.
 func (r *Reservations) Release() {
 	mu.Lock()
 	defer mu.Unlock()
@@ -104,7 +113,7 @@ func (r *Reservations) Release() {
 	r.taken = nil
 }
 
-// IsCallback reports whether a path on a host is the callback of some block.
+// IsCallback reports whether a path on a host is the callback of any running block.
 func IsCallback(host, path string) bool {
 	mu.Lock()
 	defer mu.Unlock()

@@ -1,3 +1,7 @@
+// Package protect decides which requests need a session. It asks the matchers of protect about
+// every form in which a server may read an address.
+//
+// It does not know whether a request has a session.
 package protect
 
 import (
@@ -13,19 +17,16 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// Which requests need a session: the matchers of `protect` are asked about every way in which
-// servers read an address.
-
-// Rules say which requests need a session.
+// Rules say which requests need a session. They are not changed after Provision.
 type Rules struct {
-	Sets      caddyhttp.MatcherSets // those of `protect`; nil without that option
-	Otherwise bool                  // what counts without matchers
+	Sets      caddyhttp.MatcherSets // the matchers of protect; nil without that option
+	Otherwise bool                  // the result of Required if Sets is nil
 	Telemetry *telemetry.Recorder
 }
 
-// Required reports whether a request needs a session: if a matcher accepts the address that was
-// asked for, or the one that it was rewritten to, in any of its forms. A malformed address is
-// refused, which is noted in v. [A4, N7]
+// Required reports whether a request needs a session. It does if a matcher accepts the original
+// address or the rewritten one, in any of their forms. For a malformed address, which is to be
+// refused, it sets v.Malformed and reports true. [A4, N7]
 func (p *Rules) Required(v *request.State) bool {
 	if p.Sets == nil {
 		return p.Otherwise
@@ -35,7 +36,7 @@ func (p *Rules) Required(v *request.State) bool {
 	}
 	verdict := pathnorm.Scan(v.OriginalURL)
 	if v.R.Method == http.MethodOptions && v.OriginalURL.Path == "*" {
-		verdict = pathnorm.Plain // it asks about the server, and names no path
+		verdict = pathnorm.Plain // it is about the server, and names no path
 	}
 	switch {
 	case verdict == pathnorm.Malformed:
@@ -44,16 +45,16 @@ func (p *Rules) Required(v *request.State) bool {
 	case verdict == pathnorm.Plain && *v.R.URL == *v.OriginalURL:
 		return false
 	}
-	// Matchers leave what they have found in placeholders. The last one to be asked about is
-	// therefore the address that the site gets.
+	// Matchers set placeholders. So the address that the site gets is matched last.
 	return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)
 }
 
-// matchesOtherwise asks the matchers about all forms of the request's addresses but the current one.
+// matchesOtherwise asks the matchers about all forms of the request's addresses, except the
+// current one.
 //
-// The addresses are changed in place and put back, also after a panic. Placeholders are bound to
-// one request, and a handler in front may have passed a copy of it on: only what both point to
-// is seen by all matchers.
+// It changes the addresses in place and restores them, also after a panic. Placeholders are
+// bound to one request, and a handler in front may have passed on a copy: all matchers see only
+// what both requests point to.
 func (p *Rules) matchesOtherwise(v *request.State) bool {
 	current, asked, uri := *v.R.URL, *v.OriginalURL, v.R.RequestURI
 	restore := func() { *v.R.URL, *v.OriginalURL, v.R.RequestURI = current, asked, uri }
@@ -68,11 +69,12 @@ func (p *Rules) matchesOtherwise(v *request.State) bool {
 			return true
 		}
 	}
-	// Matchers may look at the original request, too.
+	// Matchers may read the original request, too.
 	return pathnorm.Scan(&asked) != pathnorm.Plain && p.matchesForm(v, v.R.URL, v.OriginalURL)
 }
 
-// matchesForm asks about the forms of the first of targets, and gives all of them each form.
+// matchesForm asks the matchers about each form of the first target. It sets all targets to the
+// form.
 func (p *Rules) matchesForm(v *request.State, targets ...*url.URL) bool {
 	address := *targets[0]
 	return pathnorm.AnyForm(&address, func(form pathnorm.Form) bool {
@@ -84,13 +86,13 @@ func (p *Rules) matchesForm(v *request.State, targets ...*url.URL) bool {
 		if form.Authority {
 			sets = naming(sets)
 		}
-		return len(sets) > 0 && p.Matches(v.R, sets) // no set at all would match everything
+		return len(sets) > 0 && p.Matches(v.R, sets) // an empty list of sets would match everything
 	})
 }
 
-// naming leaves out the sets that only say which paths are public. A path such as //assets/x.png
-// comes from a careless template far more often than from somebody who means the host "assets", and
-// must stay public.
+// naming returns the sets that name what is protected. It leaves out sets that only say which
+// paths are public: an address such as //assets/x.png usually comes from a careless template and
+// does not mean the host "assets". It must stay public.
 func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	return slices.DeleteFunc(slices.Clone(sets), func(set caddyhttp.MatcherSet) bool {
 		not, names := false, false
@@ -110,7 +112,8 @@ func naming(sets caddyhttp.MatcherSets) caddyhttp.MatcherSets {
 	})
 }
 
-// Matches asks matcher sets about a request. An error of a matcher counts as yes. [A6]
+// Matches reports whether any of the sets matches a request. The error of a matcher counts as a
+// match, and is logged. [A6]
 func (p *Rules) Matches(r *http.Request, sets caddyhttp.MatcherSets) bool {
 	match, err := sets.AnyMatchWithError(r)
 	if err != nil {

@@ -1,3 +1,7 @@
+// Package provider keeps track of whether Instagram answers: a circuit breaker, a limit on
+// concurrent calls, and the translation of Instagram's errors into refusals.
+//
+// It knows no sessions and answers no requests.
 package provider
 
 import (
@@ -16,16 +20,21 @@ import (
 )
 
 const (
-	callsAtATime = 32               // outgoing, of one app [D3]
-	CallQueue    = time.Second      // how long a further one waits [D3]
-	BreakAfter   = 5                // failures in a row [D3]
-	BreakFor     = 10 * time.Second // [D3]
-	LockFor      = time.Minute      // where Meta has restricted the app
-	tellAgain    = 24 * time.Hour   // what concerns everybody is logged once in this time
+	// maxCalls is how many calls of one app run at a time. [D3]
+	maxCalls = 32
+	// CallQueue is how long a further call waits for its turn. [D3]
+	CallQueue = time.Second
+	// BreakAfter is the number of failures in a row that open the breaker. [D3]
+	BreakAfter = 5
+	// BreakFor is how long the breaker stays open before it tries one login. [D3]
+	BreakFor = 10 * time.Second
+	// LockFor is how long it stays open where Meta has restricted the app.
+	LockFor = time.Minute
+	// logInterval is how often FirstToday reports the same thing.
+	logInterval = 24 * time.Hour
 )
 
-// A Provider is Instagram as this handler knows it: its calls, and whether there is any use in them at
-// the moment.
+// A Provider makes calls to Instagram and knows whether they can succeed at the moment.
 type Provider struct {
 	*telemetry.Client
 	*Memory
@@ -34,39 +43,44 @@ type Provider struct {
 	fields    []string
 }
 
-// NewProvider returns the provider that a client calls. fields are those of the user node that the
-// operator has asked for.
+// New returns a provider whose calls go through the client. fields are the configured fields of
+// the user node, for WarnOfField.
 func New(calls *telemetry.Client, m *Memory, api instagram.API, fields []string) *Provider {
 	return &Provider{calls, m, calls.Telemetry, api, fields}
 }
 
-// Memory is what all configurations of an instance know of Instagram's state.
+// Memory is the state of Instagram for one app. It outlives reloads.
 type Memory struct {
 	Gate    *limit.Gate
 	Breaker *limit.Breaker
-	told    *limit.Sample // what concerns everybody
+	logged  *limit.Sample // see FirstToday
 }
 
-// NewMemory returns a memory of an Instagram that is well.
+// NewMemory returns the memory of an Instagram without trouble.
 func NewMemory(now func() time.Time) *Memory {
-	return &Memory{Gate: limit.NewGate(callsAtATime, CallQueue), Breaker: limit.NewBreaker(BreakAfter, BreakFor, now), told: limit.NewSample(1, tellAgain, now)}
+	return &Memory{
+		Gate:    limit.NewGate(maxCalls, CallQueue),
+		Breaker: limit.NewBreaker(BreakAfter, BreakFor, now),
+		logged:  limit.NewSample(1, logInterval, now),
+	}
 }
 
-// FirstToday reports whether something that concerns everybody has not been told in the last day.
-func (m *Memory) FirstToday(what string) bool {
-	first, _ := m.told.Take(what)
+// FirstToday reports whether it is called with this topic for the first time within a day. It
+// limits log lines about problems that every login repeats.
+func (m *Memory) FirstToday(topic string) bool {
+	first, _ := m.logged.Take(topic)
 	return first
 }
 
-// What Instagram says of the app as a whole, whoever signs in.
+// ErrAppBlocked is the cause of refused logins while Meta restricts the app.
+var ErrAppBlocked = telemetry.NewCause("Meta has restricted the app",
+	"see the error before this one; Caddy tries one login every minute")
 
-var ErrAppBlocked = telemetry.NewCause("Meta has restricted the app", "see the error before this one; Caddy tries one login every minute")
-
-// NoteAppState looks whether a failed call tells something about the app. Where Meta has
-// restricted it, logins are refused before anybody is sent to Instagram for nothing, and
-// one is let through now and then to see. Nobody who is signed in notices. It reports
-// whether logins are refused now.
-func (p *Provider) NoteAppState(err error, about ...zap.Field) (locked bool) {
+// NoteAppState checks whether a failed call shows a problem of the app itself. If Meta has
+// restricted the app, it opens the breaker: logins are refused before the visitor leaves for
+// Instagram, and one is let through every minute. Existing sessions go on. It reports whether
+// the breaker is open for that reason. fields go into the log line.
+func (p *Provider) NoteAppState(err error, fields ...zap.Field) (locked bool) {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {
 		return false
@@ -75,50 +89,50 @@ func (p *Provider) NoteAppState(err error, about ...zap.Field) (locked bool) {
 	case instagram.AppRestricted:
 		if p.Breaker.Lock(LockFor) {
 			p.telemetry.CountOpening()
-			p.telemetry.Notify(telemetry.NoticeAppRestricted, err, about...)
+			p.telemetry.Notify(telemetry.NoticeAppRestricted, err, fields...)
 		}
 		return true
 	case instagram.AppWithoutAccess:
 		if p.FirstToday("app without access") {
-			p.telemetry.Notify(telemetry.NoticeAppWithoutAccess, err, about...)
+			p.telemetry.Notify(telemetry.NoticeAppWithoutAccess, err, fields...)
 		}
 	}
 	return false
 }
 
-// NoteSuccess lets logins go on where a call that nobody waits for has shown that the app
-// is no longer restricted.
+// NoteSuccess lets logins go on after a background call has shown that the app is no longer
+// restricted.
 func (p *Provider) NoteSuccess() {
 	if p.Breaker.Unlock() {
 		p.telemetry.Notify(telemetry.NoticeBreakerClosed, nil)
 	}
 }
 
-// WarnOfField tells the operator once of a field that Instagram does not answer. Visitors
-// are signed in without the fields meanwhile.
+// WarnOfField logs, once a day, a field that Instagram refuses. Visitors are signed in without
+// the fields meanwhile. failure may be nil.
 func (p *Provider) WarnOfField(failure *instagram.Error) {
 	if failure == nil || failure.LacksPermission() && p.api == instagram.BasicDisplay {
-		return // people can decline user_media there, which is no mistake of the operator's
+		return // a user can decline user_media there, so the configuration may be right
 	}
 	var fieldError error = telemetry.NewCause(failure.Error(), telemetry.RemedyForField)
 	if failure.LacksPermission() {
 		fieldError = failure
 	}
-	// Where Instagram names none, it may be any of them.
+	// If Instagram names no field, it may be any of them.
 	field := cmp.Or(failure.UnknownField(), strings.Join(p.fields, " "))
 	if p.FirstToday("field " + field) {
 		p.telemetry.Notify(telemetry.NoticeFieldUnanswered, fieldError, zap.String("field", field))
 	}
 }
 
-// IsTrouble reports whether Instagram is in trouble and not the login.
+// IsTrouble reports whether an error concerns Instagram as a whole, and not one login.
 func IsTrouble(err error) bool {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	return ok && !failure.OfOnePerson()
 }
 
-// Report tells the breaker whether Instagram is well. A login that was given up says
-// nothing about that, and what is wrong with one person's login nothing about others.
+// Report tells the breaker the result of a login's calls. A login that the visitor gave up says
+// nothing about Instagram. An error of one user's login counts as a success.
 func (p *Provider) Report(ctx context.Context, from telemetry.Requester, call *limit.Call, err error) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		call.Withdraw()
@@ -128,21 +142,23 @@ func (p *Provider) Report(ctx context.Context, from telemetry.Requester, call *l
 		return
 	}
 	failure, ok := errors.AsType[*instagram.Error](err)
-	// Only the graph tells whether Meta restricts the app. Anybody can make the token
+	// Only the graph shows whether Meta restricts the app: any client can make the token
 	// endpoint refuse a code.
-	if ok && failure.Endpoint == instagram.TokenEndpoint && failure.Kind == instagram.Refused && call.WithdrawLocked() {
+	codeRefused := ok && failure.Endpoint == instagram.TokenEndpoint && failure.Kind == instagram.Refused
+	if codeRefused && call.WithdrawLocked() {
 		return
 	}
 	switch call.Report(!ok || failure.OfOnePerson()) {
 	case limit.Opened:
 		p.telemetry.CountOpening()
-		p.telemetry.Notify(telemetry.NoticeBreakerOpened, err, p.telemetry.RequesterFields(from, zap.Int("failures", BreakAfter))...)
+		fields := p.telemetry.RequesterFields(from, zap.Int("failures", BreakAfter))
+		p.telemetry.Notify(telemetry.NoticeBreakerOpened, err, fields...)
 	case limit.Closed:
 		p.telemetry.Notify(telemetry.NoticeBreakerClosed, nil, p.telemetry.RequesterFields(from)...)
 	}
 }
 
-// ReplyTo translates what went wrong at Instagram into a refusal.
+// ReplyTo returns the refusal of a login whose call to Instagram failed with err.
 func ReplyTo(err error) refusal.Reply {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	if !ok {

@@ -7,45 +7,44 @@ import (
 )
 
 const (
-	// MaxForm is the largest body of a form that is read, in bytes. [K5]
+	// MaxForm is the most that is read of the body of a form, in bytes. [K5]
 	MaxForm = 16 << 10
 
-	// bodyTimeout is how long the body of a request may take that this handler answers
-	// itself. Caddy's read_idle_timeout begins anew with each byte, and the server waits
-	// for up to 256 KB that nobody has read before it sends an answer: a client that
-	// sends a byte now and then would hold its connection for days. [K5]
+	// bodyTimeout limits the time for the body of a request that the handler answers itself.
+	// Caddy's read_idle_timeout starts again with each byte, and Go's server waits for up to
+	// 256 KB of unread body before it sends a response. So a client that sends a byte now and
+	// then could hold its connection for days. [K5]
 	bodyTimeout = 10 * time.Second
 
-	// maxDrained is how much of a refused upload is read all the same, in bytes.
+	// maxDrained is the most that Drain reads of a refused upload, in bytes.
 	maxDrained = 64 << 20
 )
 
-// LimitBody gives a client bodyTimeout for the rest of its request.
+// LimitBody gives the client ten seconds for the rest of its request.
 func (v *State) LimitBody() {
 	if v.R.ContentLength != 0 { // -1 where the client does not say
 		v.setReadDeadline(time.Now().Add(bodyTimeout))
 	}
 }
 
-// UnlimitBody takes the limit back, for a request that goes on to the site.
+// UnlimitBody removes the limit, for a request that goes on to the site.
 func (v *State) UnlimitBody() { v.setReadDeadline(time.Time{}) }
 
-// setReadDeadline ends the reading of the body at a moment. Where something in front of
-// this handler has put a writer in between that knows no deadlines, Caddy's are all
-// there is.
+// setReadDeadline sets the deadline for reading the body. It has no effect if a handler in front
+// has wrapped the response writer in one without deadlines; Caddy's own timeouts still apply.
 func (v *State) setReadDeadline(at time.Time) {
 	_ = http.NewResponseController(v.W).SetReadDeadline(at)
 }
 
-// Drain reads what a client still sends before it is refused. Over HTTP/1 a browser reads no
-// answer before it has sent everything: a connection that is closed before is an error of the
-// network to it, and the visitor sees no page. bodyTimeout bounds it, too.
+// Drain reads the rest of the body of a request that will be refused, up to 64 MiB. Over HTTP/1
+// a browser reads no response before it has sent everything. If the connection closes earlier,
+// it shows a network error instead of the page. LimitBody limits the time.
 func (v *State) Drain() {
-	// Who waits for leave to send anything is answered without it: reading would give it.
+	// A client that sent Expect waits for leave to send its body, and reading would give it.
 	if v.R.ProtoMajor == 1 && v.R.ContentLength != 0 && v.R.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, v.R.Body, maxDrained)
-		// handle_errors may send the request on, which fails where a body is announced and
-		// none is left.
+		// handle_errors may proxy the request, which fails if a body is announced and already
+		// read.
 		v.R.Body, v.R.ContentLength, v.R.TransferEncoding = http.NoBody, 0, nil
 		v.R.Header.Del("Content-Length")
 	}

@@ -1,3 +1,7 @@
+// Package request has the state of one request on its way through the handler: what the
+// visitor asked for, the session that came with it, and how it ends.
+//
+// It decides nothing: other rooms fill the state in.
 package request
 
 import (
@@ -18,48 +22,48 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// State is the state of one request on its way through the handler. Everything that belongs to
-// a request lives here and nothing of it on the handler. [H7]
+// State is the state of one request on its way through the handler. Nothing that belongs to a
+// request lives on the handler, which all requests share. [H7]
 type State struct {
 	W http.ResponseWriter
 	R *http.Request
-	// OriginalURL is the address as the visitor asked for it. Rewrites run before this
-	// handler and change only r.URL.
+	// OriginalURL is the address that the visitor asked for. Rewrites run before this handler
+	// and change only R.URL.
 	OriginalURL *url.URL
-	Vars        map[string]any // the request's, to look them up once
-	// audience is who asks, once somebody wants to know; see visit.who.
+	Vars        map[string]any // Caddy's variables of the request
+	// audience is the result of Audience, 0 before the first call.
 	audience audience.Audience
 
 	Found     session.Found
 	Session   session.Session
 	Standing  Standing
-	Missing   instagram.Permissions // with missingPermission
-	Renewed   bool                  // the session is newer than its cookie
-	Malformed bool                  // servers cannot agree on the address
+	Missing   instagram.Permissions // the permissions that lack, with MissingPermission
+	Renewed   bool                  // Session is newer than its cookie
+	Malformed bool                  // servers would read the address in different ways
 
 	Outcome   telemetry.Outcome
-	HandedOff bool // the callback of a login goes on to the site
-	// Deliver lets the site answer a callback from Meta that has been verified; nil for any other
-	// request.
+	HandedOff bool // the site answers the callback of this login
+	// Deliver passes a verified callback from Meta to the site, which next calls. It is nil for
+	// all other requests.
 	Deliver func(next func(http.ResponseWriter) error) error
 }
 
-// Standing is what the session of a request amounts to.
+// Standing says whether the session of a request counts.
 type Standing uint8
 
 const (
-	Anonymous         Standing = iota // there is none, or it has ended
-	SignedIn                          // it counts
-	RevocationUnknown                 // nobody can tell whether it has ended
-	NotAllowed                        // allow or deny no longer lets its owner in
-	MissingPermission                 // its owner has not granted what require_scope asks for
+	Anonymous         Standing = iota // there is no session, or it is revoked or expired
+	SignedIn                          // the session is valid
+	RevocationUnknown                 // the storage cannot say whether it is revoked
+	NotAllowed                        // allow or deny excludes its user
+	MissingPermission                 // its user has not granted all of require_scope
 )
 
-// states are lent to requests, because most of what makes one is what it is kept in.
-// Nothing of a visit is handed to the site, which may keep what it gets beyond its answer.
+// states are reused, because a state is most of what a request allocates here. The site never
+// gets one: it may keep what it gets after the response.
 var states = sync.Pool{New: func() any { return new(State) }}
 
-// Borrow returns the state of a request that has just come in. Who is done with it gives it back.
+// Borrow returns the state of a new request. The caller ends its use with GiveBack.
 func Borrow(w http.ResponseWriter, r *http.Request) *State {
 	v := states.Get().(*State)
 	v.W, v.R, v.OriginalURL = w, r, address.OriginalURL(r)
@@ -78,13 +82,14 @@ func (v *State) TakeCookies(cookies *session.Cookies) {
 	}
 }
 
-// GiveBack ends the use of a state. After a panic it is not given back at all.
+// GiveBack ends the use of a state. A state is not given back after a panic, when others may
+// still refer to it.
 func (v *State) GiveBack() {
 	*v = State{}
 	states.Put(v)
 }
 
-// Audience says who asks, and decides it once.
+// Audience returns the kind of client that asks. It is determined once.
 func (v *State) Audience() audience.Audience {
 	if v.audience == 0 {
 		v.audience = audience.Of(v.R, address.OriginalMethod(v.R))
@@ -92,27 +97,27 @@ func (v *State) Audience() audience.Audience {
 	return v.audience
 }
 
-// ReturnFor returns the page to come back to after a login: the one asked for, or for a
-// request that is no page, the page that it was made from. [A5, R3]
+// ReturnFor returns the page to return to after a login: the requested one, or for a request
+// that loads no page, the page that made it. [A5, R3]
 func (v *State) ReturnFor(paths *address.Paths) string {
-	asked := address.PathForm(v.OriginalURL)
-	who := v.Audience()
+	requested := address.PathForm(v.OriginalURL)
+	asker := v.Audience()
 	switch {
-	case who == audience.Navigation || who.SendsForm():
-		return paths.Safe(asked)
-	case who == audience.HTMX:
+	case asker == audience.Navigation || asker.SendsForm():
+		return paths.Safe(requested)
+	case asker == audience.HTMX:
 		return v.returnForHTMX(paths)
 	}
 	if page, ok := v.pageOf(paths, v.R.Header.Get("Referer")); ok {
 		return page
 	}
-	if who == audience.Frame {
-		return paths.Safe(asked)
+	if asker == audience.Frame {
+		return paths.Safe(requested)
 	}
 	return "/"
 }
 
-// returnForHTMX returns the page that htmx is at, or that it is about to show instead.
+// returnForHTMX returns the page that htmx shows, or is about to show instead.
 func (v *State) returnForHTMX(paths *address.Paths) string {
 	header := v.R.Header
 	whole := header.Get("Hx-Boosted") == "true" || header.Get("Hx-History-Restore-Request") == "true"
@@ -127,11 +132,11 @@ func (v *State) returnForHTMX(paths *address.Paths) string {
 	return "/"
 }
 
-// pageOf returns the path form of an address if it is that of a page of this host. That of
-// a script is none: it is what a worker has for a Referer.
+// pageOf returns the path form of a Referer if it is a page of this host. A script is not a
+// page: workers send their script as Referer.
 func (v *State) pageOf(paths *address.Paths, referer string) (page string, ok bool) {
 	own, ok := paths.RedirectFor(v.R.Host)
-	// Only with our own origin in front: a path alone is no Referer.
+	// It must begin with the own origin: a path alone is not a Referer.
 	if !ok || !strings.HasPrefix(referer, own.Origin+"/") {
 		return "", false
 	}
@@ -143,8 +148,8 @@ func (v *State) pageOf(paths *address.Paths, referer string) (page string, ok bo
 	return page, true
 }
 
-// IsForeign reports whether a page of another site has led to a request. Browsers that do
-// not say so are believed where they name no other site either.
+// IsForeign reports whether a page of another site made a request. Without Sec-Fetch-Site the
+// Referer decides, and without both the request counts as the site's own.
 func (v *State) IsForeign(paths *address.Paths) bool {
 	switch v.R.Header.Get("Sec-Fetch-Site") {
 	case "same-origin", "none":
@@ -157,7 +162,7 @@ func (v *State) IsForeign(paths *address.Paths) bool {
 	return true
 }
 
-// OriginalPage returns the path and query that were asked for, as they follow an origin.
+// OriginalPage returns the requested path and query, encoded so that they can follow an origin.
 func (v *State) OriginalPage() string {
 	page := returnpath.Encode(address.PathForm(v.OriginalURL))
 	if !strings.HasPrefix(page, "/") {

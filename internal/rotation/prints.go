@@ -9,22 +9,25 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// Prints are the fingerprints of a block's secrets, by which two nodes can be compared. They are in
-// the order in which they count: the first one is used, all are accepted.
+// Prints are the fingerprints of a block's secrets, to compare two nodes. The first secret of each
+// list signs and encrypts; all of them are accepted.
 type Prints struct {
 	// Block is its first redirect URI.
 	Block string `json:"block"`
-	// App are those of app_secret, Session those of session secret, empty where the app
-	// secrets stand in for them.
+	// App is for app_secret. Session is for session secret, and empty if the app secrets
+	// take its place.
 	App     []string `json:"app_secrets"`
 	Session []string `json:"session_secrets,omitempty"`
-	// FormerApp and FormerSession have changed in their files and are still accepted.
+	// FormerApp and FormerSession are for secrets that their files no longer have, and that
+	// are still accepted.
 	FormerApp     []string `json:"previous_app_secrets,omitempty"`
 	FormerSession []string `json:"previous_session_secrets,omitempty"`
 }
 
-// AppSecrets and SessionSecrets return the fingerprints as a person reads them.
-func (p Prints) AppSecrets() string     { return list(p.App, p.FormerApp) }
+// AppSecrets returns the fingerprints of the app secrets as text for the operator.
+func (p Prints) AppSecrets() string { return list(p.App, p.FormerApp) }
+
+// SessionSecrets returns the fingerprints of the session secrets as text for the operator.
 func (p Prints) SessionSecrets() string { return list(p.Session, p.FormerSession) }
 
 func list(current, former []string) string {
@@ -38,7 +41,8 @@ func list(current, former []string) string {
 	return text
 }
 
-// Prints returns the fingerprints of the secrets that a running block accepts now.
+// Prints returns the fingerprints of the secrets that are accepted now. block is the first
+// redirect URI.
 func (r *Rotation) Prints(block string) Prints {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,7 +57,7 @@ func (r *Rotation) prints(sources []source) (current, former []string) {
 	return session.Fingerprints(now), session.Fingerprints(before)
 }
 
-// Running are the blocks of an app, the newest last.
+// Running has the running blocks of an app, the newest last. It is safe for concurrent use.
 type Running struct {
 	mu  sync.Mutex
 	all []running
@@ -64,7 +68,7 @@ type running struct {
 	rotation *Rotation
 }
 
-// Join adds a block until leave is called.
+// Join adds a block, named by its first redirect URI, until leave is called.
 func (b *Running) Join(name string, r *Rotation) (leave func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,8 +80,8 @@ func (b *Running) Join(name string, r *Rotation) (leave func()) {
 	}
 }
 
-// Prints returns those of all blocks. While one configuration replaces another, the newer
-// one counts.
+// Prints returns the fingerprints of all blocks, sorted by block. While one configuration
+// replaces another, the newer one counts.
 func (b *Running) Prints() (all []Prints) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

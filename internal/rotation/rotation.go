@@ -1,5 +1,7 @@
-// Package rotation lets secrets that stand in files change while Caddy runs: the new one encrypts,
-// and the former one goes on decrypting for as long as what it has encrypted can live. [N18]
+// Package rotation follows secrets in files while Caddy runs. When a file changes, the new secret
+// encrypts, and the former one still decrypts until everything that it encrypted has expired. [N18]
+//
+// It changes keys and reports; it writes no log lines.
 package rotation
 
 import (
@@ -16,17 +18,17 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// The options whose values are secrets.
+// The options whose values are secrets, as Change.Option names them.
 const (
 	AppSecretOption     = "app_secret"
 	SessionSecretOption = "session secret"
 )
 
-// Interval is how often files with secrets are looked at. Tests do so more often.
+// Interval is how often files with secrets are read. Tests shorten it before they load Caddy.
 var Interval = secretfile.Interval
 
-// files keeps one watch for each file and option, for all blocks and while one configuration
-// replaces another: a reload must not end the sessions of a former secret.
+// files has one watch for each file and option. All blocks share it, and it outlives reloads: a
+// reload must not end the sessions of a former secret.
 var files = caddy.NewUsagePool()
 
 // watched is a watch in the pool.
@@ -38,54 +40,57 @@ func (w watched) Destruct() error {
 	return nil
 }
 
-// Option is an option with secrets: as it is written, and with its placeholders replaced.
+// Option has the values of an option as the operator wrote them, and with their placeholders
+// replaced. Both have the same length.
 type Option struct{ Written, Secrets []string }
 
-// Config says what a block's secrets are, and what to do when they change.
+// Config has a block's secrets and what to do when they change. All functions are required.
 type Config struct {
-	App, Session Option // no Session: the app secrets stand in for them
-	Keep         time.Duration
-	Now          func() time.Time
+	App, Session Option // without Session, the app secrets take its place
+	// Keep is how long a former secret is accepted.
+	Keep time.Duration
+	Now  func() time.Time
 
-	// AppKeys and SessionKeys are derived from the secrets.
+	// AppKeys and SessionKeys get keys derived from the secrets in use.
 	AppKeys, SessionKeys *session.Keyring
-	// SetAppSecret gets the app secret that Instagram is asked with from now on.
+	// SetAppSecret gets the app secret for calls to Instagram from now on.
 	SetAppSecret func(string)
 
-	// Changed is called with what has become of a file's secret, maybe before Watch returns.
+	// Changed is called after the secret in a file has changed, perhaps before Watch returns.
 	Changed func(Change)
-	// Failed is called where new secrets could not be put in use, which is not seen to happen.
+	// Failed is called if keys cannot be derived from new secrets, which would be a bug.
 	Failed func(error)
 }
 
-// Change is what has become of the secret in a file.
+// Change is a change of the secret in a file.
 type Change struct {
 	secretfile.Event
 	Option, Path string
-	// OpensSessions says that the value is an app secret with which sessions can be made, too.
+	// OpensSessions means that the value is an app secret that also encrypts sessions.
 	OpensSessions bool
 }
 
-// Rotation is what a block knows of its secrets while it runs.
+// Rotation has the secrets of a running block. It is safe for concurrent use.
 type Rotation struct {
 	config    Config
 	callbacks atomic.Pointer[[]string]
 
-	mu       sync.Mutex // of what follows, which is applied in one go
-	app, own []source   // in the order of the options; none before all of them are known
-	inUse    [2][]string
+	mu       sync.Mutex  // guards app, own and inUse, which change together
+	app, own []source    // in the order of the options; empty until all are known
+	inUse    [2][]string // app secrets, session secrets
 
 	leave    []func()
-	borrowed []string // keys of files
+	borrowed []string // keys in files
 }
 
 // source is one value of an option.
 type source struct {
 	fixed string
-	file  *secretfile.Watch // nil for what cannot change
+	file  *secretfile.Watch // nil for a value that cannot change
 }
 
-// Watch follows the files of a block's secrets until Close.
+// Watch follows the files of a block's secrets until Close, which must be called even after an
+// error.
 func Watch(c Config) (*Rotation, error) {
 	r := &Rotation{config: c}
 	r.callbacks.Store(&c.App.Secrets)
@@ -103,7 +108,7 @@ func Watch(c Config) (*Rotation, error) {
 	return r, r.apply()
 }
 
-// CallbackSecrets are the app secrets that sign Meta's callbacks.
+// CallbackSecrets returns the app secrets that may sign Meta's callbacks.
 func (r *Rotation) CallbackSecrets() []string { return *r.callbacks.Load() }
 
 // opens reports whether an app secret also decrypts sessions.
@@ -113,7 +118,7 @@ func (r *Rotation) opens(secret string) bool {
 	return slices.Contains(r.inUse[0], secret) && slices.Contains(r.inUse[1], secret)
 }
 
-// sources joins the watches of an option's values.
+// sources returns the values of an option, with a watch for each that stands in a file.
 func (r *Rotation) sources(name string, o Option) (all []source, err error) {
 	for i, value := range o.Written {
 		s := source{fixed: o.Secrets[i]}
@@ -127,15 +132,16 @@ func (r *Rotation) sources(name string, o Option) (all []source, err error) {
 	return all, nil
 }
 
-// join returns the watch of a file from which the configuration has read a secret.
+// join returns the watch of a file whose content at the time of loading was value.
 func (r *Rotation) join(name, path, value string) (*secretfile.Watch, error) {
 	shortest := option.MinSecret
 	if name == AppSecretOption && len(value) < shortest {
-		shortest = 1 // a mirror may have shorter ones
+		shortest = 1 // another implementation of Meta's API may use shorter ones
 	}
 	key := name + " " + path
 	shared, _, err := files.LoadOrNew(key, func() (caddy.Destructor, error) {
-		rule := secretfile.NewSecret(value, func(found string) error { return option.SecretProblem(name, found, shortest) })
+		problem := func(found string) error { return option.SecretProblem(name, found, shortest) }
+		rule := secretfile.NewSecret(value, problem)
 		read := func() (string, error) { return secretfile.Read(path) }
 		return watched{secretfile.New(rule, read, r.config.Now, Interval)}, nil
 	})
@@ -152,11 +158,11 @@ func (r *Rotation) join(name, path, value string) (*secretfile.Watch, error) {
 			r.config.Changed(Change{e, name, path, r.opens(e.Value)})
 		}
 	}))
-	watch.Adopt(value) // of a file that has changed since the configuration before
+	watch.Adopt(value) // the file may have changed since the previous configuration
 	return watch, nil
 }
 
-// Close ends the following of files.
+// Close stops following the files. The secrets in use stay in use.
 func (r *Rotation) Close() error {
 	var errs []error
 	for _, leave := range r.leave {
@@ -170,7 +176,7 @@ func (r *Rotation) Close() error {
 	return errors.Join(errs...)
 }
 
-// values returns the secrets of an option: those in use in its order, and the former ones.
+// values returns the current secrets of an option, in its order, and the former ones.
 func (r *Rotation) values(sources []source) (current, former []string) {
 	for _, s := range sources {
 		if s.file == nil {
@@ -187,8 +193,8 @@ func (r *Rotation) values(sources []source) (current, former []string) {
 	return current, option.Distinct(append(slices.Clone(current), former...))[len(current):]
 }
 
-// apply puts the secrets in use that the files hold now. A look at one file may come before all
-// of them are known, and is applied with them.
+// apply puts the secrets in use that the files have now. It does nothing before all files are
+// known; Watch calls it then.
 func (r *Rotation) apply() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// What an operator's event handlers can learn of. Names are prefixed with that of the
-// directive.
+// The events that an operator's handlers can subscribe to. Their names begin with the
+// directive's.
 const (
 	eventLogin        = option.Directive + "_login"
 	eventLoginRefused = option.Directive + "_login_refused"
@@ -20,13 +20,15 @@ const (
 	EventDataDeletion = option.Directive + "_data_deletion"
 )
 
-// Emitter sends events through Caddy's events app. It holds a context, which values
-// should not, because that app wants the module's own.
+// Emitter sends events through Caddy's events app. It keeps the module's context, because
+// the events app takes the origin of an event from it.
 type Emitter struct {
 	app *caddyevents.App
 	ctx caddy.Context
 }
 
+// NewEmitter returns the emitter of the module that ctx belongs to. It fails if Caddy cannot
+// load its events app.
 func NewEmitter(ctx caddy.Context) (*Emitter, error) {
 	app, err := ctx.App("events")
 	if err != nil {
@@ -35,20 +37,24 @@ func NewEmitter(ctx caddy.Context) (*Emitter, error) {
 	return &Emitter{app.(*caddyevents.App), ctx}, nil
 }
 
-// Emit tells of an event in a request. What it says of people is what the log may say,
-// because Caddy logs events at DEBUG; for the same reason more must hold nothing secret.
-func (t *Recorder) Emit(from Requester, name string, who *session.Identity, more map[string]any) {
+// Emit sends an event about a request and its user. Caddy logs events at DEBUG, so an event
+// has the same personal data as a log line, and more must hold no secret. [P2]
+func (t *Recorder) Emit(from Requester, name string, user *session.Identity, more map[string]any) {
 	if t.events == nil || !t.events.app.ShouldEmit(name) {
-		return // without events also outside a running Caddy, as in a benchmark
+		return // events is also nil outside a running Caddy, as in a benchmark
 	}
 	data := map[string]any{LabelApp: t.app, "request_id": from.requestID}
 	p := &t.Privacy
 	for _, personal := range []struct {
 		name, value string
 		how         disclosure
-	}{{logClientIP, from.ClientIP, p.clientIP}, {logUserID, who.UserID, p.userID}, {logUsername, who.Username, p.username}} {
-		if field, told, ok := p.tell(personal.name, personal.value, personal.how); ok {
-			data[field] = told
+	}{
+		{logClientIP, from.ClientIP, p.clientIP},
+		{logUserID, user.UserID, p.userID},
+		{logUsername, user.Username, p.username},
+	} {
+		if name, value, ok := p.disclose(personal.name, personal.value, personal.how); ok {
+			data[name] = value
 		}
 	}
 	maps.Copy(data, more)

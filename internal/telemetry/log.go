@@ -16,20 +16,21 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// What log lines and events say about a request and a person. [P2]
+// This file decides which personal data log lines and events carry. [P2]
 
 const (
 	logClientIP = "client_ip"
 	logUserID   = "user_id"
 	logUsername = "username"
 
-	// SampleLines failures of a kind are logged in each sampleTime, and how many were
-	// not is said in the next line. The metrics count all of them.
+	// SampleLines is how many failures of one kind are logged within SampleTime. The next
+	// line says how many were left out. The metrics count all of them.
 	SampleLines = 100
-	SampleTime  = time.Minute
+	// SampleTime is the period that SampleLines applies to.
+	SampleTime = time.Minute
 )
 
-// disclosure is how something about a person is told.
+// disclosure says in which form a personal value is written.
 type disclosure int
 
 const (
@@ -38,14 +39,17 @@ const (
 	hidden
 )
 
-// Privacy is what LogOptions come to.
+// Privacy says which personal data a block's log lines and events may carry. The zero value
+// writes all of it.
 type Privacy struct {
 	clientIP, userID, username disclosure
 
+	// Pseudonyms computes the hashes. Options with the value "hash" need it.
 	Pseudonyms *session.Pseudonyms
 }
 
-// NewPrivacy checks what the options of log say. Who makes a recorder adds the pseudonyms.
+// NewPrivacy parses the values of the log options; "" is the default. Its errors are
+// *option.Error. The caller sets Pseudonyms before the first use.
 func NewPrivacy(clientIP, userID, username string) (p Privacy, err error) {
 	if p.clientIP, err = disclosureOf("log client_ip", clientIP); err != nil {
 		return p, err
@@ -72,9 +76,9 @@ func disclosureOf(of, value string) (disclosure, error) {
 	return hidden, option.Errorf(of, "%q is not one of on, hash, off", value)
 }
 
-// tell returns how something is told, by its name and its value; ok is false if it is
-// not, or nobody knows it.
-func (p *Privacy) tell(name, value string, how disclosure) (field, told string, ok bool) {
+// disclose returns the name and the value to write for a personal value. ok is false if the
+// value is hidden or empty.
+func (p *Privacy) disclose(name, value string, how disclosure) (field, disclosed string, ok bool) {
 	switch {
 	case value == "" || how == hidden:
 		return "", "", false
@@ -85,26 +89,31 @@ func (p *Privacy) tell(name, value string, how disclosure) (field, told string, 
 }
 
 func (p *Privacy) field(name, value string, how disclosure) zap.Field {
-	if field, told, ok := p.tell(name, value, how); ok {
-		return zap.String(field, told)
+	if field, disclosed, ok := p.disclose(name, value, how); ok {
+		return zap.String(field, disclosed)
 	}
 	return zap.Skip()
 }
 
+// Address returns the field of a client IP. It is empty where the log may not have it.
 func (p *Privacy) Address(ip string) zap.Field { return p.field(logClientIP, ip, p.clientIP) }
-func (p *Privacy) User(id string) zap.Field    { return p.field(logUserID, id, p.userID) }
 
-// Person returns the fields about somebody, none where nobody is known.
-func (p *Privacy) UserFields(who *session.Identity) []zap.Field {
-	return []zap.Field{p.User(who.UserID), p.field(logUsername, who.Username, p.username)}
+// User returns the field of a user ID. It is empty where the log may not have it.
+func (p *Privacy) User(id string) zap.Field { return p.field(logUserID, id, p.userID) }
+
+// UserFields returns the fields of a user's ID and name. They are empty for an unknown user.
+func (p *Privacy) UserFields(user *session.Identity) []zap.Field {
+	return []zap.Field{p.User(user.UserID), p.field(logUsername, user.Username, p.username)}
 }
 
-// Privacies are what the handlers of an app want.
+// Privacies holds the privacy settings of all running blocks of an app. Work that belongs to
+// the app and to no block logs with the newest ones.
 type Privacies struct {
 	mu  sync.Mutex
 	all []*Privacy
 }
 
+// Join adds the settings of a block. leave removes them again.
 func (p *Privacies) Join(one *Privacy) (leave func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,7 +125,8 @@ func (p *Privacies) Join(one *Privacy) (leave func()) {
 	}
 }
 
-// Newest returns what the newest handler wants. While there is none, nothing is told.
+// Newest returns the settings of the block that joined last. Without any block it hides all
+// personal data.
 func (p *Privacies) Newest() *Privacy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,28 +136,35 @@ func (p *Privacies) Newest() *Privacy {
 	return p.all[len(p.all)-1]
 }
 
-// Requester is what log lines and events say about where a request came from. It outlives
-// the request.
-type Requester struct{ requestID, ClientIP string }
+// Requester identifies a request in log lines and events. It can outlive the request, for
+// work in the background.
+type Requester struct {
+	requestID string
+	// ClientIP is the client's address as Caddy sees it, "" if unknown.
+	ClientIP string
+}
 
+// RequesterOf returns the requester of a request inside Caddy.
 func RequesterOf(r *http.Request) Requester { return Requester{RequestID(r), ClientIP(r)} }
 
-// About returns the fields that every log line about a request carries.
+// RequestFields returns the fields that every log line about a request carries, followed by
+// more.
 func (t *Recorder) RequestFields(r *http.Request, more ...zap.Field) []zap.Field {
 	return t.RequesterFields(RequesterOf(r), more...)
 }
 
+// RequesterFields is RequestFields for work that may outlive its request.
 func (t *Recorder) RequesterFields(from Requester, more ...zap.Field) []zap.Field {
 	return append([]zap.Field{zap.String("request_id", from.requestID), t.Privacy.Address(from.ClientIP)}, more...)
 }
 
-// AboutPerson is about for a request of somebody who is known.
-func (t *Recorder) UserFields(from Requester, who *session.Identity, more ...zap.Field) []zap.Field {
-	return append(t.RequesterFields(from, t.Privacy.UserFields(who)...), more...)
+// UserFields is RequesterFields with the fields of a known user.
+func (t *Recorder) UserFields(from Requester, user *session.Identity, more ...zap.Field) []zap.Field {
+	return append(t.RequesterFields(from, t.Privacy.UserFields(user)...), more...)
 }
 
-// logSampled logs a failure of which there can be a storm. kind tells apart what is
-// counted on its own beside the message; it is a word of ours.
+// logSampled logs a failure that many requests can cause. Lines with the same message and
+// kind share one sample. kind never comes from a request, so there are few samples.
 func (t *Recorder) logSampled(level zapcore.Level, message, kind string, fields ...zap.Field) {
 	ok, missed := t.samples.Take(message + kind)
 	if !ok {
@@ -159,25 +176,26 @@ func (t *Recorder) logSampled(level zapcore.Level, message, kind string, fields 
 	t.Logger.Log(level, message, fields...)
 }
 
-// RequestID returns the identifier that Caddy gives to the request, which also
-// stands in the access log. It never comes from the client. [E2]
+// RequestID returns Caddy's own identifier of the request, which the access log has, too. It
+// never comes from the client. [E2]
 func RequestID(r *http.Request) string {
 	repl := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	id, _ := repl.GetString("http.request.uuid")
 	return id
 }
 
-// ClientIP returns the client's address as Caddy sees it, which respects the
-// proxies that the operator trusts and no header besides.
+// ClientIP returns the client's address as Caddy determines it: from the headers of proxies
+// that the operator trusts, and from no others. It is "" if unknown.
 func ClientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	return ip
 }
 
-// LoginRefused tells the operator of a login that was refused: in one line of the log, which
-// says what to change where that is known, in the metrics and as an event.
-func (t *Recorder) LoginRefused(from Requester, who *session.Identity, code refusal.Code, cause error) {
-	t.NotifySampled(SignInRefused(code), string(code), cause, t.UserFields(from, who, zap.String("code", string(code)))...)
+// LoginRefused logs a refused login, counts it and emits its event. The log line says what to
+// change where that is known. cause may be nil.
+func (t *Recorder) LoginRefused(from Requester, user *session.Identity, code refusal.Code, cause error) {
+	fields := t.UserFields(from, user, zap.String("code", string(code)))
+	t.NotifySampled(SignInRefused(code), string(code), cause, fields...)
 	t.metrics.login(string(code)).Inc()
-	t.Emit(from, eventLoginRefused, who, map[string]any{"code": string(code)})
+	t.Emit(from, eventLoginRefused, user, map[string]any{"code": string(code)})
 }

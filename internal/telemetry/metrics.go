@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
-// What this handler counts, in Caddy's registry. Labels are the app's ID, of which a
-// configuration has few, and words of ours: nothing of a request, and nobody's name.
+// This file has the metrics, which live in Caddy's registry. Labels are the app ID and fixed
+// words. They never hold data of a request or a user, so the number of series is bounded.
 
 const (
 	LabelApp      = "app_id"
@@ -28,14 +28,14 @@ const (
 	ResultOK = "ok"
 )
 
-// Outcome is what becomes of a request.
+// Outcome says how a request ended. Each request is counted under exactly one.
 type Outcome uint8
 
 const (
-	OutcomeAnonymous     Outcome = iota // goes on to the site without an identity
-	OutcomeSignedIn                     // goes on to the site with an identity
-	OutcomePassedOn                     // a verified callback goes on to the site
-	OutcomeRedirected                   // to Instagram's window, or to the host on which people sign in
+	OutcomeAnonymous     Outcome = iota // passed to the site without an identity
+	OutcomeSignedIn                     // passed to the site with an identity
+	OutcomePassedOn                     // a verified callback, passed to the site
+	OutcomeRedirected                   // to Instagram's login page, or to the host for sign-ins
 	OutcomeLoginPage                    // answered with the page with one button
 	OutcomeLoginRequired                // answered with 401
 	OutcomeRefused                      // answered with any other refusal
@@ -45,28 +45,28 @@ const (
 
 var outcomeNames = [outcomes]string{"anonymous", "signed_in", "passed_on", "redirected", "login_page", "login_required", "refused", "own_path"}
 
-// What becomes of a call beside the kinds of its error.
+// Results of a call to Instagram, beside the kinds of its error.
 const (
-	resultRateLimited = "rate_limited" // refused, because of too many calls
-	ResultCancelled   = "cancelled"    // the visitor went away, or the configuration was replaced
+	resultRateLimited = "rate_limited" // Instagram refused it after too many calls
+	ResultCancelled   = "cancelled"    // the visitor left, or the configuration was replaced
 )
 
-// What is limited beside the limits of failed sign-ins.
+// Names of limits, beside those on failed sign-ins.
 const (
 	LimitCancelled = "cancelled"
 	LimitForged    = "forged"
 )
 
-// What is refreshed in the background.
+// Kinds of a background refresh.
 const (
 	KindToken   = "token"
 	KindProfile = "profile"
 )
 
-// What becomes of a refresh.
+// Results of a background refresh, beside ok and cancelled.
 const (
-	ResultOtherNode = "other_node" // another node is doing it
-	ResultRevoked   = "revoked"    // the session, because Instagram no longer accepts the token
+	ResultOtherNode = "other_node" // another node does it
+	ResultRevoked   = "revoked"    // the session ends, because Instagram no longer accepts the token
 	ResultFailed    = "failed"
 )
 
@@ -82,6 +82,7 @@ var (
 	refreshResults = []string{ResultOK, ResultOtherNode, ResultRevoked, ResultFailed, ResultCancelled}
 )
 
+// Opts returns the options of a metric of this module. name has no prefix yet.
 func Opts(name, help string) prometheus.Opts {
 	return prometheus.Opts{Namespace: "caddy", Subsystem: option.Directive, Name: name, Help: help}
 }
@@ -90,8 +91,8 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts(Opts(name, help)), append([]string{LabelApp}, labels...))
 }
 
-// They belong to the process, so that they go on counting when the configuration is
-// replaced: Caddy makes a new registry then.
+// The vectors belong to the process. Caddy makes a new registry at each reload, and the
+// counters must not start again from zero.
 var (
 	metricRequests  = counters("requests_total", "Requests by outcome.", labelOutcome)
 	metricLogins    = counters("logins_total", "Finished logins, by ok or the code of the refusal.", labelResult)
@@ -104,7 +105,7 @@ var (
 
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
-		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call may take a minute at most
+		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call takes at most a minute
 	}, []string{LabelApp, labelEndpoint})
 	metricInFlight = prometheus.NewGaugeVec(prometheus.GaugeOpts(Opts("provider_calls_in_flight", "Calls to Instagram in progress.")), []string{LabelApp})
 
@@ -114,7 +115,7 @@ var (
 	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
 )
 
-// appMetrics are the series of one app, for all handlers of it.
+// appMetrics has the series of one app. All blocks of the app share it.
 type appMetrics struct {
 	app      string
 	requests [outcomes]prometheus.Counter
@@ -122,11 +123,11 @@ type appMetrics struct {
 	inFlight prometheus.Gauge
 }
 
-// metricsPool keeps the series of an app for as long as a handler of it runs.
+// metricsPool keeps the series of an app while one of its blocks runs.
 var metricsPool = caddy.NewUsagePool()
 
-// newAppMetrics makes every series of an app at once: what appears with its first event
-// has no rate at that moment.
+// newAppMetrics creates every series of an app at once, with the value zero. A series that
+// appears with its first event would have no rate at that moment.
 func newAppMetrics(app string) *appMetrics {
 	m := &appMetrics{app: app, openings: metricOpenings.WithLabelValues(app), inFlight: metricInFlight.WithLabelValues(app)}
 	for o, name := range outcomeNames {
@@ -187,7 +188,7 @@ func (m *appMetrics) failed(share string) prometheus.Counter {
 	return metricFailed.WithLabelValues(m.app, share)
 }
 
-// Destruct implements caddy.Destructor. An app that runs no longer has no series.
+// Destruct implements caddy.Destructor. It deletes the series of an app that no longer runs.
 func (m *appMetrics) Destruct() error {
 	for _, vector := range vectors {
 		vector.DeletePartialMatch(prometheus.Labels{LabelApp: m.app})
@@ -195,8 +196,9 @@ func (m *appMetrics) Destruct() error {
 	return nil
 }
 
-// RegisterMetrics registers with the registry of this configuration: Caddy makes a new
-// one at each load, and all handlers of it share one.
+// RegisterMetrics registers all metrics and state with the registry of this configuration.
+// Caddy makes a registry at each load, and all blocks share it: metrics that another block
+// has registered are no error.
 func RegisterMetrics(ctx caddy.Context, state prometheus.Collector) error {
 	collectors := []prometheus.Collector{state}
 	for _, vector := range vectors {

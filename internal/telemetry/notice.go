@@ -13,21 +13,20 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
-// How loudly the log says something. One rule decides: who has to act. [P2]
-
-// Action is what the operator has to do about a log line. The level follows from it.
+// Action says what the operator has to do about a log line. It alone decides the level. [P2]
 type Action int8
 
 const (
-	// NoAction is for what visitors, crawlers and forgers do, and for what is well. The metrics
-	// count it.
+	// NoAction is for normal operation, and for what visitors, crawlers and forgers cause. The
+	// metrics count the latter.
 	NoAction Action = iota
-	// actionNeeded is for what does not mend itself, or what the operator has to watch.
+	// actionNeeded is for what does not repair itself, or what the operator has to watch.
 	actionNeeded
-	// actionUrgent is for what keeps everybody out, may bring a session back, or is a bug.
+	// actionUrgent is for what keeps everybody out, may restore a revoked session, or is a bug.
 	actionUrgent
 )
 
+// Level returns the log level: INFO, WARN or ERROR.
 func (a Action) Level() zapcore.Level {
 	return [...]zapcore.Level{zapcore.InfoLevel, zapcore.WarnLevel, zapcore.ErrorLevel}[a]
 }
@@ -36,27 +35,29 @@ func (a Action) Level() zapcore.Level {
 type Notice struct {
 	Message string
 	Action  Action
-	Remedy  string // what to do about it, where the cause does not know better
+	Remedy  string // what the operator can do; the remedy of a cause takes precedence
 }
 
-// A Cause is an error of this handler that an operator may do something about.
+// A Cause is an error with advice for the operator.
 type Cause struct{ text, remedy string }
 
-func (e *Cause) Error() string  { return e.text }
+func (e *Cause) Error() string { return e.text }
+
+// Remedy returns what the operator can do about the error.
 func (e *Cause) Remedy() string { return e.remedy }
 
-// NewCause returns a cause with what can be done about it.
+// NewCause returns an error with advice for the operator.
 func NewCause(text, remedy string) *Cause { return &Cause{text, remedy} }
 
-// An OperatorCause is a cause that the operator has to do something about, even where a refusal
-// with the same code is usually the visitor's own.
+// An OperatorCause is a cause that makes a log line at least WARN, although refusals with the
+// same code usually need no action.
 type OperatorCause struct{ Cause }
 
-// NewOperatorCause is NewCause for what the operator has to do something about.
+// NewOperatorCause returns a cause that only the operator can remove.
 func NewOperatorCause(text, remedy string) *OperatorCause { return &OperatorCause{Cause{text, remedy}} }
 
-// Entry returns the level and the fields of a line. A cause that lies with the visitor makes it
-// INFO, one that lies with the operator at least WARN.
+// Entry returns the level and the fields of a line. A cause that lies with the visitor turns
+// WARN into INFO; an OperatorCause makes the line at least WARN. cause may be nil.
 func (n Notice) Entry(cause error, fields []zap.Field) (zapcore.Level, []zap.Field) {
 	act, remedy := n.Action, ""
 	if cause != nil {
@@ -78,10 +79,10 @@ func (n Notice) Entry(cause error, fields []zap.Field) (zapcore.Level, []zap.Fie
 	return act.Level(), fields
 }
 
-// Finding is what the doctor says of a line that asks something of the operator.
+// Finding returns the notice as a finding of caddy instagram-auth doctor.
 func (n Notice) Finding() finding.Finding { return finding.Doubt(n.Message, n.Remedy) }
 
-// remedyOf returns what an error says that can be done about it, "" if it says nothing.
+// remedyOf returns the advice in an error's chain, "" if there is none.
 func remedyOf(err error) string {
 	type remediable interface {
 		error
@@ -109,14 +110,15 @@ func (t *Recorder) Notify(n Notice, cause error, fields ...zap.Field) {
 	t.Logger.Log(level, n.Message, fields...)
 }
 
-// NotifySampled is notify for what can come in a storm. kind tells apart what is counted on its
-// own beside the message.
+// NotifySampled is Notify for lines that many requests can cause: it logs SampleLines of them
+// in each SampleTime. Lines with the same message and kind share one sample. kind never comes
+// from a request.
 func (t *Recorder) NotifySampled(n Notice, kind string, cause error, fields ...zap.Field) {
 	level, fields := n.Entry(cause, fields)
 	t.logSampled(level, n.Message, kind, fields...)
 }
 
-// NotifyPanic tells of a panic. Its value is not logged, which may hold anything.
+// NotifyPanic logs a panic. It leaves out the panic's value, which may hold a secret.
 func (t *Recorder) NotifyPanic(value any) {
 	t.Notify(NoticePanic, nil, zap.String("type", fmt.Sprintf("%T", value)), zap.ByteString("stack", debug.Stack()))
 }

@@ -5,9 +5,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
-// The lines of the handler's log, and who has to act on each.
+// This file has all lines of the handler's log. Their actions decide their levels.
 
-// What happens all day.
+// Normal operation.
 var (
 	noticeSignedIn            = Notice{"signed in", NoAction, ""}
 	NoticeSignedOut           = Notice{"signed out", NoAction, ""}
@@ -23,13 +23,13 @@ var (
 	NoticeSecretFileValid = Notice{"a secret file is valid again", NoAction, ""}
 	NoticeSecretRetired   = Notice{"a previous secret is no longer accepted", NoAction, ""}
 
-	// Anybody can send such cookies.
+	// Any client can send such cookies, so this is INFO.
 	NoticeManyCookies = Notice{"sign-out refused: the browser sent too many session cookies", NoAction,
 		"something else on this host sets cookies with the same name: choose another name with session cookie, and delete the site's cookies in the browser"}
 	NoticeForeignScope = Notice{"sign-in refused: a link asks for a permission that is not configured", NoAction, "if the link is on a page of your site, add the permission to step_up, or take it out of the link"}
 )
 
-// What is wrong at Instagram, or on the way there.
+// Trouble with Instagram, or on the way there.
 var (
 	NoticeBreakerOpened      = Notice{"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", actionUrgent, remedyForProvider}
 	NoticeAppRestricted      = Notice{"nobody can sign in: Meta has restricted the app", actionUrgent, remedyForProvider}
@@ -44,14 +44,14 @@ var (
 		"set trusted_proxies_unix, or trusted_proxies and trusted_proxies_strict, so that Caddy gets the client IP from the proxy in front"}
 )
 
-// What is wrong with the storage.
+// Trouble with the storage.
 var (
 	NoticeRevokedHereOnly     = Notice{"a session was revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
 	NoticeUserRevokedHereOnly = Notice{"the sessions of a user were revoked on this node only; other nodes learn of it when the storage works again", actionUrgent, revocation.Remedy}
 	NoticeCallbackDeferred    = Notice{"a callback from Meta was refused until the storage works again", actionUrgent, revocation.Remedy}
 )
 
-// What is wrong with the site.
+// Trouble with the site behind this handler, or with its files.
 var (
 	NoticeSecretFile         = Notice{"a secret file is not valid; the previous secret stays in use", actionUrgent, remedyFile}
 	NoticeCallbackUnanswered = Notice{"your site did not answer a callback from Meta; deauthorize pass and data_deletion pass need a site that does", actionUrgent, "let your site answer POST at this path, or remove pass"}
@@ -60,7 +60,7 @@ var (
 	NoticeMatcherFailed      = Notice{"the matcher failed; the request needs a session", actionUrgent, "see the error, and fix the matcher of instagram_auth; until then, each request on which it fails needs a session"}
 )
 
-// What must not happen at all.
+// Bugs.
 var (
 	NoticeRotationFailed  = Notice{"rotating the secrets failed", actionUrgent, remedyForBug}
 	NoticePanic           = Notice{"recovered from a panic", actionUrgent, remedyForBug}
@@ -69,7 +69,7 @@ var (
 	NoticeRefusalNotMoved = Notice{"leaving the address of a refused login failed", actionUrgent, remedyForBug}
 )
 
-// What the configuration says, once when it is loaded.
+// Warnings about the configuration, logged once when it is loaded.
 var (
 	NoticePlainHTTP = Notice{"redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production", actionNeeded,
 		"nothing to change for a test on this machine; otherwise give the site https, and write https:// in redirect_uri"}
@@ -96,31 +96,32 @@ const (
 	remedyCookiesBlocked = "nothing to change for one visitor, whose browser blocks cookies; if it happens to everybody, see that no redirect leads from the host of redirect_uri to another host"
 )
 
-// RemedyForAstray is what an operator can do about that.
+// RemedyForAstray is the advice about a callback that arrives at another path than its own.
 const RemedyForAstray = "a redirect in Caddy or in front of it changes the path of the callback: exclude the path of redirect_uri from the redirect, or register and configure the path that it leads to"
 
-// remedyForPages is for templates that fail only with what some visitor brings up.
+// remedyForPages is for templates that load, and fail with the data of some request.
 const remedyForPages = "fix the template in the folder of pages and reload; the built-in page was shown instead"
 
+// RemedyForField is the advice about a field that Instagram refuses.
 const RemedyForField = "remove it from fields; instagram refuses all fields because of one"
 
-// remedySecret is the way out of session keys that others may know.
+// remedySecret is the advice about session keys that others may know.
 const remedySecret = "set session secret to a value of its own, made with: openssl rand -hex 32"
 
 const remedyFile = "write the whole secret into the file again, and let the user that Caddy runs as read it; until then Caddy cannot start with this configuration"
 
-// RefusalNotices say who has to act on a refusal, by its code. They have no message: that says
-// what was refused.
+// RefusalNotices has the action and the remedy for each code of a refusal. The entries have no
+// message: SignInRefused and CallbackRefused add it.
 var RefusalNotices = map[refusal.Code]Notice{
-	// Of the visitor, or of whoever sends the request.
+	// Caused by the visitor, or by the sender of the request.
 	refusal.LoginRequired: {}, refusal.SessionEnded: {}, refusal.CrossSitePost: {}, refusal.LoginExpired: {}, refusal.BadRequest: {},
 	refusal.Cancelled: {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
 	refusal.MissingPermission: {}, refusal.CrossSite: {}, refusal.BadSignature: {}, refusal.TooLarge: {}, refusal.BadType: {},
 	refusal.NoPicture: {}, refusal.NoToken: {}, refusal.CookiesBlocked: {Remedy: remedyCookiesBlocked},
-	refusal.BadHost: {}, // but for an operatorError
+	refusal.BadHost: {}, // an OperatorCause makes it WARN
 
-	// Of the configuration, of a redirect in front of it, or of Instagram. A cause that lies with
-	// the visitor, such as a personal account, makes them INFO.
+	// Caused by the configuration, by a redirect in front of Caddy, or by Instagram. A cause that
+	// lies with the visitor, such as a personal account, makes them INFO.
 	refusal.CallbackMoved:       {Action: actionNeeded, Remedy: RemedyForAstray},
 	refusal.ProviderRefused:     {Action: actionNeeded, Remedy: remedyForProvider},
 	refusal.BadProfile:          {Action: actionNeeded, Remedy: remedyForProvider},

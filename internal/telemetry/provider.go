@@ -13,57 +13,57 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
-// Client is the client with each of its calls counted, timed and traced. Calls of a
-// request appear in the request's trace where Caddy's tracing directive is on; nothing of
-// the trace is sent to Instagram.
+// Client is an instrumented client of Instagram: it counts, times and traces each call. Where
+// Caddy's tracing directive is on, the spans are part of the request's trace. Instagram gets
+// no trace headers.
 type Client struct {
 	Client    *instagram.Client
 	Telemetry *Recorder
 }
 
-// Exchange is the client's.
+// Exchange is instagram.Client.Exchange, instrumented.
 func (p *Client) Exchange(ctx context.Context, redirectURI, code string) (instagram.Token, error) {
 	return watch(ctx, p, instagram.TokenEndpoint, func(ctx context.Context) (instagram.Token, error) {
 		return p.Client.Exchange(ctx, redirectURI, code)
 	})
 }
 
-// User is the client's.
+// User is instagram.Client.User, instrumented.
 func (p *Client) User(ctx context.Context, t instagram.Token) (instagram.User, error) {
 	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.User, error) { return p.Client.User(ctx, t) })
 }
 
-// Recheck is the client's.
+// Recheck is instagram.Client.Recheck, instrumented.
 func (p *Client) Recheck(ctx context.Context, t instagram.Token, known instagram.User) (instagram.User, error) {
 	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.User, error) { return p.Client.Recheck(ctx, t, known) })
 }
 
-// LongLived is the client's.
+// LongLived is instagram.Client.LongLived, instrumented.
 func (p *Client) LongLived(ctx context.Context, short instagram.Token) (instagram.Token, error) {
 	return watch(ctx, p, instagram.LongLivedEndpoint, func(ctx context.Context) (instagram.Token, error) { return p.Client.LongLived(ctx, short) })
 }
 
-// Refresh is the client's.
+// Refresh is instagram.Client.Refresh, instrumented.
 func (p *Client) Refresh(ctx context.Context, long instagram.Token) (instagram.Token, error) {
 	return watch(ctx, p, instagram.RefreshEndpoint, func(ctx context.Context) (instagram.Token, error) { return p.Client.Refresh(ctx, long) })
 }
 
-// Picture is the client's.
+// Picture is instagram.Client.Picture, instrumented.
 func (p *Client) Picture(ctx context.Context, t instagram.Token, appScopedID string) (instagram.Picture, error) {
 	return watch(ctx, p, instagram.UserEndpoint, func(ctx context.Context) (instagram.Picture, error) { return p.Client.Picture(ctx, t, appScopedID) })
 }
 
-// FetchPicture is the client's.
+// FetchPicture is instagram.Client.FetchPicture, instrumented.
 func (p *Client) FetchPicture(ctx context.Context, address string) (instagram.Image, error) {
 	return watch(ctx, p, instagram.PictureEndpoint, func(ctx context.Context) (instagram.Image, error) { return p.Client.FetchPicture(ctx, address) })
 }
 
-// watch makes a call. What the client repeats within one counts as part of it.
+// watch makes and records one call. Retries of the client are part of it.
 func watch[T any](ctx context.Context, p *Client, endpoint instagram.Endpoint, call func(context.Context) (T, error)) (answer T, err error) {
 	name := endpointNames[endpoint]
 	ctx, span := tracerOf(ctx).Start(ctx, "instagram "+name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("instagram.endpoint", name)))
 	p.Telemetry.metrics.inFlight.Inc()
-	began, result := time.Now(), instagram.BadAnswer.String() // a panic counts as that
+	began, result := time.Now(), instagram.BadAnswer.String() // stays so after a panic
 	defer func() {
 		p.Telemetry.metrics.inFlight.Dec()
 		p.Telemetry.metrics.seconds(name).Observe(time.Since(began).Seconds())
@@ -76,7 +76,7 @@ func watch[T any](ctx context.Context, p *Client, endpoint instagram.Endpoint, c
 	return answer, err
 }
 
-// resultOf names what came of a call.
+// resultOf returns the label for the result of a call.
 func resultOf(ctx context.Context, err error) string {
 	failure, ok := errors.AsType[*instagram.Error](err)
 	switch {
@@ -85,7 +85,7 @@ func resultOf(ctx context.Context, err error) string {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ResultCancelled
 	case !ok:
-		return instagram.BadAnswer.String() // does not happen: the client has no other errors
+		return instagram.BadAnswer.String() // unreachable: the client has no other errors
 	case failure.AppState() != instagram.AppFine:
 		return failure.AppState().String()
 	case failure.RateLimited():
@@ -94,17 +94,16 @@ func resultOf(ctx context.Context, err error) string {
 	return failure.Kind.String()
 }
 
-// TracerName names this module in traces.
+// TracerName is the name of this module in traces.
 const TracerName = "github.com/caddy-instagram/caddy-instagram-auth"
 
-// tracerOf returns a tracer of the trace that a context is part of; where it is part of
-// none, one that does nothing.
+// tracerOf returns a tracer for the trace of a context. Without a trace it does nothing.
 func tracerOf(ctx context.Context) trace.Tracer {
 	return trace.SpanFromContext(ctx).TracerProvider().Tracer(TracerName)
 }
 
-// describe says in a span what came of a call, in words of ours: no address, which may
-// have a token in it, and no text of Instagram's. [P1]
+// describe records the result of a call in its span. It uses fixed words only: an address may
+// hold a token, and a text of Instagram anything. [P1]
 func describe(span trace.Span, result string, err error) {
 	if !span.IsRecording() {
 		return

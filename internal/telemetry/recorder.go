@@ -1,4 +1,7 @@
-// Package telemetry tells the operator what happens: in the log, in metrics, as events and in traces.
+// Package telemetry reports to the operator: by log lines, metrics, events and traces. It has
+// every log line of the handler in one table, and decides which personal data may be written.
+//
+// It knows nothing of how requests are handled: the rooms above report, and it writes.
 package telemetry
 
 import (
@@ -12,18 +15,22 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// A Recorder tells the operator what happens: in the log, in metrics and as events.
+// A Recorder writes the log lines, metrics and events of one block. It is safe for concurrent
+// use.
 type Recorder struct {
-	app     string
+	app string
+	// Privacy says which personal data may be written. It is not changed after NewRecorder.
 	Privacy Privacy
+	// Logger is the block's logger, for lines that have no Notice.
 	Logger  *zap.Logger
-	samples *limit.Sample // of failures that are logged
+	samples *limit.Sample // of lines that many requests can cause
 	metrics *appMetrics
 	events  *Emitter // nil for no events
 	leave   func() error
 }
 
-// NewRecorder makes the recorder of one block, whose series all blocks of the app share.
+// NewRecorder returns the recorder of one block. All blocks of an app share its series. events
+// may be nil. Close must be called at the end.
 func NewRecorder(logger *zap.Logger, events *Emitter, app string, p Privacy, now func() time.Time) (*Recorder, error) {
 	shared, _, err := metricsPool.LoadOrNew(app, func() (caddy.Destructor, error) { return newAppMetrics(app), nil })
 	if err != nil {
@@ -35,31 +42,32 @@ func NewRecorder(logger *zap.Logger, events *Emitter, app string, p Privacy, now
 	}, nil
 }
 
-// Close gives the series back. The recorder can still be used: requests that began before a reload
-// may still be on their way.
+// Close releases the series. The recorder stays usable: requests that began before a reload
+// may still run.
 func (t *Recorder) Close() error { return t.leave() }
 
-// CountRequest counts what has become of a request.
+// CountRequest counts a request by its outcome.
 func (t *Recorder) CountRequest(o Outcome) { t.metrics.requests[o].Inc() }
 
-// CountRefusal counts an answer that refuses something.
+// CountRefusal counts a refused request.
 func (t *Recorder) CountRefusal(code refusal.Code) { t.metrics.refusal(code).Inc() }
 
-// CountRefresh counts a refresh in the background.
+// CountRefresh counts a background refresh: kind is one of the Kind constants, result one of
+// the Result constants.
 func (t *Recorder) CountRefresh(kind, result string) { t.metrics.refresh(kind, result).Inc() }
 
-// CountLimited counts what a limit has refused.
+// CountLimited counts a sign-in or callback that a limit has refused.
 func (t *Recorder) CountLimited(limit string) { t.metrics.limited(limit).Inc() }
 
-// CountFailed counts a sign-in that has asked Instagram and failed.
+// CountFailed counts a failed sign-in that called Instagram.
 func (t *Recorder) CountFailed(share string) { t.metrics.failed(share).Inc() }
 
-// CountOpening counts that logins are stopped for a while.
+// CountOpening counts an opening of the circuit breaker.
 func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
 
-// SignedIn tells of a login that has succeeded.
-func (t *Recorder) SignedIn(from Requester, who *session.Identity, about ...zap.Field) {
-	t.Emit(from, eventLogin, who, nil)
-	t.Notify(noticeSignedIn, nil, t.UserFields(from, who, about...)...)
+// SignedIn logs a successful login, counts it and emits its event.
+func (t *Recorder) SignedIn(from Requester, user *session.Identity, more ...zap.Field) {
+	t.Emit(from, eventLogin, user, nil)
+	t.Notify(noticeSignedIn, nil, t.UserFields(from, user, more...)...)
 	t.metrics.login(ResultOK).Inc()
 }
