@@ -40,7 +40,7 @@ type Config struct {
 	Now       func() time.Time
 
 	Fields       []string // further fields of the user node
-	LogoutTarget string   // path or URL to redirect to after a logout
+	LogoutTarget string   // path of the site to redirect to after a logout
 	PictureMode  PictureMode
 	// PassDeauthorize and PassDataDeletion pass Meta's verified callbacks on to the site.
 	PassDeauthorize, PassDataDeletion bool
