@@ -451,7 +451,12 @@ func (h *Handler) loadMatchers(ctx caddy.Context) (sets caddyhttp.MatcherSets, e
 
 // Validate ensures that no other block of the same server answers the same
 // addresses or uses the same cookie. [C3]
-func (h *Handler) Validate() error { return h.reservations.Take() }
+func (h *Handler) Validate() error {
+	if h.reservations == nil {
+		return errNotProvisioned
+	}
+	return h.reservations.Take()
+}
 
 // Cleanup gives back what this instance has taken. Caddy also calls it after Provision or Validate
 // has failed.

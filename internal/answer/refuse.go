@@ -190,8 +190,13 @@ func (a *Writer) Look(r *http.Request) refusal.Look {
 // Answer answers a request that a *Refusal or an *Own stops. It returns any other error, and the
 // status of a refusal that HandleErrors leaves to the site.
 func (a *Writer) Answer(v *request.State, err error) error {
+	first, _ := errors.AsType[*Refusal](err)
 	err = a.give(v, err)
 	if refused, ok := errors.AsType[*Refusal](err); ok {
+		if first != nil {
+			// Whatever panicked, the address is still that of a callback. [P1]
+			refused.Astray, refused.KeepsLogin = first.Astray, first.KeepsLogin
+		}
 		return a.refuse(v, refused)
 	}
 	return err

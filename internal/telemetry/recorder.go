@@ -42,9 +42,16 @@ func NewRecorder(logger *zap.Logger, events *Emitter, app string, p Privacy, now
 	}, nil
 }
 
-// Close releases the series. The recorder stays usable: requests that began before a reload
+// Close releases the series, once. The recorder stays usable: requests that began before a reload
 // may still run.
-func (t *Recorder) Close() error { return t.leave() }
+func (t *Recorder) Close() error {
+	leave := t.leave
+	t.leave = nil
+	if leave == nil {
+		return nil
+	}
+	return leave()
+}
 
 // CountRequest counts a request by its outcome.
 func (t *Recorder) CountRequest(o Outcome) { t.metrics.requests[o].Inc() }
