@@ -20,7 +20,7 @@ func TestTheChecksAtStartReadTheRedirectsToHTTPS(t *testing.T) {
 		default_bind 127.0.0.1
 		http_port ` + sitetest.Port(plain) + `
 		https_port ` + sitetest.Port(secure) + `
-		skip_install_trust
+		auto_https disable_certs
 		persist_config off
 		servers {
 			protocols h1
@@ -28,7 +28,6 @@ func TestTheChecksAtStartReadTheRedirectsToHTTPS(t *testing.T) {
 		storage file_system ` + filepath.Join(t.TempDir(), "storage") + `
 	}
 	localhost {
-		tls internal
 		instagram_auth {
 			app_id ` + sitetest.AppID + `
 			app_secret ` + sitetest.AppSecret + `
