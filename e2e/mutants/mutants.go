@@ -222,7 +222,7 @@ var mutants = []mutant{
 	{"N7", "dots always mean something", `segments[i] = "..."`, `_ = "..."`, "."},
 	{"N7", "a long address has all of its forms made", `	r.done = r.done || r.work > maxWork
 `, ``, ""},
-	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return h.matchesOtherwise(v)`, ""},
+	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.matchesOtherwise(v)`, ""},
 	{"N7", "a changed address is not put back", `	defer restore()
 `, ``, ""},
 	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn {
