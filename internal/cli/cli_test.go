@@ -84,6 +84,19 @@ func TestAskNeedsATerminal(t *testing.T) {
 	}
 }
 
+func TestAnAddressIsThatOfOneAdminEndpoint(t *testing.T) {
+	for _, good := range []string{"localhost:2019", "unix//run/caddy.sock", "fd/3", "[::1]:2019", "[fe80::1%eth0]:2019"} {
+		if err := CheckAddress(good); err != nil {
+			t.Errorf("%s: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"http://localhost:2019", "localhost:2019-2020", "localhost", "localhost:0", "::1:2019", "localhost:x"} {
+		if err := CheckAddress(bad); err == nil || AsProblem(err).Exit != ExitUsage {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
 func TestEnvironmentFiles(t *testing.T) {
 	for _, c := range []struct {
 		text string

@@ -36,3 +36,15 @@ func TestWhoBecomesAnOwnerIsNotInTheGroupOfTheFolder(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+func TestAnOwnerIsNamed(t *testing.T) {
+	if me := Myself(); !me.Current() || me.String() == "" {
+		t.Errorf("this process acts as %s, and %v", me, me.Current())
+	}
+	if nobody := (Owner{UID: 987654321}); nobody.Current() || nobody.String() != "user ID 987654321" {
+		t.Errorf("nobody's name is %s", nobody)
+	}
+	if _, known, err := OwnerOf(t.TempDir() + "/nothing"); known || err == nil {
+		t.Errorf("the owner of nothing: %v, %v", known, err)
+	}
+}

@@ -11,9 +11,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/logging"
 	"go.uber.org/zap"
+	"go.uber.org/zap/buffer"
 	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/logformat"
@@ -87,6 +89,47 @@ func TestTheLogFormatIsThatOfCaddyWhereNoneIsNamed(t *testing.T) {
 		t.Errorf("json was named, and the format wrote %s", got)
 	}
 }
+
+func TestAFormatThatIsNoneOrFailsIsSaid(t *testing.T) {
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	registerWrong()
+	for format, says := range map[string]string{"nowhere": "unknown module", "wrong": "is not a log encoder"} {
+		_, err := ctx.LoadModuleByID("caddy.logging.encoders.instagram_auth", []byte(`{"wrap":{"format":"`+format+`"}}`))
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", format, err)
+		}
+		config, err := sitetest.Adapt("{\nlog default {\nformat instagram_auth {\nwrap " + format + "\n}\n}\n}\n")
+		if err == nil {
+			t.Errorf("a Caddyfile with %s: %s", format, config)
+		}
+	}
+	failing := &logformat.Redactor{Encoder: failing{new(logging.JSONEncoder)}}
+	if line, err := failing.EncodeEntry(zapcore.Entry{}, nil); !errors.Is(err, errFails) || line != nil {
+		t.Errorf("%v, %v", line, err)
+	}
+}
+
+var errFails = errors.New("the line cannot be written")
+
+// failing is a log format that cannot write a line.
+type failing struct{ zapcore.Encoder }
+
+func (failing) EncodeEntry(zapcore.Entry, []zapcore.Field) (*buffer.Buffer, error) {
+	return nil, errFails
+}
+
+// wrong stands among the log formats and is none.
+type wrong struct{}
+
+var registerWrong = sync.OnceFunc(func() { caddy.RegisterModule(wrong{}) })
+
+func (wrong) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "caddy.logging.encoders.wrong", New: func() caddy.Module { return new(wrong) }}
+}
+
+// UnmarshalCaddyfile takes anything.
+func (*wrong) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
 
 // choosing is a log format that notes when Caddy asks it for its default.
 type choosing struct {

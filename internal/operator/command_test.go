@@ -126,6 +126,18 @@ func TestCommandsSpeakJSON(t *testing.T) {
 	}
 }
 
+func TestOneSessionIsRevokedByItsNumber(t *testing.T) {
+	s, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	number, _ := s.Logged("signed in")[0]["session"].(string)
+	out, talk, err := sitetest.RunCommand(t, "revoke", "--session", number, "--address", admin)
+	if err != nil || !strings.Contains(out, "session "+number+" is revoked, if there is such a session") {
+		t.Errorf("%v\n%s%s", err, out, talk)
+	}
+	s.WantAlive(b.CookieHeader(), false)
+}
+
 func TestCommandsFindTheConfigurationInTheWorkingFolder(t *testing.T) {
 	_, admin := sitetest.StartWithAdmin(t, sitetest.Config{})
 	caddyfile := "{\n\tadmin " + admin + "\n}\n"
@@ -204,6 +216,10 @@ func TestPagesTakesTheFolderOfTheConfiguration(t *testing.T) {
 	}
 	if _, talk, err = sitetest.RunCommand(t, "pages", "--config", folder+"/nothing"); err == nil || !strings.Contains(talk, "cannot read the configuration") {
 		t.Errorf("%v\n%s", err, talk)
+	}
+	t.Chdir(t.TempDir())
+	if _, talk, err = sitetest.RunCommand(t, "pages"); err == nil || !strings.Contains(talk, "no folder is named") {
+		t.Errorf("a folder without a configuration: %v\n%s", err, talk)
 	}
 	if _, talk, err = sitetest.RunCommand(t, "pages", "a", "b"); err == nil || !strings.Contains(talk, "pages --help") {
 		t.Errorf("%v\n%s", err, talk)
