@@ -8,13 +8,13 @@ import (
 func TestAPageInAFrameLeadsOutOfIt(t *testing.T) {
 	for _, l := range languages {
 		page := written(Reply{Code: LoginRequired, Wants: Page, LoginURL: "/in", Look: Look{Language: l, Framed: true}})
-		if body := page.Body.String(); l.framed == "" || !strings.Contains(body, l.framed) || !strings.Contains(body, `href="/in" target="_top"`) {
+		if body := page.Body.String(); l.Framed == "" || !strings.Contains(body, l.Framed) || !strings.Contains(body, `href="/in" target="_top"`) {
 			t.Errorf("%s: %s", l.tag, body)
 		}
 		if csp := page.Header().Get("Content-Security-Policy"); !strings.HasSuffix(csp, "; base-uri 'none'; frame-ancestors 'self'") || strings.Contains(csp, "ancestors 'none'") {
 			t.Errorf("%s: policy %s", l.tag, csp)
 		}
-		if body := written(Reply{Code: LoginRequired, Wants: Page, LoginURL: "/in", Look: Look{Language: l}}).Body.String(); strings.Contains(body, "_top") || strings.Contains(body, l.framed) {
+		if body := written(Reply{Code: LoginRequired, Wants: Page, LoginURL: "/in", Look: Look{Language: l}}).Body.String(); strings.Contains(body, "_top") || strings.Contains(body, l.Framed) {
 			t.Errorf("%s, in a window: %s", l.tag, body)
 		}
 	}
@@ -40,7 +40,7 @@ func TestAFormIsAnsweredWithALinkAndNeverSentAgain(t *testing.T) {
 	for _, l := range languages {
 		for _, code := range []Code{SessionEnded, CrossSitePost} {
 			body := written(Reply{Code: code, Wants: Page, LoginURL: "/in", PageURL: "/form?x=1", Look: Look{Language: l}}).Body.String()
-			if !strings.Contains(body, l.refusals[code].text) || !strings.Contains(body, `<a class="button" href="/form?x=1">`+l.refusals[code].link) || strings.Contains(body, "<form") || strings.Contains(body, "/in") {
+			if !strings.Contains(body, l.Refusals[code].Text) || !strings.Contains(body, `<a class="button" href="/form?x=1">`+l.Refusals[code].Link) || strings.Contains(body, "<form") || strings.Contains(body, "/in") {
 				t.Errorf("%s, %s: %s", l.tag, code, body)
 			}
 		}

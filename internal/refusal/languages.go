@@ -2,6 +2,8 @@ package refusal
 
 import (
 	"cmp"
+	"embed"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,36 +12,66 @@ import (
 
 // Language is one that the pages are written in. What programs get is always English.
 type Language struct {
-	tag      string
-	refusals map[Code]wording
-	// permissions say what Instagram's names of permissions mean.
-	permissions map[string]string
+	tag string // such as de, the name of its file
+	words
+}
 
-	signIn                     wording
-	framed                     string // where the way on leads, out of a frame
-	signOut                    string // the heading
-	signedIn, notSignedIn      string // %s: the username
-	signedOut                  wording
-	deleted, deletionRequested wording // %s: the day
-	signInDeleted              wording // likewise
-	deletionUnknown            wording
-	labels                     Labels
+// words are what a file in the folder words says in one language.
+type words struct {
+	Refusals map[Code]wording `json:"refusals"`
+	// Permissions say what Instagram's names of permissions mean.
+	Permissions map[string]string `json:"permissions"`
 
-	day    string // %[1]d: its number in the month, %[2]s: the month, %[3]d: the year
-	months [12]string
+	SignIn            wording `json:"sign_in"`
+	Framed            string  `json:"framed"`        // where the link leads, out of a frame
+	SignOut           string  `json:"sign_out"`      // the heading
+	SignedIn          string  `json:"signed_in"`     // %s: the username
+	NotSignedIn       string  `json:"not_signed_in"` // on the page that signs out
+	SignedOut         wording `json:"signed_out"`
+	Deleted           wording `json:"deleted"`            // %s: the day
+	SignInDeleted     wording `json:"sign_in_deleted"`    // likewise
+	DeletionRequested wording `json:"deletion_requested"` // likewise
+	DeletionUnknown   wording `json:"deletion_unknown"`
+	Labels            Labels  `json:"labels"`
+
+	Day    string     `json:"day"` // %[1]d: its number in the month, %[2]s: the month, %[3]d: the year
+	Months [12]string `json:"months"`
 }
 
 // wording is what a page says: its heading, its sentence, a further line, and the label of
-// the way on where there is one.
-type wording struct{ title, text, hint, link string }
+// its link where there is one.
+type wording struct{ Title, Text, Hint, Link string }
 
 // Labels are the short texts of a page.
 type Labels struct {
-	SignOut, Everywhere, Confirmation, Request string
+	SignOut      string `json:"sign_out"`
+	Everywhere   string `json:"everywhere"`
+	Confirmation string `json:"confirmation"`
+	Request      string `json:"request"`
 }
 
+//go:embed words/*.json
+var wordFiles embed.FS
+
 // languages are all of them; the first one is the default.
-var languages = []*Language{english, german, spanish, french, italian, portuguese, turkish}
+var languages = []*Language{read("en"), read("de"), read("es"), read("fr"), read("it"), read("pt"), read("tr")}
+
+var english = languages[0]
+
+// read reads the file of a language. A file that cannot be read is a mistake in this module.
+func read(tag string) *Language {
+	file, err := wordFiles.Open("words/" + tag + ".json")
+	if err != nil {
+		panic(err)
+	}
+	l := &Language{tag: tag}
+	decoder := json.NewDecoder(file)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&l.words); err != nil {
+		panic(fmt.Sprintf("words/%s.json: %v", tag, err))
+	}
+	return l
+}
 
 // Tags returns the tags of all languages.
 func Tags() (tags []string) {
@@ -110,13 +142,13 @@ func weightOf(parameter string) int {
 // date writes a day for people.
 func (l *Language) date(t time.Time) string {
 	t = t.UTC()
-	return fmt.Sprintf(l.day, t.Day(), l.months[t.Month()-1], t.Year())
+	return fmt.Sprintf(l.Day, t.Day(), l.Months[t.Month()-1], t.Year())
 }
 
 // inWords lists permissions for people, by their names where there are no words.
 func (l *Language) inWords(names []string) (list []string) {
 	for _, name := range names {
-		list = append(list, cmp.Or(l.permissions[name], name))
+		list = append(list, cmp.Or(l.Permissions[name], name))
 	}
 	return list
 }

@@ -112,7 +112,7 @@ type SignOutForm struct {
 
 // show answers with a page, whose headers but for those of its kind are set already.
 func (l Look) show(w http.ResponseWriter, file string, status int, view View, head bool) {
-	view.Language, view.Labels, view.Style = l.language().tag, l.language().labels, template.CSS(style)
+	view.Language, view.Labels, view.Style = l.language().tag, l.language().Labels, template.CSS(style)
 	view.Page = file[:len(file)-len(".html")]
 	if l.Framed {
 		view.Target = outOfFrame

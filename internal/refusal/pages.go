@@ -21,10 +21,10 @@ type SignInPage struct {
 
 // Write answers with the page, as the 401 that it is.
 func (p SignInPage) Write(w http.ResponseWriter, head bool) {
-	words := p.Look.language().signIn
-	view := View{Title: words.title, Text: words.text, Link: words.link, LinkURL: p.LoginURL}
+	words := p.Look.language().SignIn
+	view := View{Title: words.Title, Text: words.Text, Link: words.Link, LinkURL: p.LoginURL}
 	if p.ProfessionalOnly {
-		view.Hint = words.hint
+		view.Hint = words.Hint
 	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
 	p.Look.show(w, signInFile, LoginRequired.Status(), view, head)
@@ -47,13 +47,13 @@ type SignOutPage struct {
 // signed_out tells them so, which has no form in anybody's template.
 func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 	language := p.Look.language()
-	file, view := signOutFile, View{Title: language.signOut}
+	file, view := signOutFile, View{Title: language.SignOut}
 	if p.SignedIn {
 		view.SignOut = &SignOutForm{Action: p.Action, SignedIn: true, Username: p.Username}
-		view.Text = fmt.Sprintf(language.signedIn, p.Username)
+		view.Text = fmt.Sprintf(language.SignedIn, p.Username)
 	} else {
 		file = signedOutFile
-		view.Text, view.Link, view.LinkURL = language.notSignedIn, language.signIn.link, p.LoginURL
+		view.Text, view.Link, view.LinkURL = language.NotSignedIn, language.SignIn.Link, p.LoginURL
 	}
 	SecurityHeaders(w.Header())
 	// With no-referrer a browser calls the origin of the form "null", and one that does
@@ -72,8 +72,8 @@ type SignedOutPage struct {
 
 // Write answers with the page.
 func (p SignedOutPage) Write(w http.ResponseWriter, head bool) {
-	words := p.Look.language().signedOut
-	view := View{Title: words.title, Text: words.text, Hint: words.hint, Link: words.link, LinkURL: p.LoginURL}
+	words := p.Look.language().SignedOut
+	view := View{Title: words.Title, Text: words.Text, Hint: words.Hint, Link: words.Link, LinkURL: p.LoginURL}
 	SecurityHeaders(w.Header())
 	p.Look.show(w, signedOutFile, http.StatusOK, view, head)
 }
@@ -109,15 +109,15 @@ func (p DeletionPage) Write(w http.ResponseWriter, head bool) {
 	status, words, confirmation := http.StatusOK, wording{}, p.Code
 	switch p.State {
 	case DeletionDone:
-		words = language.deleted
+		words = language.Deleted
 	case DeletionOfSignIn:
-		words = language.signInDeleted
+		words = language.SignInDeleted
 	case DeletionPending:
-		words = language.deletionRequested
+		words = language.DeletionRequested
 	default:
-		status, words, confirmation = http.StatusNotFound, language.deletionUnknown, ""
+		status, words, confirmation = http.StatusNotFound, language.DeletionUnknown, ""
 	}
-	view := View{Title: words.title, Text: strings.ReplaceAll(words.text, "%s", language.date(p.Day)), Hint: words.hint, Confirmation: confirmation}
+	view := View{Title: words.Title, Text: strings.ReplaceAll(words.Text, "%s", language.date(p.Day)), Hint: words.Hint, Confirmation: confirmation}
 	SecurityHeaders(w.Header())
 	p.Look.show(w, deletionFile, status, view, head)
 }

@@ -97,9 +97,9 @@ func (r Reply) json() []byte {
 
 func (r Reply) showPage(w http.ResponseWriter) {
 	language := r.Look.language()
-	words := language.refusals[r.Code]
+	words := language.Refusals[r.Code]
 	view := View{
-		Title: words.title, Text: words.text, Hint: words.hint, Code: r.Code, Status: r.Code.Status(),
+		Title: words.Title, Text: words.Text, Hint: words.Hint, Code: r.Code, Status: r.Code.Status(),
 		Missing: language.inWords(r.Missing), RequestID: r.RequestID,
 	}
 	address := r.LoginURL
@@ -110,16 +110,16 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		address = r.LogoutURL
 	case r.Code == TooMany:
 		// From two on, for the plural. The login lives on at the very address that was asked for.
-		view.Hint = fmt.Sprintf(words.hint, max(2, r.seconds()))
-		view.Link, view.LinkURL = words.link, samePage
+		view.Hint = fmt.Sprintf(words.Hint, max(2, r.seconds()))
+		view.Link, view.LinkURL = words.Link, samePage
 	case r.Code == SessionEnded, r.Code == CrossSitePost:
 		address = r.PageURL
 	}
 	if r.Look.Framed && r.Code == LoginRequired {
-		view.Hint = language.framed
+		view.Hint = language.Framed
 	}
-	if words.link != "" && address != "" && r.Code != TooMany {
-		view.Link, view.LinkURL = words.link, address
+	if words.Link != "" && address != "" && r.Code != TooMany {
+		view.Link, view.LinkURL = words.Link, address
 	}
 	r.Look.show(w, errorFile, view.Status, view, r.Head)
 }

@@ -47,8 +47,8 @@ const (
 	Internal            Code = "internal"
 )
 
-// statuses are the HTTP statuses of the refusals. What they say is in words_*.go, once for each
-// language.
+// statuses are the HTTP statuses of the refusals. What they say is in the folder words, in a file
+// for each language.
 var statuses = map[Code]int{
 	LoginRequired:       http.StatusUnauthorized,
 	SessionEnded:        http.StatusUnauthorized,
@@ -93,4 +93,4 @@ func (c Code) Status() int { return statuses[c] }
 func (c Code) AsksForLogin() bool { return statuses[c] == http.StatusUnauthorized }
 
 // Text returns the sentence for people, in English.
-func (c Code) Text() string { return english.refusals[c].text }
+func (c Code) Text() string { return english.Refusals[c].Text }

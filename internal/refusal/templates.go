@@ -121,7 +121,7 @@ type sample struct {
 }
 
 func samples() []sample {
-	labels := english.labels
+	labels := english.Labels
 	signOut := View{Page: "sign_out", Language: "en", Title: "Title", Text: "Text", Labels: labels, Style: template.CSS(style)}
 	signedIn, signedOut := signOut, signOut
 	signedIn.SignOut = &SignOutForm{Action: "/sample/logout", SignedIn: true, Username: "sample"}
