@@ -114,7 +114,7 @@ func TestCompletionAndManualPagesKnowTheCommands(t *testing.T) {
 		has  []string
 	}{
 		{[]string{"instagram-auth", ""}, []string{"status\t", "revoke\t", "doctor\t", "pages\t"}},
-		{[]string{"instagram-auth", "revoke", "--"}, []string{"--user\tEnd ", "--all\t", "--yes\t", "--config\t", "--envfile\t", "--no-color\t"}},
+		{[]string{"instagram-auth", "revoke", "--"}, []string{"--user\tRevoke ", "--all\t", "--yes\t", "--config\t", "--envfile\t", "--no-color\t"}},
 		{[]string{"instagram-auth", "doctor", "--adapter", ""}, []string{"caddyfile\n"}},
 		{[]string{"instagram-auth", "revoke", "--user", ""}, []string{":4\n"}}, // no file names
 		{[]string{"instagram-auth", "status", ""}, []string{":4\n"}},

@@ -83,7 +83,7 @@ func TestL4_TheOperatorsCommands(t *testing.T) {
 		t.Errorf("after revoke: %d", got)
 	}
 	out, err := command("status", "--address", admin)
-	if err != nil || !regexp.MustCompile(`APP +ENDED +TO WRITE +AGE +STORAGE\n`+appID+` +2 +0 +\d+s +ok`).MatchString(out) {
+	if err != nil || !regexp.MustCompile(`APP +REVOKED +QUEUED +AGE +STORAGE\n`+appID+` +2 +0 +\d+s +ok`).MatchString(out) {
 		t.Errorf("status says %q, %v", out, err)
 	}
 }

@@ -137,7 +137,10 @@ func (s *storageStory) over(out ...*visitor) {
 }
 
 // aboutStorage matches the line that tells of the storage itself.
-func aboutStorage(l line) bool { return strings.HasPrefix(l.text("msg"), "the storage") }
+func aboutStorage(l line) bool {
+	msg := l.text("msg")
+	return strings.HasPrefix(msg, "the storage") || strings.Contains(msg, "from the storage failed")
+}
 
 // whileRunning breaks the storage under a Caddy that runs.
 func (s *storageStory) whileRunning() {
