@@ -115,8 +115,7 @@ func (q *Callback) AsError() *Error {
 	return failure
 }
 
-// inWords is AsError without the number, which Facebook's windows also send with a
-// cancellation.
+// inWords is AsError without the number, which Facebook's windows also send with a cancellation.
 func (q *Callback) inWords() *Error {
 	words := q.Description + " " + strings.ReplaceAll(q.Reason, "_", " ")
 	return &Error{Kind: Refused, Endpoint: WindowEndpoint, Type: q.Fault, Message: words}

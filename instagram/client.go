@@ -33,8 +33,7 @@ type Client struct {
 	bearer bearer
 }
 
-// New checks a configuration and returns a client for it. Its errors are of the
-// type *ConfigError.
+// New checks a configuration and returns a client for it. Its errors are of the type *ConfigError.
 func New(c Config) (*Client, error) {
 	f, err := c.check()
 	if err != nil {
@@ -103,17 +102,15 @@ func windowURL(c Config) string {
 type Authorization struct {
 	RedirectURI string
 	State       string
-	// More are permissions beside those of every login. The caller takes them from
-	// Config.StepUp.
+	// More are permissions beside those of every login. The caller takes them from Config.StepUp.
 	More []string
 	// Reauthenticate asks Instagram to let the person sign in again, so that they can
 	// choose another account. BasicDisplay has no such parameter.
 	Reauthenticate bool
 }
 
-// AuthorizationURL returns the address of the authorization window for a login:
-// client_id, redirect_uri, response_type, scope, state and the configured
-// parameters, each once. [A2]
+// AuthorizationURL returns the address of the authorization window for a login: client_id,
+// redirect_uri, response_type, scope, state and the configured parameters, each once. [A2]
 func (c *Client) AuthorizationURL(a Authorization) string {
 	var b strings.Builder
 	b.WriteString(c.window)
@@ -223,10 +220,9 @@ var (
 	errNoAnswer    = errors.New("no connection, or no answer that is HTTP")
 )
 
-// cause returns the cause of an error of net/http's if it is known to hold nothing
-// but addresses and words of this side, and words of ours if not: net/http quotes
-// what it does not understand, and an answer may repeat the query, which has the
-// token in it. [T6]
+// cause returns the cause of an error of net/http's if it is known to hold nothing but addresses
+// and words of this side, and words of ours if not: net/http quotes what it does not understand,
+// and an answer may repeat the query, which has the token in it. [T6]
 func cause(err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {

@@ -4,14 +4,13 @@
 // somebody has removed it. It speaks both families, Instagram API with Instagram Login and
 // Basic Display, and needs the standard library alone.
 //
-// The package is public on purpose. The Caddy handler instagram_auth is built on it, and
-// it knows nothing of Caddy: use it for a sign-in with Instagram in a program of your own,
-// for a command that refreshes stored tokens, or to answer Meta's callbacks. What makes it
-// more than a few HTTP calls is what Instagram answers in practice: several shapes of the
-// same answer, IDs of two kinds, errors with the wrong status. Every failed call returns an
-// [*Error] that says whether to try again, whether the person has to sign in again, and
-// what the operator of the app can do ([Error.Remedy]). Access tokens and secrets never get
-// into an error or a log line.
+// The package is public on purpose. The Caddy handler instagram_auth is built on it, and it knows
+// nothing of Caddy: use it for a sign-in with Instagram in a program of your own, for a command
+// that refreshes stored tokens, or to answer Meta's callbacks. What makes it more than a few HTTP
+// calls is what Instagram answers in practice: several shapes of the same answer, IDs of two
+// kinds, errors with the wrong status. Every failed call returns an [*Error] that says whether to
+// try again, whether the person has to sign in again, and what the operator of the app can do
+// ([Error.Remedy]). Access tokens and secrets never get into an error or a log line.
 //
 // You choose and check the state of a login, and you store the token, encrypted. For tests
 // of your own, package simulator beside this one is an Instagram on your machine.
@@ -71,9 +70,8 @@ type Config struct {
 	Endpoints Endpoints
 	// Timeout bounds one call, from dialing to the last byte. Default: 10 s.
 	Timeout time.Duration
-	// Transport makes the calls. Default: one of the client's own, with bounds on
-	// connecting and on headers, verified TLS of 1.2 or newer, and the proxy that
-	// the environment names.
+	// Transport makes the calls. Default: one of the client's own, with bounds on connecting and
+	// on headers, verified TLS of 1.2 or newer, and the proxy that the environment names.
 	Transport http.RoundTripper
 }
 

@@ -147,9 +147,8 @@ func (e *Error) caseLimited() bool {
 	return e.Code >= codeCaseLimit && e.Code <= lastCaseLimit || e.Subcode == subcodeCaseLimit
 }
 
-// InvalidToken reports whether Instagram no longer accepts the access token: it has
-// expired, the person has removed the app or changed their password, or it was
-// invalidated for another reason.
+// InvalidToken reports whether Instagram no longer accepts the access token: it has expired, the
+// person has removed the app or changed their password, or it was invalidated for another reason.
 func (e *Error) InvalidToken() bool {
 	return e.Kind == Refused && !e.Transient && (e.Code == codeNotAccepted || e.Code == codeSessionKey)
 }

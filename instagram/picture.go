@@ -25,9 +25,8 @@ const (
 	maxPictureURL = 2048    // bytes; real ones have about 400
 )
 
-// pictureDomains are those that Instagram's pictures come from. Each picture has a host
-// below one of them, such as scontent-fra3-1.cdninstagram.com or
-// scontent-fra3-1.xx.fbcdn.net.
+// pictureDomains are those that Instagram's pictures come from. Each picture has a host below one
+// of them, such as scontent-fra3-1.cdninstagram.com or scontent-fra3-1.xx.fbcdn.net.
 var pictureDomains = []string{".cdninstagram.com", ".fbcdn.net"}
 
 // pictureTypes are the types of picture that are accepted. SVG is none of them: it is a
@@ -97,8 +96,7 @@ func (c *Client) Picture(ctx context.Context, t Token, appScopedID string) (Pict
 	return Picture{Address: address, Expires: pictureExpires(address)}, nil
 }
 
-// checkPerson reports an error if the answer names somebody, and none of these IDs is
-// theirs.
+// checkPerson reports an error if the answer names somebody, and none of these IDs is theirs.
 func (m members) checkPerson(known ...string) error {
 	var named []string
 	for _, field := range []string{"id", "user_id"} {
@@ -117,9 +115,8 @@ func (m members) checkPerson(known ...string) error {
 	return nil
 }
 
-// FetchPicture fetches a picture from the address that Picture has returned. The request
-// has no token and no cookie, goes to Instagram's own hosts for pictures alone, and follows
-// no redirect.
+// FetchPicture fetches a picture from the address that Picture has returned. The request has no
+// token and no cookie, goes to Instagram's own hosts for pictures alone, and follows no redirect.
 func (c *Client) FetchPicture(ctx context.Context, address string) (Image, error) {
 	if err := c.checkPictureURL(address); err != nil {
 		return Image{}, &Error{Kind: BadAnswer, Endpoint: PictureEndpoint, Err: err}
@@ -162,8 +159,7 @@ func (c *Client) FetchPicture(ctx context.Context, address string) (Image, error
 	return Image{}, failure
 }
 
-// ofOnePicture reports whether a failure is about one picture, whatever its host sends for
-// others.
+// ofOnePicture reports whether a failure is about one picture, whatever its host sends for others.
 func (e *Error) ofOnePicture() bool {
 	return e.Endpoint == PictureEndpoint && e.causedBy(errPictureURL, errNoPicture, errPictureSize, errNotPicture, errRedirect)
 }

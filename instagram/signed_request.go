@@ -15,8 +15,7 @@ import (
 // What is wrong with a signed request. Texts carry nothing of the request, which
 // names a person, and no secret. [P1]
 var (
-	// ErrSignature says that the request is none of Meta's: its form or its
-	// signature is wrong.
+	// ErrSignature says that the request is none of Meta's: its form or its signature is wrong.
 	ErrSignature = errors.New("signed request has no valid signature")
 
 	// ErrSignedContent says that one of the secrets signed the request, but what it
@@ -57,8 +56,7 @@ func ParseSignedRequest(signed string, secrets []string, now time.Time) (SignedR
 	return readSigned(content, now)
 }
 
-// checkSignature returns the second part, still encoded, if one of the secrets signed
-// it.
+// checkSignature returns the second part, still encoded, if one of the secrets signed it.
 func checkSignature(signed string, secrets []string) (payload string, ok bool) {
 	signature, payload, found := strings.Cut(signed, ".")
 	if !found || payload == "" || strings.Contains(payload, ".") {

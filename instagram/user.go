@@ -29,8 +29,7 @@ type User struct {
 	// the permissions do not cover is absent. account_type is BUSINESS, MEDIA_CREATOR or
 	// PERSONAL, however Instagram spells it.
 	Fields []Field
-	// FieldError says why Instagram returned none of Config.Fields, nil if it did not
-	// refuse them.
+	// FieldError says why Instagram returned none of Config.Fields, nil if it did not refuse them.
 	FieldError *Error
 }
 

@@ -14,8 +14,7 @@ import (
 
 var errNotAnObject = errors.New("answer is not a JSON object")
 
-// unmarshalNode reads an object that is given as it is, or as the one element of
-// {"data": [...]}.
+// unmarshalNode reads an object that is given as it is, or as the one element of {"data": [...]}.
 func unmarshalNode(body []byte, into any) error {
 	var outer members
 	if err := unmarshalObject(body, &outer); err != nil {

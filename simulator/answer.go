@@ -39,8 +39,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 // wrap puts an object into the list in which some answers come.
 func wrap(o object) object { return object{{"data", []object{o}}} }
 
-// encode writes a value as JSON. <, > and & stay as they are: Instagram does not
-// escape them.
+// encode writes a value as JSON. <, > and & stay as they are: Instagram does not escape them.
 func encode(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)

@@ -120,18 +120,15 @@ type Config struct {
 	// instagram_login sends today, or Flat for basic_display, as it is documented.
 	TokenShape TokenShape
 
-	// TokenUserID is the ID in token answers. basic_display has only one. Default:
-	// AppScoped.
+	// TokenUserID is the ID in token answers. basic_display has only one. Default: AppScoped.
 	TokenUserID TokenID
 
-	// NodeWithoutID leaves `id` out of the user node even where it was asked for, as
-	// Meta's own sample does. NodeWithoutUserID leaves `user_id` out. Default: both are
-	// there.
+	// NodeWithoutID leaves `id` out of the user node even where it was asked for, as Meta's own
+	// sample does. NodeWithoutUserID leaves `user_id` out. Default: both are there.
 	NodeWithoutID, NodeWithoutUserID bool
 
-	// NoBearer makes the graph ignore the Authorization header, so that a token in it
-	// alone is no token. Default: instagram_login reads the header, basic_display does
-	// not.
+	// NoBearer makes the graph ignore the Authorization header, so that a token in it alone is no
+	// token. Default: instagram_login reads the header, basic_display does not.
 	NoBearer bool
 
 	// WindowErrorStatus is the status of the pages on which the window of instagram_login
@@ -334,9 +331,8 @@ func (c *Config) user(username string) *User {
 	return nil
 }
 
-// appScopedID makes an ID that is the same at every start and differs from app to
-// app: 17 digits that begin with 2. It is above 2^53, so that a client which reads IDs
-// as floats goes wrong. [T5]
+// appScopedID makes an ID that is the same at every start and differs from app to app: 17 digits
+// that begin with 2. It is above 2^53, so that a client which reads IDs as floats goes wrong. [T5]
 func appScopedID(app, id string) string {
 	sum := sha256.Sum256([]byte(app + "/" + id))
 	return strconv.FormatUint(2e16+binary.BigEndian.Uint64(sum[:])%1e16, 10)

@@ -55,13 +55,11 @@ type Fault struct {
 	Times int
 
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
-	// application/json, no header, no body. Redirect takes its status and its Location
-	// from here too; its defaults are 307 and an address that counts as Redirected.
-	// The two rate limits and the window's pages take their status, by default 400, and
-	// ErrorRedirect, by default 302.
-	// ErrorRedirect takes its message from Body, in whatever language.
-	// SendBack takes its query from Body, such as "error=server_error"; the request's
-	// state comes behind it.
+	// application/json, no header, no body. Redirect takes its status and its Location from here
+	// too; its defaults are 307 and an address that counts as Redirected. The two rate limits and
+	// the window's pages take their status, by default 400, and ErrorRedirect, by default 302.
+	// ErrorRedirect takes its message from Body, in whatever language. SendBack takes its query
+	// from Body, such as "error=server_error"; the request's state comes behind it.
 	Status      int
 	ContentType string
 	Header      http.Header

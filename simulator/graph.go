@@ -64,13 +64,11 @@ func (s *Simulator) tokenOf(r *http.Request) (token string, given bool) {
 	return token, strings.EqualFold(scheme, "Bearer")
 }
 
-// authenticate finds the token of a request and what it stands for, or the error that
-// it meets.
+// authenticate finds the token of a request and what it stands for, or the error that it meets.
 func (s *Simulator) authenticate(r *http.Request) (token string, a *access, problem *graphError) {
 	token, given := s.tokenOf(r)
 	if !given {
-		// Inferred: the graph's words; no call of graph.instagram.com without a token is
-		// recorded.
+		// Inferred: the graph's words; no call of graph.instagram.com without a token is recorded.
 		return "", nil, &graphError{Code: 104, Message: "An access token is required to request this resource."}
 	}
 	a, problem = s.access(token)
@@ -170,8 +168,7 @@ func (s *Simulator) chooseUser(c graphCall) (chosen object, problem *graphError)
 	return chosen, nil
 }
 
-// accountTypes are the words of the graph. A personal account gets no token in
-// instagram_login.
+// accountTypes are the words of the graph. A personal account gets no token in instagram_login.
 var accountTypes = map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
 
 // userNode is the whole node, every field that the family has, and the name of its

@@ -96,8 +96,7 @@ type Handler struct {
 	// host. Default: none.
 	Deauthorize string `json:"deauthorize,omitempty"`
 
-	// Where the request to delete a person's data goes then, on a loopback host.
-	// Default: none.
+	// Where the request to delete a person's data goes then, on a loopback host. Default: none.
 	DataDeletion string `json:"data_deletion,omitempty"`
 
 	// The accounts. Default: a business, a creator and a personal account.

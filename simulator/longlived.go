@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	// longLifetime is how long a long-lived token is good for, from its issue or
-	// refresh.
+	// longLifetime is how long a long-lived token is good for, from its issue or refresh.
 	longLifetime = 60 * 24 * time.Hour
 
 	// refreshAge is how old a long-lived token must be before it can be refreshed.
@@ -36,9 +35,8 @@ func (s *Simulator) serveLongLived(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveRefresh renews a long-lived token that is at least 24 hours old and has not
-// expired, for a person who granted the basic permission. The old one stays good until
-// its own end (inferred).
+// serveRefresh renews a long-lived token that is at least 24 hours old and has not expired, for a
+// person who granted the basic permission. The old one stays good until its own end (inferred).
 func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.longLivedCall(w, r, "ig_refresh_token")
 	switch {

@@ -135,8 +135,7 @@ func base(r *http.Request) string {
 	return u.String()
 }
 
-// servePicture draws a media: two colours and its number. The same ID always looks
-// the same.
+// servePicture draws a media: two colours and its number. The same ID always looks the same.
 func servePicture(w http.ResponseWriter, name string) {
 	id, ok := strings.CutSuffix(name, ".svg")
 	n, err := strconv.ParseUint(id, 10, 64)

@@ -44,11 +44,10 @@ func (d Delivery) Text() string {
 	return fmt.Sprintf("Delivered: the app answered %d.", d.Status)
 }
 
-// RemoveApp does what happens when somebody removes the app in the settings of their
-// account: their codes and tokens end (error 190), then the deauthorize
-// and data deletion callbacks are sent, in this order, where the app has registered
-// them. The error tells that there is no such user; what became of the callbacks
-// stands in the answer.
+// RemoveApp does what happens when somebody removes the app in the settings of their account:
+// their codes and tokens end (error 190), then the deauthorize and data deletion callbacks are
+// sent, in this order, where the app has registered them. The error tells that there is no such
+// user; what became of the callbacks stands in the answer.
 func (s *Simulator) RemoveApp(ctx context.Context, username string) (Removal, error) {
 	user := s.config.user(username)
 	if user == nil {
@@ -83,9 +82,8 @@ func (s *Simulator) revoke(user *User) (tokens int) {
 	return tokens
 }
 
-// SignedRequest returns the value of the field signed_request by which Instagram
-// names a user to the app, signed with the app secret now. It is "" if there is no
-// such user.
+// SignedRequest returns the value of the field signed_request by which Instagram names a user to
+// the app, signed with the app secret now. It is "" if there is no such user.
 func (s *Simulator) SignedRequest(username string) string {
 	user := s.config.user(username)
 	if user == nil {

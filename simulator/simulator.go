@@ -1,7 +1,6 @@
-// Package simulator is an Instagram for tests and demonstrations: one app, a few
-// accounts, the authorization window, the token endpoint and the part of the graph
-// that a login needs, in both families of the API. It is as strict as Instagram's
-// documentation, and it misbehaves on command.
+// Package simulator is an Instagram for tests and demonstrations: one app, a few accounts, the
+// authorization window, the token endpoint and the part of the graph that a login needs, in both
+// families of the API. It is as strict as Instagram's documentation, and it misbehaves on command.
 //
 // The package is public on purpose, as a test double for other people's Instagram clients.
 // [Simulator] is an [http.Handler]: start it with [net/http/httptest.NewServer] and point

@@ -164,9 +164,8 @@ func (g *Guard) Strip(headers http.Header, keep func(canonical string) bool) {
 	}
 }
 
-// CleanConnection takes our names out of the Connection header: a proxy behind us
-// drops every header that is named there. Without one of our names in it, not a
-// byte of it changes. [H3]
+// CleanConnection takes our names out of the Connection header: a proxy behind us drops every
+// header that is named there. Without one of our names in it, not a byte of it changes. [H3]
 func (g *Guard) CleanConnection(headers http.Header) {
 	lines, present := headers["Connection"]
 	if !present || !slices.ContainsFunc(lines, g.namedIn) {

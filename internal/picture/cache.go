@@ -134,9 +134,8 @@ func (c *Cache[V]) fresh(key string) *entry[V] {
 	return e
 }
 
-// keep fills in a call's value and keeps the call. What has to give way is what is over, and
-// then what was used the longest time ago. A value that would need more than all the room
-// is not kept.
+// keep fills in a call's value and keeps the call. What has to give way is what is over, and then
+// what was used the longest time ago. A value that would need more than all the room is not kept.
 func (c *Cache[V]) keep(key string, call *Call[V], value V, size int, keep time.Duration) {
 	call.value = value
 	size += len(key)

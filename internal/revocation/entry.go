@@ -30,8 +30,7 @@ func BlockKey(parts ...string) Key { return keyOf(append([]string{"block"}, part
 // because each request needs it.
 func (k Key) At(block Key) Key { return max(k^block, 1) }
 
-// keyOf hashes its parts, each with its length in front. 0 means a free slot, so
-// that no key is 0.
+// keyOf hashes its parts, each with its length in front. 0 means a free slot, so that no key is 0.
 func keyOf(parts ...string) Key {
 	var all []byte
 	for _, part := range parts {

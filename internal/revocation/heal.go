@@ -2,10 +2,9 @@ package revocation
 
 import "time"
 
-// A storage may lack what this node knows: another one has taken its place, it was
-// emptied, or it was restored from a backup. Without help, the next node that starts would
-// bring revoked sessions back. So a node that has listed everything writes again what is
-// missing.
+// A storage may lack what this node knows: another one has taken its place, it was emptied, or it
+// was restored from a backup. Without help, the next node that starts would bring revoked sessions
+// back. So a node that has listed everything writes again what is missing.
 
 // A storage that loses what it is told, or answers nonsense, must not be written full. So
 // an entry that was written again must have been seen there before it is lost once more, and

@@ -38,8 +38,7 @@ type Storage = certmagic.Storage
 // Member is a handler that uses a list. The newest one's storage is asked.
 type Member struct {
 	Storage Storage
-	// Sealer seals what this member writes. What is found is opened with those of
-	// all members.
+	// Sealer seals what this member writes. What is found is opened with those of all members.
 	Sealer Sealer
 	// Interval is how often the storage is asked; of several members the shortest
 	// counts. Default: DefaultInterval.
@@ -51,9 +50,8 @@ type Member struct {
 	Logger *slog.Logger
 }
 
-// List is what one node knows of the revoked sessions of one app. It is safe for
-// concurrent use, and outlives the handlers that use it while one configuration
-// replaces another.
+// List is what one node knows of the revoked sessions of one app. It is safe for concurrent use,
+// and outlives the handlers that use it while one configuration replaces another.
 type List struct {
 	app, root string
 	now       func() time.Time
@@ -217,10 +215,9 @@ func (l *List) Await(ctx context.Context) (known bool) {
 	return l.Known()
 }
 
-// CatchUp looks into the storage now, unless that fails, and waits for the result, but
-// not for long: a new session must begin after all that has ended the older ones of its
-// person, also on other nodes a moment ago. Whoever waits at the same time waits for one
-// look.
+// CatchUp looks into the storage now, unless that fails, and waits for the result, but not for
+// long: a new session must begin after all that has ended the older ones of its person, also on
+// other nodes a moment ago. Whoever waits at the same time waits for one look.
 func (l *List) CatchUp(ctx context.Context) {
 	done := make(chan struct{})
 	l.mu.Lock()
@@ -251,8 +248,7 @@ func (l *List) takeWaiting() (waiting []chan struct{}) {
 
 // A Subject is a session as the list sees it.
 type Subject struct {
-	// Session, User and AppScoped are the keys of the session and of its person,
-	// by both IDs.
+	// Session, User and AppScoped are the keys of the session and of its person, by both IDs.
 	Session, User, AppScoped Key
 	// AtBlock is the key of the person at one block, 0 for none: see Key.At.
 	AtBlock Key
@@ -260,8 +256,7 @@ type Subject struct {
 	Began int64
 }
 
-// Ended reports whether a session has ended early. It takes no lock and asks no
-// storage.
+// Ended reports whether a session has ended early. It takes no lock and asks no storage.
 func (l *List) Ended(s Subject) bool {
 	t := l.table.Load()
 	if t.before(s.Session) > s.Began || t.before(s.User) > s.Began {

@@ -253,8 +253,7 @@ func (l *List) strict() bool {
 // milliseconds. It takes no lock.
 func (l *List) Foreign(began int64) bool { return began < l.since.Load() }
 
-// ReportForeign tells the operator of a session that is older than the storage, now and
-// then.
+// ReportForeign tells the operator of a session that is older than the storage, now and then.
 func (l *List) ReportForeign() {
 	now, last := l.now().Unix(), l.foreignAt.Load()
 	if now-last < int64(foreignEvery/time.Second) || !l.foreignAt.CompareAndSwap(last, now) {

@@ -164,8 +164,7 @@ func (l *List) lock(ctx context.Context, m *Member, name string) error {
 	return err
 }
 
-// unlock gives the lock back with a context of its own: that of the work may have
-// ended. [F5]
+// unlock gives the lock back with a context of its own: that of the work may have ended. [F5]
 func (l *List) unlock(m *Member, name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()

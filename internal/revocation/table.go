@@ -5,11 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// A table is the mirror that every request reads: open addressing over slots of which
-// three eighths are used when it is made, and nine sixteenths when a larger one takes
-// its place; fuller ones make readers search. Readers take no lock. One writer at a
-// time adds entries; nothing is ever taken out of a table, so that no reader can miss
-// an entry behind a gap.
+// A table is the mirror that every request reads: open addressing over slots of which three
+// eighths are used when it is made, and nine sixteenths when a larger one takes its place; fuller
+// ones make readers search. Readers take no lock. One writer at a time adds entries; nothing is
+// ever taken out of a table, so that no reader can miss an entry behind a gap.
 type table struct {
 	slots []slot
 	used  int // by the writer alone
@@ -104,8 +103,7 @@ func (t *table) live(now int64) (n int) {
 	return n
 }
 
-// rebuilt returns a table with the entries that have not expired and room for half
-// as many again.
+// rebuilt returns a table with the entries that have not expired and room for half as many again.
 func (t *table) rebuilt(now int64) *table {
 	fresh := newTable(max(smallestTable, t.live(now)*8/3))
 	for i := range t.slots {

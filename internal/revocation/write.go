@@ -42,8 +42,7 @@ func (l *List) EndSessionLater(s Subject, expires time.Time) {
 	}
 }
 
-// EndSessionByKey is EndSession where nobody knows how long the session would have
-// lasted.
+// EndSessionByKey is EndSession where nobody knows how long the session would have lasted.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
 	return l.EndSession(ctx, Subject{Session: key}, l.now().Add(MaxLifetime))
 }
@@ -64,10 +63,9 @@ func (l *List) EndUser(ctx context.Context, key Key, others ...Key) error {
 	return l.end(ctx, e)
 }
 
-// EndUserBefore ends the sessions of a person that began before a moment, which Meta
-// gives in whole seconds, with a minute on top for clocks that are ahead. A session that
-// Begin dated later, because older ones had just ended, is among them. Calling it again
-// ends nothing more. [K3]
+// EndUserBefore ends the sessions of a person that began before a moment, which Meta gives in
+// whole seconds, with a minute on top for clocks that are ahead. A session that Begin dated later,
+// because older ones had just ended, is among them. Calling it again ends nothing more. [K3]
 func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) error {
 	if now := l.now(); moment.After(now) {
 		moment = now
@@ -183,8 +181,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 	return err
 }
 
-// writers returns the members, the newest first, less those that would write the same
-// once more.
+// writers returns the members, the newest first, less those that would write the same once more.
 func (l *List) writers() (distinct []*Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,8 +24,7 @@ const (
 // codeEncoding is base32 in lower case, which survives being read out and typed in.
 var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// Codes makes and reads the confirmation codes of data deletions. It is safe for
-// concurrent use.
+// Codes makes and reads the confirmation codes of data deletions. It is safe for concurrent use.
 //
 // No record of a deletion is kept. Nothing personal is on the server that a later
 // look could find there, so a code that was issued here is the proof that the

@@ -60,8 +60,7 @@ type Config struct {
 	// is cut off. Required.
 	Lifetime time.Duration
 
-	// Idle is how long a session lasts without being used, in whole seconds.
-	// Default: no limit.
+	// Idle is how long a session lasts without being used, in whole seconds. Default: no limit.
 	Idle time.Duration
 
 	// Tokens makes room for an access token in the session cookie, which may then be
@@ -72,9 +71,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Cookies makes and reads the cookies of one instance: the session, the logins
-// under way and the mark that a login has just been finished. It is safe for
-// concurrent use.
+// Cookies makes and reads the cookies of one instance: the session, the logins under way and the
+// mark that a login has just been finished. It is safe for concurrent use.
 type Cookies struct {
 	instance string
 	lifetime time.Duration

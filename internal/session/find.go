@@ -53,9 +53,8 @@ func (f *Found) Single() (line, start, end int, ok bool) {
 // can tell what is among them.
 func (f *Found) Crowded() bool { return f.sessionCount > MaxTried }
 
-// Find scans the Cookie lines of a request once for everything of ours, which costs as
-// much as they are long. lines are the values of the Cookie header: HTTP/1 clients may
-// send several.
+// Find scans the Cookie lines of a request once for everything of ours, which costs as much as
+// they are long. lines are the values of the Cookie header: HTTP/1 clients may send several.
 func (c *Cookies) Find(lines []string) (f Found) {
 	for i, line := range lines {
 		for from := 0; ; {

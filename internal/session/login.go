@@ -37,8 +37,7 @@ type Login struct {
 	// the caller. One of up to 2048 bytes is kept whole. What is too long for a cookie
 	// loses its query, then its path.
 	ReturnTo string
-	// Rounds is how many logins this browser has just finished without keeping
-	// its session cookie.
+	// Rounds is how many logins this browser has just finished without keeping its session cookie.
 	Rounds int
 	// Nonce makes the login usable once. Start fills it in.
 	Nonce [nonceLength]byte
@@ -139,9 +138,8 @@ func (c *Cookies) recent(t time.Time, d time.Duration) bool {
 	return !now.After(t.Add(d)) && !t.After(now.Add(clockSkew))
 }
 
-// Finish returns the Set-Cookie line that deletes the login cookie of a state,
-// which must be one that Start returned or Resume accepted: a part of it becomes
-// a part of the line.
+// Finish returns the Set-Cookie line that deletes the login cookie of a state, which must be one
+// that Start returned or Resume accepted: a part of it becomes a part of the line.
 func (c *Cookies) Finish(state string) string {
 	return c.expire(c.loginPrefix + state[:tagLength])
 }
@@ -157,8 +155,7 @@ func (c *Cookies) Mark(l Login) (string, error) {
 	return c.set(c.roundName, value, RoundWindow), nil
 }
 
-// Rounds returns how many logins the browser has just finished, 0 if it carries
-// no mark of it.
+// Rounds returns how many logins the browser has just finished, 0 if it carries no mark of it.
 func (c *Cookies) Rounds(f *Found) int {
 	if f.round == "" {
 		return 0
@@ -175,8 +172,7 @@ func (c *Cookies) Rounds(f *Found) int {
 	return rounds
 }
 
-// Marked reports whether the browser carries the mark of a finished login,
-// valid or not.
+// Marked reports whether the browser carries the mark of a finished login, valid or not.
 func (f *Found) Marked() bool { return f.round != "" }
 
 // Unmark returns the Set-Cookie line that deletes the mark.

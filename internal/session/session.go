@@ -245,10 +245,9 @@ func appendField(b []byte, f Field) []byte {
 	return appendString(appendString(b, f.Name), f.Value)
 }
 
-// Open returns the session that one of the found cookies carries. Whatever is
-// wrong with a cookie (cut, forged, of another key or instance, expired, from the
-// future, ended early) is one and the same: no session. [S2] ended, which may be nil,
-// says which sessions ended before their time.
+// Open returns the session that one of the found cookies carries. Whatever is wrong with a cookie
+// (cut, forged, of another key or instance, expired, from the future, ended early) is one and the
+// same: no session. [S2] ended, which may be nil, says which sessions ended before their time.
 func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
 	s := new(Session)
 	ok := c.OpenInto(s, f, ended)
