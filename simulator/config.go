@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -13,6 +14,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+)
+
+// API names a family of Instagram's API, as the client does.
+type API = instagram.API
+
+const (
+	instagramLogin = instagram.InstagramLogin
+	basicDisplay   = instagram.BasicDisplay
 )
 
 // App is the app that is registered with the simulated Instagram.
@@ -209,33 +220,20 @@ func (c Config) complete() (Config, error) {
 
 // defaults fills in what was left empty.
 func (c *Config) defaults() {
-	if c.App.API == "" {
-		c.App.API = instagramLogin
+	c.App.API = cmp.Or(c.App.API, instagramLogin)
+	c.App.Name = cmp.Or(c.App.Name, "Example app")
+	c.App.State = cmp.Or(c.App.State, Approved)
+	shape := WithPermissions
+	if c.App.API == basicDisplay {
+		shape = Flat
 	}
-	if c.App.Name == "" {
-		c.App.Name = "Example app"
-	}
-	if c.TokenShape == "" {
-		c.TokenShape = WithPermissions
-		if c.App.API == basicDisplay {
-			c.TokenShape = Flat
-		}
-	}
-	if c.TokenUserID == "" {
-		c.TokenUserID = AppScoped
-	}
-	if c.App.State == "" {
-		c.App.State = Approved
-	}
-	c.WindowErrorStatus = orDefault(c.WindowErrorStatus, http.StatusBadRequest)
+	c.TokenShape = cmp.Or(c.TokenShape, shape)
+	c.TokenUserID = cmp.Or(c.TokenUserID, AppScoped)
+	c.WindowErrorStatus = cmp.Or(c.WindowErrorStatus, http.StatusBadRequest)
+	c.CodeLifetime = cmp.Or(c.CodeLifetime, time.Hour)
+	c.TokenLifetime = cmp.Or(c.TokenLifetime, time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.CodeLifetime == 0 {
-		c.CodeLifetime = time.Hour
-	}
-	if c.TokenLifetime == 0 {
-		c.TokenLifetime = time.Hour
 	}
 	if len(c.Users) == 0 {
 		c.Users = DefaultUsers()
@@ -323,10 +321,8 @@ func (u *User) complete(app App) error {
 
 // user finds an account by its username, nil if there is none.
 func (c *Config) user(username string) *User {
-	for i := range c.Users {
-		if c.Users[i].Username == username {
-			return &c.Users[i]
-		}
+	if i := slices.IndexFunc(c.Users, func(u User) bool { return u.Username == username }); i >= 0 {
+		return &c.Users[i]
 	}
 	return nil
 }

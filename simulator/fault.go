@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -66,39 +67,31 @@ type Fault struct {
 	Body        string
 }
 
-// misdeed is the fault that an endpoint is told to commit.
-type misdeed struct {
-	fault Fault
-	left  int // requests that still meet it, where fault.Times says how many
-}
-
 // Misbehave makes an endpoint misbehave until it is told otherwise; Fault{} ends it.
 // Requests already being answered are not affected.
 func (s *Simulator) Misbehave(endpoint Endpoint, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fault.Kind == "" {
-		delete(s.misdeeds, endpoint)
+		delete(s.faults, endpoint)
 		return
 	}
 	fault.Header = fault.Header.Clone()
-	s.misdeeds[endpoint] = &misdeed{fault: fault, left: fault.Times}
+	s.faults[endpoint] = fault
 }
 
 // nextFault returns the fault that the next request to an endpoint meets, if any.
 func (s *Simulator) nextFault(endpoint Endpoint) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.misdeeds[endpoint]
-	if m == nil {
-		return Fault{}, false
+	fault, ok := s.faults[endpoint]
+	left := fault
+	if left.Times--; left.Times == 0 {
+		delete(s.faults, endpoint)
+	} else if left.Times > 0 {
+		s.faults[endpoint] = left
 	}
-	if m.fault.Times > 0 {
-		if m.left--; m.left == 0 {
-			delete(s.misdeeds, endpoint)
-		}
-	}
-	return m.fault, true
+	return fault, ok
 }
 
 // pause waits, and returns false if the client left or the simulator was closed.
@@ -154,11 +147,12 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 			Code: 80002, Subcode: 2446079, Message: "(#80002) This Instagram account has made too many calls. Wait a while and try again.",
 		})
 	case PageUnavailable:
-		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
+		s.showProblem(w, r, cmp.Or(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
 	case SessionInvalid:
-		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Session Invalid")
+		s.showProblem(w, r, cmp.Or(f.Status, s.config.WindowErrorStatus), "Session Invalid")
 	case ErrorRedirect:
-		f.redirectToError(w)
+		w.Header().Set("Location", errorPath+"?message="+url.QueryEscape(f.Body))
+		w.WriteHeader(cmp.Or(f.Status, http.StatusFound))
 	case SendBack:
 		s.sendBack(f, w, r)
 	case Answer:
@@ -171,12 +165,6 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 // errorPath is the window's error page. Seen live in 2026, with the message in the language of
 // the person.
 const errorPath = "/oauth/authorize/third_party/error/"
-
-// redirectToError redirects to the error page.
-func (f Fault) redirectToError(w http.ResponseWriter) {
-	w.Header().Set("Location", errorPath+"?message="+url.QueryEscape(f.Body))
-	w.WriteHeader(orDefault(f.Status, http.StatusFound))
-}
 
 // serveErrorPage shows the message of the address, as the window's other errors are shown.
 func (s *Simulator) serveErrorPage(w http.ResponseWriter, r *http.Request) {
@@ -203,12 +191,8 @@ func (s *Simulator) sendBack(f Fault, w http.ResponseWriter, r *http.Request) {
 // redirect answers with a redirect that keeps the method and the body: a client that
 // follows it sends its secrets elsewhere. [T2]
 func (f Fault) redirect(w http.ResponseWriter, r *http.Request) {
-	location := f.Header.Get("Location")
-	if location == "" {
-		location = "/simulator/redirected?" + r.URL.RawQuery
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(orDefault(f.Status, http.StatusTemporaryRedirect))
+	w.Header().Set("Location", cmp.Or(f.Header.Get("Location"), "/simulator/redirected?"+r.URL.RawQuery))
+	w.WriteHeader(cmp.Or(f.Status, http.StatusTemporaryRedirect))
 }
 
 // rateLimit answers with one of the limits and the minutes until it ends.
@@ -220,21 +204,10 @@ func (f Fault) rateLimit(w http.ResponseWriter, id string, e graphError) {
 
 // answer answers what the fault says.
 func (f Fault) answer(w http.ResponseWriter) {
-	contentType := f.ContentType
-	if contentType == "" {
-		contentType = "application/json"
-	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", cmp.Or(f.ContentType, "application/json"))
 	for name, values := range f.Header {
 		w.Header()[name] = slices.Clone(values)
 	}
-	w.WriteHeader(orDefault(f.Status, http.StatusOK))
+	w.WriteHeader(cmp.Or(f.Status, http.StatusOK))
 	_, _ = w.Write([]byte(f.Body)) // the client may have left
-}
-
-func orDefault(status, otherwise int) int {
-	if status == 0 {
-		return otherwise
-	}
-	return status
 }

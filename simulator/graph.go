@@ -88,13 +88,14 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	case a == nil:
 		return nil, &graphError{Code: 190, Message: "Invalid OAuth access token - Cannot parse access token"}
 	case s.state == Restricted:
-		return nil, blocked()
+		return nil, &graphError{Code: 200, Message: "API access blocked."}
 	case a.revoked:
 		return nil, s.deadToken(458, "The user has not authorized application "+s.config.App.ID+".")
-	case !s.now().Before(a.expires):
-		return nil, s.deadToken(463, "Session has expired on "+a.expires.In(pacific).Format(dateForm)+". The current time is "+s.now().In(pacific).Format(dateForm)+".")
+	case !s.config.Now().Before(a.expires):
+		return nil, s.deadToken(463, "Session has expired on "+a.expires.In(pacific).Format(dateForm)+". The current time is "+s.config.Now().In(pacific).Format(dateForm)+".")
 	case s.state == InvitationPending && !s.isTester(a.user):
-		return nil, unsupported()
+		// The text looks like a mistake in the request and is none.
+		return nil, &graphError{Code: 100, Message: "Unsupported request - method type: get"}
 	}
 	found := *a
 	return &found, nil
@@ -115,18 +116,27 @@ func (s *Simulator) deadToken(subcode int, reason string) *graphError {
 	return &graphError{Code: 190, Subcode: subcode, Message: "Error validating access token: " + reason}
 }
 
-// askedFields reads the fields parameter. Inferred: without it the node is its ID.
-func askedFields(r *http.Request) []string {
-	query := r.URL.Query()
-	if !query.Has("fields") {
-		return []string{"id"}
+// choose picks the fields of a node that were asked for and are visible. Inferred: without
+// the fields parameter the node is its ID.
+func choose(r *http.Request, node object, kind string, visible func(field string) bool) (chosen object, problem *graphError) {
+	var fields []string
+	if query := r.URL.Query(); query.Has("fields") {
+		fields = strings.Split(only(query, "fields"), ",")
 	}
-	return strings.Split(only(query, "fields"), ",")
-}
-
-// unknownField is the error about a field that a node does not have.
-func unknownField(field, node string) graphError {
-	return graphError{Code: 100, Message: fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, node)}
+	// `id` comes along whether it was asked for or not, last if it was not.
+	for _, field := range append(fields, "id") {
+		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
+		if i < 0 {
+			// One field that does not exist spoils the others.
+			return nil, &graphError{Code: 100, Message: fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, kind)}
+		}
+		// What is empty is left out, not null: clients must cope with absent fields.
+		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
+		if !asked && node[i].value != "" && visible(field) {
+			chosen = append(chosen, node[i])
+		}
+	}
+	return chosen, nil
 }
 
 // serveUser answers the user node.
@@ -144,28 +154,16 @@ func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// chooseUser picks the fields that were asked for from the user node.
+// chooseUser returns the answer of the user node before it is wrapped.
 func (s *Simulator) chooseUser(c graphCall) (chosen object, problem *graphError) {
 	node, kind := s.userNode(c.user)
 	if c.user.Private && s.config.App.API == instagramLogin {
 		return object{{"id", c.user.AppScopedID}}, nil
 	}
-	// `id` comes along whether it was asked for or not, last if it was not.
-	for _, field := range append(askedFields(c.r), "id") {
-		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
-		if i < 0 {
-			// One field that does not exist spoils the others.
-			e := unknownField(field, kind)
-			return nil, &e
-		}
+	return choose(c.r, node, kind, func(field string) bool {
 		hidden := field == "id" && s.config.NodeWithoutID || field == "user_id" && s.config.NodeWithoutUserID
-		// What is empty is left out, not null: clients must cope with absent fields.
-		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
-		if !asked && !hidden && node[i].value != "" && s.mayRead(field, c.permissions) {
-			chosen = append(chosen, node[i])
-		}
-	}
-	return chosen, nil
+		return !hidden && s.mayRead(field, c.permissions)
+	})
 }
 
 // accountTypes are the words of the graph. A personal account gets no token in instagram_login.

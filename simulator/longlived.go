@@ -45,7 +45,7 @@ func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is not long-lived"})
 	case !slices.Contains(a.permissions, basicPermission(s.config.App.API)):
 		writeGraphError(w, missingPermission())
-	case s.now().Sub(a.issued) < refreshAge:
+	case s.config.Now().Sub(a.issued) < refreshAge:
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is less than 24 hours old"})
 	default:
 		s.answerLongLived(w, a)
@@ -74,7 +74,7 @@ func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantT
 
 // answerLongLived issues a long-lived token. No live answer names the permissions.
 func (s *Simulator) answerLongLived(w http.ResponseWriter, a *access) {
-	now := s.now()
+	now := s.config.Now()
 	s.mu.Lock()
 	token := s.issueToken(access{
 		user: a.user, permissions: a.permissions, issued: now, expires: now.Add(longLifetime), longLived: true,

@@ -49,7 +49,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 	// An account without media has an empty list, not null.
 	list := []object{}
 	for i := start; i < end; i++ {
-		media, problem := chooseMedia(c, i)
+		media, problem := choose(c.r, makeMedia(c, i), "Media", func(string) bool { return true })
 		if problem != nil {
 			writeGraphError(w, *problem)
 			return
@@ -75,24 +75,6 @@ func mediaPage(c graphCall, list []object, start, end int) object {
 		paging = append(paging, member{"next", base(c.r) + c.r.URL.Path + "?" + query.Encode()})
 	}
 	return object{{"data", list}, {"paging", paging}}
-}
-
-// chooseMedia picks the fields that were asked for from one media. A video has a
-// thumbnail, the others lack that field.
-func chooseMedia(c graphCall, index int) (chosen object, problem *graphError) {
-	media := makeMedia(c, index)
-	for _, field := range append(askedFields(c.r), "id") {
-		i := slices.IndexFunc(media, func(m member) bool { return m.name == field })
-		if i < 0 {
-			e := unknownField(field, "Media")
-			return nil, &e
-		}
-		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
-		if !asked && media[i].value != "" {
-			chosen = append(chosen, media[i])
-		}
-	}
-	return chosen, nil
 }
 
 // makeMedia makes up the media with this index, 0 being the newest. Its picture is

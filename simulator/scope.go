@@ -59,9 +59,3 @@ func parseScope(api API, scope string) (asked []permission, unknown []string) {
 	}
 	return asked, unknown
 }
-
-// invalidScope is the message about permissions that do not exist, in the form in
-// which Instagram prints the list.
-func invalidScope(unknown []string) string {
-	return "Invalid scope: ['" + strings.Join(unknown, "', '") + "']"
-}

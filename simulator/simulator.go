@@ -46,7 +46,6 @@ const (
 // request, safe for concurrent use. Make one with [New].
 type Simulator struct {
 	config Config
-	now    func() time.Time
 	sender *http.Client // for the signed callbacks
 
 	naming sync.RWMutex // of accounts, read by every answer
@@ -54,12 +53,12 @@ type Simulator struct {
 	closeOnce sync.Once
 	closed    chan struct{}
 
-	mu       sync.Mutex
-	state    AppState
-	grants   memory[*grant]  // authorization codes
-	tokens   memory[*access] // access tokens, short- and long-lived
-	records  map[Endpoint]*record
-	misdeeds map[Endpoint]*misdeed
+	mu      sync.Mutex
+	state   AppState
+	grants  memory[*grant]  // authorization codes
+	tokens  memory[*access] // access tokens, short- and long-lived
+	records map[Endpoint]*record
+	faults  map[Endpoint]Fault
 }
 
 // New checks the configuration and returns a simulator. Errors name the field that
@@ -70,15 +69,19 @@ func New(config Config) (*Simulator, error) {
 		return nil, err
 	}
 	return &Simulator{
-		config:   config,
-		now:      config.Now,
-		sender:   newSender(),
-		closed:   make(chan struct{}),
-		state:    config.App.State,
-		grants:   newMemory[*grant](),
-		tokens:   newMemory[*access](),
-		records:  make(map[Endpoint]*record),
-		misdeeds: make(map[Endpoint]*misdeed),
+		config: config,
+		// No proxy, no redirect, and never longer than a person waits for a button.
+		sender: &http.Client{
+			Timeout:       5 * time.Second,
+			Transport:     &http.Transport{ForceAttemptHTTP2: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		closed:  make(chan struct{}),
+		state:   config.App.State,
+		grants:  newMemory[*grant](),
+		tokens:  newMemory[*access](),
+		records: make(map[Endpoint]*record),
+		faults:  make(map[Endpoint]Fault),
 	}, nil
 }
 

@@ -37,7 +37,7 @@ func (s *Simulator) issueCode(user *User, redirectURI string, permissions []stri
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.grants.put(code, &grant{
-		user: user, redirectURI: redirectURI, permissions: permissions, expires: s.now().Add(s.config.CodeLifetime),
+		user: user, redirectURI: redirectURI, permissions: permissions, expires: s.config.Now().Add(s.config.CodeLifetime),
 	})
 	return code
 }
@@ -141,7 +141,7 @@ func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.grants.entries[code]
-	now := s.now()
+	now := s.config.Now()
 	if problem = g.problem(now); problem != "" {
 		if s.config.App.API == instagramLogin && !s.config.OldCodeErrors {
 			problem = "Invalid authorization code"
