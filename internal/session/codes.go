@@ -33,15 +33,6 @@ var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 // have to be found on every node. The code says nothing about whose data it was. [K4]
 type Codes struct{ ring *Keyring }
 
-// NewCodes derives the keys. The first secret signs, all of them read.
-func NewCodes(secrets []string) (*Codes, error) {
-	ring, err := NewKeyring(secrets)
-	if err != nil {
-		return nil, err
-	}
-	return ring.Codes(), nil
-}
-
 // DeletionState is how far the deletion of somebody's data is.
 type DeletionState byte
 

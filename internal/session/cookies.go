@@ -96,7 +96,7 @@ func New(c Config) (*Cookies, error) {
 	if c.Instance == "" || c.Lifetime < time.Second {
 		return nil, errors.New("instance and a lifetime of at least a second are required")
 	}
-	if !validName(c.Name) {
+	if c.Name == "" || len(c.Name) > maxNameLength || !isWord(c.Name) {
 		return nil, fmt.Errorf("cookie name %q: write 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
 	}
 	if c.Idle != 0 && c.Idle < 10*time.Second {
@@ -128,10 +128,6 @@ func (c *Cookies) keys() *keySet { return c.ring.set.Load() }
 
 // Name returns the session cookie's full name.
 func (c *Cookies) Name() string { return c.name }
-
-func validName(name string) bool {
-	return name != "" && len(name) <= maxNameLength && isWord(name)
-}
 
 // isWord reports whether s consists of letters, digits, '-' and '_', which is
 // also the alphabet of base64url.
