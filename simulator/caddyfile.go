@@ -62,7 +62,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	return unmarshalBlock(d, "", map[string]any{
 		"app_id": &h.AppID, "app_secret": &h.AppSecret, "app_name": &h.AppName, "redirect_uri": &h.RedirectURI, "api": &h.API,
-		"mode": &h.Mode, "state": &h.State, "testers": &h.Testers, "token_shape": &h.TokenShape, "token_user_id": &h.TokenUserID,
+		"mode": &h.Mode, "state": &h.State, "testers": &h.Testers,
+		"token_shape": &h.TokenShape, "token_user_id": &h.TokenUserID,
 		"node_without_id": &h.NodeWithoutID, "node_without_user_id": &h.NodeWithoutUserID, "no_bearer": &h.NoBearer,
 		"window_error_status": &h.WindowErrorStatus, "old_code_errors": &h.OldCodeErrors, "subcodes": &h.Subcodes,
 		"auto_allow": &h.AutoAllow, "code_lifetime": &h.CodeLifetime, "token_lifetime": &h.TokenLifetime,

@@ -118,7 +118,7 @@ func (s *Simulator) deadToken(subcode int, reason string) *graphError {
 
 // choose picks the fields of a node that were asked for and are visible. Inferred: without
 // the fields parameter the node is its ID.
-func choose(r *http.Request, node object, kind string, visible func(field string) bool) (chosen object, problem *graphError) {
+func choose(r *http.Request, node object, kind string, visible func(string) bool) (chosen object, problem *graphError) {
 	var fields []string
 	if query := r.URL.Query(); query.Has("fields") {
 		fields = strings.Split(only(query, "fields"), ",")
@@ -128,7 +128,8 @@ func choose(r *http.Request, node object, kind string, visible func(field string
 		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
 		if i < 0 {
 			// One field that does not exist spoils the others.
-			return nil, &graphError{Code: 100, Message: fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, kind)}
+			message := fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, kind)
+			return nil, &graphError{Code: 100, Message: message}
 		}
 		// What is empty is left out, not null: clients must cope with absent fields.
 		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })

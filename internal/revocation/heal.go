@@ -36,13 +36,6 @@ func (l *List) beginLook() (unwritten bool) {
 	return len(l.queue.order) > 0
 }
 
-// endLook forgets them.
-func (l *List) endLook() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.meanwhile = nil
-}
-
 // noteMeanwhile is for holders of the lock.
 func (l *List) noteMeanwhile(id entryID) {
 	if l.meanwhile != nil {

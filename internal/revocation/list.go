@@ -7,6 +7,7 @@
 package revocation
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -96,7 +97,8 @@ type List struct {
 func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
-		app: app, root: root(app), now: now, born: now().UnixMilli(), storage: newGatekeeper(), queue: newQueue(),
+		app: app, root: root(app), now: now, born: now().UnixMilli(),
+		storage: make(gatekeeper, operationsAtATime), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))
@@ -142,7 +144,10 @@ func (l *List) run(ctx context.Context) {
 	defer close(l.done)
 	for {
 		if l.current() != nil {
-			waiting := l.takeWaiting()
+			l.mu.Lock()
+			waiting := l.waiting
+			l.waiting = nil
+			l.mu.Unlock()
 			l.Sync(ctx)
 			for _, done := range waiting {
 				close(done)
@@ -175,13 +180,10 @@ func (l *List) current() *Member {
 func (l *List) interval() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shortest := DefaultInterval
-	for i, m := range l.members {
-		if i == 0 || m.Interval < shortest {
-			shortest = m.Interval
-		}
+	if len(l.members) == 0 {
+		return DefaultInterval
 	}
-	return shortest
+	return slices.MinFunc(l.members, func(a, b *Member) int { return cmp.Compare(a.Interval, b.Interval) }).Interval
 }
 
 // sealers returns those of all members, the newest first.
@@ -205,14 +207,19 @@ func (l *List) Await(ctx context.Context) (known bool) {
 	if l.Known() {
 		return true
 	}
+	waitFor(ctx, l.first)
+	return l.Known()
+}
+
+// waitFor waits until a channel is closed or ctx ends, but no longer than firstWait.
+func waitFor(ctx context.Context, closed <-chan struct{}) {
 	timer := time.NewTimer(firstWait)
 	defer timer.Stop()
 	select {
-	case <-l.first:
+	case <-closed:
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	return l.Known()
 }
 
 // CatchUp looks into the storage now, unless that fails, and waits for the result, but not for
@@ -230,20 +237,7 @@ func (l *List) CatchUp(ctx context.Context) {
 		return
 	}
 	l.nudge()
-	timer := time.NewTimer(firstWait)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-func (l *List) takeWaiting() (waiting []chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting, l.waiting = l.waiting, nil
-	return waiting
+	waitFor(ctx, done)
 }
 
 // A Subject is a session as the list sees it.

@@ -2,10 +2,10 @@ package revocation
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -122,17 +122,11 @@ func (l *List) lost() {
 	l.nudge()
 }
 
-// regained notes that the storage is well.
-func (l *List) regained() {
-	l.marker.emptied = false
-	l.refused.Store(false)
-}
-
 // beforeLook forgets what was wrong with a storage that a reload has replaced. A reload may
 // also have changed whether the node is strict.
 func (l *List) beforeLook(m *Member) {
 	if l.marker.emptied && !samePlace(l.marker.member, m) {
-		l.regained()
+		l.marker.emptied = false
 	}
 	l.refused.Store(l.marker.emptied && l.strict())
 }
@@ -148,7 +142,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	case entries:
 		since = 0 // of a version that wrote no marker
 	}
-	err := l.storeMarker(ctx, m, since)
+	err := l.putSealed(ctx, m, l.markerKey(), since)
 	switch {
 	case err == nil:
 		l.markerFound(m, since, true)
@@ -170,15 +164,6 @@ func (l *List) leaveUnmarked(m *Member, err error) {
 	l.marker.unmarked = m
 }
 
-func (l *List) storeMarker(ctx context.Context, m *Member, since int64) error {
-	key := l.markerKey()
-	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
-	if err != nil {
-		return err
-	}
-	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
-}
-
 // dateAgain writes the marker again that a clock wrote which was ahead. Until the date has
 // come, each node that starts would take all older sessions for foreign. It returns the date
 // that counts.
@@ -187,7 +172,7 @@ func (l *List) dateAgain(ctx context.Context, m *Member, since int64) int64 {
 	if l.marker.dated {
 		right = min(right, l.marker.since)
 	}
-	if err := l.storeMarker(ctx, m, right); err != nil {
+	if err := l.putSealed(ctx, m, l.markerKey(), right); err != nil {
 		return since // the next full look tries again
 	}
 	return right
@@ -205,12 +190,8 @@ func (l *List) loadMarker(ctx context.Context, m *Member, full bool) (since int6
 	if err != nil {
 		return 0, false, err
 	}
-	for _, s := range l.sealers() {
-		if plaintext, err := s.Open(value, []byte(key)); err == nil && len(plaintext) == 8 {
-			return int64(binary.BigEndian.Uint64(plaintext)), true, nil
-		}
-	}
-	return 0, false, nil
+	since, readable = openNumber(value, key, l.sealers())
+	return since, readable, nil
 }
 
 // markerTimeout is how long a first look waits for the marker, beside the listing.
@@ -221,7 +202,8 @@ const markerTimeout = 5 * time.Second
 // is what a clock that is ahead would write.
 func (l *List) markerFound(m *Member, since int64, readable bool) {
 	if l.marker.emptied {
-		l.regained()
+		l.marker.emptied = false
+		l.refused.Store(false)
 		l.state.fullAt = time.Time{} // what could not be written meanwhile is missing
 		l.nudge()
 	}
@@ -240,12 +222,7 @@ func (l *List) markerFound(m *Member, since int64, readable bool) {
 func (l *List) strict() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, m := range l.members {
-		if m.Strict {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.members, func(m *Member) bool { return m.Strict })
 }
 
 // Foreign reports whether a session began before the storage knew of any end: it did not

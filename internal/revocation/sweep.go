@@ -89,10 +89,11 @@ func (l *List) toSweep(buckets map[string]*bucketKeys) {
 // sweep deletes old buckets, a part of them at a time, while it holds a lock that one
 // node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
 func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
-	if len(expired) == 0 || l.lock(ctx, m, l.lockName()) != nil {
+	lock := lockName(l.root, "sweep")
+	if len(expired) == 0 || l.lock(ctx, m, lock) != nil {
 		return expired
 	}
-	defer l.unlock(m, l.lockName())
+	defer l.unlock(m, lock)
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if l.swept(ctx, m, expired[0]) {
@@ -142,8 +143,8 @@ func (l *List) delete(ctx context.Context, m *Member, key string) bool {
 	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
-// lockName has no slash: some storages make a file of it.
-func (l *List) lockName() string { return strings.ReplaceAll(l.root, "/", "_") + "_sweep" }
+// lockName returns the name of a lock. It has no slash: some storages make a file of it.
+func lockName(root, name string) string { return strings.ReplaceAll(root, "/", "_") + "_" + name }
 
 // lock takes a lock of the storage's. An error says that it is not held.
 func (l *List) lock(ctx context.Context, m *Member, name string) error {
@@ -166,9 +167,7 @@ func (l *List) lock(ctx context.Context, m *Member, name string) error {
 
 // unlock gives the lock back with a context of its own: that of the work may have ended. [F5]
 func (l *List) unlock(m *Member, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	err := perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+	err := perform(context.Background(), l.storage, operationTimeout, func(ctx context.Context) error {
 		return m.Storage.Unlock(ctx, name)
 	})
 	if err != nil {

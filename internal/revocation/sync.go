@@ -116,7 +116,7 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
 		for _, key := range keys {
-			if !l.read(key, sealers) && len(path.Base(key)) >= shortestName {
+			if _, _, ok := l.readEntry(key, sealers); !ok && len(path.Base(key)) >= shortestName {
 				l.state.unopened = true
 			}
 		}
@@ -147,30 +147,18 @@ func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.
 	return keys, err
 }
 
-// readEntry returns the entry that a storage key holds and takes it into the mirror.
+// readEntry returns the entry that a storage key holds and takes it into the mirror, if it counts.
 func (l *List) readEntry(key string, sealers []Sealer) (e entry, sealer int, ok bool) {
 	_, bucket, name, ok := splitKey(l.root, key)
 	if !ok || name == "" {
 		return e, 0, false
 	}
 	if e, sealer, ok = readName(bucket, name, sealers); ok {
-		e = e.lasting()
-		l.believe(e)
+		if e = e.lasting(); l.believable(e) {
+			l.note(e)
+		}
 	}
 	return e, sealer, ok
-}
-
-// read is readEntry where the entry itself does not matter.
-func (l *List) read(key string, sealers []Sealer) bool {
-	_, _, ok := l.readEntry(key, sealers)
-	return ok
-}
-
-// believe takes an entry of the storage into the mirror.
-func (l *List) believe(e entry) {
-	if l.believable(e) {
-		l.note(e)
-	}
 }
 
 // believable reports whether an entry counts. A node whose clock is far ahead would end

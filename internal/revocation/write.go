@@ -166,10 +166,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 		sealer := m.Sealer.ID() // before sealing: a secret that changes in between covers less
 		name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
 		if err == nil {
-			err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
-				// Some storages take an empty value for none.
-				return m.Storage.Store(ctx, name, []byte("ended\n"))
-			})
+			err = l.put(ctx, m, name, []byte("ended\n")) // some storages take an empty value for none
 		}
 		errs = append(errs, err)
 		written = append(written, place{m, name, sealer})
