@@ -51,10 +51,8 @@ type errorAnswer struct {
 func (e *Error) read(body []byte, secrets ...string) error {
 	var answer errorAnswer
 	if unmarshalObject(body, &answer) != nil {
-		if !json.Valid(body) {
+		if e.Err = errUnknownShape; !json.Valid(body) {
 			e.Err = errBroken
-		} else {
-			e.Err = errUnknownShape
 		}
 		e.Message = excerpt(e.Status, body, secrets)
 		return e
@@ -101,10 +99,9 @@ func excerpt(status int, body []byte, secrets []string) string {
 		return fmt.Sprintf("%d bytes that are not text", len(body))
 	}
 	var profile struct{ Username any }
-	if json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil {
-		return membersOf(trimmed, secrets)
-	}
-	if status < 300 && (json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))) {
+	isProfile := json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil
+	looksLikeJSON := json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))
+	if isProfile || status < 300 && looksLikeJSON {
 		return membersOf(trimmed, secrets)
 	}
 	return Masked(withoutEscapes(pageText(body)), secrets...)

@@ -172,12 +172,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...strin
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
 	if err != nil {
-		failure = transportError(endpoint, err)
-		if failure.Kind == Unreachable {
-			failure.Kind = BadAnswer // it was reached, and broke off
-		}
-		failure.Status = answer.StatusCode
-		return nil, failure
+		return nil, brokenOff(endpoint, answer.StatusCode, err)
 	}
 	switch kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); {
 	case len(body) > maxBody:
@@ -209,6 +204,15 @@ func transportError(endpoint Endpoint, err error) *Error {
 	failure := &Error{Kind: Unreachable, Endpoint: endpoint, Err: cause(err)}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		failure.Kind = TimedOut
+	}
+	return failure
+}
+
+// brokenOff tells why an answer with a status did not come to its end.
+func brokenOff(endpoint Endpoint, status int, err error) *Error {
+	failure := transportError(endpoint, err)
+	if failure.Status = status; failure.Kind == Unreachable {
+		failure.Kind = BadAnswer // it was reached
 	}
 	return failure
 }

@@ -157,19 +157,8 @@ func (c *Config) check() (family, error) {
 	if len(c.Scopes) == 0 {
 		c.Scopes = f.defaultScopes
 	}
-	if err := checkList("scope", c.Scopes, f.scopes, string(c.API)); err != nil {
-		return f, err
-	}
-	if err := c.checkPermissions(f); err != nil {
-		return f, err
-	}
-	if err := checkList("fields", c.Fields, f.fields, string(c.API)); err != nil {
-		return f, err
-	}
-	if err := c.checkParams(f); err != nil {
-		return f, err
-	}
-	return f, c.checkEndpoints(f)
+	return f, cmp.Or(checkList("scope", c.Scopes, f.scopes, string(c.API)), c.checkPermissions(f),
+		checkList("fields", c.Fields, f.fields, string(c.API)), c.checkParams(f), c.checkEndpoints(f))
 }
 
 // checkList accepts values of a fixed set, each once.
@@ -197,13 +186,12 @@ func (c *Config) checkParams(f family) error {
 		return err
 	}
 	for _, p := range c.Authorize {
-		switch {
-		case p.Value == "true" || p.Value == "false":
-		case p.Name == paramFacebook && (p.Value == "0" || p.Value == "1"): // as Meta's dashboard writes it
-		case p.Name == paramFacebook:
-			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true, false, 1 or 0, not %q", p.Name, p.Value)}
-		default:
-			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
+		values, are := []string{"true", "false"}, "true or false"
+		if p.Name == paramFacebook { // Meta's dashboard writes 1
+			values, are = append(values, "0", "1"), "true, false, 1 or 0"
+		}
+		if !slices.Contains(values, p.Value) {
+			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is %s, not %q", p.Name, are, p.Value)}
 		}
 	}
 	return nil

@@ -65,13 +65,7 @@ func (c *Client) Picture(ctx context.Context, t Token, appScopedID string) (Pict
 	if c.config.API != InstagramLogin {
 		return Picture{}, nil
 	}
-	node := "me"
-	if c.config.Node == NodeID {
-		if node = t.UserID; node == "" {
-			return Picture{}, badProfile(errNoID)
-		}
-	}
-	body, err := c.node(ctx, node, t, []string{"id", "user_id", fieldPicture})
+	body, err := c.node(ctx, t, []string{"id", "user_id", fieldPicture})
 	if err != nil {
 		return Picture{}, err
 	}

@@ -96,12 +96,7 @@ func (c *Client) OpenWindow(ctx context.Context, a Authorization) (WindowAnswer,
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
-		failure := transportError(WindowEndpoint, err)
-		if failure.Kind == Unreachable {
-			failure.Kind = BadAnswer // it was reached, and broke off
-		}
-		failure.Status = w.Status
-		return WindowAnswer{}, failure
+		return WindowAnswer{}, brokenOff(WindowEndpoint, w.Status, err)
 	}
 	w.Body = string(body)
 	return w, nil

@@ -88,14 +88,8 @@ func (c *Client) Recheck(ctx context.Context, t Token, known User) (User, error)
 // readNode asks for the user node, and returns the failure for which it had to leave the
 // further fields out.
 func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *Error, err error) {
-	node := "me"
-	if c.config.Node == NodeID {
-		if node = t.UserID; node == "" {
-			return nil, nil, badProfile(errNoID)
-		}
-	}
 	fields := c.fieldsFor(t)
-	body, err = c.node(ctx, node, t, fields)
+	body, err = c.node(ctx, t, fields)
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || len(fields) == len(c.family.nodeFields) {
 		return body, nil, err
@@ -104,14 +98,20 @@ func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *E
 	// times spoils it. A field that Instagram does not know, or will not show for this
 	// account, always does.
 	if failure.LacksPermission() || failure.Kind == Refused && failure.Code == codeParameter && !failure.noObject() {
-		body, err = c.node(ctx, node, t, c.family.nodeFields)
+		body, err = c.node(ctx, t, c.family.nodeFields)
 		return body, failure, err
 	}
 	return body, nil, err
 }
 
-// node asks for a user node.
-func (c *Client) node(ctx context.Context, node string, t Token, fields []string) ([]byte, error) {
+// node asks for the user node of a token's owner.
+func (c *Client) node(ctx context.Context, t Token, fields []string) ([]byte, error) {
+	node := "me"
+	if c.config.Node == NodeID {
+		if node = t.UserID; node == "" {
+			return nil, badProfile(errNoID)
+		}
+	}
 	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",")
 	body, err := c.graph(ctx, UserEndpoint, address, t.AccessToken)
 	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {

@@ -106,14 +106,7 @@ func (i *id) UnmarshalJSON(raw []byte) error {
 }
 
 // isID reports whether s is 1 to 32 digits.
-func isID(s string) bool {
-	for _, b := range []byte(s) {
-		if b < '0' || b > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 32
-}
+func isID(s string) bool { return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == "" }
 
 // permissions come as a list or as text with commas.
 type permissions []string
