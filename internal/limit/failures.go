@@ -130,7 +130,8 @@ func (f *Failures) Ask(c Client) (*Attempt, *Refused) {
 	if refused != nil {
 		return nil, refused
 	}
-	f.shares[share].take(f.now())
+	s := &f.shares[share]
+	s.full = spent(s.full, f.now(), s.interval)
 	return &Attempt{f, c, share}, nil
 }
 
@@ -222,13 +223,6 @@ func (t *tokens) wait(now time.Time) time.Duration {
 		return 0 // also before the first one, of which the difference would wrap around
 	}
 	return t.full.Sub(now) - time.Duration(t.burst-1)*t.interval
-}
-
-func (t *tokens) take(now time.Time) {
-	if t.full.Before(now) {
-		t.full = now
-	}
-	t.full = t.full.Add(t.interval)
 }
 
 func (t *tokens) giveBack() { t.full = t.full.Add(-t.interval) }
