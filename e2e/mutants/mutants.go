@@ -58,7 +58,7 @@ var mutants = []mutant{
 		failure`, `case false:
 		failure`, "."},
 	{"T4", "an answer may be endless", `io.ReadAll(io.LimitReader(answer.Body, maxBody+1))`, `io.ReadAll(answer.Body)`, "."},
-	{"T5", "a token may hold anything", `strings.ContainsFunc(token, notVisible)`, `false && strings.ContainsFunc(t, notVisible)`, ""},
+	{"T5", "a token may hold anything", `strings.ContainsFunc(token, notVisible)`, `false && strings.ContainsFunc(token, notVisible)`, ""},
 	{"T5", "the app-scoped ID takes the place of a missing user_id", `if c.config.API == InstagramLogin && node.UserID == "" {`, `if false {`, "."},
 	{"T5", "a profile is read again for whomever it names", `if !node.isOf(known) {`, `if false {`, "."},
 	{"T6", "the token goes into the address", `if c.config.API == BasicDisplay || place == inQuery {`, `if true {`, "."},
