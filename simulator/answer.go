@@ -16,7 +16,6 @@ type member struct {
 	value any
 }
 
-// MarshalJSON writes the members in their order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -46,7 +45,6 @@ func encode(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// writeJSON answers with a JSON document.
 func writeJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache, no-store, must-revalidate")
@@ -54,15 +52,13 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	_ = encode(w, document) // the client may have left
 }
 
-// writeOAuthError answers as the window and the token endpoint do. Instagram's code
-// repeats the status.
+// writeOAuthError answers as the window and the token endpoint do: the code is the status.
 func writeOAuthError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, object{
 		{"error_type", "OAuthException"}, {"code", status}, {"error_message", message},
 	})
 }
 
-// refuse answers with the status of nearly all refusals.
 func refuse(w http.ResponseWriter, message string) {
 	writeOAuthError(w, http.StatusBadRequest, message)
 }

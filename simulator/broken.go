@@ -82,7 +82,6 @@ func (s *Simulator) maul(kind FaultKind, honest *captured, w http.ResponseWriter
 	}
 }
 
-// drip sends one byte a second.
 func (s *Simulator) drip(w http.ResponseWriter, r *http.Request, body []byte) {
 	flush := http.NewResponseController(w).Flush
 	for i := range body {

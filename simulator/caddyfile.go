@@ -1,7 +1,5 @@
 package simulator
 
-// Caddy's side: the directive.
-
 import (
 	"strconv"
 
@@ -11,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// parseCaddyfile makes the handler from the directive.
 func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
@@ -71,8 +68,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	})
 }
 
-// unmarshalBlock reads the lines of a block into the values that options points at. about stands
-// in front of its errors.
+// unmarshalBlock reads the lines of a block into options. Its errors begin with about.
 func unmarshalBlock(d *caddyfile.Dispenser, about string, options map[string]any) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

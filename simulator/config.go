@@ -41,8 +41,7 @@ type App struct {
 	// API is the family that the app uses. Default: instagram_login.
 	API API
 
-	// Live says that everybody may sign in; otherwise the app is in development
-	// mode and only Testers may.
+	// Live lets everybody sign in. Otherwise the app is in development mode, for Testers only.
 	Live bool
 
 	// Testers are the usernames of the accounts that accepted a tester role.
@@ -290,7 +289,6 @@ func (c *Config) completeUsers() error {
 	return nil
 }
 
-// complete checks one account.
 func (u *User) complete(app App) error {
 	kinds := map[string]string{"": business, "business": business, "creator": creator, "media_creator": creator, "personal": personal}
 	kind, ok := kinds[strings.ToLower(u.AccountType)]
@@ -319,7 +317,6 @@ func (u *User) complete(app App) error {
 	return nil
 }
 
-// user finds an account by its username, nil if there is none.
 func (c *Config) user(username string) *User {
 	if i := slices.IndexFunc(c.Users, func(u User) bool { return u.Username == username }); i >= 0 {
 		return &c.Users[i]

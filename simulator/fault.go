@@ -51,8 +51,7 @@ type Fault struct {
 	// Delay is waited before anything is answered, with every kind. Default: none.
 	Delay time.Duration
 
-	// Times is how many requests meet the fault; the next ones are answered honestly.
-	// Default: all.
+	// Times is how many requests meet the fault before answers are honest again. Default: all.
 	Times int
 
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
@@ -162,8 +161,7 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 	}
 }
 
-// errorPath is the window's error page. Seen live in 2026, with the message in the language of
-// the person.
+// errorPath is the window's error page. Seen live in 2026, in the language of the person.
 const errorPath = "/oauth/authorize/third_party/error/"
 
 // serveErrorPage shows the message of the address, as the window's other errors are shown.
@@ -176,8 +174,7 @@ func (s *Simulator) serveErrorPage(w http.ResponseWriter, r *http.Request) {
 	s.showProblem(w, r, s.config.WindowErrorStatus, only(r.URL.Query(), "message"))
 }
 
-// sendBack ends the window with an error of which the app is told. Only a registered
-// redirect URI is told anything.
+// sendBack ends the window with an error for the app, if its redirect URI is registered.
 func (s *Simulator) sendBack(f Fault, w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	a := authorization{redirectURI: only(query, "redirect_uri"), state: only(query, "state")}
@@ -202,7 +199,6 @@ func (f Fault) rateLimit(w http.ResponseWriter, id string, e graphError) {
 	writeGraphError(w, e)
 }
 
-// answer answers what the fault says.
 func (f Fault) answer(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", cmp.Or(f.ContentType, "application/json"))
 	for name, values := range f.Header {

@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// graphCall is a request to a node of the graph by somebody with a valid token, for a
-// node that is their own.
+// graphCall is a request with a valid token for a node of the token's owner.
 type graphCall struct {
 	*access
 	token string
@@ -44,8 +43,7 @@ func (s *Simulator) graphHandler(node string, serve func(http.ResponseWriter, gr
 	}
 }
 
-// missingPermission is the error where a whole node or edge needs a permission that
-// the person did not give.
+// missingPermission is the error for a node or edge whose permission the person did not give.
 func missingPermission() graphError {
 	return graphError{Code: 10, Message: "(#10) Application does not have permission for this action"}
 }
@@ -101,14 +99,12 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	return &found, nil
 }
 
-// Dates in messages are in Meta's own time zone. Here it is winter all year, so that no
-// database of time zones is needed.
+// Dates in messages are in Meta's time zone: winter time, so that no zone database is needed.
 const dateForm = "Monday, 02-Jan-06 15:04:05 MST"
 
 var pacific = time.FixedZone("PST", -8*60*60)
 
-// deadToken is the error about a token that was good once. graph.instagram.com sends
-// no subcode today.
+// deadToken is the error for a token that ended. graph.instagram.com sends no subcode today.
 func (s *Simulator) deadToken(subcode int, reason string) *graphError {
 	if s.config.App.API == instagramLogin && !s.config.Subcodes {
 		subcode = 0
@@ -140,7 +136,6 @@ func choose(r *http.Request, node object, kind string, visible func(string) bool
 	return chosen, nil
 }
 
-// serveUser answers the user node.
 func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 	answer, problem := s.chooseUser(c)
 	if problem != nil {
@@ -170,8 +165,7 @@ func (s *Simulator) chooseUser(c graphCall) (chosen object, problem *graphError)
 // accountTypes are the words of the graph. A personal account gets no token in instagram_login.
 var accountTypes = map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
 
-// userNode is the whole node, every field that the family has, and the name of its
-// type in error messages.
+// userNode is the whole node of the family, and the name of its type in error messages.
 func (s *Simulator) userNode(u *User) (node object, kind string) {
 	accountType := accountTypes[u.AccountType]
 	if s.config.App.API == basicDisplay {
@@ -186,8 +180,7 @@ func (s *Simulator) userNode(u *User) (node object, kind string) {
 	}, "IGUser"
 }
 
-// mayRead tells whether a field is visible with these permissions. A field that is
-// not is left out, without an error.
+// mayRead tells whether these permissions show a field. Others are left out without an error.
 func (s *Simulator) mayRead(field string, granted []string) bool {
 	for _, p := range permissionsOf(s.config.App.API) {
 		if slices.Contains(p.fields, field) && !slices.Contains(granted, p.Name) {

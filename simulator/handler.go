@@ -1,7 +1,5 @@
 package simulator
 
-// Caddy's side: the handler module.
-
 import (
 	"fmt"
 	"net/http"
@@ -179,7 +177,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return nil
 }
 
-// pointers returns the addresses of a list's entries.
 func pointers(list []string) (p []*string) {
 	for i := range list {
 		p = append(p, &list[i])

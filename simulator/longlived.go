@@ -52,8 +52,7 @@ func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// longLivedCall checks what both calls have in common. It answers and returns false
-// where something is wrong.
+// longLivedCall checks what both calls have in common. It answers where something is wrong.
 func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantType string) (*access, bool) {
 	query := r.URL.Query()
 	if r.Method != http.MethodGet {

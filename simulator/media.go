@@ -98,8 +98,7 @@ func makeMedia(c graphCall, index int) object {
 	}
 }
 
-// pictureBehind returns the picture that a permalink leads to, "" if a path is no
-// permalink. Instagram has a page there; the simulator has the picture alone.
+// pictureBehind returns the picture behind a permalink, where Instagram has a page, or "".
 func pictureBehind(path string) string {
 	id, ok := strings.CutPrefix(path, "/p/")
 	if id = strings.TrimSuffix(id, "/"); !ok || !isDecimal(id) {

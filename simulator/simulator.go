@@ -186,7 +186,6 @@ type memory[T any] struct {
 
 func newMemory[T any]() memory[T] { return memory[T]{entries: make(map[string]T)} }
 
-// put remembers an entry under a new key.
 func (m *memory[T]) put(key string, entry T) {
 	if len(m.order) < capacity {
 		m.order = append(m.order, key)
@@ -198,8 +197,7 @@ func (m *memory[T]) put(key string, entry T) {
 	m.entries[key] = entry
 }
 
-// Rename gives an account another username, as people do. Their tokens stay good, and so
-// do AutoAllow and a tester role.
+// Rename gives an account another username. Its tokens, AutoAllow and tester role stay.
 func (s *Simulator) Rename(username, to string) error {
 	s.naming.Lock()
 	defer s.naming.Unlock()

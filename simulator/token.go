@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// grant is what an authorization code stands for. A used one is kept, because
-// Instagram answers a second use with words of its own.
+// grant is what a code stands for. A used one is kept: Instagram says that it was used.
 type grant struct {
 	user        *User
 	redirectURI string
@@ -121,8 +120,7 @@ func (s *Simulator) isSecret(given string) bool {
 	return subtle.ConstantTimeCompare([]byte(given), []byte(s.config.App.Secret)) == 1
 }
 
-// problem says in the older words why a code cannot be used, "" if it can. There is no
-// grant behind an unknown code.
+// problem says in the older words why a code is unusable, or "". g is nil for an unknown code.
 func (g *grant) problem(now time.Time) string {
 	switch {
 	case g == nil || g.revoked:

@@ -39,9 +39,8 @@ func (s *Simulator) serveWindow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// checkAuthorization checks the parameters, in Instagram's order: client_id,
-// redirect_uri, response_type, scope. None of these errors is ever redirected,
-// because whom to redirect to is in doubt.
+// checkAuthorization checks client_id, redirect_uri, response_type and scope, in Instagram's order.
+// No error is redirected, because whom to redirect to is in doubt.
 func (s *Simulator) checkAuthorization(query url.Values) (a authorization, problem string) {
 	app := s.config.App
 	if only(query, "client_id") != app.ID {
@@ -91,14 +90,12 @@ func (s *Simulator) refuseInWindow(w http.ResponseWriter, r *http.Request, openi
 	s.showProblem(w, r, s.config.WindowErrorStatus, opening+problem)
 }
 
-// serveDecision answers the window's form.
 func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a authorization) {
 	if err := r.ParseForm(); err != nil {
 		s.refuseInWindow(w, r, "", "Invalid form")
 		return
 	}
-	// The name of the button that was pressed. Cancel comes first: it needs nothing
-	// else of the form.
+	// The button that was pressed. Cancel comes first: it needs nothing else of the form.
 	action := only(r.PostForm, "action")
 	if action == "cancel" {
 		redirectDenied(w, a, "user_denied", "The user denied your request")
@@ -146,7 +143,6 @@ func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorizatio
 	}
 }
 
-// redirectDenied sends the person back to the app without a code.
 func redirectDenied(w http.ResponseWriter, a authorization, reason, description string) {
 	redirect(w, a, "error=access_denied&error_reason="+reason+"&error_description="+url.QueryEscape(description), "")
 }
@@ -168,7 +164,6 @@ func redirect(w http.ResponseWriter, a authorization, query, fragment string) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// names lists the names of permissions.
 func names(permissions []permission) (list []string) {
 	for _, p := range permissions {
 		list = append(list, p.Name)

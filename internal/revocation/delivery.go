@@ -109,8 +109,7 @@ func (l *List) deliveredBefore(ctx context.Context, m *Member, d Delivery) (resu
 	return Delivered, 0, nil
 }
 
-// Marks stand in buckets of the hour in which Meta signed, so that one look finds them and old
-// ones are swept without being read.
+// Marks stand in a bucket for each hour of signing, so that old ones are swept without being read.
 
 func (l *List) deliveryRoot() string { return path.Dir(l.root) + "/callbacks" }
 

@@ -92,8 +92,7 @@ type List struct {
 	done   chan struct{}
 }
 
-// New returns the list of an app and starts looking after it, once there is a member.
-// now is the clock.
+// New returns the list of an app. It reads the storage once there is a member. now is the clock.
 func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
@@ -284,8 +283,7 @@ type Status struct {
 	Lost int
 	// Synced is when the storage was last read; zero if it never was.
 	Synced time.Time
-	// Unreadable is how many names the last full look could not open, of those that may end
-	// a session which would be alive.
+	// Unreadable is how many unopened entries of the last full look may end a live session.
 	Unreadable int
 	// Failing is what keeps the storage from being read, nil if nothing does.
 	Failing error

@@ -47,8 +47,7 @@ type marker struct {
 
 func (l *List) markerKey() string { return path.Join(path.Dir(l.root), "marker") }
 
-// samePlace reports whether two members' storages are one place. A reload makes a new
-// storage of the same folder.
+// samePlace reports whether two members share a storage. A reload reopens the same folder.
 func samePlace(a, b *Member) bool {
 	if sameStorage(a, b) {
 		return true
@@ -98,8 +97,7 @@ func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 		l.leaveUnmarked(m, look.unwritten)
 		return nil
 	case !look.full || look.lacking:
-		// What this node knows is being written again. The marker comes last: it says
-		// that everything is there.
+		// What this node knows is being written again. The marker comes last: all is there.
 		l.marker.unmarked = nil
 		l.state.fullAt = time.Time{}
 		if known {
@@ -133,8 +131,7 @@ func (l *List) beforeLook(m *Member) {
 
 // newMarker writes the marker into a storage that has none.
 func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
-	// What has ended since this node runs, it knows: a storage that failed until now could
-	// be told by nobody else.
+	// This node knows what has ended since it started: nobody else could say so.
 	since := min(l.born, l.now().UnixMilli())
 	switch {
 	case l.marker.dated:
@@ -155,8 +152,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	return nil
 }
 
-// leaveUnmarked goes on with a storage that shows ends and does not take the marker, and
-// tells the operator once.
+// leaveUnmarked goes on with a storage that has entries but refuses the marker, and warns once.
 func (l *List) leaveUnmarked(m *Member, err error) {
 	if !samePlace(l.marker.unmarked, m) {
 		m.Logger.Warn("the storage can be read, but writing its marker failed; until that works, Caddy does not notice if the storage is emptied", "error", err, "remedy", Remedy)
@@ -164,9 +160,8 @@ func (l *List) leaveUnmarked(m *Member, err error) {
 	l.marker.unmarked = m
 }
 
-// dateAgain writes the marker again that a clock wrote which was ahead. Until the date has
-// come, each node that starts would take all older sessions for foreign. It returns the date
-// that counts.
+// dateAgain corrects a marker dated by a clock that was ahead: until that date, nodes that start
+// would take all older sessions for foreign. It returns the date that counts.
 func (l *List) dateAgain(ctx context.Context, m *Member, since int64) int64 {
 	right := min(l.born, l.now().UnixMilli())
 	if l.marker.dated {
@@ -225,9 +220,8 @@ func (l *List) strict() bool {
 	return slices.ContainsFunc(l.members, func(m *Member) bool { return m.Strict })
 }
 
-// Foreign reports whether a session began before the storage knew of any end: it did not
-// begin with this storage, or the storage has been lost since. The moment is in Unix
-// milliseconds. It takes no lock.
+// Foreign reports whether a session began (Unix milliseconds) before the storage knew of any end:
+// it began with another storage, or this one was lost since. It takes no lock.
 func (l *List) Foreign(began int64) bool { return began < l.since.Load() }
 
 // ReportForeign tells the operator of a session that is older than the storage, now and then.

@@ -16,10 +16,9 @@ import (
 // OnceFor is how long the note lasts that something has been done once.
 const OnceFor = 10 * time.Minute
 
-// Once runs work for a key on one node alone, which must not ask twice at a time. It holds a lock of the storage's meanwhile
-// and leaves a note behind, because of which no node runs it again within OnceFor. ran is
-// false if another node does it, or has done it; an error of the work's is returned as it
-// is, and leaves no note.
+// Once runs work for a key on one node. It holds a lock of the storage meanwhile and leaves a note,
+// so that no node runs it again within OnceFor. ran is false if another node does or did it. An
+// error of the work is returned as it is, and leaves no note.
 //
 // A storage that is down keeps nobody from working: done twice is better than never. [T7]
 func (l *List) Once(ctx context.Context, key Key, work func(context.Context) error) (ran bool, err error) {
@@ -57,9 +56,8 @@ func (l *List) failing() bool {
 	return l.state.failing != nil
 }
 
-// Notes stand in buckets of an hour, so that old ones are swept without being read. Their
-// names are hashes and their content is sealed: a reader of the storage learns how many
-// there are. [F3, F4]
+// Notes stand in a bucket for each hour, so that old ones are swept without being read. Names are
+// hashes and contents are sealed: a reader of the storage learns only their number. [F3, F4]
 
 const minutesOfHour = 60
 
@@ -101,8 +99,7 @@ func (l *List) noted(ctx context.Context, m *Member, key Key) bool {
 	return false
 }
 
-// leaveNote says to the other nodes that the work is done. Where it cannot be written, one
-// of them may do it again.
+// leaveNote tells other nodes that the work is done. If it fails, one may do it again.
 func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
 	if l.refused.Load() {
 		return // into the wrong storage, nothing is written

@@ -79,8 +79,7 @@ func perform(ctx context.Context, g gatekeeper, timeout time.Duration, operation
 	return err
 }
 
-// attempt runs one operation for at most timeout. A panic of the storage's is an
-// error like another.
+// attempt runs one operation for at most timeout. A panic of the storage is an error.
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	select {

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// maxDeletions is how much one run deletes at the most, sweepTimeout how long it
-	// may take. [D5]
+	// maxDeletions bounds what one run deletes, sweepTimeout how long it takes. [D5]
 	maxDeletions = 1000
 	sweepTimeout = 30 * time.Second
 
@@ -47,8 +46,7 @@ type sweeper struct {
 	all     sync.WaitGroup // of the one that runs
 }
 
-// sweepBeside starts a sweep if there is something to sweep and none runs. After a full
-// look it looks for old notes, too.
+// sweepBeside starts a sweep in the background unless one runs; after a full look, of notes too.
 func (l *List) sweepBeside(ctx context.Context, m *Member, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,8 +147,7 @@ func lockName(root, name string) string { return strings.ReplaceAll(root, "/", "
 // lock takes a lock of the storage's. An error says that it is not held.
 func (l *List) lock(ctx context.Context, m *Member, name string) error {
 	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
-	// Not TryLock: with files it never gets past the empty lock of a node that was
-	// killed just then.
+	// Not TryLock: with files it never gets past the empty lock of a node that was killed.
 	err := perform(ctx, l.storage, lockTimeout, func(ctx context.Context) error {
 		err := m.Storage.Lock(ctx, name)
 		if err == nil && !decided.CompareAndSwap(false, true) {

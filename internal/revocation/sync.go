@@ -127,8 +127,7 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	return nil
 }
 
-// list returns the keys below a prefix; none where nothing has ever been written. With
-// an error, it may return some of them.
+// list returns the keys below a prefix, if any. With an error, it may return some of them.
 func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
 	for range listAttempts {
 		keys, err = attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
@@ -172,8 +171,7 @@ func (l *List) ahead(e entry) bool {
 	return e.kind != oneSession && e.before > l.now().Add(fullEvery).UnixMilli()
 }
 
-// report tells the operator when the storage begins to fail, how old the list gets,
-// and when all is well again.
+// report tells the operator that the storage fails, how old the list is, and when it works again.
 func (l *List) report(ctx context.Context, m *Member, err error) {
 	if ctx.Err() != nil {
 		return // the program is ending

@@ -58,8 +58,7 @@ func (s *slot) entry() (e entry, ok bool) {
 	return e, e.key != 0
 }
 
-// before returns the moment before which sessions with this key have ended, 0 if
-// there is none. In Unix milliseconds.
+// before returns the moment, in Unix milliseconds, before which sessions of a key have ended, or 0.
 func (t *table) before(key Key) int64 {
 	s := t.find(key)
 	// The writer may have filled the free slot that find saw, with another key. And a
@@ -70,8 +69,7 @@ func (t *table) before(key Key) int64 {
 	return s.before.Load()
 }
 
-// add takes an entry in, or joins it with the one that has its key. It reports
-// whether that changed anything.
+// add adds an entry, or joins it with that of its key, and reports whether anything changed.
 func (t *table) add(e entry) bool {
 	s := t.find(e.key)
 	changed := false

@@ -17,9 +17,8 @@ const (
 	// issuedWithin covers what Meta cuts off issued_at, which is in whole seconds.
 	issuedWithin = time.Second + sameMoment
 
-	// writesPerSync is how many queued entries are written before new ones are read,
-	// and flushTime how long that may take: a slow storage must not hide from this node
-	// what has ended on others.
+	// writesPerSync and flushTime bound how many queued entries are written before new ones are
+	// read: a slow storage must not hide what has ended on other nodes.
 	writesPerSync = 1000
 	flushTime     = time.Second
 )
@@ -74,15 +73,13 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 	return l.end(ctx, entry{kind: oneUser, key: key, before: before.UnixMilli()}.lasting())
 }
 
-// EndAll ends all sessions there are now, those among them that Begin has dated by the end
-// of a person a moment ago.
+// EndAll ends all current sessions, those included that Begin has dated later than now.
 func (l *List) EndAll(ctx context.Context) error {
 	return l.end(ctx, l.untilNow(everyone, 0))
 }
 
-// untilNow returns an entry that ends everything that began up to now, on nodes with
-// clocks that are ahead, too, and later than the one before it: Begin may have put a
-// new session behind that one.
+// untilNow returns an entry that ends all that began up to now, even by a clock that is ahead, and
+// is later than the one before it: Begin may have dated a new session behind that one.
 func (l *List) untilNow(k kind, key Key) entry {
 	until, last := l.now().Add(clockSkew), l.table.Load().before(key)
 	if k == everyone {
