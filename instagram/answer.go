@@ -141,8 +141,7 @@ var knownWords = slices.Concat(permissionNames, families[InstagramLogin].fields)
 // jsonEscape matches how JSON can write a character.
 var jsonEscape = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
 
-// withoutEscapes undoes the escapes of JSON, and those of HTML in it: a secret must not hide
-// behind them.
+// withoutEscapes undoes JSON and HTML escapes, so that no secret hides behind them.
 func withoutEscapes(s string) string {
 	s = jsonEscape.ReplaceAllStringFunc(s, func(escape string) string {
 		if escape == `\/` {
@@ -163,8 +162,7 @@ var (
 	titles      = regexp.MustCompile(`(?is)<title\b[^>]*>(.*?)</title\s*>`)
 )
 
-// pageText returns what a person would read of a page, title first. What is no page stays
-// as it is.
+// pageText returns the visible text of a page, title first. Anything else stays as it is.
 func pageText(body []byte) string {
 	page := string(body)
 	if !strings.HasPrefix(strings.TrimSpace(page), "<") {

@@ -65,8 +65,7 @@ func ParseCallback(query string, stateLength int) (q Callback, ok bool) {
 	return q, (state == "" || len(state) == stateLength && isState(state)) && (failed || isCode(q.Code))
 }
 
-// fragment matches what Instagram appends to the address, plain or encoded on its way. Facebook's
-// windows append #_=_.
+// fragment matches what Instagram (#_) and Facebook (#_=_) append to the address, also encoded.
 var fragment = regexp.MustCompile(`(#|%23)(_|%5[Ff])((=|%3[Dd])(_|%5[Ff]))?$`)
 
 // TrimFragment returns a parameter of a callback without the #_ that Instagram appends to the

@@ -132,8 +132,7 @@ func (c *Client) AuthorizationURL(a Authorization) string {
 // Asks reports whether every login asks for a permission.
 func (c *Client) Asks(permission string) bool { return slices.Contains(c.config.Scopes, permission) }
 
-// get asks for an address, with an Authorization header where there is one. secrets are
-// what the answer may repeat.
+// get asks for an address. secrets are what the answer may repeat.
 func (c *Client) get(ctx context.Context, endpoint Endpoint, address, authorization string, secrets ...string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -193,8 +192,7 @@ var (
 	errNotJSON  = errors.New("answer is not JSON")
 )
 
-// isJSON reports whether a media type is one that JSON comes in: the graph sends
-// text/javascript at times.
+// isJSON reports whether JSON comes in a media type: the graph also sends text/javascript.
 func isJSON(kind string) bool {
 	return kind == "application/json" || kind == "text/javascript" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }

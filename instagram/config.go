@@ -106,8 +106,7 @@ type family struct {
 	params        []string
 	nodeFields    []string // always asked for
 	fields        []string // may be asked for
-	// proofs are the fields whose presence proves a permission, for token answers that
-	// do not name any.
+	// proofs are fields that prove a permission, for token answers that do not name any.
 	proofs    map[string]string
 	multipart bool // encoding of the token request
 }

@@ -29,8 +29,7 @@ const (
 // of them, such as scontent-fra3-1.cdninstagram.com or scontent-fra3-1.xx.fbcdn.net.
 var pictureDomains = []string{".cdninstagram.com", ".fbcdn.net"}
 
-// pictureTypes are the types of picture that are accepted. SVG is none of them: it is a
-// document that can hold scripts.
+// pictureTypes are the accepted types. SVG is not among them: it can hold scripts.
 var pictureTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"}
 
 // Picture says where a profile picture is.
@@ -171,8 +170,7 @@ func statusOfPicture(status int) error {
 	return errPictureStatus
 }
 
-// pictureType returns the type of a picture as its bytes say, "" if that or the declared
-// type is not accepted.
+// pictureType returns the type that the bytes show, "" if it or the declared one is not accepted.
 func pictureType(declared string, content []byte) string {
 	declared, _, _ = mime.ParseMediaType(declared)
 	kind := http.DetectContentType(content)
@@ -204,8 +202,7 @@ func (c *Client) checkPictureURL(address string, secrets ...string) error {
 	return fmt.Errorf("the picture is not on a host of instagram: %q", cut(without(u.Host, secrets)))
 }
 
-// isPictureHost reports whether a host is below one of the domains. A port is part of no
-// name here.
+// isPictureHost reports whether a host, without a port, is below one of the domains.
 func isPictureHost(host string) bool {
 	if host == "" {
 		return false
@@ -221,8 +218,7 @@ func (c *Client) simulates(u *url.URL) bool {
 	return err == nil && isLoopback(graph.Hostname()) && u.Hostname() == graph.Hostname()
 }
 
-// pictureExpires reads when the URL of a picture runs out: its parameter oe holds Unix
-// seconds in hexadecimal digits.
+// pictureExpires reads when a picture's URL expires: parameter oe, Unix seconds in hexadecimal.
 func pictureExpires(address string) time.Time {
 	_, query, _ := strings.Cut(address, "?")
 	for pair := range strings.SplitSeq(query, "&") {

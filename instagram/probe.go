@@ -102,8 +102,7 @@ func (c *Client) OpenWindow(ctx context.Context, a Authorization) (WindowAnswer,
 	return w, nil
 }
 
-// Refused returns a refusal in the window's own words. What they repeat of the state is blanked
-// out.
+// Refused returns a refusal in the window's own words, with the state blanked out.
 func (w WindowAnswer) Refused(words string) *Error {
 	failure := w.failure(Refused)
 	failure.Message = cut(without(words, w.secrets()))

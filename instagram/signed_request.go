@@ -18,8 +18,7 @@ var (
 	// ErrSignature says that the request is none of Meta's: its form or its signature is wrong.
 	ErrSignature = errors.New("signed request has no valid signature")
 
-	// ErrSignedContent says that one of the secrets signed the request, but what it
-	// says is of no use.
+	// ErrSignedContent says that the signature is valid and the content is not.
 	ErrSignedContent = errors.New("signed request has invalid content")
 )
 
@@ -31,8 +30,7 @@ const (
 	maxAhead = 10 * time.Minute
 )
 
-// SignedRequest is what Meta tells an app about one of its users, in the deauthorize
-// and the data deletion callback.
+// SignedRequest names a user in Meta's deauthorize and data deletion callbacks.
 type SignedRequest struct {
 	// UserID is the app-scoped ID, decimal text.
 	UserID string

@@ -67,8 +67,7 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 	return c
 }
 
-// finish hands the value over. That of work which was cancelled is of no use to anybody
-// who comes later.
+// finish hands the value over. The value of cancelled work is of no use to later callers.
 func (g *Group[K, V]) finish(key K, c *call[V], value V, keep bool) {
 	c.value = value
 	close(c.done)

@@ -73,8 +73,7 @@ var (
 	shareTimes   = [shareCount]int{Common: 3, Newcomers: 12, Returning: 3}
 )
 
-// NewFailures returns a bound of n failed attempts in a time for each client, which remembers
-// size clients.
+// NewFailures allows n failed attempts in a time to each of size remembered clients.
 func NewFailures(n int, per time.Duration, size int, now func() time.Time) *Failures {
 	f := &Failures{now: now, hasFailed: newRecent(rememberFailures, keepFailures), hasSucceeded: newRecent(rememberFailures, keepFailures)}
 	for i := range f.byClient {

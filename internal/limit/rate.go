@@ -24,13 +24,11 @@ type Rate struct {
 
 type bucket struct {
 	key string
-	// full is when the bucket will be full again. One number is all that a token
-	// bucket needs to remember.
+	// full is when the bucket will be full again: all that a token bucket needs to remember.
 	full time.Time
 }
 
-// NewRate allows perMinute events a minute to each client and burst at once, and
-// remembers size clients.
+// NewRate allows perMinute events a minute and burst at once to each of size remembered clients.
 func NewRate(perMinute, burst, size int, now func() time.Time) *Rate {
 	return &Rate{
 		interval: time.Minute / time.Duration(perMinute), burst: burst, size: size, now: now,

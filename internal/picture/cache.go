@@ -31,8 +31,7 @@ type Call[V any] struct {
 	from, until time.Time
 }
 
-// lasts reports whether a value is still to be kept. One that lies in the future was found
-// by a clock that was wrong.
+// lasts reports whether a value is still kept. One from the future was found by a wrong clock.
 func (call *Call[V]) lasts(now time.Time) bool {
 	return now.Before(call.until) && !now.Before(call.from.Add(-time.Minute))
 }

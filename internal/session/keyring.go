@@ -61,8 +61,7 @@ func (r *Keyring) Marks() *Marks { return &Marks{r} }
 // Pseudonyms returns those of the first secret: with another one in front, everybody gets another.
 func (r *Keyring) Pseudonyms() *Pseudonyms { return &Pseudonyms{r} }
 
-// Vault seals what is kept in a storage that others can read, with keys of its own.
-// It is safe for concurrent use. [F3]
+// Vault encrypts for Caddy's storage with keys of its own. It is safe for concurrent use. [F3]
 type Vault struct{ ring *Keyring }
 
 // ID tells two vaults apart that seal with different secrets.
@@ -107,8 +106,7 @@ func (m *Marks) Of(parts ...string) (names []string) {
 // secret can find out which value that is. It is safe for concurrent use.
 type Pseudonyms struct{ ring *Keyring }
 
-// Of returns the pseudonym of a value, 16 hex digits. Equal values of two kinds have
-// different ones.
+// Of returns the pseudonym of a value, 16 hex digits. It differs from kind to kind.
 func (p *Pseudonyms) Of(kind, value string) string {
 	return hex.EncodeToString(sign(p.ring.set.Load().pseudonym, []byte(kind+"\x00"+value)))
 }

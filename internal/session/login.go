@@ -33,9 +33,8 @@ type Login struct {
 	// RedirectURI is where the visitor comes back to. It is bound to the cookie,
 	// so that a login belongs to one host and one callback. [C3]
 	RedirectURI string
-	// ReturnTo is the page that the visitor first asked for: a path, checked by
-	// the caller. One of up to 2048 bytes is kept whole. What is too long for a cookie
-	// loses its query, then its path.
+	// ReturnTo is the path that the visitor asked for, checked by the caller. Up to 2048 bytes are
+	// kept whole. What is too long for a cookie loses its query, then its path.
 	ReturnTo string
 	// Rounds is how many logins this browser has just finished without keeping its session cookie.
 	Rounds int
@@ -67,8 +66,7 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
 }
 
-// surplus returns how many of the oldest logins have to make room for another one, whose
-// cookie has this length.
+// surplus returns how many of the oldest logins must make room for a new cookie of this length.
 func (c *Cookies) surplus(logins []login, length int) (oldest int) {
 	room := roomForLogins
 	if c.tokens {
