@@ -58,11 +58,11 @@ func TestS6_ARefusedAccountHasNoCookieLeft(t *testing.T) {
 
 func TestTheDeletionPageInABrowser(t *testing.T) {
 	s := startSite(t, "/private*", "", greeting)
-	codes, err := session.NewCodes([]string{appSecret})
+	ring, err := session.NewKeyring([]string{appSecret})
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := s.origin + "/instagram_auth/data_deletion?code=" + codes.New(session.DeletedByAll, time.Now())
+	address := s.origin + "/instagram_auth/data_deletion?code=" + ring.Codes().New(session.DeletedByAll, time.Now())
 	tab := newBrowser(t, "")
 	run(t, tab, chromedp.Navigate(address))
 	if got := look(t, tab); !strings.Contains(got.text, "Your data was deleted on ") {

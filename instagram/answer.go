@@ -51,10 +51,8 @@ type errorAnswer struct {
 func (e *Error) read(body []byte, secrets ...string) error {
 	var answer errorAnswer
 	if unmarshalObject(body, &answer) != nil {
-		if !json.Valid(body) {
+		if e.Err = errUnknownShape; !json.Valid(body) {
 			e.Err = errBroken
-		} else {
-			e.Err = errUnknownShape
 		}
 		e.Message = excerpt(e.Status, body, secrets)
 		return e
@@ -101,10 +99,9 @@ func excerpt(status int, body []byte, secrets []string) string {
 		return fmt.Sprintf("%d bytes that are not text", len(body))
 	}
 	var profile struct{ Username any }
-	if json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil {
-		return membersOf(trimmed, secrets)
-	}
-	if status < 300 && (json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))) {
+	isProfile := json.Unmarshal(trimmed, &profile) == nil && profile.Username != nil
+	looksLikeJSON := json.Valid(trimmed) || bytes.HasPrefix(trimmed, []byte("{")) || bytes.HasPrefix(trimmed, []byte("["))
+	if isProfile || status < 300 && looksLikeJSON {
 		return membersOf(trimmed, secrets)
 	}
 	return Masked(withoutEscapes(pageText(body)), secrets...)
@@ -144,8 +141,7 @@ var knownWords = slices.Concat(permissionNames, families[InstagramLogin].fields)
 // jsonEscape matches how JSON can write a character.
 var jsonEscape = regexp.MustCompile(`\\u[0-9a-fA-F]{4}|\\/`)
 
-// withoutEscapes undoes the escapes of JSON, and those of HTML in it: a secret must not hide
-// behind them.
+// withoutEscapes undoes JSON and HTML escapes, so that no secret hides behind them.
 func withoutEscapes(s string) string {
 	s = jsonEscape.ReplaceAllStringFunc(s, func(escape string) string {
 		if escape == `\/` {
@@ -166,8 +162,7 @@ var (
 	titles      = regexp.MustCompile(`(?is)<title\b[^>]*>(.*?)</title\s*>`)
 )
 
-// pageText returns what a person would read of a page, title first. What is no page stays
-// as it is.
+// pageText returns the visible text of a page, title first. Anything else stays as it is.
 func pageText(body []byte) string {
 	page := string(body)
 	if !strings.HasPrefix(strings.TrimSpace(page), "<") {

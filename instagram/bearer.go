@@ -10,10 +10,9 @@ import (
 
 // Calls of the graph with an access token, and where the token stands in them.
 
-// bearer remembers for each endpoint whether Instagram reads a token from the
-// Authorization header. Meta's publishing samples document the header for the graph and
-// its login pages the query parameter, so a client tries the header first: an address ends
-// in logs.
+// bearer remembers for each endpoint whether Instagram reads a token from the Authorization
+// header. Meta's publishing samples document the header for the graph and its login pages the
+// query parameter, so a client tries the header first: an address ends in logs.
 type bearer struct{ places sync.Map } // of Endpoint, to place
 
 type place int

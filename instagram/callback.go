@@ -65,8 +65,7 @@ func ParseCallback(query string, stateLength int) (q Callback, ok bool) {
 	return q, (state == "" || len(state) == stateLength && isState(state)) && (failed || isCode(q.Code))
 }
 
-// fragment matches what Instagram appends to the address, plain or encoded on its way. Facebook's
-// windows append #_=_.
+// fragment matches what Instagram (#_) and Facebook (#_=_) append to the address, also encoded.
 var fragment = regexp.MustCompile(`(#|%23)(_|%5[Ff])((=|%3[Dd])(_|%5[Ff]))?$`)
 
 // TrimFragment returns a parameter of a callback without the #_ that Instagram appends to the
@@ -115,8 +114,7 @@ func (q *Callback) AsError() *Error {
 	return failure
 }
 
-// inWords is AsError without the number, which Facebook's windows also send with a
-// cancellation.
+// inWords is AsError without the number, which Facebook's windows also send with a cancellation.
 func (q *Callback) inWords() *Error {
 	words := q.Description + " " + strings.ReplaceAll(q.Reason, "_", " ")
 	return &Error{Kind: Refused, Endpoint: WindowEndpoint, Type: q.Fault, Message: words}

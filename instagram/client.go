@@ -33,8 +33,7 @@ type Client struct {
 	bearer bearer
 }
 
-// New checks a configuration and returns a client for it. Its errors are of the
-// type *ConfigError.
+// New checks a configuration and returns a client for it. Its errors are of the type *ConfigError.
 func New(c Config) (*Client, error) {
 	f, err := c.check()
 	if err != nil {
@@ -103,17 +102,15 @@ func windowURL(c Config) string {
 type Authorization struct {
 	RedirectURI string
 	State       string
-	// More are permissions beside those of every login. The caller takes them from
-	// Config.StepUp.
+	// More are permissions beside those of every login. The caller takes them from Config.StepUp.
 	More []string
 	// Reauthenticate asks Instagram to let the person sign in again, so that they can
 	// choose another account. BasicDisplay has no such parameter.
 	Reauthenticate bool
 }
 
-// AuthorizationURL returns the address of the authorization window for a login:
-// client_id, redirect_uri, response_type, scope, state and the configured
-// parameters, each once. [A2]
+// AuthorizationURL returns the address of the authorization window for a login: client_id,
+// redirect_uri, response_type, scope, state and the configured parameters, each once. [A2]
 func (c *Client) AuthorizationURL(a Authorization) string {
 	var b strings.Builder
 	b.WriteString(c.window)
@@ -135,8 +132,7 @@ func (c *Client) AuthorizationURL(a Authorization) string {
 // Asks reports whether every login asks for a permission.
 func (c *Client) Asks(permission string) bool { return slices.Contains(c.config.Scopes, permission) }
 
-// get asks for an address, with an Authorization header where there is one. secrets are
-// what the answer may repeat.
+// get asks for an address. secrets are what the answer may repeat.
 func (c *Client) get(ctx context.Context, endpoint Endpoint, address, authorization string, secrets ...string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
@@ -175,12 +171,7 @@ func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...strin
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
 	if err != nil {
-		failure = transportError(endpoint, err)
-		if failure.Kind == Unreachable {
-			failure.Kind = BadAnswer // it was reached, and broke off
-		}
-		failure.Status = answer.StatusCode
-		return nil, failure
+		return nil, brokenOff(endpoint, answer.StatusCode, err)
 	}
 	switch kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); {
 	case len(body) > maxBody:
@@ -201,8 +192,7 @@ var (
 	errNotJSON  = errors.New("answer is not JSON")
 )
 
-// isJSON reports whether a media type is one that JSON comes in: the graph sends
-// text/javascript at times.
+// isJSON reports whether JSON comes in a media type: the graph also sends text/javascript.
 func isJSON(kind string) bool {
 	return kind == "application/json" || kind == "text/javascript" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
@@ -216,6 +206,15 @@ func transportError(endpoint Endpoint, err error) *Error {
 	return failure
 }
 
+// brokenOff tells why an answer with a status did not come to its end.
+func brokenOff(endpoint Endpoint, status int, err error) *Error {
+	failure := transportError(endpoint, err)
+	if failure.Status = status; failure.Kind == Unreachable {
+		failure.Kind = BadAnswer // it was reached
+	}
+	return failure
+}
+
 var (
 	errTimeout     = errors.New("no answer in time")
 	errAuthority   = errors.New("certificate is of an unknown authority; check the CA certificates of this machine and the proxy in between")
@@ -223,10 +222,9 @@ var (
 	errNoAnswer    = errors.New("no connection, or no answer that is HTTP")
 )
 
-// cause returns the cause of an error of net/http's if it is known to hold nothing
-// but addresses and words of this side, and words of ours if not: net/http quotes
-// what it does not understand, and an answer may repeat the query, which has the
-// token in it. [T6]
+// cause returns the cause of an error of net/http's if it is known to hold nothing but addresses
+// and words of this side, and words of ours if not: net/http quotes what it does not understand,
+// and an answer may repeat the query, which has the token in it. [T6]
 func cause(err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {

@@ -4,14 +4,13 @@
 // somebody has removed it. It speaks both families, Instagram API with Instagram Login and
 // Basic Display, and needs the standard library alone.
 //
-// The package is public on purpose. The Caddy handler instagram_auth is built on it, and
-// it knows nothing of Caddy: use it for a sign-in with Instagram in a program of your own,
-// for a command that refreshes stored tokens, or to answer Meta's callbacks. What makes it
-// more than a few HTTP calls is what Instagram answers in practice: several shapes of the
-// same answer, IDs of two kinds, errors with the wrong status. Every failed call returns an
-// [*Error] that says whether to try again, whether the person has to sign in again, and
-// what the operator of the app can do ([Error.Remedy]). Access tokens and secrets never get
-// into an error or a log line.
+// The package is public on purpose. The Caddy handler instagram_auth is built on it, and it knows
+// nothing of Caddy: use it for a sign-in with Instagram in a program of your own, for a command
+// that refreshes stored tokens, or to answer Meta's callbacks. What makes it more than a few HTTP
+// calls is what Instagram answers in practice: several shapes of the same answer, IDs of two
+// kinds, errors with the wrong status. Every failed call returns an [*Error] that says whether to
+// try again, whether the person has to sign in again, and what the operator of the app can do
+// ([Error.Remedy]). Access tokens and secrets never get into an error or a log line.
 //
 // You choose and check the state of a login, and you store the token, encrypted. For tests
 // of your own, package simulator beside this one is an Instagram on your machine.
@@ -71,9 +70,8 @@ type Config struct {
 	Endpoints Endpoints
 	// Timeout bounds one call, from dialing to the last byte. Default: 10 s.
 	Timeout time.Duration
-	// Transport makes the calls. Default: one of the client's own, with bounds on
-	// connecting and on headers, verified TLS of 1.2 or newer, and the proxy that
-	// the environment names.
+	// Transport makes the calls. Default: one of the client's own, with bounds on connecting and
+	// on headers, verified TLS of 1.2 or newer, and the proxy that the environment names.
 	Transport http.RoundTripper
 }
 
@@ -108,8 +106,7 @@ type family struct {
 	params        []string
 	nodeFields    []string // always asked for
 	fields        []string // may be asked for
-	// proofs are the fields whose presence proves a permission, for token answers that
-	// do not name any.
+	// proofs are fields that prove a permission, for token answers that do not name any.
 	proofs    map[string]string
 	multipart bool // encoding of the token request
 }
@@ -159,19 +156,8 @@ func (c *Config) check() (family, error) {
 	if len(c.Scopes) == 0 {
 		c.Scopes = f.defaultScopes
 	}
-	if err := checkList("scope", c.Scopes, f.scopes, string(c.API)); err != nil {
-		return f, err
-	}
-	if err := c.checkPermissions(f); err != nil {
-		return f, err
-	}
-	if err := checkList("fields", c.Fields, f.fields, string(c.API)); err != nil {
-		return f, err
-	}
-	if err := c.checkParams(f); err != nil {
-		return f, err
-	}
-	return f, c.checkEndpoints(f)
+	return f, cmp.Or(checkList("scope", c.Scopes, f.scopes, string(c.API)), c.checkPermissions(f),
+		checkList("fields", c.Fields, f.fields, string(c.API)), c.checkParams(f), c.checkEndpoints(f))
 }
 
 // checkList accepts values of a fixed set, each once.
@@ -199,13 +185,12 @@ func (c *Config) checkParams(f family) error {
 		return err
 	}
 	for _, p := range c.Authorize {
-		switch {
-		case p.Value == "true" || p.Value == "false":
-		case p.Name == paramFacebook && (p.Value == "0" || p.Value == "1"): // as Meta's dashboard writes it
-		case p.Name == paramFacebook:
-			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true, false, 1 or 0, not %q", p.Name, p.Value)}
-		default:
-			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is true or false, not %q", p.Name, p.Value)}
+		values, are := []string{"true", "false"}, "true or false"
+		if p.Name == paramFacebook { // Meta's dashboard writes 1
+			values, are = append(values, "0", "1"), "true, false, 1 or 0"
+		}
+		if !slices.Contains(values, p.Value) {
+			return &ConfigError{Option: "authorize", Problem: fmt.Sprintf("%s is %s, not %q", p.Name, are, p.Value)}
 		}
 	}
 	return nil

@@ -20,8 +20,7 @@ const (
 	// Refused: Instagram answered with an error object; the code, the secret, the
 	// redirect URI or a permission is not accepted.
 	Refused Kind = iota + 1
-	// BadAnswer: a status of 500 or more, a redirect, something that is not JSON,
-	// broken or too large.
+	// BadAnswer: a status of 500 or more, a redirect, or no valid JSON of an acceptable size.
 	BadAnswer
 	// BadProfile: a user node that cannot be used.
 	BadProfile
@@ -53,8 +52,7 @@ type Error struct {
 	Endpoint Endpoint
 	Status   int // of the answer; 0 without one
 
-	// What Instagram says, in whichever shape it says it. Of an answer in an unknown
-	// shape, Message is the beginning.
+	// What Instagram says. Of an answer in an unknown shape, Message is the beginning.
 	Code, Subcode int
 	Type, Message string
 	TraceID       string
@@ -120,8 +118,7 @@ const (
 	codeCustomLimit  = 613
 	codeNoObject     = 803
 	codePath         = 2500
-	// Limits by business use case have codes from codeCaseLimit to lastCaseLimit; 80002 is
-	// Instagram's.
+	// Limits by business use case go from codeCaseLimit to lastCaseLimit; Instagram's is 80002.
 	codeCaseLimit = 80000
 	lastCaseLimit = 80014
 
@@ -131,8 +128,7 @@ const (
 	subcodeCaseLimit   = 2446079
 )
 
-// RateLimited reports whether the app or the person has asked too often. Instagram says so
-// with any status.
+// RateLimited reports whether the app or the person has asked too often, whatever the status.
 func (e *Error) RateLimited() bool {
 	switch e.Code {
 	case codeAppLimit, codeUserLimit, codePageLimit, codeAppCallLimit, codeCustomLimit:
@@ -147,9 +143,8 @@ func (e *Error) caseLimited() bool {
 	return e.Code >= codeCaseLimit && e.Code <= lastCaseLimit || e.Subcode == subcodeCaseLimit
 }
 
-// InvalidToken reports whether Instagram no longer accepts the access token: it has
-// expired, the person has removed the app or changed their password, or it was
-// invalidated for another reason.
+// InvalidToken reports whether Instagram no longer accepts the access token: it has expired, the
+// person has removed the app or changed their password, or it was invalidated for another reason.
 func (e *Error) InvalidToken() bool {
 	return e.Kind == Refused && !e.Transient && (e.Code == codeNotAccepted || e.Code == codeSessionKey)
 }
@@ -200,8 +195,7 @@ func (e *Error) AppState() AppState {
 	return AppFine
 }
 
-// LacksPermission reports whether a permission is missing for what was asked, of the person
-// or of the app.
+// LacksPermission reports whether the person or the app lacks a permission for the call.
 func (e *Error) LacksPermission() bool {
 	permission := e.Code == codeCapability || e.Code == codePermission || e.Code >= 200 && e.Code <= 299
 	return e.Kind == Refused && permission && e.AppState() == AppFine

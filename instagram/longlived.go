@@ -34,8 +34,7 @@ func (c *Client) Refresh(ctx context.Context, long Token) (Token, error) {
 	return c.lengthen(ctx, RefreshEndpoint, long, "/refresh_access_token?grant_type=ig_refresh_token")
 }
 
-// lengthen makes either call. What the answer does not say of the person and of what
-// they granted is what it was.
+// lengthen makes either call. User and permissions stay as they were if the answer omits them.
 func (c *Client) lengthen(ctx context.Context, endpoint Endpoint, old Token, call string) (Token, error) {
 	body, err := c.graph(ctx, endpoint, unversioned(c.config.Endpoints.Graph)+call, old.AccessToken)
 	if err != nil {
@@ -57,6 +56,5 @@ func (c *Client) lengthen(ctx context.Context, endpoint Endpoint, old Token, cal
 
 var version = regexp.MustCompile(`/v[0-9]+(\.[0-9]+)?$`)
 
-// unversioned takes the version segment off a base URL: these two calls are documented
-// without one.
+// unversioned drops the version segment of a base URL: Meta documents these two calls without.
 func unversioned(base string) string { return version.ReplaceAllString(base, "") }

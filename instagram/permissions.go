@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Permissions is a set of permissions that a person has granted. The empty set says
-// that Instagram has not told which.
+// Permissions is a set of granted permissions. Empty means that Instagram did not say which.
 type Permissions uint16
 
 // permissionNames names the bits of a set. Sessions keep sets as numbers, so that this

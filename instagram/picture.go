@@ -25,13 +25,11 @@ const (
 	maxPictureURL = 2048    // bytes; real ones have about 400
 )
 
-// pictureDomains are those that Instagram's pictures come from. Each picture has a host
-// below one of them, such as scontent-fra3-1.cdninstagram.com or
-// scontent-fra3-1.xx.fbcdn.net.
+// pictureDomains are those that Instagram's pictures come from. Each picture has a host below one
+// of them, such as scontent-fra3-1.cdninstagram.com or scontent-fra3-1.xx.fbcdn.net.
 var pictureDomains = []string{".cdninstagram.com", ".fbcdn.net"}
 
-// pictureTypes are the types of picture that are accepted. SVG is none of them: it is a
-// document that can hold scripts.
+// pictureTypes are the accepted types. SVG is not among them: it can hold scripts.
 var pictureTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"}
 
 // Picture says where a profile picture is.
@@ -66,13 +64,7 @@ func (c *Client) Picture(ctx context.Context, t Token, appScopedID string) (Pict
 	if c.config.API != InstagramLogin {
 		return Picture{}, nil
 	}
-	node := "me"
-	if c.config.Node == NodeID {
-		if node = t.UserID; node == "" {
-			return Picture{}, badProfile(errNoID)
-		}
-	}
-	body, err := c.node(ctx, node, t, []string{"id", "user_id", fieldPicture})
+	body, err := c.node(ctx, t, []string{"id", "user_id", fieldPicture})
 	if err != nil {
 		return Picture{}, err
 	}
@@ -97,8 +89,7 @@ func (c *Client) Picture(ctx context.Context, t Token, appScopedID string) (Pict
 	return Picture{Address: address, Expires: pictureExpires(address)}, nil
 }
 
-// checkPerson reports an error if the answer names somebody, and none of these IDs is
-// theirs.
+// checkPerson reports an error if the answer names somebody, and none of these IDs is theirs.
 func (m members) checkPerson(known ...string) error {
 	var named []string
 	for _, field := range []string{"id", "user_id"} {
@@ -117,9 +108,8 @@ func (m members) checkPerson(known ...string) error {
 	return nil
 }
 
-// FetchPicture fetches a picture from the address that Picture has returned. The request
-// has no token and no cookie, goes to Instagram's own hosts for pictures alone, and follows
-// no redirect.
+// FetchPicture fetches a picture from the address that Picture has returned. The request has no
+// token and no cookie, goes to Instagram's own hosts for pictures alone, and follows no redirect.
 func (c *Client) FetchPicture(ctx context.Context, address string) (Image, error) {
 	if err := c.checkPictureURL(address); err != nil {
 		return Image{}, &Error{Kind: BadAnswer, Endpoint: PictureEndpoint, Err: err}
@@ -162,8 +152,7 @@ func (c *Client) FetchPicture(ctx context.Context, address string) (Image, error
 	return Image{}, failure
 }
 
-// ofOnePicture reports whether a failure is about one picture, whatever its host sends for
-// others.
+// ofOnePicture reports whether a failure is about one picture, whatever its host sends for others.
 func (e *Error) ofOnePicture() bool {
 	return e.Endpoint == PictureEndpoint && e.causedBy(errPictureURL, errNoPicture, errPictureSize, errNotPicture, errRedirect)
 }
@@ -181,8 +170,7 @@ func statusOfPicture(status int) error {
 	return errPictureStatus
 }
 
-// pictureType returns the type of a picture as its bytes say, "" if that or the declared
-// type is not accepted.
+// pictureType returns the type that the bytes show, "" if it or the declared one is not accepted.
 func pictureType(declared string, content []byte) string {
 	declared, _, _ = mime.ParseMediaType(declared)
 	kind := http.DetectContentType(content)
@@ -214,8 +202,7 @@ func (c *Client) checkPictureURL(address string, secrets ...string) error {
 	return fmt.Errorf("the picture is not on a host of instagram: %q", cut(without(u.Host, secrets)))
 }
 
-// isPictureHost reports whether a host is below one of the domains. A port is part of no
-// name here.
+// isPictureHost reports whether a host, without a port, is below one of the domains.
 func isPictureHost(host string) bool {
 	if host == "" {
 		return false
@@ -231,8 +218,7 @@ func (c *Client) simulates(u *url.URL) bool {
 	return err == nil && isLoopback(graph.Hostname()) && u.Hostname() == graph.Hostname()
 }
 
-// pictureExpires reads when the URL of a picture runs out: its parameter oe holds Unix
-// seconds in hexadecimal digits.
+// pictureExpires reads when a picture's URL expires: parameter oe, Unix seconds in hexadecimal.
 func pictureExpires(address string) time.Time {
 	_, query, _ := strings.Cut(address, "?")
 	for pair := range strings.SplitSeq(query, "&") {

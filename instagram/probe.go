@@ -96,19 +96,13 @@ func (c *Client) OpenWindow(ctx context.Context, a Authorization) (WindowAnswer,
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPage))
 	if err != nil {
-		failure := transportError(WindowEndpoint, err)
-		if failure.Kind == Unreachable {
-			failure.Kind = BadAnswer // it was reached, and broke off
-		}
-		failure.Status = w.Status
-		return WindowAnswer{}, failure
+		return WindowAnswer{}, brokenOff(WindowEndpoint, w.Status, err)
 	}
 	w.Body = string(body)
 	return w, nil
 }
 
-// Refused returns a refusal in the window's own words. What they repeat of the state is blanked
-// out.
+// Refused returns a refusal in the window's own words, with the state blanked out.
 func (w WindowAnswer) Refused(words string) *Error {
 	failure := w.failure(Refused)
 	failure.Message = cut(without(words, w.secrets()))

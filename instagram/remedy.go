@@ -72,8 +72,7 @@ var profileRemedies = []struct {
 	{errOtherPerson, "instagram named two accounts in one login: check that api, user_node and endpoints belong together, and that there is no cache between Caddy and instagram"},
 }
 
-// Remedy returns a sentence that tells the operator what to change, "" if there is
-// nothing to change here.
+// Remedy returns a sentence that tells the operator what to change, "" if there is nothing.
 func (e *Error) Remedy() string {
 	switch app := e.AppState(); {
 	case app == AppRestricted:
@@ -168,8 +167,7 @@ func (e *Error) profileRemedy() string {
 	return "instagram sent a profile with an invalid ID or username: check api, user_node and endpoints"
 }
 
-// PrivateAccount reports whether the user node was that of a private account, of which
-// Instagram tells nothing but an ID.
+// PrivateAccount reports whether the account is private, so that Instagram shows only an ID.
 func (e *Error) PrivateAccount() bool { return errors.Is(e.Err, errPrivate) }
 
 // causedBy reports whether one of some errors is the cause.

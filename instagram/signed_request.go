@@ -15,12 +15,10 @@ import (
 // What is wrong with a signed request. Texts carry nothing of the request, which
 // names a person, and no secret. [P1]
 var (
-	// ErrSignature says that the request is none of Meta's: its form or its
-	// signature is wrong.
+	// ErrSignature says that the request is none of Meta's: its form or its signature is wrong.
 	ErrSignature = errors.New("signed request has no valid signature")
 
-	// ErrSignedContent says that one of the secrets signed the request, but what it
-	// says is of no use.
+	// ErrSignedContent says that the signature is valid and the content is not.
 	ErrSignedContent = errors.New("signed request has invalid content")
 )
 
@@ -32,8 +30,7 @@ const (
 	maxAhead = 10 * time.Minute
 )
 
-// SignedRequest is what Meta tells an app about one of its users, in the deauthorize
-// and the data deletion callback.
+// SignedRequest names a user in Meta's deauthorize and data deletion callbacks.
 type SignedRequest struct {
 	// UserID is the app-scoped ID, decimal text.
 	UserID string
@@ -57,8 +54,7 @@ func ParseSignedRequest(signed string, secrets []string, now time.Time) (SignedR
 	return readSigned(content, now)
 }
 
-// checkSignature returns the second part, still encoded, if one of the secrets signed
-// it.
+// checkSignature returns the second part, still encoded, if one of the secrets signed it.
 func checkSignature(signed string, secrets []string) (payload string, ok bool) {
 	signature, payload, found := strings.Cut(signed, ".")
 	if !found || payload == "" || strings.Contains(payload, ".") {

@@ -46,11 +46,8 @@ func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 func (c *Client) Exchange(ctx context.Context, redirectURI, code string) (Token, error) {
 	secret, hidden := c.appSecret(), c.hidden(code)
 	body, contentType := c.tokenForm([]Param{
-		{"client_id", c.config.AppID},
-		{"client_secret", secret},
-		{"grant_type", "authorization_code"},
-		{"redirect_uri", redirectURI},
-		{"code", code},
+		{"client_id", c.config.AppID}, {"client_secret", secret}, {"grant_type", "authorization_code"},
+		{"redirect_uri", redirectURI}, {"code", code},
 	})
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.config.Endpoints.Token, body)
 	if err != nil {
@@ -89,37 +86,30 @@ func (c *Client) tokenForm(fields []Param) (body io.Reader, contentType string) 
 	return &buffer, form.FormDataContentType()
 }
 
-// tokenAnswer is the token answer in each of its shapes.
-type tokenAnswer struct {
-	AccessToken string
-	UserID      id
-	Permissions permissions
-	ExpiresIn   seconds
-}
-
-func readTokenAnswer(body []byte) (answer tokenAnswer, err error) {
-	var m members
-	if err := unmarshalNode(body, &m); err != nil {
-		return answer, err
-	}
-	return answer, m.read(map[string]any{
-		"access_token": &answer.AccessToken, "user_id": &answer.UserID, "permissions": &answer.Permissions, "expires_in": &answer.ExpiresIn,
-	})
-}
-
 // parseToken reads a token answer, that of the exchange or that of a long-lived token.
 // secrets are what the answer may repeat.
 func parseToken(body []byte, endpoint Endpoint, secrets ...string) (Token, error) {
 	unusable := func(err error) (Token, error) {
 		return Token{}, &Error{Kind: BadAnswer, Endpoint: endpoint, Status: http.StatusOK, Message: excerpt(http.StatusOK, body, secrets), Err: err}
 	}
-	answer, err := readTokenAnswer(body)
-	if err != nil {
+	var (
+		m       members
+		token   string
+		user    id
+		granted permissions
+		expires seconds
+	)
+	if err := unmarshalNode(body, &m); err != nil {
+		return unusable(err)
+	}
+	if err := m.read(map[string]any{
+		"access_token": &token, "user_id": &user, "permissions": &granted, "expires_in": &expires,
+	}); err != nil {
 		return unusable(err)
 	}
 	notVisible := func(r rune) bool { return r <= ' ' || r > '~' }
-	if t := answer.AccessToken; t == "" || len(t) > maxToken || strings.ContainsFunc(t, notVisible) {
+	if token == "" || len(token) > maxToken || strings.ContainsFunc(token, notVisible) {
 		return unusable(errNoToken)
 	}
-	return Token{answer.AccessToken, string(answer.UserID), PermissionsOf(answer.Permissions...), time.Duration(answer.ExpiresIn)}, nil
+	return Token{token, string(user), PermissionsOf(granted...), time.Duration(expires)}, nil
 }

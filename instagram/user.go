@@ -22,15 +22,13 @@ type User struct {
 	AppScopedID string
 	// Username is the account's name. It can change, and change owner.
 	Username string
-	// Permissions are those that the token answer named. Where it named none, they are
-	// what the node itself proves.
+	// Permissions are those of the token answer, or else those that the node proves.
 	Permissions Permissions
 	// Fields are those of Config.Fields that Instagram returned, in that order. One that
 	// the permissions do not cover is absent. account_type is BUSINESS, MEDIA_CREATOR or
 	// PERSONAL, however Instagram spells it.
 	Fields []Field
-	// FieldError says why Instagram returned none of Config.Fields, nil if it did not
-	// refuse them.
+	// FieldError says why Instagram returned none of Config.Fields, nil if it did not refuse them.
 	FieldError *Error
 }
 
@@ -61,9 +59,8 @@ func (c *Client) User(ctx context.Context, t Token) (User, error) {
 	return user, err
 }
 
-// Recheck is User for somebody who is known: the node must be that of the same person, and
-// their IDs stay what they were. A permission that a field proves is looked at again,
-// because it may have been withdrawn.
+// Recheck is User for a known person: the node must be theirs, and their IDs stay the same. It
+// checks a permission that a field proves again, because it may have been withdrawn.
 func (c *Client) Recheck(ctx context.Context, t Token, known User) (User, error) {
 	silent := t
 	if silent.Permissions = 0; len(c.proofs(silent)) > 0 {
@@ -86,17 +83,10 @@ func (c *Client) Recheck(ctx context.Context, t Token, known User) (User, error)
 	return user, nil
 }
 
-// readNode asks for the user node, and returns the failure for which it had to leave the
-// further fields out.
+// readNode reads the user node, and returns the failure for which it left further fields out.
 func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *Error, err error) {
-	node := "me"
-	if c.config.Node == NodeID {
-		if node = t.UserID; node == "" {
-			return nil, nil, badProfile(errNoID)
-		}
-	}
 	fields := c.fieldsFor(t)
-	body, err = c.node(ctx, node, t, fields)
+	body, err = c.node(ctx, t, fields)
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || len(fields) == len(c.family.nodeFields) {
 		return body, nil, err
@@ -105,14 +95,20 @@ func (c *Client) readNode(ctx context.Context, t Token) (body []byte, spoiled *E
 	// times spoils it. A field that Instagram does not know, or will not show for this
 	// account, always does.
 	if failure.LacksPermission() || failure.Kind == Refused && failure.Code == codeParameter && !failure.noObject() {
-		body, err = c.node(ctx, node, t, c.family.nodeFields)
+		body, err = c.node(ctx, t, c.family.nodeFields)
 		return body, failure, err
 	}
 	return body, nil, err
 }
 
-// node asks for a user node.
-func (c *Client) node(ctx context.Context, node string, t Token, fields []string) ([]byte, error) {
+// node asks for the user node of a token's owner.
+func (c *Client) node(ctx context.Context, t Token, fields []string) ([]byte, error) {
+	node := "me"
+	if c.config.Node == NodeID {
+		if node = t.UserID; node == "" {
+			return nil, badProfile(errNoID)
+		}
+	}
 	address := c.config.Endpoints.Graph + "/" + node + "?fields=" + strings.Join(fields, ",")
 	body, err := c.graph(ctx, UserEndpoint, address, t.AccessToken)
 	if failure, ok := errors.AsType[*Error](err); ok && failure.Kind == Unreachable && ctx.Err() == nil {
@@ -155,8 +151,7 @@ func (c *Client) fieldsFor(t Token) []string {
 	return fields
 }
 
-// proven returns the permissions that a user node proves. The first one of a family is
-// that of the node itself.
+// proven returns the permissions that a node proves. A family's first one is the node's own.
 func (c *Client) proven(members map[string]json.RawMessage) Permissions {
 	names := []string{c.family.scopes[0]}
 	for permission, field := range c.family.proofs {

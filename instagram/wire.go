@@ -14,8 +14,7 @@ import (
 
 var errNotAnObject = errors.New("answer is not a JSON object")
 
-// unmarshalNode reads an object that is given as it is, or as the one element of
-// {"data": [...]}.
+// unmarshalNode reads an object that is given as it is, or as the one element of {"data": [...]}.
 func unmarshalNode(body []byte, into any) error {
 	var outer members
 	if err := unmarshalObject(body, &outer); err != nil {
@@ -107,14 +106,7 @@ func (i *id) UnmarshalJSON(raw []byte) error {
 }
 
 // isID reports whether s is 1 to 32 digits.
-func isID(s string) bool {
-	for _, b := range []byte(s) {
-		if b < '0' || b > '9' {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 32
-}
+func isID(s string) bool { return s != "" && len(s) <= 32 && strings.Trim(s, "0123456789") == "" }
 
 // permissions come as a list or as text with commas.
 type permissions []string

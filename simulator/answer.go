@@ -16,7 +16,6 @@ type member struct {
 	value any
 }
 
-// MarshalJSON writes the members in their order.
 func (o object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -39,15 +38,13 @@ func (o object) MarshalJSON() ([]byte, error) {
 // wrap puts an object into the list in which some answers come.
 func wrap(o object) object { return object{{"data", []object{o}}} }
 
-// encode writes a value as JSON. <, > and & stay as they are: Instagram does not
-// escape them.
+// encode writes a value as JSON. <, > and & stay as they are: Instagram does not escape them.
 func encode(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
 }
 
-// writeJSON answers with a JSON document.
 func writeJSON(w http.ResponseWriter, status int, document any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Cache-Control", "private, no-cache, no-store, must-revalidate")
@@ -55,15 +52,13 @@ func writeJSON(w http.ResponseWriter, status int, document any) {
 	_ = encode(w, document) // the client may have left
 }
 
-// writeOAuthError answers as the window and the token endpoint do. Instagram's code
-// repeats the status.
+// writeOAuthError answers as the window and the token endpoint do: the code is the status.
 func writeOAuthError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, object{
 		{"error_type", "OAuthException"}, {"code", status}, {"error_message", message},
 	})
 }
 
-// refuse answers with the status of nearly all refusals.
 func refuse(w http.ResponseWriter, message string) {
 	writeOAuthError(w, http.StatusBadRequest, message)
 }

@@ -29,20 +29,14 @@ func reset(w http.ResponseWriter) {
 		// HTTP/2 has no connection to take over; net/http resets the stream instead.
 		panic(http.ErrAbortHandler)
 	}
-	resetConn(conn)
-}
-
-// resetConn makes the kernel send RST instead of FIN: without lingering, what was not
-// sent is thrown away.
-func resetConn(conn net.Conn) {
-	raw := conn
 	if inner, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		raw = inner.NetConn()
+		conn = inner.NetConn()
 	}
-	if tcp, ok := raw.(interface{ SetLinger(int) error }); ok {
+	// Without lingering, the kernel throws away what was not sent, and sends RST instead of FIN.
+	if tcp, ok := conn.(interface{ SetLinger(int) error }); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = raw.Close()
+	_ = conn.Close()
 }
 
 // captured is an answer that was not sent.
@@ -88,7 +82,6 @@ func (s *Simulator) maul(kind FaultKind, honest *captured, w http.ResponseWriter
 	}
 }
 
-// drip sends one byte a second.
 func (s *Simulator) drip(w http.ResponseWriter, r *http.Request, body []byte) {
 	flush := http.NewResponseController(w).Flush
 	for i := range body {

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -13,6 +14,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+)
+
+// API names a family of Instagram's API, as the client does.
+type API = instagram.API
+
+const (
+	instagramLogin = instagram.InstagramLogin
+	basicDisplay   = instagram.BasicDisplay
 )
 
 // App is the app that is registered with the simulated Instagram.
@@ -30,8 +41,7 @@ type App struct {
 	// API is the family that the app uses. Default: instagram_login.
 	API API
 
-	// Live says that everybody may sign in; otherwise the app is in development
-	// mode and only Testers may.
+	// Live lets everybody sign in. Otherwise the app is in development mode, for Testers only.
 	Live bool
 
 	// Testers are the usernames of the accounts that accepted a tester role.
@@ -120,18 +130,15 @@ type Config struct {
 	// instagram_login sends today, or Flat for basic_display, as it is documented.
 	TokenShape TokenShape
 
-	// TokenUserID is the ID in token answers. basic_display has only one. Default:
-	// AppScoped.
+	// TokenUserID is the ID in token answers. basic_display has only one. Default: AppScoped.
 	TokenUserID TokenID
 
-	// NodeWithoutID leaves `id` out of the user node even where it was asked for, as
-	// Meta's own sample does. NodeWithoutUserID leaves `user_id` out. Default: both are
-	// there.
+	// NodeWithoutID leaves `id` out of the user node even where it was asked for, as Meta's own
+	// sample does. NodeWithoutUserID leaves `user_id` out. Default: both are there.
 	NodeWithoutID, NodeWithoutUserID bool
 
-	// NoBearer makes the graph ignore the Authorization header, so that a token in it
-	// alone is no token. Default: instagram_login reads the header, basic_display does
-	// not.
+	// NoBearer makes the graph ignore the Authorization header, so that a token in it alone is no
+	// token. Default: instagram_login reads the header, basic_display does not.
 	NoBearer bool
 
 	// WindowErrorStatus is the status of the pages on which the window of instagram_login
@@ -212,33 +219,20 @@ func (c Config) complete() (Config, error) {
 
 // defaults fills in what was left empty.
 func (c *Config) defaults() {
-	if c.App.API == "" {
-		c.App.API = instagramLogin
+	c.App.API = cmp.Or(c.App.API, instagramLogin)
+	c.App.Name = cmp.Or(c.App.Name, "Example app")
+	c.App.State = cmp.Or(c.App.State, Approved)
+	shape := WithPermissions
+	if c.App.API == basicDisplay {
+		shape = Flat
 	}
-	if c.App.Name == "" {
-		c.App.Name = "Example app"
-	}
-	if c.TokenShape == "" {
-		c.TokenShape = WithPermissions
-		if c.App.API == basicDisplay {
-			c.TokenShape = Flat
-		}
-	}
-	if c.TokenUserID == "" {
-		c.TokenUserID = AppScoped
-	}
-	if c.App.State == "" {
-		c.App.State = Approved
-	}
-	c.WindowErrorStatus = orDefault(c.WindowErrorStatus, http.StatusBadRequest)
+	c.TokenShape = cmp.Or(c.TokenShape, shape)
+	c.TokenUserID = cmp.Or(c.TokenUserID, AppScoped)
+	c.WindowErrorStatus = cmp.Or(c.WindowErrorStatus, http.StatusBadRequest)
+	c.CodeLifetime = cmp.Or(c.CodeLifetime, time.Hour)
+	c.TokenLifetime = cmp.Or(c.TokenLifetime, time.Hour)
 	if c.Now == nil {
 		c.Now = time.Now
-	}
-	if c.CodeLifetime == 0 {
-		c.CodeLifetime = time.Hour
-	}
-	if c.TokenLifetime == 0 {
-		c.TokenLifetime = time.Hour
 	}
 	if len(c.Users) == 0 {
 		c.Users = DefaultUsers()
@@ -295,7 +289,6 @@ func (c *Config) completeUsers() error {
 	return nil
 }
 
-// complete checks one account.
 func (u *User) complete(app App) error {
 	kinds := map[string]string{"": business, "business": business, "creator": creator, "media_creator": creator, "personal": personal}
 	kind, ok := kinds[strings.ToLower(u.AccountType)]
@@ -324,19 +317,15 @@ func (u *User) complete(app App) error {
 	return nil
 }
 
-// user finds an account by its username, nil if there is none.
 func (c *Config) user(username string) *User {
-	for i := range c.Users {
-		if c.Users[i].Username == username {
-			return &c.Users[i]
-		}
+	if i := slices.IndexFunc(c.Users, func(u User) bool { return u.Username == username }); i >= 0 {
+		return &c.Users[i]
 	}
 	return nil
 }
 
-// appScopedID makes an ID that is the same at every start and differs from app to
-// app: 17 digits that begin with 2. It is above 2^53, so that a client which reads IDs
-// as floats goes wrong. [T5]
+// appScopedID makes an ID that is the same at every start and differs from app to app: 17 digits
+// that begin with 2. It is above 2^53, so that a client which reads IDs as floats goes wrong. [T5]
 func appScopedID(app, id string) string {
 	sum := sha256.Sum256([]byte(app + "/" + id))
 	return strconv.FormatUint(2e16+binary.BigEndian.Uint64(sum[:])%1e16, 10)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -56,9 +57,13 @@ func (s *Simulator) serveControl(w http.ResponseWriter, r *http.Request) {
 	}
 	switch path {
 	case "fault":
-		s.controlFault(w, r.PostForm)
+		controlDone(w, s.controlFault(r.PostForm))
 	case "calls":
-		writeJSON(w, http.StatusOK, s.counts())
+		var counts object
+		for _, endpoint := range endpoints {
+			counts = append(counts, member{string(endpoint), s.Calls(endpoint)})
+		}
+		writeJSON(w, http.StatusOK, counts)
 	case "reset":
 		for _, endpoint := range endpoints {
 			s.Misbehave(endpoint, Fault{})
@@ -90,49 +95,35 @@ func controlDone(w http.ResponseWriter, err error) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// counts lists the number of requests to each endpoint.
-func (s *Simulator) counts() (list object) {
-	for _, endpoint := range endpoints {
-		list = append(list, member{string(endpoint), s.Calls(endpoint)})
-	}
-	return list
-}
-
 // controlFault sets a fault as a form says it. A field that makes no sense is an
 // error: a fault that was mistyped would let a test pass.
-func (s *Simulator) controlFault(w http.ResponseWriter, form url.Values) {
+func (s *Simulator) controlFault(form url.Values) (err error) {
 	endpoint, fault := Endpoint(form.Get("endpoint")), Fault{Kind: FaultKind(form.Get("kind"))}
 	if !slices.Contains(endpoints, endpoint) {
-		controlError(w, http.StatusBadRequest, "endpoint: there is none of this name")
-		return
+		return errors.New("endpoint: there is none of this name")
 	}
 	if fault.Kind != "" && !slices.Contains(faultKinds, fault.Kind) {
-		controlError(w, http.StatusBadRequest, "kind: there is none of this name")
-		return
+		return errors.New("kind: there is none of this name")
 	}
 	// A header cannot be set this way: no demonstration needs one.
 	fault.ContentType, fault.Body = form.Get("content_type"), form.Get("body")
-	var err error
 	if text := form.Get("delay"); text != "" {
 		if fault.Delay, err = time.ParseDuration(text); err != nil || fault.Delay < 0 {
-			controlError(w, http.StatusBadRequest, "delay: is no duration such as 500ms")
-			return
+			return errors.New("delay: is no duration such as 500ms")
 		}
 	}
 	for name, number := range map[string]*int{"times": &fault.Times, "status": &fault.Status} {
 		if text := form.Get(name); text != "" {
 			if *number, err = strconv.Atoi(text); err != nil || *number < 0 || *number > 1_000_000 {
-				controlError(w, http.StatusBadRequest, name+": is no number that can be used")
-				return
+				return errors.New(name + ": is no number that can be used")
 			}
 		}
 	}
 	if fault.Status != 0 && (fault.Status < 200 || fault.Status > 599) {
-		controlError(w, http.StatusBadRequest, "status: is not between 200 and 599")
-		return
+		return errors.New("status: is not between 200 and 599")
 	}
 	s.Misbehave(endpoint, fault)
-	w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // controlRemove removes the app from an account and tells what became of it.

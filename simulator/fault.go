@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -50,28 +51,19 @@ type Fault struct {
 	// Delay is waited before anything is answered, with every kind. Default: none.
 	Delay time.Duration
 
-	// Times is how many requests meet the fault; the next ones are answered honestly.
-	// Default: all.
+	// Times is how many requests meet the fault before answers are honest again. Default: all.
 	Times int
 
 	// Status, ContentType, Header and Body are what Answer answers. Default: 200,
-	// application/json, no header, no body. Redirect takes its status and its Location
-	// from here too; its defaults are 307 and an address that counts as Redirected.
-	// The two rate limits and the window's pages take their status, by default 400, and
-	// ErrorRedirect, by default 302.
-	// ErrorRedirect takes its message from Body, in whatever language.
-	// SendBack takes its query from Body, such as "error=server_error"; the request's
-	// state comes behind it.
+	// application/json, no header, no body. Redirect takes its status and its Location from here
+	// too; its defaults are 307 and an address that counts as Redirected. The two rate limits and
+	// the window's pages take their status, by default 400, and ErrorRedirect, by default 302.
+	// ErrorRedirect takes its message from Body, in whatever language. SendBack takes its query
+	// from Body, such as "error=server_error"; the request's state comes behind it.
 	Status      int
 	ContentType string
 	Header      http.Header
 	Body        string
-}
-
-// misdeed is the fault that an endpoint is told to commit.
-type misdeed struct {
-	fault Fault
-	left  int // requests that still meet it, where fault.Times says how many
 }
 
 // Misbehave makes an endpoint misbehave until it is told otherwise; Fault{} ends it.
@@ -80,27 +72,25 @@ func (s *Simulator) Misbehave(endpoint Endpoint, fault Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if fault.Kind == "" {
-		delete(s.misdeeds, endpoint)
+		delete(s.faults, endpoint)
 		return
 	}
 	fault.Header = fault.Header.Clone()
-	s.misdeeds[endpoint] = &misdeed{fault: fault, left: fault.Times}
+	s.faults[endpoint] = fault
 }
 
 // nextFault returns the fault that the next request to an endpoint meets, if any.
 func (s *Simulator) nextFault(endpoint Endpoint) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := s.misdeeds[endpoint]
-	if m == nil {
-		return Fault{}, false
+	fault, ok := s.faults[endpoint]
+	left := fault
+	if left.Times--; left.Times == 0 {
+		delete(s.faults, endpoint)
+	} else if left.Times > 0 {
+		s.faults[endpoint] = left
 	}
-	if m.fault.Times > 0 {
-		if m.left--; m.left == 0 {
-			delete(s.misdeeds, endpoint)
-		}
-	}
-	return m.fault, true
+	return fault, ok
 }
 
 // pause waits, and returns false if the client left or the simulator was closed.
@@ -156,11 +146,12 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 			Code: 80002, Subcode: 2446079, Message: "(#80002) This Instagram account has made too many calls. Wait a while and try again.",
 		})
 	case PageUnavailable:
-		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
+		s.showProblem(w, r, cmp.Or(f.Status, s.config.WindowErrorStatus), "Sorry, this page isn't available.")
 	case SessionInvalid:
-		s.showProblem(w, r, orDefault(f.Status, s.config.WindowErrorStatus), "Session Invalid")
+		s.showProblem(w, r, cmp.Or(f.Status, s.config.WindowErrorStatus), "Session Invalid")
 	case ErrorRedirect:
-		f.redirectToError(w)
+		w.Header().Set("Location", errorPath+"?message="+url.QueryEscape(f.Body))
+		w.WriteHeader(cmp.Or(f.Status, http.StatusFound))
 	case SendBack:
 		s.sendBack(f, w, r)
 	case Answer:
@@ -170,15 +161,8 @@ func (s *Simulator) misbehave(f Fault, handle http.HandlerFunc, w http.ResponseW
 	}
 }
 
-// errorPath is the window's error page. Seen live in 2026, with the message in the language of
-// the person.
+// errorPath is the window's error page. Seen live in 2026, in the language of the person.
 const errorPath = "/oauth/authorize/third_party/error/"
-
-// redirectToError redirects to the error page.
-func (f Fault) redirectToError(w http.ResponseWriter) {
-	w.Header().Set("Location", errorPath+"?message="+url.QueryEscape(f.Body))
-	w.WriteHeader(orDefault(f.Status, http.StatusFound))
-}
 
 // serveErrorPage shows the message of the address, as the window's other errors are shown.
 func (s *Simulator) serveErrorPage(w http.ResponseWriter, r *http.Request) {
@@ -190,8 +174,7 @@ func (s *Simulator) serveErrorPage(w http.ResponseWriter, r *http.Request) {
 	s.showProblem(w, r, s.config.WindowErrorStatus, only(r.URL.Query(), "message"))
 }
 
-// sendBack ends the window with an error of which the app is told. Only a registered
-// redirect URI is told anything.
+// sendBack ends the window with an error for the app, if its redirect URI is registered.
 func (s *Simulator) sendBack(f Fault, w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	a := authorization{redirectURI: only(query, "redirect_uri"), state: only(query, "state")}
@@ -205,12 +188,8 @@ func (s *Simulator) sendBack(f Fault, w http.ResponseWriter, r *http.Request) {
 // redirect answers with a redirect that keeps the method and the body: a client that
 // follows it sends its secrets elsewhere. [T2]
 func (f Fault) redirect(w http.ResponseWriter, r *http.Request) {
-	location := f.Header.Get("Location")
-	if location == "" {
-		location = "/simulator/redirected?" + r.URL.RawQuery
-	}
-	w.Header().Set("Location", location)
-	w.WriteHeader(orDefault(f.Status, http.StatusTemporaryRedirect))
+	w.Header().Set("Location", cmp.Or(f.Header.Get("Location"), "/simulator/redirected?"+r.URL.RawQuery))
+	w.WriteHeader(cmp.Or(f.Status, http.StatusTemporaryRedirect))
 }
 
 // rateLimit answers with one of the limits and the minutes until it ends.
@@ -220,23 +199,11 @@ func (f Fault) rateLimit(w http.ResponseWriter, id string, e graphError) {
 	writeGraphError(w, e)
 }
 
-// answer answers what the fault says.
 func (f Fault) answer(w http.ResponseWriter) {
-	contentType := f.ContentType
-	if contentType == "" {
-		contentType = "application/json"
-	}
-	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Type", cmp.Or(f.ContentType, "application/json"))
 	for name, values := range f.Header {
 		w.Header()[name] = slices.Clone(values)
 	}
-	w.WriteHeader(orDefault(f.Status, http.StatusOK))
+	w.WriteHeader(cmp.Or(f.Status, http.StatusOK))
 	_, _ = w.Write([]byte(f.Body)) // the client may have left
-}
-
-func orDefault(status, otherwise int) int {
-	if status == 0 {
-		return otherwise
-	}
-	return status
 }

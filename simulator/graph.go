@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// graphCall is a request to a node of the graph by somebody with a valid token, for a
-// node that is their own.
+// graphCall is a request with a valid token for a node of the token's owner.
 type graphCall struct {
 	*access
 	token string
@@ -44,8 +43,7 @@ func (s *Simulator) graphHandler(node string, serve func(http.ResponseWriter, gr
 	}
 }
 
-// missingPermission is the error where a whole node or edge needs a permission that
-// the person did not give.
+// missingPermission is the error for a node or edge whose permission the person did not give.
 func missingPermission() graphError {
 	return graphError{Code: 10, Message: "(#10) Application does not have permission for this action"}
 }
@@ -64,13 +62,11 @@ func (s *Simulator) tokenOf(r *http.Request) (token string, given bool) {
 	return token, strings.EqualFold(scheme, "Bearer")
 }
 
-// authenticate finds the token of a request and what it stands for, or the error that
-// it meets.
+// authenticate finds the token of a request and what it stands for, or the error that it meets.
 func (s *Simulator) authenticate(r *http.Request) (token string, a *access, problem *graphError) {
 	token, given := s.tokenOf(r)
 	if !given {
-		// Inferred: the graph's words; no call of graph.instagram.com without a token is
-		// recorded.
+		// Inferred: the graph's words; no call of graph.instagram.com without a token is recorded.
 		return "", nil, &graphError{Code: 104, Message: "An access token is required to request this resource."}
 	}
 	a, problem = s.access(token)
@@ -90,26 +86,25 @@ func (s *Simulator) access(token string) (*access, *graphError) {
 	case a == nil:
 		return nil, &graphError{Code: 190, Message: "Invalid OAuth access token - Cannot parse access token"}
 	case s.state == Restricted:
-		return nil, blocked()
+		return nil, &graphError{Code: 200, Message: "API access blocked."}
 	case a.revoked:
 		return nil, s.deadToken(458, "The user has not authorized application "+s.config.App.ID+".")
-	case !s.now().Before(a.expires):
-		return nil, s.deadToken(463, "Session has expired on "+a.expires.In(pacific).Format(dateForm)+". The current time is "+s.now().In(pacific).Format(dateForm)+".")
+	case !s.config.Now().Before(a.expires):
+		return nil, s.deadToken(463, "Session has expired on "+a.expires.In(pacific).Format(dateForm)+". The current time is "+s.config.Now().In(pacific).Format(dateForm)+".")
 	case s.state == InvitationPending && !s.isTester(a.user):
-		return nil, unsupported()
+		// The text looks like a mistake in the request and is none.
+		return nil, &graphError{Code: 100, Message: "Unsupported request - method type: get"}
 	}
 	found := *a
 	return &found, nil
 }
 
-// Dates in messages are in Meta's own time zone. Here it is winter all year, so that no
-// database of time zones is needed.
+// Dates in messages are in Meta's time zone: winter time, so that no zone database is needed.
 const dateForm = "Monday, 02-Jan-06 15:04:05 MST"
 
 var pacific = time.FixedZone("PST", -8*60*60)
 
-// deadToken is the error about a token that was good once. graph.instagram.com sends
-// no subcode today.
+// deadToken is the error for a token that ended. graph.instagram.com sends no subcode today.
 func (s *Simulator) deadToken(subcode int, reason string) *graphError {
 	if s.config.App.API == instagramLogin && !s.config.Subcodes {
 		subcode = 0
@@ -117,21 +112,30 @@ func (s *Simulator) deadToken(subcode int, reason string) *graphError {
 	return &graphError{Code: 190, Subcode: subcode, Message: "Error validating access token: " + reason}
 }
 
-// askedFields reads the fields parameter. Inferred: without it the node is its ID.
-func askedFields(r *http.Request) []string {
-	query := r.URL.Query()
-	if !query.Has("fields") {
-		return []string{"id"}
+// choose picks the fields of a node that were asked for and are visible. Inferred: without
+// the fields parameter the node is its ID.
+func choose(r *http.Request, node object, kind string, visible func(string) bool) (chosen object, problem *graphError) {
+	var fields []string
+	if query := r.URL.Query(); query.Has("fields") {
+		fields = strings.Split(only(query, "fields"), ",")
 	}
-	return strings.Split(only(query, "fields"), ",")
+	// `id` comes along whether it was asked for or not, last if it was not.
+	for _, field := range append(fields, "id") {
+		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
+		if i < 0 {
+			// One field that does not exist spoils the others.
+			message := fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, kind)
+			return nil, &graphError{Code: 100, Message: message}
+		}
+		// What is empty is left out, not null: clients must cope with absent fields.
+		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
+		if !asked && node[i].value != "" && visible(field) {
+			chosen = append(chosen, node[i])
+		}
+	}
+	return chosen, nil
 }
 
-// unknownField is the error about a field that a node does not have.
-func unknownField(field, node string) graphError {
-	return graphError{Code: 100, Message: fmt.Sprintf("(#100) Tried accessing nonexisting field (%s) on node type (%s)", field, node)}
-}
-
-// serveUser answers the user node.
 func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 	answer, problem := s.chooseUser(c)
 	if problem != nil {
@@ -146,36 +150,22 @@ func (s *Simulator) serveUser(w http.ResponseWriter, c graphCall) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// chooseUser picks the fields that were asked for from the user node.
+// chooseUser returns the answer of the user node before it is wrapped.
 func (s *Simulator) chooseUser(c graphCall) (chosen object, problem *graphError) {
 	node, kind := s.userNode(c.user)
 	if c.user.Private && s.config.App.API == instagramLogin {
 		return object{{"id", c.user.AppScopedID}}, nil
 	}
-	// `id` comes along whether it was asked for or not, last if it was not.
-	for _, field := range append(askedFields(c.r), "id") {
-		i := slices.IndexFunc(node, func(m member) bool { return m.name == field })
-		if i < 0 {
-			// One field that does not exist spoils the others.
-			e := unknownField(field, kind)
-			return nil, &e
-		}
+	return choose(c.r, node, kind, func(field string) bool {
 		hidden := field == "id" && s.config.NodeWithoutID || field == "user_id" && s.config.NodeWithoutUserID
-		// What is empty is left out, not null: clients must cope with absent fields.
-		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
-		if !asked && !hidden && node[i].value != "" && s.mayRead(field, c.permissions) {
-			chosen = append(chosen, node[i])
-		}
-	}
-	return chosen, nil
+		return !hidden && s.mayRead(field, c.permissions)
+	})
 }
 
-// accountTypes are the words of the graph. A personal account gets no token in
-// instagram_login.
+// accountTypes are the words of the graph. A personal account gets no token in instagram_login.
 var accountTypes = map[string]string{business: "BUSINESS", creator: "MEDIA_CREATOR", personal: "PERSONAL"}
 
-// userNode is the whole node, every field that the family has, and the name of its
-// type in error messages.
+// userNode is the whole node of the family, and the name of its type in error messages.
 func (s *Simulator) userNode(u *User) (node object, kind string) {
 	accountType := accountTypes[u.AccountType]
 	if s.config.App.API == basicDisplay {
@@ -190,8 +180,7 @@ func (s *Simulator) userNode(u *User) (node object, kind string) {
 	}, "IGUser"
 }
 
-// mayRead tells whether a field is visible with these permissions. A field that is
-// not is left out, without an error.
+// mayRead tells whether these permissions show a field. Others are left out without an error.
 func (s *Simulator) mayRead(field string, granted []string) bool {
 	for _, p := range permissionsOf(s.config.App.API) {
 		if slices.Contains(p.fields, field) && !slices.Contains(granted, p.Name) {

@@ -1,7 +1,5 @@
 package simulator
 
-// Caddy's side: the handler module.
-
 import (
 	"fmt"
 	"net/http"
@@ -96,8 +94,7 @@ type Handler struct {
 	// host. Default: none.
 	Deauthorize string `json:"deauthorize,omitempty"`
 
-	// Where the request to delete a person's data goes then, on a loopback host.
-	// Default: none.
+	// Where the request to delete a person's data goes then, on a loopback host. Default: none.
 	DataDeletion string `json:"data_deletion,omitempty"`
 
 	// The accounts. Default: a business, a creator and a personal account.
@@ -180,7 +177,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	return nil
 }
 
-// pointers returns the addresses of a list's entries.
 func pointers(list []string) (p []*string) {
 	for i := range list {
 		p = append(p, &list[i])

@@ -8,8 +8,7 @@ import (
 )
 
 const (
-	// longLifetime is how long a long-lived token is good for, from its issue or
-	// refresh.
+	// longLifetime is how long a long-lived token is good for, from its issue or refresh.
 	longLifetime = 60 * 24 * time.Hour
 
 	// refreshAge is how old a long-lived token must be before it can be refreshed.
@@ -36,9 +35,8 @@ func (s *Simulator) serveLongLived(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveRefresh renews a long-lived token that is at least 24 hours old and has not
-// expired, for a person who granted the basic permission. The old one stays good until
-// its own end (inferred).
+// serveRefresh renews a long-lived token that is at least 24 hours old and has not expired, for a
+// person who granted the basic permission. The old one stays good until its own end (inferred).
 func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 	a, ok := s.longLivedCall(w, r, "ig_refresh_token")
 	switch {
@@ -47,15 +45,14 @@ func (s *Simulator) serveRefresh(w http.ResponseWriter, r *http.Request) {
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is not long-lived"})
 	case !slices.Contains(a.permissions, basicPermission(s.config.App.API)):
 		writeGraphError(w, missingPermission())
-	case s.now().Sub(a.issued) < refreshAge:
+	case s.config.Now().Sub(a.issued) < refreshAge:
 		writeGraphError(w, graphError{Code: 100, Message: "The access token is less than 24 hours old"})
 	default:
 		s.answerLongLived(w, a)
 	}
 }
 
-// longLivedCall checks what both calls have in common. It answers and returns false
-// where something is wrong.
+// longLivedCall checks what both calls have in common. It answers where something is wrong.
 func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantType string) (*access, bool) {
 	query := r.URL.Query()
 	if r.Method != http.MethodGet {
@@ -76,7 +73,7 @@ func (s *Simulator) longLivedCall(w http.ResponseWriter, r *http.Request, grantT
 
 // answerLongLived issues a long-lived token. No live answer names the permissions.
 func (s *Simulator) answerLongLived(w http.ResponseWriter, a *access) {
-	now := s.now()
+	now := s.config.Now()
 	s.mu.Lock()
 	token := s.issueToken(access{
 		user: a.user, permissions: a.permissions, issued: now, expires: now.Add(longLifetime), longLived: true,

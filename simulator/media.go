@@ -49,7 +49,7 @@ func (s *Simulator) serveMedia(w http.ResponseWriter, c graphCall) {
 	// An account without media has an empty list, not null.
 	list := []object{}
 	for i := start; i < end; i++ {
-		media, problem := chooseMedia(c, i)
+		media, problem := choose(c.r, makeMedia(c, i), "Media", func(string) bool { return true })
 		if problem != nil {
 			writeGraphError(w, *problem)
 			return
@@ -77,24 +77,6 @@ func mediaPage(c graphCall, list []object, start, end int) object {
 	return object{{"data", list}, {"paging", paging}}
 }
 
-// chooseMedia picks the fields that were asked for from one media. A video has a
-// thumbnail, the others lack that field.
-func chooseMedia(c graphCall, index int) (chosen object, problem *graphError) {
-	media := makeMedia(c, index)
-	for _, field := range append(askedFields(c.r), "id") {
-		i := slices.IndexFunc(media, func(m member) bool { return m.name == field })
-		if i < 0 {
-			e := unknownField(field, "Media")
-			return nil, &e
-		}
-		asked := slices.ContainsFunc(chosen, func(m member) bool { return m.name == field })
-		if !asked && media[i].value != "" {
-			chosen = append(chosen, media[i])
-		}
-	}
-	return chosen, nil
-}
-
 // makeMedia makes up the media with this index, 0 being the newest. Its picture is
 // drawn by the simulator, so that a page which shows it needs nothing from outside.
 func makeMedia(c graphCall, index int) object {
@@ -116,8 +98,7 @@ func makeMedia(c graphCall, index int) object {
 	}
 }
 
-// pictureBehind returns the picture that a permalink leads to, "" if a path is no
-// permalink. Instagram has a page there; the simulator has the picture alone.
+// pictureBehind returns the picture behind a permalink, where Instagram has a page, or "".
 func pictureBehind(path string) string {
 	id, ok := strings.CutPrefix(path, "/p/")
 	if id = strings.TrimSuffix(id, "/"); !ok || !isDecimal(id) {
@@ -135,8 +116,7 @@ func base(r *http.Request) string {
 	return u.String()
 }
 
-// servePicture draws a media: two colours and its number. The same ID always looks
-// the same.
+// servePicture draws a media: two colours and its number. The same ID always looks the same.
 func servePicture(w http.ResponseWriter, name string) {
 	id, ok := strings.CutSuffix(name, ".svg")
 	n, err := strconv.ParseUint(id, 10, 64)

@@ -49,8 +49,7 @@ func initial(name string) string {
 	return strings.ToUpper(string(r))
 }
 
-// writePage answers with one of the pages. Its values come from the configuration
-// and are escaped by the template.
+// writePage answers with one of the pages. The template escapes its values.
 func writePage(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	// Into memory first, so that an error does not leave half a page.
 	var b bytes.Buffer
@@ -82,7 +81,6 @@ type asking struct {
 	Needed     bool
 }
 
-// showWindow shows the authorization window.
 func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authorization) {
 	data := struct {
 		page
@@ -127,7 +125,6 @@ func (s *Simulator) showPersonal(w http.ResponseWriter, r *http.Request, u *User
 	}{s.page("A professional account is needed"), u.Username})
 }
 
-// showProblem shows an error that ends the window.
 func (s *Simulator) showProblem(w http.ResponseWriter, r *http.Request, status int, text string) {
 	title, _, _ := strings.Cut(text, ":")
 	writePage(w, r, status, "problem", struct {

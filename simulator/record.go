@@ -11,8 +11,7 @@ const (
 	// maxBody is the most that is read of a request's body, in bytes.
 	maxBody = 64 << 10
 
-	// maxRecorded is how many requests to one endpoint are kept for Requests. The
-	// count goes on beyond it.
+	// maxRecorded is how many requests to one endpoint are kept. The count goes on beyond it.
 	maxRecorded = 1000
 )
 

@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 )
 
 // Removal is what happened when somebody removed the app from their account.
@@ -44,11 +43,10 @@ func (d Delivery) Text() string {
 	return fmt.Sprintf("Delivered: the app answered %d.", d.Status)
 }
 
-// RemoveApp does what happens when somebody removes the app in the settings of their
-// account: their codes and tokens end (error 190), then the deauthorize
-// and data deletion callbacks are sent, in this order, where the app has registered
-// them. The error tells that there is no such user; what became of the callbacks
-// stands in the answer.
+// RemoveApp does what happens when somebody removes the app in the settings of their account:
+// their codes and tokens end (error 190), then the deauthorize and data deletion callbacks are
+// sent, in this order, where the app has registered them. The error tells that there is no such
+// user; what became of the callbacks stands in the answer.
 func (s *Simulator) RemoveApp(ctx context.Context, username string) (Removal, error) {
 	user := s.config.user(username)
 	if user == nil {
@@ -83,9 +81,8 @@ func (s *Simulator) revoke(user *User) (tokens int) {
 	return tokens
 }
 
-// SignedRequest returns the value of the field signed_request by which Instagram
-// names a user to the app, signed with the app secret now. It is "" if there is no
-// such user.
+// SignedRequest returns the value of the field signed_request by which Instagram names a user to
+// the app, signed with the app secret now. It is "" if there is no such user.
 func (s *Simulator) SignedRequest(username string) string {
 	user := s.config.user(username)
 	if user == nil {
@@ -96,7 +93,7 @@ func (s *Simulator) SignedRequest(username string) string {
 
 // signedRequest signs the encoded payload, not the JSON behind it.
 func (s *Simulator) signedRequest(user *User) string {
-	now := s.now().Unix()
+	now := s.config.Now().Unix()
 	// user_id is app-scoped, which in basic_display is the only ID.
 	payload, err := json.Marshal(object{
 		{"algorithm", "HMAC-SHA256"}, {"expires", now + 3600}, {"issued_at", now}, {"user_id", user.AppScopedID},
@@ -108,18 +105,6 @@ func (s *Simulator) signedRequest(user *User) string {
 	mac := hmac.New(sha256.New, []byte(s.config.App.Secret))
 	mac.Write([]byte(encoded))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + "." + encoded
-}
-
-// newSender makes the client for the callbacks: no proxy, no redirect, and never
-// longer than a person waits for a button.
-func newSender() *http.Client {
-	return &http.Client{
-		Timeout:   5 * time.Second,
-		Transport: &http.Transport{ForceAttemptHTTP2: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error {
-			return http.ErrUseLastResponse
-		},
-	}
 }
 
 // deliver posts a signed request to one of the app's callbacks; read, if there is
@@ -139,8 +124,7 @@ func (s *Simulator) deliver(ctx context.Context, address string, user *User, rea
 	answer, err := s.sender.Do(request)
 	if err != nil {
 		// The cause without the URL around it. [T6]
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
 		d.Err = fmt.Errorf("calling the app: %w", err)

@@ -12,9 +12,8 @@ type permission struct {
 	fields []string
 }
 
-// permissionsOf are a family's permissions. The first one is the basis of all and
-// cannot be refused in the window. `fields` are those that the user node contains
-// only with the permission.
+// permissionsOf are a family's permissions. The first one is the basis of all and cannot be
+// refused in the window. `fields` are those that the user node contains only with the permission.
 func permissionsOf(api API) []permission {
 	if api == basicDisplay {
 		return []permission{
@@ -59,10 +58,4 @@ func parseScope(api API, scope string) (asked []permission, unknown []string) {
 		}
 	}
 	return asked, unknown
-}
-
-// invalidScope is the message about permissions that do not exist, in the form in
-// which Instagram prints the list.
-func invalidScope(unknown []string) string {
-	return "Invalid scope: ['" + strings.Join(unknown, "', '") + "']"
 }

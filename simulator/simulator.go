@@ -1,7 +1,6 @@
-// Package simulator is an Instagram for tests and demonstrations: one app, a few
-// accounts, the authorization window, the token endpoint and the part of the graph
-// that a login needs, in both families of the API. It is as strict as Instagram's
-// documentation, and it misbehaves on command.
+// Package simulator is an Instagram for tests and demonstrations: one app, a few accounts, the
+// authorization window, the token endpoint and the part of the graph that a login needs, in both
+// families of the API. It is as strict as Instagram's documentation, and it misbehaves on command.
 //
 // The package is public on purpose, as a test double for other people's Instagram clients.
 // [Simulator] is an [http.Handler]: start it with [net/http/httptest.NewServer] and point
@@ -47,7 +46,6 @@ const (
 // request, safe for concurrent use. Make one with [New].
 type Simulator struct {
 	config Config
-	now    func() time.Time
 	sender *http.Client // for the signed callbacks
 
 	naming sync.RWMutex // of accounts, read by every answer
@@ -55,12 +53,12 @@ type Simulator struct {
 	closeOnce sync.Once
 	closed    chan struct{}
 
-	mu       sync.Mutex
-	state    AppState
-	grants   memory[*grant]  // authorization codes
-	tokens   memory[*access] // access tokens, short- and long-lived
-	records  map[Endpoint]*record
-	misdeeds map[Endpoint]*misdeed
+	mu      sync.Mutex
+	state   AppState
+	grants  memory[*grant]  // authorization codes
+	tokens  memory[*access] // access tokens, short- and long-lived
+	records map[Endpoint]*record
+	faults  map[Endpoint]Fault
 }
 
 // New checks the configuration and returns a simulator. Errors name the field that
@@ -71,15 +69,19 @@ func New(config Config) (*Simulator, error) {
 		return nil, err
 	}
 	return &Simulator{
-		config:   config,
-		now:      config.Now,
-		sender:   newSender(),
-		closed:   make(chan struct{}),
-		state:    config.App.State,
-		grants:   newMemory[*grant](),
-		tokens:   newMemory[*access](),
-		records:  make(map[Endpoint]*record),
-		misdeeds: make(map[Endpoint]*misdeed),
+		config: config,
+		// No proxy, no redirect, and never longer than a person waits for a button.
+		sender: &http.Client{
+			Timeout:       5 * time.Second,
+			Transport:     &http.Transport{ForceAttemptHTTP2: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		closed:  make(chan struct{}),
+		state:   config.App.State,
+		grants:  newMemory[*grant](),
+		tokens:  newMemory[*access](),
+		records: make(map[Endpoint]*record),
+		faults:  make(map[Endpoint]Fault),
 	}, nil
 }
 
@@ -184,7 +186,6 @@ type memory[T any] struct {
 
 func newMemory[T any]() memory[T] { return memory[T]{entries: make(map[string]T)} }
 
-// put remembers an entry under a new key.
 func (m *memory[T]) put(key string, entry T) {
 	if len(m.order) < capacity {
 		m.order = append(m.order, key)
@@ -196,8 +197,7 @@ func (m *memory[T]) put(key string, entry T) {
 	m.entries[key] = entry
 }
 
-// Rename gives an account another username, as people do. Their tokens stay good, and so
-// do AutoAllow and a tester role.
+// Rename gives an account another username. Its tokens, AutoAllow and tester role stay.
 func (s *Simulator) Rename(username, to string) error {
 	s.naming.Lock()
 	defer s.naming.Unlock()

@@ -38,27 +38,13 @@ func (s *Simulator) SetState(state AppState) error {
 	return nil
 }
 
-// currentState returns the state of the app.
-func (s *Simulator) currentState() AppState {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.state
-}
-
 // isTester tells whether an account has accepted a tester role.
 func (s *Simulator) isTester(u *User) bool { return slices.Contains(s.config.App.Testers, u.Username) }
 
 // maySignIn tells whether an account gets past the window's check of roles.
 // Inferred: an invited account that has not accepted gets past it.
 func (s *Simulator) maySignIn(u *User) bool {
-	return s.config.App.Live || s.isTester(u) || s.currentState() == InvitationPending
-}
-
-// blocked is what every call meets while Meta has restricted the app.
-func blocked() *graphError { return &graphError{Code: 200, Message: "API access blocked."} }
-
-// unsupported is what an app without access to the account meets. The text looks like
-// a mistake in the request and is none.
-func unsupported() *graphError {
-	return &graphError{Code: 100, Message: "Unsupported request - method type: get"}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config.App.Live || s.isTester(u) || s.state == InvitationPending
 }

@@ -11,8 +11,7 @@ import (
 	"time"
 )
 
-// grant is what an authorization code stands for. A used one is kept, because
-// Instagram answers a second use with words of its own.
+// grant is what a code stands for. A used one is kept: Instagram says that it was used.
 type grant struct {
 	user        *User
 	redirectURI string
@@ -37,7 +36,7 @@ func (s *Simulator) issueCode(user *User, redirectURI string, permissions []stri
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.grants.put(code, &grant{
-		user: user, redirectURI: redirectURI, permissions: permissions, expires: s.now().Add(s.config.CodeLifetime),
+		user: user, redirectURI: redirectURI, permissions: permissions, expires: s.config.Now().Add(s.config.CodeLifetime),
 	})
 	return code
 }
@@ -121,8 +120,7 @@ func (s *Simulator) isSecret(given string) bool {
 	return subtle.ConstantTimeCompare([]byte(given), []byte(s.config.App.Secret)) == 1
 }
 
-// problem says in the older words why a code cannot be used, "" if it can. There is no
-// grant behind an unknown code.
+// problem says in the older words why a code is unusable, or "". g is nil for an unknown code.
 func (g *grant) problem(now time.Time) string {
 	switch {
 	case g == nil || g.revoked:
@@ -141,7 +139,7 @@ func (s *Simulator) redeem(code, redirectURI string) (user *User, permissions []
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	g := s.grants.entries[code]
-	now := s.now()
+	now := s.config.Now()
 	if problem = g.problem(now); problem != "" {
 		if s.config.App.API == instagramLogin && !s.config.OldCodeErrors {
 			problem = "Invalid authorization code"

@@ -33,15 +33,14 @@ func (s *Simulator) serveWindow(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPost:
 		s.serveDecision(w, r, asked)
 	case s.config.AutoAllow != "":
-		s.allow(w, r, asked, decision{s.config.user(s.config.AutoAllow), names(asked.asked)})
+		s.allow(w, r, asked, s.config.user(s.config.AutoAllow), names(asked.asked))
 	default:
 		s.showWindow(w, r, asked)
 	}
 }
 
-// checkAuthorization checks the parameters, in Instagram's order: client_id,
-// redirect_uri, response_type, scope. None of these errors is ever redirected,
-// because whom to redirect to is in doubt.
+// checkAuthorization checks client_id, redirect_uri, response_type and scope, in Instagram's order.
+// No error is redirected, because whom to redirect to is in doubt.
 func (s *Simulator) checkAuthorization(query url.Values) (a authorization, problem string) {
 	app := s.config.App
 	if only(query, "client_id") != app.ID {
@@ -67,7 +66,7 @@ func (s *Simulator) checkAuthorization(query url.Values) (a authorization, probl
 	switch {
 	case len(unknown) > 0:
 		// One name that does not exist spoils the others.
-		return a, invalidScope(unknown)
+		return a, "Invalid scope: ['" + strings.Join(unknown, "', '") + "']"
 	case len(a.asked) == 0:
 		return a, "No valid scopes requested"
 	}
@@ -91,20 +90,12 @@ func (s *Simulator) refuseInWindow(w http.ResponseWriter, r *http.Request, openi
 	s.showProblem(w, r, s.config.WindowErrorStatus, opening+problem)
 }
 
-// decision is what a person chose in the window.
-type decision struct {
-	user    *User
-	granted []string
-}
-
-// serveDecision answers the window's form.
 func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a authorization) {
 	if err := r.ParseForm(); err != nil {
 		s.refuseInWindow(w, r, "", "Invalid form")
 		return
 	}
-	// The name of the button that was pressed. Cancel comes first: it needs nothing
-	// else of the form.
+	// The button that was pressed. Cancel comes first: it needs nothing else of the form.
 	action := only(r.PostForm, "action")
 	if action == "cancel" {
 		redirectDenied(w, a, "user_denied", "The user denied your request")
@@ -128,7 +119,7 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 		if basic := basicPermission(s.config.App.API); a.asked[0].Name == basic && !slices.Contains(granted, basic) {
 			granted = append([]string{basic}, granted...)
 		}
-		s.allow(w, r, a, decision{user, granted})
+		s.allow(w, r, a, user, granted)
 	case "remove":
 		s.showRemoval(w, r, s.removeApp(r.Context(), user))
 	default:
@@ -138,22 +129,20 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 
 // allow ends the window for a person who allowed the app: with a code for the app,
 // or in the window itself where this account cannot sign in.
-func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorization, d decision) {
-	app := s.config.App
+func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorization, user *User, granted []string) {
 	switch {
 	// The app's own limits come before the account's kind (inferred).
-	case !s.maySignIn(d.user):
+	case !s.maySignIn(user):
 		s.refuseInWindow(w, r, "Insufficient Developer Role: ", "Insufficient developer role")
-	case app.API == instagramLogin && d.user.AccountType == personal:
-		s.showPersonal(w, r, d.user)
+	case s.config.App.API == instagramLogin && user.AccountType == personal:
+		s.showPersonal(w, r, user)
 	default:
-		code := s.issueCode(d.user, a.redirectURI, d.granted)
+		code := s.issueCode(user, a.redirectURI, granted)
 		// `#_` is no part of the code; browsers keep it in the address.
 		redirect(w, a, "code="+url.QueryEscape(code), "#_")
 	}
 }
 
-// redirectDenied sends the person back to the app without a code.
 func redirectDenied(w http.ResponseWriter, a authorization, reason, description string) {
 	redirect(w, a, "error=access_denied&error_reason="+reason+"&error_description="+url.QueryEscape(description), "")
 }
@@ -175,7 +164,6 @@ func redirect(w http.ResponseWriter, a authorization, query, fragment string) {
 	w.WriteHeader(http.StatusFound)
 }
 
-// names lists the names of permissions.
 func names(permissions []permission) (list []string) {
 	for _, p := range permissions {
 		list = append(list, p.Name)

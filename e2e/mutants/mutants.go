@@ -58,14 +58,14 @@ var mutants = []mutant{
 		failure`, `case false:
 		failure`, "."},
 	{"T4", "an answer may be endless", `io.ReadAll(io.LimitReader(answer.Body, maxBody+1))`, `io.ReadAll(answer.Body)`, "."},
-	{"T5", "a token may hold anything", `strings.ContainsFunc(t, notVisible)`, `false && strings.ContainsFunc(t, notVisible)`, ""},
+	{"T5", "a token may hold anything", `strings.ContainsFunc(token, notVisible)`, `false && strings.ContainsFunc(token, notVisible)`, ""},
 	{"T5", "the app-scoped ID takes the place of a missing user_id", `if c.config.API == InstagramLogin && node.UserID == "" {`, `if false {`, "."},
 	{"T5", "a profile is read again for whomever it names", `if !node.isOf(known) {`, `if false {`, "."},
 	{"T6", "the token goes into the address", `if c.config.API == BasicDisplay || place == inQuery {`, `if true {`, "."},
 	{"T6", "an unknown answer is logged with what may be a token", `		return "***"
 	}))`, `		return word
 	}))`, ""},
-	{"P2", "a profile of an unknown shape is logged", `status < 300 && (json.Valid(trimmed)`, `status < 200 && (json.Valid(trimmed)`, "."},
+	{"P2", "a profile of an unknown shape is logged", `status < 300 && looksLikeJSON`, `status < 200 && looksLikeJSON`, "."},
 	{"X1", "an answer that is given again asks no list", `case res.Refused == nil && !f.Sessions.Allowed(&res.who):`, `case false:`, ""},
 	{"D3", "a restricted app costs each visitor a code", `if p.Breaker.Lock(LockFor) {`, `if false {`, ""},
 	{"D3", "a bad code ends the lock of a restricted app", `call.WithdrawLocked() {`, `false && call.WithdrawLocked() {`, ""},
@@ -211,7 +211,7 @@ var mutants = []mutant{
 	{"P6", "a person gets the picture of another from here", `return "picture " + s.UserID`, `return "picture"`, ""},
 	{"P6", "a picture may come from anywhere", `if u.Scheme == "https" && isPictureHost(u.Host) || c.simulates(u) {`, `if u.Scheme == "https" || c.simulates(u) {`, "."},
 	{"P6", "whatever says that it is a picture is one", `!slices.Contains(pictureTypes, declared) || !slices.Contains(pictureTypes, kind)`, `!slices.Contains(pictureTypes, declared)`, "."},
-	{"T3", "a picture may come from a private address", `if !a.IsGlobalUnicast() || a.IsPrivate() {`, `if !a.IsGlobalUnicast() && a.IsPrivate() {`, ""},
+	{"T3", "a picture may come from a private address", `a.IsGlobalUnicast() && !a.IsPrivate() && `, `(a.IsGlobalUnicast() || !a.IsPrivate()) && `, ""},
 	// One each for promises that have none above.
 	{"A2", "a link may ask for any permission", `case !f.Client.Asks(name):`, `case false:`, ""},
 	{"A4", "the address that a request was rewritten to decides alone", `	if current != asked {

@@ -24,8 +24,7 @@ const (
 	Frame
 	// Form is a person who sends a form.
 	Form
-	// FramedForm is a person who sends a form, whose answer is shown in a frame of a page
-	// of this site.
+	// FramedForm is a person who sends a form whose answer is shown in a frame of this site.
 	FramedForm
 	// HTMX is a script of htmx, which goes where HX-Redirect says.
 	HTMX
@@ -135,8 +134,7 @@ func isPreflight(r *http.Request) bool {
 // isOne reports whether a header is there once and says something.
 func isOne(values []string) bool { return len(values) == 1 && values[0] != "" }
 
-// isPrefetch reports whether a browser asks in advance, for a page that nobody may ever
-// see. The first header is today's.
+// isPrefetch reports whether a browser asks in advance. The first header is today's.
 func isPrefetch(header http.Header) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Sec-Purpose", "X-Moz"} {
 		if value := header.Get(name); strings.Contains(value, "prefetch") || value == "preview" {
@@ -156,8 +154,7 @@ func isForm(header http.Header) bool {
 	return false
 }
 
-// acceptsHTML reports whether a client names HTML among what it wants. Whoever takes
-// anything does not name it.
+// acceptsHTML reports whether a client names HTML among what it accepts: */* does not.
 func acceptsHTML(header http.Header) bool {
 	for _, line := range header.Values("Accept") {
 		for part := range strings.SplitSeq(line, ",") {

@@ -34,10 +34,9 @@ func New[K comparable, V any](abandon, keep time.Duration) *Group[K, V] {
 	return &Group[K, V]{abandon: abandon, keep: keep, calls: make(map[K]*call[V])}
 }
 
-// Do returns the value of the work for a key, and begins the work unless it is under way
-// already or its value is kept. The work gets the values of ctx, and not its end, and says
-// whether its value is to be kept. It must not panic. ok is false where ctx ended before the
-// value was there.
+// Do returns the value of the work for a key, and begins the work unless it is under way already
+// or its value is kept. The work gets the values of ctx, and not its end, and says whether its
+// value is to be kept. It must not panic. ok is false where ctx ended before the value was there.
 func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (value V, keep bool)) (value V, ok bool) {
 	c := g.join(ctx, key, work)
 	defer g.leave(c)
@@ -68,8 +67,7 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 	return c
 }
 
-// finish hands the value over. That of work which was cancelled is of no use to anybody
-// who comes later.
+// finish hands the value over. The value of cancelled work is of no use to later callers.
 func (g *Group[K, V]) finish(key K, c *call[V], value V, keep bool) {
 	c.value = value
 	close(c.done)

@@ -92,9 +92,8 @@ func pairName(pair string) string {
 // maxValue is the longest header value that is handed on, in bytes. [H4]
 const maxValue = 256
 
-// EncodeValue returns a value as visible ASCII: spaces, percent signs and every
-// byte outside are percent-encoded. ok is false if it is too long for a header.
-// [H4]
+// EncodeValue returns a value as visible ASCII: spaces, percent signs and every byte outside are
+// percent-encoded. ok is false if it is too long for a header. [H4]
 func EncodeValue(value string) (encoded string, ok bool) {
 	plain := true
 	for i := 0; i < len(value) && plain; i++ {

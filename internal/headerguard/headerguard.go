@@ -87,8 +87,7 @@ func (g *Guard) With(other *Guard) *Guard {
 	return both
 }
 
-// isToken reports whether a name consists of letters, digits, '-' and '_', which
-// every server passes on.
+// isToken reports whether a name has only letters, digits, '-' and '_', which all servers pass on.
 func isToken(name string) bool {
 	for _, b := range []byte(name) {
 		if fold(b) == '-' && b != '-' && b != '_' {
@@ -138,8 +137,7 @@ next:
 	return header{}, false
 }
 
-// Concerns reports whether a request has, or may still bring, something to delete. It does
-// not allocate.
+// Concerns reports whether a request has, or may still bring, something to strip, allocation-free.
 func (g *Guard) Concerns(r *http.Request) bool {
 	if len(r.Trailer) > 0 || r.ContentLength < 0 && r.Body != nil {
 		return true
@@ -164,9 +162,8 @@ func (g *Guard) Strip(headers http.Header, keep func(canonical string) bool) {
 	}
 }
 
-// CleanConnection takes our names out of the Connection header: a proxy behind us
-// drops every header that is named there. Without one of our names in it, not a
-// byte of it changes. [H3]
+// CleanConnection takes our names out of the Connection header: a proxy behind us drops every
+// header that is named there. Without one of our names in it, not a byte of it changes. [H3]
 func (g *Guard) CleanConnection(headers http.Header) {
 	lines, present := headers["Connection"]
 	if !present || !slices.ContainsFunc(lines, g.namedIn) {
@@ -214,8 +211,7 @@ func (g *Guard) StripTrailers(r *http.Request) {
 	}
 }
 
-// trailerGuard strips the trailers that net/http adds to a request when its body
-// has been read to the end.
+// trailerGuard strips the trailers that net/http adds at the end of a request body.
 type trailerGuard struct {
 	io.ReadCloser
 	guard   *Guard

@@ -16,8 +16,7 @@ const levels = 3
 // lengths are the sizes of these networks.
 var lengths = [levels]int{64, 56, 48}
 
-// translated is the prefix behind which a translator puts IPv4 addresses for a server that
-// has IPv6 alone. [RFC 6052, RFC 7755]
+// translated is the prefix of IPv4 addresses behind a translator. [RFC 6052, RFC 7755]
 var translated = netip.MustParsePrefix("64:ff9b::/96")
 
 // ClientOf returns the client with an address. What is no address is a client without one.
@@ -45,8 +44,7 @@ func ClientOf(ip string) (c Client) {
 // HasAddress reports whether anything is known of a client.
 func (c Client) HasAddress() bool { return c.known > 0 }
 
-// Key returns what stands for a client alone: its IPv4 address or its /64. Clients without an
-// address share one key.
+// Key returns the IPv4 address or the /64 of a client. Those without an address share one key.
 func (c Client) Key() string {
 	if c.known == 0 {
 		return "unknown"

@@ -73,8 +73,7 @@ var (
 	shareTimes   = [shareCount]int{Common: 3, Newcomers: 12, Returning: 3}
 )
 
-// NewFailures returns a bound of n failed attempts in a time for each client, which remembers
-// size clients.
+// NewFailures allows n failed attempts in a time to each of size remembered clients.
 func NewFailures(n int, per time.Duration, size int, now func() time.Time) *Failures {
 	f := &Failures{now: now, hasFailed: newRecent(rememberFailures, keepFailures), hasSucceeded: newRecent(rememberFailures, keepFailures)}
 	for i := range f.byClient {
@@ -130,7 +129,8 @@ func (f *Failures) Ask(c Client) (*Attempt, *Refused) {
 	if refused != nil {
 		return nil, refused
 	}
-	f.shares[share].take(f.now())
+	s := &f.shares[share]
+	s.full = spent(s.full, f.now(), s.interval)
 	return &Attempt{f, c, share}, nil
 }
 
@@ -222,13 +222,6 @@ func (t *tokens) wait(now time.Time) time.Duration {
 		return 0 // also before the first one, of which the difference would wrap around
 	}
 	return t.full.Sub(now) - time.Duration(t.burst-1)*t.interval
-}
-
-func (t *tokens) take(now time.Time) {
-	if t.full.Before(now) {
-		t.full = now
-	}
-	t.full = t.full.Add(t.interval)
 }
 
 func (t *tokens) giveBack() { t.full = t.full.Add(-t.interval) }

@@ -48,8 +48,7 @@ func (g *Gate) leave() func() {
 	return sync.OnceFunc(func() { <-g.places })
 }
 
-// Breaker refuses for a while after a number of failures in a row, then lets one
-// through to see. [D3]
+// Breaker refuses for a while after failures in a row, then lets one call through as a trial. [D3]
 type Breaker struct {
 	limit int
 	rest  time.Duration
@@ -89,8 +88,7 @@ func (b *Breaker) Ready() (call *Call, retryAfter time.Duration) {
 	return &Call{b, true}, 0
 }
 
-// Withdraw says that a call was not made or says nothing. If it was the trial, the next
-// one may be.
+// Withdraw says that a call was not made or proves nothing. After a trial, another may follow.
 func (c *Call) Withdraw() {
 	c.breaker.mu.Lock()
 	defer c.breaker.mu.Unlock()

@@ -24,13 +24,11 @@ type Rate struct {
 
 type bucket struct {
 	key string
-	// full is when the bucket will be full again. One number is all that a token
-	// bucket needs to remember.
+	// full is when the bucket will be full again: all that a token bucket needs to remember.
 	full time.Time
 }
 
-// NewRate allows perMinute events a minute to each client and burst at once, and
-// remembers size clients.
+// NewRate allows perMinute events a minute and burst at once to each of size remembered clients.
 func NewRate(perMinute, burst, size int, now func() time.Time) *Rate {
 	return &Rate{
 		interval: time.Minute / time.Duration(perMinute), burst: burst, size: size, now: now,
@@ -76,11 +74,16 @@ func (r *Rate) Wait(key string) time.Duration {
 func (r *Rate) Spend(key string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, b := r.now(), r.bucket(key)
-	if b.full.Before(now) {
-		b.full = now
+	b := r.bucket(key)
+	b.full = spent(b.full, r.now(), r.interval)
+}
+
+// spent returns when a bucket will be full from which a token is taken now.
+func spent(full, now time.Time, interval time.Duration) time.Time {
+	if full.Before(now) {
+		full = now
 	}
-	b.full = b.full.Add(r.interval)
+	return full.Add(interval)
 }
 
 // GiveBack gives a client that is remembered a token back.
@@ -98,11 +101,7 @@ func (r *Rate) Allow(key string) (ok bool, retryAfter time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, b := r.now(), r.bucket(key)
-	full := b.full
-	if full.Before(now) {
-		full = now
-	}
-	full = full.Add(r.interval)
+	full := spent(b.full, now, r.interval)
 	if wait := full.Sub(now) - time.Duration(r.burst)*r.interval; wait > 0 {
 		return false, wait
 	}

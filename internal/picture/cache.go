@@ -31,8 +31,7 @@ type Call[V any] struct {
 	from, until time.Time
 }
 
-// lasts reports whether a value is still to be kept. One that lies in the future was found
-// by a clock that was wrong.
+// lasts reports whether a value is still kept. One from the future was found by a wrong clock.
 func (call *Call[V]) lasts(now time.Time) bool {
 	return now.Before(call.until) && !now.Before(call.from.Add(-time.Minute))
 }
@@ -134,9 +133,8 @@ func (c *Cache[V]) fresh(key string) *entry[V] {
 	return e
 }
 
-// keep fills in a call's value and keeps the call. What has to give way is what is over, and
-// then what was used the longest time ago. A value that would need more than all the room
-// is not kept.
+// keep fills in a call's value and keeps the call. What has to give way is what is over, and then
+// what was used the longest time ago. A value that would need more than all the room is not kept.
 func (c *Cache[V]) keep(key string, call *Call[V], value V, size int, keep time.Duration) {
 	call.value = value
 	size += len(key)

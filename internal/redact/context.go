@@ -100,8 +100,7 @@ func (s *scanner) feeds(c byte, p int) int {
 	return 0
 }
 
-// inPart reads the headers of a part of a multipart form, which end at p, for the name of
-// the part. No byte is looked at twice.
+// inPart reads the headers of a multipart part that end at p, for its name. No byte is read twice.
 func (s *scanner) inPart(end int) (secret, chosen bool) {
 	low := max(end-maxList, s.done, s.noPart)
 	s.noPart = end

@@ -22,9 +22,8 @@ func isNameChar(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-'
 }
 
-// Line replaces codes, states, signed requests, tokens, secrets and cookies by Word. It
-// changes the line in place, never makes it longer and allocates nothing. A valid JSON line
-// stays valid.
+// Line replaces codes, states, signed requests, tokens, secrets and cookies by Word. It changes
+// the line in place, never makes it longer and allocates nothing. A valid JSON line stays valid.
 //
 // Secrets are long, and most of a log line is not. So the names before the values are read
 // only where a long value stands, and a line without one costs a look at few of its bytes.

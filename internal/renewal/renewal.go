@@ -39,8 +39,7 @@ type rest struct {
 	wait time.Duration
 }
 
-// lasts reports whether a rest is not over. One that lies in the future was begun by a clock
-// that was wrong.
+// lasts reports whether a rest is not over. A rest in the future was begun by a wrong clock.
 func (r rest) lasts(now time.Time) bool {
 	return now.Before(r.from.Add(r.wait)) && !now.Before(r.from.Add(-time.Minute))
 }
@@ -64,9 +63,8 @@ func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Gr
 	}
 }
 
-// Result returns the last result for a key, if it is still kept. Somebody who fetches it has
-// not taken it along yet, or has an older state and keeps that: from then on it is kept as
-// long as at first.
+// Result returns the last result for a key, if it is still kept, and keeps it as long again:
+// whoever fetches it may have an older state and keep that.
 func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -78,11 +78,9 @@ func OK(address string) bool {
 	if len(address) == 0 || len(address) > MaxLength || address[0] != '/' || strings.HasPrefix(address, "//") {
 		return false
 	}
-	for _, b := range []byte(address) {
-		// Browsers drop tabs and newlines, so that "/\t/host" leads elsewhere.
-		if b <= ' ' || b >= 0x7f {
-			return false
-		}
+	// Browsers drop tabs and newlines, so that "/\t/host" leads elsewhere.
+	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return false
 	}
 	path, rest := split(address)
 	// Browsers take a backslash for a slash, so that "/\host" leads elsewhere. Behind the

@@ -23,8 +23,7 @@ const (
 	maxBudgets = 10_000
 )
 
-// budget is safe for concurrent use. Only ends of sessions ask it, no request that comes
-// with a living session does.
+// budget is safe for concurrent use. Only ends of sessions ask it, not living sessions.
 type budget struct {
 	mu       sync.Mutex
 	people   map[Key]time.Time // when the budget is whole again

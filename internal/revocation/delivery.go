@@ -64,7 +64,7 @@ func (l *List) Deliver(ctx context.Context, d Delivery, work func() (outcome int
 		return 0, 0, errors.Join(ErrNotDelivered, errEmptied)
 	}
 	// Nodes may list their secrets in unlike orders, and must hold one lock.
-	lock := strings.ReplaceAll(l.deliveryRoot(), "/", "_") + "_" + slices.Min(d.Arrived)
+	lock := lockName(l.deliveryRoot(), slices.Min(d.Arrived))
 	began := time.Now()
 	if err := l.lock(ctx, m, lock); err != nil {
 		if time.Since(began) >= lockTimeout && !l.failing() {
@@ -109,22 +109,19 @@ func (l *List) deliveredBefore(ctx context.Context, m *Member, d Delivery) (resu
 	return Delivered, 0, nil
 }
 
-// Marks stand in buckets of the hour in which Meta signed, so that one look finds them and old
-// ones are swept without being read.
+// Marks stand in a bucket for each hour of signing, so that old ones are swept without being read.
 
 func (l *List) deliveryRoot() string { return path.Dir(l.root) + "/callbacks" }
 
 func (l *List) markName(d Delivery, name string) string {
-	return fmt.Sprintf("%s/%0*d/%s", l.deliveryRoot(), minuteDigits, minuteOf(d.IssuedAt)/minutesOfHour, name)
+	return path.Join(l.deliveryRoot(), hourOf(d.IssuedAt), name)
 }
 
 // mark reports whether there is a note, and when it was left, as far as it says so.
 func (l *List) mark(ctx context.Context, m *Member, d Delivery, names []string) (there bool, left time.Time, err error) {
 	for _, name := range names {
 		// Not Exists, which takes an outage for an answer.
-		value, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) ([]byte, error) {
-			return m.Storage.Load(ctx, l.markName(d, name))
-		})
+		value, err := l.load(ctx, m, l.markName(d, name))
 		switch {
 		case err == nil:
 			if seconds, err := strconv.ParseInt(strings.TrimSpace(string(value)), 10, 64); err == nil {
@@ -142,7 +139,5 @@ func (l *List) putMark(ctx context.Context, m *Member, d Delivery, names []strin
 	if l.refused.Load() {
 		return errEmptied
 	}
-	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
-		return m.Storage.Store(ctx, l.markName(d, names[0]), fmt.Appendf(nil, "%d\n", l.now().Unix()))
-	})
+	return l.put(ctx, m, l.markName(d, names[0]), fmt.Appendf(nil, "%d\n", l.now().Unix()))
 }

@@ -26,12 +26,10 @@ func UserKey(app, userID string) Key { return keyOf("user", app, userID) }
 // BlockKey returns the key of a block, by what names it on every node.
 func BlockKey(parts ...string) Key { return keyOf(append([]string{"block"}, parts...)...) }
 
-// At returns the key of a person at one block, whose sessions can end there alone. It is cheap,
-// because each request needs it.
+// At returns the key of a person at one block. It is cheap, because each request needs it.
 func (k Key) At(block Key) Key { return max(k^block, 1) }
 
-// keyOf hashes its parts, each with its length in front. 0 means a free slot, so
-// that no key is 0.
+// keyOf hashes its parts, each with its length in front. 0 means a free slot, so that no key is 0.
 func keyOf(parts ...string) Key {
 	var all []byte
 	for _, part := range parts {
@@ -157,11 +155,9 @@ func readEntry(b []byte) (e entry, ok bool) {
 	return e, known && (e.key != 0) == (e.kind != everyone)
 }
 
-// Buckets are the minutes in which entries were written: what is new stands in the
-// last few of them.
+// Buckets are the minutes in which entries were written.
 
-// root returns the storage prefix of an app. Its ID is hashed like everything that
-// comes from outside. [F4]
+// root returns the storage prefix of an app, whose ID is hashed. [F4]
 func root(app string) string {
 	sum := sha256.Sum256([]byte(app))
 	return "instagram_auth/" + hex.EncodeToString(sum[:8]) + "/ended"

@@ -13,11 +13,15 @@ import (
 func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 	sealers := l.sealers()
 	unwritten := l.beginLook()
-	defer l.endLook()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.meanwhile = nil
+	}()
 	keys, err := l.list(ctx, m, l.root, fullTimeout)
 	if err != nil {
 		for _, key := range keys {
-			l.read(key, sealers)
+			l.readEntry(key, sealers)
 		}
 		return err
 	}

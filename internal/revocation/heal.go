@@ -2,10 +2,9 @@ package revocation
 
 import "time"
 
-// A storage may lack what this node knows: another one has taken its place, it was
-// emptied, or it was restored from a backup. Without help, the next node that starts would
-// bring revoked sessions back. So a node that has listed everything writes again what is
-// missing.
+// A storage may lack what this node knows: another one has taken its place, it was emptied, or it
+// was restored from a backup. Without help, the next node that starts would bring revoked sessions
+// back. So a node that has listed everything writes again what is missing.
 
 // A storage that loses what it is told, or answers nonsense, must not be written full. So
 // an entry that was written again must have been seen there before it is lost once more, and
@@ -37,13 +36,6 @@ func (l *List) beginLook() (unwritten bool) {
 	return len(l.queue.order) > 0
 }
 
-// endLook forgets them.
-func (l *List) endLook() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.meanwhile = nil
-}
-
 // noteMeanwhile is for holders of the lock.
 func (l *List) noteMeanwhile(id entryID) {
 	if l.meanwhile != nil {
@@ -72,21 +64,25 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 	}()
 	for _, e := range missing {
 		id := e.id()
-		if l.meanwhile[id] || l.queue.unwritten(id) || !l.state.mayHeal(id) {
+		h, before := l.state.healed[id]
+		if l.meanwhile[id] || l.queue.unwritten(id) || before && (!h.shown || h.times >= maxHeals) {
 			continue
 		}
 		if len(l.queue.order) >= maxQueue/2 {
 			return healed, false // the rest of the room is for sessions that end now
 		}
 		l.queue.add(e)
-		l.state.noteHealed(id, now)
+		if !before {
+			h.first = now
+		}
+		l.state.healed[id] = healing{first: h.first, times: h.times + 1}
 		healed++
 	}
 	return healed, true
 }
 
 // tidyHealed forgets what was written again long ago, or into another storage, and notes
-// what is no longer missing. Like what follows, it is for holders of the list's lock.
+// what is no longer missing. It is for holders of the list's lock.
 func (s *syncState) tidyHealed(missing []entry, now time.Time, elsewhere bool) {
 	if s.healed == nil || elsewhere {
 		s.healed = make(map[entryID]healing)
@@ -106,21 +102,6 @@ func (s *syncState) tidyHealed(missing []entry, now time.Time, elsewhere bool) {
 			s.healed[id] = h
 		}
 	}
-}
-
-// mayHeal reports whether an entry may be written again.
-func (s *syncState) mayHeal(id entryID) bool {
-	h, before := s.healed[id]
-	return !before || h.shown && h.times < maxHeals
-}
-
-func (s *syncState) noteHealed(id entryID, now time.Time) {
-	h, before := s.healed[id]
-	if !before {
-		h.first = now
-	}
-	h.times, h.shown = h.times+1, false
-	s.healed[id] = h
 }
 
 // missing returns the entries of the mirror that a listing does not have. A later end that

@@ -39,11 +39,11 @@ const (
 
 func newVault(t testing.TB, secrets ...string) *session.Vault {
 	t.Helper()
-	v, err := session.NewVault(secrets)
+	ring, err := session.NewKeyring(secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return v
+	return ring.Vault()
 }
 
 // node is a list with one member, as a Caddy process has it.

@@ -7,6 +7,7 @@
 package revocation
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -38,8 +39,7 @@ type Storage = certmagic.Storage
 // Member is a handler that uses a list. The newest one's storage is asked.
 type Member struct {
 	Storage Storage
-	// Sealer seals what this member writes. What is found is opened with those of
-	// all members.
+	// Sealer seals what this member writes. What is found is opened with those of all members.
 	Sealer Sealer
 	// Interval is how often the storage is asked; of several members the shortest
 	// counts. Default: DefaultInterval.
@@ -51,9 +51,8 @@ type Member struct {
 	Logger *slog.Logger
 }
 
-// List is what one node knows of the revoked sessions of one app. It is safe for
-// concurrent use, and outlives the handlers that use it while one configuration
-// replaces another.
+// List is what one node knows of the revoked sessions of one app. It is safe for concurrent use,
+// and outlives the handlers that use it while one configuration replaces another.
 type List struct {
 	app, root string
 	now       func() time.Time
@@ -93,12 +92,12 @@ type List struct {
 	done   chan struct{}
 }
 
-// New returns the list of an app and starts looking after it, once there is a member.
-// now is the clock.
+// New returns the list of an app. It reads the storage once there is a member. now is the clock.
 func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
-		app: app, root: root(app), now: now, born: now().UnixMilli(), storage: newGatekeeper(), queue: newQueue(),
+		app: app, root: root(app), now: now, born: now().UnixMilli(),
+		storage: make(gatekeeper, operationsAtATime), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))
@@ -144,7 +143,10 @@ func (l *List) run(ctx context.Context) {
 	defer close(l.done)
 	for {
 		if l.current() != nil {
-			waiting := l.takeWaiting()
+			l.mu.Lock()
+			waiting := l.waiting
+			l.waiting = nil
+			l.mu.Unlock()
 			l.Sync(ctx)
 			for _, done := range waiting {
 				close(done)
@@ -177,13 +179,10 @@ func (l *List) current() *Member {
 func (l *List) interval() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	shortest := DefaultInterval
-	for i, m := range l.members {
-		if i == 0 || m.Interval < shortest {
-			shortest = m.Interval
-		}
+	if len(l.members) == 0 {
+		return DefaultInterval
 	}
-	return shortest
+	return slices.MinFunc(l.members, func(a, b *Member) int { return cmp.Compare(a.Interval, b.Interval) }).Interval
 }
 
 // sealers returns those of all members, the newest first.
@@ -207,20 +206,24 @@ func (l *List) Await(ctx context.Context) (known bool) {
 	if l.Known() {
 		return true
 	}
-	timer := time.NewTimer(firstWait)
-	defer timer.Stop()
-	select {
-	case <-l.first:
-	case <-ctx.Done():
-	case <-timer.C:
-	}
+	waitFor(ctx, l.first)
 	return l.Known()
 }
 
-// CatchUp looks into the storage now, unless that fails, and waits for the result, but
-// not for long: a new session must begin after all that has ended the older ones of its
-// person, also on other nodes a moment ago. Whoever waits at the same time waits for one
-// look.
+// waitFor waits until a channel is closed or ctx ends, but no longer than firstWait.
+func waitFor(ctx context.Context, closed <-chan struct{}) {
+	timer := time.NewTimer(firstWait)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// CatchUp looks into the storage now, unless that fails, and waits for the result, but not for
+// long: a new session must begin after all that has ended the older ones of its person, also on
+// other nodes a moment ago. Whoever waits at the same time waits for one look.
 func (l *List) CatchUp(ctx context.Context) {
 	done := make(chan struct{})
 	l.mu.Lock()
@@ -233,26 +236,12 @@ func (l *List) CatchUp(ctx context.Context) {
 		return
 	}
 	l.nudge()
-	timer := time.NewTimer(firstWait)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
-func (l *List) takeWaiting() (waiting []chan struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waiting, l.waiting = l.waiting, nil
-	return waiting
+	waitFor(ctx, done)
 }
 
 // A Subject is a session as the list sees it.
 type Subject struct {
-	// Session, User and AppScoped are the keys of the session and of its person,
-	// by both IDs.
+	// Session, User and AppScoped are the keys of the session and of its person, by both IDs.
 	Session, User, AppScoped Key
 	// AtBlock is the key of the person at one block, 0 for none: see Key.At.
 	AtBlock Key
@@ -260,8 +249,7 @@ type Subject struct {
 	Began int64
 }
 
-// Ended reports whether a session has ended early. It takes no lock and asks no
-// storage.
+// Ended reports whether a session has ended early. It takes no lock and asks no storage.
 func (l *List) Ended(s Subject) bool {
 	t := l.table.Load()
 	if t.before(s.Session) > s.Began || t.before(s.User) > s.Began {
@@ -295,8 +283,7 @@ type Status struct {
 	Lost int
 	// Synced is when the storage was last read; zero if it never was.
 	Synced time.Time
-	// Unreadable is how many names the last full look could not open, of those that may end
-	// a session which would be alive.
+	// Unreadable is how many unopened entries of the last full look may end a live session.
 	Unreadable int
 	// Failing is what keeps the storage from being read, nil if nothing does.
 	Failing error

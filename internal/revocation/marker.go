@@ -2,10 +2,10 @@ package revocation
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/certmagic"
@@ -47,8 +47,7 @@ type marker struct {
 
 func (l *List) markerKey() string { return path.Join(path.Dir(l.root), "marker") }
 
-// samePlace reports whether two members' storages are one place. A reload makes a new
-// storage of the same folder.
+// samePlace reports whether two members share a storage. A reload reopens the same folder.
 func samePlace(a, b *Member) bool {
 	if sameStorage(a, b) {
 		return true
@@ -98,8 +97,7 @@ func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 		l.leaveUnmarked(m, look.unwritten)
 		return nil
 	case !look.full || look.lacking:
-		// What this node knows is being written again. The marker comes last: it says
-		// that everything is there.
+		// What this node knows is being written again. The marker comes last: all is there.
 		l.marker.unmarked = nil
 		l.state.fullAt = time.Time{}
 		if known {
@@ -122,25 +120,18 @@ func (l *List) lost() {
 	l.nudge()
 }
 
-// regained notes that the storage is well.
-func (l *List) regained() {
-	l.marker.emptied = false
-	l.refused.Store(false)
-}
-
 // beforeLook forgets what was wrong with a storage that a reload has replaced. A reload may
 // also have changed whether the node is strict.
 func (l *List) beforeLook(m *Member) {
 	if l.marker.emptied && !samePlace(l.marker.member, m) {
-		l.regained()
+		l.marker.emptied = false
 	}
 	l.refused.Store(l.marker.emptied && l.strict())
 }
 
 // newMarker writes the marker into a storage that has none.
 func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
-	// What has ended since this node runs, it knows: a storage that failed until now could
-	// be told by nobody else.
+	// This node knows what has ended since it started: nobody else could say so.
 	since := min(l.born, l.now().UnixMilli())
 	switch {
 	case l.marker.dated:
@@ -148,7 +139,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	case entries:
 		since = 0 // of a version that wrote no marker
 	}
-	err := l.storeMarker(ctx, m, since)
+	err := l.putSealed(ctx, m, l.markerKey(), since)
 	switch {
 	case err == nil:
 		l.markerFound(m, since, true)
@@ -161,8 +152,7 @@ func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
 	return nil
 }
 
-// leaveUnmarked goes on with a storage that shows ends and does not take the marker, and
-// tells the operator once.
+// leaveUnmarked goes on with a storage that has entries but refuses the marker, and warns once.
 func (l *List) leaveUnmarked(m *Member, err error) {
 	if !samePlace(l.marker.unmarked, m) {
 		m.Logger.Warn("the storage can be read, but writing its marker failed; until that works, Caddy does not notice if the storage is emptied", "error", err, "remedy", Remedy)
@@ -170,24 +160,14 @@ func (l *List) leaveUnmarked(m *Member, err error) {
 	l.marker.unmarked = m
 }
 
-func (l *List) storeMarker(ctx context.Context, m *Member, since int64) error {
-	key := l.markerKey()
-	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(since)), []byte(key))
-	if err != nil {
-		return err
-	}
-	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, key, value) })
-}
-
-// dateAgain writes the marker again that a clock wrote which was ahead. Until the date has
-// come, each node that starts would take all older sessions for foreign. It returns the date
-// that counts.
+// dateAgain corrects a marker dated by a clock that was ahead: until that date, nodes that start
+// would take all older sessions for foreign. It returns the date that counts.
 func (l *List) dateAgain(ctx context.Context, m *Member, since int64) int64 {
 	right := min(l.born, l.now().UnixMilli())
 	if l.marker.dated {
 		right = min(right, l.marker.since)
 	}
-	if err := l.storeMarker(ctx, m, right); err != nil {
+	if err := l.putSealed(ctx, m, l.markerKey(), right); err != nil {
 		return since // the next full look tries again
 	}
 	return right
@@ -205,12 +185,8 @@ func (l *List) loadMarker(ctx context.Context, m *Member, full bool) (since int6
 	if err != nil {
 		return 0, false, err
 	}
-	for _, s := range l.sealers() {
-		if plaintext, err := s.Open(value, []byte(key)); err == nil && len(plaintext) == 8 {
-			return int64(binary.BigEndian.Uint64(plaintext)), true, nil
-		}
-	}
-	return 0, false, nil
+	since, readable = openNumber(value, key, l.sealers())
+	return since, readable, nil
 }
 
 // markerTimeout is how long a first look waits for the marker, beside the listing.
@@ -221,7 +197,8 @@ const markerTimeout = 5 * time.Second
 // is what a clock that is ahead would write.
 func (l *List) markerFound(m *Member, since int64, readable bool) {
 	if l.marker.emptied {
-		l.regained()
+		l.marker.emptied = false
+		l.refused.Store(false)
 		l.state.fullAt = time.Time{} // what could not be written meanwhile is missing
 		l.nudge()
 	}
@@ -240,21 +217,14 @@ func (l *List) markerFound(m *Member, since int64, readable bool) {
 func (l *List) strict() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, m := range l.members {
-		if m.Strict {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.members, func(m *Member) bool { return m.Strict })
 }
 
-// Foreign reports whether a session began before the storage knew of any end: it did not
-// begin with this storage, or the storage has been lost since. The moment is in Unix
-// milliseconds. It takes no lock.
+// Foreign reports whether a session began (Unix milliseconds) before the storage knew of any end:
+// it began with another storage, or this one was lost since. It takes no lock.
 func (l *List) Foreign(began int64) bool { return began < l.since.Load() }
 
-// ReportForeign tells the operator of a session that is older than the storage, now and
-// then.
+// ReportForeign tells the operator of a session that is older than the storage, now and then.
 func (l *List) ReportForeign() {
 	now, last := l.now().Unix(), l.foreignAt.Load()
 	if now-last < int64(foreignEvery/time.Second) || !l.foreignAt.CompareAndSwap(last, now) {

@@ -16,10 +16,9 @@ import (
 // OnceFor is how long the note lasts that something has been done once.
 const OnceFor = 10 * time.Minute
 
-// Once runs work for a key on one node alone, which must not ask twice at a time. It holds a lock of the storage's meanwhile
-// and leaves a note behind, because of which no node runs it again within OnceFor. ran is
-// false if another node does it, or has done it; an error of the work's is returned as it
-// is, and leaves no note.
+// Once runs work for a key on one node. It holds a lock of the storage meanwhile and leaves a note,
+// so that no node runs it again within OnceFor. ran is false if another node does or did it. An
+// error of the work is returned as it is, and leaves no note.
 //
 // A storage that is down keeps nobody from working: done twice is better than never. [T7]
 func (l *List) Once(ctx context.Context, key Key, work func(context.Context) error) (ran bool, err error) {
@@ -27,7 +26,7 @@ func (l *List) Once(ctx context.Context, key Key, work func(context.Context) err
 	if m == nil {
 		return true, work(ctx)
 	}
-	lock := l.onceLock(key)
+	lock := lockName(l.onceRoot(), onceName(l.root, key))
 	began := time.Now()
 	err = l.lock(ctx, m, lock)
 	waited := time.Since(began) >= lockTimeout // and not a time-out of the storage's own
@@ -57,24 +56,20 @@ func (l *List) failing() bool {
 	return l.state.failing != nil
 }
 
-// Notes stand in buckets of an hour, so that old ones are swept without being read. Their
-// names are hashes and their content is sealed: a reader of the storage learns how many
-// there are. [F3, F4]
+// Notes stand in a bucket for each hour, so that old ones are swept without being read. Names are
+// hashes and contents are sealed: a reader of the storage learns only their number. [F3, F4]
 
 const minutesOfHour = 60
 
 func (l *List) onceRoot() string { return path.Dir(l.root) + "/once" }
 
-func (l *List) onceLock(key Key) string {
-	return strings.ReplaceAll(l.onceRoot(), "/", "_") + "_" + onceName(l.root, key)
-}
-
 func (l *List) noteOf(key Key, at time.Time) string {
-	return path.Join(l.onceBucket(at), onceName(l.root, key))
+	return path.Join(l.onceRoot(), hourOf(at), onceName(l.root, key))
 }
 
-func (l *List) onceBucket(at time.Time) string {
-	return fmt.Sprintf("%s/%0*d", l.onceRoot(), minuteDigits, minuteOf(at)/minutesOfHour)
+// hourOf returns the name of the bucket of a moment's hour.
+func hourOf(at time.Time) string {
+	return fmt.Sprintf("%0*d", minuteDigits, minuteOf(at)/minutesOfHour)
 }
 
 func onceName(root string, key Key) string {
@@ -92,41 +87,25 @@ func (l *List) noted(ctx context.Context, m *Member, key Key) bool {
 			continue // mostly all three are in one hour
 		}
 		seen = name
-		value, err := attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) ([]byte, error) {
-			return m.Storage.Load(ctx, name)
-		})
+		value, err := l.load(ctx, m, name)
 		if err != nil {
 			continue
 		}
-		if left, ok := openNote(value, name, l.sealers()); ok && left.After(now.Add(-OnceFor)) && !left.After(now.Add(clockSkew)) {
+		seconds, ok := openNumber(value, name, l.sealers())
+		if left := time.Unix(seconds, 0); ok && left.After(now.Add(-OnceFor)) && !left.After(now.Add(clockSkew)) {
 			return true
 		}
 	}
 	return false
 }
 
-func openNote(value []byte, name string, sealers []Sealer) (left time.Time, ok bool) {
-	for _, s := range sealers {
-		if plaintext, err := s.Open(value, []byte(name)); err == nil && len(plaintext) == 8 {
-			return time.Unix(int64(binary.BigEndian.Uint64(plaintext)), 0), true
-		}
-	}
-	return time.Time{}, false
-}
-
-// leaveNote says to the other nodes that the work is done. Where it cannot be written, one
-// of them may do it again.
+// leaveNote tells other nodes that the work is done. If it fails, one may do it again.
 func (l *List) leaveNote(ctx context.Context, m *Member, key Key) {
 	if l.refused.Load() {
 		return // into the wrong storage, nothing is written
 	}
 	now := l.now()
-	name := l.noteOf(key, now)
-	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(now.Unix())), []byte(name))
-	if err == nil {
-		err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error { return m.Storage.Store(ctx, name, value) })
-	}
-	if err != nil {
+	if err := l.putSealed(ctx, m, l.noteOf(key, now), now.Unix()); err != nil {
 		m.Logger.Debug("a note for other nodes could not be written", "error", err)
 	}
 }
@@ -144,7 +123,7 @@ func (l *List) oldHours(ctx context.Context, m *Member, root string, moment time
 		return nil // they are found after the next full look
 	}
 	buckets := make(map[string]*bucketKeys)
-	current := fmt.Sprintf("%0*d", minuteDigits, minuteOf(moment)/minutesOfHour)
+	current := hourOf(moment)
 	for _, key := range keys {
 		hour, name, _ := strings.Cut(strings.TrimPrefix(key, root+"/"), "/")
 		if len(hour) != minuteDigits || hour >= current || strings.Trim(hour, "0123456789") != "" || strings.Contains(name, "/") {

@@ -173,7 +173,7 @@ func TestT7_WhoHasTheLockDoesTheWork(t *testing.T) {
 		m := newMemory()
 		a := newNode(t, m)
 		key, w := newKey(), new(worker)
-		m.lock(a.onceLock(key), true)
+		m.lock(lockName(a.onceRoot(), onceName(a.root, key)), true)
 		w.once(t, a, key, false)
 		// Whoever gives up waiting gets told why, and keeps nothing that comes late.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -181,7 +181,7 @@ func TestT7_WhoHasTheLockDoesTheWork(t *testing.T) {
 		if ran, err := a.Once(ctx, key, w.work); ran || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("ran = %v, %v", ran, err)
 		}
-		m.lock(a.onceLock(key), false)
+		m.lock(lockName(a.onceRoot(), onceName(a.root, key)), false)
 		w.once(t, a, key, true)
 		if m.isLocked() {
 			t.Error("the lock has been kept")

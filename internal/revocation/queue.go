@@ -52,8 +52,7 @@ func (q *queue) first() (e entry, ok bool) {
 	return q.waiting[q.order[0]], true
 }
 
-// written takes an entry off the queue that first returned, unless it has been given up
-// or joined with another one meanwhile.
+// written removes the entry that first returned, unless it was dropped or joined meanwhile.
 func (q *queue) written(e entry) {
 	if first, ok := q.first(); ok && first == e {
 		q.drop(e.id())

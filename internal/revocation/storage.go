@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -27,8 +28,6 @@ var errBusy = errors.New("too many storage operations are in progress")
 // keeps its place, so that their number is bounded.
 type gatekeeper chan struct{}
 
-func newGatekeeper() gatekeeper { return make(gatekeeper, operationsAtATime) }
-
 // drain waits until no operation is under way, those that were left behind included,
 // but no longer than for one that hangs. Nobody may start one any more.
 func (g gatekeeper) drain() {
@@ -43,14 +42,44 @@ func (g gatekeeper) drain() {
 	}
 }
 
+// load and put read and write one value of a member's storage.
+func (l *List) load(ctx context.Context, m *Member, key string) ([]byte, error) {
+	return attempt(ctx, l.storage, operationTimeout, func(ctx context.Context) ([]byte, error) {
+		return m.Storage.Load(ctx, key)
+	})
+}
+
+func (l *List) put(ctx context.Context, m *Member, key string, value []byte) error {
+	return perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+		return m.Storage.Store(ctx, key, value)
+	})
+}
+
+// putSealed writes a number that is bound to its key, and openNumber reads it.
+func (l *List) putSealed(ctx context.Context, m *Member, key string, number int64) error {
+	value, err := m.Sealer.Seal(binary.BigEndian.AppendUint64(nil, uint64(number)), []byte(key))
+	if err != nil {
+		return err
+	}
+	return l.put(ctx, m, key, value)
+}
+
+func openNumber(value []byte, key string, sealers []Sealer) (number int64, ok bool) {
+	for _, s := range sealers {
+		if plaintext, err := s.Open(value, []byte(key)); err == nil && len(plaintext) == 8 {
+			return int64(binary.BigEndian.Uint64(plaintext)), true
+		}
+	}
+	return 0, false
+}
+
 // perform is attempt for an operation that has no result.
 func perform(ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) error) error {
 	_, err := attempt(ctx, g, timeout, func(ctx context.Context) (struct{}, error) { return struct{}{}, operation(ctx) })
 	return err
 }
 
-// attempt runs one operation for at most timeout. A panic of the storage's is an
-// error like another.
+// attempt runs one operation for at most timeout. A panic of the storage is an error.
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	select {

@@ -5,16 +5,13 @@ import (
 	"slices"
 )
 
-// The last end of a person's sessions says all that the ones before it said. Those are
-// deleted: by the node that wrote them as soon as it writes the next one, and by any node
-// after it has listed everything. [N14]
+// The last end of a person's sessions covers the earlier ones. The node that wrote those deletes
+// them at the next one, and any node deletes them after a full look. [N14]
 
-// maxLast is for how many people a node remembers what it wrote last: 2 MB. What it has
-// forgotten is found among everything.
+// maxLast is for how many people a node remembers its last write: 2 MB. Full looks find the rest.
 const maxLast = 10_000
 
-// place is where an entry stands: its name, in the storage of a member, sealed by that
-// member's sealer.
+// place is where an entry stands: its name in a member's storage, and what sealed it.
 type place struct {
 	member *Member
 	name   string
@@ -32,10 +29,9 @@ type written struct {
 	places []place
 }
 
-// supersede deletes what an entry that has just been written makes superfluous. That may
-// be the entry itself, if a later end was written meanwhile. What a clock wrote that was
-// ahead then takes nothing's place: nobody believes it yet. Nobody is told of a deletion
-// that fails: there will be others.
+// supersede deletes what an entry just written makes superfluous: perhaps the entry itself, if a later
+// end was written meanwhile. An entry of a clock that was ahead supersedes nothing: it is not
+// believed yet. A deletion that fails is ignored: others follow.
 func (l *List) supersede(ctx context.Context, e entry, places []place) {
 	if e.kind == oneSession {
 		return
@@ -80,9 +76,8 @@ type found struct {
 	sealer int // that opened it
 }
 
-// superseded returns which keys of a listing hold an end of a person's sessions that a
-// later one in the same listing covers. The later one must be believed, and readable for
-// whoever could read the older one.
+// superseded returns which keys of a listing hold an end that a later one in the listing covers.
+// The later one must count already, and be readable for whoever could read the older one.
 func (l *List) superseded(all []found) map[int]bool {
 	type reader struct {
 		id     entryID
@@ -113,8 +108,7 @@ func (l *List) superseded(all []found) map[int]bool {
 	return keys
 }
 
-// endOf returns the moment before which the sessions that an ID stands for have ended, as
-// far as this node knows.
+// endOf returns the moment before which the sessions of an ID have ended, as known here.
 func (l *List) endOf(id entryID) int64 {
 	if id.kind == everyone {
 		return l.everyone.Load()

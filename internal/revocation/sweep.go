@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// maxDeletions is how much one run deletes at the most, sweepTimeout how long it
-	// may take. [D5]
+	// maxDeletions bounds what one run deletes, sweepTimeout how long it takes. [D5]
 	maxDeletions = 1000
 	sweepTimeout = 30 * time.Second
 
@@ -47,8 +46,7 @@ type sweeper struct {
 	all     sync.WaitGroup // of the one that runs
 }
 
-// sweepBeside starts a sweep if there is something to sweep and none runs. After a full
-// look it looks for old notes, too.
+// sweepBeside starts a sweep in the background unless one runs; after a full look, of notes too.
 func (l *List) sweepBeside(ctx context.Context, m *Member, full bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,10 +87,11 @@ func (l *List) toSweep(buckets map[string]*bucketKeys) {
 // sweep deletes old buckets, a part of them at a time, while it holds a lock that one
 // node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
 func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
-	if len(expired) == 0 || l.lock(ctx, m, l.lockName()) != nil {
+	lock := lockName(l.root, "sweep")
+	if len(expired) == 0 || l.lock(ctx, m, lock) != nil {
 		return expired
 	}
-	defer l.unlock(m, l.lockName())
+	defer l.unlock(m, lock)
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if l.swept(ctx, m, expired[0]) {
@@ -142,14 +141,13 @@ func (l *List) delete(ctx context.Context, m *Member, key string) bool {
 	return err == nil || errors.Is(err, fs.ErrNotExist)
 }
 
-// lockName has no slash: some storages make a file of it.
-func (l *List) lockName() string { return strings.ReplaceAll(l.root, "/", "_") + "_sweep" }
+// lockName returns the name of a lock. It has no slash: some storages make a file of it.
+func lockName(root, name string) string { return strings.ReplaceAll(root, "/", "_") + "_" + name }
 
 // lock takes a lock of the storage's. An error says that it is not held.
 func (l *List) lock(ctx context.Context, m *Member, name string) error {
 	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
-	// Not TryLock: with files it never gets past the empty lock of a node that was
-	// killed just then.
+	// Not TryLock: with files it never gets past the empty lock of a node that was killed.
 	err := perform(ctx, l.storage, lockTimeout, func(ctx context.Context) error {
 		err := m.Storage.Lock(ctx, name)
 		if err == nil && !decided.CompareAndSwap(false, true) {
@@ -164,12 +162,9 @@ func (l *List) lock(ctx context.Context, m *Member, name string) error {
 	return err
 }
 
-// unlock gives the lock back with a context of its own: that of the work may have
-// ended. [F5]
+// unlock gives the lock back with a context of its own: that of the work may have ended. [F5]
 func (l *List) unlock(m *Member, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	err := perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
+	err := perform(context.Background(), l.storage, operationTimeout, func(ctx context.Context) error {
 		return m.Storage.Unlock(ctx, name)
 	})
 	if err != nil {

@@ -170,7 +170,7 @@ func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
 				old := bucketOf(root("123"), 1) + "/x"
 				a, b := lonelyNode(t), newNode(t, m.beside())
 				m.put(old) // after b's one full look
-				m.lock(a.lockName(), true)
+				m.lock(lockName(a.root, "sweep"), true)
 				a.leave = a.join(t, storage(m))
 				time.Sleep(time.Minute)
 				for range 3 {
@@ -185,7 +185,7 @@ func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
 				if m.count(old) != 1 {
 					t.Error("swept without the lock")
 				}
-				m.lock(a.lockName(), false)
+				m.lock(lockName(a.root, "sweep"), false)
 				time.Sleep(time.Minute)
 				a.sync()
 				if m.count(old) != 0 || m.isLocked() {
@@ -209,7 +209,7 @@ func TestF5_AKilledHolderOfALockFileBlocksNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join(dir, "locks", certmagic.StorageKeys.Safe(a.lockName())+".lock")
+		file := filepath.Join(dir, "locks", certmagic.StorageKeys.Safe(lockName(a.root, "sweep"))+".lock")
 		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o700), os.WriteFile(file, killed, 0o600)); err != nil {
 			t.Fatal(err)
 		}

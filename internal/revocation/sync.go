@@ -116,7 +116,7 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
 		for _, key := range keys {
-			if !l.read(key, sealers) && len(path.Base(key)) >= shortestName {
+			if _, _, ok := l.readEntry(key, sealers); !ok && len(path.Base(key)) >= shortestName {
 				l.state.unopened = true
 			}
 		}
@@ -127,8 +127,7 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	return nil
 }
 
-// list returns the keys below a prefix; none where nothing has ever been written. With
-// an error, it may return some of them.
+// list returns the keys below a prefix, if any. With an error, it may return some of them.
 func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
 	for range listAttempts {
 		keys, err = attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {
@@ -147,30 +146,18 @@ func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.
 	return keys, err
 }
 
-// readEntry returns the entry that a storage key holds and takes it into the mirror.
+// readEntry returns the entry that a storage key holds and takes it into the mirror, if it counts.
 func (l *List) readEntry(key string, sealers []Sealer) (e entry, sealer int, ok bool) {
 	_, bucket, name, ok := splitKey(l.root, key)
 	if !ok || name == "" {
 		return e, 0, false
 	}
 	if e, sealer, ok = readName(bucket, name, sealers); ok {
-		e = e.lasting()
-		l.believe(e)
+		if e = e.lasting(); l.believable(e) {
+			l.note(e)
+		}
 	}
 	return e, sealer, ok
-}
-
-// read is readEntry where the entry itself does not matter.
-func (l *List) read(key string, sealers []Sealer) bool {
-	_, _, ok := l.readEntry(key, sealers)
-	return ok
-}
-
-// believe takes an entry of the storage into the mirror.
-func (l *List) believe(e entry) {
-	if l.believable(e) {
-		l.note(e)
-	}
 }
 
 // believable reports whether an entry counts. A node whose clock is far ahead would end
@@ -184,8 +171,7 @@ func (l *List) ahead(e entry) bool {
 	return e.kind != oneSession && e.before > l.now().Add(fullEvery).UnixMilli()
 }
 
-// report tells the operator when the storage begins to fail, how old the list gets,
-// and when all is well again.
+// report tells the operator that the storage fails, how old the list is, and when it works again.
 func (l *List) report(ctx context.Context, m *Member, err error) {
 	if ctx.Err() != nil {
 		return // the program is ending

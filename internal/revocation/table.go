@@ -5,11 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// A table is the mirror that every request reads: open addressing over slots of which
-// three eighths are used when it is made, and nine sixteenths when a larger one takes
-// its place; fuller ones make readers search. Readers take no lock. One writer at a
-// time adds entries; nothing is ever taken out of a table, so that no reader can miss
-// an entry behind a gap.
+// A table is the mirror that every request reads: open addressing over slots of which three
+// eighths are used when it is made, and nine sixteenths when a larger one takes its place; fuller
+// ones make readers search. Readers take no lock. One writer at a time adds entries; nothing is
+// ever taken out of a table, so that no reader can miss an entry behind a gap.
 type table struct {
 	slots []slot
 	used  int // by the writer alone
@@ -59,8 +58,7 @@ func (s *slot) entry() (e entry, ok bool) {
 	return e, e.key != 0
 }
 
-// before returns the moment before which sessions with this key have ended, 0 if
-// there is none. In Unix milliseconds.
+// before returns the moment, in Unix milliseconds, before which sessions of a key have ended, or 0.
 func (t *table) before(key Key) int64 {
 	s := t.find(key)
 	// The writer may have filled the free slot that find saw, with another key. And a
@@ -71,8 +69,7 @@ func (t *table) before(key Key) int64 {
 	return s.before.Load()
 }
 
-// add takes an entry in, or joins it with the one that has its key. It reports
-// whether that changed anything.
+// add adds an entry, or joins it with that of its key, and reports whether anything changed.
 func (t *table) add(e entry) bool {
 	s := t.find(e.key)
 	changed := false
@@ -104,8 +101,7 @@ func (t *table) live(now int64) (n int) {
 	return n
 }
 
-// rebuilt returns a table with the entries that have not expired and room for half
-// as many again.
+// rebuilt returns a table with the entries that have not expired and room for half as many again.
 func (t *table) rebuilt(now int64) *table {
 	fresh := newTable(max(smallestTable, t.live(now)*8/3))
 	for i := range t.slots {

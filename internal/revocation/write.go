@@ -17,9 +17,8 @@ const (
 	// issuedWithin covers what Meta cuts off issued_at, which is in whole seconds.
 	issuedWithin = time.Second + sameMoment
 
-	// writesPerSync is how many queued entries are written before new ones are read,
-	// and flushTime how long that may take: a slow storage must not hide from this node
-	// what has ended on others.
+	// writesPerSync and flushTime bound how many queued entries are written before new ones are
+	// read: a slow storage must not hide what has ended on other nodes.
 	writesPerSync = 1000
 	flushTime     = time.Second
 )
@@ -42,8 +41,7 @@ func (l *List) EndSessionLater(s Subject, expires time.Time) {
 	}
 }
 
-// EndSessionByKey is EndSession where nobody knows how long the session would have
-// lasted.
+// EndSessionByKey is EndSession where nobody knows how long the session would have lasted.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
 	return l.EndSession(ctx, Subject{Session: key}, l.now().Add(MaxLifetime))
 }
@@ -64,10 +62,9 @@ func (l *List) EndUser(ctx context.Context, key Key, others ...Key) error {
 	return l.end(ctx, e)
 }
 
-// EndUserBefore ends the sessions of a person that began before a moment, which Meta
-// gives in whole seconds, with a minute on top for clocks that are ahead. A session that
-// Begin dated later, because older ones had just ended, is among them. Calling it again
-// ends nothing more. [K3]
+// EndUserBefore ends the sessions of a person that began before a moment, which Meta gives in
+// whole seconds, with a minute on top for clocks that are ahead. A session that Begin dated later,
+// because older ones had just ended, is among them. Calling it again ends nothing more. [K3]
 func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) error {
 	if now := l.now(); moment.After(now) {
 		moment = now
@@ -76,15 +73,13 @@ func (l *List) EndUserBefore(ctx context.Context, key Key, moment time.Time) err
 	return l.end(ctx, entry{kind: oneUser, key: key, before: before.UnixMilli()}.lasting())
 }
 
-// EndAll ends all sessions there are now, those among them that Begin has dated by the end
-// of a person a moment ago.
+// EndAll ends all current sessions, those included that Begin has dated later than now.
 func (l *List) EndAll(ctx context.Context) error {
 	return l.end(ctx, l.untilNow(everyone, 0))
 }
 
-// untilNow returns an entry that ends everything that began up to now, on nodes with
-// clocks that are ahead, too, and later than the one before it: Begin may have put a
-// new session behind that one.
+// untilNow returns an entry that ends all that began up to now, even by a clock that is ahead, and
+// is later than the one before it: Begin may have dated a new session behind that one.
 func (l *List) untilNow(k kind, key Key) entry {
 	until, last := l.now().Add(clockSkew), l.table.Load().before(key)
 	if k == everyone {
@@ -168,10 +163,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 		sealer := m.Sealer.ID() // before sealing: a secret that changes in between covers less
 		name, err := e.name(bucketOf(l.root, minuteOf(l.now())), m.Sealer)
 		if err == nil {
-			err = perform(ctx, l.storage, operationTimeout, func(ctx context.Context) error {
-				// Some storages take an empty value for none.
-				return m.Storage.Store(ctx, name, []byte("ended\n"))
-			})
+			err = l.put(ctx, m, name, []byte("ended\n")) // some storages take an empty value for none
 		}
 		errs = append(errs, err)
 		written = append(written, place{m, name, sealer})
@@ -183,8 +175,7 @@ func (l *List) store(ctx context.Context, e entry) error {
 	return err
 }
 
-// writers returns the members, the newest first, less those that would write the same
-// once more.
+// writers returns the members, the newest first, less those that would write the same once more.
 func (l *List) writers() (distinct []*Member) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

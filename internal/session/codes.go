@@ -24,8 +24,7 @@ const (
 // codeEncoding is base32 in lower case, which survives being read out and typed in.
 var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// Codes makes and reads the confirmation codes of data deletions. It is safe for
-// concurrent use.
+// Codes makes and reads the confirmation codes of data deletions. It is safe for concurrent use.
 //
 // No record of a deletion is kept. Nothing personal is on the server that a later
 // look could find there, so a code that was issued here is the proof that the
@@ -33,15 +32,6 @@ var codeEncoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPa
 // be one more thing that is kept about a person who wants nothing kept, and would
 // have to be found on every node. The code says nothing about whose data it was. [K4]
 type Codes struct{ ring *Keyring }
-
-// NewCodes derives the keys. The first secret signs, all of them read.
-func NewCodes(secrets []string) (*Codes, error) {
-	ring, err := NewKeyring(secrets)
-	if err != nil {
-		return nil, err
-	}
-	return ring.Codes(), nil
-}
 
 // DeletionState is how far the deletion of somebody's data is.
 type DeletionState byte

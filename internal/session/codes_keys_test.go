@@ -11,20 +11,22 @@ func TestS4_ACodeIsSignedForThisPurposeAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		codes, err := NewCodes([]string{"secret"})
+		ring, err := NewKeyring([]string{"secret"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		codes := ring.Codes()
 		code := ringOf(keys).Codes().New(DeletedByAll, time.Unix(1_800_000_000, 0))
 		if _, ok := codes.Read(code); ok != (p == purposeConfirm) {
 			t.Errorf("signed for %s: reads %v", p, ok)
 		}
 	}
 	// Nor is the secret itself the key.
-	codes, err := NewCodes([]string{"secret"})
+	ring, err := NewKeyring([]string{"secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	codes := ring.Codes()
 	if _, ok := codes.Read(ringOf([][]byte{[]byte("secret")}).Codes().New(DeletedByAll, time.Unix(1_800_000_000, 0))); ok {
 		t.Error("a code that is signed with the secret itself reads")
 	}
@@ -38,10 +40,11 @@ func ringOf(confirm [][]byte) *Keyring {
 }
 
 func TestK4_ACodeOfAStateThatIsNotKnownIsNone(t *testing.T) {
-	codes, err := NewCodes([]string{"secret"})
+	ring, err := NewKeyring([]string{"secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	codes := ring.Codes()
 	for state := range 256 {
 		text := make([]byte, codeSigned)
 		text[0] = byte(state)

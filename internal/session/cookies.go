@@ -14,12 +14,10 @@ import (
 )
 
 const (
-	// LoginLifetime is how long a visitor has between the start of a login and
-	// the way back from Instagram. [A1]
+	// LoginLifetime is how long a visitor may take at Instagram from start to callback. [A1]
 	LoginLifetime = 10 * time.Minute
 
-	// MaxLogins is how many logins one browser may have under way. Starting a
-	// further one gives up the oldest. [S8]
+	// MaxLogins is how many logins a browser may have under way; another replaces the oldest. [S8]
 	MaxLogins = 5
 
 	// RoundWindow is how long a finished login counts as "just now" when the
@@ -38,8 +36,7 @@ const (
 
 // Config is the configuration of one instance's cookies.
 type Config struct {
-	// Secrets are what the keys are derived from. The first one encrypts, all
-	// of them decrypt. Required, or Keys.
+	// Secrets: the first one encrypts, all of them decrypt. Required, or Keys.
 	Secrets []string
 
 	// Keys are those to use, where the secrets can change later.
@@ -56,12 +53,10 @@ type Config struct {
 	// browsers refuse on plain HTTP. For loopback hosts alone.
 	InsecureHTTP bool
 
-	// Lifetime is how long a session lasts, in whole seconds: what is left of one
-	// is cut off. Required.
+	// Lifetime is how long a session lasts, cut to whole seconds. Required.
 	Lifetime time.Duration
 
-	// Idle is how long a session lasts without being used, in whole seconds.
-	// Default: no limit.
+	// Idle is how long a session lasts without being used, in whole seconds. Default: no limit.
 	Idle time.Duration
 
 	// Tokens makes room for an access token in the session cookie, which may then be
@@ -72,9 +67,8 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Cookies makes and reads the cookies of one instance: the session, the logins
-// under way and the mark that a login has just been finished. It is safe for
-// concurrent use.
+// Cookies makes and reads the cookies of one instance: the session, the logins under way and the
+// mark that a login has just been finished. It is safe for concurrent use.
 type Cookies struct {
 	instance string
 	lifetime time.Duration
@@ -92,13 +86,12 @@ type Cookies struct {
 	sessionAD, roundAD []byte
 }
 
-// New checks the configuration and derives the keys. Errors name what is wrong
-// and contain no secret.
+// New checks the configuration and derives the keys. Errors contain no secret.
 func New(c Config) (*Cookies, error) {
 	if c.Instance == "" || c.Lifetime < time.Second {
 		return nil, errors.New("instance and a lifetime of at least a second are required")
 	}
-	if !validName(c.Name) {
+	if c.Name == "" || len(c.Name) > maxNameLength || !isWord(c.Name) {
 		return nil, fmt.Errorf("cookie name %q: write 1 to %d letters, digits, '-' or '_'", c.Name, maxNameLength)
 	}
 	if c.Idle != 0 && c.Idle < 10*time.Second {
@@ -131,12 +124,7 @@ func (c *Cookies) keys() *keySet { return c.ring.set.Load() }
 // Name returns the session cookie's full name.
 func (c *Cookies) Name() string { return c.name }
 
-func validName(name string) bool {
-	return name != "" && len(name) <= maxNameLength && isWord(name)
-}
-
-// isWord reports whether s consists of letters, digits, '-' and '_', which is
-// also the alphabet of base64url.
+// isWord reports whether s has only letters, digits, '-' and '_', the alphabet of base64url.
 func isWord(s string) bool {
 	for _, b := range []byte(s) {
 		letter := 'a' <= b|0x20 && b|0x20 <= 'z'

@@ -9,8 +9,7 @@ const (
 	// send what is set for a longer path first, and ours is set for the whole host. [S9]
 	MaxTried = 8
 
-	// keptLogins is how many login cookies of one request are kept: the last ones, and at
-	// the most twice as many.
+	// keptLogins is how many of the last login cookies are kept, and at the most twice as many.
 	keptLogins = 100
 )
 
@@ -21,12 +20,10 @@ type Found struct {
 	sessions     [MaxTried]string
 	sessionCount int // of all that there were
 	round        string
-	// logins stand in the order of the request, which is oldest first in
-	// browsers (RFC 6265, section 5.4).
+	// logins stand in the request's order: browsers send the oldest first (RFC 6265, section 5.4).
 	logins []login
 
-	// ours is how many pairs have a name of ours, good or not, and last where the last
-	// of them stands.
+	// ours is how many pairs have one of our names; last is where the last of them stands.
 	ours int
 	last span
 }
@@ -34,8 +31,7 @@ type Found struct {
 // login is a login cookie as it came: the tag from its name, and its value.
 type login struct{ tag, value string }
 
-// span is a pair in one of the lines, from behind the semicolon in front of it to the
-// semicolon behind it.
+// span is a pair in one of the lines, without the semicolons around it.
 type span struct{ line, start, end int }
 
 // Any reports whether the request carries any of our cookies.
@@ -49,18 +45,15 @@ func (f *Found) Single() (line, start, end int, ok bool) {
 	return f.last.line, f.last.start, f.last.end, f.ours == 1
 }
 
-// Crowded reports whether there are more session cookies than are opened, so that nobody
-// can tell what is among them.
+// Crowded reports whether there are more session cookies than are opened.
 func (f *Found) Crowded() bool { return f.sessionCount > MaxTried }
 
-// Find scans the Cookie lines of a request once for everything of ours, which costs as
-// much as they are long. lines are the values of the Cookie header: HTTP/1 clients may
-// send several.
+// Find scans the Cookie lines of a request once for everything of ours, which costs as much as
+// they are long. lines are the values of the Cookie header: HTTP/1 clients may send several.
 func (c *Cookies) Find(lines []string) (f Found) {
 	for i, line := range lines {
 		for from := 0; ; {
-			// All of our names begin with the session cookie's, and it has neither spaces
-			// nor semicolons in it.
+			// All of our names begin with the session cookie's, without spaces and semicolons.
 			n := strings.Index(line[from:], c.name)
 			if n < 0 {
 				break

@@ -32,9 +32,8 @@ func Fingerprints(secrets []string) []string {
 	return prints
 }
 
-// What random secrets of 32 hex digits or of base64 have, but for one in a thousand, and
-// passwords, padding, sentences and keyboard rows often lack. Where it errs, two nodes
-// cannot be compared by this secret.
+// Random secrets of 32 hex digits or of base64 pass, but for one in a thousand. Passwords, padding
+// and keyboard rows often do not. Two nodes cannot be compared by a secret that fails.
 const (
 	strongLength  = 32 // characters
 	strongVariety = 8  // different characters

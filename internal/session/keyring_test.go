@@ -141,10 +141,7 @@ func TestN18_AFingerprintTellsSecretsApartAndIsNotPartOfThem(t *testing.T) {
 		t.Errorf("fingerprints %q and %q", a, b)
 	}
 	// A value that others compare with or learn must not say what the fingerprint is.
-	marks, err := session.NewMarks([]string{formerSecret})
-	if err != nil {
-		t.Fatal(err)
-	}
+	marks := newRing(t, formerSecret).Marks()
 	for _, name := range append(marks.Of("instagram_auth/v1/fingerprint"), marks.Of()...) {
 		if strings.Contains(name, a) {
 			t.Error("the fingerprint is part of a mark")

@@ -15,12 +15,12 @@ import (
 type purpose string
 
 const (
-	purposeLogin   purpose = "instagram_auth/v1/login"
-	purposeSession purpose = "instagram_auth/v1/session"
-	purposeStorage purpose = "instagram_auth/v1/storage"
-	purposeConfirm purpose = "instagram_auth/v1/confirm"
-	purposeVaultID purpose = "instagram_auth/v1/storage-id"
-
+	purposeLogin     purpose = "instagram_auth/v1/login"
+	purposeSession   purpose = "instagram_auth/v1/session"
+	purposeStorage   purpose = "instagram_auth/v1/storage"
+	purposeConfirm   purpose = "instagram_auth/v1/confirm"
+	purposeVaultID   purpose = "instagram_auth/v1/storage-id"
+	purposeMark      purpose = "instagram_auth/v1/mark"
 	purposePseudonym purpose = "instagram_auth/v1/pseudonym"
 )
 

@@ -33,12 +33,10 @@ type Login struct {
 	// RedirectURI is where the visitor comes back to. It is bound to the cookie,
 	// so that a login belongs to one host and one callback. [C3]
 	RedirectURI string
-	// ReturnTo is the page that the visitor first asked for: a path, checked by
-	// the caller. One of up to 2048 bytes is kept whole. What is too long for a cookie
-	// loses its query, then its path.
+	// ReturnTo is the path that the visitor asked for, checked by the caller. Up to 2048 bytes are
+	// kept whole. What is too long for a cookie loses its query, then its path.
 	ReturnTo string
-	// Rounds is how many logins this browser has just finished without keeping
-	// its session cookie.
+	// Rounds is how many logins this browser has just finished without keeping its session cookie.
 	Rounds int
 	// Nonce makes the login usable once. Start fills it in.
 	Nonce [nonceLength]byte
@@ -68,8 +66,7 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
 }
 
-// surplus returns how many of the oldest logins have to make room for another one, whose
-// cookie has this length.
+// surplus returns how many of the oldest logins must make room for a new cookie of this length.
 func (c *Cookies) surplus(logins []login, length int) (oldest int) {
 	room := roomForLogins
 	if c.tokens {
@@ -139,9 +136,8 @@ func (c *Cookies) recent(t time.Time, d time.Duration) bool {
 	return !now.After(t.Add(d)) && !t.After(now.Add(clockSkew))
 }
 
-// Finish returns the Set-Cookie line that deletes the login cookie of a state,
-// which must be one that Start returned or Resume accepted: a part of it becomes
-// a part of the line.
+// Finish returns the Set-Cookie line that deletes the login cookie of a state, which must be one
+// that Start returned or Resume accepted: a part of it becomes a part of the line.
 func (c *Cookies) Finish(state string) string {
 	return c.expire(c.loginPrefix + state[:tagLength])
 }
@@ -157,8 +153,7 @@ func (c *Cookies) Mark(l Login) (string, error) {
 	return c.set(c.roundName, value, RoundWindow), nil
 }
 
-// Rounds returns how many logins the browser has just finished, 0 if it carries
-// no mark of it.
+// Rounds returns how many logins the browser has just finished, 0 if it carries no mark of it.
 func (c *Cookies) Rounds(f *Found) int {
 	if f.round == "" {
 		return 0
@@ -175,8 +170,7 @@ func (c *Cookies) Rounds(f *Found) int {
 	return rounds
 }
 
-// Marked reports whether the browser carries the mark of a finished login,
-// valid or not.
+// Marked reports whether the browser carries the mark of a finished login, valid or not.
 func (f *Found) Marked() bool { return f.round != "" }
 
 // Unmark returns the Set-Cookie line that deletes the mark.

@@ -10,11 +10,7 @@ import (
 func TestF4_MarksTellNobodyWithoutASecretAnything(t *testing.T) {
 	marks := func(secrets ...string) *session.Marks {
 		t.Helper()
-		m, err := session.NewMarks(secrets)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return m
+		return newRing(t, secrets...).Marks()
 	}
 	old, both, other := marks("old"), marks("new", "old"), marks("another")
 	name := old.Of("a", "bc")
@@ -26,7 +22,7 @@ func TestF4_MarksTellNobodyWithoutASecretAnything(t *testing.T) {
 			t.Errorf("%q twice", name)
 		}
 	}
-	if _, err := session.NewMarks([]string{""}); err == nil {
+	if _, err := session.NewKeyring([]string{""}); err == nil {
 		t.Error("an empty secret makes marks")
 	}
 }

@@ -10,11 +10,7 @@ import (
 func TestP2_APseudonymStandsForOneValueUnderOneSecret(t *testing.T) {
 	pseudonyms := func(secrets ...string) *session.Pseudonyms {
 		t.Helper()
-		p, err := session.NewPseudonyms(secrets)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
+		return newRing(t, secrets...).Pseudonyms()
 	}
 	one := pseudonyms("secret", "older").Of("user_id", "17841405793187218")
 	if !regexp.MustCompile(`^[0-9a-f]{16}$`).MatchString(one) {
@@ -33,7 +29,7 @@ func TestP2_APseudonymStandsForOneValueUnderOneSecret(t *testing.T) {
 			t.Errorf("%s has the same pseudonym", what)
 		}
 	}
-	if _, err := session.NewPseudonyms(nil); err == nil {
+	if _, err := session.NewKeyring(nil); err == nil {
 		t.Error("made without a secret")
 	}
 }

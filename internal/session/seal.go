@@ -67,8 +67,7 @@ const (
 
 	sealsPerHalf = 1 << 30
 
-	// maxDerived is how many derived keys are kept, of about a KB each: one for each
-	// process whose cookies come in.
+	// maxDerived is how many derived keys are kept, of about a KB: one for each sealing process.
 	maxDerived = 256
 )
 
@@ -170,8 +169,7 @@ func (k *key) derive(h half) (cipher.AEAD, error) {
 // a secret can be changed while old values are still about. [S7]
 type sealer []*key
 
-// sealBytes returns version, nonce and ciphertext. ad is bound to the value without
-// being part of it.
+// sealBytes returns version, nonce and ciphertext. ad is authenticated and not included.
 func (s sealer) sealBytes(plaintext, ad []byte) ([]byte, error) {
 	out := make([]byte, 1+nonceSize, overhead+len(plaintext))
 	out[0] = formatVersion
@@ -195,8 +193,7 @@ func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
 	first := half(nonce)
 	aead := s.aeadOf(first)
 	if aead == nil {
-		// Of another origin. It costs what a value of ours does that is refused: a clock
-		// must not tell them apart. [Z1]
+		// Not sealed here. Refusing it takes as long as refusing one of ours. [Z1]
 		_, _ = s[0].spare.Open(dst, nonce[12:], sealed, ad)
 		return nil, errNotSealed
 	}
@@ -207,8 +204,7 @@ func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// aeadOf returns the AEAD for the messages whose nonces begin with h, nil if h was drawn
-// under none of the keys.
+// aeadOf returns the AEAD for nonces that begin with h, nil if none of the keys made h.
 func (s sealer) aeadOf(h half) cipher.AEAD {
 	for _, k := range s {
 		if aead, kept := (*k.derived.Load())[h]; kept {

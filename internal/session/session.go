@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// maxCookie is the longest session cookie, name and value together: all of ours must fit
-// beside a site's own cookies into one request's header. maxTokenCookie is that of one
-// with an access token. [S8]
+// maxCookie is the longest session cookie, name and value: a site's own cookies must still fit into
+// the headers. maxTokenCookie is that of one with an access token. [S8]
 const (
 	maxCookie      = 512
 	maxTokenCookie = 1024
@@ -22,8 +21,7 @@ const (
 type Identity struct {
 	// UserID is the stable ID of the person's account.
 	UserID string
-	// AppScopedID is the ID by which Instagram names the person to this app
-	// alone. It may equal UserID.
+	// AppScopedID is the person's ID for this app alone. It may equal UserID.
 	AppScopedID string
 	// Username is the account's name. It can change, and change owner.
 	Username string
@@ -72,8 +70,7 @@ func (s *Session) End(lifetime time.Duration) time.Time {
 type Token struct {
 	Access    string
 	LongLived bool
-	// Issued is when it was received, Expires when it is of no use any more. Both in
-	// whole seconds.
+	// Issued is when it was received, Expires when it expires. Both in whole seconds.
 	Issued, Expires time.Time
 }
 
@@ -245,10 +242,9 @@ func appendField(b []byte, f Field) []byte {
 	return appendString(appendString(b, f.Name), f.Value)
 }
 
-// Open returns the session that one of the found cookies carries. Whatever is
-// wrong with a cookie (cut, forged, of another key or instance, expired, from the
-// future, ended early) is one and the same: no session. [S2] ended, which may be nil,
-// says which sessions ended before their time.
+// Open returns the session that one of the found cookies carries. Whatever is wrong with a cookie
+// (cut, forged, of another key or instance, expired, from the future, ended early) is one and the
+// same: no session. [S2] ended, which may be nil, says which sessions ended before their time.
 func (c *Cookies) Open(f *Found, ended func(*Session) bool) (Session, bool) {
 	s := new(Session)
 	ok := c.OpenInto(s, f, ended)
@@ -278,12 +274,10 @@ func (c *Cookies) OpenInto(s *Session, f *Found, ended func(*Session) bool) bool
 	return false
 }
 
-// fixedSize is what of a session stands in front, at fixed places: its ID, five times,
-// three keys and the permissions.
+// fixedSize is the part at fixed places: ID, five times, three keys, permissions.
 const fixedSize = IDSize + 5*8 + 3*8 + 2
 
-// readTimes reads what decides whether a session is alive, where it stands: a session that
-// is not costs no copy of anything.
+// readTimes reads in place what decides whether a session is alive: a dead one is not copied.
 func readTimes(s *Session, plaintext []byte) bool {
 	if len(plaintext) < fixedSize {
 		return false

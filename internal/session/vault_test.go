@@ -11,11 +11,7 @@ import (
 
 func newVault(t testing.TB, secrets ...string) *session.Vault {
 	t.Helper()
-	v, err := session.NewVault(secrets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+	return newRing(t, secrets...).Vault()
 }
 
 func sealed(t testing.TB, v *session.Vault, plaintext, ad string) []byte {

@@ -26,8 +26,7 @@ type Verdict struct {
 
 func unclear(format string, args ...any) Verdict { return Verdict{Shows: fmt.Sprintf(format, args...)} }
 
-// SentBack returns the query with which the window redirects to the redirect URI. ok is false if
-// it answers anything else.
+// SentBack returns the query of a redirect to the redirect URI. ok is false for any other answer.
 func SentBack(answer instagram.WindowAnswer, redirectURI string) (query string, ok bool) {
 	if !redirects(answer) || answer.Location == "" {
 		return "", false
@@ -97,8 +96,7 @@ func judgeRedirect(answer instagram.WindowAnswer) Verdict {
 // cut keeps as much of an address as a line has room for.
 func cut(address string) string { return address[:min(len(address), 200)] }
 
-// sameSite reports whether an address belongs to the host of the window or, like the window
-// itself, to instagram.com.
+// sameSite reports whether an address is on the window's host or, like it, on instagram.com.
 func sameSite(to, asked *url.URL) bool {
 	instagrams := func(u *url.URL) bool {
 		return u.Scheme == "https" && strings.HasSuffix("."+asciiLower(u.Host), ".instagram.com")

@@ -35,8 +35,7 @@ var inline = []string{
 	"strong", "sub", "sup", "tt", "u", "var", "wbr",
 }
 
-// reader reads a page tag by tag. It builds no tree, because a tree of a page with many open
-// elements takes minutes.
+// reader reads a page tag by tag: building a tree of many open elements takes minutes.
 type reader struct {
 	page
 	shownText, hiddenText, titleText strings.Builder

@@ -18,12 +18,10 @@ var refusals = []string{
 	"session invalid", "sorry, this page isn't available", "api access blocked", "api access deactivated",
 }
 
-// maxBefore is how many bytes of a line are kept in front of a known sentence, so that both fit
-// into the message of an error.
+// maxBefore is how many bytes of a line are kept before a known sentence; both must fit an error.
 const maxBefore = 100
 
-// refusalIn returns the first known sentence of a text and the line that contains it. Both are
-// empty if there is none.
+// refusalIn returns the first known sentence of a text and the line that contains it, if any.
 func refusalIn(text string) (sentence, line string) {
 	// Lowering ASCII alone keeps all positions.
 	low := asciiLower(text)
