@@ -35,7 +35,7 @@ func (h *Handler) borrowMemory() error {
 	key := h.settings.instance
 	shared, _, err := memories.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &sharedMemory{
-			app:      h.settings.appID,
+			app:      h.settings.App,
 			logins:   login.NewMemory(h.now),
 			provider: provider.NewMemory(h.now),
 			sessions: lifecycle.NewMemory(h.now),

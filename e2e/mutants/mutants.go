@@ -106,11 +106,11 @@ var mutants = []mutant{
 	{"S10", "the old session lives on after a new login", `	f.revokePrevious(v, &res.session)
 `, ``, ""},
 	// What the site is told.
-	{"H1", "forged identity headers reach the site", `	h.settings.identity.Strip(v)
-	v.TakeCookies(h.settings.cookies)
-`, `	v.TakeCookies(h.settings.cookies)
+	{"H1", "forged identity headers reach the site", `	h.settings.Identity.Strip(v)
+	v.TakeCookies(h.settings.Cookies)
+`, `	v.TakeCookies(h.settings.Cookies)
 `, ""},
-	{"H1", "a route beside the block carries forged headers", `place.PutInFront(server, h.settings.identity.Guard())`, `_ = place.PutInFront`, ""},
+	{"H1", "a route beside the block carries forged headers", `place.PutInFront(server, h.settings.Identity.Guard())`, `_ = place.PutInFront`, ""},
 	{"H1", "other sites of the server lose headers", `if b.place.isOn(r) {`, `if b.place.isOn(r) || true {`, "."},
 	{"H1", "a page that is included loses the identity", `|| r.Context().Value(http.LocalAddrContextKey) == nil {`, `{`, "."},
 	{"H1", "forged trailers reach the site", `	in.guard.StripTrailers(v.R)
@@ -281,5 +281,5 @@ var mutants = []mutant{
 	{"N18", "callbacks of the new app secret are refused", `		r.callbacks.Store(&app)
 		r.inUse[0] = app`, `		r.inUse[0] = app`, "."},
 	{"N18", "a secret that could be guessed has a fingerprint", `	if weakSecret(secret) {`, `	if secret == "" {`, "."},
-	{"N16", "nobody is told whose secret makes sessions", `case !h.settings.secrets.appOpens || h.settings.handoff:`, `case true:`, ""},
+	{"N16", "nobody is told whose secret makes sessions", `case !h.settings.secrets.appOpens || h.settings.Handoff:`, `case true:`, ""},
 }

@@ -36,25 +36,30 @@ const (
 	keepResult    = 48 * time.Hour // after the last request that needed the result
 )
 
+// Shared is what the sessions, logins and endpoints of a block have in common. Everything in it is
+// required.
+type Shared struct {
+	App       string // the app ID at Meta
+	Handoff   bool   // the site answers the callback and keeps the sessions; no cookie is recognized
+	Paths     *address.Paths
+	Cookies   *session.Cookies
+	Rotation  *rotation.Rotation
+	Telemetry *telemetry.Recorder
+	Answers   *answer.Writer
+	Provider  *provider.Provider
+	Identity  *identity.Injector
+	Now       func() time.Time
+}
+
 // Config holds the settings and collaborators of a block's sessions. All pointers are required
 // unless their comment says otherwise.
 type Config struct {
-	App   string         // the app ID at Meta
-	Name  string         // names the block to the operator
-	Block revocation.Key // names the block in the list of revoked sessions
+	Shared
+	Block   revocation.Key // names the block in the list of revoked sessions
+	Vault   *session.Vault
+	Storage revocation.Storage
+	Memory  *Memory
 
-	Paths     *address.Paths
-	Cookies   *session.Cookies
-	Vault     *session.Vault
-	Storage   revocation.Storage
-	Rotation  *rotation.Rotation
-	Telemetry *telemetry.Recorder
-	Provider  *provider.Provider
-	Identity  *identity.Injector
-	Memory    *Memory
-	Now       func() time.Time
-
-	Handoff      bool                  // the site keeps the sessions; no cookie is recognized
 	Allow, Deny  *AccountList          // nil for no list
 	Required     instagram.Permissions // to sign in; 0 for none
 	KeepToken    bool                  // in the session cookie; otherwise the token is dropped
@@ -124,7 +129,7 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	}
 	list := shared.(SharedList)
 	l.List = list.List
-	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Name, l.Rotation)
+	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Paths.Redirects[0].URI, l.Rotation)
 	leave := l.List.Join(revocation.Member{
 		Storage: l.Storage, Sealer: l.Vault, Logger: logger.With(telemetry.LabelApp, app),
 		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0,

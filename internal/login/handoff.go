@@ -36,8 +36,7 @@ var (
 // because it has been in the visitor's cookie. [R2]
 func (f *Flow) redirectTo(returnTo string) error {
 	returnTo = f.Paths.Safe(returnTo)
-	// Without a fragment here, the browser would keep Instagram's #_.
-	// [C5; RFC 9110, 10.2.2]
+	// Without a fragment here, the browser would keep Instagram's #_. [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
 	}

@@ -106,8 +106,7 @@ type appState struct {
 	AppID string `json:"app_id"`
 	// Ended is how many revoked sessions and users are remembered.
 	Ended int `json:"revoked"`
-	// Queued is how many of them the storage does not know yet, Lost how many it
-	// will never know.
+	// Queued is how many of them the storage does not know yet, Lost how many it will never know.
 	Queued int `json:"queued"`
 	Lost   int `json:"lost,omitempty"`
 	// Unreadable is how many entries of the storage could not be opened.

@@ -74,8 +74,7 @@ type View struct {
 	Page string
 	// Language is the tag of the page's language, such as `en`.
 	Language string
-	// Title is the heading, Text the sentence below it, Hint a further line that may be
-	// empty.
+	// Title is the heading, Text the sentence below it, Hint a further line that may be empty.
 	Title, Text, Hint string
 	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
 	// both are empty where there is none.

@@ -26,8 +26,7 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site, or for BadHost an
 	// address of another host of it. It is left out of pages whose refusal has no way on.
 	LoginURL string
-	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this
-	// site.
+	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this site.
 	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
@@ -38,8 +37,7 @@ type Reply struct {
 	// RetryAfter is when to come back. A refusal that asks for patience says a
 	// second where it is not known better.
 	RetryAfter time.Duration
-	// AnyAccount says that personal accounts can sign in, too, so that no page
-	// says otherwise.
+	// AnyAccount says that personal accounts can sign in, too, so that no page says otherwise.
 	AnyAccount bool
 	// Head leaves the body out.
 	Head bool

@@ -10,8 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// The events that an operator's handlers can subscribe to. Their names begin with the
-// directive's.
+// The events that an operator's handlers can subscribe to. Their names begin with the directive's.
 const (
 	eventLogin        = option.Directive + "_login"
 	eventLoginRefused = option.Directive + "_login_refused"

@@ -147,8 +147,7 @@ type Requester struct {
 // RequesterOf returns the requester of a request inside Caddy.
 func RequesterOf(r *http.Request) Requester { return Requester{RequestID(r), ClientIP(r)} }
 
-// RequestFields returns the fields that every log line about a request carries, followed by
-// more.
+// RequestFields returns the fields that every log line about a request carries, followed by more.
 func (t *Recorder) RequestFields(r *http.Request, more ...zap.Field) []zap.Field {
 	return t.RequesterFields(RequesterOf(r), more...)
 }

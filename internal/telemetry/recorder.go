@@ -15,8 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// A Recorder writes the log lines, metrics and events of one block. It is safe for concurrent
-// use.
+// A Recorder writes the log lines, metrics and events of one block. It is safe for concurrent use.
 type Recorder struct {
 	app string
 	// Privacy says which personal data may be written. It is not changed after NewRecorder.
