@@ -69,18 +69,6 @@ type secrets struct {
 	guessable []finding.Finding // about session secrets
 }
 
-// optionErrorOf turns an error of the Instagram client into an option.Error.
-func optionErrorOf(err error) error {
-	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
-		problem := wrong.Problem
-		if wrong.Value != "" {
-			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
-		}
-		return option.Errorf(wrong.Option, "%s", problem)
-	}
-	return err
-}
-
 // resolve turns the options into settings. It checks the meaning of every option, for the Caddyfile
 // and for JSON alike.
 func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
@@ -106,9 +94,8 @@ func (s *settings) resolveAddresses(h *Handler, replace option.Resolver) error {
 }
 
 func (s *settings) resolveLog(h *Handler, _ option.Resolver) (err error) {
-	pseudonyms := s.privacy.Pseudonyms
 	s.privacy, err = telemetry.NewPrivacy(h.Log.ClientIP, h.Log.UserID, h.Log.Username)
-	s.privacy.Pseudonyms = pseudonyms
+	s.privacy.Pseudonyms = s.secrets.sessionKeys.Pseudonyms()
 	return err
 }
 
@@ -117,10 +104,8 @@ func (s *settings) resolveModes(h *Handler, _ option.Resolver) error {
 	if s.Handoff, err = option.Choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
 		return err
 	}
-	if s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle"); err != nil {
-		return err
-	}
-	return nil
+	s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle")
+	return err
 }
 
 func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error) {
@@ -164,7 +149,14 @@ func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error
 		s.Block = revocation.BlockKey(s.instance, s.Paths.Redirects[0].URI)
 	}
 	s.client, err = instagram.New(c)
-	return optionErrorOf(err)
+	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
+		problem := wrong.Problem
+		if wrong.Value != "" {
+			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
+		}
+		return option.Errorf(wrong.Option, "%s", problem)
+	}
+	return err
 }
 
 func (h *Handler) appSecrets(replace option.Resolver) ([]string, error) {
@@ -246,7 +238,7 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 	if s.Cookies, err = session.New(c); err != nil {
 		return option.Errorf("session cookie", "%v", err)
 	}
-	s.Vault, s.privacy.Pseudonyms = c.Keys.Vault(), c.Keys.Pseudonyms()
+	s.Vault = c.Keys.Vault()
 	return nil
 }
 
@@ -330,11 +322,6 @@ func (s *settings) resolveToken(h *Handler, _ option.Resolver) error {
 		return option.Errorf("revalidate", "is longer than the lifetime of a session, so it would never happen")
 	}
 	s.Required = instagram.PermissionsOf(h.RequireScope...)
-	return s.resolveForward(h)
-}
-
-// resolveForward checks the name of the header that carries the token.
-func (s *settings) resolveForward(h *Handler) error {
 	if h.Token.ForwardAs == "" {
 		return nil
 	}

@@ -171,6 +171,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
+	ip, _, _ := net.SplitHostPort(r.RemoteAddr) // "" for a Unix socket
 	var failed []error
 	for _, app := range known {
 		switch {
@@ -182,22 +183,13 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 			err = app.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions revoked by the operator", append(app.Person(remoteIP(r), q.UserID),
+		a.logger.Info("sessions revoked by the operator", append(app.Person(ip, q.UserID),
 			zap.String("app_id", app.Status().App), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))...)
 	}
 	if err := errors.Join(failed...); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("revoked on this node only: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
 	}
 	return answerAdmin(w, known)
-}
-
-// remoteIP returns the address that a request comes from, "" for a Unix socket.
-func remoteIP(r *http.Request) string {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return ip
 }
 
 func (a *AdminAPI) sessions(w http.ResponseWriter, r *http.Request) error {

@@ -71,9 +71,7 @@ func (r Reply) SetHeaders(header http.Header) {
 }
 
 // seconds returns when to come back, at least one.
-func (r Reply) seconds() int64 {
-	return max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
-}
+func (r Reply) seconds() int64 { return max(1, int64((r.RetryAfter+time.Second-1)/time.Second)) }
 
 // samePage is a link to the page that it stands on, whose address has a code in it that must
 // not be repeated. [P3]

@@ -2,7 +2,7 @@ package refusal
 
 var german = &Language{
 	tag: "de",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Anmelden", "Bitte melde dich an.", "", "Mit Instagram anmelden"},
 		SessionEnded:        {"Deine Sitzung ist beendet", "Deine Sitzung ist beendet. Was du abgeschickt hast, wurde nicht gespeichert.", "Geh im Browser zurück, um zu kopieren, was du geschrieben hast. Öffne die Seite danach neu und melde dich an.", "Seite neu öffnen"},
 		CrossSitePost:       {"Du kommst von einer anderen Website", "Du kommst von einer anderen Website. Was sie geschickt hat, wurde nicht weitergegeben, weil dein Browser nicht gesagt hat, wer du bist.", "Vielleicht bist du hier noch angemeldet. Wenn du fortfährst, wird nichts noch einmal geschickt.", "Weiter"},

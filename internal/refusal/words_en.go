@@ -2,7 +2,7 @@ package refusal
 
 var english = &Language{
 	tag: "en",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Sign in", "Please sign in.", "", "Sign in with Instagram"},
 		SessionEnded:        {"Your session has ended", "Your session has ended. What you sent was not saved.", "Go back in your browser to copy what you wrote. Then open the page again and sign in.", "Open the page again"},
 		CrossSitePost:       {"You came from another site", "You came from another site. What it sent was not passed on, because your browser did not say who you are.", "You may still be signed in here. Nothing is sent again when you continue.", "Continue"},

@@ -2,7 +2,7 @@ package refusal
 
 var spanish = &Language{
 	tag: "es",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Iniciar sesión", "Inicia sesión, por favor.", "", "Iniciar sesión con Instagram"},
 		SessionEnded:        {"Tu sesión ha terminado", "Tu sesión ha terminado. Lo que enviaste no se guardó.", "Vuelve atrás en el navegador para copiar lo que escribiste. Después abre la página de nuevo e inicia sesión.", "Abrir la página de nuevo"},
 		CrossSitePost:       {"Vienes de otro sitio", "Vienes de otro sitio. Lo que envió no se transmitió, porque tu navegador no dijo quién eres.", "Puede que tu sesión aquí siga abierta. Al continuar no se vuelve a enviar nada.", "Continuar"},

@@ -2,7 +2,7 @@ package refusal
 
 var french = &Language{
 	tag: "fr",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Connexion", "Veuillez vous connecter.", "", "Se connecter avec Instagram"},
 		SessionEnded:        {"Votre session est terminée", "Votre session est terminée. Ce que vous avez envoyé n’a pas été enregistré.", "Revenez en arrière dans votre navigateur pour copier ce que vous avez écrit. Rouvrez ensuite la page et connectez-vous.", "Rouvrir la page"},
 		CrossSitePost:       {"Vous venez d’un autre site", "Vous venez d’un autre site. Ce qu’il a envoyé n’a pas été transmis, car votre navigateur n’a pas dit qui vous êtes.", "Vous êtes peut-être encore connecté ici. Rien n’est envoyé de nouveau si vous continuez.", "Continuer"},

@@ -2,7 +2,7 @@ package refusal
 
 var italian = &Language{
 	tag: "it",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Accedi", "Effettua l’accesso.", "", "Accedi con Instagram"},
 		SessionEnded:        {"La tua sessione è terminata", "La tua sessione è terminata. Quello che hai inviato non è stato salvato.", "Torna indietro nel browser per copiare quello che hai scritto. Poi riapri la pagina e accedi.", "Riapri la pagina"},
 		CrossSitePost:       {"Arrivi da un altro sito", "Arrivi da un altro sito. Quello che ha inviato non è stato trasmesso, perché il tuo browser non ha detto chi sei.", "Forse hai ancora effettuato l’accesso qui. Se continui, non viene inviato di nuovo nulla.", "Continua"},

@@ -2,7 +2,7 @@ package refusal
 
 var portuguese = &Language{
 	tag: "pt",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Entrar", "Inicie sessão, por favor.", "", "Entrar com o Instagram"},
 		SessionEnded:        {"A sua sessão terminou", "A sua sessão terminou. O que enviou não foi guardado.", "Volte atrás no navegador para copiar o que escreveu. Depois abra a página de novo e entre.", "Abrir a página de novo"},
 		CrossSitePost:       {"Veio de outro site", "Veio de outro site. O que ele enviou não foi transmitido, porque o seu navegador não disse quem é.", "Talvez ainda tenha a sessão iniciada aqui. Nada é enviado de novo se continuar.", "Continuar"},

@@ -2,7 +2,7 @@ package refusal
 
 var turkish = &Language{
 	tag: "tr",
-	refusals: map[Code]wording{
+	refusals: map[Code]wording{ // heading, sentence, further line, label of the link
 		LoginRequired:       {"Oturum aç", "Lütfen oturum açın.", "", "Instagram ile oturum aç"},
 		SessionEnded:        {"Oturumunuz sona erdi", "Oturumunuz sona erdi. Gönderdikleriniz kaydedilmedi.", "Yazdıklarınızı kopyalamak için tarayıcınızda geri dönün. Ardından sayfayı yeniden açıp oturum açın.", "Sayfayı yeniden aç"},
 		CrossSitePost:       {"Başka bir siteden geldiniz", "Başka bir siteden geldiniz. Tarayıcınız kim olduğunuzu söylemediği için o sitenin gönderdikleri iletilmedi.", "Burada oturumunuz hâlâ açık olabilir. Devam ederseniz hiçbir şey yeniden gönderilmez.", "Devam et"},

@@ -56,11 +56,15 @@ func (t *Recorder) Close() error {
 func (t *Recorder) CountRequest(o Outcome) { t.metrics.requests[o].Inc() }
 
 // CountRefusal counts a refused request.
-func (t *Recorder) CountRefusal(code refusal.Code) { metricRefusals.WithLabelValues(t.app, string(code)).Inc() }
+func (t *Recorder) CountRefusal(code refusal.Code) {
+	metricRefusals.WithLabelValues(t.app, string(code)).Inc()
+}
 
 // CountRefresh counts a background refresh: kind is one of the Kind constants, result one of
 // the Result constants.
-func (t *Recorder) CountRefresh(kind, result string) { MetricRefreshes.WithLabelValues(t.app, kind, result).Inc() }
+func (t *Recorder) CountRefresh(kind, result string) {
+	MetricRefreshes.WithLabelValues(t.app, kind, result).Inc()
+}
 
 // CountLimited counts a sign-in or callback that a limit has refused.
 func (t *Recorder) CountLimited(limit string) { metricLimited.WithLabelValues(t.app, limit).Inc() }
