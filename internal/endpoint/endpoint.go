@@ -52,4 +52,6 @@ func NewMemory(now func() time.Time) *Memory {
 }
 
 // Forget drops the pictures of the matching sessions. [P5]
-func (m *Memory) Forget(match func(key uint64, s session.Session) bool) { m.pictures.forget(match) }
+func (m *Memory) Forget(match func(key uint64, s session.Session) bool) {
+	m.pictures.Drop(func(known pictureResult) bool { return match(known.owner.Keys.Session, known.owner) })
+}

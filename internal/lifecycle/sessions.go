@@ -113,9 +113,19 @@ func New(logger *slog.Logger, c Config) (*Sessions, error) {
 }
 
 // Close stops the background refreshes, waits for them, and leaves the revocation list.
+//
+// Sessions keeps its pointer to the list, because requests that began before a reload may still use
+// it. Further calls do nothing.
 func (l *Sessions) Close() error {
 	l.Background.stop()
-	return l.releaseList()
+	if l.leaveList == nil {
+		return nil
+	}
+	// The last block to release the list closes it, which still needs a member.
+	_, err := Lists.Delete(l.App)
+	l.leaveList()
+	l.leaveList = nil
+	return err
 }
 
 // joinList makes the block a member of its app's list.
@@ -136,19 +146,6 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	})
 	l.leaveList = func() { leave(); hide(); forget() }
 	return nil
-}
-
-// releaseList returns the list to the pool. Sessions keeps its pointer, because requests that
-// began before a reload may still use it.
-func (l *Sessions) releaseList() error {
-	if l.leaveList == nil {
-		return nil
-	}
-	// The last block to release the list closes it, which still needs a member.
-	_, err := Lists.Delete(l.App)
-	l.leaveList()
-	l.leaveList = nil
-	return err
 }
 
 // Recognize opens the session cookie of a request and sets the request's session and Standing.
