@@ -352,11 +352,9 @@ func (p *parser) twice(name string, line int) error {
 
 // isList reports whether an option takes more than one value.
 func (p *parser) isList(name string) bool {
-	switch name {
-	case "app_secret", "redirect_uri", "scope", "fields", "allow", "deny", "require_scope", "step_up", "session secret":
-		return true
-	}
-	return false
+	return slices.Contains([]string{
+		"app_secret", "redirect_uri", "scope", "fields", "allow", "deny", "require_scope", "step_up", "session secret",
+	}, name)
 }
 
 // hostInPath matches a path with a host in front.

@@ -120,18 +120,6 @@ type appState struct {
 	SyncInterval string `json:"sync_interval,omitempty"`
 }
 
-func stateOf(s revocation.Status, now time.Time) appState {
-	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable, SyncInterval: s.Interval.String()}
-	if !s.Synced.IsZero() {
-		age := max(0, int64(now.Sub(s.Synced)/time.Second))
-		state.AgeSeconds = &age
-	}
-	if s.Failing != nil {
-		state.Error = s.Failing.Error()
-	}
-	return state
-}
-
 // known returns all apps of the running configuration in the order of their IDs, or one of them.
 func (a *AdminAPI) known(id string) (known []App, err error) {
 	apps := a.apps()
@@ -215,8 +203,17 @@ func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
 func answerAdmin(w http.ResponseWriter, known []App) error {
 	states := make([]appState, 0, len(known))
 	for _, app := range known {
-		state := stateOf(app.Status(), time.Now())
-		state.Secrets = app.Prints()
+		s := app.Status()
+		state := appState{
+			AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable,
+			SyncInterval: s.Interval.String(), Secrets: app.Prints(),
+		}
+		if !s.Synced.IsZero() {
+			state.AgeSeconds = new(max(0, int64(time.Since(s.Synced)/time.Second)))
+		}
+		if s.Failing != nil {
+			state.Error = s.Failing.Error()
+		}
 		states = append(states, state)
 	}
 	w.Header().Set("Content-Type", "application/json")

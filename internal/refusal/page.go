@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -61,12 +62,7 @@ type Look struct {
 	Framed bool
 }
 
-func (l Look) language() *Language {
-	if l.Language == nil {
-		return english
-	}
-	return l.Language
-}
+func (l Look) language() *Language { return cmp.Or(l.Language, english) }
 
 // View is what a template is given. Every text in it is of the page's language.
 type View struct {
