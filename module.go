@@ -302,10 +302,7 @@ type RateLimitOptions struct {
 // CaddyModule returns the Caddy module information. Its receiver is a pointer, because events call
 // this method while Cleanup may be changing fields, and a copy would read them.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "http.handlers." + directive,
-		New: func() caddy.Module { return new(Handler) },
-	}
+	return caddy.ModuleInfo{ID: "http.handlers." + directive, New: func() caddy.Module { return new(Handler) }}
 }
 
 // Provision sets up the handler. It replaces placeholders, checks every option and makes the rooms.

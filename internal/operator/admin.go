@@ -53,10 +53,7 @@ func NewAdminAPI(apps func() map[string]App) AdminAPI { return AdminAPI{apps: ap
 
 // CaddyModule returns the Caddy module information.
 func (a AdminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "admin.api." + directive,
-		New: func() caddy.Module { return &AdminAPI{apps: a.apps} },
-	}
+	return caddy.ModuleInfo{ID: "admin.api." + directive, New: func() caddy.Module { return &AdminAPI{apps: a.apps} }}
 }
 
 // Provision sets up the logger. Caddy's context has none for admin modules that would

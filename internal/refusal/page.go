@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// The files of the pages. An operator's files take their places one by one.
+// The files of the pages. An operator can replace each of them.
 const (
 	signInFile    = "sign_in.html"
 	errorFile     = "error.html"
@@ -131,7 +131,7 @@ func (l Look) show(w http.ResponseWriter, file string, status int, view View, he
 func render(file string, view View) []byte {
 	var body bytes.Buffer
 	if err := builtIn.ExecuteTemplate(&body, file, view); err != nil {
-		panic(err) // the template and its data are ours alone
+		panic(err) // the template and its data are built in
 	}
 	return body.Bytes()
 }
