@@ -3,7 +3,6 @@ package instagramauth
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -301,10 +300,8 @@ func (p *parser) values(name string) ([]string, error) {
 			return nil, p.fail("%s", slip)
 		}
 	}
-	if len(args) == 0 {
-		if variables := p.unset(); len(variables) > 0 {
-			return nil, p.empty(name)
-		}
+	if len(args) == 0 && len(p.unset()) > 0 {
+		return nil, p.empty(name)
 	}
 	return args, nil
 }
@@ -409,52 +406,6 @@ func (p *parser) parseDuration(name string, args []string, to *caddy.Duration) e
 	return p.fail("%s: %q is not a valid duration; try 10s, 12h or 7d", name, text)
 }
 
-// inWords matches a duration as people say it.
-var inWords = regexp.MustCompile(`^(\d+) ?([a-z]*)\.?$`)
-
-// shortDuration returns the duration that a text means, "" if nobody knows.
-func shortDuration(text string) string {
-	found := inWords.FindStringSubmatch(strings.ToLower(text))
-	if found == nil {
-		return ""
-	}
-	n, unit := found[1], found[2]
-	if strings.Trim(n, "0") == "" {
-		return ""
-	}
-	switch strings.TrimSuffix(unit, "s") {
-	case "":
-		return n + "s, " + n + "m, " + n + "h or " + n + "d: the unit is missing"
-	case "sec", "second":
-		return n + "s"
-	case "min", "minute":
-		return n + "m"
-	case "h", "hr", "hour":
-		return n + "h"
-	case "d", "day":
-		return n + "d"
-	case "w", "wk", "week":
-		return times(n, 7)
-	case "mo", "month":
-		return times(n, 30)
-	case "y", "yr", "year":
-		return times(n, 365)
-	}
-	return ""
-}
-
-// times returns a number of days.
-func times(n string, days int) string {
-	total := 0
-	for _, digit := range n {
-		if total = 10*total + int(digit-'0'); total > 1000 {
-			return ""
-		}
-	}
-	return strconv.Itoa(total*days) + "d"
-}
-
-// rateLimit reads the option in a Caddyfile.
 func (p *parser) rateLimit(name string) error {
 	const takes = "%s: write off, or the failed sign-ins allowed per client and a duration, such as: rate_limit 20 1m"
 	args, err := p.values(name)

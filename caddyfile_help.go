@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -351,11 +352,9 @@ func (p *parser) twice(name string, line int) error {
 
 // isList reports whether an option takes more than one value.
 func (p *parser) isList(name string) bool {
-	switch name {
-	case "app_secret", "redirect_uri", "scope", "fields", "allow", "deny", "require_scope", "step_up", "session secret":
-		return true
-	}
-	return false
+	return slices.Contains([]string{
+		"app_secret", "redirect_uri", "scope", "fields", "allow", "deny", "require_scope", "step_up", "session secret",
+	}, name)
 }
 
 // hostInPath matches a path with a host in front.
@@ -404,6 +403,36 @@ func adviceOn(option, value string, choices []string) string {
 	}
 	if meant := spelling.Nearest(value, choices); meant != "" {
 		return fmt.Sprintf("%q is not available; did you mean %q?", value, meant)
+	}
+	return ""
+}
+
+// inWords matches a duration in ordinary words.
+var inWords = regexp.MustCompile(`^(\d+) ?([a-z]*)\.?$`)
+
+// Units in ordinary words, without the s of the plural: Caddy's letter for them, or how many days
+// they are.
+var (
+	unitLetters = map[string]string{"sec": "s", "second": "s", "min": "m", "minute": "m", "h": "h", "hr": "h", "hour": "h", "d": "d", "day": "d"}
+	unitDays    = map[string]int{"w": 7, "wk": 7, "week": 7, "mo": 30, "month": 30, "y": 365, "yr": 365, "year": 365}
+)
+
+// shortDuration returns the duration that a text means, "" if it is unclear.
+func shortDuration(text string) string {
+	found := inWords.FindStringSubmatch(strings.ToLower(text))
+	if found == nil || strings.Trim(found[1], "0") == "" {
+		return ""
+	}
+	n, unit := found[1], strings.TrimSuffix(found[2], "s")
+	if unit == "" {
+		return n + "s, " + n + "m, " + n + "h or " + n + "d: the unit is missing"
+	}
+	if letter := unitLetters[unit]; letter != "" {
+		return n + letter
+	}
+	total, err := strconv.Atoi(n)
+	if days := unitDays[unit]; err == nil && total <= 1000 && days > 0 {
+		return strconv.Itoa(total*days) + "d"
 	}
 	return ""
 }

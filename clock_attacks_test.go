@@ -183,18 +183,18 @@ const fuzzedRedirect = "https://example.test/auth/"
 // that page is, nobody has checked before it was sealed.
 func sealedLogin(t *testing.T, h *Handler, address string) (state, cookies string) {
 	t.Helper()
-	state, lines, err := h.settings.cookies.Start(session.Login{RedirectURI: fuzzedRedirect, ReturnTo: address}, &session.Found{})
+	state, lines, err := h.settings.Cookies.Start(session.Login{RedirectURI: fuzzedRedirect, ReturnTo: address}, &session.Found{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	login := pairOf(lines[0])
-	found := h.settings.cookies.Find([]string{login})
-	resumed, ok := h.settings.cookies.Resume(&found, state, fuzzedRedirect)
+	found := h.settings.Cookies.Find([]string{login})
+	resumed, ok := h.settings.Cookies.Resume(&found, state, fuzzedRedirect)
 	if !ok {
 		t.Fatal("the login cookie does not open")
 	}
 	h.logins.Memory.Nonces.First(resumed.Nonce)
-	_, line, _, err := h.settings.cookies.Create(h.sessions.NewSession(session.Identity{UserID: "17841405793187218", Username: "jayposiris"}, session.Token{}))
+	_, line, _, err := h.settings.Cookies.Create(h.sessions.NewSession(session.Identity{UserID: "17841405793187218", Username: "jayposiris"}, session.Token{}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -226,12 +226,12 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	v := w.newVisitor()
 	v.signIn()
 	h := w.nodes[0].Handler
-	calls := h.provider.Client.Client
-	h.provider.Client.Client = nil
+	calls := h.settings.Provider.Client.Client
+	h.settings.Provider.Client.Client = nil
 	if wait := h.sessions.Refresh(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.RetryDelay {
 		t.Errorf("left alone for %v", wait)
 	}
-	h.provider.Client.Client = calls
+	h.settings.Provider.Client.Client = calls
 	v.wantSignedIn("jayposiris")
 }
 
@@ -326,7 +326,7 @@ func newDueRequests(b *testing.B, fault simulator.Fault) *dueRequests {
 	}
 	var cookie string
 	for _, c := range v.jar.Cookies(r.URL) {
-		if c.Name == w.nodes[0].settings.cookies.Name() {
+		if c.Name == w.nodes[0].settings.Cookies.Name() {
 			cookie = c.Name + "=" + c.Value
 		}
 	}

@@ -92,7 +92,7 @@ func TestN18_ARetiredSecretOpensNothingAfterTheLongestLifetime(t *testing.T) {
 	}
 	// Whoever has stolen the former secret can use it for as long as that of the longest
 	// session, and not a second more.
-	w.at.advance(changed.Add(n.settings.lifetime).Sub(w.at.now()) - time.Second)
+	w.at.advance(changed.Add(n.settings.Lifetime).Sub(w.at.now()) - time.Second)
 	if !n.lets(t, w.forged(formerSecret)) {
 		t.Error("the former secret opens nothing before the longest lifetime is over")
 	}

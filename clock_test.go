@@ -81,7 +81,7 @@ func (w *world) addNode() *node {
 	w.t.Cleanup(err)
 	if len(w.nodes) > 0 {
 		list := revocation.New("1", w.at.now)
-		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.vault, Logger: shared.Slogger(), Interval: time.Hour})
+		leave := list.Join(revocation.Member{Storage: w.storage, Sealer: h.settings.Vault, Logger: shared.Slogger(), Interval: time.Hour})
 		w.t.Cleanup(func() { list.Close(); leave() })
 		n.sessions.List = list
 		n.logins.Memory, n.endpoints.Memory = login.NewMemory(w.at.now), endpoint.NewMemory(w.at.now)

@@ -35,7 +35,7 @@ func (w *world) reload(options *Handler) {
 // session opens the session of a visitor.
 func (v *visitor) session() session.Session {
 	v.t.Helper()
-	c := v.nodes[0].settings.cookies
+	c := v.nodes[0].settings.Cookies
 	var lines []string
 	for _, cookie := range v.jar.Cookies(mustURL("https://example.test/")) {
 		lines = append(lines, cookie.Name+"="+cookie.Value)
@@ -322,7 +322,7 @@ func TestD3_OneLoginAMinuteIsTriedWhileTheAppIsRestricted(t *testing.T) {
 func TestA6_APanicAtTheEndOfALoginIsARefusal(t *testing.T) {
 	w := newWorld(t, &Handler{AppID: "1", RedirectURI: []string{"https://example.test/auth/"}})
 	h := w.nodes[0].Handler
-	h.provider.Client = nil                                        // panics at the exchange
+	h.settings.Provider.Client = nil                               // panics at the exchange
 	h.logins.Telemetry = &telemetry.Recorder{Logger: zap.NewNop()} // panics when that is counted
 	end := h.logins.Finish(t.Context(), telemetry.Requester{ClientIP: "192.0.2.1"}, login.CallbackState{})
 	if end.Refused == nil || end.Refused.Code != refusal.Internal || !end.Spent || end.Cookie != "" {
@@ -336,7 +336,7 @@ func TestD3_AnAnswerOfTheGraphEndsTheLock(t *testing.T) {
 	one, other := w.newVisitor(), w.newVisitor()
 	backOne, backOther := one.back(), other.back()
 	h := w.nodes[0]
-	h.provider.Breaker.Lock(provider.LockFor)
+	h.settings.Provider.Breaker.Lock(provider.LockFor)
 	w.at.advance(provider.LockFor)
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Answer, Body: `{"id":"25025320793187218"}`, Times: 1})
 	if answer := one.get(backOne); answer.StatusCode != http.StatusForbidden {

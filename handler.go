@@ -42,14 +42,14 @@ func (h *Handler) admit(v *request.State) (err error) {
 	defer h.answers.Catch(&err)
 
 	// 1 Strip: only this handler may say who the visitor is.
-	h.settings.identity.Strip(v)
-	v.TakeCookies(h.settings.cookies)
+	h.settings.Identity.Strip(v)
+	v.TakeCookies(h.settings.Cookies)
 	if identity.IsPassed(v) {
 		v.Outcome = telemetry.OutcomePassedOn
 		return nil // another block of this server has verified this callback
 	}
 	// 2 Own path: this handler answers it.
-	if own := h.settings.paths.Own(v.OriginalURL, v.R.Host); own != address.None {
+	if own := h.settings.Paths.Own(v.OriginalURL, v.R.Host); own != address.None {
 		return h.answerOwnPath(v, own)
 	}
 	if back, ok := h.logins.Astray(v); ok {
@@ -64,7 +64,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	// 5 Identity: the site learns who the visitor is.
 	if v.Standing == request.SignedIn {
 		v.Outcome = telemetry.OutcomeSignedIn
-		h.settings.identity.Inject(v, &v.Session.Identity, h.settings.identity.Forwarded(&v.Session.Token, h.now()))
+		h.settings.Identity.Inject(v, &v.Session.Identity, h.settings.Identity.Forwarded(&v.Session.Token, h.now()))
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -35,7 +34,7 @@ func (h *Handler) borrowMemory() error {
 	key := h.settings.instance
 	shared, _, err := memories.LoadOrNew(key, func() (caddy.Destructor, error) {
 		return &sharedMemory{
-			app:      h.settings.appID,
+			app:      h.settings.App,
 			logins:   login.NewMemory(h.now),
 			provider: provider.NewMemory(h.now),
 			sessions: lifecycle.NewMemory(h.now),
@@ -91,7 +90,19 @@ func (stateMetrics) Describe(to chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 	lifecycle.Lists.Range(func(_, value any) bool {
-		collectList(to, value.(lifecycle.SharedList).Status())
+		s := value.(lifecycle.SharedList).Status()
+		send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
+			to <- prometheus.MustNewConstMetric(desc, kind, value, s.App)
+		}
+		send(metricEnded, prometheus.GaugeValue, float64(s.Entries))
+		send(metricQueued, prometheus.GaugeValue, float64(s.Queued))
+		send(metricLost, prometheus.CounterValue, float64(s.Lost))
+		send(metricUnreadable, prometheus.GaugeValue, float64(s.Unreadable))
+		var read float64
+		if !s.Synced.IsZero() {
+			read = float64(s.Synced.Unix())
+		}
+		send(metricLastRead, prometheus.GaugeValue, read)
 		return true
 	})
 	open := make(map[string]float64) // blocks of one app have a breaker each
@@ -105,19 +116,4 @@ func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 	for app, value := range open {
 		to <- prometheus.MustNewConstMetric(metricBreaker, prometheus.GaugeValue, value, app)
 	}
-}
-
-func collectList(to chan<- prometheus.Metric, s revocation.Status) {
-	send := func(desc *prometheus.Desc, kind prometheus.ValueType, value float64) {
-		to <- prometheus.MustNewConstMetric(desc, kind, value, s.App)
-	}
-	send(metricEnded, prometheus.GaugeValue, float64(s.Entries))
-	send(metricQueued, prometheus.GaugeValue, float64(s.Queued))
-	send(metricLost, prometheus.CounterValue, float64(s.Lost))
-	send(metricUnreadable, prometheus.GaugeValue, float64(s.Unreadable))
-	var read float64
-	if !s.Synced.IsZero() {
-		read = float64(s.Synced.Unix())
-	}
-	send(metricLastRead, prometheus.GaugeValue, read)
 }

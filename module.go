@@ -29,7 +29,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -81,8 +80,7 @@ type Handler struct {
 	// only for loopback hosts, names below localhost included.
 	RedirectURI []string `json:"redirect_uri,omitempty"`
 
-	// The family of the API: `instagram_login` or `basic_display`. Default:
-	// `instagram_login`.
+	// The family of the API: `instagram_login` or `basic_display`. Default: `instagram_login`.
 	API string `json:"api,omitempty"`
 
 	// The permissions to ask for. Default: `instagram_business_basic`, or
@@ -93,18 +91,15 @@ type Handler struct {
 	// `{http.auth.user.<field>}`. Default: none.
 	Fields []string `json:"fields,omitempty"`
 
-	// How the user node is addressed: `me` for `/me`, `id` for `/{user-id}`.
-	// Default: `me`.
+	// How the user node is addressed: `me` for `/me`, `id` for `/{user-id}`. Default: `me`.
 	UserNode string `json:"user_node,omitempty"`
 
-	// Optional parameters of the authorization window, such as `force_reauth`.
-	// Default: none.
+	// Optional parameters of the authorization window, such as `force_reauth`. Default: none.
 	Authorize map[string]string `json:"authorize,omitempty"`
 
-	// What happens after a login: `redirect` sets the session cookie and sends the
-	// visitor to the page first asked for; `handoff` passes the callback request
-	// itself on to the site, with the identity, for sites that keep sessions of
-	// their own. Default: `redirect`.
+	// What happens after a login: `redirect` sets the session cookie and sends the visitor to the
+	// page first asked for; `handoff` passes the callback request itself on to the site, with the
+	// identity, for sites that keep sessions of their own. Default: `redirect`.
 	AfterLogin string `json:"after_login,omitempty"`
 
 	// The prefix of this handler's own paths. Default: `/instagram_auth`.
@@ -212,10 +207,9 @@ type Handler struct {
 	// How long one call to Instagram may take. Default: `10s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// Which requests need a session: matcher sets, as in a route. Both the
-	// address that was asked for and the one it was rewritten to are matched.
-	// Default: all requests; none with `after_login handoff`, which keeps no
-	// session that could be asked for.
+	// Which requests need a session: matcher sets, as in a route. Both the address that was asked
+	// for and the one it was rewritten to are matched. Default: all requests; none with
+	// `after_login handoff`, which keeps no session that could be asked for.
 	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
 
 	protect      *protect.Rules
@@ -225,16 +219,13 @@ type Handler struct {
 	memoryKey    string
 	leaveRate    func()
 
-	rotation  *rotation.Rotation
 	now       func() time.Time
+	telemetry *telemetry.Recorder
+	answers   *answer.Writer
 	sessions  *lifecycle.Sessions
 	logins    *login.Flow
 	gate      *gate.Gate
 	endpoints *endpoint.Endpoints
-	provider  *provider.Provider
-
-	telemetry *telemetry.Recorder
-	answers   *answer.Writer
 }
 
 // SessionOptions configure the session cookie.
@@ -311,10 +302,7 @@ type RateLimitOptions struct {
 // CaddyModule returns the Caddy module information. Its receiver is a pointer, because events call
 // this method while Cleanup may be changing fields, and a copy would read them.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "http.handlers." + directive,
-		New: func() caddy.Module { return new(Handler) },
-	}
+	return caddy.ModuleInfo{ID: "http.handlers." + directive, New: func() caddy.Module { return new(Handler) }}
 }
 
 // Provision sets up the handler. It replaces placeholders, checks every option and makes the rooms.
@@ -341,17 +329,18 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if h.settings, err = h.resolveLoaded(); err != nil {
 		return err
 	}
-	logger := ctx.Logger().With(zap.String("instance", h.settings.instance))
-	if h.telemetry, err = telemetry.NewRecorder(logger, events, h.settings.appID, h.settings.privacy, h.now); err != nil {
+	s := &h.settings
+	logger := ctx.Logger().With(zap.String("instance", s.instance))
+	if h.telemetry, err = telemetry.NewRecorder(logger, events, s.App, s.privacy, h.now); err != nil {
 		return err
 	}
-	h.protect = &protect.Rules{Otherwise: !h.settings.handoff, Telemetry: h.telemetry}
+	h.protect = &protect.Rules{Otherwise: !s.Handoff, Telemetry: h.telemetry}
 	if h.protect.Sets, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
 	h.answers, err = answer.New(answer.Config{
-		Telemetry: h.telemetry, Paths: h.settings.paths, Cookies: h.settings.cookies, Now: h.now,
-		HandleErrors: h.settings.handleErrors, AnyAccount: h.settings.api == instagram.BasicDisplay, Language: h.settings.language, Pages: h.Pages,
+		Telemetry: h.telemetry, Paths: s.Paths, Cookies: s.Cookies, Now: h.now,
+		HandleErrors: s.handleErrors, AnyAccount: s.api == instagram.BasicDisplay, Language: s.language, Pages: h.Pages,
 	})
 	if err != nil {
 		return err
@@ -359,11 +348,13 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if err := h.borrowMemory(); err != nil {
 		return err
 	}
-	h.provider = provider.New(&telemetry.Client{Client: h.settings.client, Telemetry: h.telemetry}, h.memory.provider, h.settings.api, h.Fields)
-	if err := h.watchSecrets(); err != nil {
+	s.Now, s.Storage, s.Telemetry, s.Answers = h.now, storage, h.telemetry, h.answers
+	s.Memory, s.OnForget = h.memory.sessions, h.memory.endpoint.Forget
+	s.Provider = provider.New(&telemetry.Client{Client: s.client, Telemetry: h.telemetry}, h.memory.provider, s.api, h.Fields)
+	if s.Rotation, err = h.watchSecrets(); err != nil {
 		return err
 	}
-	if err := h.joinSessions(ctx, storage); err != nil {
+	if h.sessions, err = lifecycle.New(ctx.Slogger(), s.Config); err != nil {
 		return err
 	}
 	h.makeFlows()
@@ -378,47 +369,30 @@ func (h *Handler) takePlace(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.reservations = placement.Reserve(server, place, h.settings.paths, h.settings.cookies)
+	h.reservations = placement.Reserve(server, place, h.settings.Paths, h.settings.Cookies)
 	hosts := place.Hosts()
-	if !h.settings.paths.Serve(func(host string) bool { return len(hosts) == 0 || address.Accepts(hosts, host) }) {
+	if !h.settings.Paths.Serve(func(host string) bool { return len(hosts) == 0 || address.Accepts(hosts, host) }) {
 		return option.Errorf("redirect_uri", "%q is not an address of this site, which is %s; give the site that host, or write an address of the site",
-			h.settings.paths.Redirects[0].URI, strings.Join(hosts, ", "))
+			h.settings.Paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
-	place.PutInFront(server, h.settings.identity.Guard())
+	place.PutInFront(server, h.settings.Identity.Guard())
 	return nil
-}
-
-// joinSessions makes the sessions of the block and joins the app's list of revoked sessions.
-func (h *Handler) joinSessions(ctx caddy.Context, storage revocation.Storage) (err error) {
-	s := &h.settings
-	h.sessions, err = lifecycle.New(ctx.Slogger(), lifecycle.Config{
-		App: s.appID, Name: s.paths.Redirects[0].URI, Block: s.block,
-		Paths: s.paths, Cookies: s.cookies, Vault: s.vault, Storage: storage, Rotation: h.rotation, Telemetry: h.telemetry, Provider: h.provider, Identity: s.identity,
-		Memory: h.memory.sessions, Now: h.now,
-		Handoff: s.handoff, Allow: s.allow, Deny: s.deny, Required: s.required, KeepToken: s.keepToken, LongLived: s.longLived, Revalidate: s.revalidate,
-		Lifetime: s.lifetime, SyncInterval: s.syncInterval, MaxStaleness: s.maxStaleness,
-		OnForget: h.memory.endpoint.Forget,
-	})
-	return err
 }
 
 // makeFlows makes the rooms that answer requests instead of the site.
 func (h *Handler) makeFlows() {
 	s := &h.settings
-	h.logins = login.New(login.Config{
-		Paths: s.paths, Cookies: s.cookies, Client: s.client, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers, Identity: s.identity,
-		Memory: h.memory.logins, Now: h.now,
-		Handoff: s.handoff, StepUp: h.StepUp, Rate: s.rate,
-	})
+	h.logins = &login.Flow{
+		Shared: s.Shared, Sessions: h.sessions, Client: s.client, Memory: h.memory.logins, StepUp: h.StepUp, Rate: s.rate,
+	}
 	h.gate = &gate.Gate{
 		Rules: h.protect, Sessions: h.sessions, Logins: h.logins, Answers: h.answers, LoginPage: h.LoginPage, AllowPreflight: h.AllowPreflight,
 	}
-	h.endpoints = endpoint.New(endpoint.Config{
-		App: s.appID, Paths: s.paths, Cookies: s.cookies, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(), Rotation: h.rotation, Sessions: h.sessions, Telemetry: h.telemetry, Provider: h.provider, Answers: h.answers,
-		Memory: h.memory.endpoint, Now: h.now,
-		Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture, PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion,
-		Required: h.protect.Required,
-	})
+	h.endpoints = &endpoint.Endpoints{
+		Shared: s.Shared, Sessions: h.sessions, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(),
+		Memory: h.memory.endpoint, Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture,
+		PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion, Required: h.protect.Required,
+	}
 }
 
 // place finds the place of the block on its server.
@@ -474,8 +448,8 @@ func (h *Handler) Cleanup() error {
 	if h.telemetry != nil {
 		leaveTelemetry = h.telemetry.Close()
 	}
-	if h.rotation != nil {
-		leaveSecrets = h.rotation.Close()
+	if h.settings.Rotation != nil {
+		leaveSecrets = h.settings.Rotation.Close()
 	}
 	return errors.Join(leaveSecrets, leaveSessions, h.returnMemory(), leaveTelemetry)
 }

@@ -58,10 +58,10 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 		return b, err
 	}
 	s := &h.settings
-	s.paths.Served = s.paths.Redirects
+	s.Paths.Served = s.Paths.Redirects
 	b.Settings = &doctor.Settings{
-		Routes: h.inspected(nil), Client: s.client, Cookie: s.cookies.Name(), Lifetime: s.lifetime,
-		Prints:  rotation.Prints{Block: s.paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.secrets.app)), Session: session.Fingerprints(option.Distinct(s.secrets.session))},
+		Routes: h.inspected(nil), Client: s.client, Cookie: s.Cookies.Name(), Lifetime: s.Lifetime,
+		Prints:  rotation.Prints{Block: s.Paths.Redirects[0].URI, App: session.Fingerprints(option.Distinct(s.secrets.app)), Session: session.Fingerprints(option.Distinct(s.secrets.session))},
 		Options: slices.Concat(h.checkOptions(), h.checkPeople()), Secrets: h.checkSecrets(),
 		API: finding.API(s.api, s.endpoints),
 	}
@@ -71,9 +71,9 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 
 // checkSecrets returns the doctor's findings about the secrets.
 func (h *Handler) checkSecrets() []finding.Finding {
-	found := []finding.Finding{finding.Credentials(h.settings.appID, h.settings.secrets.app)}
+	found := []finding.Finding{finding.Credentials(h.settings.App, h.settings.secrets.app)}
 	switch {
-	case h.settings.handoff:
+	case h.settings.Handoff:
 		// The site keeps its own sessions.
 	case len(h.Session.Secret) == 0 && h.settings.secrets.weak:
 		found = append(found, telemetry.NoticeWeakSecret.Finding())

@@ -38,36 +38,22 @@ const (
 
 // settings are the options with placeholders replaced, defaults filled in and every rule checked.
 type settings struct {
-	appID     string
+	lifecycle.Config // provision adds what is no option
+
 	secrets   secrets
 	api       instagram.API
 	endpoints instagram.Endpoints
 	client    *instagram.Client
-	cookies   *session.Cookies
-	vault     *session.Vault
-	paths     *address.Paths
-	identity  *identity.Injector
-	instance  string         // keeps the sessions and limits of blocks in one process apart
-	block     revocation.Key // the block's name in the list of revoked sessions, the same on every node
+	instance  string // keeps the sessions and limits of blocks in one process apart
 
-	handoff, handleErrors             bool
+	handleErrors                      bool
 	language                          *refusal.Language // nil for the visitor's
 	passDeauthorize, passDataDeletion bool
-
-	privacy      telemetry.Privacy
-	rate         login.Rate
-	allow, deny  *lifecycle.AccountList // nil for no list
-	logoutTarget string
-
-	lifetime     time.Duration
-	syncInterval time.Duration
-	maxStaleness time.Duration // 0 for any
-
-	keepToken, longLived bool
-	forwardAs            string                // the header of the token; "" for none
-	revalidate           time.Duration         // 0 for never
-	required             instagram.Permissions // to sign in
-	picture              endpoint.PictureMode
+	privacy                           telemetry.Privacy
+	rate                              login.Rate
+	logoutTarget                      string
+	forwardAs                         string // the header of the token; "" for none
+	picture                           endpoint.PictureMode
 }
 
 // secrets are those of a block when the configuration is loaded, and what is known of them. They
@@ -81,18 +67,6 @@ type secrets struct {
 	weak      bool              // a secret of sessions is short
 	appOpens  bool              // anyone who knows an app secret can forge sessions
 	guessable []finding.Finding // about session secrets
-}
-
-// optionErrorOf turns an error of the Instagram client into an option.Error.
-func optionErrorOf(err error) error {
-	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
-		problem := wrong.Problem
-		if wrong.Value != "" {
-			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
-		}
-		return option.Errorf(wrong.Option, "%s", problem)
-	}
-	return err
 }
 
 // resolve turns the options into settings. It checks the meaning of every option, for the Caddyfile
@@ -115,26 +89,23 @@ func (s *settings) resolveAddresses(h *Handler, replace option.Resolver) error {
 	if err != nil {
 		return err
 	}
-	s.paths, err = address.New(h.PathPrefix, uris)
+	s.Paths, err = address.New(h.PathPrefix, uris)
 	return err
 }
 
 func (s *settings) resolveLog(h *Handler, _ option.Resolver) (err error) {
-	pseudonyms := s.privacy.Pseudonyms
 	s.privacy, err = telemetry.NewPrivacy(h.Log.ClientIP, h.Log.UserID, h.Log.Username)
-	s.privacy.Pseudonyms = pseudonyms
+	s.privacy.Pseudonyms = s.secrets.sessionKeys.Pseudonyms()
 	return err
 }
 
 func (s *settings) resolveModes(h *Handler, _ option.Resolver) error {
 	var err error
-	if s.handoff, err = option.Choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
+	if s.Handoff, err = option.Choose("after_login", h.AfterLogin, "redirect", "handoff"); err != nil {
 		return err
 	}
-	if s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle"); err != nil {
-		return err
-	}
-	return nil
+	s.handleErrors, err = option.Choose("errors", h.Errors, "page", "handle")
+	return err
 }
 
 func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error) {
@@ -162,7 +133,7 @@ func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error
 	if slices.Contains(secrets, c.AppID) {
 		return option.Errorf("app_secret", "is the app ID; copy the Instagram app secret from Meta's dashboard")
 	}
-	s.appID, s.secrets.app = c.AppID, secrets
+	s.App, s.secrets.app = c.AppID, secrets
 	if s.secrets.appKeys, err = session.NewKeyring(option.Distinct(secrets)); err != nil {
 		return err
 	}
@@ -173,12 +144,19 @@ func (s *settings) resolveClient(h *Handler, replace option.Resolver) (err error
 		return err
 	}
 	// App and own paths tell two blocks of one site apart. [C3, S4]
-	s.api, s.endpoints, s.instance = c.API, c.Endpoints, c.AppID+" "+s.paths.Prefix
-	if len(s.paths.Redirects) > 0 { // which are the same on all nodes of a site
-		s.block = revocation.BlockKey(s.instance, s.paths.Redirects[0].URI)
+	s.api, s.endpoints, s.instance = c.API, c.Endpoints, c.AppID+" "+s.Paths.Prefix
+	if len(s.Paths.Redirects) > 0 { // which are the same on all nodes of a site
+		s.Block = revocation.BlockKey(s.instance, s.Paths.Redirects[0].URI)
 	}
 	s.client, err = instagram.New(c)
-	return optionErrorOf(err)
+	if wrong, ok := errors.AsType[*instagram.ConfigError](err); ok {
+		problem := wrong.Problem
+		if wrong.Value != "" {
+			problem = cmp.Or(adviceOn(wrong.Option, wrong.Value, wrong.Choices), problem)
+		}
+		return option.Errorf(wrong.Option, "%s", problem)
+	}
+	return err
 }
 
 func (h *Handler) appSecrets(replace option.Resolver) ([]string, error) {
@@ -225,8 +203,8 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 		Name:         cmp.Or(h.Session.Cookie, defaultCookie),
 		Lifetime:     cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime),
 		Idle:         time.Duration(h.Session.Idle),
-		InsecureHTTP: !s.paths.Secure,
-		Tokens:       s.keepToken,
+		InsecureHTTP: !s.Paths.Secure,
+		Tokens:       s.KeepToken,
 		Now:          h.now,
 	}
 	if c.Lifetime < time.Minute || c.Lifetime > revocation.MaxLifetime {
@@ -235,7 +213,7 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
 		return option.Errorf("session idle", "write a duration between 1m and the lifetime")
 	}
-	s.lifetime = c.Lifetime
+	s.Lifetime = c.Lifetime
 	if c.Secrets, err = replace.All("session secret", h.Session.Secret); err != nil {
 		return err
 	}
@@ -257,10 +235,10 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 		return err
 	}
 	c.Keys = s.secrets.sessionKeys
-	if s.cookies, err = session.New(c); err != nil {
+	if s.Cookies, err = session.New(c); err != nil {
 		return option.Errorf("session cookie", "%v", err)
 	}
-	s.vault, s.privacy.Pseudonyms = c.Keys.Vault(), c.Keys.Pseudonyms()
+	s.Vault = c.Keys.Vault()
 	return nil
 }
 
@@ -275,22 +253,22 @@ func (s *settings) resolveEnds(h *Handler, _ option.Resolver) (err error) {
 	if s.passDataDeletion, err = option.Choose("data_deletion", h.DataDeletion, "answer", "pass"); err != nil {
 		return err
 	}
-	s.syncInterval = cmp.Or(time.Duration(h.SyncInterval), revocation.DefaultInterval)
-	if s.syncInterval < time.Second || s.syncInterval > time.Minute {
+	s.SyncInterval = cmp.Or(time.Duration(h.SyncInterval), revocation.DefaultInterval)
+	if s.SyncInterval < time.Second || s.SyncInterval > time.Minute {
 		return option.Errorf("sync_interval", "write a duration between 1s and 1m")
 	}
 	deny, err := option.Choose("on_storage_failure", h.OnStorageFailure, "keep", "deny")
 	if err != nil {
 		return err
 	}
-	staleness := cmp.Or(time.Duration(h.MaxStaleness), max(defaultStaleness, 3*s.syncInterval))
+	staleness := cmp.Or(time.Duration(h.MaxStaleness), max(defaultStaleness, 3*s.SyncInterval))
 	switch {
 	case !deny && h.MaxStaleness != 0:
 		return option.Errorf("on_storage_failure", "max_staleness is for deny only")
-	case deny && staleness < 2*s.syncInterval:
+	case deny && staleness < 2*s.SyncInterval:
 		return option.Errorf("on_storage_failure", "write a max_staleness of at least twice the sync_interval, or a healthy list would count as too old")
 	case deny:
-		s.maxStaleness = staleness
+		s.MaxStaleness = staleness
 	}
 	return nil
 }
@@ -312,15 +290,15 @@ func (s *settings) resolvePages(h *Handler, _ option.Resolver) error {
 
 // resolveHeaders checks the request headers for the site.
 func (s *settings) resolveHeaders(h *Handler, _ option.Resolver) (err error) {
-	s.identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
+	s.Identity, err = identity.New(h.Headers, h.Fields, s.forwardAs)
 	return err
 }
 
 func (s *settings) resolveAccess(h *Handler, _ option.Resolver) (err error) {
-	if s.allow, err = lifecycle.ParseAccounts("allow", h.Allow); err != nil {
+	if s.Allow, err = lifecycle.ParseAccounts("allow", h.Allow); err != nil {
 		return err
 	}
-	s.deny, err = lifecycle.ParseAccounts("deny", h.Deny)
+	s.Deny, err = lifecycle.ParseAccounts("deny", h.Deny)
 	return err
 }
 
@@ -328,27 +306,22 @@ const shortestRevalidate = time.Minute
 
 // resolveToken checks the options that need a stored access token.
 func (s *settings) resolveToken(h *Handler, _ option.Resolver) error {
-	s.longLived = h.Token.LongLived
-	s.keepToken = h.Token.LongLived || h.Token.ForwardAs != ""
-	s.revalidate = time.Duration(h.Revalidate)
+	s.LongLived = h.Token.LongLived
+	s.KeepToken = h.Token.LongLived || h.Token.ForwardAs != ""
+	s.Revalidate = time.Duration(h.Revalidate)
 	switch {
-	case s.revalidate != 0 && !s.longLived:
+	case s.Revalidate != 0 && !s.LongLived:
 		return option.Errorf("revalidate", "needs token long_lived: a short-lived token expires after an hour")
-	case s.revalidate != 0 && s.handoff:
+	case s.Revalidate != 0 && s.Handoff:
 		return option.Errorf("revalidate", "is for sessions of this handler; with after_login handoff the site keeps its own")
-	case s.handoff && s.keepToken && h.Token.ForwardAs == "":
+	case s.Handoff && s.KeepToken && h.Token.ForwardAs == "":
 		return option.Errorf("token", "with after_login handoff a token goes to the site or nowhere; add forward_as")
-	case s.revalidate != 0 && (s.revalidate < shortestRevalidate || s.revalidate > instagram.LongLifetime):
+	case s.Revalidate != 0 && (s.Revalidate < shortestRevalidate || s.Revalidate > instagram.LongLifetime):
 		return option.Errorf("revalidate", "write a duration between 1m and 60d")
-	case s.revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
+	case s.Revalidate >= cmp.Or(time.Duration(h.Session.Lifetime), defaultLifetime):
 		return option.Errorf("revalidate", "is longer than the lifetime of a session, so it would never happen")
 	}
-	s.required = instagram.PermissionsOf(h.RequireScope...)
-	return s.resolveForward(h)
-}
-
-// resolveForward checks the name of the header that carries the token.
-func (s *settings) resolveForward(h *Handler) error {
+	s.Required = instagram.PermissionsOf(h.RequireScope...)
 	if h.Token.ForwardAs == "" {
 		return nil
 	}
@@ -389,9 +362,9 @@ func (s *settings) resolvePicture(h *Handler, _ option.Resolver) error {
 		return option.Errorf("picture", "%q is not one of redirect, proxy, off", h.Picture)
 	case wanted && s.api == instagram.BasicDisplay:
 		return option.Errorf("picture", "is for instagram_login: basic_display has no profile pictures")
-	case wanted && s.handoff:
+	case wanted && s.Handoff:
 		return option.Errorf("picture", "is for sessions of this handler; with after_login handoff the site keeps its own")
-	case s.keepToken && !s.handoff && s.api == instagram.InstagramLogin:
+	case s.KeepToken && !s.Handoff && s.api == instagram.InstagramLogin:
 		s.picture = mode
 	}
 	return nil

@@ -56,11 +56,11 @@ func TestA6_APanicOfOursIsA500AndNeverTheSite(t *testing.T) {
 	for name, breakIt := range map[string]func(*Handler, *http.Request){
 		"stripping": func(h *Handler, r *http.Request) {
 			r.Header.Set("X-Any", "x")
-			h.settings.identity = nil
+			h.settings.Identity = nil
 		},
 		"the session": func(h *Handler, _ *http.Request) { h.sessions = nil },
 		"the gate": func(h *Handler, r *http.Request) {
-			h.settings.paths.Redirects = []address.Redirect{{Host: "example.test"}}
+			h.settings.Paths.Redirects = []address.Redirect{{Host: "example.test"}}
 			h.logins.Cookies = nil
 		},
 		"the matcher": func(h *Handler, _ *http.Request) { h.protect.Sets = caddyhttp.MatcherSets{{panicking{}}} },

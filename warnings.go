@@ -29,9 +29,9 @@ import (
 func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
 		Handler: h, Logger: logger, Strict: h.StrictConfig,
-		Paths: h.settings.paths, Matchers: h.protect.Sets, Handoff: h.settings.handoff, HandleErrors: h.settings.handleErrors,
-		HeaderNames: h.settings.identity.Guard().Names(),
-		Cookie:      func(page string) (string, error) { return h.settings.cookies.MarkMove(page, 1) }, // any cookie will do
+		Paths: h.settings.Paths, Matchers: h.protect.Sets, Handoff: h.settings.Handoff, HandleErrors: h.settings.handleErrors,
+		HeaderNames: h.settings.Identity.Guard().Names(),
+		Cookie:      func(page string) (string, error) { return h.settings.Cookies.MarkMove(page, 1) }, // any cookie will do
 		Options:     h.optionFindings,
 	}
 }
@@ -40,7 +40,7 @@ func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 func (h *Handler) optionFindings() []finding.Finding {
 	s := &h.settings
 	endpoints, _ := finding.Endpoints(s.api, s.endpoints, h.now())
-	return slices.Concat([]finding.Finding{finding.Credentials(s.appID, s.secrets.app)}, s.secrets.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
+	return slices.Concat([]finding.Finding{finding.Credentials(s.App, s.secrets.app)}, s.secrets.guessable, h.checkOptions(), []finding.Finding{finding.API(s.api, s.endpoints)}, endpoints)
 }
 
 // pathAuthorize is the path of the authorization window on a host that serves the whole API.
@@ -85,12 +85,12 @@ func (h *Handler) checkOptions() (found []finding.Finding) {
 
 // checkPeople returns what Provision only logs: usernames in lists, and a picture without a token.
 func (h *Handler) checkPeople() (found []finding.Finding) {
-	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.Allow, "deny": h.settings.Deny} {
 		if list.HasUsernames() {
 			found = append(found, finding.Doubt(option+" has usernames, which can change and change owner", "list numeric user IDs instead"))
 		}
 	}
-	if h.wantsPicture() && !h.settings.keepToken {
+	if h.wantsPicture() && !h.settings.KeepToken {
 		found = append(found, finding.Doubt("the picture needs a stored access token: until then its path answers 404", "add token long_lived"))
 	}
 	return found
@@ -108,7 +108,7 @@ func guessable(secrets []string) (found []finding.Finding) {
 
 // warn logs, once at load, settings that work but are not fit for production.
 func (h *Handler) warn() {
-	if !h.settings.paths.Secure {
+	if !h.settings.Paths.Secure {
 		h.telemetry.Notify(telemetry.NoticePlainHTTP, nil)
 	}
 	h.warnSecret()
@@ -120,7 +120,7 @@ func (h *Handler) warn() {
 		h.telemetry.Notify(telemetry.NoticeForceOutdated, nil)
 	}
 	h.warnPicture()
-	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.allow, "deny": h.settings.deny} {
+	for option, list := range map[string]*lifecycle.AccountList{"allow": h.settings.Allow, "deny": h.settings.Deny} {
 		if list.HasUsernames() {
 			h.telemetry.Notify(telemetry.NoticeUsernames, nil, zap.String("option", option))
 		}
@@ -131,7 +131,7 @@ func (h *Handler) warn() {
 // knows it, and often other programs do. [N16]
 func (h *Handler) warnSecret() {
 	switch {
-	case !h.settings.secrets.appOpens || h.settings.handoff:
+	case !h.settings.secrets.appOpens || h.settings.Handoff:
 		// With handoff the site keeps the sessions.
 	case h.settings.secrets.weak:
 		h.telemetry.Notify(telemetry.NoticeWeakSecret, nil)
@@ -154,18 +154,17 @@ func (h *Handler) logFingerprints() {
 }
 
 // watchSecrets starts to follow the files of the secrets.
-func (h *Handler) watchSecrets() (err error) {
-	h.rotation, err = rotation.Watch(rotation.Config{
+func (h *Handler) watchSecrets() (*rotation.Rotation, error) {
+	return rotation.Watch(rotation.Config{
 		App: rotation.Option{Written: h.AppSecret, Secrets: h.settings.secrets.app}, Session: rotation.Option{Written: h.Session.Secret, Secrets: h.settings.secrets.session},
 		Keep: h.keepSecrets(), Now: h.now,
 		AppKeys: h.settings.secrets.appKeys, SessionKeys: h.settings.secrets.sessionKeys, SetAppSecret: h.settings.client.SetAppSecret,
 		Changed: h.logSecretChange, Failed: func(err error) { h.telemetry.Notify(telemetry.NoticeRotationFailed, err) },
 	})
-	return err
 }
 
 // keepSecrets is how long a former secret is accepted.
-func (h *Handler) keepSecrets() time.Duration { return max(h.settings.lifetime, session.LoginLifetime) }
+func (h *Handler) keepSecrets() time.Duration { return max(h.settings.Lifetime, session.LoginLifetime) }
 
 // logSecretChange logs a change of a secret's file.
 func (h *Handler) logSecretChange(c rotation.Change) {
@@ -187,7 +186,7 @@ func (h *Handler) logSecretChange(c rotation.Change) {
 // warnChanged repeats the warnings of load for a secret that changed while Caddy runs. [N16]
 func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 	switch {
-	case h.settings.handoff: // the site keeps its own sessions
+	case h.settings.Handoff: // the site keeps its own sessions
 	case c.Option == rotation.SessionSecretOption && finding.IsGuessable(c.Value):
 		h.telemetry.Notify(telemetry.NoticeGuessableSecret, nil, about...)
 	case c.OpensSessions && len(c.Value) < option.MinSecret:
@@ -199,12 +198,12 @@ func (h *Handler) warnChanged(c rotation.Change, about []zap.Field) {
 
 // warnPicture logs, once at load, why the picture cannot work.
 func (h *Handler) warnPicture() {
-	listed := slices.Contains(h.Fields, endpoint.FieldPicture) && !h.settings.handoff
-	path := zap.String("path", h.settings.paths.Of(address.Picture))
+	listed := slices.Contains(h.Fields, endpoint.FieldPicture) && !h.settings.Handoff
+	path := zap.String("path", h.settings.Paths.Of(address.Picture))
 	if listed {
 		h.telemetry.Notify(telemetry.NoticeLongPicture, nil, path)
 	}
-	if (listed || h.wantsPicture()) && !h.settings.keepToken {
+	if (listed || h.wantsPicture()) && !h.settings.KeepToken {
 		h.telemetry.Notify(telemetry.NoticePictureToken, nil, path)
 	}
 }

@@ -66,7 +66,7 @@ func isLoudCall(method *ast.SelectorExpr, args []ast.Expr) bool {
 	if name := method.Sel.Name; logger && len(args) > 0 && (name == "Warn" || name == "Error" || name == "WarnContext" || name == "ErrorContext") {
 		return true
 	}
-	return len(args) > 1 && (method.Sel.Name == "logSampled" || logger && method.Sel.Name == "Log") && regexp.MustCompile(`\.(Warn|Error)Level$|\.Level(Warn|Error)$`).MatchString(types.ExprString(args[0]))
+	return len(args) > 1 && logger && method.Sel.Name == "Log" && regexp.MustCompile(`\.(Warn|Error)Level$|\.Level(Warn|Error)$`).MatchString(types.ExprString(args[0]))
 }
 
 func TestEachLineThatAsksSomethingOfTheOperatorHasARemedyAndIsOnThePage(t *testing.T) {

@@ -44,8 +44,7 @@ type Refusal struct {
 	login *endedLogin
 	// Callback names the refused callback from Meta, for the log; "" for other requests.
 	Callback string
-	// Notice is the log line of any other refusal, with Fields. Without a message it is not
-	// logged.
+	// Notice is the log line of any other refusal, with Fields. Without a message it is not logged.
 	Notice telemetry.Notice
 	Fields []zap.Field
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net"
@@ -16,13 +17,11 @@ func CheckAddress(address string) error {
 		return Usage("write --address "+strings.TrimRight(rest, "/"), "an admin endpoint's address has no %s://", scheme)
 	}
 	at, err := caddy.ParseNetworkAddress(address)
-	if err != nil {
-		return Usage(form, "%q is not the address of an admin endpoint", address)
-	}
-	if at.IsUnixNetwork() || at.IsFdNetwork() {
+	if err == nil && (at.IsUnixNetwork() || at.IsFdNetwork()) {
 		return nil
 	}
-	if at.StartPort == 0 || at.PortRangeSize() != 1 || strings.Contains(at.Host, ":") && net.ParseIP(strings.SplitN(at.Host, "%", 2)[0]) == nil {
+	badHost := strings.Contains(at.Host, ":") && net.ParseIP(strings.SplitN(at.Host, "%", 2)[0]) == nil
+	if err != nil || at.StartPort == 0 || at.PortRangeSize() != 1 || badHost {
 		return Usage(form, "%q is not the address of an admin endpoint", address)
 	}
 	return nil
@@ -35,13 +34,6 @@ func otherKind(err error) string {
 		return err.Error()
 	}
 	want := map[string]string{"admin.disabled": "true or false", "admin.listen": "a text"}[wrong.Field]
-	if want == "" {
-		want = "an object"
-	}
-	where := wrong.Field
-	if where == "" {
-		where = "the whole"
-	}
 	is, _, _ := strings.Cut(wrong.Value, " ")
-	return where + " is not " + want + ", but: " + is
+	return cmp.Or(wrong.Field, "the whole") + " is not " + cmp.Or(want, "an object") + ", but: " + is
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,7 +24,10 @@ nothing was tried`
 // them as lines of its log, and cobra once more.
 func SetRun(command *cobra.Command, args cobra.PositionalArgs, run func(*cobra.Command, []string) error) {
 	command.SilenceUsage, command.SilenceErrors = true, true
-	help := "see " + cmp.Or(helpOf(command), "caddy instagram-auth --help")
+	help := "see caddy instagram-auth " + command.Name() + " --help"
+	if command.Name() == Name {
+		help = "see caddy instagram-auth --help"
+	}
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return fail(command, Usage(help, "%s", err))
 	})
@@ -41,13 +43,6 @@ func SetRun(command *cobra.Command, args cobra.PositionalArgs, run func(*cobra.C
 		}
 		return fail(command, run(command, args))
 	}
-}
-
-func helpOf(command *cobra.Command) string {
-	if command.Name() == Name {
-		return ""
-	}
-	return "caddy instagram-auth " + command.Name() + " --help"
 }
 
 // NoArguments refuses arguments, and names the flag that was meant.
@@ -125,7 +120,7 @@ func ConfigurationFlags(command *cobra.Command) {
 	command.Flags().StringP("config", "c", "", "Configuration file, or - for standard input (default: Caddyfile or caddy.json in this folder)")
 	command.Flags().StringP("adapter", "a", "", "Name of the configuration's adapter, such as caddyfile (default: by the file's name)")
 	command.Flags().StringSlice("envfile", nil, "Environment file to read first, as for caddy run; may be repeated")
-	Complete(command, "adapter", func() []string { return Adapters() })
+	Complete(command, "adapter", Adapters)
 }
 
 // Complete says which values the shell offers for a flag: no files.

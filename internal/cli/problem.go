@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,9 +46,7 @@ func Failed(remedy, format string, args ...any) *Problem {
 // AsProblem returns the problem that an error is.
 func AsProblem(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
-		if p.Exit == 0 {
-			p.Exit = ExitFailed
-		}
+		p.Exit = cmp.Or(p.Exit, ExitFailed)
 		return p
 	}
 	return &Problem{What: err.Error(), Exit: ExitFailed}

@@ -7,9 +7,8 @@ type Storage = certmagic.Storage
 
 // StorageFolder returns the folder of a storage, if it is one.
 func StorageFolder(storage Storage) (folder string, ok bool) {
-	files, ok := storage.(*certmagic.FileStorage)
-	if !ok {
-		return "", false
+	if files, ok := storage.(*certmagic.FileStorage); ok {
+		return files.Path, true
 	}
-	return files.Path, true
+	return "", false
 }

@@ -94,12 +94,10 @@ func Line(text string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-var errNoTerminal = errors.New("there is no terminal to ask on")
-
 // Ask asks a question on a terminal. Only yes is yes.
 func Ask(in io.Reader, out io.Writer, question string) (yes bool, err error) {
 	if !IsTerminal(in) {
-		return false, errNoTerminal
+		return false, errors.New("there is no terminal to ask on")
 	}
 	if _, err := io.WriteString(out, question+" [y/N] "); err != nil {
 		return false, err
@@ -108,9 +106,6 @@ func Ask(in io.Reader, out io.Writer, question string) (yes bool, err error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true, nil
-	}
-	return false, nil
+	answer = strings.ToLower(strings.TrimSpace(answer))
+	return answer == "y" || answer == "yes", nil
 }

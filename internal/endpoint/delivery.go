@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
@@ -58,12 +59,6 @@ const (
 // deletionStates are the outcomes as a confirmation code holds them.
 var deletionStates = [...]session.DeletionState{leftToSite: session.DeletionPending, doneByAll: session.DeletedByAll, doneHere: session.DeletedBySignIn}
 
-// fromBrowser reports whether a browser sent a request, by headers that Meta's servers do not send.
-// [N15]
-func fromBrowser(r *http.Request) bool {
-	return r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != ""
-}
-
 // refuseCallback returns the refusal of a callback. cause may be nil.
 func refuseCallback(kind metaCallback, reply refusal.Reply, cause error) error {
 	reply.Wants = refusal.JSON
@@ -78,12 +73,6 @@ func (e *Endpoints) refuseForged(v *request.State, kind metaCallback) error {
 		return refuseCallback(kind, refusal.Reply{Code: refusal.TooMany, RetryAfter: wait}, ErrForgeries)
 	}
 	return refuseCallback(kind, refusal.Reply{Code: refusal.BadSignature}, nil)
-}
-
-// tooOld reports whether a callback is older than the record of callbacks, so that a replay could
-// not be recognized.
-func (e *Endpoints) tooOld(signed *instagram.SignedRequest) bool {
-	return e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries
 }
 
 // deliveryRecord returns the keys of a delivery in the revocation list.
@@ -102,13 +91,15 @@ func (e *Endpoints) deliveryRecord(d *delivery) revocation.Delivery {
 	}
 }
 
-// deliver answers a callback, or passes it to the site.
+// deliver answers a callback, or passes it to the site, which may have data to delete.
 func (e *Endpoints) deliver(v *request.State, d *delivery, pass bool) error {
-	if pass {
-		e.passToSite(v, d)
-		return nil
+	if !pass {
+		return e.deliverWith(v, d, func() (int, error) { return doneHere, nil })
 	}
-	return e.deliverWith(v, d, func() (int, error) { return doneHere, nil })
+	v.Outcome = telemetry.OutcomePassedOn
+	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
+	identity.Pass(v, string(d.kind), d.signed.UserID, d.signed.IssuedAt)
+	return nil
 }
 
 // deliverToSite lets the site answer a callback. If the site deletes the data, this handler sends

@@ -8,15 +8,10 @@ package endpoint
 import (
 	"time"
 
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 const (
@@ -24,20 +19,14 @@ const (
 	forgeryBurst       = 20
 )
 
-// Config holds the settings and collaborators of a block's endpoints. All pointers are required.
-type Config struct {
-	App       string // the app ID at Meta
-	Paths     *address.Paths
-	Cookies   *session.Cookies
-	Codes     *session.Codes
-	Marks     *session.Marks // of Meta's callbacks
-	Rotation  *rotation.Rotation
-	Sessions  *lifecycle.Sessions
-	Telemetry *telemetry.Recorder
-	Provider  *provider.Provider
-	Answers   *answer.Writer
-	Memory    *Memory
-	Now       func() time.Time
+// Endpoints answers the own paths of a block. All pointers are required. It is safe for concurrent
+// use.
+type Endpoints struct {
+	lifecycle.Shared
+	Sessions *lifecycle.Sessions
+	Codes    *session.Codes
+	Marks    *session.Marks // of Meta's callbacks
+	Memory   *Memory
 
 	Fields       []string // further fields of the user node
 	LogoutTarget string   // path of the site to redirect to after a logout
@@ -47,12 +36,6 @@ type Config struct {
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool
 }
-
-// Endpoints answers the own paths of a block. Use New. It is safe for concurrent use.
-type Endpoints struct{ Config }
-
-// New returns the endpoints of a block. It keeps c as it is.
-func New(c Config) *Endpoints { return &Endpoints{c} }
 
 // Memory holds the pictures and the limits of an instance. It outlives a reload of the
 // configuration.
@@ -70,5 +53,5 @@ func NewMemory(now func() time.Time) *Memory {
 
 // Forget drops the pictures of the matching sessions. [P5]
 func (m *Memory) Forget(match func(key uint64, s session.Session) bool) {
-	m.pictures.forget(match)
+	m.pictures.Drop(func(known pictureResult) bool { return match(known.owner.Keys.Session, known.owner) })
 }

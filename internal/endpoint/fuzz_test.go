@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/endpoint"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
@@ -30,7 +31,7 @@ func FuzzL2_OwnForm(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	endpoints := endpoint.New(endpoint.Config{Paths: paths})
+	endpoints := &endpoint.Endpoints{Shared: lifecycle.Shared{Paths: paths}}
 	for _, seed := range [][3]string{
 		{"example.test", "same-origin", ""}, {"example.test", "none", ""}, {"example.test", "same-site", "https://example.test"}, {"example.test", "cross-site", "https://example.test"}, {"example.test", "", "https://example.test"}, {"example.test", "", "null"},
 		{"example.test:443", "", "https://example.test"}, {"example.test:444", "", "https://example.test:444"}, {"evil.example", "", "https://evil.example"}, {"example.test", "", "http://example.test"}, {"example.test", "", ""}, {"example.test", "Same-Origin", ""}, {"example.test", " none", ""},

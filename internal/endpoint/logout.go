@@ -56,16 +56,13 @@ func (e *Endpoints) signOut(v *request.State) error {
 	if err != nil {
 		e.Telemetry.NotifySampled(telemetry.NoticeRevokedHereOnly, "", err, e.Telemetry.RequestFields(v.R)...)
 	}
-	if err != nil && !v.Found.Crowded() {
-		return answer.Refuse(refusal.Reply{
-			Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval,
-			LoginURL: e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget)),
-		})
-	}
-	if v.Found.Crowded() {
+	switch {
+	case v.Found.Crowded():
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.BadRequest}, Notice: telemetry.NoticeManyCookies}
-	}
-	if problem != "" {
+	case err != nil:
+		login := e.Paths.LoginURL(e.Paths.Safe(e.LogoutTarget))
+		return answer.Refuse(refusal.Reply{Code: refusal.SignedOutHere, RetryAfter: e.Sessions.SyncInterval, LoginURL: login})
+	case problem != "":
 		// The session is revoked, but the form did not say whether all others should be.
 		return answer.Refuse(refusal.Reply{Code: problem})
 	}
@@ -90,14 +87,14 @@ func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 		return returnpath.Path(target) == e.Paths.Of(address.Login)
 	}
 	target, _, _ = strings.Cut(target, "#")
-	address, err := url.ParseRequestURI(target)
+	page, err := url.ParseRequestURI(target)
 	if err != nil {
 		return true
 	}
 	// In place, because Caddy's placeholders are bound to this request.
 	live, asked, method, uri := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI
 	defer func() { *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
-	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *address, *address, http.MethodGet, target
+	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *page, *page, http.MethodGet, target
 	return e.Required(v)
 }
 

@@ -15,7 +15,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -78,7 +77,8 @@ func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed 
 	refuse := func(reply refusal.Reply, cause error) (instagram.SignedRequest, error) {
 		return instagram.SignedRequest{}, refuseCallback(kind, reply, cause)
 	}
-	if fromBrowser(v.R) {
+	// Meta's servers do not send these headers. [N15]
+	if v.R.Header.Get("Origin") != "" || v.R.Header.Get("Sec-Fetch-Site") != "" {
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrBrowser)
 	}
 	text, code := ReadSignedRequest(v)
@@ -91,12 +91,12 @@ func (e *Endpoints) verifyCallback(v *request.State, kind metaCallback) (signed 
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, errUnknownContent)
 	case err != nil:
 		return instagram.SignedRequest{}, e.refuseForged(v, kind)
-	case e.tooOld(&signed):
+	case e.Now().Sub(signed.IssuedAt) > revocation.KeepDeliveries: // a replay could not be recognized
 		return refuse(refusal.Reply{Code: refusal.BadRequest}, ErrTooOld)
 	}
 	// Meta closes the connection soon. The callback must be processed all the same.
 	ctx := context.WithoutCancel(v.R.Context())
-	who := session.Identity{UserID: signed.UserID}
+	who := session.Identity{UserID: signed.UserID} // Meta sends the app-scoped ID, and no other
 	e.Sessions.ForgetUser(who.UserID)
 	if err := e.Sessions.List.EndUserBefore(ctx, revocation.UserKey(e.App, signed.UserID), signed.IssuedAt); err != nil {
 		e.Telemetry.Notify(telemetry.NoticeUserRevokedHereOnly, err, e.Telemetry.UserFields(telemetry.RequesterOf(v.R), &who)...)
@@ -123,13 +123,6 @@ func ReadSignedRequest(v *request.State) (signed string, code refusal.Code) {
 	v.UnlimitBody() // the time limit does not apply to the site
 	v.R.Body, v.R.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return form.Get("signed_request"), ""
-}
-
-// passToSite lets a verified callback go on to the site, which may have data to delete.
-func (e *Endpoints) passToSite(v *request.State, d *delivery) {
-	v.Outcome = telemetry.OutcomePassedOn
-	v.Deliver = func(next func(http.ResponseWriter) error) error { return e.deliverToSite(v, d, next) }
-	identity.Pass(v, string(d.kind), d.signed.UserID, d.signed.IssuedAt)
 }
 
 // confirmDeletion answers Meta with a confirmation code and the address of a page that shows the

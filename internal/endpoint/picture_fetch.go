@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -66,11 +67,6 @@ func newPictures(now func() time.Time) *pictures {
 	}
 }
 
-// forget drops the pictures of the matching sessions. [P5]
-func (p *pictures) forget(match func(key uint64, s session.Session) bool) {
-	p.Drop(func(known pictureResult) bool { return match(known.owner.Keys.Session, known.owner) })
-}
-
 // pictureResult is the cached answer to a request for an account's picture.
 type pictureResult struct {
 	// owner is the session that fetched the picture, reduced to what identifies it.
@@ -106,9 +102,7 @@ func (e *Endpoints) FindPicture(v *request.State) (found pictureResult, until ti
 		e.fetchInBackground(v)
 	}
 	found, until, err := call.Wait(v.R.Context())
-	if err != nil {
-		found.Err = err
-	}
+	found.Err = cmp.Or(err, found.Err)
 	return found, until
 }
 

@@ -10,11 +10,10 @@ import (
 
 // ResponseWriter completes the site's response headers just before they are sent.
 //
-// It tells caches that a response depends on the visitor: by "Vary: Cookie", and for a
-// signed-in visitor by "Cache-Control: private" unless the site sends its own. Without it a
-// shared cache could show one visitor's page to another. Anonymous responses that the site
-// declares public stay as they are: with "Vary: Cookie", hardly any shared cache would use them
-// again. [P4]
+// It tells caches that a response depends on the visitor: by "Vary: Cookie", and for a signed-in
+// visitor by "Cache-Control: private" unless the site sends its own. Without it a shared cache
+// could show one visitor's page to another. Anonymous responses that the site declares public stay
+// as they are: with "Vary: Cookie", hardly any shared cache would use them again. [P4]
 type ResponseWriter struct {
 	caddyhttp.ResponseWriterWrapper
 	// Private says that the visitor is signed in.
@@ -125,8 +124,7 @@ func variesByCookie(vary []string) bool {
 
 // WriteHeader completes the headers and sends them.
 func (s *ResponseWriter) WriteHeader(status int) {
-	// A response follows each informational one, except after a protocol switch.
-	// [RFC 9110, 15.2]
+	// A response follows each informational one, except after a protocol switch. [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		s.Amend()
 	}

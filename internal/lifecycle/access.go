@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
@@ -35,7 +36,7 @@ func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 	for _, entry := range list {
 		name, isName := strings.CutPrefix(entry, "@")
 		switch {
-		case isName && isUsername(name):
+		case isName && username.MatchString(name):
 			p.names[strings.ToLower(name)] = true
 		case !isName && session.IsUserID(entry):
 			p.ids[entry] = true
@@ -57,20 +58,13 @@ func ParseAccounts(optionName string, list []string) (*AccountList, error) {
 // neither.
 func usernameIn(entry string) string {
 	entry = strings.TrimSuffix(entry, "/")
-	if name := entry[strings.LastIndex(entry, "/")+1:]; isUsername(name) {
+	if name := entry[strings.LastIndex(entry, "/")+1:]; username.MatchString(name) {
 		return name
 	}
 	return ""
 }
 
-func isUsername(s string) bool {
-	isOther := func(r rune) bool { return !isAlphanumeric(r) && r != '.' && r != '_' }
-	return s != "" && len(s) <= 30 && !strings.ContainsFunc(s, isOther)
-}
-
-func isAlphanumeric(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-}
+var username = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
 
 // Allowed reports whether the options allow and deny admit an account. deny wins. Recognize calls
 // it for each request, so that a change of a list takes effect at the next one. [X1, X2]

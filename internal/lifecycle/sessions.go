@@ -36,25 +36,30 @@ const (
 	keepResult    = 48 * time.Hour // after the last request that needed the result
 )
 
+// Shared is what the sessions, logins and endpoints of a block have in common. Everything in it is
+// required.
+type Shared struct {
+	App       string // the app ID at Meta
+	Handoff   bool   // the site answers the callback and keeps the sessions; no cookie is recognized
+	Paths     *address.Paths
+	Cookies   *session.Cookies
+	Rotation  *rotation.Rotation
+	Telemetry *telemetry.Recorder
+	Answers   *answer.Writer
+	Provider  *provider.Provider
+	Identity  *identity.Injector
+	Now       func() time.Time
+}
+
 // Config holds the settings and collaborators of a block's sessions. All pointers are required
 // unless their comment says otherwise.
 type Config struct {
-	App   string         // the app ID at Meta
-	Name  string         // names the block to the operator
-	Block revocation.Key // names the block in the list of revoked sessions
+	Shared
+	Block   revocation.Key // names the block in the list of revoked sessions
+	Vault   *session.Vault
+	Storage revocation.Storage
+	Memory  *Memory
 
-	Paths     *address.Paths
-	Cookies   *session.Cookies
-	Vault     *session.Vault
-	Storage   revocation.Storage
-	Rotation  *rotation.Rotation
-	Telemetry *telemetry.Recorder
-	Provider  *provider.Provider
-	Identity  *identity.Injector
-	Memory    *Memory
-	Now       func() time.Time
-
-	Handoff      bool                  // the site keeps the sessions; no cookie is recognized
 	Allow, Deny  *AccountList          // nil for no list
 	Required     instagram.Permissions // to sign in; 0 for none
 	KeepToken    bool                  // in the session cookie; otherwise the token is dropped
@@ -108,9 +113,19 @@ func New(logger *slog.Logger, c Config) (*Sessions, error) {
 }
 
 // Close stops the background refreshes, waits for them, and leaves the revocation list.
+//
+// Sessions keeps its pointer to the list, because requests that began before a reload may still use
+// it. Further calls do nothing.
 func (l *Sessions) Close() error {
 	l.Background.stop()
-	return l.releaseList()
+	if l.leaveList == nil {
+		return nil
+	}
+	// The last block to release the list closes it, which still needs a member.
+	_, err := Lists.Delete(l.App)
+	l.leaveList()
+	l.leaveList = nil
+	return err
 }
 
 // joinList makes the block a member of its app's list.
@@ -124,26 +139,13 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	}
 	list := shared.(SharedList)
 	l.List = list.List
-	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Name, l.Rotation)
+	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Paths.Redirects[0].URI, l.Rotation)
 	leave := l.List.Join(revocation.Member{
 		Storage: l.Storage, Sealer: l.Vault, Logger: logger.With(telemetry.LabelApp, app),
 		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0,
 	})
 	l.leaveList = func() { leave(); hide(); forget() }
 	return nil
-}
-
-// releaseList returns the list to the pool. Sessions keeps its pointer, because requests that
-// began before a reload may still use it.
-func (l *Sessions) releaseList() error {
-	if l.leaveList == nil {
-		return nil
-	}
-	// The last block to release the list closes it, which still needs a member.
-	_, err := Lists.Delete(l.App)
-	l.leaveList()
-	l.leaveList = nil
-	return err
 }
 
 // Recognize opens the session cookie of a request and sets the request's session and Standing.

@@ -161,15 +161,10 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 	}
 	v.W.Header().Add("Set-Cookie", res.Cookie)
 	v.W.Header().Add("Set-Cookie", mark)
-	f.revokePrevious(v, &res.session)
-	return f.redirectTo(cb.login.ReturnTo)
-}
-
-// revokePrevious revokes the session that the visitor had before the login. [S10]
-func (f *Flow) revokePrevious(v *request.State, by *session.Session) {
-	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != by.ID {
+	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != res.session.ID { // from before the login [S10]
 		f.Sessions.RevokeLater(&old)
 	}
+	return f.redirectTo(cb.login.ReturnTo)
 }
 
 // fetchIdentity makes the two calls of a login: it exchanges the code and reads the user node.

@@ -9,15 +9,10 @@ import (
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
 const (
@@ -30,29 +25,15 @@ const (
 	keepResult   = 5 * time.Second
 )
 
-// Config holds the settings and collaborators of a block's logins. All pointers are required.
-type Config struct {
-	Paths     *address.Paths
-	Cookies   *session.Cookies
-	Client    *instagram.Client
-	Sessions  *lifecycle.Sessions
-	Telemetry *telemetry.Recorder
-	Provider  *provider.Provider
-	Answers   *answer.Writer
-	Identity  *identity.Injector
-	Memory    *Memory
-	Now       func() time.Time
-
-	Handoff bool     // the site answers the callback and keeps the sessions
-	StepUp  []string // permissions that a link may ask for, beside those of every login
-	Rate    Rate     // limit of failed sign-ins
+// Flow runs the logins of a block. All fields are required. It is safe for concurrent use.
+type Flow struct {
+	lifecycle.Shared
+	Sessions *lifecycle.Sessions
+	Client   *instagram.Client
+	Memory   *Memory
+	StepUp   []string // permissions that a link may ask for, beside those of every login
+	Rate     Rate     // limit of failed sign-ins
 }
-
-// Flow runs the logins of a block. Use New. It is safe for concurrent use.
-type Flow struct{ Config }
-
-// New returns the logins of a block. It keeps c as it is.
-func New(c Config) *Flow { return &Flow{c} }
 
 // Memory holds the rate limits and the used logins. It outlives a reload of the configuration,
 // which must not make a used login valid again. Another node can finish a login without it.

@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/attack"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	flow "github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 )
 
@@ -47,7 +48,7 @@ func FuzzA2_StepUpScope(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	logins := flow.New(flow.Config{Client: client, Paths: paths, StepUp: stepUp})
+	logins := &flow.Flow{Shared: lifecycle.Shared{Paths: paths}, Client: client, StepUp: stepUp}
 	for _, seed := range []string{
 		"", "instagram_business_manage_comments", "instagram_business_basic,instagram_business_manage_comments", "instagram_business_manage_insights instagram_business_manage_insights", ",, ,",
 		"instagram_business_content_publish", "instagram_business_manage_comments&redirect_uri=x", "INSTAGRAM_BUSINESS_BASIC", "instagram_business_manage_comments\n", "instagram_business_manage_comments,\xff",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -36,8 +37,7 @@ var (
 // because it has been in the visitor's cookie. [R2]
 func (f *Flow) redirectTo(returnTo string) error {
 	returnTo = f.Paths.Safe(returnTo)
-	// Without a fragment here, the browser would keep Instagram's #_.
-	// [C5; RFC 9110, 10.2.2]
+	// Without a fragment here, the browser would keep Instagram's #_. [C5; RFC 9110, 10.2.2]
 	if !strings.Contains(returnTo, "#") {
 		returnTo += "#"
 	}
@@ -72,7 +72,7 @@ func HandOffQuery(raw, returnTo string) string {
 	var kept []string
 	for pair := range strings.SplitSeq(raw, "&") {
 		name, _, _ := strings.Cut(pair, "=")
-		if name, err := url.QueryUnescape(name); err != nil || isCallbackParameter(name) || pair == "" {
+		if name, err := url.QueryUnescape(name); err != nil || slices.Contains(callbackParameters, name) || pair == "" {
 			continue
 		}
 		kept = append(kept, pair)
@@ -80,10 +80,6 @@ func HandOffQuery(raw, returnTo string) string {
 	return strings.Join(append(kept, "return_to="+url.QueryEscape(returnTo)), "&")
 }
 
-func isCallbackParameter(name string) bool {
-	switch name {
-	case "code", "state", "error", "error_reason", "error_description", "error_code", "error_message", "return_to":
-		return true
-	}
-	return false
+var callbackParameters = []string{
+	"code", "state", "error", "error_reason", "error_description", "error_code", "error_message", "return_to",
 }

@@ -117,10 +117,7 @@ func (f *Flow) tooManyCancels(r *http.Request) (wait time.Duration, tooMany bool
 
 // warnNoAddress logs once a day that requests have no client address.
 func (f *Flow) warnNoAddress(from telemetry.Requester) {
-	if limit.ClientOf(from.ClientIP).HasAddress() {
-		return
-	}
-	if f.Provider.FirstToday("addresses") {
+	if !limit.ClientOf(from.ClientIP).HasAddress() && f.Provider.FirstToday("addresses") {
 		f.Telemetry.Notify(telemetry.NoticeNoClientIP, nil, f.Telemetry.RequesterFields(from)...)
 	}
 }

@@ -53,10 +53,7 @@ func NewAdminAPI(apps func() map[string]App) AdminAPI { return AdminAPI{apps: ap
 
 // CaddyModule returns the Caddy module information.
 func (a AdminAPI) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{
-		ID:  "admin.api." + directive,
-		New: func() caddy.Module { return &AdminAPI{apps: a.apps} },
-	}
+	return caddy.ModuleInfo{ID: "admin.api." + directive, New: func() caddy.Module { return &AdminAPI{apps: a.apps} }}
 }
 
 // Provision sets up the logger. Caddy's context has none for admin modules that would
@@ -106,8 +103,7 @@ type appState struct {
 	AppID string `json:"app_id"`
 	// Ended is how many revoked sessions and users are remembered.
 	Ended int `json:"revoked"`
-	// Queued is how many of them the storage does not know yet, Lost how many it
-	// will never know.
+	// Queued is how many of them the storage does not know yet, Lost how many it will never know.
 	Queued int `json:"queued"`
 	Lost   int `json:"lost,omitempty"`
 	// Unreadable is how many entries of the storage could not be opened.
@@ -119,18 +115,6 @@ type appState struct {
 	Secrets []rotation.Prints `json:"secrets,omitempty"`
 	// SyncInterval is the time within which this node learns what ended on others.
 	SyncInterval string `json:"sync_interval,omitempty"`
-}
-
-func stateOf(s revocation.Status, now time.Time) appState {
-	state := appState{AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable, SyncInterval: s.Interval.String()}
-	if !s.Synced.IsZero() {
-		age := max(0, int64(now.Sub(s.Synced)/time.Second))
-		state.AgeSeconds = &age
-	}
-	if s.Failing != nil {
-		state.Error = s.Failing.Error()
-	}
-	return state
 }
 
 // known returns all apps of the running configuration in the order of their IDs, or one of them.
@@ -172,6 +156,7 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
+	ip, _, _ := net.SplitHostPort(r.RemoteAddr) // "" for a Unix socket
 	var failed []error
 	for _, app := range known {
 		switch {
@@ -183,22 +168,13 @@ func (a *AdminAPI) revoke(w http.ResponseWriter, r *http.Request) error {
 			err = app.EndSessionByKey(r.Context(), key)
 		}
 		failed = append(failed, err)
-		a.logger.Info("sessions revoked by the operator", append(app.Person(remoteIP(r), q.UserID),
+		a.logger.Info("sessions revoked by the operator", append(app.Person(ip, q.UserID),
 			zap.String("app_id", app.Status().App), zap.String("session", q.Session), zap.Bool("all", q.All), zap.Error(err))...)
 	}
 	if err := errors.Join(failed...); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: fmt.Errorf("revoked on this node only: %s", strings.ReplaceAll(err.Error(), "\n", ": "))}
 	}
 	return answerAdmin(w, known)
-}
-
-// remoteIP returns the address that a request comes from, "" for a Unix socket.
-func remoteIP(r *http.Request) string {
-	ip, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return ip
 }
 
 func (a *AdminAPI) sessions(w http.ResponseWriter, r *http.Request) error {
@@ -224,8 +200,17 @@ func adminMethod(w http.ResponseWriter, r *http.Request, want string) error {
 func answerAdmin(w http.ResponseWriter, known []App) error {
 	states := make([]appState, 0, len(known))
 	for _, app := range known {
-		state := stateOf(app.Status(), time.Now())
-		state.Secrets = app.Prints()
+		s := app.Status()
+		state := appState{
+			AppID: s.App, Ended: s.Entries, Queued: s.Queued, Lost: s.Lost, Unreadable: s.Unreadable,
+			SyncInterval: s.Interval.String(), Secrets: app.Prints(),
+		}
+		if !s.Synced.IsZero() {
+			state.AgeSeconds = new(max(0, int64(time.Since(s.Synced)/time.Second)))
+		}
+		if s.Failing != nil {
+			state.Error = s.Failing.Error()
+		}
 		states = append(states, state)
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -130,7 +131,7 @@ func (n runningCaddy) explain(err error) error {
 	}
 	_ = json.Unmarshal([]byte(parts[2]), &answer) // not Caddy's if it is no JSON
 	switch status, _ := strconv.Atoi(parts[1]); {
-	case status == http.StatusNotFound && regexp.MustCompile(`^no `+directive+` `).MatchString(answer.Error):
+	case status == http.StatusNotFound && strings.HasPrefix(answer.Error, "no "+directive+" "):
 		return cli.Failed("name another one, or leave --app out; if Caddy was changed, reload it", "%s, at %s", answer.Error, n.address)
 	case status == http.StatusNotFound:
 		return cli.Failed("run the Caddy that was built with this module, or name its admin endpoint with --address", "the Caddy at %s does not have this module", n.address)
@@ -149,21 +150,12 @@ func (n runningCaddy) explain(err error) error {
 
 // unreachable explains why nobody answered. Caddy passes errors on as text.
 func (n runningCaddy) unreachable(err error) error {
-	for _, denied := range []error{fs.ErrPermission, syscall.EACCES} {
-		if regexp.MustCompile(regexp.QuoteMeta(denied.Error()) + `$`).MatchString(err.Error()) {
-			return cli.Failed("run this as Caddy's user", "this user may not use Caddy's admin endpoint at %s", n.address)
-		}
+	text := err.Error()
+	if strings.HasSuffix(text, fs.ErrPermission.Error()) || strings.HasSuffix(text, syscall.EACCES.Error()) {
+		return cli.Failed("run this as Caddy's user", "this user may not use Caddy's admin endpoint at %s", n.address)
 	}
-	return cli.Failed(n.remedy, "no Caddy answers at %s (%s)%s", n.address, lastPart(err), n.why)
-}
-
-// lastPart is the cause at the end of an error that became text.
-func lastPart(err error) string {
-	text := cli.Line(err.Error())
-	if i := regexp.MustCompile(`.*: `).FindStringIndex(text); i != nil {
-		return text[i[1]:]
-	}
-	return text
+	parts := strings.Split(cli.Line(text), ": ") // the last one is the cause
+	return cli.Failed(n.remedy, "no Caddy answers at %s (%s)%s", n.address, parts[len(parts)-1], n.why)
 }
 
 // writeJSON writes what a node answered.

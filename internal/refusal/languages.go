@@ -92,13 +92,13 @@ func LanguageOf(tag string) *Language {
 }
 
 const (
-	// A browser sends some dozens of bytes. What is longer is looked at from its beginning.
+	// A browser sends some dozens of bytes. Only the beginning of a longer header is read.
 	maxAcceptLanguage = 512
 	maxPreferences    = 32
 )
 
 // Preferred returns the language that a visitor likes best, by the lines of Accept-Language
-// (RFC 9110, 12.5.4), and English if we have none that they name.
+// (RFC 9110, 12.5.4), and English if there is none of them.
 func Preferred(lines []string) *Language {
 	best, weight := english, 0
 	room, preferences := maxAcceptLanguage, maxPreferences

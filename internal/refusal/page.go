@@ -2,6 +2,7 @@ package refusal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -10,7 +11,7 @@ import (
 	"strings"
 )
 
-// The files of the pages. An operator's files take their places one by one.
+// The files of the pages. An operator can replace each of them.
 const (
 	signInFile    = "sign_in.html"
 	errorFile     = "error.html"
@@ -61,12 +62,7 @@ type Look struct {
 	Framed bool
 }
 
-func (l Look) language() *Language {
-	if l.Language == nil {
-		return english
-	}
-	return l.Language
-}
+func (l Look) language() *Language { return cmp.Or(l.Language, english) }
 
 // View is what a template is given. Every text in it is of the page's language.
 type View struct {
@@ -74,8 +70,7 @@ type View struct {
 	Page string
 	// Language is the tag of the page's language, such as `en`.
 	Language string
-	// Title is the heading, Text the sentence below it, Hint a further line that may be
-	// empty.
+	// Title is the heading, Text the sentence below it, Hint a further line that may be empty.
 	Title, Text, Hint string
 	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
 	// both are empty where there is none.
@@ -136,7 +131,7 @@ func (l Look) show(w http.ResponseWriter, file string, status int, view View, he
 func render(file string, view View) []byte {
 	var body bytes.Buffer
 	if err := builtIn.ExecuteTemplate(&body, file, view); err != nil {
-		panic(err) // the template and its data are ours alone
+		panic(err) // the template and its data are built in
 	}
 	return body.Bytes()
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The pages that are no refusals. They look like those and are as closed. [E3]
+// The pages that refuse nothing. They look like refusals and have the same headers. [E3]
 
 // SignInPage is the page that stands before Instagram's window where the operator
 // wants one: a single button, and who can use it.
@@ -78,10 +78,10 @@ func (p SignedOutPage) Write(w http.ResponseWriter, head bool) {
 	p.Look.show(w, signedOutFile, http.StatusOK, view, head)
 }
 
-// DeletionState is how far the deletion of somebody's data is.
+// DeletionState is the state of a request to delete an account's data.
 type DeletionState int
 
-// The states. Unknown is every code that does not read, whatever is wrong with it.
+// The states. Unknown is for every code that is not valid.
 const (
 	DeletionUnknown DeletionState = iota
 	DeletionPending

@@ -17,8 +17,8 @@ const (
 	JSON
 )
 
-// Reply is one refusal. Its fields come from the handler, never from elsewhere:
-// there is none for a foreign text. [E2]
+// Reply is one refusal. All fields come from the handler: none holds text of a client or of
+// Instagram. [E2]
 type Reply struct {
 	Code      Code
 	RequestID string
@@ -26,8 +26,7 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site, or for BadHost an
 	// address of another host of it. It is left out of pages whose refusal has no way on.
 	LoginURL string
-	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this
-	// site.
+	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this site.
 	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
@@ -35,11 +34,9 @@ type Reply struct {
 	Missing []string
 	// Allow lists the methods, for Method.
 	Allow string
-	// RetryAfter is when to come back. A refusal that asks for patience says a
-	// second where it is not known better.
+	// RetryAfter is the wait before another attempt. Statuses 429 and 503 say at least one second.
 	RetryAfter time.Duration
-	// AnyAccount says that personal accounts can sign in, too, so that no page
-	// says otherwise.
+	// AnyAccount says that personal accounts can sign in, too, so that no page says otherwise.
 	AnyAccount bool
 	// Head leaves the body out.
 	Head bool
@@ -72,14 +69,8 @@ func (r Reply) SetHeaders(header http.Header) {
 	}
 }
 
-// seconds returns when to come back, at least one.
-func (r Reply) seconds() int64 {
-	return max(1, int64((r.RetryAfter+time.Second-1)/time.Second))
-}
-
-// samePage is a link to the page that it stands on, whose address has a code in it that must
-// not be repeated. [P3]
-const samePage = ""
+// seconds returns RetryAfter in seconds, at least one.
+func (r Reply) seconds() int64 { return max(1, int64((r.RetryAfter+time.Second-1)/time.Second)) }
 
 func (r Reply) json() []byte {
 	body, err := json.Marshal(struct {
@@ -109,9 +100,9 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	case r.Code == CrossSite:
 		address = r.LogoutURL
 	case r.Code == TooMany:
-		// From two on, for the plural. The login lives on at the very address that was asked for.
-		view.Hint = fmt.Sprintf(words.Hint, max(2, r.seconds()))
-		view.Link, view.LinkURL = words.Link, samePage
+		// At least two, for the plural. The link is empty and so leads to this address, where the login
+		// goes on: it has a code in it that the page must not repeat. [P3]
+		view.Hint, view.Link = fmt.Sprintf(words.Hint, max(2, r.seconds())), words.Link
 	case r.Code == SessionEnded, r.Code == CrossSitePost:
 		address = r.PageURL
 	}
@@ -124,17 +115,17 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	r.Look.show(w, errorFile, view.Status, view, r.Head)
 }
 
-// write sends an answer of ours. A HEAD request gets the headers of a GET.
+// write sends a response. A HEAD request gets the headers of a GET.
 func write(w http.ResponseWriter, contentType string, status int, body []byte, head bool) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	if !head {
-		_, _ = w.Write(body) // a visitor who has gone is no news
+		_, _ = w.Write(body) // the visitor may have gone
 	}
 }
 
-// SecurityHeaders sets the headers of every page and object of ours. [E3]
+// SecurityHeaders sets the headers of every page and JSON object of the handler. [E3]
 func SecurityHeaders(header http.Header) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Security-Policy", contentSecurityPolicy)

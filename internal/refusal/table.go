@@ -1,6 +1,5 @@
-// Package refusal is the one table of what a visitor is refused with, and the small
-// pages and JSON objects that say so. Nothing foreign gets onto them: no text of
-// Instagram's, of a request or of an error.
+// Package refusal has the table of all refusals, and the pages and JSON objects that show them. They
+// contain no text of Instagram, of a request or of an error.
 package refusal
 
 import (
@@ -9,7 +8,7 @@ import (
 	"slices"
 )
 
-// Code names a refusal, in JSON, in logs and to a site's error routes.
+// Code names a refusal in JSON, in logs and for the site's error routes.
 type Code string
 
 // The refusals.
@@ -89,8 +88,8 @@ func Codes() []Code { return slices.Sorted(maps.Keys(statuses)) }
 // Status returns the HTTP status of a refusal.
 func (c Code) Status() int { return statuses[c] }
 
-// AsksForLogin reports whether a refusal tells somebody without a session to sign in.
+// AsksForLogin reports whether a refusal asks a visitor without a session to sign in.
 func (c Code) AsksForLogin() bool { return statuses[c] == http.StatusUnauthorized }
 
-// Text returns the sentence for people, in English.
+// Text returns the message in English.
 func (c Code) Text() string { return english.Refusals[c].Text }

@@ -22,9 +22,9 @@ type Templates struct {
 	report func(error)
 }
 
-// Load reads an operator's templates from a folder. Each is tried once, so that what is
-// wrong with it is an error here, with its file and line, and not on somebody's page. report
-// is told of what goes wrong later all the same; the built-in page is shown then.
+// Load reads an operator's templates from a folder. It renders each once, so that a mistake is an
+// error here, with its file and line, and not on a visitor's page. report gets later errors; the
+// built-in page is shown then.
 func Load(folder string, report func(error)) (*Templates, error) {
 	set, err := template.New("pages").ParseFS(sources, "templates/*.html")
 	if err != nil {

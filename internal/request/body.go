@@ -43,8 +43,7 @@ func (v *State) Drain() {
 	// A client that sent Expect waits for leave to send its body, and reading would give it.
 	if v.R.ProtoMajor == 1 && v.R.ContentLength != 0 && v.R.Header.Get("Expect") == "" {
 		_, _ = io.CopyN(io.Discard, v.R.Body, maxDrained)
-		// handle_errors may proxy the request, which fails if a body is announced and already
-		// read.
+		// handle_errors may proxy the request, which fails if a body is announced and already read.
 		v.R.Body, v.R.ContentLength, v.R.TransferEncoding = http.NoBody, 0, nil
 		v.R.Header.Del("Content-Length")
 	}

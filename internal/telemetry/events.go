@@ -5,13 +5,13 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// The events that an operator's handlers can subscribe to. Their names begin with the
-// directive's.
+// The events that an operator's handlers can subscribe to. Their names begin with the directive's.
 const (
 	eventLogin        = option.Directive + "_login"
 	eventLoginRefused = option.Directive + "_login_refused"
@@ -44,17 +44,9 @@ func (t *Recorder) Emit(from Requester, name string, user *session.Identity, mor
 		return // events is also nil outside a running Caddy, as in a benchmark
 	}
 	data := map[string]any{LabelApp: t.app, "request_id": from.requestID}
-	p := &t.Privacy
-	for _, personal := range []struct {
-		name, value string
-		how         disclosure
-	}{
-		{logClientIP, from.ClientIP, p.clientIP},
-		{logUserID, user.UserID, p.userID},
-		{logUsername, user.Username, p.username},
-	} {
-		if name, value, ok := p.disclose(personal.name, personal.value, personal.how); ok {
-			data[name] = value
+	for _, f := range append(t.Privacy.UserFields(user), t.Privacy.Address(from.ClientIP)) {
+		if f.Type == zapcore.StringType { // empty fields are skipped
+			data[f.Key] = f.String
 		}
 	}
 	maps.Copy(data, more)

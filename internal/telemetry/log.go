@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -34,13 +33,13 @@ const (
 type disclosure int
 
 const (
-	shown disclosure = iota
+	hidden disclosure = iota
 	hashed
-	hidden
+	shown
 )
 
 // Privacy says which personal data a block's log lines and events may carry. The zero value
-// writes all of it.
+// writes none of it.
 type Privacy struct {
 	clientIP, userID, username disclosure
 
@@ -58,7 +57,7 @@ func NewPrivacy(clientIP, userID, username string) (p Privacy, err error) {
 		return p, err
 	}
 	on, err := option.Choose("log username", username, "off", "on")
-	if p.username = hidden; on {
+	if on {
 		p.username = shown
 	}
 	return p, err
@@ -76,23 +75,15 @@ func disclosureOf(of, value string) (disclosure, error) {
 	return hidden, option.Errorf(of, "%q is not one of on, hash, off", value)
 }
 
-// disclose returns the name and the value to write for a personal value. ok is false if the
-// value is hidden or empty.
-func (p *Privacy) disclose(name, value string, how disclosure) (field, disclosed string, ok bool) {
+// field returns the field of a personal value, empty if the value is.
+func (p *Privacy) field(name, value string, how disclosure) zap.Field {
 	switch {
 	case value == "" || how == hidden:
-		return "", "", false
+		return zap.Skip()
 	case how == hashed:
-		return name + "_hash", p.Pseudonyms.Of(name, value), true
+		return zap.String(name+"_hash", p.Pseudonyms.Of(name, value))
 	}
-	return name, value, true
-}
-
-func (p *Privacy) field(name, value string, how disclosure) zap.Field {
-	if field, disclosed, ok := p.disclose(name, value, how); ok {
-		return zap.String(field, disclosed)
-	}
-	return zap.Skip()
+	return zap.String(name, value)
 }
 
 // Address returns the field of a client IP. It is empty where the log may not have it.
@@ -131,7 +122,7 @@ func (p *Privacies) Newest() *Privacy {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.all) == 0 {
-		return &Privacy{clientIP: hidden, userID: hidden, username: hidden}
+		return new(Privacy)
 	}
 	return p.all[len(p.all)-1]
 }
@@ -147,8 +138,7 @@ type Requester struct {
 // RequesterOf returns the requester of a request inside Caddy.
 func RequesterOf(r *http.Request) Requester { return Requester{RequestID(r), ClientIP(r)} }
 
-// RequestFields returns the fields that every log line about a request carries, followed by
-// more.
+// RequestFields returns the fields that every log line about a request carries, followed by more.
 func (t *Recorder) RequestFields(r *http.Request, more ...zap.Field) []zap.Field {
 	return t.RequesterFields(RequesterOf(r), more...)
 }
@@ -161,19 +151,6 @@ func (t *Recorder) RequesterFields(from Requester, more ...zap.Field) []zap.Fiel
 // UserFields is RequesterFields with the fields of a known user.
 func (t *Recorder) UserFields(from Requester, user *session.Identity, more ...zap.Field) []zap.Field {
 	return append(t.RequesterFields(from, t.Privacy.UserFields(user)...), more...)
-}
-
-// logSampled logs a failure that many requests can cause. Lines with the same message and
-// kind share one sample. kind never comes from a request, so there are few samples.
-func (t *Recorder) logSampled(level zapcore.Level, message, kind string, fields ...zap.Field) {
-	ok, missed := t.samples.Take(message + kind)
-	if !ok {
-		return
-	}
-	if missed > 0 {
-		fields = append(fields, zap.Int("not_logged", missed))
-	}
-	t.Logger.Log(level, message, fields...)
 }
 
 // RequestID returns Caddy's own identifier of the request, which the access log has, too. It
@@ -196,6 +173,6 @@ func ClientIP(r *http.Request) string {
 func (t *Recorder) LoginRefused(from Requester, user *session.Identity, code refusal.Code, cause error) {
 	fields := t.UserFields(from, user, zap.String("code", string(code)))
 	t.NotifySampled(SignInRefused(code), string(code), cause, fields...)
-	t.metrics.login(string(code)).Inc()
+	metricLogins.WithLabelValues(t.app, string(code)).Inc()
 	t.Emit(from, eventLoginRefused, user, map[string]any{"code": string(code)})
 }

@@ -133,59 +133,31 @@ func newAppMetrics(app string) *appMetrics {
 	for o, name := range outcomeNames {
 		m.requests[o] = metricRequests.WithLabelValues(app, name)
 	}
-	m.login(ResultOK)
+	metricLogins.WithLabelValues(app, ResultOK)
 	for _, code := range refusal.Codes() {
-		m.login(string(code))
-		m.refusal(code)
+		metricLogins.WithLabelValues(app, string(code))
+		metricRefusals.WithLabelValues(app, string(code))
 	}
 	for _, endpoint := range endpointNames {
-		m.seconds(endpoint)
+		metricSeconds.WithLabelValues(app, endpoint)
 		for _, result := range callResults {
-			m.call(endpoint, result)
+			metricCalls.WithLabelValues(app, endpoint, result)
 		}
 	}
 	for _, by := range limit.Limits() {
-		m.limited(by.String())
+		metricLimited.WithLabelValues(app, by.String())
 	}
-	m.limited(LimitCancelled)
-	m.limited(LimitForged)
+	metricLimited.WithLabelValues(app, LimitCancelled)
+	metricLimited.WithLabelValues(app, LimitForged)
 	for _, share := range limit.Shares() {
-		m.failed(share.String())
+		metricFailed.WithLabelValues(app, share.String())
 	}
 	for _, name := range []string{KindToken, KindProfile} {
 		for _, result := range refreshResults {
-			m.refresh(name, result)
+			MetricRefreshes.WithLabelValues(app, name, result)
 		}
 	}
 	return m
-}
-
-func (m *appMetrics) login(result string) prometheus.Counter {
-	return metricLogins.WithLabelValues(m.app, result)
-}
-
-func (m *appMetrics) refusal(code refusal.Code) prometheus.Counter {
-	return metricRefusals.WithLabelValues(m.app, string(code))
-}
-
-func (m *appMetrics) call(endpoint, result string) prometheus.Counter {
-	return metricCalls.WithLabelValues(m.app, endpoint, result)
-}
-
-func (m *appMetrics) seconds(endpoint string) prometheus.Observer {
-	return metricSeconds.WithLabelValues(m.app, endpoint)
-}
-
-func (m *appMetrics) refresh(name, result string) prometheus.Counter {
-	return MetricRefreshes.WithLabelValues(m.app, name, result)
-}
-
-func (m *appMetrics) limited(limit string) prometheus.Counter {
-	return metricLimited.WithLabelValues(m.app, limit)
-}
-
-func (m *appMetrics) failed(share string) prometheus.Counter {
-	return metricFailed.WithLabelValues(m.app, share)
 }
 
 // Destruct implements caddy.Destructor. It deletes the series of an app that no longer runs.

@@ -62,7 +62,9 @@ func (n Notice) Entry(cause error, fields []zap.Field) (zapcore.Level, []zap.Fie
 	act, remedy := n.Action, ""
 	if cause != nil {
 		fields = append(fields, zap.Error(cause))
-		remedy = remedyOf(cause)
+		if known, ok := errors.AsType[remediable](cause); ok {
+			remedy = known.Remedy()
+		}
 	}
 	switch _, operators := errors.AsType[*OperatorCause](cause); {
 	case operators:
@@ -82,16 +84,10 @@ func (n Notice) Entry(cause error, fields []zap.Field) (zapcore.Level, []zap.Fie
 // Finding returns the notice as a finding of caddy instagram-auth doctor.
 func (n Notice) Finding() finding.Finding { return finding.Doubt(n.Message, n.Remedy) }
 
-// remedyOf returns the advice in an error's chain, "" if there is none.
-func remedyOf(err error) string {
-	type remediable interface {
-		error
-		Remedy() string
-	}
-	if known, ok := errors.AsType[remediable](err); ok {
-		return known.Remedy()
-	}
-	return ""
+// remediable is an error with advice for the operator.
+type remediable interface {
+	error
+	Remedy() string
 }
 
 // ofVisitor reports whether an error lies with the visitor.
@@ -115,7 +111,14 @@ func (t *Recorder) Notify(n Notice, cause error, fields ...zap.Field) {
 // from a request.
 func (t *Recorder) NotifySampled(n Notice, kind string, cause error, fields ...zap.Field) {
 	level, fields := n.Entry(cause, fields)
-	t.logSampled(level, n.Message, kind, fields...)
+	ok, missed := t.samples.Take(n.Message + kind)
+	if !ok {
+		return
+	}
+	if missed > 0 {
+		fields = append(fields, zap.Int("not_logged", missed))
+	}
+	t.Logger.Log(level, n.Message, fields...)
 }
 
 // NotifyPanic logs a panic. It leaves out the panic's value, which may hold a secret.

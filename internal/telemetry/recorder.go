@@ -15,8 +15,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// A Recorder writes the log lines, metrics and events of one block. It is safe for concurrent
-// use.
+// A Recorder writes the log lines, metrics and events of one block. It is safe for concurrent use.
 type Recorder struct {
 	app string
 	// Privacy says which personal data may be written. It is not changed after NewRecorder.
@@ -57,17 +56,21 @@ func (t *Recorder) Close() error {
 func (t *Recorder) CountRequest(o Outcome) { t.metrics.requests[o].Inc() }
 
 // CountRefusal counts a refused request.
-func (t *Recorder) CountRefusal(code refusal.Code) { t.metrics.refusal(code).Inc() }
+func (t *Recorder) CountRefusal(code refusal.Code) {
+	metricRefusals.WithLabelValues(t.app, string(code)).Inc()
+}
 
 // CountRefresh counts a background refresh: kind is one of the Kind constants, result one of
 // the Result constants.
-func (t *Recorder) CountRefresh(kind, result string) { t.metrics.refresh(kind, result).Inc() }
+func (t *Recorder) CountRefresh(kind, result string) {
+	MetricRefreshes.WithLabelValues(t.app, kind, result).Inc()
+}
 
 // CountLimited counts a sign-in or callback that a limit has refused.
-func (t *Recorder) CountLimited(limit string) { t.metrics.limited(limit).Inc() }
+func (t *Recorder) CountLimited(limit string) { metricLimited.WithLabelValues(t.app, limit).Inc() }
 
 // CountFailed counts a failed sign-in that called Instagram.
-func (t *Recorder) CountFailed(share string) { t.metrics.failed(share).Inc() }
+func (t *Recorder) CountFailed(share string) { metricFailed.WithLabelValues(t.app, share).Inc() }
 
 // CountOpening counts an opening of the circuit breaker.
 func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
@@ -76,5 +79,5 @@ func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
 func (t *Recorder) SignedIn(from Requester, user *session.Identity, more ...zap.Field) {
 	t.Emit(from, eventLogin, user, nil)
 	t.Notify(noticeSignedIn, nil, t.UserFields(from, user, more...)...)
-	t.metrics.login(ResultOK).Inc()
+	metricLogins.WithLabelValues(t.app, ResultOK).Inc()
 }

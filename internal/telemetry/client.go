@@ -61,13 +61,14 @@ func (p *Client) FetchPicture(ctx context.Context, address string) (instagram.Im
 // watch makes and records one call. Retries of the client are part of it.
 func watch[T any](ctx context.Context, p *Client, endpoint instagram.Endpoint, call func(context.Context) (T, error)) (answer T, err error) {
 	name := endpointNames[endpoint]
-	ctx, span := tracerOf(ctx).Start(ctx, "instagram "+name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("instagram.endpoint", name)))
+	tracer := trace.SpanFromContext(ctx).TracerProvider().Tracer(TracerName) // does nothing without a trace
+	ctx, span := tracer.Start(ctx, "instagram "+name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(attribute.String("instagram.endpoint", name)))
 	p.Telemetry.metrics.inFlight.Inc()
 	began, result := time.Now(), instagram.BadAnswer.String() // stays so after a panic
 	defer func() {
 		p.Telemetry.metrics.inFlight.Dec()
-		p.Telemetry.metrics.seconds(name).Observe(time.Since(began).Seconds())
-		p.Telemetry.metrics.call(name, result).Inc()
+		metricSeconds.WithLabelValues(p.Telemetry.app, name).Observe(time.Since(began).Seconds())
+		metricCalls.WithLabelValues(p.Telemetry.app, name, result).Inc()
 		describe(span, result, err)
 		span.End()
 	}()
@@ -96,11 +97,6 @@ func resultOf(ctx context.Context, err error) string {
 
 // TracerName is the name of this module in traces.
 const TracerName = "github.com/caddy-instagram/caddy-instagram-auth"
-
-// tracerOf returns a tracer for the trace of a context. Without a trace it does nothing.
-func tracerOf(ctx context.Context) trace.Tracer {
-	return trace.SpanFromContext(ctx).TracerProvider().Tracer(TracerName)
-}
 
 // describe records the result of a call in its span. It uses fixed words only: an address may
 // hold a token, and a text of Instagram anything. [P1]
