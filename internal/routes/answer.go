@@ -160,7 +160,7 @@ func (s *Step) ask(matcher any) (r reply) {
 		if !onlyCalls(m.Expr, ours) {
 			return reply{Answer: Maybe, usual: Maybe, why: "expression " + m.Expr}
 		}
-		return s.testBoth(s.knowsExpression(m.Expr), m, "expression "+m.Expr)
+		return s.testBoth(s.decides(m.Expr) && onlyCalls(m.Expr, harmless), m, "expression "+m.Expr)
 	case *fileserver.MatchFile:
 		return s.file(m)
 	}
@@ -200,7 +200,7 @@ func (s *Step) testBoth(known bool, m caddyhttp.RequestMatcherWithError, why str
 	of, u := *s.of, *s.of.URL
 	u.Host, of.URL = strings.ToUpper(u.Host), &u
 	shouted.of = &of
-	other := shouted.copy(nil)
+	other := shouted.copy()
 	if !s.otherHost && s.Request.Host == s.of.URL.Host {
 		other.Request.Host = u.Host
 	}

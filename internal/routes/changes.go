@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // What handlers around a block do to the request headers that it reads, and to those that it sets.
@@ -46,6 +47,12 @@ func (s *Step) changing(by string, ops *headers.HeaderOps) *Step {
 	return &next
 }
 
+// stands reports whether a pattern of header names stands for a name.
+func stands(pattern, name string) bool {
+	match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
+	return match && err == nil
+}
+
 // Effect is what becomes of a header.
 type Effect struct {
 	Deleted bool
@@ -54,10 +61,6 @@ type Effect struct {
 
 // Of returns what a change does to a header, in Caddy's order: it deletes what it has set.
 func (c Change) Of(name string) (effects []Effect) {
-	is := func(pattern string) bool {
-		match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
-		return err == nil && match
-	}
 	for _, all := range []map[string][]string{c.Ops.Add, c.Ops.Set} {
 		for _, field := range slices.Sorted(maps.Keys(all)) {
 			if strings.EqualFold(field, name) {
@@ -65,7 +68,7 @@ func (c Change) Of(name string) (effects []Effect) {
 			}
 		}
 	}
-	if slices.ContainsFunc(c.Ops.Delete, is) {
+	if slices.ContainsFunc(c.Ops.Delete, func(pattern string) bool { return stands(pattern, name) }) {
 		effects = append(effects, Effect{Deleted: true})
 	}
 	for _, field := range slices.Sorted(maps.Keys(c.Ops.Replace)) {
@@ -100,7 +103,9 @@ func (s *Server) Behind(b Block, origin *url.URL) (upstreams []string, changes [
 			if e.Kind != Content || !slices.Contains(e.Step.passed, b) {
 				continue
 			}
-			upstreams = with(upstreams, upstreamsOf(e.Handler)...)
+			if proxy, ok := e.Handler.(*reverseproxy.Handler); ok {
+				upstreams = with(upstreams, dialled(proxy)...)
+			}
 			for _, change := range e.Step.changes {
 				if change.Behind {
 					changes = with(changes, change)

@@ -23,14 +23,6 @@ type Door struct {
 	End      Ending
 }
 
-// upstreamsOf returns the addresses of a handler's upstreams, if it is a proxy.
-func upstreamsOf(handler any) []string {
-	if proxy, ok := handler.(*reverseproxy.Handler); ok {
-		return dialled(proxy)
-	}
-	return nil
-}
-
 // Doors returns the ways to an upstream that lead past a block. safe reports whether blocks that
 // the request has passed, and names of request headers that were deleted, are as good as the block.
 func (s *Server) Doors(upstream string, safe func(passed []Block, deleted []string) bool) (doors []Door) {
@@ -55,7 +47,7 @@ func (s *Server) Doors(upstream string, safe func(passed []Block, deleted []stri
 // door looks for a way to a proxy at a host.
 func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (found Door, ok bool) {
 	paths := []string{"/", "/" + within}
-	for _, pattern := range spread(patternsOf(p.matchers), mostPatterns) {
+	for _, pattern := range spread(patternsOf(p.matchers...), mostPatterns) {
 		paths = append(paths, ofPattern(pattern)...)
 	}
 	for _, path := range paths {
@@ -83,12 +75,12 @@ func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (
 func hostsIn(p place) (hosts []string) {
 	for _, sets := range p.matchers {
 		for _, set := range sets {
-			i := slices.IndexFunc(set, func(matcher any) bool { return isHost(matcher) })
+			i := slices.IndexFunc(set, isHost)
 			if i < 0 {
 				continue
 			}
 			for _, host := range *set[i].(*caddyhttp.MatchHost) {
-				hosts = with(hosts, lower(host))
+				hosts = with(hosts, strings.ToLower(host))
 			}
 		}
 		if len(hosts) > 0 {
@@ -101,7 +93,7 @@ func hostsIn(p place) (hosts []string) {
 // dialled returns the addresses of a proxy's upstreams, those of this machine in one spelling.
 func dialled(proxy *reverseproxy.Handler) (addresses []string) {
 	for _, upstream := range proxy.Upstreams {
-		address := lower(upstream.Dial)
+		address := strings.ToLower(upstream.Dial)
 		if host, port, err := net.SplitHostPort(address); err == nil && (host == "" || host == "::1" || strings.HasPrefix(host, "127.")) {
 			address = net.JoinHostPort("localhost", port)
 		}

@@ -3,7 +3,6 @@ package routes
 import (
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,7 +170,7 @@ func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 
 // rewrite has a rewrite change the request.
 func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	path, _, _ := strings.Cut(h.URI, "?") // what matchers say of the query is not known anyway
 	parts := []string{path, h.StripPathPrefix, h.StripPathSuffix}
 	for _, replacement := range h.URISubstring {
@@ -191,7 +190,7 @@ func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 
 // setVars sets variables, but for those whose values nobody knows.
 func (w *walk) setVars(all caddyhttp.VarsMiddleware, at *Step) *Step {
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	for key, value := range all {
 		if text, ok := value.(string); ok {
 			if !at.decides(text) {
@@ -222,27 +221,21 @@ func (w *walk) setHost(ops *headers.HeaderOps, at *Step) *Step {
 			only = false
 		}
 	}
-	for name := range maps.Keys(ops.Add) {
+	for name := range ops.Add {
 		only = only && !isHost(name)
 	}
-	for name := range maps.Keys(ops.Replace) {
+	for name := range ops.Replace {
 		only = only && !isHost(name) && name != "*"
 	}
-	only = only && !slices.ContainsFunc(ops.Delete, func(name string) bool { return isHost(name) || strings.Contains(name, "*") && matchesHost(name) })
+	only = only && !slices.ContainsFunc(ops.Delete, func(name string) bool { return isHost(name) || strings.Contains(name, "*") && stands(name, "host") })
 	if only && !set {
 		return at
 	}
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	if changed.otherHost = !only || !at.knows(value); !changed.otherHost {
 		changed.Request.Host = replacer(at.Request).ReplaceAll(value, "")
 	}
 	return changed
-}
-
-// matchesHost reports whether a pattern of names of headers stands for that of the host.
-func matchesHost(pattern string) bool {
-	match, err := path.Match(strings.ToLower(pattern), "host")
-	return match && err == nil
 }
 
 // caught reports whether error routes get the errors of what stands at a place.
@@ -256,10 +249,10 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 	switch {
 	case status == http.StatusEarlyHints:
 		f.next(at)
-	case !h.Abort && status >= 300 && status < 400:
-		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
 	case h.Abort:
 		w.end(Ending{Kind: Denied, By: "abort", Step: at, Handler: h})
+	case status >= 300 && status < 400:
+		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
 	case status >= 300:
 		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
 	case h.Body == "":
@@ -271,9 +264,6 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 
 // status reads a status of a configuration.
 func (w *walk) status(at *Step, text string, otherwise int) int {
-	if text == "" {
-		return otherwise
-	}
 	if at.knows(text) {
 		if status, err := strconv.Atoi(replacer(at.Request).ReplaceAll(text, "")); err == nil {
 			return status
@@ -284,8 +274,7 @@ func (w *walk) status(at *Step, text string, otherwise int) int {
 
 // authenticate ends the way of those who have no password.
 func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
-	providers := slices.Collect(maps.Keys(h.Providers))
-	providers = slices.AppendSeq(providers, maps.Keys(h.ProvidersRaw))
+	providers := slices.AppendSeq(slices.Collect(maps.Keys(h.Providers)), maps.Keys(h.ProvidersRaw))
 	w.fail(at, http.StatusUnauthorized, "basic_auth")
 	for _, provider := range providers {
 		if provider != "http_basic" {

@@ -32,7 +32,7 @@ func (w *walk) replaced(b Block, at *Step) {
 			if !stops && !mayMatch(response.Match, refusals) || len(response.Routes) == 0 {
 				continue
 			}
-			within := at.copy(w.server.Caddy)
+			within := at.copy()
 			within.intercepts, within.replaces, within.stops, within.catch = at.intercepts[:i], b, stops, nil
 			if response.Match != nil && len(response.Match.Headers) > 0 {
 				within = within.where("the headers that intercept looks at")

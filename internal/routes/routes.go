@@ -8,6 +8,7 @@ package routes
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -105,15 +106,15 @@ func (s *Server) hostsOf(route *caddyhttp.Route) (hosts []string, all bool) {
 		return nil, true
 	}
 	for _, set := range sets {
-		i := slices.IndexFunc(set, func(matcher any) bool { _, ok := matcher.(*caddyhttp.MatchHost); return ok })
+		i := slices.IndexFunc(set, isHost)
 		if i < 0 {
 			return nil, true
 		}
 		for _, host := range *set[i].(*caddyhttp.MatchHost) {
-			if !plainHost(host) {
+			if strings.ContainsAny(host, "*{") { // several names
 				return nil, true
 			}
-			hosts = append(hosts, lower(host))
+			hosts = append(hosts, strings.ToLower(host))
 		}
 	}
 	slices.Sort(hosts)
@@ -122,7 +123,7 @@ func (s *Server) hostsOf(route *caddyhttp.Route) (hosts []string, all bool) {
 
 // candidates returns the places of the routes that a request for a host may take, in order.
 func (s *Server) candidates(host string) []int {
-	own := s.byHost[lower(host)]
+	own := s.byHost[strings.ToLower(host)]
 	if len(s.others) == 0 {
 		return own
 	}

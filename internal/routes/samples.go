@@ -50,20 +50,12 @@ func addressed(u *url.URL, path string) {
 	}
 }
 
-// sampleOf returns the path that addressed has set.
-func sampleOf(u *url.URL) string {
-	if u.RawPath != "" {
-		return u.RawPath
-	}
-	return u.Path
-}
-
 // ofBoth returns an address that two patterns stand for; ok is false if there is none.
 func ofBoth(a, b string) (path string, ok bool) {
 	if strings.ContainsAny(a+b, "{ ?[\\") || a == "" || b == "" || !strings.Contains(a+b, "*") {
 		return "", false
 	}
-	m := meeting{lower(strings.ReplaceAll(a, "%*", "*")), lower(strings.ReplaceAll(b, "%*", "*")), make(map[[2]int]bool)}
+	m := meeting{strings.ToLower(strings.ReplaceAll(a, "%*", "*")), strings.ToLower(strings.ReplaceAll(b, "%*", "*")), make(map[[2]int]bool)}
 	if path, ok = m.from(0, 0); ok && !strings.HasPrefix(path, "/") {
 		path = "/" + within + path
 	}

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -68,7 +69,7 @@ func (s *Server) look() *tree {
 
 // lookAt returns what stands in the routes that a request for a host may take.
 func (s *Server) lookAt(host string) *tree {
-	host = lower(host)
+	host = strings.ToLower(host)
 	if s.trees[host] == nil {
 		s.trees[host] = s.collect(s.candidates(host))
 	}
