@@ -60,13 +60,13 @@ func (r *run) checkApp(b *block) []finding.Finding {
 }
 
 func (r *run) checkClock(b *block) []finding.Finding {
-	if len(b.out) > 0 && b.clock == nil {
+	switch {
+	case b.clock != nil:
+		return []finding.Finding{*b.clock}
+	case len(b.out) > 0:
 		return nil // has been said
 	}
-	if b.clock == nil {
-		return []finding.Finding{finding.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
-	}
-	return []finding.Finding{*b.clock}
+	return []finding.Finding{finding.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
 }
 
 // newState returns a state that no login of the running site has.
