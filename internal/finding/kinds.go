@@ -1,6 +1,7 @@
 package finding
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
@@ -18,10 +19,7 @@ func Kinds(text string) string {
 	if found == nil {
 		return text
 	}
-	is, want := articles[found[1]], kindOf(found[3])
-	if is == "" {
-		is = "a " + found[1]
-	}
+	is, want := cmp.Or(articles[found[1]], "a "+found[1]), kindOf(found[3])
 	end := strings.TrimPrefix(text[strings.Index(text, found[0]):], strings.TrimRight(found[0], ":;,) "))
 	begin, _, _ := strings.Cut(text, found[0])
 	if _, field, ok := strings.Cut(found[2], "."); ok {

@@ -25,13 +25,9 @@ var (
 // Plain returns what an error of Caddy's says is wrong, with the line of the Caddyfile, and what to
 // do about it, if it says that.
 func Plain(err error) (message, remedy string) {
-	text := err.Error()
-	if first, _, excerpt := strings.Cut(text, "\n\t"); excerpt {
-		text = first
-	}
+	text, _, _ := strings.Cut(err.Error(), "\n\t") // without an excerpt of the file
 	text = Kinds(strings.Join(strings.Fields(text), " "))
-	line := ""
-	module := ""
+	line, module := "", ""
 	if all := provisioned.FindAllStringSubmatch(text, -1); len(all) > 0 {
 		module = strings.TrimPrefix(all[len(all)-1][2], "http.handlers.")
 	}

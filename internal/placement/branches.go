@@ -74,8 +74,7 @@ func (b branches) in(raw json.RawMessage) int {
 	}
 	switch handler.Handler {
 	case directive:
-		sum, err := b.digest(raw)
-		switch {
+		switch sum, err := b.digest(raw); {
 		case err != nil:
 			return len(raw)
 		case sum != b.options:
