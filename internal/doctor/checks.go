@@ -20,8 +20,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// The checks that ask nobody but this machine.
-
 // looks checks the app ID and the secrets of a block, as far as they have a value.
 func (b *block) looks() finding.Finding {
 	replacer := caddy.NewReplacer()
@@ -186,8 +184,8 @@ func (r *run) checkCookies(b *block) []finding.Finding {
 	found := b.inspected.Responses(r.servers)
 	switch {
 	case !b.Paths().Secure:
-		plain := fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", b.Cookie)
-		return append(found, finding.Doubt(plain, "use https in production"))
+		return append(found, finding.Doubt(
+			"redirect_uri is plain http: the session cookie "+b.Cookie+" has neither Secure nor the prefix __Host-", "use https in production"))
 	case len(found) == 0:
 		return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", b.Cookie, b.Lifetime)}
 	}

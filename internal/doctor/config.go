@@ -22,8 +22,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
-// The configuration that is checked, and the blocks in it.
-
 // load reads the configuration and adapts it.
 func (r *run) load() error {
 	configuration, err := r.source.Load()
@@ -222,14 +220,11 @@ func quiet(config *caddy.Config) {
 	}
 }
 
-// JSON may have null in any place. What reads a configuration takes an element of a list for
-// there, and Caddy itself crashes on some.
-
 // matching are lists in which an empty element has a meaning of its own.
 var matching = []string{"match", "protect", "not", "routes", "handle"}
 
-// withoutNulls returns JSON without null: an element of a list is an object without options
-// instead. It adds where they stood to places.
+// withoutNulls returns JSON without null, on which this code and Caddy itself may crash: in a list it becomes an empty
+// object. It adds the places of null to places.
 func withoutNulls(value any, path string, places *[]string) any {
 	switch value := value.(type) {
 	case map[string]any:

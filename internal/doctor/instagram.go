@@ -15,8 +15,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
-// The checks that ask Instagram.
-
 // checkNetwork connects to each endpoint. What Instagram's clock says is kept for later.
 func (r *run) checkNetwork(b *block) []finding.Finding {
 	var addresses, faults []string
@@ -91,8 +89,6 @@ func explain(who string, err error) finding.Finding {
 	}
 	return finding.Fault(what, cmp.Or(windowRemedy(failure), "run the doctor again later, and compare the app's settings in Meta's dashboard"))
 }
-
-// The checks of the authorization window: by a person's login, and by its page.
 
 // checkLogin takes a person through a login, if the flag asks for it.
 func (r *run) checkLogin(b *block) []finding.Finding {

@@ -22,9 +22,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
-// A login in a browser, step by step: the window, the way back, the exchange and the user
-// node.
-
 // loginTime bounds all calls to Instagram of one login together.
 const loginTime = 20 * time.Second
 

@@ -21,13 +21,15 @@ import (
 // The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
 // that it was started in, and those of the running Caddy may be others.
 
-// runningTime is how long the doctor waits for a running Caddy.
+// runningTime is the timeout for a running Caddy.
 const runningTime = 2 * time.Second
 
 // compareSecrets compares the secrets with those of the running Caddy.
 func (r *run) compareSecrets(b *block) finding.Finding {
 	here := b.Prints
-	variables := slices.DeleteFunc(slices.Concat(b.AppSecret, b.SessionSecret), func(value string) bool { return !strings.Contains(value, "{env.") })
+	variables := slices.DeleteFunc(slices.Concat(b.AppSecret, b.SessionSecret), func(value string) bool {
+		return !strings.Contains(value, "{env.")
+	})
 	told := fmt.Sprintf("app_secret %s; session secret %s", here.AppSecrets(), here.SessionSecrets())
 	there, err := r.runningSecrets(b)
 	switch {
@@ -65,11 +67,8 @@ func (r *run) runningSecrets(b *block) (rotation.Prints, error) {
 	return blocks[i], nil
 }
 
-// A file that may not be read is a placeholder without a value for Caddy, and another thing for
-// the operator: the file is right, and the user is not.
-
-// denied tells of the files of a block that this process may not read. Status is Fine if there is
-// none.
+// denied tells of the files of a block that this process may not read; to Caddy they are only placeholders without a
+// value. The zero Finding means that there are none.
 func (b *block) denied(read func(path string) error) finding.Finding {
 	var found []string
 	for _, value := range slices.Concat(b.AppSecret, b.SessionSecret, b.RedirectURI, []string{b.AppID}) {

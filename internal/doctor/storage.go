@@ -20,9 +20,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
-// The doctor and Caddy's storage: as root it acts as the storage's owner, because Caddy could not
-// read what root leaves there.
-
 // storageTime is how long the storage may take to answer.
 const storageTime = 5 * time.Second
 

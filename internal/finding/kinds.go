@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// What encoding/json says of a value of another kind names types of Go.
-
+// The errors of encoding/json name types of Go.
 var (
 	otherKind = regexp.MustCompile(`json: cannot unmarshal (\w+)(?: [^ ]+)? into Go (?:struct field (\S+) of type|value of type) (\S.*?\}|\S+?)(?:$|[:;,)]|\s)`)
 	articles  = map[string]string{"number": "a number", "string": "a text", "bool": "true or false", "array": "a list", "object": "an object"}

@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// Caddy's errors tell the whole way to what is wrong, from the outside to the inside. People need
-// the inside, and the line.
-
+// Caddy's errors name every module from the outside to the inside. People need the innermost message, and the line.
 var (
-	// outer are the steps on the way.
+	// outer matches the steps on the way.
 	outer = regexp.MustCompile(`^(?:adapting the configuration|adapting config using caddyfile|parsing caddyfile tokens for '[^']*'|Caddyfile|` +
 		`loading (?:[\w.]+ app|new config|config|[\w ]*modules?(?: '[^']*')?)(?: module)?|loading module '[^']*'|provision [\w.]+|server [\w.-]+|` +
 		`setting up (?:route handlers|subroutes|routes|route|error route handlers)|error routes?|named route [^:]+|route \d+|position \d+|module name '[^']*'): `)

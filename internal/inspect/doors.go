@@ -11,9 +11,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Whether requests reach the site behind a block from elsewhere, with headers of their own, told
-// in words.
-
 // Upstreams looks for ways to the upstreams of a block that lead past it, and at what is done to
 // its headers behind it.
 func (i *Inspection) Upstreams(b *Block) (found []finding.Finding) {

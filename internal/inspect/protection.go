@@ -102,7 +102,8 @@ func (b *Block) unreached(survey *routes.Survey) finding.Finding {
 	ahead := grouped(survey, survey.Ahead)
 	if len(ahead) == 0 {
 		return finding.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it",
-			"compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Remove the line that excludes the others")
+			"compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes "+
+				"around the block. Remove the line that excludes the others")
 	}
 	return finding.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
 }

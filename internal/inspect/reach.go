@@ -12,8 +12,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Whether visitors and Meta reach the addresses of a block, told in words.
-
 // callbackSize is about the size of what Meta sends to the callbacks, in bytes.
 const callbackSize = 1 << 10
 
@@ -75,17 +73,22 @@ func (o obstacle) finding(addresses ...string) finding.Finding {
 	verb := func(singular, plural string) string { return verb(addresses, singular, plural) }
 	switch o.kind {
 	case givenUp:
-		return finding.Doubt(fmt.Sprintf("this check cannot tell whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
+		return finding.Doubt(
+			fmt.Sprintf("this check cannot tell whether %s %s this block: %s", one, verb("reaches", "reach"), o.by), Simpler)
 	case perhaps:
-		return finding.Doubt(fmt.Sprintf("this check cannot tell whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
+		return finding.Doubt(
+			fmt.Sprintf("this check cannot tell whether %s %s this block: %s comes before it", one, verb("reaches", "reach"), o.by),
 			"make sure that it lets "+verb("this address", "these addresses")+" pass").With(o.by)
 	case answered:
-		return finding.Fault(fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
+		return finding.Fault(
+			fmt.Sprintf("%s %s answered by %s before %s this block", one, verb("is", "are"), o.by, verb("it reaches", "they reach")),
 			"move that out of "+verb("its way, or choose another path for it", "their way, or choose other paths for them")).With(o.by)
 	case replaced:
-		return finding.Fault(fmt.Sprintf("%s never %s the answer of this block: intercept replaces it", one, verb("gets", "get")), notIntercepted).With(o.by)
+		return finding.Fault(
+			fmt.Sprintf("%s never %s the answer of this block: intercept replaces it", one, verb("gets", "get")), notIntercepted).With(o.by)
 	case otherRoutes:
-		return finding.Fault(fmt.Sprintf("%s %s not reach this block, which is in a route for other addresses", one, verb("does", "do")),
+		return finding.Fault(
+			fmt.Sprintf("%s %s not reach this block, which is in a route for other addresses", one, verb("does", "do")),
 			"choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 	case noSite:
 		return finding.Fault(fmt.Sprintf("%s %s not served by the site of this block", one, verb("is", "are")),

@@ -11,8 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// What handlers around a block do to the request headers that it reads, and to those that it sets.
-
 // cookieHeader is what a block reads a session and a login from.
 const cookieHeader = "Cookie"
 
@@ -26,8 +24,8 @@ type Change struct {
 // identified is a block that sets request headers.
 type identified interface{ Headers() []string }
 
-// changing returns a step that remembers a change, if it is one of the cookies before a block or of
-// the block's headers behind it. Others say nothing: each one that is remembered is a way more.
+// changing returns a step that remembers a change of the cookies before a block, or of its headers behind it. Others
+// are left out, because each change that is remembered is one more way to follow.
 func (s *Step) changing(by string, ops *headers.HeaderOps) *Step {
 	if ops == nil {
 		return s
@@ -94,8 +92,7 @@ func (e Ending) BeforeBlock() (changes []Change) {
 // Method returns the method of the request as it arrives.
 func (e Ending) Method() string { return e.Step.Request.Method }
 
-// Behind returns what a request with a session comes to that has passed a block: the addresses of
-// upstreams, and what changes the block's headers.
+// Behind returns the upstreams behind a block, and what changes the block's headers on the way there.
 func (s *Server) Behind(b Block, origin *url.URL) (upstreams []string, changes []Change) {
 	for request := range s.visits(b, origin) {
 		request.SignedIn = true

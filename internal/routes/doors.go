@@ -12,10 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Ways to a site's upstream that do not lead through its block. Whoever takes one can say in a
-// header to be anybody.
-
-// Door is such a way.
+// Door is a way to a site's upstream past its block: whoever takes it can set the identity headers.
 type Door struct {
 	Host     string // "" for any
 	Path     string

@@ -12,10 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// What reads the user before a block has set one: it reads an empty text, or what stands there
-// unreplaced.
-
-// userPlaceholder is how the placeholders of the user begin.
+// userPlaceholder begins the placeholders of the user. Before a block has set it, they are empty or not replaced.
 const userPlaceholder = "{http.auth.user."
 
 func namesUser(text string) bool { return strings.Contains(text, userPlaceholder) }

@@ -79,7 +79,6 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	}
 }
 
-// other is for handlers that have no case of their own.
 func (w *walk) other(handler any, at *Step, f flow) {
 	switch by := name(handler); {
 	case slices.Contains(passing, by):
@@ -128,8 +127,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 	}
 }
 
-// answer ends a way with content. What error routes answer is a page about the error, unless it is
-// what stands at the address itself.
+// answer ends a way with content. Error routes answer with a page about the error, unless they serve the address itself.
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
 	switch _, text := handler.(*caddyhttp.StaticResponse); {
@@ -146,8 +144,7 @@ func (w *walk) answer(handler any, at *Step) {
 	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
-// subroute sends a step through routes within a route. Their error routes get the errors of what
-// follows, too, because Caddy calls that from within.
+// subroute follows routes within a route. Their error routes also get the errors of the handlers after it.
 func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 	if h.Errors != nil && len(h.Errors.Routes) > 0 {
 		within := *at
@@ -188,7 +185,7 @@ func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 	return changed
 }
 
-// setVars sets variables, but for those whose values nobody knows.
+// setVars sets the variables with known values.
 func (w *walk) setVars(all caddyhttp.VarsMiddleware, at *Step) *Step {
 	changed := at.copy()
 	for key, value := range all {
@@ -272,7 +269,7 @@ func (w *walk) status(at *Step, text string, otherwise int) int {
 	return otherwise
 }
 
-// authenticate ends the way of those who have no password.
+// authenticate ends a way without a password.
 func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	providers := slices.AppendSeq(slices.Collect(maps.Keys(h.Providers)), maps.Keys(h.ProvidersRaw))
 	w.fail(at, http.StatusUnauthorized, "basic_auth")
@@ -286,8 +283,7 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	}
 }
 
-// proxy is for a reverse proxy. One that asks at a fixed address and goes on by the answer, such as
-// forward_auth, does not answer with what stands at the address of the request.
+// proxy is for a reverse proxy. One with a fixed address and handle_response, as in forward_auth, serves no content.
 func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	always := false
 	for i, response := range h.HandleResponse {

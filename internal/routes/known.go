@@ -11,8 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 )
 
-// What a matcher may look at without asking for more than the address.
-
 // known are the placeholders whose values are known.
 var known = []string{
 	"http.request.uri", "http.request.uri.path", "http.request.uri.path.", "http.request.orig_uri", "http.request.orig_uri.path", "http.request.orig_uri.path.",
@@ -53,7 +51,8 @@ func (s *Step) knowsVariable(key string) bool {
 
 // decides reports whether a value is the same in all requests that a walk is about.
 func (s *Step) decides(value string) bool {
-	return !strings.Contains(value, "{") || s.knows(value) && !(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
+	return !strings.Contains(value, "{") || s.knows(value) &&
+		!(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
 }
 
 func (s *Step) decidesAll(values []string) bool {

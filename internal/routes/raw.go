@@ -100,5 +100,6 @@ func (r *Raw) handler(raw json.RawMessage) any {
 
 // decoded are Caddy's handlers whose options a walk reads.
 var decoded = []string{
-	"subroute", "invoke", "vars", "static_response", "error", "authentication", "request_body", "file_server", "intercept", "headers", "reverse_proxy",
+	"subroute", "invoke", "vars", "static_response", "error", "authentication", "request_body",
+	"file_server", "intercept", "headers", "reverse_proxy",
 }

@@ -9,8 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 )
 
-// What intercept puts in the place of the answers of a block that stands behind it.
-
 // intercepted returns a step that remembers an intercept that it has passed.
 func (s *Step) intercepted(h *intercept.Intercept) *Step {
 	next := *s
@@ -18,7 +16,7 @@ func (s *Step) intercepted(h *intercept.Intercept) *Step {
 	return &next
 }
 
-// With these a block refuses somebody, and sends somebody else on: to Instagram, and back.
+// The statuses with which a block refuses a request, or redirects to Instagram and back.
 var (
 	refusals  = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
 	redirects = []int{http.StatusFound, http.StatusSeeOther}

@@ -11,10 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
-// What handlers on the way to a block do to the cookies in its responses.
-
-// rewriting returns a step that remembers what changes cookies when a response is written. What
-// a header handler does at once comes before there is a cookie to change.
+// rewriting returns a step that remembers what changes the cookies of a response. Operations that are not deferred run
+// before a cookie is set.
 func (s *Step) rewriting(ops *headers.RespHeaderOps) *Step {
 	if ops == nil || ops.HeaderOps == nil || !ops.Deferred && ops.Require == nil || !touchesCookies(ops.HeaderOps) {
 		return s
@@ -24,7 +22,6 @@ func (s *Step) rewriting(ops *headers.RespHeaderOps) *Step {
 	return &next
 }
 
-// setCookie is the header with a cookie in it.
 const setCookie = "Set-Cookie"
 
 // touchesCookies reports whether operations may change or delete cookies.
@@ -55,8 +52,8 @@ func written(ops *headers.RespHeaderOps, status int, cookies []string) []string 
 // of this server that has another server of the same Caddy as its upstream, and changes cookies.
 func (s *Server) Through(to *Server, status int, cookies []string) (through [][]string) {
 	for _, p := range s.look().proxies {
-		changes := p.Headers != nil && p.Headers.Response != nil && p.Headers.Response.HeaderOps != nil && touchesCookies(p.Headers.Response.HeaderOps)
-		if changes && slices.ContainsFunc(dialled(p.Handler), to.listensOn) {
+		changes := p.Headers != nil && p.Headers.Response != nil && p.Headers.Response.HeaderOps != nil
+		if changes && touchesCookies(p.Headers.Response.HeaderOps) && slices.ContainsFunc(dialled(p.Handler), to.listensOn) {
 			through = append(through, written(p.Headers.Response, status, cookies))
 		}
 	}

@@ -29,8 +29,7 @@ type Block interface {
 	RefusesAsErrors() bool
 }
 
-// A Reader knows the matchers and handlers of a route: those that Caddy has provisioned, or those
-// of a configuration that nobody has loaded.
+// A Reader returns the matchers and handlers of a route, provisioned by Caddy or only configured.
 type Reader interface {
 	Matchers(route *caddyhttp.Route) (caddyhttp.MatcherSets, error)
 	// Handlers returns modules, provisioned or not, or an Unknown for what is no module here.
@@ -90,8 +89,7 @@ func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block)
 	return s
 }
 
-// named returns a named route as a list, nil if there is none. It is always the same list, because
-// routes and what stands in them are known by where they are.
+// named returns a named route as a list, nil if there is none. It is always the same one: routes are compared by address.
 func (s *Server) named(name string) caddyhttp.RouteList {
 	if route := s.Caddy.NamedRoutes[name]; route != nil && s.invoked[name] == nil {
 		s.invoked[name] = caddyhttp.RouteList{*route}

@@ -10,10 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// What a block protects at one address, and others get at another: a handler behind it gets another
-// path than the one that was asked for, and the block's matcher would have taken that one.
-
-// Shown is such an address.
+// Shown is an address that is not protected and shows what is protected at another one, because a rewrite leads there.
 type Shown struct {
 	Path    string // that anybody can ask for
 	As      string // that the handler gets
@@ -24,8 +21,7 @@ type Shown struct {
 // mostShown is how many addresses are tried: Caddy waits for it.
 const mostShown = 128
 
-// Shown looks for what a block protects at addresses that it does not protect, in the same folder
-// or from the same upstream.
+// Shown looks for protected content of the same folder or upstream at addresses that are not protected.
 func (s *Server) Shown(b Block, origin *url.URL) (found []Shown) {
 	at := s.lookAt(origin.Hostname())
 	if b.Protects() == nil || len(at.changes) == 0 {

@@ -12,15 +12,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Whether what a block is to protect asks for a session, whatever way a request takes.
-
 // Verdict is what becomes of an anonymous request for one address.
 type Verdict struct {
 	Path string
 	End  Ending // the one that decides
 }
 
-// Survey is what becomes of the addresses that a block is to protect, as far as samples show it.
+// Survey is what becomes of the addresses that a block is to protect, by samples.
 type Survey struct {
 	Open     []Verdict // answered without a session
 	Doubtful []Verdict // may be: it depends on what is not known, or on a handler that nobody knows
@@ -41,8 +39,7 @@ func (v *Survey) Asked() int {
 	return v.Gated + len(v.Open) + len(v.Doubtful) + len(v.Earlier)
 }
 
-// Addresses names the addresses of verdicts: by the pattern of a matcher, if they are all that was
-// tried of it.
+// Addresses names the addresses of verdicts, by a pattern where they are all that was tried of it.
 func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	if v.all && len(verdicts) == v.tried {
 		return []string{"every address"}
@@ -76,8 +73,7 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	return append(names, rest...)
 }
 
-// plausible reports whether a text looks like an address to people, or like a pattern of some. What
-// begins with try_ is an option of the function file in an expression.
+// plausible reports whether a text looks like a path or a pattern; try_… is an option of file() in an expression.
 func plausible(path string) bool {
 	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && !strings.HasPrefix(path, "/try_")
 }
@@ -165,7 +161,6 @@ func (s *Step) move(path string) Request {
 	return Request{Method: http.MethodGet, URL: u, Any: true}
 }
 
-// placesOf returns where a block stands.
 func (t *tree) placesOf(b Block) (places []place) {
 	for _, at := range t.blocks {
 		if at.block == b {
@@ -175,7 +170,7 @@ func (t *tree) placesOf(b Block) (places []place) {
 	return places
 }
 
-// placesOf returns where a block stands on the server.
+// placesOf returns the places of a block on the server.
 func (s *Server) placesOf(b Block) []place { return s.look().placesOf(b) }
 
 // patternsOf returns the patterns of path matchers that a request must match one of.
@@ -190,8 +185,7 @@ func patternsOf(all ...caddyhttp.MatcherSets) (patterns []string) {
 	return patterns
 }
 
-// joined returns the patterns of a block below the prefixes of the routes around it that are cut
-// off, as handle_path does.
+// joined returns a block's patterns below the prefixes that routes around it strip, as handle_path does.
 func (t *tree) joined(outer, own []string) (patterns []string) {
 	for _, prefix := range outer {
 		front := strings.TrimRight(prefix, "/*")
@@ -207,8 +201,7 @@ func (t *tree) joined(outer, own []string) (patterns []string) {
 	return patterns
 }
 
-// Fronts returns what may stand in front of the paths of a block's matcher: nothing, and the
-// prefixes of the routes around it that are cut off.
+// Fronts returns the prefixes that routes around a block strip from paths, and "".
 func (s *Server) Fronts(b Block) (fronts []string) {
 	for _, p := range s.placesOf(b) {
 		for _, path := range s.look().joined(patternsOf(p.matchers...), []string{"/"}) {
@@ -218,8 +211,8 @@ func (s *Server) Fronts(b Block) (fronts []string) {
 	return append(fronts, "")
 }
 
-// isFor reports whether a block is to protect an address: if the routes that lead to the block
-// take it, and the block's own matchers do, with or without the prefix of those routes.
+// isFor reports whether the routes that lead to a block match an address, and the block's own matchers do, with or
+// without the prefix of those routes.
 func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		for _, sets := range p.matchers {
@@ -291,8 +284,7 @@ func (v *Survey) note(path string, ends []Ending, b Block) {
 	}
 }
 
-// chosen reports whether a way took another branch than that of the block, where each request
-// takes one branch: what is written there is meant so.
+// chosen reports whether a way took another branch of a group than that of the block, which is meant so.
 func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		return slices.ContainsFunc(e.Step.branches, func(branch *caddyhttp.Route) bool {
