@@ -262,7 +262,7 @@ func (r *run) checkUpstream(b *block) []finding.Finding {
 	return found
 }
 
-// located adds the lines of the Caddyfile with the directive of a finding, unless they are too many to help.
+// located adds the lines with the directive of a finding, unless there are many.
 func (r *run) located(found []finding.Finding) []finding.Finding {
 	for i, f := range found {
 		if f.Directive == "" || f.Status == finding.Fine {

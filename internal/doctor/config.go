@@ -223,8 +223,8 @@ func quiet(config *caddy.Config) {
 // matching are lists in which an empty element has a meaning of its own.
 var matching = []string{"match", "protect", "not", "routes", "handle"}
 
-// withoutNulls returns JSON without null, on which this code and Caddy itself may crash: in a list it becomes an empty
-// object. It adds the places of null to places.
+// withoutNulls returns JSON without null, on which Caddy may crash: in a list it becomes an empty
+// object. It adds where they were to places.
 func withoutNulls(value any, path string, places *[]string) any {
 	switch value := value.(type) {
 	case map[string]any:

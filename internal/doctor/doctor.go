@@ -221,8 +221,7 @@ func (b *block) dashboard() finding.Dashboard {
 	return d
 }
 
-// Routes are the routes of a configuration that Caddy has not loaded, for tests that compare what
-// Caddy says at start, what the doctor says and what Caddy answers.
+// Routes are the routes of a configuration that Caddy has not loaded, for tests.
 type Routes struct {
 	run   *run
 	Close func()

@@ -67,8 +67,8 @@ func (r *run) runningSecrets(b *block) (rotation.Prints, error) {
 	return blocks[i], nil
 }
 
-// denied tells of the files of a block that this process may not read; to Caddy they are only placeholders without a
-// value. The zero Finding means that there are none.
+// denied names the files of a block that this process may not read; to Caddy these are placeholders
+// without a value. The zero Finding means that there are none.
 func (b *block) denied(read func(path string) error) finding.Finding {
 	var found []string
 	for _, value := range slices.Concat(b.AppSecret, b.SessionSecret, b.RedirectURI, []string{b.AppID}) {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Caddy's errors name every module from the outside to the inside. People need the innermost message, and the line.
+// Caddy's errors begin with the outermost module. People need the innermost message, and the line.
 var (
 	// outer matches the steps on the way.
 	outer = regexp.MustCompile(`^(?:adapting the configuration|adapting config using caddyfile|parsing caddyfile tokens for '[^']*'|Caddyfile|` +

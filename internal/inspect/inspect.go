@@ -76,7 +76,7 @@ func (c *Checks) Start() error {
 	return err
 }
 
-// Stop does nothing: what Start has looked at is all there is.
+// Stop does nothing.
 func (*Checks) Stop() error { return nil }
 
 // Among returns what a walk asks whether a handler is one of the blocks.
@@ -157,7 +157,6 @@ func levelOf(f finding.Finding) zapcore.Level {
 	return zap.WarnLevel
 }
 
-// Interface guards
 var (
 	_ caddy.App         = (*Checks)(nil)
 	_ caddy.Provisioner = (*Checks)(nil)

@@ -6,8 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// branches finds blocks with the same options in the branches of a route, such as two handle blocks. A request takes
-// only one of these, so that the same block in both, such as an imported snippet, is no conflict.
+// branches finds blocks with the same options in branches of a route, such as two handle blocks.
+// A request takes only one, so the same block in both, such as an imported snippet, is no conflict.
 type branches struct {
 	options Digest
 	digest  func(block json.RawMessage) (Digest, error)

@@ -11,8 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// cookieHeader is what a block reads a session and a login from.
-const cookieHeader = "Cookie"
+const cookieHeader = "Cookie" // with the session and the login
 
 // Change is a handler that changes request headers.
 type Change struct {
@@ -24,8 +23,8 @@ type Change struct {
 // identified is a block that sets request headers.
 type identified interface{ Headers() []string }
 
-// changing returns a step that remembers a change of the cookies before a block, or of its headers behind it. Others
-// are left out, because each change that is remembered is one more way to follow.
+// changing returns a step that remembers a change of the cookies before a block, or of its headers
+// behind it. Others are left out, because each one that is remembered is one more way to follow.
 func (s *Step) changing(by string, ops *headers.HeaderOps) *Step {
 	if ops == nil {
 		return s
@@ -92,7 +91,7 @@ func (e Ending) BeforeBlock() (changes []Change) {
 // Method returns the method of the request as it arrives.
 func (e Ending) Method() string { return e.Step.Request.Method }
 
-// Behind returns the upstreams behind a block, and what changes the block's headers on the way there.
+// Behind returns the upstreams behind a block, and what changes its headers on the way there.
 func (s *Server) Behind(b Block, origin *url.URL) (upstreams []string, changes []Change) {
 	for request := range s.visits(b, origin) {
 		request.SignedIn = true

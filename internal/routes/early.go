@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// userPlaceholder begins the placeholders of the user. Before a block has set it, they are empty or not replaced.
+// userPlaceholder begins the placeholders of the user, which have no value before a block.
 const userPlaceholder = "{http.auth.user."
 
 func namesUser(text string) bool { return strings.Contains(text, userPlaceholder) }

@@ -127,7 +127,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 	}
 }
 
-// answer ends a way with content. Error routes answer with a page about the error, unless they serve the address itself.
+// answer ends a way with content, or a page about an error. Error routes may serve the address.
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
 	switch _, text := handler.(*caddyhttp.StaticResponse); {
@@ -144,7 +144,7 @@ func (w *walk) answer(handler any, at *Step) {
 	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
-// subroute follows routes within a route. Their error routes also get the errors of the handlers after it.
+// subroute follows routes within a route. Their error routes also get errors of later handlers.
 func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 	if h.Errors != nil && len(h.Errors.Routes) > 0 {
 		within := *at
@@ -283,7 +283,7 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	}
 }
 
-// proxy is for a reverse proxy. One with a fixed address and handle_response, as in forward_auth, serves no content.
+// proxy is for a reverse proxy. One with a fixed address, as in forward_auth, serves no content.
 func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	always := false
 	for i, response := range h.HandleResponse {

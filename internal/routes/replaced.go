@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 )
 
-// intercepted returns a step that remembers an intercept that it has passed.
+// intercepted returns a step that remembers an intercept.
 func (s *Step) intercepted(h *intercept.Intercept) *Step {
 	next := *s
 	next.intercepts = append(slices.Clip(s.intercepts), h)

@@ -11,8 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
-// rewriting returns a step that remembers what changes the cookies of a response. Operations that are not deferred run
-// before a cookie is set.
+// rewriting returns a step that remembers what changes the cookies of a response. Operations that
+// are not deferred run before a cookie is set.
 func (s *Step) rewriting(ops *headers.RespHeaderOps) *Step {
 	if ops == nil || ops.HeaderOps == nil || !ops.Deferred && ops.Require == nil || !touchesCookies(ops.HeaderOps) {
 		return s

@@ -89,7 +89,7 @@ func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block)
 	return s
 }
 
-// named returns a named route as a list, nil if there is none. It is always the same one: routes are compared by address.
+// named returns a named route as a list, always the same one: routes are compared by address.
 func (s *Server) named(name string) caddyhttp.RouteList {
 	if route := s.Caddy.NamedRoutes[name]; route != nil && s.invoked[name] == nil {
 		s.invoked[name] = caddyhttp.RouteList{*route}

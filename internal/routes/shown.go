@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Shown is an address that is not protected and shows what is protected at another one, because a rewrite leads there.
+// Shown is an unprotected address that shows what is protected at another one, by a rewrite.
 type Shown struct {
 	Path    string // that anybody can ask for
 	As      string // that the handler gets
@@ -21,7 +21,7 @@ type Shown struct {
 // mostShown is how many addresses are tried: Caddy waits for it.
 const mostShown = 128
 
-// Shown looks for protected content of the same folder or upstream at addresses that are not protected.
+// Shown looks for protected content of the same folder or upstream at unprotected addresses.
 func (s *Server) Shown(b Block, origin *url.URL) (found []Shown) {
 	at := s.lookAt(origin.Hostname())
 	if b.Protects() == nil || len(at.changes) == 0 {

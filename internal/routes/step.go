@@ -29,7 +29,7 @@ type Request struct {
 	Any bool
 }
 
-// Step is a request at one place in the routes. Steps share their lists: only copies of these change.
+// Step is a request at one place in the routes. Steps share lists: only copies of these change.
 type Step struct {
 	Request *http.Request
 	Asked   *url.URL // the address before it was rewritten
@@ -75,7 +75,7 @@ func newStep(of *Request) *Step {
 	return &Step{Request: r, Asked: &asked, of: of}
 }
 
-// copy returns a step whose request and hidden variables can be changed. Nothing changes the other lists in place.
+// copy returns a step whose request and hidden can be changed. The other lists stay shared.
 func (s *Step) copy() *Step {
 	next, fresh := *s, newStep(s.of)
 	next.Request, next.Asked, next.hidden = fresh.Request, fresh.Asked, slices.Clone(s.hidden)

@@ -73,7 +73,7 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	return append(names, rest...)
 }
 
-// plausible reports whether a text looks like a path or a pattern; try_… is an option of file() in an expression.
+// plausible reports whether a text looks like a path or a pattern, and not like try_… of file().
 func plausible(path string) bool {
 	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && !strings.HasPrefix(path, "/try_")
 }
@@ -185,7 +185,7 @@ func patternsOf(all ...caddyhttp.MatcherSets) (patterns []string) {
 	return patterns
 }
 
-// joined returns a block's patterns below the prefixes that routes around it strip, as handle_path does.
+// joined returns a block's patterns below the prefixes that routes around it strip (handle_path).
 func (t *tree) joined(outer, own []string) (patterns []string) {
 	for _, prefix := range outer {
 		front := strings.TrimRight(prefix, "/*")
@@ -211,8 +211,8 @@ func (s *Server) Fronts(b Block) (fronts []string) {
 	return append(fronts, "")
 }
 
-// isFor reports whether the routes that lead to a block match an address, and the block's own matchers do, with or
-// without the prefix of those routes.
+// isFor reports whether the routes that lead to a block match an address, and the block's own
+// matchers do, with or without the prefix of those routes.
 func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		for _, sets := range p.matchers {
@@ -262,7 +262,7 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 	ahead := slices.IndexFunc(ends, func(e Ending) bool { return e.Kind == Denied || e.Kind == Nothing })
 	switch {
 	case len(doubtful) > 0: // what needs the least is the easiest to see
-		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, likely)})
+		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, func(a, b Ending) int { return a.unlikely() - b.unlikely() })})
 	case len(public) > 0:
 		v.Public = append(v.Public, Verdict{path, public[0]})
 	case gated:
@@ -284,7 +284,7 @@ func (v *Survey) note(path string, ends []Ending, b Block) {
 	}
 }
 
-// chosen reports whether a way took another branch of a group than that of the block, which is meant so.
+// chosen reports whether a way took another branch of a group than the block's, which is intended.
 func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		return slices.ContainsFunc(e.Step.branches, func(branch *caddyhttp.Route) bool {

@@ -41,9 +41,7 @@ func (e Ending) Where() string {
 	return cmp.Or(strings.Join(ifs, ", and "), e.If())
 }
 
-// likely orders endings by how much must be so: the file that is tried last is likely to exist.
-func likely(a, b Ending) int { return a.unlikely() - b.unlikely() }
-
+// unlikely grows with how much must be so: the file that is tried last is likely to exist.
 func (e Ending) unlikely() (n int) {
 	for _, condition := range e.Step.ifs {
 		switch {
@@ -90,7 +88,7 @@ const (
 	allSteps, stepsEach = 10_000, 400
 )
 
-// TooMany and TooDeep are why an end is Unclear: the walk was given up.
+// Why a walk is given up and its end is Unclear.
 const (
 	TooMany = "the routes are too many to follow"
 	TooDeep = "routes are nested too deeply to follow"
@@ -300,7 +298,7 @@ type catcher struct {
 // fail is refuse for a handler by name.
 func (w *walk) fail(at *Step, status int, by string) { w.refuse(at, status, Ending{By: by}) }
 
-// refuse sends a step to the nearest error routes. Those of the server begin with the request as it came.
+// refuse sends a step to the nearest error routes. The server's get the request as it came.
 func (w *walk) refuse(at *Step, status int, refusal Ending) {
 	if c := at.catch; c != nil {
 		failed := at.copy()
