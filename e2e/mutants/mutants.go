@@ -268,7 +268,7 @@ var mutants = []mutant{
 		kind = Denied
 `, "."},
 	{"N17", "what takes the cookies away before a block is not told", `touches := !change.Behind && len(change.Of(cookieHeader)) > 0`, `touches := false`, "."},
-	{"N17", "other ways to the upstream are not looked for", `if !d.asked[question] {`, `if false {`, "."},
+	{"N17", "other ways to the upstream are not looked for", `if !i.asked[question] {`, `if false {`, "."},
 	{"N17", "a wrong configuration starts", `		if b.Strict {`, `		if false {`, "."},
 	{"N16", "the app secret makes sessions beside a session secret", `	if len(c.Secrets) == 0 {
 		c.Secrets = apps

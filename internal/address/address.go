@@ -7,6 +7,7 @@ package address
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
@@ -75,12 +76,7 @@ func (p *Paths) conflict(r Redirect) string {
 // Serve sets Served to the redirect URIs on hosts of the block's site. It reports whether there
 // are any: a block without one never sees a callback.
 func (p *Paths) Serve(isServed func(host string) bool) bool {
-	p.Served = nil
-	for _, r := range p.Redirects {
-		if isServed(r.Host) {
-			p.Served = append(p.Served, r)
-		}
-	}
+	p.Served = slices.DeleteFunc(slices.Clone(p.Redirects), func(r Redirect) bool { return !isServed(r.Host) })
 	return len(p.Served) > 0
 }
 
@@ -149,11 +145,10 @@ func returnQuery(returnTo string) []string {
 }
 
 func (p *Paths) loginLink(query []string) string {
-	login := p.Of(Login)
 	if len(query) == 0 {
-		return login
+		return p.Of(Login)
 	}
-	return login + "?" + strings.Join(query, "&")
+	return p.Of(Login) + "?" + strings.Join(query, "&")
 }
 
 // SignsIn reports whether visitors can sign in on a host: whether it has a redirect URI.

@@ -2,6 +2,7 @@ package address
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
@@ -44,23 +45,7 @@ func (p *Paths) Own(u *url.URL, host string) Own {
 	if !below || rest == "" {
 		return None
 	}
-	switch rest {
-	case ownPaths[Login]:
-		return Login
-	case ownPaths[Logout]:
-		return Logout
-	case ownPaths[Refused]:
-		return Refused
-	case ownPaths[Userinfo]:
-		return Userinfo
-	case ownPaths[Picture]:
-		return Picture
-	case ownPaths[Deauthorize]:
-		return Deauthorize
-	case ownPaths[DataDeletion]:
-		return DataDeletion
-	}
-	return None
+	return Own(max(slices.Index(ownPaths[:], rest), 0)) // the first one is None
 }
 
 // isCallback reports whether an address is a redirect URI. On a host without one, every callback
@@ -75,12 +60,7 @@ func (p *Paths) isCallback(host, path string) bool {
 
 // IsCallbackPath reports whether a path is that of a redirect URI on any host.
 func (p *Paths) IsCallbackPath(path string) bool {
-	for i := range p.Redirects {
-		if p.Redirects[i].Path == path {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Redirects, func(r Redirect) bool { return r.Path == path })
 }
 
 // IsBelow reports whether a path is path_prefix, or below it.

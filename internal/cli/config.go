@@ -179,20 +179,20 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// EachBlock finds the blocks in the JSON of a configuration, however deep they are.
-func EachBlock(value any, found func(block map[string]any)) {
+// EachHandler finds the handlers with a name in the JSON of a configuration, however deep they are.
+func EachHandler(value any, handler string, found func(options map[string]any)) {
 	switch value := value.(type) {
 	case []any:
 		for _, element := range value {
-			EachBlock(element, found)
+			EachHandler(element, handler, found)
 		}
 	case map[string]any:
-		if value["handler"] == "instagram_auth" {
+		if value["handler"] == handler {
 			found(value)
 			return
 		}
 		for _, name := range slices.Sorted(maps.Keys(value)) {
-			EachBlock(value[name], found)
+			EachHandler(value[name], handler, found)
 		}
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -21,10 +20,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// The checks that ask nobody but this machine.
-
-// looksOf looks at the app ID and the secrets of a block, as far as they have a value.
-func (r *run) looksOf(b *block) finding.Finding {
+// looks checks the app ID and the secrets of a block, as far as they have a value.
+func (b *block) looks() finding.Finding {
 	replacer := caddy.NewReplacer()
 	var secrets []string
 	for _, secret := range b.AppSecret {
@@ -36,15 +33,6 @@ func (r *run) looksOf(b *block) finding.Finding {
 	}
 	return finding.Credentials(appID, secrets)
 }
-
-func (r *run) checkSecrets(b *block) []finding.Finding {
-	return append(b.Secrets, r.compareSecrets(b))
-}
-
-func (r *run) checkAPI(b *block) []finding.Finding { return []finding.Finding{b.API} }
-
-// checkEndpoints checks the configured addresses of Instagram's API without asking them.
-func (r *run) checkEndpoints(b *block) []finding.Finding { return b.Endpoints }
 
 // checkRedirects follows a visitor who comes back to each redirect URI.
 func (r *run) checkRedirects(b *block) (found []finding.Finding) {
@@ -114,12 +102,16 @@ func (r *run) otherDoor(server *caddyhttp.Server, address string) string {
 	port, _ := strconv.Atoi(cmp.Or(u.Port(), map[string]string{"https": "443", "http": "80"}[u.Scheme]))
 	httpPort := uint(cmp.Or(r.http.HTTPPort, caddyhttp.DefaultHTTPPort))
 	automatic := server.AutoHTTPS == nil || !server.AutoHTTPS.Disabled && !slices.Contains(server.AutoHTTPS.Skip, u.Hostname())
+	// Caddy gets certificates for sites by name.
+	named := slices.ContainsFunc(server.Routes, func(route caddyhttp.Route) bool {
+		return slices.ContainsFunc(route.MatcherSetsRaw, func(set caddy.ModuleMap) bool { return set["host"] != nil })
+	})
 	for _, listen := range server.Listen {
 		at, err := caddy.ParseNetworkAddress(listen)
 		if err != nil || uint(port) < at.StartPort || uint(port) > at.EndPort {
 			continue
 		}
-		secure := len(server.TLSConnPolicies) > 0 || automatic && at.StartPort != httpPort && r.hasHosts(server)
+		secure := len(server.TLSConnPolicies) > 0 || automatic && at.StartPort != httpPort && named
 		if secure != (u.Scheme == "https") {
 			return map[bool]string{true: "Caddy speaks TLS there", false: "Caddy speaks plain http there"}[secure]
 		}
@@ -128,19 +120,10 @@ func (r *run) otherDoor(server *caddyhttp.Server, address string) string {
 	return "Caddy listens on " + strings.Join(server.Listen, ", ")
 }
 
-// hasHosts reports whether a server has sites by name, which is what Caddy gets
-// certificates for.
-func (r *run) hasHosts(server *caddyhttp.Server) bool {
-	return slices.ContainsFunc(server.Routes, func(route caddyhttp.Route) bool {
-		return slices.ContainsFunc(route.MatcherSetsRaw, func(set caddy.ModuleMap) bool { return set["host"] != nil })
-	})
-}
-
 // checkMatcher follows anonymous requests for what the block is to protect.
 func (r *run) checkMatcher(b *block) []finding.Finding {
 	sets := b.Protect
-	switch {
-	case len(sets) == 0 && b.Routes.Handoff:
+	if len(sets) == 0 && b.Routes.Handoff {
 		return []finding.Finding{finding.Doubt("nothing is protected: the site itself asks its visitors to sign in", "link to "+b.Paths().Of(address.Login)+", or give the block a matcher")}
 	}
 	if r.refused == "redirect_uri" {
@@ -164,7 +147,7 @@ func (r *run) checkMatcher(b *block) []finding.Finding {
 	return found
 }
 
-// mostNamed is how many of many texts a line names.
+// mostNamed is how many of many texts, or lines of a Caddyfile, a finding names.
 const mostNamed = 3
 
 // first joins the first of many texts.
@@ -198,15 +181,15 @@ func inWordsOf(set caddy.ModuleMap) string {
 }
 
 func (r *run) checkCookies(b *block) []finding.Finding {
-	name := b.Cookie
-	if !b.Paths().Secure {
-		plain := finding.Doubt(fmt.Sprintf("redirect_uri is plain http: the session cookie %s has neither Secure nor the prefix __Host-", name), "use https in production")
-		return append(b.inspected.Responses(r.servers), plain)
+	found := b.inspected.Responses(r.servers)
+	switch {
+	case !b.Paths().Secure:
+		return append(found, finding.Doubt(
+			"redirect_uri is plain http: the session cookie "+b.Cookie+" has neither Secure nor the prefix __Host-", "use https in production"))
+	case len(found) == 0:
+		return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", b.Cookie, b.Lifetime)}
 	}
-	if found := b.inspected.Responses(r.servers); len(found) > 0 {
-		return found
-	}
-	return []finding.Finding{finding.OK("session cookie %s, Secure, for %v", name, b.Lifetime)}
+	return found
 }
 
 // accessLoggers returns the names under which callbacks to a block are logged.
@@ -265,10 +248,6 @@ func (r *run) takers(logger string) map[string]json.RawMessage {
 	return logs
 }
 
-const storageTime = 5 * time.Second
-
-// What the doctor adds to the checks that Caddy makes at start.
-
 // checkUpstream looks for ways to the upstreams of a block that lead past it.
 func (r *run) checkUpstream(b *block) []finding.Finding {
 	found := r.checks.Upstreams(b.inspected)
@@ -283,16 +262,13 @@ func (r *run) checkUpstream(b *block) []finding.Finding {
 	return found
 }
 
-// mostLines is how many lines of a Caddyfile can be meant before naming them helps nobody.
-const mostLines = 3
-
-// located adds the lines of the Caddyfile on which the directive of a finding stands.
+// located adds the lines with the directive of a finding, unless there are many.
 func (r *run) located(found []finding.Finding) []finding.Finding {
 	for i, f := range found {
 		if f.Directive == "" || f.Status == finding.Fine {
 			continue
 		}
-		if lines := r.linesOf(f.Directive); lines != "" && strings.Count(lines, ":") <= mostLines {
+		if lines := r.linesOf(f.Directive); lines != "" && strings.Count(lines, ":") <= mostNamed {
 			found[i].Message += fmt.Sprintf(" (%s is on %s%s)", f.Directive, r.file, lines)
 		}
 	}

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"time"
@@ -71,19 +70,10 @@ func (c Config) diagnose(command *cobra.Command, _ []string) error {
 	} else if isProblem && r.file == "" {
 		return unread // there is nothing to report about
 	} else {
-		err = writeReport(&r.report, out, cli.StyleFor(command, out))
+		_, err = io.WriteString(out, cli.StyleFor(command, out).Marked(r.report.Text()))
 	}
 	if err == nil && r.report.Count(finding.Wrong) > 0 {
 		err = &cli.Problem{} // the report says it
 	}
-	return err
-}
-
-func writeReport(report *finding.Report, out io.Writer, style cli.Style) error {
-	var plain bytes.Buffer
-	if err := report.Text(&plain); err != nil {
-		return err
-	}
-	_, err := io.WriteString(out, style.Marked(plain.String()))
 	return err
 }

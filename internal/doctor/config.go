@@ -22,20 +22,23 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/spelling"
 )
 
-// The configuration that is checked, and the blocks in it.
-
 // load reads the configuration and adapts it.
 func (r *run) load() error {
 	configuration, err := r.source.Load()
 	r.file, r.text = configuration.Name, configuration.Text
 	if err != nil {
-		return r.adapting(err)
+		number := 0
+		for line := range strings.Lines(r.text) {
+			if number++; stuck.MatchString(line) {
+				return fmt.Errorf("a space is missing before {; write one there, at %s:%d", r.file, number)
+			}
+		}
+		return err
 	}
 	if r.file == "" {
 		return cli.NoConfiguration()
 	}
-	content := configuration.JSON
-	content = caddy.RemoveMetaFields(content)
+	content := caddy.RemoveMetaFields(configuration.JSON)
 	if err := caddy.StrictUnmarshalJSON(content, &r.config); err != nil {
 		return fmt.Errorf("decoding the configuration: %w", err)
 	}
@@ -49,34 +52,22 @@ func (r *run) load() error {
 // stuck matches a brace that belongs to the word before it.
 var stuck = regexp.MustCompile(`^\s*[^#{]*[^\s{$"]\{\s*$`)
 
-// adapting tells why a Caddyfile cannot be adapted.
-func (r *run) adapting(err error) error {
-	number := 0
-	for line := range strings.Lines(r.text) {
-		if number++; stuck.MatchString(line) {
-			return fmt.Errorf("a space is missing before {; write one there, at %s:%d", r.file, number)
-		}
-	}
-	return err
-}
-
 // prepare finds the blocks, and makes what checks load modules with.
 func (r *run) prepare() (cancel func()) {
 	for _, name := range slices.Sorted(maps.Keys(r.http.Servers)) {
 		server := r.http.Servers[name]
-		var lists []caddyhttp.RouteList
-		lists = append(lists, server.Routes)
+		lists := []caddyhttp.RouteList{server.Routes}
 		if server.Errors != nil {
 			lists = append(lists, server.Errors.Routes)
 		}
 		for _, route := range slices.Sorted(maps.Keys(server.NamedRoutes)) {
 			lists = append(lists, caddyhttp.RouteList{*server.NamedRoutes[route]})
 		}
-		for _, routes := range lists {
-			for _, route := range routes {
-				for _, handler := range route.HandlersRaw {
-					r.find(server, handler)
-				}
+		for _, route := range slices.Concat(lists...) {
+			for _, handler := range route.HandlersRaw {
+				var document any
+				_ = json.Unmarshal(handler, &document) // Caddy says what is wrong with it
+				cli.EachHandler(document, directive, func(block map[string]any) { r.admit(server, canonical(block)) })
 			}
 		}
 	}
@@ -148,15 +139,6 @@ func (r *run) inspected() (all []*inspect.Block) {
 	return all
 }
 
-// find finds the blocks in a handler, however deep they are.
-func (r *run) find(server *caddyhttp.Server, raw json.RawMessage) {
-	var document any
-	if json.Unmarshal(raw, &document) != nil {
-		return // Caddy says what is wrong with it
-	}
-	cli.EachBlock(document, func(block map[string]any) { r.admit(server, canonical(block)) })
-}
-
 // admit takes a block in. The same one in several places is one.
 func (r *run) admit(server *caddyhttp.Server, raw string) {
 	i := slices.IndexFunc(r.blocks, func(b *block) bool { return b.raw == raw })
@@ -191,10 +173,8 @@ func (r *run) checkLoad(storageWorks bool) finding.Finding {
 	if err == nil {
 		return finding.OK("%s loads, with %d instagram_auth in it", r.file, len(r.blocks))
 	}
-	for _, b := range r.blocks {
-		if b.wrong != nil {
-			return finding.Doubt("Caddy does not load "+r.file, "see what is wrong with the options below")
-		}
+	if slices.ContainsFunc(r.blocks, func(b *block) bool { return b.wrong != nil }) {
+		return finding.Doubt("Caddy does not load "+r.file, "see what is wrong with the options below")
 	}
 	_, ours, found := strings.Cut(err.Error(), "http.handlers."+directive+": ")
 	ours = strings.TrimPrefix(ours, "invalid configuration: ")
@@ -205,7 +185,11 @@ func (r *run) checkLoad(storageWorks bool) finding.Finding {
 	if !storageWorks && len(r.blocks) > 0 { // the finding about the storage says it all
 		return finding.Doubt("Caddy does not load "+r.file, "fix the storage and run the doctor again")
 	}
-	return r.notLoaded(err)
+	message, remedy := finding.Plain(err)
+	if len(r.nulls) > 0 && remedy == finding.AnyRemedy {
+		remedy = "give it a value, or delete it, where null stands: " + strings.Join(r.nulls, ", ")
+	}
+	return finding.Fault("Caddy does not load "+r.file+": "+message, remedy)
 }
 
 // quiet keeps a configuration that is only looked at from writing: opening a log file
@@ -236,14 +220,11 @@ func quiet(config *caddy.Config) {
 	}
 }
 
-// JSON may have null in any place. What reads a configuration takes an element of a list for
-// there, and Caddy itself crashes on some.
-
 // matching are lists in which an empty element has a meaning of its own.
 var matching = []string{"match", "protect", "not", "routes", "handle"}
 
-// withoutNulls returns JSON without null: an element of a list is an object without options
-// instead. It adds where they stood to places.
+// withoutNulls returns JSON without null, on which Caddy may crash: in a list it becomes an empty
+// object. It adds where they were to places.
 func withoutNulls(value any, path string, places *[]string) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -275,13 +256,9 @@ func (r *run) readHTTP(content []byte) error {
 	}
 	whole, _ := withoutNulls(document, "", &r.nulls).(map[string]any)
 	apps, _ := whole["apps"].(map[string]any)
-	app, configured := apps["http"]
-	if !configured {
-		return nil
-	}
-	raw, err := json.Marshal(app)
+	app, err := json.Marshal(apps["http"])
 	if err == nil {
-		err = json.Unmarshal(raw, r.http)
+		err = json.Unmarshal(app, r.http) // leaves it as it is if there is none
 	}
 	if err != nil {
 		return fmt.Errorf("decoding the http app: %w", err)
@@ -299,13 +276,4 @@ func (r *run) validate(config *caddy.Config) (err error) {
 		}
 	}()
 	return caddy.Validate(config)
-}
-
-// notLoaded tells why Caddy does not load the configuration.
-func (r *run) notLoaded(err error) finding.Finding {
-	message, remedy := finding.Plain(err)
-	if len(r.nulls) > 0 && remedy == finding.AnyRemedy {
-		remedy = "give it a value, or delete it, where null stands: " + strings.Join(r.nulls, ", ")
-	}
-	return finding.Fault("Caddy does not load "+r.file+": "+message, remedy)
 }

@@ -138,15 +138,14 @@ func (r *run) examine() {
 	}
 }
 
-// blockChecks are those of one block, in the order in which they are told. All but the
-// first want options that make sense.
+// blockChecks are the checks of one block, in the order of the report. They need valid options.
 var blockChecks = []struct {
 	name string
 	of   func(*run, *block) []finding.Finding
 }{
-	{"secrets", (*run).checkSecrets},
-	{"api", (*run).checkAPI},
-	{"endpoints", (*run).checkEndpoints},
+	{"secrets", func(r *run, b *block) []finding.Finding { return append(b.Secrets, r.compareSecrets(b)) }},
+	{"api", func(_ *run, b *block) []finding.Finding { return []finding.Finding{b.API} }},
+	{"endpoints", func(_ *run, b *block) []finding.Finding { return b.Endpoints }},
 	{"redirect_uri", (*run).checkRedirects},
 	{"callbacks", (*run).checkCallbacks},
 	{"matcher", (*run).checkMatcher},
@@ -168,21 +167,20 @@ func (r *run) examineBlock(b *block) {
 	}
 	defer b.Client.CloseIdleConnections()
 	b.name = b.Paths().Redirects[0].URI
-	options := b.Options
-	if len(options) == 0 {
-		options = append(options, finding.OK("every option has a valid value"))
+	if len(b.Options) == 0 {
+		r.report.Add(b.name, "options", finding.OK("every option has a valid value"))
 	}
-	r.report.Add(b.name, "options", options...)
+	r.report.Add(b.name, "options", b.Options...)
 	for _, check := range blockChecks {
 		r.report.Add(b.name, check.name, r.located(check.of(r, b))...)
 	}
 	r.report.Dashboards = append(r.report.Dashboards, b.dashboard())
 }
 
-// explainOption tells what is wrong with an option, and where it stands.
+// explainOption tells what is wrong with an option, and on which line.
 func (r *run) explainOption(b *block, err error) finding.Finding {
 	// Two values in one another's place are refused as no ID, which is half the story.
-	if seen := r.looksOf(b); seen.Status == finding.Wrong {
+	if seen := b.looks(); seen.Status == finding.Wrong {
 		return seen
 	}
 	if denied := b.denied(tryToRead); denied.Status == finding.Wrong {
@@ -223,8 +221,7 @@ func (b *block) dashboard() finding.Dashboard {
 	return d
 }
 
-// Routes are the routes of a configuration that Caddy has not loaded, for tests that compare what
-// Caddy says at start, what the doctor says and what Caddy answers.
+// Routes are the routes of a configuration that Caddy has not loaded, for tests.
 type Routes struct {
 	run   *run
 	Close func()

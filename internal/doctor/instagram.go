@@ -15,8 +15,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
-// The checks that ask Instagram.
-
 // checkNetwork connects to each endpoint. What Instagram's clock says is kept for later.
 func (r *run) checkNetwork(b *block) []finding.Finding {
 	var addresses, faults []string
@@ -60,13 +58,13 @@ func (r *run) checkApp(b *block) []finding.Finding {
 }
 
 func (r *run) checkClock(b *block) []finding.Finding {
-	if len(b.out) > 0 && b.clock == nil {
+	switch {
+	case b.clock != nil:
+		return []finding.Finding{*b.clock}
+	case len(b.out) > 0:
 		return nil // has been said
 	}
-	if b.clock == nil {
-		return []finding.Finding{finding.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
-	}
-	return []finding.Finding{*b.clock}
+	return []finding.Finding{finding.Doubt("Instagram did not say what time it is", "check the clock of this machine")}
 }
 
 // newState returns a state that no login of the running site has.
@@ -91,8 +89,6 @@ func explain(who string, err error) finding.Finding {
 	}
 	return finding.Fault(what, cmp.Or(windowRemedy(failure), "run the doctor again later, and compare the app's settings in Meta's dashboard"))
 }
-
-// The checks of the authorization window: by a person's login, and by its page.
 
 // checkLogin takes a person through a login, if the flag asks for it.
 func (r *run) checkLogin(b *block) []finding.Finding {

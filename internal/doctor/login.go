@@ -22,11 +22,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/windowpage"
 )
 
-// A login in a browser, step by step: the window, the way back, the exchange and the user
-// node.
-
-// loginTime bounds all calls to Instagram of one login together.
-const loginTime = 20 * time.Second
+const (
+	loginTime   = 20 * time.Second // for all calls to Instagram of one login together
+	browserTime = 10 * time.Minute // for the person in the window
+)
 
 // browse takes a person through a login.
 func (r *run) browse(b *block) finding.Finding {
@@ -141,9 +140,6 @@ func linesOf(ctx context.Context, in io.Reader) <-chan string {
 	}()
 	return lines
 }
-
-// browserTime is how long a person has for the window.
-const browserTime = 10 * time.Minute
 
 // listenAt listens on the redirect URI if that can be done here; nil if not.
 func listenAt(redirect address.Redirect) net.Listener {

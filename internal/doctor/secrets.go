@@ -21,18 +21,15 @@ import (
 // The doctor reads secrets in its own process: {env.…} gives it the variables of the shell
 // that it was started in, and those of the running Caddy may be others.
 
-// runningTime is how long the doctor waits for a running Caddy.
+// runningTime is the timeout for a running Caddy.
 const runningTime = 2 * time.Second
-
-var (
-	errNoAdmin  = errors.New("its admin endpoint is off")
-	errNoAnswer = errors.New("it did not answer")
-)
 
 // compareSecrets compares the secrets with those of the running Caddy.
 func (r *run) compareSecrets(b *block) finding.Finding {
 	here := b.Prints
-	variables := variablesOf(slices.Concat(b.AppSecret, b.SessionSecret))
+	variables := slices.DeleteFunc(slices.Concat(b.AppSecret, b.SessionSecret), func(value string) bool {
+		return !strings.Contains(value, "{env.")
+	})
 	told := fmt.Sprintf("app_secret %s; session secret %s", here.AppSecrets(), here.SessionSecrets())
 	there, err := r.runningSecrets(b)
 	switch {
@@ -51,44 +48,27 @@ func (r *run) compareSecrets(b *block) finding.Finding {
 	return finding.OK("fingerprints: %s; the running Caddy has the same", told)
 }
 
-// variablesOf returns the placeholders of variables in the values of options.
-func variablesOf(values []string) (variables []string) {
-	for _, value := range values {
-		if strings.Contains(value, "{env.") {
-			variables = append(variables, value)
-		}
-	}
-	return variables
-}
-
 // runningSecrets asks the running Caddy for the fingerprints of a block.
 func (r *run) runningSecrets(b *block) (rotation.Prints, error) {
 	address := caddy.DefaultAdminListen
 	if r.config.Admin != nil {
 		if r.config.Admin.Disabled {
-			return rotation.Prints{}, errNoAdmin
+			return rotation.Prints{}, errors.New("its admin endpoint is off")
 		}
 		if r.config.Admin.Listen != "" {
 			address = r.config.Admin.Listen
 		}
 	}
 	blocks, err := r.Running(address, runningTime)
-	if err != nil {
-		return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+	i := slices.IndexFunc(blocks, func(there rotation.Prints) bool { return there.Block == b.Prints.Block })
+	if err != nil || i < 0 {
+		return rotation.Prints{}, fmt.Errorf("it did not answer at %s for this block", address)
 	}
-	for _, there := range blocks {
-		if there.Block == b.Prints.Block {
-			return there, nil
-		}
-	}
-	return rotation.Prints{}, fmt.Errorf("%w at %s for this block", errNoAnswer, address)
+	return blocks[i], nil
 }
 
-// A file that may not be read is a placeholder without a value for Caddy, and another thing for
-// the operator: the file is right, and the user is not.
-
-// denied tells of the files of a block that this process may not read. Status is Fine if there is
-// none.
+// denied names the files of a block that this process may not read; to Caddy these are placeholders
+// without a value. The zero Finding means that there are none.
 func (b *block) denied(read func(path string) error) finding.Finding {
 	var found []string
 	for _, value := range slices.Concat(b.AppSecret, b.SessionSecret, b.RedirectURI, []string{b.AppID}) {

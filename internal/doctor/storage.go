@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -19,8 +20,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 )
 
-// The doctor and Caddy's storage: as root it acts as the storage's owner, because Caddy could not
-// read what root leaves there.
+// storageTime is how long the storage may take to answer.
+const storageTime = 5 * time.Second
 
 // openStorage opens the storage and, as root, becomes its owner. A finding says why it does not.
 func (r *run) openStorage() *finding.Finding {
@@ -39,11 +40,10 @@ func (r *run) openStorage() *finding.Finding {
 			return &found
 		}
 	}
-	folder, isFolder := cli.StorageFolder(r.storage)
-	if !isFolder {
+	var isFolder bool
+	if r.folder, isFolder = cli.StorageFolder(r.storage); !isFolder {
 		return nil
 	}
-	r.folder = folder
 	return r.becomeOwner()
 }
 
@@ -55,10 +55,8 @@ func (r *run) becomeOwner() *finding.Finding {
 		// Making it as root would keep Caddy's user out of it.
 		found = finding.Doubt("the storage was not tried: the folder "+r.folder+" does not exist, and as root the doctor does not create it",
 			"if Caddy has run before, its storage is elsewhere: run this as Caddy's user, or with the environment of its service (HOME and XDG_DATA_HOME, by --envfile)")
-	case err != nil || !known || owner.Current():
+	case err != nil || !known || owner.Current() || !cli.IsRoot():
 		return nil // trying it says more
-	case !cli.IsRoot():
-		return nil
 	default:
 		if err := owner.Become(); err == nil {
 			fmt.Fprintf(r.talk, "Checking as %s, the owner of the storage %s\n", owner, r.folder)
@@ -107,7 +105,12 @@ func (r *run) judgeStorage(err error) finding.Finding {
 func tryStorage(ctx context.Context, storage revocation.Storage, folder string) error {
 	key, value := directive+"/doctor/"+rand.Text(), []byte("a trial")
 	if folder != "" {
-		defer removeMade(missing(filepath.Join(folder, directive, "doctor")))
+		made := missing(filepath.Join(folder, directive, "doctor"))
+		defer func() { // as long as they are empty: Caddy may use them by now
+			for len(made) > 0 && os.Remove(made[0]) == nil {
+				made = made[1:]
+			}
+		}()
 	}
 	if err := storage.Store(ctx, key, value); err != nil {
 		return fmt.Errorf("writing: %w", err)
@@ -136,15 +139,6 @@ func missing(folder string) (folders []string) {
 	}
 }
 
-// removeMade removes folders as long as they are empty: Caddy may use them by now.
-func removeMade(folders []string) {
-	for _, folder := range folders {
-		if os.Remove(folder) != nil {
-			return
-		}
-	}
-}
-
 // shadowed lets a configuration that is only looked at read the storage and not write there.
 func (r *run) shadowed(config *caddy.Config) (undo func()) {
 	undo = func() {}
@@ -152,7 +146,11 @@ func (r *run) shadowed(config *caddy.Config) (undo func()) {
 		cli.ShadowFor(r.storage)
 		config.StorageRaw = json.RawMessage(`{"module":"` + cli.ShadowModule + `"}`)
 	}
-	if !hasHandler(r.config, "acme_server") {
+	var document any
+	_ = json.Unmarshal(r.config.AppsRaw["http"], &document) // was decoded before
+	signs := false
+	cli.EachHandler(document, "acme_server", func(map[string]any) { signs = true })
+	if !signs {
 		return undo
 	}
 	// The database of acme_server stands in Caddy's data folder, and is locked while Caddy runs.
@@ -168,28 +166,4 @@ func (r *run) shadowed(config *caddy.Config) (undo func()) {
 		}
 		_ = os.RemoveAll(folder)
 	}
-}
-
-// hasHandler reports whether a handler stands anywhere in the http app.
-func hasHandler(config *caddy.Config, name string) (found bool) {
-	var document any
-	if json.Unmarshal(config.AppsRaw["http"], &document) != nil {
-		return false
-	}
-	var search func(any)
-	search = func(value any) {
-		switch value := value.(type) {
-		case []any:
-			for _, element := range value {
-				search(element)
-			}
-		case map[string]any:
-			found = found || value["handler"] == name
-			for _, element := range value {
-				search(element)
-			}
-		}
-	}
-	search(document)
-	return found
 }

@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-// What becomes of a cookie between the handler that sets it and the browser.
-
 // Attributes are those of a cookie that matter to a sign-in.
 type attributes struct {
 	value            string

@@ -1,7 +1,6 @@
 package finding
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -153,20 +152,17 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 	if r.Count(Wrong) != 3 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
 		t.Errorf("report = %+v", r)
 	}
-	var text bytes.Buffer
-	if err := r.Text(&text); err != nil {
-		t.Fatal(err)
+	text := r.Text()
+	if !strings.Contains(text, "  ✗ one: said  [2J  by others: mend it\n") || strings.ContainsAny(text, "\x1b\r") {
+		t.Errorf("text = %q", text)
 	}
-	if !strings.Contains(text.String(), "  ✗ one: said  [2J  by others: mend it\n") || strings.ContainsAny(text.String(), "\x1b\r") {
-		t.Errorf("text = %q", &text)
-	}
-	if lines := strings.Split(text.String(), "\n"); lines[0] != "a" || lines[4] != "b" || strings.Count(text.String(), "\na\n")+strings.Count(text.String(), "\nb\n") != 1 {
+	if lines := strings.Split(text, "\n"); lines[0] != "a" || lines[4] != "b" || strings.Count(text, "\na\n")+strings.Count(text, "\nb\n") != 1 {
 		t.Errorf("each instance is named once, in front of what is said of it: %q", lines)
 	}
-	if strings.Contains(text.String(), secret) {
+	if strings.Contains(text, secret) {
 		t.Error("what looks like a secret is repeated")
 	}
-	if r.Text(failing{}) == nil || r.JSON(failing{}) == nil {
+	if r.JSON(failing{}) == nil {
 		t.Error("a failing writer is not told of")
 	}
 }

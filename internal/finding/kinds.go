@@ -1,12 +1,12 @@
 package finding
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
 
-// What encoding/json says of a value of another kind names types of Go.
-
+// The errors of encoding/json name types of Go.
 var (
 	otherKind = regexp.MustCompile(`json: cannot unmarshal (\w+)(?: [^ ]+)? into Go (?:struct field (\S+) of type|value of type) (\S.*?\}|\S+?)(?:$|[:;,)]|\s)`)
 	articles  = map[string]string{"number": "a number", "string": "a text", "bool": "true or false", "array": "a list", "object": "an object"}
@@ -18,10 +18,7 @@ func Kinds(text string) string {
 	if found == nil {
 		return text
 	}
-	is, want := articles[found[1]], kindOf(found[3])
-	if is == "" {
-		is = "a " + found[1]
-	}
+	is, want := cmp.Or(articles[found[1]], "a "+found[1]), kindOf(found[3])
 	end := strings.TrimPrefix(text[strings.Index(text, found[0]):], strings.TrimRight(found[0], ":;,) "))
 	begin, _, _ := strings.Cut(text, found[0])
 	if _, field, ok := strings.Cut(found[2], "."); ok {

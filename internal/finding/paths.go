@@ -7,8 +7,6 @@ import (
 	"strings"
 )
 
-// What people write as paths, and what they then protect.
-
 // Path looks at a path of a matcher by itself.
 func Path(path string) Finding {
 	switch {

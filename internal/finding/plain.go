@@ -6,11 +6,9 @@ import (
 	"strings"
 )
 
-// Caddy's errors tell the whole way to what is wrong, from the outside to the inside. People need
-// the inside, and the line.
-
+// Caddy's errors begin with the outermost module. People need the innermost message, and the line.
 var (
-	// outer are the steps on the way.
+	// outer matches the steps on the way.
 	outer = regexp.MustCompile(`^(?:adapting the configuration|adapting config using caddyfile|parsing caddyfile tokens for '[^']*'|Caddyfile|` +
 		`loading (?:[\w.]+ app|new config|config|[\w ]*modules?(?: '[^']*')?)(?: module)?|loading module '[^']*'|provision [\w.]+|server [\w.-]+|` +
 		`setting up (?:route handlers|subroutes|routes|route|error route handlers)|error routes?|named route [^:]+|route \d+|position \d+|module name '[^']*'): `)
@@ -25,13 +23,9 @@ var (
 // Plain returns what an error of Caddy's says is wrong, with the line of the Caddyfile, and what to
 // do about it, if it says that.
 func Plain(err error) (message, remedy string) {
-	text := err.Error()
-	if first, _, excerpt := strings.Cut(text, "\n\t"); excerpt {
-		text = first
-	}
+	text, _, _ := strings.Cut(err.Error(), "\n\t") // without an excerpt of the file
 	text = Kinds(strings.Join(strings.Fields(text), " "))
-	line := ""
-	module := ""
+	line, module := "", ""
 	if all := provisioned.FindAllStringSubmatch(text, -1); len(all) > 0 {
 		module = strings.TrimPrefix(all[len(all)-1][2], "http.handlers.")
 	}

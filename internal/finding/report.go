@@ -112,8 +112,8 @@ func (r *Report) JSON(out io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// Text writes the report for people: a line for each finding, and what to paste.
-func (r *Report) Text(out io.Writer) error {
+// Text returns the report for people: a line for each finding, and what to paste.
+func (r *Report) Text() string {
 	var b strings.Builder
 	about := "\x00"
 	for _, f := range r.Findings {
@@ -135,8 +135,7 @@ func (r *Report) Text(out io.Writer) error {
 		fmt.Fprintf(&b, "  Data deletion request URL  %s\n", d.DataDeletion)
 	}
 	fmt.Fprintf(&b, "\n%d fine, %d to look at, %d wrong\n", r.Count(Fine), r.Count(Look), r.Count(Wrong))
-	_, err := io.WriteString(out, b.String())
-	return err
+	return b.String()
 }
 
 // line is a finding in one line, whatever came into it from elsewhere.

@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-// What is written where a secret should be.
-
 var (
 	// placeholders stand for a value in examples, whatever stands between their letters. They are
 	// too long to turn up in a random secret.

@@ -24,7 +24,7 @@ func Clock(here, there time.Time) Finding {
 // Credentials looks at the app ID and the app secrets as they are written, without asking
 // anybody. It never repeats a secret.
 func Credentials(appID string, secrets []string) Finding {
-	if isSecret(appID) && slices.ContainsFunc(secrets, isNumber) {
+	if IsAppSecret(appID) && slices.ContainsFunc(secrets, isNumber) {
 		return Fault("app_id and app_secret are swapped", "the app ID is the number, the app secret the 32 hex digits")
 	}
 	if strings.TrimSpace(appID) != appID {
@@ -37,11 +37,11 @@ func Credentials(appID string, secrets []string) Finding {
 		switch {
 		case strings.TrimSpace(secret) != secret:
 			return Fault(fmt.Sprintf("app_secret %d has a space around it", i+1), "remove it from the variable or the file")
-		case isNumber(secret) && !isSecret(secret):
+		case isNumber(secret) && !IsAppSecret(secret):
 			return Fault(fmt.Sprintf("app_secret %d is a number, as app IDs are", i+1), "copy the Instagram app secret from Meta's dashboard")
 		case isToken(secret):
 			return Fault(fmt.Sprintf("app_secret %d is an access token", i+1), "copy the Instagram app secret from Meta's dashboard")
-		case !isSecret(secret):
+		case !IsAppSecret(secret):
 			return Doubt(fmt.Sprintf("app_secret %d is not 32 hex digits, as Meta's are", i+1), "copy the Instagram app secret from Meta's dashboard")
 		}
 	}
@@ -59,9 +59,7 @@ func isToken(s string) bool {
 }
 
 // IsAppSecret reports whether a text looks like one of Meta's app secrets.
-func IsAppSecret(s string) bool { return isSecret(s) }
-
-func isSecret(s string) bool {
+func IsAppSecret(s string) bool {
 	return len(s) == 32 && !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune("0123456789abcdef", r) })
 }
 
@@ -89,11 +87,12 @@ func Unfiltered(encoder json.RawMessage) (fields []string) {
 			} `json:"actions"`
 		} `json:"fields"`
 	}
-	if json.Unmarshal(encoder, &e) != nil || e.Format != "filter" && e.Format != "instagram_auth" {
-		return carriers
-	}
-	if e.Format == "instagram_auth" {
+	err := json.Unmarshal(encoder, &e)
+	switch {
+	case err == nil && e.Format == encoderName:
 		return nil // it redacts the whole line
+	case err != nil || e.Format != "filter":
+		return carriers
 	}
 	for _, carrier := range carriers {
 		filter, has := e.Fields[carrier]

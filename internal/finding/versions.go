@@ -11,8 +11,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 )
 
-// What is known about Instagram's addresses: a host that Meta closed, and versions that end.
-
 // ClosedWindow reports whether an address is the authorization window that Meta closed. It
 // redirected until 2026-07-18 and has shown "Sorry, this page isn't available." since about
 // 2026-08-22, for every family of the API.

@@ -12,8 +12,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// What the paths of a block's matcher leave out by a hair.
-
 // pathsAlone returns the paths of the matcher sets that have nothing but paths.
 func (b *Block) pathsAlone() (all []caddyhttp.MatchPath) {
 	for _, set := range b.Matchers {

@@ -11,22 +11,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Whether requests reach the site behind a block from elsewhere, with headers of their own, told
-// in words.
-
-// doorman looks for ways to the upstreams of blocks that lead past them. Many sites may have one
-// upstream: it is looked at once for all blocks with the same headers.
-type doorman struct {
-	servers []*routes.Server
-	asked   map[string]bool
-}
-
 // Upstreams looks for ways to the upstreams of a block that lead past it, and at what is done to
 // its headers behind it.
 func (i *Inspection) Upstreams(b *Block) (found []finding.Finding) {
 	names := b.HeaderNames
-	d := i.doors
-	for _, s := range d.servers {
+	for _, s := range i.servers {
 		if !s.Has(b) {
 			continue
 		}
@@ -39,26 +28,22 @@ func (i *Inspection) Upstreams(b *Block) (found []finding.Finding) {
 			}
 			for _, upstream := range upstreams {
 				question := upstream + " " + strings.Join(names, " ")
-				if !d.asked[question] {
-					found = append(found, d.doors(upstream, names)...)
+				if !i.asked[question] {
+					found = append(found, i.doors(upstream, names)...)
 				}
-				d.asked[question] = true
+				i.asked[question] = true
 			}
 		}
 	}
 	return found
 }
 
-func newDoorman(servers []*routes.Server) *doorman {
-	return &doorman{servers, make(map[string]bool)}
-}
-
-// doors looks at one upstream.
-func (d *doorman) doors(upstream string, names []string) (found []finding.Finding) {
+// doors looks for ways to one upstream.
+func (i *Inspection) doors(upstream string, names []string) (found []finding.Finding) {
 	safe := func(passed []routes.Block, deleted []string) bool {
 		return !slices.ContainsFunc(names, func(name string) bool { return !isDeleted(name, passed, deleted) })
 	}
-	for _, s := range d.servers {
+	for _, s := range i.servers {
 		for _, door := range s.Doors(upstream, safe) {
 			at := cmp.Or(door.Host, "any host on "+strings.Join(s.Caddy.Listen, ", "))
 			f := finding.Fault(

@@ -76,7 +76,7 @@ func (c *Checks) Start() error {
 	return err
 }
 
-// Stop does nothing: what Start has looked at is all there is.
+// Stop does nothing.
 func (*Checks) Stop() error { return nil }
 
 // Among returns what a walk asks whether a handler is one of the blocks.
@@ -87,25 +87,24 @@ func Among(blocks []*Block) func(handler any) routes.Block {
 	}
 	return func(handler any) routes.Block {
 		// Caddy's own redirects to HTTPS are kept by value, and cannot be the key of a map.
-		if !reflect.ValueOf(handler).Comparable() {
-			return nil
+		if reflect.ValueOf(handler).Comparable() && byHandler[handler] != nil {
+			return byHandler[handler]
 		}
-		if b, ok := byHandler[handler]; ok {
-			return b
-		}
-		return nil
+		return nil // and not a nil *Block
 	}
 }
 
 // Inspection is what is checked of the routes of one configuration.
 type Inspection struct {
 	servers []*routes.Server
-	doors   *doorman
+	// asked has the upstreams that were looked at. Many sites may have one: it is looked at once for
+	// all blocks with the same headers.
+	asked map[string]bool
 }
 
 // New returns an inspection of servers.
 func New(servers []*routes.Server) *Inspection {
-	return &Inspection{servers, newDoorman(servers)}
+	return &Inspection{servers, make(map[string]bool)}
 }
 
 // Of returns what is found of a block.
@@ -145,7 +144,7 @@ func (b *Block) log(findings []finding.Finding, said bool) bool {
 	return said
 }
 
-// levelOf returns how loudly a finding is said. What is fine, the doctor says.
+// levelOf returns the log level of a finding. What is fine, only the doctor says.
 func levelOf(f finding.Finding) zapcore.Level {
 	switch {
 	case f.Status == finding.Fine:
@@ -158,7 +157,6 @@ func levelOf(f finding.Finding) zapcore.Level {
 	return zap.WarnLevel
 }
 
-// Interface guards
 var (
 	_ caddy.App         = (*Checks)(nil)
 	_ caddy.Provisioner = (*Checks)(nil)

@@ -14,13 +14,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Whether what a block is to protect asks for a session, told in words.
-
 // Protection follows anonymous requests for what a block is to protect, on each host at which
 // people see it. What is so on several of them is told once.
 func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
-	if !b.asksAnybody() {
-		return nil
+	if b.Matchers == nil && b.Handoff {
+		return nil // it asks nobody for a session
 	}
 	origins := b.origins()
 	for _, s := range servers {
@@ -38,11 +36,7 @@ func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 			survey := s.Survey(b, origin)
 			told := b.tell(&survey)
 			if i < len(origins) && survey.Asked() == 0 && !b.hasWrongPath() && !s.Reached(b, origin) {
-				f, other := b.otherHosts()
-				if !other {
-					f = unreached(&survey)
-				}
-				told = append(told, f)
+				told = append(told, b.unreached(&survey))
 			}
 			told = append(told, b.shown(s.Shown(b, origin))...)
 			for _, f := range told {
@@ -95,30 +89,21 @@ func (b *Block) tell(survey *routes.Survey) (found []finding.Finding) {
 	return found
 }
 
-// asksAnybody reports whether the block asks anybody for a session.
-func (b *Block) asksAnybody() bool { return b.Matchers != nil || !b.Handoff }
-
-// remedyUnmatched is what to do about a matcher that nothing matches.
-const remedyUnmatched = "compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes around the block. Remove the line that excludes the others"
-
-// otherHosts says that a block's matcher wants hosts on which nobody sees the block.
-func (b *Block) otherHosts() (f finding.Finding, found bool) {
+// unreached is for a block that asks nobody for a session.
+func (b *Block) unreached(survey *routes.Survey) finding.Finding {
 	for _, set := range b.Matchers {
 		for _, matcher := range set {
 			hosts, ok := matcher.(*caddyhttp.MatchHost)
 			if ok && !slices.ContainsFunc(b.origins(), func(origin *url.URL) bool { return address.Accepts(*hosts, origin.Hostname()) }) {
-				return finding.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "remove host from the matcher: the site has its hosts already"), true
+				return finding.Fault(fmt.Sprintf("nothing is protected: the matcher of this block is for the host %s, which has no redirect_uri here", Enumerated(*hosts)), "remove host from the matcher: the site has its hosts already")
 			}
 		}
 	}
-	return f, false
-}
-
-// unreached is for a block that asks nobody for a session.
-func unreached(survey *routes.Survey) finding.Finding {
 	ahead := grouped(survey, survey.Ahead)
 	if len(ahead) == 0 {
-		return finding.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it", remedyUnmatched)
+		return finding.Fault("nothing is protected: no address matches the matcher of this block and those of the routes around it",
+			"compare the matcher with the addresses of your pages: one address must match all of its lines, and the routes "+
+				"around the block. Remove the line that excludes the others")
 	}
 	return finding.Fault(fmt.Sprintf("no visitor reaches this block: %s answers %s first", ahead[0].by(), ahead[0].paths()), fmt.Sprintf("move instagram_auth above %s", ahead[0].by())).With(ahead[0].by())
 }
@@ -160,10 +145,8 @@ func answeredBy(e routes.Ending) string {
 const mostNamed = 3
 
 func (a alike) paths() string { return Enumerated(a.addresses) }
-
-func (a alike) need() string { return a.paths() + " " + verb(a.addresses, "needs", "need") }
-
-func (a alike) are() string { return a.paths() + " " + verb(a.addresses, "is", "are") }
+func (a alike) need() string  { return a.paths() + " " + verb(a.addresses, "needs", "need") }
+func (a alike) are() string   { return a.paths() + " " + verb(a.addresses, "is", "are") }
 
 // open is for addresses that are answered without a session.
 func (a alike) open() finding.Finding {

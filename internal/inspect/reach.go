@@ -12,8 +12,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Whether visitors and Meta reach the addresses of a block, told in words.
-
 // callbackSize is about the size of what Meta sends to the callbacks, in bytes.
 const callbackSize = 1 << 10
 
@@ -93,18 +91,18 @@ func (o obstacle) finding(addresses ...string) finding.Finding {
 			fmt.Sprintf("%s %s not reach this block, which is in a route for other addresses", one, verb("does", "do")),
 			"choose redirect_uri and path_prefix below the path of that route, or move the block out of it")
 	case noSite:
-		return finding.Fault(
-			fmt.Sprintf("%s %s not served by the site of this block", one, verb("is", "are")),
+		return finding.Fault(fmt.Sprintf("%s %s not served by the site of this block", one, verb("is", "are")),
 			"give "+verb("its host", "their host")+" to the site, or write the redirect URI for a host that the site has")
 	}
 	return finding.OK("%s %s this block", one, verb("reaches", "reach"))
 }
 
-// notIntercepted is the remedy where intercept answers instead of a block.
-const notIntercepted = "move instagram_auth above intercept, or let intercept leave 302, 303, 401 and 403 alone"
-
-// Simpler is the remedy where a walk was given up.
-const Simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"
+const (
+	// Simpler is the remedy where a walk was given up.
+	Simpler = "move instagram_auth above the routes with matchers and rewrites, or use fewer of them before it"
+	// notIntercepted is the remedy where intercept answers instead of a block.
+	notIntercepted = "move instagram_auth above intercept, or let intercept leave 302, 303, 401 and 403 alone"
+)
 
 // Enumerated names few of many things.
 func Enumerated(names []string) string {
@@ -141,13 +139,13 @@ func (b *Block) arrival(servers []*routes.Server, method, address string) obstac
 	if err != nil {
 		return last
 	}
+	request := routes.Request{Method: method, URL: u}
+	if method == http.MethodPost {
+		request.Size, request.Machine = callbackSize, true
+	}
 	for _, s := range servers {
 		if !s.Has(b) {
 			continue
-		}
-		request := routes.Request{Method: method, URL: u}
-		if method == http.MethodPost {
-			request.Size, request.Machine = callbackSize, true
 		}
 		if last = b.judge(s.Ends(request)); last.kind == noObstacle {
 			break

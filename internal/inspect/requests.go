@@ -12,8 +12,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// What handlers around a block do to the requests that it reads, and to the headers that it sets.
-
 // Requests looks for handlers that change the method of requests for a block's own addresses,
 // or take their cookies away: then no sign-in can end.
 func (b *Block) Requests(servers []*routes.Server) (found []finding.Finding) {

@@ -9,12 +9,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// What anybody sees of the protected pages at another address, told in words.
-
 // shown puts into words what a block protects at one address and not at another. One line is enough
 // for each handler that answers.
 func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
-	slices.SortStableFunc(all, func(a, b routes.Shown) int { return boolToInt(b.Certain) - boolToInt(a.Certain) })
+	uncertain := slices.DeleteFunc(slices.Clone(all), func(s routes.Shown) bool { return s.Certain })
+	all = append(slices.DeleteFunc(all, func(s routes.Shown) bool { return !s.Certain }), uncertain...)
 	told := make(map[any]bool)
 	for _, s := range all {
 		if reflect.ValueOf(s.End.Handler).Comparable() { // a handler kept by value is no key of a map
@@ -34,11 +33,4 @@ func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
 		found = append(found, finding.Doubt(fmt.Sprintf("%s may show %s, which is protected, to everybody, by %s", s.Path, s.As, answeredBy(s.End)), remedy).With(s.End.By))
 	}
 	return found
-}
-
-func boolToInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -43,10 +43,10 @@ func (b *Block) Hosts(servers []*routes.Server) (found []finding.Finding) {
 		}
 		to := b.Paths.CanonicalFor(host).Origin
 		const remedy = "list a redirect_uri for each host that visitors sign in on, and register it with Meta; fine as it is if all of them should go to the other host"
-		switch wildcard := strings.Contains(host, "*"); {
+		switch {
 		case len(own) == 0:
 			found = append(found, finding.Doubt(fmt.Sprintf("nobody can sign in on %s, which has no redirect_uri: its visitors are sent to %s", host, to), remedy))
-		case wildcard:
+		case strings.Contains(host, "*"):
 			some := finding.Doubt(fmt.Sprintf("of %s, visitors can sign in only on %s: visitors of the others are sent there", host, strings.Join(own, ", ")), remedy)
 			some.Quiet = true // nobody knows which hosts there are
 			found = append(found, some)

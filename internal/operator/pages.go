@@ -69,7 +69,7 @@ func configuredPages(command *cobra.Command) (string, error) {
 	if err := json.Unmarshal(configuration.JSON, &document); err != nil {
 		return "", err
 	}
-	cli.EachBlock(document, func(block map[string]any) {
+	cli.EachHandler(document, "instagram_auth", func(block map[string]any) {
 		if folder, _ := block["pages"].(string); folder != "" {
 			folders[folder] = true
 		}

@@ -1,6 +1,9 @@
 package pathnorm
 
-import "net/url"
+import (
+	"net/url"
+	"slices"
+)
 
 // Bounds of one address. Real addresses stay far below; beyond them AnyForm gives up and says yes.
 const (
@@ -12,14 +15,11 @@ const (
 // Form is one way to read a path, in the shape in which a url.URL has it.
 type Form struct {
 	Path, RawPath string
-	// Authority says that this form leaves out what follows the two slashes at the beginning, as
-	// programs do that parse //host/path as an address.
-	Authority bool
+	Authority     bool // //host was left out, as by programs that parse //host/path as an address
 }
 
 // AnyForm reports whether ask says yes to a form of the path, other than the path itself. The
-// first yes ends it. It also says yes if the path is too long, or
-// has too many forms, to ask about them.
+// first yes ends it. It also says yes if the path is too long, or has too many forms, to ask about.
 func AnyForm(u *url.URL, ask func(Form) bool) bool {
 	raw := u.EscapedPath()
 	if len(raw) > maxLength {
@@ -47,13 +47,15 @@ type reader struct {
 // encoded goes through the forms of servers that normalize the path before they decode it, and
 // hands what they decode on to those that normalize it afterwards.
 func (r *reader) encoded(raw string) {
-	var later texts
-	for _, text := range alternatives(raw, cutParameters(raw, false), cutParameters(raw, true), encodedSlashes(raw)) {
+	var later []string
+	for _, text := range alternatives(raw, cutParameters(raw, false), cutParameters(raw, true), backslashes.Replace(raw)) {
 		for _, resolved := range alternatives(text, resolveDots(text, false), resolveDots(text, true), clean(text)) {
 			if !r.pair(resolved) {
 				return
 			}
-			later.add(decode(resolved))
+			if text := decode(resolved); !slices.Contains(later, text) {
+				later = append(later, text)
+			}
 		}
 		if !r.pair(standIn(text)) {
 			return
@@ -149,22 +151,13 @@ func (r *reader) form(f Form) bool {
 	return !r.done
 }
 
-// texts is a list without duplicates.
-type texts []string
-
-func (t *texts) add(text string) {
-	for _, known := range *t {
-		if known == text {
-			return
-		}
-	}
-	*t = append(*t, text)
-}
-
-func alternatives(all ...string) texts {
-	distinct := make(texts, 0, len(all))
+// alternatives returns each text once.
+func alternatives(all ...string) []string {
+	distinct := make([]string, 0, len(all))
 	for _, text := range all {
-		distinct.add(text)
+		if !slices.Contains(distinct, text) {
+			distinct = append(distinct, text)
+		}
 	}
 	return distinct
 }

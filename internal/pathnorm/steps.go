@@ -48,9 +48,7 @@ func decodeSome(text string, which func(byte) bool) string {
 // slashes takes backslashes for slashes, as browsers, Windows and many libraries do.
 func slashes(text string) string { return strings.ReplaceAll(text, `\`, "/") }
 
-// encodedSlashes does so in a raw path, for servers that leave an encoded slash as it is.
-func encodedSlashes(raw string) string { return backslashes.Replace(raw) }
-
+// backslashes does so in a raw path, for servers that leave an encoded slash as it is.
 var backslashes = strings.NewReplacer(`\`, "/", "%5C", "/", "%5c", "/")
 
 // endings returns a text with what may end a path early: NUL in programs written in C, and ? and #

@@ -6,11 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Within one site, blocks may be in branches, such as two handle blocks, of which a request
-// takes only one. The same block in both, such as an imported snippet, is no conflict, because
-// no request passes it twice.
-
-// branches finds blocks with the same options in the branches of a route.
+// branches finds blocks with the same options in branches of a route, such as two handle blocks.
+// A request takes only one, so the same block in both, such as an imported snippet, is no conflict.
 type branches struct {
 	options Digest
 	digest  func(block json.RawMessage) (Digest, error)
@@ -74,8 +71,7 @@ func (b branches) in(raw json.RawMessage) int {
 	}
 	switch handler.Handler {
 	case directive:
-		sum, err := b.digest(raw)
-		switch {
+		switch sum, err := b.digest(raw); {
 		case err != nil:
 			return len(raw)
 		case sum != b.options:

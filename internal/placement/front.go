@@ -88,5 +88,4 @@ func (p Place) isOn(r *http.Request) bool {
 	})
 }
 
-// Interface guard.
 var _ caddyhttp.RequestMatcherWithError = (*front)(nil)

@@ -15,12 +15,9 @@ import (
 
 // Place is the place of a block on its server. The zero value is a block outside any server.
 type Place struct {
-	// route is the route of the server that leads to the block; nil if unknown.
-	route *caddyhttp.Route
-	// options is the digest of the block's options, without its matcher.
+	route   *caddyhttp.Route // of the server, that leads to the block; nil if unknown
 	options Digest
-	// apart means that no request passes two blocks with these options within the route.
-	apart bool
+	apart   bool // no request passes two blocks with these options within the route
 }
 
 // Digest identifies the options of a block, without its matcher.
@@ -38,9 +35,7 @@ func DigestOf(options any) (Digest, error) {
 // Find returns the place of the block that Caddy is loading. Caddy loads the matchers of all routes
 // first, then the handlers of one route after the other. So the route is the first one without
 // handlers. digest returns the digest of another block in the configuration. server may be nil.
-func Find(
-	server *caddyhttp.Server, options Digest, digest func(block json.RawMessage) (Digest, error),
-) Place {
+func Find(server *caddyhttp.Server, options Digest, digest func(json.RawMessage) (Digest, error)) Place {
 	p := Place{options: options}
 	if server == nil {
 		return p

@@ -21,10 +21,8 @@ const (
 // A reservation is a value of an option that only one block may have on a host of a server. Caddy
 // makes new servers at each load, so the configuration that is being replaced never conflicts.
 type reservation struct {
-	server *caddyhttp.Server
-	option string
-	host   string
-	value  string
+	server              *caddyhttp.Server
+	option, host, value string
 }
 
 // overlaps reports whether two reservations exclude each other. Two session cookies can conflict
@@ -91,10 +89,8 @@ func (r *Reservations) isTaken(wanted reservation) bool {
 		if !owned.overlaps(wanted, owners[0].cookies, r.cookies) {
 			continue
 		}
-		for _, owner := range owners {
-			if !r.place.standsBeside(owner.place) {
-				return true
-			}
+		if slices.ContainsFunc(owners, func(owner *Reservations) bool { return !r.place.standsBeside(owner.place) }) {
+			return true
 		}
 	}
 	return false

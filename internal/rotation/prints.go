@@ -12,8 +12,7 @@ import (
 // Prints are the fingerprints of a block's secrets, to compare two nodes. The first secret of each
 // list signs and encrypts; all of them are accepted.
 type Prints struct {
-	// Block is its first redirect URI.
-	Block string `json:"block"`
+	Block string `json:"block"` // its first redirect URI
 	// App is for app_secret. Session is for session secret, and empty if the app secrets
 	// take its place.
 	App     []string `json:"app_secrets"`

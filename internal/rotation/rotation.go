@@ -46,10 +46,9 @@ type Option struct{ Written, Secrets []string }
 
 // Config has a block's secrets and what to do when they change. All functions are required.
 type Config struct {
-	App, Session Option // without Session, the app secrets take its place
-	// Keep is how long a former secret is accepted.
-	Keep time.Duration
-	Now  func() time.Time
+	App, Session Option        // without Session, the app secrets take its place
+	Keep         time.Duration // how long a former secret is accepted
+	Now          func() time.Time
 
 	// AppKeys and SessionKeys get keys derived from the secrets in use.
 	AppKeys, SessionKeys *session.Keyring

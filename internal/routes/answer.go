@@ -30,18 +30,13 @@ func answer(yes bool) Answer {
 // reply is an answer, and more of one that is Maybe.
 type reply struct {
 	Answer
-	// usual is what it says of somebody who sends nothing special.
-	usual Answer
-	why   string // what it depends on
-	// whyNot is the opposite in words, if that is not "not" and why.
-	whyNot string
-	// narrow says that it depends on a matcher that is not negated.
-	narrow bool
-	// files are those that a file matcher may find.
-	files []foundFile
-	fails int // the status of an error that it may end in
-	// failsIf says when it does.
-	failsIf string
+	usual   Answer      // for a request without anything special
+	why     string      // what it depends on
+	whyNot  string      // the opposite in words, if that is not "not" and why
+	narrow  bool        // it depends on a matcher that is not negated
+	files   []foundFile // that a file matcher may find
+	fails   int         // the status of an error that it may end in
+	failsIf string      // when it does
 }
 
 func sure(yes bool) reply { return reply{Answer: answer(yes), usual: answer(yes)} }
@@ -52,11 +47,12 @@ func not(r reply) reply {
 	return r
 }
 
-// NoMatch begins the condition of what a block's matcher may not match.
-const NoMatch = "the matcher of this block does not match"
-
-// LeftOut is the condition of what a block's matcher excepts in so many words.
-const LeftOut = "the matcher of this block has an exception for it"
+const (
+	// NoMatch begins the condition of what a block's matcher may not match.
+	NoMatch = "the matcher of this block does not match"
+	// LeftOut is the condition of what a block's matcher explicitly excepts.
+	LeftOut = "the matcher of this block has an exception for it"
+)
 
 // leftOut says when the matchers of a block do not match.
 func (s *Step) leftOut(sets caddyhttp.MatcherSets) string {
@@ -160,7 +156,7 @@ func (s *Step) ask(matcher any) (r reply) {
 		if !onlyCalls(m.Expr, ours) {
 			return reply{Answer: Maybe, usual: Maybe, why: "expression " + m.Expr}
 		}
-		return s.testBoth(s.knowsExpression(m.Expr), m, "expression "+m.Expr)
+		return s.testBoth(s.decides(m.Expr) && onlyCalls(m.Expr, harmless), m, "expression "+m.Expr)
 	case *fileserver.MatchFile:
 		return s.file(m)
 	}
@@ -200,7 +196,7 @@ func (s *Step) testBoth(known bool, m caddyhttp.RequestMatcherWithError, why str
 	of, u := *s.of, *s.of.URL
 	u.Host, of.URL = strings.ToUpper(u.Host), &u
 	shouted.of = &of
-	other := shouted.copy(nil)
+	other := shouted.copy()
 	if !s.otherHost && s.Request.Host == s.of.URL.Host {
 		other.Request.Host = u.Host
 	}

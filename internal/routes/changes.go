@@ -8,12 +8,10 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// What handlers around a block do to the request headers that it reads, and to those that it sets.
-
-// cookieHeader is what a block reads a session and a login from.
-const cookieHeader = "Cookie"
+const cookieHeader = "Cookie" // with the session and the login
 
 // Change is a handler that changes request headers.
 type Change struct {
@@ -25,8 +23,8 @@ type Change struct {
 // identified is a block that sets request headers.
 type identified interface{ Headers() []string }
 
-// changing returns a step that remembers a change, if it is one of the cookies before a block or of
-// the block's headers behind it. Others say nothing: each one that is remembered is a way more.
+// changing returns a step that remembers a change of the cookies before a block, or of its headers
+// behind it. Others are left out, because each one that is remembered is one more way to follow.
 func (s *Step) changing(by string, ops *headers.HeaderOps) *Step {
 	if ops == nil {
 		return s
@@ -46,6 +44,12 @@ func (s *Step) changing(by string, ops *headers.HeaderOps) *Step {
 	return &next
 }
 
+// stands reports whether a pattern of header names stands for a name.
+func stands(pattern, name string) bool {
+	match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
+	return match && err == nil
+}
+
 // Effect is what becomes of a header.
 type Effect struct {
 	Deleted bool
@@ -54,10 +58,6 @@ type Effect struct {
 
 // Of returns what a change does to a header, in Caddy's order: it deletes what it has set.
 func (c Change) Of(name string) (effects []Effect) {
-	is := func(pattern string) bool {
-		match, err := path.Match(strings.ToLower(pattern), strings.ToLower(name))
-		return err == nil && match
-	}
 	for _, all := range []map[string][]string{c.Ops.Add, c.Ops.Set} {
 		for _, field := range slices.Sorted(maps.Keys(all)) {
 			if strings.EqualFold(field, name) {
@@ -65,7 +65,7 @@ func (c Change) Of(name string) (effects []Effect) {
 			}
 		}
 	}
-	if slices.ContainsFunc(c.Ops.Delete, is) {
+	if slices.ContainsFunc(c.Ops.Delete, func(pattern string) bool { return stands(pattern, name) }) {
 		effects = append(effects, Effect{Deleted: true})
 	}
 	for _, field := range slices.Sorted(maps.Keys(c.Ops.Replace)) {
@@ -91,8 +91,7 @@ func (e Ending) BeforeBlock() (changes []Change) {
 // Method returns the method of the request as it arrives.
 func (e Ending) Method() string { return e.Step.Request.Method }
 
-// Behind returns what a request with a session comes to that has passed a block: the addresses of
-// upstreams, and what changes the block's headers.
+// Behind returns the upstreams behind a block, and what changes its headers on the way there.
 func (s *Server) Behind(b Block, origin *url.URL) (upstreams []string, changes []Change) {
 	for request := range s.visits(b, origin) {
 		request.SignedIn = true
@@ -100,7 +99,9 @@ func (s *Server) Behind(b Block, origin *url.URL) (upstreams []string, changes [
 			if e.Kind != Content || !slices.Contains(e.Step.passed, b) {
 				continue
 			}
-			upstreams = with(upstreams, upstreamsOf(e.Handler)...)
+			if proxy, ok := e.Handler.(*reverseproxy.Handler); ok {
+				upstreams = with(upstreams, dialled(proxy)...)
+			}
 			for _, change := range e.Step.changes {
 				if change.Behind {
 					changes = with(changes, change)

@@ -12,23 +12,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Ways to a site's upstream that do not lead through its block. Whoever takes one can say in a
-// header to be anybody.
-
-// Door is such a way.
+// Door is a way to a site's upstream past its block: whoever takes it can set the identity headers.
 type Door struct {
 	Host     string // "" for any
 	Path     string
 	Upstream string
 	End      Ending
-}
-
-// upstreamsOf returns the addresses of a handler's upstreams, if it is a proxy.
-func upstreamsOf(handler any) []string {
-	if proxy, ok := handler.(*reverseproxy.Handler); ok {
-		return dialled(proxy)
-	}
-	return nil
 }
 
 // Doors returns the ways to an upstream that lead past a block. safe reports whether blocks that
@@ -55,7 +44,7 @@ func (s *Server) Doors(upstream string, safe func(passed []Block, deleted []stri
 // door looks for a way to a proxy at a host.
 func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (found Door, ok bool) {
 	paths := []string{"/", "/" + within}
-	for _, pattern := range spread(patternsOf(p.matchers), mostPatterns) {
+	for _, pattern := range spread(patternsOf(p.matchers...), mostPatterns) {
 		paths = append(paths, ofPattern(pattern)...)
 	}
 	for _, path := range paths {
@@ -83,12 +72,12 @@ func (s *Server) door(p proxy, host string, safe func([]Block, []string) bool) (
 func hostsIn(p place) (hosts []string) {
 	for _, sets := range p.matchers {
 		for _, set := range sets {
-			i := slices.IndexFunc(set, func(matcher any) bool { return isHost(matcher) })
+			i := slices.IndexFunc(set, isHost)
 			if i < 0 {
 				continue
 			}
 			for _, host := range *set[i].(*caddyhttp.MatchHost) {
-				hosts = with(hosts, lower(host))
+				hosts = with(hosts, strings.ToLower(host))
 			}
 		}
 		if len(hosts) > 0 {
@@ -101,7 +90,7 @@ func hostsIn(p place) (hosts []string) {
 // dialled returns the addresses of a proxy's upstreams, those of this machine in one spelling.
 func dialled(proxy *reverseproxy.Handler) (addresses []string) {
 	for _, upstream := range proxy.Upstreams {
-		address := lower(upstream.Dial)
+		address := strings.ToLower(upstream.Dial)
 		if host, port, err := net.SplitHostPort(address); err == nil && (host == "" || host == "::1" || strings.HasPrefix(host, "127.")) {
 			address = net.JoinHostPort("localhost", port)
 		}

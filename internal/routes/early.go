@@ -12,10 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// What reads the user before a block has set one: it reads an empty text, or what stands there
-// unreplaced.
-
-// userPlaceholder is how the placeholders of the user begin.
+// userPlaceholder begins the placeholders of the user, which have no value before a block.
 const userPlaceholder = "{http.auth.user."
 
 func namesUser(text string) bool { return strings.Contains(text, userPlaceholder) }
@@ -33,43 +30,29 @@ func (s *Step) tooEarly(reader string) *Step {
 // mentionsUser reports whether a handler reads the user when a request reaches it. Others, such as
 // map, log_append and a deferred header, read it when it is known.
 func (s *Server) mentionsUser(handler any) bool {
-	switch handler.(type) {
-	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware, *headers.Handler:
+	var options []any
+	switch h := handler.(type) {
+	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware:
+		options = []any{h}
+	case *headers.Handler:
+		if options = []any{h.Request}; h.Response != nil && !h.Response.Deferred {
+			options = append(options, h.Response.HeaderOps)
+		}
 	default:
 		return false
 	}
 	mentions, known := s.early[handler]
 	if !known {
-		mentions = readsUser(handler)
+		text, _ := json.Marshal(options) // it was JSON before
+		mentions = namesUser(string(text))
 		s.early[handler] = mentions
 	}
 	return mentions
 }
 
-func readsUser(handler any) bool {
-	switch h := handler.(type) {
-	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware:
-		return namesUser(options(h))
-	case *headers.Handler:
-		return namesUser(options(h.Request)) || h.Response != nil && !h.Response.Deferred && namesUser(options(h.Response.HeaderOps))
-	}
-	return false
-}
-
-// options returns what a module was configured with.
-func options(module any) string {
-	text, _ := json.Marshal(module) // it was JSON before
-	return string(text)
-}
-
 // mentionsUserIn reports whether matchers read the user.
 func mentionsUserIn(sets caddyhttp.MatcherSets) bool {
-	for _, set := range sets {
-		if slices.ContainsFunc(set, func(matcher any) bool { return asksForUser(matcher) }) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(sets, func(set caddyhttp.MatcherSet) bool { return slices.ContainsFunc(set, asksForUser) })
 }
 
 func asksForUser(matcher any) bool {

@@ -3,7 +3,6 @@ package routes
 import (
 	"maps"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +79,6 @@ func (w *walk) handler(handler any, at *Step, f flow) {
 	}
 }
 
-// other is for handlers that have no case of their own.
 func (w *walk) other(handler any, at *Step, f flow) {
 	switch by := name(handler); {
 	case slices.Contains(passing, by):
@@ -129,8 +127,7 @@ func (w *walk) gate(block Block, at *Step, f flow) {
 	}
 }
 
-// answer ends a way with content. What error routes answer is a page about the error, unless it is
-// what stands at the address itself.
+// answer ends a way with content, or a page about an error. Error routes may serve the address.
 func (w *walk) answer(handler any, at *Step) {
 	kind := Content
 	switch _, text := handler.(*caddyhttp.StaticResponse); {
@@ -147,8 +144,7 @@ func (w *walk) answer(handler any, at *Step) {
 	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
-// subroute sends a step through routes within a route. Their error routes get the errors of what
-// follows, too, because Caddy calls that from within.
+// subroute follows routes within a route. Their error routes also get errors of later handlers.
 func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 	if h.Errors != nil && len(h.Errors.Routes) > 0 {
 		within := *at
@@ -171,7 +167,7 @@ func (w *walk) invoke(h *caddyhttp.Invoke, at *Step, f flow) {
 
 // rewrite has a rewrite change the request.
 func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	path, _, _ := strings.Cut(h.URI, "?") // what matchers say of the query is not known anyway
 	parts := []string{path, h.StripPathPrefix, h.StripPathSuffix}
 	for _, replacement := range h.URISubstring {
@@ -189,9 +185,9 @@ func (w *walk) rewrite(h *rewrite.Rewrite, at *Step) *Step {
 	return changed
 }
 
-// setVars sets variables, but for those whose values nobody knows.
+// setVars sets the variables with known values.
 func (w *walk) setVars(all caddyhttp.VarsMiddleware, at *Step) *Step {
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	for key, value := range all {
 		if text, ok := value.(string); ok {
 			if !at.decides(text) {
@@ -222,27 +218,21 @@ func (w *walk) setHost(ops *headers.HeaderOps, at *Step) *Step {
 			only = false
 		}
 	}
-	for name := range maps.Keys(ops.Add) {
+	for name := range ops.Add {
 		only = only && !isHost(name)
 	}
-	for name := range maps.Keys(ops.Replace) {
+	for name := range ops.Replace {
 		only = only && !isHost(name) && name != "*"
 	}
-	only = only && !slices.ContainsFunc(ops.Delete, func(name string) bool { return isHost(name) || strings.Contains(name, "*") && matchesHost(name) })
+	only = only && !slices.ContainsFunc(ops.Delete, func(name string) bool { return isHost(name) || strings.Contains(name, "*") && stands(name, "host") })
 	if only && !set {
 		return at
 	}
-	changed := at.copy(w.server.Caddy)
+	changed := at.copy()
 	if changed.otherHost = !only || !at.knows(value); !changed.otherHost {
 		changed.Request.Host = replacer(at.Request).ReplaceAll(value, "")
 	}
 	return changed
-}
-
-// matchesHost reports whether a pattern of names of headers stands for that of the host.
-func matchesHost(pattern string) bool {
-	match, err := path.Match(strings.ToLower(pattern), "host")
-	return match && err == nil
 }
 
 // caught reports whether error routes get the errors of what stands at a place.
@@ -256,10 +246,10 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 	switch {
 	case status == http.StatusEarlyHints:
 		f.next(at)
-	case !h.Abort && status >= 300 && status < 400:
-		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
 	case h.Abort:
 		w.end(Ending{Kind: Denied, By: "abort", Step: at, Handler: h})
+	case status >= 300 && status < 400:
+		w.end(Ending{Kind: Denied, By: "redir", Step: at, Handler: h})
 	case status >= 300:
 		w.end(Ending{Kind: Denied, By: "respond", Step: at, Handler: h})
 	case h.Body == "":
@@ -271,9 +261,6 @@ func (w *walk) respond(h *caddyhttp.StaticResponse, at *Step, f flow) {
 
 // status reads a status of a configuration.
 func (w *walk) status(at *Step, text string, otherwise int) int {
-	if text == "" {
-		return otherwise
-	}
 	if at.knows(text) {
 		if status, err := strconv.Atoi(replacer(at.Request).ReplaceAll(text, "")); err == nil {
 			return status
@@ -282,10 +269,9 @@ func (w *walk) status(at *Step, text string, otherwise int) int {
 	return otherwise
 }
 
-// authenticate ends the way of those who have no password.
+// authenticate ends a way without a password.
 func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
-	providers := slices.Collect(maps.Keys(h.Providers))
-	providers = slices.AppendSeq(providers, maps.Keys(h.ProvidersRaw))
+	providers := slices.AppendSeq(slices.Collect(maps.Keys(h.Providers)), maps.Keys(h.ProvidersRaw))
 	w.fail(at, http.StatusUnauthorized, "basic_auth")
 	for _, provider := range providers {
 		if provider != "http_basic" {
@@ -297,8 +283,7 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	}
 }
 
-// proxy is for a reverse proxy. One that asks at a fixed address and goes on by the answer, such as
-// forward_auth, does not answer with what stands at the address of the request.
+// proxy is for a reverse proxy. One with a fixed address, as in forward_auth, serves no content.
 func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	always := false
 	for i, response := range h.HandleResponse {

@@ -4,13 +4,12 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 )
-
-// What a matcher may look at without asking for more than the address.
 
 // known are the placeholders whose values are known.
 var known = []string{
@@ -52,13 +51,10 @@ func (s *Step) knowsVariable(key string) bool {
 
 // decides reports whether a value is the same in all requests that a walk is about.
 func (s *Step) decides(value string) bool {
-	if !strings.Contains(value, "{") {
-		return true
-	}
-	return s.knows(value) && !(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
+	return !strings.Contains(value, "{") || s.knows(value) &&
+		!(s.of.Any && slices.ContainsFunc(spelled, func(key string) bool { return strings.Contains(value, "{"+key+"}") }))
 }
 
-// decidesAll is decides for several values.
 func (s *Step) decidesAll(values []string) bool {
 	return !slices.ContainsFunc(values, func(value string) bool { return !s.decides(value) })
 }
@@ -87,11 +83,6 @@ var harmless = []string{"path", "path_regexp", "host", "startsWith", "endsWith",
 // request: an expression with another one is never tried.
 var ours = slices.Concat(harmless, []string{"client_ip", "header", "header_regexp", "method", "protocol", "query", "remote_ip", "vars", "vars_regexp"})
 
-// knowsExpression reports whether an expression looks at nothing but what is known.
-func (s *Step) knowsExpression(text string) bool {
-	return s.decides(text) && onlyCalls(text, harmless)
-}
-
 // onlyCalls reports whether all names in an expression are among those.
 func onlyCalls(text string, names []string) bool {
 	text = placeholders.ReplaceAllString(quoted.ReplaceAllString(text, "0"), "0")
@@ -103,14 +94,19 @@ func onlyCalls(text string, names []string) bool {
 	return true
 }
 
+// The conditions of an ending that depends on files.
+const (
+	suchFile    = "there is such a file"         // for the address itself
+	NoSuchFile  = "there is no such file"        // avoided only by files for addresses of their own
+	aFile       = "there is a file "             // before a name that is the same for all addresses
+	noneOfThese = "there is none of these files" // avoided by a file with one name for all addresses
+)
+
 // foundFile is a file that a file matcher may find.
 type foundFile struct {
 	relative string // below the root; "" where only the request itself tells
 	why      string // what must be so for it to be found
 }
-
-// NoSuchFile is the condition of an ending that only files for addresses of their own avoid.
-const NoSuchFile = "there is no such file"
 
 // file is the answer of a file matcher: it may find each of the files that it tries.
 func (s *Step) file(m *fileserver.MatchFile) reply {
@@ -141,15 +137,6 @@ func (s *Step) file(m *fileserver.MatchFile) reply {
 	return r
 }
 
-// suchFile is the condition of a file for an address.
-const suchFile = "there is such a file"
-
-// noneOfThese is the condition of an ending that a file with one name for all addresses avoids.
-const noneOfThese = "there is none of these files"
-
-// aFile begins the condition of a file that has one name for all addresses.
-const aFile = "there is a file "
-
 // upTo cuts a path behind the first of some endings, as a file matcher does that splits paths.
 func upTo(endings []string, path string) string {
 	for _, ending := range endings {
@@ -165,15 +152,9 @@ const relativeFile = "http.matchers.file.relative"
 
 // status3 reads a status, 500 if it is none.
 func status3(text string) int {
-	if len(text) != 3 {
+	status, err := strconv.ParseUint(text, 10, 16)
+	if len(text) != 3 || err != nil {
 		return 500
 	}
-	n := 0
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return 500
-		}
-		n = n*10 + int(c-'0')
-	}
-	return n
+	return int(status)
 }

@@ -3,16 +3,10 @@ package routes
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
 // Raw reads routes of a configuration that Caddy has not loaded. It loads their matchers, and of
@@ -87,46 +81,25 @@ func (r *Raw) handler(raw json.RawMessage) any {
 	}
 	delete(options, "handler")
 	rest, _ := json.Marshal(options) // it was JSON before
-	var module any
-	switch called {
-	case "subroute":
-		module = new(caddyhttp.Subroute)
-	case "invoke":
-		module = new(caddyhttp.Invoke)
-	case "vars":
-		module = new(caddyhttp.VarsMiddleware)
-	case "static_response":
-		module = new(caddyhttp.StaticResponse)
-	case "error":
-		module = new(caddyhttp.StaticError)
-	case "authentication":
-		module = new(caddyauth.Authentication)
-	case "request_body":
-		module = new(requestbody.RequestBody)
-	case "file_server":
-		module = new(fileserver.FileServer)
-	case "intercept":
-		module = new(intercept.Intercept)
-	case "headers":
-		module = new(headers.Handler)
-	case "reverse_proxy":
-		module = new(reverseproxy.Handler)
-	case "rewrite":
-		return r.rewrite(rest)
-	default:
+	if called == "rewrite" {         // is provisioned, because a walk has it change requests
+		if module, err := r.modules.LoadModuleByID("http.handlers.rewrite", rest); err == nil {
+			return module
+		}
 		return Unknown{called}
 	}
-	if err := json.Unmarshal(rest, module); err != nil {
+	info, err := caddy.GetModule("http.handlers." + called)
+	if err != nil || !slices.Contains(decoded, called) {
+		return Unknown{called}
+	}
+	module := info.New()
+	if json.Unmarshal(rest, module) != nil {
 		return Unknown{called}
 	}
 	return module
 }
 
-// rewrite is made whole, because a walk has it change requests.
-func (r *Raw) rewrite(options json.RawMessage) any {
-	module, err := r.modules.LoadModuleByID("http.handlers.rewrite", options)
-	if h, ok := module.(*rewrite.Rewrite); ok && err == nil {
-		return h
-	}
-	return Unknown{"rewrite"}
+// decoded are Caddy's handlers whose options a walk reads.
+var decoded = []string{
+	"subroute", "invoke", "vars", "static_response", "error", "authentication", "request_body",
+	"file_server", "intercept", "headers", "reverse_proxy",
 }

@@ -9,16 +9,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
 )
 
-// What intercept puts in the place of the answers of a block that stands behind it.
-
-// intercepted returns a step that remembers an intercept that it has passed.
+// intercepted returns a step that remembers an intercept.
 func (s *Step) intercepted(h *intercept.Intercept) *Step {
 	next := *s
 	next.intercepts = append(slices.Clip(s.intercepts), h)
 	return &next
 }
 
-// With these a block refuses somebody, and sends somebody else on: to Instagram, and back.
+// The statuses with which a block refuses a request, or redirects to Instagram and back.
 var (
 	refusals  = []int{http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
 	redirects = []int{http.StatusFound, http.StatusSeeOther}
@@ -32,7 +30,7 @@ func (w *walk) replaced(b Block, at *Step) {
 			if !stops && !mayMatch(response.Match, refusals) || len(response.Routes) == 0 {
 				continue
 			}
-			within := at.copy(w.server.Caddy)
+			within := at.copy()
 			within.intercepts, within.replaces, within.stops, within.catch = at.intercepts[:i], b, stops, nil
 			if response.Match != nil && len(response.Match.Headers) > 0 {
 				within = within.where("the headers that intercept looks at")

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -10,10 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
-// What handlers on the way to a block do to the cookies in its responses.
-
-// rewriting returns a step that remembers what changes cookies when a response is written. What
-// a header handler does at once comes before there is a cookie to change.
+// rewriting returns a step that remembers what changes the cookies of a response. Operations that
+// are not deferred run before a cookie is set.
 func (s *Step) rewriting(ops *headers.RespHeaderOps) *Step {
 	if ops == nil || ops.HeaderOps == nil || !ops.Deferred && ops.Require == nil || !touchesCookies(ops.HeaderOps) {
 		return s
@@ -23,23 +22,13 @@ func (s *Step) rewriting(ops *headers.RespHeaderOps) *Step {
 	return &next
 }
 
-// setCookie is the header with a cookie in it.
 const setCookie = "Set-Cookie"
 
 // touchesCookies reports whether operations may change or delete cookies.
 func touchesCookies(ops *headers.HeaderOps) bool {
 	named := func(name string) bool { return strings.EqualFold(name, setCookie) || strings.ContainsAny(name, "*{") }
-	for name := range ops.Set {
-		if named(name) {
-			return true
-		}
-	}
-	for name := range ops.Replace {
-		if named(name) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(ops.Delete, named)
+	names := slices.AppendSeq(slices.Clone(ops.Delete), maps.Keys(ops.Set))
+	return slices.ContainsFunc(slices.AppendSeq(names, maps.Keys(ops.Replace)), named)
 }
 
 // Cookies returns the cookies of a response to the request that ends here as they get to the
@@ -63,10 +52,8 @@ func written(ops *headers.RespHeaderOps, status int, cookies []string) []string 
 // of this server that has another server of the same Caddy as its upstream, and changes cookies.
 func (s *Server) Through(to *Server, status int, cookies []string) (through [][]string) {
 	for _, p := range s.look().proxies {
-		if p.Headers == nil || p.Headers.Response == nil || p.Headers.Response.HeaderOps == nil || !touchesCookies(p.Headers.Response.HeaderOps) {
-			continue
-		}
-		if slices.ContainsFunc(dialled(p.Handler), to.listensOn) {
+		changes := p.Headers != nil && p.Headers.Response != nil && p.Headers.Response.HeaderOps != nil
+		if changes && touchesCookies(p.Headers.Response.HeaderOps) && slices.ContainsFunc(dialled(p.Handler), to.listensOn) {
 			through = append(through, written(p.Headers.Response, status, cookies))
 		}
 	}
@@ -86,10 +73,9 @@ func (s *Server) listensOn(address string) bool {
 // Hosts returns the hosts of the routes that lead to a block. None are named if any host does.
 func (s *Server) Hosts(b Block) (hosts []string) {
 	for _, p := range s.placesOf(b) {
-		hosts = with(hosts, hostsIn(p)...)
-	}
-	if slices.Contains(hosts, "") {
-		return nil
+		if hosts = with(hosts, hostsIn(p)...); slices.Contains(hosts, "") {
+			return nil
+		}
 	}
 	return hosts
 }

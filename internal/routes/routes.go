@@ -8,6 +8,7 @@ package routes
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -28,8 +29,7 @@ type Block interface {
 	RefusesAsErrors() bool
 }
 
-// A Reader knows the matchers and handlers of a route: those that Caddy has provisioned, or those
-// of a configuration that nobody has loaded.
+// A Reader returns the matchers and handlers of a route, provisioned by Caddy or only configured.
 type Reader interface {
 	Matchers(route *caddyhttp.Route) (caddyhttp.MatcherSets, error)
 	// Handlers returns modules, provisioned or not, or an Unknown for what is no module here.
@@ -89,8 +89,7 @@ func New(server *caddyhttp.Server, reader Reader, block func(handler any) Block)
 	return s
 }
 
-// named returns a named route as a list, nil if there is none. It is always the same list, because
-// routes and what stands in them are known by where they are.
+// named returns a named route as a list, always the same one: routes are compared by address.
 func (s *Server) named(name string) caddyhttp.RouteList {
 	if route := s.Caddy.NamedRoutes[name]; route != nil && s.invoked[name] == nil {
 		s.invoked[name] = caddyhttp.RouteList{*route}
@@ -105,15 +104,15 @@ func (s *Server) hostsOf(route *caddyhttp.Route) (hosts []string, all bool) {
 		return nil, true
 	}
 	for _, set := range sets {
-		i := slices.IndexFunc(set, func(matcher any) bool { _, ok := matcher.(*caddyhttp.MatchHost); return ok })
+		i := slices.IndexFunc(set, isHost)
 		if i < 0 {
 			return nil, true
 		}
 		for _, host := range *set[i].(*caddyhttp.MatchHost) {
-			if !plainHost(host) {
+			if strings.ContainsAny(host, "*{") { // several names
 				return nil, true
 			}
-			hosts = append(hosts, lower(host))
+			hosts = append(hosts, strings.ToLower(host))
 		}
 	}
 	slices.Sort(hosts)
@@ -122,7 +121,7 @@ func (s *Server) hostsOf(route *caddyhttp.Route) (hosts []string, all bool) {
 
 // candidates returns the places of the routes that a request for a host may take, in order.
 func (s *Server) candidates(host string) []int {
-	own := s.byHost[lower(host)]
+	own := s.byHost[strings.ToLower(host)]
 	if len(s.others) == 0 {
 		return own
 	}

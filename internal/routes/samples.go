@@ -7,8 +7,6 @@ import (
 	"strings"
 )
 
-// Addresses to try: for each pattern in the routes some that it stands for.
-
 // within is what stands for anything in a sample.
 const within = "x"
 
@@ -50,20 +48,13 @@ func addressed(u *url.URL, path string) {
 	}
 }
 
-// sampleOf returns the path that addressed has set.
-func sampleOf(u *url.URL) string {
-	if u.RawPath != "" {
-		return u.RawPath
-	}
-	return u.Path
-}
-
 // ofBoth returns an address that two patterns stand for; ok is false if there is none.
 func ofBoth(a, b string) (path string, ok bool) {
 	if strings.ContainsAny(a+b, "{ ?[\\") || a == "" || b == "" || !strings.Contains(a+b, "*") {
 		return "", false
 	}
-	m := meeting{lower(strings.ReplaceAll(a, "%*", "*")), lower(strings.ReplaceAll(b, "%*", "*")), make(map[[2]int]bool)}
+	a, b = strings.ToLower(strings.ReplaceAll(a, "%*", "*")), strings.ToLower(strings.ReplaceAll(b, "%*", "*"))
+	m := meeting{a, b, make(map[[2]int]bool)}
 	if path, ok = m.from(0, 0); ok && !strings.HasPrefix(path, "/") {
 		path = "/" + within + path
 	}
@@ -181,8 +172,7 @@ func spread[E any](all []E, n int) []E {
 	return some
 }
 
-// samples returns addresses for all patterns of a tree: what a route may treat in a way of its own
-// is among them. first are the patterns that matter most.
+// samples returns addresses for all patterns of a tree. first are the patterns that matter most.
 func (t *tree) samples(first []string) []string {
 	var paths []string
 	var open []string // a regular expression may go on, unless it ends in $
@@ -233,7 +223,7 @@ func once(list []string) []string {
 	})
 }
 
-// mayMeet reports whether what stands in front of the wildcards of two patterns can be the same.
+// mayMeet reports whether two patterns agree before their wildcards.
 func mayMeet(a, b string) bool {
 	a, _, _ = strings.Cut(strings.ReplaceAll(a, "%*", "*"), "*")
 	b, _, _ = strings.Cut(strings.ReplaceAll(b, "%*", "*"), "*")

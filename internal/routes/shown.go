@@ -1,34 +1,27 @@
 package routes
 
 import (
-	"net/http"
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// What a block protects at one address, and others get at another: a handler behind it gets another
-// path than the one that was asked for, and the block's matcher would have taken that one.
-
-// Shown is such an address.
+// Shown is an unprotected address that shows what is protected at another one, by a rewrite.
 type Shown struct {
-	Path string // that anybody can ask for
-	As   string // that the handler gets
-	End  Ending
-	// Certain says that the path does not depend on the request, nor on anything else but that an
-	// address has no file.
-	Certain bool
+	Path    string // that anybody can ask for
+	As      string // that the handler gets
+	End     Ending
+	Certain bool // the path depends on nothing but that an address has no file
 }
 
 // mostShown is how many addresses are tried: Caddy waits for it.
 const mostShown = 128
 
-// Shown looks for what a block protects at addresses that it does not protect, in the same folder
-// or from the same upstream.
+// Shown looks for protected content of the same folder or upstream at unprotected addresses.
 func (s *Server) Shown(b Block, origin *url.URL) (found []Shown) {
 	at := s.lookAt(origin.Hostname())
 	if b.Protects() == nil || len(at.changes) == 0 {
@@ -37,15 +30,12 @@ func (s *Server) Shown(b Block, origin *url.URL) (found []Shown) {
 	sources := s.sources(b, origin)
 	probe := s.probe(origin)
 	for _, path := range spread(at.around(b), mostShown) {
-		u := &url.URL{Scheme: origin.Scheme, Host: origin.Host}
-		for _, u := range []*url.URL{probe.Request.URL, probe.Asked, u} {
-			addressed(u, path)
-		}
+		request := probe.move(path)
 		if probe.Any(b.Protects()) != No {
 			continue
 		}
-		ends := s.Ends(Request{Method: http.MethodGet, URL: u, Any: true, Missing: true})
-		for _, e := range ends {
+		request.Missing = true
+		for _, e := range s.Ends(request) {
 			if shown, ok := e.shows(b, path); ok && slices.ContainsFunc(e.sources(), func(from string) bool { return slices.Contains(sources, from) }) {
 				found = append(found, shown)
 			}
@@ -74,7 +64,7 @@ func (e Ending) shows(b Block, path string) (shown Shown, ok bool) {
 
 // isErrorPage reports whether a path is that of a page about an error, which anybody may see.
 func isErrorPage(path string) bool {
-	for _, part := range strings.FieldsFunc(lower(path), func(c rune) bool { return strings.ContainsRune("/._-", c) }) {
+	for _, part := range strings.FieldsFunc(strings.ToLower(path), func(c rune) bool { return strings.ContainsRune("/._-", c) }) {
 		if len(part) == 3 && status3(part) != 500 || strings.HasPrefix(part, "error") || part == "500" || part == "4xx" || part == "5xx" {
 			return true
 		}
@@ -105,11 +95,7 @@ func (e Ending) sources() []string {
 	case *reverseproxy.Handler:
 		return dialled(h)
 	case *fileserver.FileServer:
-		root := h.Root
-		if root == "" {
-			root = "{http.vars.root}"
-		}
-		return []string{"folder " + replacer(e.Step.Request).ReplaceAll(root, "")}
+		return []string{"folder " + replacer(e.Step.Request).ReplaceAll(cmp.Or(h.Root, "{http.vars.root}"), "")}
 	}
 	return nil
 }
@@ -117,7 +103,7 @@ func (e Ending) sources() []string {
 // around returns addresses at which changes of addresses may lead to what a block protects.
 func (t *tree) around(b Block) (paths []string) {
 	var inside []string
-	for _, pattern := range spread(patternsOf([]caddyhttp.MatcherSets{b.Protects()}), mostPatterns/4) {
+	for _, pattern := range spread(patternsOf(b.Protects()), mostPatterns/4) {
 		inside = append(inside, ofPattern(pattern)...)
 	}
 	inside = append(inside, "/"+within)
@@ -125,8 +111,7 @@ func (t *tree) around(b Block) (paths []string) {
 		paths = append(paths, ofPattern(pattern)...) // those under not are public
 	}
 	for _, change := range spread(t.changes, mostShown/4) {
-		outer := patternsOf(change.matchers)
-		for _, pattern := range outer {
+		for _, pattern := range patternsOf(change.matchers...) {
 			paths = append(paths, ofPattern(pattern)...)
 		}
 		if change.Rewrite == nil || change.StripPathPrefix == "" && change.StripPathSuffix == "" {

@@ -18,21 +18,18 @@ import (
 
 // Request is what a walk follows.
 type Request struct {
-	Method string
-	URL    *url.URL // with scheme and host
-	Size   int64    // of the body, in bytes
-	// Machine says that a program asks, which knows no password.
-	Machine bool
-	// Any says that the walk is about everybody who asks for the address: other methods, and
-	// whatever headers and cookies there are. Without it the request is what a browser sends.
+	Method   string
+	URL      *url.URL // with scheme and host
+	Size     int64    // of the body, in bytes
+	Machine  bool     // sent by a program, which knows no password
+	SignedIn bool     // has a session: it passes the blocks
+	Missing  bool     // no file may exist at the address
+	// Any stands for all requests for the address: any method, header and cookie. Without it the
+	// request is what a browser sends.
 	Any bool
-	// SignedIn says that the request has a session: it passes the blocks.
-	SignedIn bool
-	// Missing says that no file may stand at the address.
-	Missing bool
 }
 
-// Step is a request at some place of its way.
+// Step is a request at one place in the routes. Steps share lists: only copies of these change.
 type Step struct {
 	Request *http.Request
 	Asked   *url.URL // the address before it was rewritten
@@ -41,36 +38,29 @@ type Step struct {
 	blind  bool     // the address was rewritten to what only the request itself tells
 	failed int      // the status of the error that error routes handle, 0 before
 	groups []string // those of which a route was taken
-	// ifs says what else must be so for the request to come this way.
-	ifs []string
-	// vague says that a handler has passed that may have done anything to the request.
-	vague []string
-	// hidden are variables whose values nobody knows.
-	hidden    []string
+	ifs    []string // what else must be so for the request to come this way
+	vague  []string // handlers that have passed and may have done anything to the request
+	hidden []string // variables with unknown values
+
 	otherHost bool              // the host was changed to what only the request itself tells
 	files     map[string]string // placeholders of a file matcher
 	met       bool              // some route has taken it
 	catch     *catcher          // nil for the server's
 
-	// branches are the routes of groups that were taken.
-	branches []*caddyhttp.Route
-	// picked are the routes that were taken for more than a host.
-	picked []*caddyhttp.Route
+	branches []*caddyhttp.Route // of groups, that were taken
+	picked   []*caddyhttp.Route // that were taken for more than a host
 
-	passed  []Block  // blocks that have seen the request
-	deleted []string // names of request headers that have been deleted, which may begin or end in *
-	early   []string // what has asked for a user before a block has set one
-	// responses change cookies when a response is written.
-	responses []*headers.RespHeaderOps
-	// intercepts look at the responses of what follows.
-	intercepts []*intercept.Intercept
-	replaces   Block // whose answer the step replaces, nil for none
-	stops      bool  // sign-ins, because it replaces the redirect to Instagram
-	// changes are made to request headers of a block.
-	changes []Change
+	passed     []Block                  // blocks that have seen the request
+	deleted    []string                 // names of request headers that have been deleted, which may begin or end in *
+	early      []string                 // what has asked for a user before a block has set one
+	responses  []*headers.RespHeaderOps // change cookies when a response is written
+	intercepts []*intercept.Intercept   // look at the responses of what follows
+	replaces   Block                    // whose answer the step replaces, nil for none
+	stops      bool                     // sign-ins, because it replaces the redirect to Instagram
+	changes    []Change                 // of request headers of a block
 }
 
-func newStep(server *caddyhttp.Server, of *Request) *Step {
+func newStep(of *Request) *Step {
 	r := &http.Request{
 		Method: of.Method, URL: &url.URL{Path: of.URL.Path, RawPath: of.URL.RawPath, RawQuery: of.URL.RawQuery}, Host: of.URL.Host, Header: make(http.Header),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: "192.0.2.1:1234", ContentLength: of.Size, // an address for documentation, which is nobody's
@@ -85,26 +75,20 @@ func newStep(server *caddyhttp.Server, of *Request) *Step {
 	return &Step{Request: r, Asked: &asked, of: of}
 }
 
-// copy returns a step whose request can be changed.
-func (s *Step) copy(server *caddyhttp.Server) *Step {
-	next := newStep(server, s.of)
+// copy returns a step whose request and hidden can be changed. The other lists stay shared.
+func (s *Step) copy() *Step {
+	next, fresh := *s, newStep(s.of)
+	next.Request, next.Asked, next.hidden = fresh.Request, fresh.Asked, slices.Clone(s.hidden)
 	*next.Request.URL = *s.Request.URL
 	next.Request.RequestURI, next.Request.Method, next.Request.Host = s.Request.RequestURI, s.Request.Method, s.Request.Host
-	next.hidden, next.otherHost = slices.Clone(s.hidden), s.otherHost
 	maps.Copy(vars(next.Request), vars(s.Request))
-	next.blind, next.failed, next.catch, next.met = s.blind, s.failed, s.catch, s.met
-	next.groups, next.ifs, next.vague, next.files = slices.Clone(s.groups), slices.Clone(s.ifs), slices.Clone(s.vague), maps.Clone(s.files)
-	next.picked, next.branches = slices.Clone(s.picked), slices.Clone(s.branches)
-	next.passed, next.deleted, next.early = slices.Clone(s.passed), slices.Clone(s.deleted), slices.Clone(s.early)
-	next.responses, next.intercepts, next.replaces = slices.Clone(s.responses), slices.Clone(s.intercepts), s.replaces
-	next.stops, next.changes = s.stops, slices.Clone(s.changes)
 	for key, value := range next.files {
 		replacer(next.Request).Set(key, value)
 	}
 	if next.failed != 0 {
 		next.Request = (*caddyhttp.HTTPErrorConfig)(nil).WithError(next.Request, caddyhttp.Error(next.failed, nil))
 	}
-	return next
+	return &next
 }
 
 // where returns a copy of a step that a request reaches only if something else is so.
@@ -116,7 +100,7 @@ func (s *Step) where(what string) *Step {
 	return &next
 }
 
-// with returns a longer list, and leaves the one that other steps have as it is.
+// with returns a copy of a list with the elements that it lacks.
 func with[E comparable](list []E, more ...E) []E {
 	list = slices.Clone(list)
 	for _, element := range more {
@@ -150,12 +134,7 @@ func replacer(r *http.Request) *caddy.Replacer {
 	return r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 }
 
-func lower(host string) string { return strings.ToLower(host) }
-
-// plainHost reports whether a host of a matcher is one name.
-func plainHost(host string) bool { return !strings.ContainsAny(host, "*{") }
-
-// nobody gets what handlers answer here.
+// nobody is a response writer that discards everything.
 type nobody struct{}
 
 func (nobody) Header() http.Header         { return make(http.Header) }

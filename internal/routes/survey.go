@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"cmp"
 	"iter"
 	"net/http"
 	"net/url"
@@ -11,32 +12,22 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Whether what a block is to protect asks for a session, whatever way a request takes.
-
 // Verdict is what becomes of an anonymous request for one address.
 type Verdict struct {
 	Path string
 	End  Ending // the one that decides
 }
 
-// Survey is what becomes of the addresses that a block is to protect, as far as samples show it.
+// Survey is what becomes of the addresses that a block is to protect, by samples.
 type Survey struct {
-	// Open are answered without a session.
-	Open []Verdict
-	// Doubtful may be: it depends on what is not known, or on a handler that nobody knows.
-	Doubtful []Verdict
-	// Public are answered by a route that the configuration has for them instead.
-	Public []Verdict
-	// Earlier are answered by a route for some addresses that stands in front of a block for all.
-	Earlier []Verdict
-	// Ahead are answered with a refusal or a redirect before the block sees them.
-	Ahead []Verdict
-	// Gated is how many ask for a session, whatever way they take.
-	Gated int
-	// Early names what reads the user before the block has set one.
-	Early []string
-	// Blank are refusals that go to Caddy's error routes, of which none answers.
-	Blank []Verdict
+	Open     []Verdict // answered without a session
+	Doubtful []Verdict // may be: it depends on what is not known, or on a handler that nobody knows
+	Public   []Verdict // answered by a route that the configuration has for them instead
+	Earlier  []Verdict // answered by a route for some addresses in front of a block for all
+	Ahead    []Verdict // answered with a refusal or a redirect before the block sees them
+	Gated    int       // how many ask for a session, whatever way they take
+	Early    []string  // what reads the user before the block has set one
+	Blank    []Verdict // refusals that go to Caddy's error routes, of which none answers
 
 	patterns []string // of what the block is to protect
 	tried    int
@@ -48,8 +39,7 @@ func (v *Survey) Asked() int {
 	return v.Gated + len(v.Open) + len(v.Doubtful) + len(v.Earlier)
 }
 
-// Addresses names the addresses of verdicts: by the pattern of a matcher, if they are all that was
-// tried of it.
+// Addresses names the addresses of verdicts, by a pattern where they are all that was tried of it.
 func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	if v.all && len(verdicts) == v.tried {
 		return []string{"every address"}
@@ -73,7 +63,7 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 		rest = slices.DeleteFunc(rest, func(path string) bool {
 			at := &url.URL{Scheme: "https", Host: within}
 			addressed(at, path)
-			return newStep(new(caddyhttp.Server), &Request{Method: http.MethodGet, URL: at}).ask(&below).Answer == Yes
+			return newStep(&Request{Method: http.MethodGet, URL: at}).ask(&below).Answer == Yes
 		})
 	}
 	// Samples that were made from expressions and maps need not look like addresses.
@@ -83,8 +73,7 @@ func (v *Survey) Addresses(verdicts []Verdict) (names []string) {
 	return append(names, rest...)
 }
 
-// plausible reports whether a text looks like an address to people, or like a pattern of some. What
-// begins with try_ is an option of the function file in an expression.
+// plausible reports whether a text looks like a path or a pattern, and not like try_… of file().
 func plausible(path string) bool {
 	return (strings.HasPrefix(path, "/") || strings.HasPrefix(path, "*")) && !strings.ContainsAny(path, "^$()[]{}|\\+?") && !strings.HasPrefix(path, "/try_")
 }
@@ -93,17 +82,17 @@ func plausible(path string) bool {
 func (s *Server) Survey(b Block, origin *url.URL) Survey {
 	var result Survey
 	places := s.placesOf(b)
-	result.patterns = patternsOf([]caddyhttp.MatcherSets{b.Protects()})
+	result.patterns = patternsOf(b.Protects())
 	if result.all = b.Protects() == nil; result.all {
 		for _, p := range places {
-			result.patterns = append(result.patterns, patternsOf(p.matchers)...)
+			result.patterns = append(result.patterns, patternsOf(p.matchers...)...)
 		}
 	}
 	at := s.lookAt(origin.Hostname())
 	result.patterns = slices.Concat(result.patterns, at.patterns, at.guarded)
 	for request := range s.visits(b, origin) {
 		result.tried++
-		result.add(sampleOf(request.URL), s.Ends(request), b, places)
+		result.add(cmp.Or(request.URL.RawPath, request.URL.Path), s.Ends(request), b, places)
 	}
 	return result
 }
@@ -123,18 +112,14 @@ func (s *Server) visits(b Block, origin *url.URL) iter.Seq[Request] {
 func (s *Server) samples(b Block, origin *url.URL) iter.Seq2[Request, bool] {
 	at := s.lookAt(origin.Hostname())
 	places, probe := at.placesOf(b), s.probe(origin)
-	own := probe.filled(patternsOf([]caddyhttp.MatcherSets{b.Protects()}))
+	own := probe.filled(patternsOf(b.Protects()))
 	var outer []string
 	for _, p := range places {
-		outer = append(outer, probe.filled(patternsOf(p.matchers))...)
+		outer = append(outer, probe.filled(patternsOf(p.matchers...))...)
 	}
 	return func(yield func(Request, bool) bool) {
 		for _, path := range at.samples(slices.Concat(own, outer, at.joined(outer, own))) {
-			request := Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host}, Any: true}
-			for _, u := range []*url.URL{probe.Request.URL, probe.Asked, request.URL} {
-				addressed(u, path)
-			}
-			if !yield(request, at.isFor(b, places, own, probe)) {
+			if request := probe.move(path); !yield(request, at.isFor(b, places, own, probe)) {
 				return
 			}
 		}
@@ -162,12 +147,20 @@ func (s *Server) Reached(b Block, origin *url.URL) bool {
 	return false
 }
 
-// probe returns a step whose address is exchanged to ask matchers about many.
+// probe returns a step that move sends to many addresses, to ask matchers about them.
 func (s *Server) probe(origin *url.URL) *Step {
-	return newStep(s.Caddy, &Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
+	return newStep(&Request{Method: http.MethodGet, URL: &url.URL{Scheme: origin.Scheme, Host: origin.Host, Path: "/"}, Any: true})
 }
 
-// placesOf returns where a block stands.
+// move gives a probe the path of a sample, and returns a request for it.
+func (s *Step) move(path string) Request {
+	u := &url.URL{Scheme: s.of.URL.Scheme, Host: s.of.URL.Host}
+	for _, u := range []*url.URL{s.Request.URL, s.Asked, u} {
+		addressed(u, path)
+	}
+	return Request{Method: http.MethodGet, URL: u, Any: true}
+}
+
 func (t *tree) placesOf(b Block) (places []place) {
 	for _, at := range t.blocks {
 		if at.block == b {
@@ -177,25 +170,22 @@ func (t *tree) placesOf(b Block) (places []place) {
 	return places
 }
 
-// placesOf returns where a block stands on the server.
+// placesOf returns the places of a block on the server.
 func (s *Server) placesOf(b Block) []place { return s.look().placesOf(b) }
 
 // patternsOf returns the patterns of path matchers that a request must match one of.
-func patternsOf(all []caddyhttp.MatcherSets) (patterns []string) {
-	for _, sets := range all {
-		for _, set := range sets {
-			for _, matcher := range set {
-				if m, ok := matcher.(*caddyhttp.MatchPath); ok {
-					patterns = append(patterns, *m...)
-				}
+func patternsOf(all ...caddyhttp.MatcherSets) (patterns []string) {
+	for _, set := range slices.Concat(all...) {
+		for _, matcher := range set {
+			if m, ok := matcher.(*caddyhttp.MatchPath); ok {
+				patterns = append(patterns, *m...)
 			}
 		}
 	}
 	return patterns
 }
 
-// joined returns the patterns of a block below the prefixes of the routes around it that are cut
-// off, as handle_path does.
+// joined returns a block's patterns below the prefixes that routes around it strip (handle_path).
 func (t *tree) joined(outer, own []string) (patterns []string) {
 	for _, prefix := range outer {
 		front := strings.TrimRight(prefix, "/*")
@@ -211,19 +201,18 @@ func (t *tree) joined(outer, own []string) (patterns []string) {
 	return patterns
 }
 
-// Fronts returns what may stand in front of the paths of a block's matcher: nothing, and the
-// prefixes of the routes around it that are cut off.
+// Fronts returns the prefixes that routes around a block strip from paths, and "".
 func (s *Server) Fronts(b Block) (fronts []string) {
 	for _, p := range s.placesOf(b) {
-		for _, path := range s.look().joined(patternsOf(p.matchers), []string{"/"}) {
+		for _, path := range s.look().joined(patternsOf(p.matchers...), []string{"/"}) {
 			fronts = with(fronts, strings.TrimSuffix(path, "/"))
 		}
 	}
 	return append(fronts, "")
 }
 
-// isFor reports whether a block is to protect an address: if the routes that lead to the block
-// take it, and the block's own matchers do, with or without the prefix of those routes.
+// isFor reports whether the routes that lead to a block match an address, and the block's own
+// matchers do, with or without the prefix of those routes.
 func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		for _, sets := range p.matchers {
@@ -234,7 +223,7 @@ func (t *tree) isFor(b Block, places []place, own []string, at *Step) bool {
 		if b.Protects() == nil || at.Any(b.Protects()) != No {
 			return true
 		}
-		path := caddyhttp.MatchPath(t.joined(patternsOf(p.matchers), own))
+		path := caddyhttp.MatchPath(t.joined(patternsOf(p.matchers...), own))
 		return len(path) > 0 && path.Provision(caddy.Context{}) == nil && at.Any(caddyhttp.MatcherSets{{&path}}) != No
 	})
 }
@@ -270,23 +259,16 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 			doubtful = append(doubtful, e)
 		}
 	}
+	ahead := slices.IndexFunc(ends, func(e Ending) bool { return e.Kind == Denied || e.Kind == Nothing })
 	switch {
 	case len(doubtful) > 0: // what needs the least is the easiest to see
-		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, likely)})
-		return
+		v.Doubtful = append(v.Doubtful, Verdict{path, slices.MinFunc(doubtful, func(a, b Ending) int { return a.unlikely() - b.unlikely() })})
 	case len(public) > 0:
 		v.Public = append(v.Public, Verdict{path, public[0]})
-		return
-	}
-	if gated {
+	case gated:
 		v.Gated++
-		return
-	}
-	for _, e := range ends {
-		if e.Kind == Denied || e.Kind == Nothing {
-			v.Ahead = append(v.Ahead, Verdict{path, e})
-			return
-		}
+	case ahead >= 0:
+		v.Ahead = append(v.Ahead, Verdict{path, ends[ahead]})
 	}
 }
 
@@ -294,7 +276,7 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 func (v *Survey) note(path string, ends []Ending, b Block) {
 	for _, e := range ends {
 		if e.Kind == Gated && e.Block == b {
-			v.Early = with(v.Early, e.Early()...)
+			v.Early = with(v.Early, e.Step.early...)
 		}
 		if e.Kind == Denied && e.Block == b {
 			v.Blank = append(v.Blank, Verdict{path, e})
@@ -302,8 +284,7 @@ func (v *Survey) note(path string, ends []Ending, b Block) {
 	}
 }
 
-// chosen reports whether a way took another branch than that of the block, where each request
-// takes one branch: what is written there is meant so.
+// chosen reports whether a way took another branch of a group than the block's, which is intended.
 func chosen(e Ending, places []place) bool {
 	return slices.ContainsFunc(places, func(p place) bool {
 		return slices.ContainsFunc(e.Step.branches, func(branch *caddyhttp.Route) bool {

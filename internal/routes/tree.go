@@ -2,15 +2,14 @@ package routes
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 )
 
-// What stands where in the routes of a server, whoever asks.
-
-// place is where a handler stands: the routes that lead there, from the outside.
+// place is the place of a handler: the routes that lead there, the outermost first.
 type place struct {
 	matchers []caddyhttp.MatcherSets
 	groups   []string
@@ -19,13 +18,13 @@ type place struct {
 	errors   bool // in an error route
 }
 
-// standing is a block and where it stands.
+// standing is a block and its place.
 type standing struct {
 	block Block
 	place
 }
 
-// tree is what stands in routes.
+// tree has the contents of routes.
 type tree struct {
 	blocks   []standing
 	proxies  []proxy
@@ -37,19 +36,19 @@ type tree struct {
 	prefixes []string // that are cut off
 }
 
-// change is a handler that changes addresses, and where it stands.
+// change is a handler that changes addresses, and its place.
 type change struct {
 	*rewrite.Rewrite // nil for error routes
 	place
 }
 
-// proxy is a reverse proxy and where it stands.
+// proxy is a reverse proxy and its place.
 type proxy struct {
 	*reverseproxy.Handler
 	place
 }
 
-// look returns what stands in all routes.
+// look returns the tree of all routes.
 func (s *Server) look() *tree {
 	if s.whole == nil {
 		s.whole = s.collect(countTo(len(s.Caddy.Routes)))
@@ -66,9 +65,9 @@ func (s *Server) look() *tree {
 	return s.whole
 }
 
-// lookAt returns what stands in the routes that a request for a host may take.
+// lookAt returns the tree of the routes that a request for a host may take.
 func (s *Server) lookAt(host string) *tree {
-	host = lower(host)
+	host = strings.ToLower(host)
 	if s.trees[host] == nil {
 		s.trees[host] = s.collect(s.candidates(host))
 	}

@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +28,8 @@ type Ending struct {
 	By    string // the handler's name, or why it is unclear
 	Block Block  // for Gated and Own
 	Step  *Step
-	// Handler is the handler that answers.
-	Handler any
+
+	Handler any // that answers
 }
 
 // If says what must be so for a request to end here, beside its address; "" if nothing.
@@ -37,15 +38,10 @@ func (e Ending) If() string { return strings.Join(e.Step.ifs, ", and ") }
 // Where is If in short: that no file stands at an address is the rule.
 func (e Ending) Where() string {
 	ifs := slices.DeleteFunc(slices.Clone(e.Step.ifs), func(condition string) bool { return condition == NoSuchFile })
-	if len(ifs) == 0 {
-		return e.If()
-	}
-	return strings.Join(ifs, ", and ")
+	return cmp.Or(strings.Join(ifs, ", and "), e.If())
 }
 
-// likely orders endings by how much must be so: the file that is tried last is likely to exist.
-func likely(a, b Ending) int { return a.unlikely() - b.unlikely() }
-
+// unlikely grows with how much must be so: the file that is tried last is likely to exist.
 func (e Ending) unlikely() (n int) {
 	for _, condition := range e.Step.ifs {
 		switch {
@@ -81,9 +77,6 @@ func (e Ending) After() string {
 // Status is that of the error whose page this is, 0 if it is none.
 func (e Ending) Status() int { return e.Step.failed }
 
-// Early names what asks for the user before any block has set one.
-func (e Ending) Early() []string { return e.Step.early }
-
 // Met reports whether some route has taken the request.
 func (e Ending) Met() bool { return e.Step.met }
 
@@ -95,7 +88,7 @@ const (
 	allSteps, stepsEach = 10_000, 400
 )
 
-// TooMany and TooDeep are why an end is Unclear: the walk was given up.
+// Why a walk is given up and its end is Unclear.
 const (
 	TooMany = "the routes are too many to follow"
 	TooDeep = "routes are nested too deeply to follow"
@@ -104,14 +97,10 @@ const (
 // GivenUp reports whether the walk has not gone on from here.
 func (e Ending) GivenUp() bool { return e.Kind == Unclear && (e.By == TooMany || e.By == TooDeep) }
 
-// next is what becomes of a request that a handler or a route lets pass.
-type next func(*Step)
-
 // flow is where a request can go on from a place in the routes.
 type flow struct {
-	next next
-	// place names the place, the same for all ways that lead to it.
-	place string
+	next  func(*Step) // gets the request that a handler or a route lets pass
+	place string      // names the place, the same for all ways that lead to it
 	deep  int
 }
 
@@ -128,7 +117,7 @@ type walk struct {
 // Ends returns all ends of the ways that a request may take.
 func (s *Server) Ends(of Request) []Ending {
 	w := &walk{server: s, known: make(map[string]bool), seen: make(map[string]bool)}
-	first := newStep(s.Caddy, &of)
+	first := newStep(&of)
 	if !s.Exhausted() {
 		w.some(s.Caddy.Routes, s.candidates(of.URL.Hostname()), 0, first, flow{next: w.nobody})
 	}
@@ -155,8 +144,7 @@ func (w *walk) end(e Ending) {
 
 func (w *walk) unclear(at *Step, why string) { w.end(Ending{Kind: Unclear, By: why, Step: at}) }
 
-// been reports whether the walk need not go on: because it was here in the same state, or because
-// it takes too long.
+// been reports whether to stop: because the walk was here in the same state, or takes too long.
 func (w *walk) been(at *Step, place string) bool {
 	w.steps++
 	w.server.steps++
@@ -167,11 +155,9 @@ func (w *walk) been(at *Step, place string) bool {
 		return false
 	}
 	key := place + " " + at.key()
-	if w.seen[key] {
-		return true
-	}
+	seen := w.seen[key]
 	w.seen[key] = true
-	return false
+	return seen
 }
 
 // all sends a step through all routes of a list.
@@ -245,7 +231,7 @@ func (w *walk) fork(route *caddyhttp.Route, at *Step, r reply, f flow) {
 		return
 	}
 	for _, found := range r.files {
-		way := at.where(found.why).copy(w.server.Caddy)
+		way := at.where(found.why).copy()
 		way.files = map[string]string{relativeFile: found.relative}
 		replacer(way.Request).Set(relativeFile, found.relative)
 		w.take(route, way, f)
@@ -309,16 +295,15 @@ type catcher struct {
 	after  flow
 }
 
-// fail sends a step to the error routes that are the nearest: those of the server begin with the
-// request as it came.
+// fail is refuse for a handler by name.
 func (w *walk) fail(at *Step, status int, by string) { w.refuse(at, status, Ending{By: by}) }
 
-// refuse is fail with what is known of who refuses.
+// refuse sends a step to the nearest error routes. The server's get the request as it came.
 func (w *walk) refuse(at *Step, status int, refusal Ending) {
 	if c := at.catch; c != nil {
-		failed := at.copy(w.server.Caddy)
+		failed := at.copy()
 		failed.catch, failed.failed = c.up, status
-		w.all(c.routes, failed.copy(w.server.Caddy), c.after)
+		w.all(c.routes, failed.copy(), c.after)
 		return
 	}
 	denied := func(s *Step) {
@@ -326,9 +311,9 @@ func (w *walk) refuse(at *Step, status int, refusal Ending) {
 		w.end(refusal)
 	}
 	if errors := w.server.Caddy.Errors; at.failed == 0 && errors != nil && len(errors.Routes) > 0 {
-		failed := at.copy(w.server.Caddy)
+		failed := at.copy()
 		*failed.Request.URL, failed.Request.RequestURI, failed.blind, failed.failed = *at.Asked, at.Asked.RequestURI(), false, status
-		w.all(errors.Routes, failed.copy(w.server.Caddy), flow{next: denied, place: "errors"})
+		w.all(errors.Routes, failed.copy(), flow{next: denied, place: "errors"})
 		return
 	}
 	denied(at)

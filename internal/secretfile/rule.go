@@ -20,25 +20,18 @@ type Kind int
 
 // The kinds of event.
 const (
-	// Changed: the file holds another secret, which is in use now.
-	Changed Kind = iota + 1
-	// Broken: what the file holds cannot be used. The secret in use stays.
-	Broken
-	// Mended: the file holds the secret in use again.
-	Mended
-	// Retired: a former secret opens nothing any more.
-	Retired
+	Changed Kind = iota + 1 // the file holds another secret, which is in use now
+	Broken                  // what the file holds cannot be used; the secret in use stays
+	Mended                  // the file holds the secret in use again
+	Retired                 // a former secret opens nothing any more
 )
 
 // Event is what somebody should know.
 type Event struct {
-	Kind Kind
-	// Value is the secret in use, and that of Retired the former one.
-	Value string
-	// Former is the secret that was in use until now. For Changed.
-	Former string
-	// Problem is what is wrong with the file. For Broken.
-	Problem error
+	Kind    Kind
+	Value   string // the secret in use; for Retired the former one
+	Former  string // for Changed: the secret that was in use until now
+	Problem error  // for Broken: what is wrong with the file
 }
 
 // Former is a secret that was in use until a moment.
@@ -72,8 +65,11 @@ func NewSecret(value string, check func(string) error) *Secret {
 // looks in a row have found the same, because a file that is being written may look whole.
 func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 	if err == nil && value == s.current {
-		s.seen = finding{}
-		return s.mended()
+		if s.seen = (finding{}); s.told == "" {
+			return nil
+		}
+		s.told = ""
+		return []Event{{Kind: Mended, Value: s.current}}
 	}
 	if err == nil {
 		err = s.check(value)
@@ -87,7 +83,6 @@ func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 		return nil
 	}
 	if err == nil {
-		s.seen = finding{}
 		return s.Adopt(now, value)
 	}
 	if s.told == found.problem && now.Sub(s.toldAt) < tellAgain {
@@ -95,14 +90,6 @@ func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 	}
 	s.told, s.toldAt = found.problem, now
 	return []Event{{Kind: Broken, Value: s.current, Problem: err}}
-}
-
-func (s *Secret) mended() []Event {
-	if s.told == "" {
-		return nil
-	}
-	s.told = ""
-	return []Event{{Kind: Mended, Value: s.current}}
 }
 
 // Adopt puts another secret in use at once.

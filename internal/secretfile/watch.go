@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Interval is how often a file is looked at.
-const Interval = 10 * time.Second
-
-// readTime is how long one look may take. A file on a server that does not answer must
-// not keep former secrets from being forgotten.
-const readTime = 5 * time.Second
+const (
+	// Interval is how often a file is looked at.
+	Interval = 10 * time.Second
+	// readTime is the timeout of one look: a hanging file server must not keep former secrets.
+	readTime = 5 * time.Second
+)
 
 var errSlow = errors.New("the file could not be read within 5s")
 
@@ -28,9 +28,8 @@ type Watch struct {
 	members []*member // the newest last
 
 	reading chan result // of the one look under way, for run alone
-
-	cancel context.CancelFunc
-	done   chan struct{}
+	cancel  context.CancelFunc
+	done    chan struct{}
 }
 
 type member struct {

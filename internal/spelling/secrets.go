@@ -6,8 +6,6 @@ import (
 	"strings"
 )
 
-// What people are told about a line must not repeat the secrets in it.
-
 // secret matches what secrets look like: long runs of letters and digits. slashed matches those in
 // Base64 that have slashes in them, as paths have.
 var (

@@ -39,11 +39,10 @@ func between(a, b string) int {
 		row = make([]int, len(b)+1)
 		row[0] = i
 		for j := 1; j <= len(b); j++ {
-			cost := 1
+			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+1)
 			if a[i-1] == b[j-1] {
-				cost = 0
+				row[j] = min(row[j], before[j-1])
 			}
-			row[j] = min(before[j]+1, row[j-1]+1, before[j-1]+cost)
 			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
 				row[j] = min(row[j], previous[j-2]+1)
 			}
