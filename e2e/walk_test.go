@@ -157,8 +157,8 @@ var wrongApps = []app{
 	{name: "a personal account", window: url.Values{"user": {"quiet_otter"}, "action": {"not_professional"}}, words: []string{"✗ login: ", "personal one"}},
 	{name: "an Instagram that cannot be reached", down: true, words: []string{"✗ network: ", "firewall"}},
 	{name: "an Instagram that does not answer", fault: "endpoint=token&kind=hang", own: [2]string{"app_id ", "timeout 500ms\napp_id "}, words: []string{"✗ network: ", "in time"}},
-	{name: "a page in the place of Instagram", fault: "endpoint=token&kind=html", words: []string{"✗ app: ", "not from instagram's API"}},
-	{name: "an Instagram that fails", fault: "endpoint=token&kind=status_502", words: []string{"✗ app: ", "instagram failed"}},
+	{name: "a page in the place of Instagram", fault: "endpoint=token&kind=html", words: []string{"✗ app: ", "not from Instagram's API"}},
+	{name: "an Instagram that fails", fault: "endpoint=token&kind=status_502", words: []string{"✗ app: ", "Instagram failed"}},
 }
 
 // wantNamed fails the test unless the doctor names what is wrong, and nothing else.

@@ -132,7 +132,7 @@ type WindowError struct{ Callback }
 // Error returns Instagram's words for the log, quoted and cut. They may repeat the state. [P1]
 func (e *WindowError) Error() string {
 	quote := func(s string) string { return fmt.Sprintf("%+q", Masked(s, e.State)) }
-	text := fmt.Sprintf("instagram sent back error %s, reason %s, description %s", quote(e.Fault), quote(e.Reason), quote(e.Description))
+	text := fmt.Sprintf("Instagram sent back error %s, reason %s, description %s", quote(e.Fault), quote(e.Reason), quote(e.Description))
 	if e.Number != 0 {
 		text += fmt.Sprintf(", number %d", e.Number)
 	}
@@ -158,5 +158,5 @@ const (
 	remedyForWindow = "the account may be a personal one (only business and creator accounts can sign in with instagram_login), " +
 		"or the app may be in development mode and the account is not one of its testers; check the account type and the app's roles at Meta"
 
-	remedyForWindowFault = "instagram failed: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
+	remedyForWindowFault = "Instagram failed: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 )

@@ -74,7 +74,7 @@ const (
 
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "asking instagram's %s endpoint", e.Endpoint)
+	fmt.Fprintf(&b, "asking Instagram's %s endpoint", e.Endpoint)
 	if e.Status != 0 {
 		fmt.Fprintf(&b, ": status %d", e.Status)
 	}

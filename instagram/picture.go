@@ -199,7 +199,7 @@ func (c *Client) checkPictureURL(address string, secrets ...string) error {
 	if u.Scheme == "https" && isPictureHost(u.Host) || c.simulates(u) {
 		return nil
 	}
-	return fmt.Errorf("the picture is not on a host of instagram: %q", cut(without(u.Host, secrets)))
+	return fmt.Errorf("the picture is not on a host of Instagram: %q", cut(without(u.Host, secrets)))
 }
 
 // isPictureHost reports whether a host, without a port, is below one of the domains.

@@ -29,7 +29,7 @@ var remedies = []struct {
 	{"professional account", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
 	{"not professional", "the account is a personal one: switch it to a business or creator account in Instagram's settings, which is free", true},
 	{"developer role", "the app is in development mode and the account is not one of its testers: add the account under App roles and accept the invitation, or switch the app to live", false},
-	{"invalid authorization code", "instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret belong to one app, and that nothing opens the callback twice", true},
+	{"invalid authorization code", "Instagram does not accept the authorization code: it was used, is too old, or belongs to another app or redirect_uri; if it happens to everybody, check that app_id and app_secret belong to one app, and that nothing opens the callback twice", true},
 	{"code was not found", "the authorization code was unknown or used: if it happens to everybody, check that all nodes run the same configuration and that nothing opens the callback twice", true},
 	{"code has been used", "the authorization code was used before: if it happens to everybody, check that nothing in front of Caddy repeats requests", true},
 	{"code has expired", "the authorization code had expired: if it happens to everybody, check the clock of this machine", true},
@@ -41,7 +41,7 @@ const (
 	remedyScope       = "scope names a permission that the app does not have: compare it with the permissions of the product in Meta's dashboard, and with api"
 	remedyPermission  = "a permission is missing: the app needs it in Meta's dashboard, approved for accounts that are not testers, and the account must be a professional one"
 	remedyToken       = "the access token is not valid: if it happens to everybody, check that api and endpoints belong together"
-	remedyNoObject    = "instagram does not show this user node: check user_node, and that the account is not a private one"
+	remedyNoObject    = "Instagram does not show this user node: check user_node, and that the account is not a private one"
 
 	remedyRestricted = "Meta has restricted the app and nobody can sign in: open the app in Meta's dashboard, read its alerts and required actions, and resolve or appeal them"
 
@@ -54,12 +54,12 @@ const (
 var codeRemedies = map[int]string{
 	codeCapability:  remedyPermission,
 	codePermission:  remedyPermission,
-	codeParameter:   "instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
+	codeParameter:   "Instagram does not know a parameter or a field: check fields and api, and that the account is not a personal one",
 	codeSessionKey:  remedyToken,
-	codeAnonymous:   "instagram got no access token: check that nothing between Caddy and instagram removes the Authorization header or the query",
+	codeAnonymous:   "Instagram got no access token: check that nothing between Caddy and Instagram removes the Authorization header or the query",
 	codeNotAccepted: remedyToken,
-	codePolicy:      "instagram blocks this for a while because of its policies: wait, and see the app's alerts in Meta's dashboard if it happens to everybody",
-	codePath:        "endpoints graph is wrong: instagram does not know the path; write https://graph.instagram.com, with at most one version segment",
+	codePolicy:      "Instagram blocks this for a while because of its policies: wait, and see the app's alerts in Meta's dashboard if it happens to everybody",
+	codePath:        "endpoints graph is wrong: Instagram does not know the path; write https://graph.instagram.com, with at most one version segment",
 }
 
 // profileRemedies are those of user nodes that cannot be used.
@@ -67,9 +67,9 @@ var profileRemedies = []struct {
 	because error
 	remedy  string
 }{
-	{errPrivate, "the account is private, and instagram shows only its ID: its owner can make it public, or switch it to a business or creator account, which is free; testers must be public, too"},
-	{errNoUserID, "instagram did not send user_id, and Caddy signs nobody in under another ID: check that api and endpoints belong together; if it lasts, report it to this project"},
-	{errOtherPerson, "instagram named two accounts in one login: check that api, user_node and endpoints belong together, and that there is no cache between Caddy and instagram"},
+	{errPrivate, "the account is private, and Instagram shows only its ID: its owner can make it public, or switch it to a business or creator account, which is free; testers must be public, too"},
+	{errNoUserID, "Instagram did not send user_id, and Caddy signs nobody in under another ID: check that api and endpoints belong together; if it lasts, report it to this project"},
+	{errOtherPerson, "Instagram named two accounts in one login: check that api, user_node and endpoints belong together, and that there is no cache between Caddy and Instagram"},
 }
 
 // Remedy returns a sentence that tells the operator what to change, "" if there is nothing.
@@ -80,23 +80,23 @@ func (e *Error) Remedy() string {
 	case app == AppWithoutAccess:
 		return remedyWithoutAccess
 	case e.caseLimited():
-		return "instagram's rate limit for this app and this account is reached: wait; if it happens to everybody, see the app's usage in Meta's dashboard"
+		return "Instagram's rate limit for this app and this account is reached: wait; if it happens to everybody, see the app's usage in Meta's dashboard"
 	case e.RateLimited():
-		return "the app's rate limit at instagram is reached: wait, and see the app's usage in Meta's dashboard"
+		return "the app's rate limit at Instagram is reached: wait, and see the app's usage in Meta's dashboard"
 	case e.distrustsAddress():
-		return "instagram does not trust the IP address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
+		return "Instagram does not trust the IP address of this server: wait; if it lasts, send calls from an address that is not shared with scrapers, or through a proxy of your own"
 	case e.causedBy(context.Canceled):
 		return "" // the visitor went away, or Caddy is being stopped
 	case e.causedBy(syscall.EMFILE, syscall.ENFILE):
-		return "caddy has too many open files: raise its limit (ulimit -n, LimitNOFILE of the service)"
+		return "Caddy has too many open files: raise its limit (ulimit -n, LimitNOFILE of the service)"
 	case e.causedBy(io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET):
-		return "the connection to instagram was cut: nothing to change if it passes; otherwise check the network and any proxy in between"
+		return "the connection to Instagram was cut: nothing to change if it passes; otherwise check the network and any proxy in between"
 	case e.Kind == Unreachable:
-		return "instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
+		return "Instagram cannot be reached from here: check DNS, the firewall, the proxy settings and the system's certificates"
 	case e.Kind == TimedOut:
-		return "instagram did not answer in time: check the network, or raise timeout"
+		return "Instagram did not answer in time: check the network, or raise timeout"
 	case e.Kind == BadAnswer && e.Status < 500 && !e.Transient:
-		return "the answer is not from instagram's API: check endpoints and any proxy in between"
+		return "the answer is not from Instagram's API: check endpoints and any proxy in between"
 	case e.Kind == BadProfile:
 		return e.profileRemedy()
 	}
@@ -122,7 +122,7 @@ func (e *Error) remedyByWords() string {
 		return codeRemedies[e.Code]
 	}
 	if e.Temporary() {
-		return "instagram failed, or a proxy in between did: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
+		return "Instagram failed, or a proxy in between did: nothing to change here, try again later; if it lasts, see the status page of Meta's platform"
 	}
 	return ""
 }
@@ -164,7 +164,7 @@ func (e *Error) profileRemedy() string {
 			return r.remedy
 		}
 	}
-	return "instagram sent a profile with an invalid ID or username: check api, user_node and endpoints"
+	return "Instagram sent a profile with an invalid ID or username: check api, user_node and endpoints"
 }
 
 // PrivateAccount reports whether the account is private, so that Instagram shows only an ID.

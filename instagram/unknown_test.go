@@ -94,7 +94,7 @@ func TestErrorsInTheWordsOfOAuthAreRead(t *testing.T) {
 		{400, `{"error":"invalid_scope"}`, "scope names a permission", instagram.Refused, false},
 		{200, `{"error":"invalid_grant","error_description":"Invalid authorization code"}`, "was used, is too old", instagram.Refused, false},
 		{400, `{"error":"invalid_request","error_description":"nobody knows","access_token":"T"}`, "", instagram.Refused, false},
-		{503, `{"error":"temporarily_unavailable"}`, "instagram failed", instagram.BadAnswer, true},
+		{503, `{"error":"temporarily_unavailable"}`, "Instagram failed", instagram.BadAnswer, true},
 	} {
 		_, err := serve(t, answer(c.status, c.body)).Exchange(t.Context(), redirectURI, plantedCode)
 		got := wantKind(t, err, c.kind)

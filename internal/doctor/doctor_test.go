@@ -115,7 +115,7 @@ func TestTheDoctorNamesTheFault(t *testing.T) {
 		{"a page", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.HTML}), nil, []string{"app: ", "not JSON", "proxy"}},
 		{"a token for nothing", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Answer, Body: `{"access_token":"IGAAx","user_id":1}`}), nil, []string{"app: ", "made-up code"}},
 		{"words that nobody knows", sitetest.Config{}, says(simulator.Token, "The moon is full"), nil, []string{"app: ", "The moon is full", "dashboard"}},
-		{"down", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "instagram failed"}},
+		{"down", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Status502}), nil, []string{"app: ", "JSON", "Instagram failed"}},
 		{"hanging", sitetest.Config{}, misdeed(simulator.Token, simulator.Fault{Kind: simulator.Hang}), []string{"app_id", "timeout 300ms\napp_id"}, []string{"network: ", "in time"}},
 		{"no secret", sitetest.Config{}, nil, []string{sitetest.AppSecret, "{env.NO_SUCH_VARIABLE}"}, []string{"options: ", "app_secret (", "Caddyfile:16", "NO_SUCH_VARIABLE"}},
 		{"the other Instagram API", sitetest.Config{}, nil, []string{"app_id", "api basic_display\napp_id"}, []string{"window: ", "user_profile", "and with api"}},

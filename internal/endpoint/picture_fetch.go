@@ -158,12 +158,12 @@ func (e *Endpoints) fetchPicture(ctx context.Context, s *session.Session) (found
 // fetchWithinLimits fetches a picture if the limits allow one more call.
 func (e *Endpoints) fetchWithinLimits(ctx context.Context, s *session.Session, found *pictureResult, keep *time.Duration) error {
 	if wait := e.Memory.pictures.backoff.PausedFor(); wait > 0 {
-		return &pictureWait{"calls to instagram are paused after failures", wait}
+		return &pictureWait{"calls to Instagram are paused after failures", wait}
 	}
 	for _, gate := range []*limit.Gate{e.Memory.pictures.places, e.Provider.Gate} {
 		leave, ok := gate.Enter(ctx)
 		if !ok {
-			return &pictureWait{"too many calls are waiting for instagram", provider.CallQueue}
+			return &pictureWait{"too many calls are waiting for Instagram", provider.CallQueue}
 		}
 		defer leave()
 	}

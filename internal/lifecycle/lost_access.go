@@ -28,7 +28,7 @@ type LostAccessError struct {
 }
 
 func (*LostAccessError) Error() string {
-	return "instagram withdrew a permission, or the new username is not allowed"
+	return "Instagram withdrew a permission, or the new username is not allowed"
 }
 
 // CompareAccess returns a *LostAccessError if newer lacks a permission of old, or if its username

@@ -53,7 +53,7 @@ func TestT6_WhatInstagramRepeatsOfASecretIsNotLogged(t *testing.T) {
 	}
 	s.Instagram.Misbehave(simulator.UserNode, told("Malformed access token "+token))
 	b.Get("/page")
-	sitetest.Eventually(t, "the end of the session", func() bool { return len(s.Logged("session revoked: instagram no longer accepts its token")) > 0 })
+	sitetest.Eventually(t, "the end of the session", func() bool { return len(s.Logged("session revoked: Instagram no longer accepts its token")) > 0 })
 	s.Instagram.Misbehave(simulator.LongLived, told("Unknown: /access_token?client_secret="+sitetest.AppSecret))
 	s.NewBrowser().SignIn("/page")
 	s.Instagram.Misbehave(simulator.Token, told("Wrong secret "+sitetest.AppSecret[:20]+" for AQ"))

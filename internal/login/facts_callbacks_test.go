@@ -78,7 +78,7 @@ func calledBack(m meta, outcome string) route {
 
 // toldMeta is the answer to a callback that is accepted.
 func toldMeta(page string) expected {
-	return expected{status: http.StatusOK, page: page, logs: "info sessions revoked by instagram"}
+	return expected{status: http.StatusOK, page: page, logs: "info sessions revoked by Instagram"}
 }
 
 // refusedMeta is the answer to a callback that is refused, which anybody can send.

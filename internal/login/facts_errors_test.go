@@ -49,7 +49,7 @@ func TestFactsOfTheErrors(t *testing.T) {
 	confirm := refused(400, "provider_refused", "the visitor has to log in or confirm").ofVisitor().atNode()
 	limit := refused(502, "provider_error", "the app's rate limit").atNode()
 	permission := refused(400, "provider_refused", "a permission is missing").atNode()
-	failing := refused(502, "provider_error", "instagram failed").atNode()
+	failing := refused(502, "provider_error", "Instagram failed").atNode()
 	blocked := refused(503, "app_blocked", "Meta has restricted the app").atNode().retryAfter("60").logging(blockedLine)
 	runFacts(t, []fact{
 		{by: "L", fact: "190 without a subcode: the session has expired", via: login(graph(190, "Error validating access token: Session has expired on Tuesday, 01-Dec-26 06:00:00 PST. The current time is Tuesday, 01-Dec-26 06:07:02 PST.")), want: tokenRefused.saying("Session has expired"), later: ends},
@@ -95,7 +95,7 @@ func TestFactsOfTheErrors(t *testing.T) {
 		{by: "D", fact: "1: unknown error, temporary", via: login(graph(1, "An unknown error has occurred.")), want: failing, later: stays},
 		{by: "D", fact: "2: service error, temporary", via: login(graph(2, "(#2) Service temporarily unavailable", transient)), want: failing, later: stays},
 		{by: "D", fact: "is_transient: temporary, whatever the code", via: login(graph(190, "An unexpected error has occurred. Please retry your request later.", transient)), want: failing, later: stays},
-		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "does not know the error of instagram").atNode().saying("Something that nobody knows"), later: stays},
+		{by: "-", fact: "other codes: refused, and the log has the words", via: login(graph(36007, "Something that nobody knows")), want: refused(400, "provider_refused", "does not know the error of Instagram").atNode().saying("Something that nobody knows"), later: stays},
 		{by: "L", fact: "X-App-Usage has call_volume and cpu_time, and says nothing of the end", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_volume":101,"cpu_time":27}`)), want: limit},
 		{by: "D", fact: "X-App-Usage has call_count", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-App-Usage", `{"call_count":101,"total_cputime":27,"total_time":30}`)), want: limit},
 		{by: "D", fact: "X-Business-Use-Case-Usage tells in minutes when to come back, with any limit", via: login(limited(graph(4, "(#4) Application request limit reached"), "X-Business-Use-Case-Usage", caseUsage)), want: limit.retryAfter("420")},

@@ -17,7 +17,7 @@ const (
 	ends  = "the session ends"
 	stays = "the session stays"
 
-	lineEnds  = "session revoked: instagram no longer accepts its token"
+	lineEnds  = "session revoked: Instagram no longer accepts its token"
 	lineStays = "background refresh failed; the session stays as it is"
 	lineShort = "getting a long-lived token failed; the short-lived one stays in use"
 )

@@ -138,7 +138,7 @@ func TestFactsOfTheWindow(t *testing.T) {
 		{by: "S", fact: "error=invalid_scope comes back", via: sentBack("error=invalid_scope&error_description=Invalid+scope%3A+instagram_business_manage_insights"),
 			want: refused(400, "provider_refused", "scope names a permission").saying("instagram_business_manage_insights")},
 		{by: "S", fact: "error=server_error comes back", via: sentBack("error=server_error&error_description=An+unexpected+error+has+occurred"),
-			want: refused(502, "provider_error", "instagram failed").saying("An unexpected error has occurred")},
+			want: refused(502, "provider_error", "Instagram failed").saying("An unexpected error has occurred")},
 		{by: "S", fact: "access_denied for an insufficient developer role comes back, and is no cancellation",
 			via:  sentBack("error=access_denied&error_description=Insufficient+developer+role"),
 			want: refused(400, "provider_refused", "is not one of its testers").saying("Insufficient developer role")},

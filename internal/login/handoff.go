@@ -21,16 +21,16 @@ import (
 
 var (
 	errQueueFull = telemetry.NewCause("too many logins are waiting for Instagram",
-		"nothing to change if it passes; otherwise instagram answers slowly: see the errors before this one, and lower timeout")
-	errBreakerOpen = telemetry.NewCause("instagram failed several times in a row",
-		"see the errors before this one; Caddy tries instagram again after a pause")
+		"nothing to change if it passes; otherwise Instagram answers slowly: see the errors before this one, and lower timeout")
+	errBreakerOpen = telemetry.NewCause("Instagram failed several times in a row",
+		"see the errors before this one; Caddy tries Instagram again after a pause")
 	// ErrStale is the cause of a refusal of a callback without a valid login.
 	ErrStale = telemetry.NewCause("the login has expired, was used before, or belongs to another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
 	// ErrOutdated is the cause of a refusal because the revocation list is too old.
 	ErrOutdated = telemetry.NewCause("the list of revoked sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
 	// ErrNotGranted is the cause of a refusal because a required permission is missing.
-	ErrNotGranted = errors.New("a permission of require_scope was declined, or instagram did not say whether it was granted")
+	ErrNotGranted = errors.New("a permission of require_scope was declined, or Instagram did not say whether it was granted")
 )
 
 // redirectTo redirects a signed-in visitor to a page of the site. The path is checked again,

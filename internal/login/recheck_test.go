@@ -110,7 +110,7 @@ func TestD3_VisitorsWhoLeaveDoNotOpenTheBreaker(t *testing.T) {
 		<-gone
 	}
 	s.WaitForLog("sign-in refused", visitors) // a moment later, in case one comes back
-	if lines := s.Logged("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds"); len(lines) != 0 {
+	if lines := s.Logged("breaker opened: calls to Instagram have failed in a row; logins are refused until one succeeds"); len(lines) != 0 {
 		t.Errorf("the breaker opened: %v", lines)
 	}
 }

@@ -108,7 +108,7 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 	if lines := s.Logged(told); len(lines) != 1 || lines[0]["level"] != "error" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "Meta's dashboard") {
 		t.Errorf("error lines = %v", lines)
 	}
-	if lines := s.Logged("session revoked: instagram no longer accepts its token"); len(lines) != 0 {
+	if lines := s.Logged("session revoked: Instagram no longer accepts its token"); len(lines) != 0 {
 		t.Errorf("%d sessions ended", len(lines))
 	}
 	metrics := sitetest.Scrape(t, admin)
@@ -298,7 +298,7 @@ func TestAnOptionalFieldLocksNobodyOut(t *testing.T) {
 	if want := []string{"/me?fields=id,user_id,username,name,biography,account_type", "/me?fields=id,user_id,username"}; strings.Join(asked, " ") != strings.Join(want, " ") {
 		t.Errorf("asked for %q", asked)
 	}
-	const told = "instagram refuses a field; visitors are signed in without all of fields"
+	const told = "Instagram refuses a field; visitors are signed in without all of fields"
 	if lines := s.Logged(told); len(lines) != 1 || lines[0]["field"] != "biography" || lines[0]["level"] != "warn" {
 		t.Errorf("lines = %v", lines)
 	}

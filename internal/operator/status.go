@@ -19,7 +19,9 @@ func statusCommand() *cobra.Command {
 		Aliases: []string{"sessions"},
 		Short:   "Shows what a running Caddy knows about revoked sessions",
 		Long: `
-Asks a running Caddy about each app that signs people in:    REVOKED  sessions and users that were revoked, as far as it remembers
+Asks a running Caddy about each app that signs people in:
+
+    REVOKED  sessions and users that were revoked, as far as it remembers
     QUEUED   not in the storage yet, so that other nodes do not know them
     AGE      time since it last read the storage
     STORAGE  ok, or why it cannot be read

@@ -20,14 +20,14 @@ var told = map[string]toldOf{
 	"signed in":                        {true, true, true},
 	"sign-in refused":                  {true, false, true},
 	"signed out":                       {true, true, true},
-	"sessions revoked by instagram":    {true, true, true},
+	"sessions revoked by Instagram":    {true, true, true},
 	"callback refused":                 {true, false, true},
 	"access refused":                   {true, true, true},
 	"sessions revoked by the operator": {false, true, false},
 	"secrets are being rotated: older secrets are still accepted":                                    {false, false, true},
 	"reading revoked sessions from the storage failed; the last known list stays in use":             {false, false, false},
 	"reading revoked sessions from the storage works again":                                          {false, false, false},
-	"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds": {true, false, true},
+	"breaker opened: calls to Instagram have failed in a row; logins are refused until one succeeds": {true, false, true},
 }
 
 // everythingHappens runs a site on which everything happens that the log tells of, and

@@ -109,7 +109,7 @@ func TestTheMetricsTellHowLoginsFail(t *testing.T) {
 		`provider_call_duration_seconds_count{endpoint="token"}`:           "5", `provider_call_duration_seconds_count{endpoint="user_node"}`: "1",
 		`breaker_open`: "1", `breaker_openings_total`: "1",
 	})
-	if opened := s.Logged("breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds"); len(opened) != 1 || opened[0]["request_id"] == nil || opened[0]["error"] == nil {
+	if opened := s.Logged("breaker opened: calls to Instagram have failed in a row; logins are refused until one succeeds"); len(opened) != 1 || opened[0]["request_id"] == nil || opened[0]["error"] == nil {
 		t.Errorf("logged %v", opened)
 	}
 }

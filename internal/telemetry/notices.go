@@ -11,11 +11,11 @@ import (
 var (
 	noticeSignedIn            = Notice{"signed in", NoAction, ""}
 	NoticeSignedOut           = Notice{"signed out", NoAction, ""}
-	NoticeRevokedByInstagram  = Notice{"sessions revoked by instagram", NoAction, ""}
-	NoticeTokenNotAccepted    = Notice{"session revoked: instagram no longer accepts its token", NoAction, ""}
-	NoticePermissionWithdrawn = Notice{"session revoked: instagram withdrew a permission, or the new username is not allowed", NoAction, ""}
+	NoticeRevokedByInstagram  = Notice{"sessions revoked by Instagram", NoAction, ""}
+	NoticeTokenNotAccepted    = Notice{"session revoked: Instagram no longer accepts its token", NoAction, ""}
+	NoticePermissionWithdrawn = Notice{"session revoked: Instagram withdrew a permission, or the new username is not allowed", NoAction, ""}
 	NoticeAccessRefused       = Notice{"access refused", NoAction, ""}
-	NoticeBreakerClosed       = Notice{"breaker closed: instagram answers again", NoAction, ""}
+	NoticeBreakerClosed       = Notice{"breaker closed: Instagram answers again", NoAction, ""}
 	NoticeSecretsLoaded       = Notice{"secrets loaded", NoAction, ""}
 	NoticeSecretsRotating     = Notice{"secrets are being rotated: older secrets are still accepted", NoAction, ""}
 
@@ -31,10 +31,10 @@ var (
 
 // Trouble with Instagram, or on the way there.
 var (
-	NoticeBreakerOpened      = Notice{"breaker opened: calls to instagram have failed in a row; logins are refused until one succeeds", actionUrgent, remedyForProvider}
+	NoticeBreakerOpened      = Notice{"breaker opened: calls to Instagram have failed in a row; logins are refused until one succeeds", actionUrgent, remedyForProvider}
 	NoticeAppRestricted      = Notice{"nobody can sign in: Meta has restricted the app", actionUrgent, remedyForProvider}
 	NoticeAppWithoutAccess   = Notice{"only testers of the app can sign in: Meta has not given it access to other accounts", actionUrgent, remedyForProvider}
-	NoticeFieldUnanswered    = Notice{"instagram refuses a field; visitors are signed in without all of fields", actionNeeded, RemedyForField}
+	NoticeFieldUnanswered    = Notice{"Instagram refuses a field; visitors are signed in without all of fields", actionNeeded, RemedyForField}
 	NoticeShortToken         = Notice{"getting a long-lived token failed; the short-lived one stays in use", actionNeeded, remedyForProvider}
 	NoticeRefreshFailed      = Notice{"background refresh failed; the session stays as it is", actionNeeded, remedyForProvider}
 	NoticeRefreshUnavailable = Notice{"background refresh failed", actionNeeded, revocation.Remedy}
@@ -86,7 +86,7 @@ var (
 )
 
 const (
-	remedyForProvider = "this version does not know the error of instagram: compare app_id, app_secret, redirect_uri, scope and api with Meta's dashboard, and run caddy instagram-auth doctor; if it lasts, see the status page of Meta's platform"
+	remedyForProvider = "this version does not know the error of Instagram: compare app_id, app_secret, redirect_uri, scope and api with Meta's dashboard, and run caddy instagram-auth doctor; if it lasts, see the status page of Meta's platform"
 	remedyForBug      = "this is a bug in instagram_auth: report this line and the ones before it to this project"
 	remedyForPicture  = "nothing to change if it passes; see the lines before this one, and the DNS of this machine"
 
@@ -103,7 +103,7 @@ const RemedyForAstray = "a redirect in Caddy or in front of it changes the path 
 const remedyForPages = "fix the template in the folder of pages and reload; the built-in page was shown instead"
 
 // RemedyForField is the advice about a field that Instagram refuses.
-const RemedyForField = "remove it from fields; instagram refuses all fields because of one"
+const RemedyForField = "remove it from fields; Instagram refuses all fields because of one"
 
 // remedySecret is the advice about session keys that others may know.
 const remedySecret = "set session secret to a value of its own, made with: openssl rand -hex 32"

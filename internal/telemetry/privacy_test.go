@@ -91,7 +91,7 @@ func TestP1_SecretsOfSessionsThatEndNeverAppearInALog(t *testing.T) {
 		end(b)
 		b.Get("/page")
 	}
-	for _, message := range []string{"signed in", "signed out", "sessions revoked by instagram", "callback refused"} {
+	for _, message := range []string{"signed in", "signed out", "sessions revoked by Instagram", "callback refused"} {
 		if len(s.Logged(message)) == 0 {
 			t.Errorf("the log does not say %q", message)
 		}
