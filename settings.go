@@ -95,7 +95,7 @@ func (s *settings) resolveAddresses(h *Handler, replace option.Resolver) error {
 
 func (s *settings) resolveLog(h *Handler, _ option.Resolver) (err error) {
 	s.privacy, err = telemetry.NewPrivacy(h.Log.ClientIP, h.Log.UserID, h.Log.Username)
-	s.privacy.Pseudonyms = s.secrets.sessionKeys.Pseudonyms()
+	s.privacy.Pseudonyms = s.secrets.sessionKeys.Pseudonyms() // resolveSession has made the keys
 	return err
 }
 

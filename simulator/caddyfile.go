@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -139,6 +140,8 @@ func unmarshalValue(d *caddyfile.Dispenser, to any) error {
 			return err
 		}
 		*to = append(*to, u)
+	default:
+		panic(fmt.Sprintf("the option %s has the type %T", option, to))
 	}
 	return nil
 }

@@ -84,13 +84,16 @@ func (s *Simulator) nextFault(endpoint Endpoint) (Fault, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fault, ok := s.faults[endpoint]
+	if !ok || fault.Times <= 0 { // it stays
+		return fault, ok
+	}
 	left := fault
 	if left.Times--; left.Times == 0 {
 		delete(s.faults, endpoint)
-	} else if left.Times > 0 {
+	} else {
 		s.faults[endpoint] = left
 	}
-	return fault, ok
+	return fault, true
 }
 
 // pause waits, and returns false if the client left or the simulator was closed.

@@ -16,7 +16,8 @@ const levels = 3
 // lengths are the sizes of these networks.
 var lengths = [levels]int{64, 56, 48}
 
-// translated is the prefix of IPv4 addresses behind a translator. [RFC 6052, RFC 7755]
+// translated is the prefix of IPv4 addresses that a translator hands to a server with IPv6 alone.
+// [RFC 6052, RFC 7755]
 var translated = netip.MustParsePrefix("64:ff9b::/96")
 
 // ClientOf returns the client with an address. What is no address is a client without one.

@@ -155,7 +155,7 @@ func readEntry(b []byte) (e entry, ok bool) {
 	return e, known && (e.key != 0) == (e.kind != everyone)
 }
 
-// Buckets are the minutes in which entries were written.
+// Buckets are the minutes in which entries were written: new entries are in the last few of them.
 
 // root returns the storage prefix of an app, whose ID is hashed. [F4]
 func root(app string) string {

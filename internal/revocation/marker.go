@@ -131,6 +131,7 @@ func (l *List) beforeLook(m *Member) {
 
 // newMarker writes the marker into a storage that has none.
 func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
+	// This node knows what was revoked since it began. Nobody else can tell a storage that failed until now.
 	// This node knows what has ended since it started: nobody else could say so.
 	since := min(l.born, l.now().UnixMilli())
 	switch {

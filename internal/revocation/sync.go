@@ -127,7 +127,8 @@ func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
 	return nil
 }
 
-// list returns the keys below a prefix, if any. With an error, it may return some of them.
+// list returns the keys below a prefix: none where nothing was ever written. With an error, it may
+// return some of them.
 func (l *List) list(ctx context.Context, m *Member, prefix string, timeout time.Duration) (keys []string, err error) {
 	for range listAttempts {
 		keys, err = attempt(ctx, l.storage, timeout, func(ctx context.Context) ([]string, error) {

@@ -45,7 +45,8 @@ func (f *Found) Single() (line, start, end int, ok bool) {
 	return f.last.line, f.last.start, f.last.end, f.ours == 1
 }
 
-// Crowded reports whether there are more session cookies than are opened.
+// Crowded reports whether there are more session cookies than are opened: then nobody can tell what
+// is among them.
 func (f *Found) Crowded() bool { return f.sessionCount > MaxTried }
 
 // Find scans the Cookie lines of a request once for everything of ours, which costs as much as
