@@ -3,7 +3,6 @@ package inspect
 import (
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
@@ -12,10 +11,16 @@ import (
 // shown puts into words what a block protects at one address and not at another. One line is enough
 // for each handler that answers.
 func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
-	uncertain := slices.DeleteFunc(slices.Clone(all), func(s routes.Shown) bool { return s.Certain })
-	all = append(slices.DeleteFunc(all, func(s routes.Shown) bool { return !s.Certain }), uncertain...)
-	told := make(map[any]bool)
+	var certain, uncertain []routes.Shown
 	for _, s := range all {
+		if s.Certain {
+			certain = append(certain, s)
+		} else {
+			uncertain = append(uncertain, s)
+		}
+	}
+	told := make(map[any]bool)
+	for _, s := range append(certain, uncertain...) {
 		if reflect.ValueOf(s.End.Handler).Comparable() { // a handler kept by value is no key of a map
 			if told[s.End.Handler] {
 				continue

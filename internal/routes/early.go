@@ -35,7 +35,8 @@ func (s *Server) mentionsUser(handler any) bool {
 	case *rewrite.Rewrite, *caddyhttp.VarsMiddleware:
 		options = []any{h}
 	case *headers.Handler:
-		if options = []any{h.Request}; h.Response != nil && !h.Response.Deferred {
+		options = []any{h.Request}
+		if h.Response != nil && !h.Response.Deferred {
 			options = append(options, h.Response.HeaderOps)
 		}
 	default:

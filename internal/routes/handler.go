@@ -144,7 +144,8 @@ func (w *walk) answer(handler any, at *Step) {
 	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
-// subroute follows routes within a route. Their error routes also get errors of later handlers.
+// subroute follows routes within a route. Their error routes also get errors of later handlers, which
+// Caddy calls from within.
 func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 	if h.Errors != nil && len(h.Errors.Routes) > 0 {
 		within := *at
@@ -283,7 +284,8 @@ func (w *walk) authenticate(h *caddyauth.Authentication, at *Step, f flow) {
 	}
 }
 
-// proxy is for a reverse proxy. One with a fixed address, as in forward_auth, serves no content.
+// proxy is for a reverse proxy. One that asks at a fixed address and goes on by the answer, as
+// forward_auth does, serves no content.
 func (w *walk) proxy(h *reverseproxy.Handler, at *Step, f flow) {
 	always := false
 	for i, response := range h.HandleResponse {

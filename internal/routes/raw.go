@@ -87,8 +87,11 @@ func (r *Raw) handler(raw json.RawMessage) any {
 		}
 		return Unknown{called}
 	}
+	if !slices.Contains(decoded, called) {
+		return Unknown{called}
+	}
 	info, err := caddy.GetModule("http.handlers." + called)
-	if err != nil || !slices.Contains(decoded, called) {
+	if err != nil {
 		return Unknown{called}
 	}
 	module := info.New()

@@ -73,7 +73,8 @@ func (s *Server) listensOn(address string) bool {
 // Hosts returns the hosts of the routes that lead to a block. None are named if any host does.
 func (s *Server) Hosts(b Block) (hosts []string) {
 	for _, p := range s.placesOf(b) {
-		if hosts = with(hosts, hostsIn(p)...); slices.Contains(hosts, "") {
+		hosts = with(hosts, hostsIn(p)...)
+		if slices.Contains(hosts, "") {
 			return nil
 		}
 	}

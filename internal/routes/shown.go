@@ -10,7 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Shown is an unprotected address that shows what is protected at another one, by a rewrite.
+// Shown is an unprotected address that shows what is protected at another one, because its handler
+// gets another path.
 type Shown struct {
 	Path    string // that anybody can ask for
 	As      string // that the handler gets

@@ -100,7 +100,7 @@ func (s *Step) where(what string) *Step {
 	return &next
 }
 
-// with returns a copy of a list with the elements that it lacks.
+// with returns a copy of a list with those of more that it lacks.
 func with[E comparable](list []E, more ...E) []E {
 	list = slices.Clone(list)
 	for _, element := range more {

@@ -295,7 +295,7 @@ type catcher struct {
 	after  flow
 }
 
-// fail is refuse for a handler by name.
+// fail is refuse for a handler that is not a block.
 func (w *walk) fail(at *Step, status int, by string) { w.refuse(at, status, Ending{By: by}) }
 
 // refuse sends a step to the nearest error routes. The server's get the request as it came.

@@ -65,7 +65,8 @@ func NewSecret(value string, check func(string) error) *Secret {
 // looks in a row have found the same, because a file that is being written may look whole.
 func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 	if err == nil && value == s.current {
-		if s.seen = (finding{}); s.told == "" {
+		s.seen = finding{}
+		if s.told == "" {
 			return nil
 		}
 		s.told = ""

@@ -11,7 +11,8 @@ import (
 const (
 	// Interval is how often a file is looked at.
 	Interval = 10 * time.Second
-	// readTime is the timeout of one look: a hanging file server must not keep former secrets.
+	// readTime is the timeout of one look: a hanging file server must not keep former secrets from being
+	// forgotten.
 	readTime = 5 * time.Second
 )
 
