@@ -54,8 +54,8 @@ func TestARunHasARowForEachContestant(t *testing.T) {
 }
 
 func TestTheScaleTablesAreWritten(t *testing.T) {
-	results := run(t, "scale.md", "-scale", "-only", "cookies|allow|connections")
-	for _, row := range []string{"\n| 0 ", "\n| 100 ", "\n| 1000 ", "\n| 100000 ", "\n| reverse_proxy ", "\n| instagram_auth, signed in "} {
+	results := run(t, "scale.md", "-scale", "-only", "cookies|connections") // the others take longer
+	for _, row := range []string{"\n| 0 ", "\n| 100 ", "\n| reverse_proxy ", "\n| instagram_auth, signed in "} {
 		if !strings.Contains(results, row) {
 			t.Errorf("there is no row %q", row)
 		}
