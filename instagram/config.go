@@ -186,7 +186,7 @@ func (c *Config) checkParams(f family) error {
 	}
 	for _, p := range c.Authorize {
 		values, are := []string{"true", "false"}, "true or false"
-		if p.Name == paramFacebook { // Meta's dashboard writes 1
+		if p.Name == paramFacebook { // Meta's dashboard writes a number
 			values, are = append(values, "0", "1"), "true, false, 1 or 0"
 		}
 		if !slices.Contains(values, p.Value) {
