@@ -137,7 +137,7 @@ func writeBomb(w http.ResponseWriter) {
 // writeWrongTypes sends the members of all answers with values that none of them has.
 func writeWrongTypes(w http.ResponseWriter) {
 	writeJSON(w, http.StatusOK, object{
-		{"access_token", 17841405793187218}, {"user_id", object{{"id", "17841405793187218"}}}, {"permissions", 3.5},
+		{"access_token", int64(17841405793187218)}, {"user_id", object{{"id", "17841405793187218"}}}, {"permissions", 3.5},
 		{"id", true}, {"username", []int{1}}, {"account_type", nil}, {"media_count", "many"}, {"data", "none"},
 	})
 }

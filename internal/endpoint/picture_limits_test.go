@@ -15,7 +15,7 @@ import (
 func crowd(n int, host string) (all []simulator.User) {
 	for i := range n {
 		all = append(all, simulator.User{
-			ID: fmt.Sprint(17841400000000100 + i), AppScopedID: fmt.Sprint(25025300000000100 + i), Username: fmt.Sprint("visitor.", i), AccountType: "Business",
+			ID: fmt.Sprint(17841400000000100 + int64(i)), AppScopedID: fmt.Sprint(25025300000000100 + int64(i)), Username: fmt.Sprint("visitor.", i), AccountType: "Business",
 			PictureURL: fmt.Sprint(host, "/", i, ".jpg"),
 		})
 	}

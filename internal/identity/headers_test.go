@@ -219,7 +219,7 @@ func TestH7_IdentitiesNeverCross(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{After: "respond {http.auth.user.id}|{http.request.header.X-Instagram-User-Id}|{http.auth.user.username}"})
 	var wait sync.WaitGroup
 	for worker := range 50 {
-		id := fmt.Sprint(17841400000000001 + worker)
+		id := fmt.Sprint(17841400000000001 + int64(worker))
 		cookie := sitetest.CookieFor(t, session.Identity{UserID: id, Username: "user" + id})
 		wait.Go(func() {
 			client := &http.Client{Transport: &http.Transport{}}
