@@ -29,8 +29,8 @@ type words struct {
 	NotSignedIn       string  `json:"not_signed_in"` // on the page that signs out
 	SignedOut         wording `json:"signed_out"`
 	Deleted           wording `json:"deleted"`            // %s: the day
-	SignInDeleted     wording `json:"sign_in_deleted"`    // likewise
-	DeletionRequested wording `json:"deletion_requested"` // likewise
+	SignInDeleted     wording `json:"sign_in_deleted"`    // to a person and to a program
+	DeletionRequested wording `json:"deletion_requested"` // the same
 	DeletionUnknown   wording `json:"deletion_unknown"`
 	Labels            Labels  `json:"labels"`
 

@@ -100,8 +100,8 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	case r.Code == CrossSite:
 		address = r.LogoutURL
 	case r.Code == TooMany:
-		// At least two, for the plural. The link is empty and so leads to this address, where the login
-		// goes on: it has a code in it that the page must not repeat. [P3]
+		// At least two, for the plural. The link is empty and so leads to this address, where the
+		// login goes on: it has a code in it that the page must not repeat. [P3]
 		view.Hint, view.Link = fmt.Sprintf(words.Hint, max(2, r.seconds())), words.Link
 	case r.Code == SessionEnded, r.Code == CrossSitePost:
 		address = r.PageURL
