@@ -42,9 +42,9 @@ gremlins:
 faults:
 	cd e2e && WRITE_FAULT_TABLE=1 go test -race -count=1 -timeout 15m -run '_FaultsOf' .
 
-# Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
+# Writes docs/json.md from the comments of the code, and docs/llms.txt from the other pages; a test fails where one says otherwise.
 reference:
-	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' ./docs
+	WRITE_REFERENCE=1 go test -count=1 -run '^(TestTheJSONReferenceIsWhatTheGodocSays|TestTheTextForLanguageModelsIsCurrent)$$' ./docs
 
 # Formats the Caddyfiles of the pages and of the examples as `caddy fmt` does; a test fails where one is not.
 format:
