@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
-// The pages of limits and of privacy name behind a number, in a comment that readers do not see, the
-// constant of the code that it comes from.
+// On the pages of limits and of privacy, a comment that readers do not see stands behind a number.
+// It names the constant of the code that the number comes from.
 
 // marked is a number with its unit, and the room and the name of its goconst.
 var marked = regexp.MustCompile(`(\d[\d,]*) ?(\w*) <!-- (\S+)\.(\w+) -->`)

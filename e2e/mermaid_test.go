@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// mermaidRender renders a diagram into the page. Its value is "", or what mermaid says of the source.
+// mermaidRender renders a diagram into the page. Its value is "", or the error of mermaid.
 const mermaidRender = `mermaid.render("diagram", %q).then(
 	({svg}) => { document.body.innerHTML = svg; return document.querySelector("svg").textContent.length < 50 ? "it shows nothing" : "" },
 	problem => String(problem))`

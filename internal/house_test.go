@@ -63,6 +63,7 @@ var foreign = map[string][]string{
 	"internal/protect":    {caddyModule},
 	"internal/provider":   {zapModule},
 	"internal/request":    {caddyModule},
+	"internal/refusal":    {"golang.org/x/net/idna", "golang.org/x/text/language"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"internal/rotation":   {caddyModule},
 	"internal/routes":     {caddyModule},
@@ -80,7 +81,8 @@ func imports(file *ast.File) (paths []string) {
 	return paths
 }
 
-// floorOf returns the number of a room's floor, and false for a room that is not part of the design.
+// floorOf returns the number of a room's floor, and false for a room that is not part of the
+// design.
 func floorOf(room string) (int, bool) {
 	i := slices.IndexFunc(floors, func(floor []string) bool { return slices.Contains(floor, room) })
 	return i, i >= 0

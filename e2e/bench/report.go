@@ -109,7 +109,7 @@ func (b *bench) tables() (timed, allocated *table) {
 	return timed, allocated
 }
 
-// signIns is the table of logins, and what is to be said of it.
+// signIns is the table of logins, with the sentences about it.
 func (b *bench) signIns() string {
 	if b.logins == nil {
 		return ""

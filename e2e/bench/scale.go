@@ -98,7 +98,7 @@ func (b *bench) compare(pairs []pair) error {
 
 var pairHead = []string{"CPU per request, µs", "with instagram_auth", "difference", "allocations", "with", "difference"}
 
-// cells are what a table says of a pair.
+// cells are the columns of a table for a pair.
 func (p pair) cells() []string {
 	var differences []float64
 	for i := range p.with.rounds {
