@@ -34,6 +34,8 @@ type words struct {
 	DeletionUnknown   wording `json:"deletion_unknown"`
 	Labels            Labels  `json:"labels"`
 
+	Account accountWords `json:"account"`
+
 	Day    string     `json:"day"` // %[1]d: its number in the month, %[2]s: the month, %[3]d: the year
 	Months [12]string `json:"months"`
 }

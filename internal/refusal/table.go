@@ -43,6 +43,7 @@ const (
 	SignedOutHere       Code = "signed_out_here"
 	NoPicture           Code = "no_picture"
 	NoToken             Code = "no_token"
+	NoAccountPage       Code = "no_account_page"
 	Internal            Code = "internal"
 )
 
@@ -79,6 +80,7 @@ var statuses = map[Code]int{
 	SignedOutHere:       http.StatusServiceUnavailable,
 	NoPicture:           http.StatusNotFound,
 	NoToken:             http.StatusNotFound,
+	NoAccountPage:       http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,
 }
 
