@@ -32,15 +32,23 @@ var mutants = []mutant{
 		return err
 	}
 	e.Sessions.SetRenewedCookie(v)`, `	e.Sessions.SetRenewedCookie(v)`, ""},
-	{"P7", "the account page opens without a standing", `	case request.SignedIn:
+	{"F1", "the account page opens while revocation is unknown", `	case request.SignedIn:
 		return nil
-	case request.NotAllowed:`, `	case request.SignedIn, request.RevocationUnknown, request.MissingPermission:
+	case request.NotAllowed:`, `	case request.SignedIn, request.RevocationUnknown:
+		return nil
+	case request.NotAllowed:`, ""},
+	{"X2", "the account page opens without a permission", `	case request.SignedIn:
+		return nil
+	case request.NotAllowed:`, `	case request.SignedIn, request.MissingPermission:
 		return nil
 	case request.NotAllowed:`, ""},
 	{"P7", "the account page takes a form", `	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
 	}
-	if e.Handoff {`, `	if e.Handoff {`, ""},
+	if e.Handoff {`, `	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
+		return err
+	}
+	if e.Handoff {`, ""},
 	{"P7", "a frame may show the account page", `	p.Look.Framed = false //`, `	p.Look.Framed = true //`, ""},
 	{"P7", "the account page shows images of any host", `	return policy + "; img-src " + strings.Join(sources, " ")`, `	return policy + "; img-src *"`, ""},
 	{"A7", "a new account on the account page counts as a loop", `	if v.Found.Marked() {
