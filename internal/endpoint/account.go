@@ -47,7 +47,7 @@ func (e *Endpoints) accountPage(v *request.State) refusal.AccountPage {
 		// A session may still hold a token of an earlier configuration.
 		NoToken:   !e.Sessions.KeepToken && s.Token.Access == "",
 		LogoutURL: e.Paths.Of(address.Logout), AnotherURL: e.Paths.OtherAccountURL(e.Paths.Of(address.Account)), AppsURL: e.AppsURL,
-		Look: e.Answers.Look(v.R),
+		Look: e.Answers.Look(v),
 	}
 	if left := page.Until.Sub(e.Now()); e.Sessions.Idle < left {
 		page.Idle = e.Sessions.Idle

@@ -135,7 +135,7 @@ func (p AccountPage) Write(w http.ResponseWriter, head bool) {
 	if p.NoToken {
 		account.Use[1] = words.NoToken
 	}
-	view := View{Title: words.Title, Text: strings.ReplaceAll(words.Text, "{user}", p.Username), Account: account}
+	view := View{Title: words.Title, Text: words.Text, Home: home, Account: account}
 	header := w.Header()
 	SecurityHeaders(header)
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -144,7 +144,7 @@ func (p AccountPage) Write(w http.ResponseWriter, head bool) {
 	header.Set("Referrer-Policy", "same-origin")
 	p.Look.Framed = false // a page with these buttons must not be framed [E3]
 	p.Look.Images = p.PictureSources
-	p.Look.show(w, accountFile, http.StatusOK, view, head)
+	p.Look.show(w, accountFile, http.StatusOK, draft{view, facts{user: p.Username}}, head)
 }
 
 // moment returns a point in time for people. It names the time zone: the server does not know the
