@@ -32,6 +32,7 @@ func describeBlock(raw json.RawMessage) (review.Site, error) {
 	if err != nil {
 		return site, err
 	}
+	site.Name, site.Privacy, site.Terms, site.Help = s.site.Name, s.site.Privacy, s.site.Terms, s.site.Help
 	for _, redirect := range s.Paths.Redirects {
 		site.RedirectURIs = append(site.RedirectURIs, redirect.URI)
 	}

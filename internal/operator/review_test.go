@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -35,7 +37,7 @@ func reviewed(matcher string, options ...string) string {
 func TestReviewPrintsTheTextsForEachBlock(t *testing.T) {
 	file := "example.com, example.de {\n" +
 		reviewed("/members*", "redirect_uri https://example.com/cb/ https://example.de/cb/", "path_prefix /ig", "login_page") +
-		"}\nshop.example {\n" + reviewed("", "redirect_uri https://shop.example/auth/", "scope instagram_business_basic", "step_up instagram_business_manage_insights", "token {\nforward_as X-Token\n}") + "}\n" +
+		"}\nshop.example {\n" + reviewed("", "redirect_uri https://shop.example/auth/", "scope instagram_business_basic", "step_up instagram_business_manage_insights", "token {\nforward_as X-Token\n}", "site {\nname \"Shop of Mine\"\nprivacy /privacy\nhelp mailto:help@shop.example\n}") + "}\n" +
 		"old.example {\n" + reviewed("", "api basic_display", "redirect_uri https://old.example/auth/") + "}\n"
 	out, talk, err := reviewOf(t, file)
 	if err != nil || talk != "" {
@@ -44,11 +46,11 @@ func TestReviewPrintsTheTextsForEachBlock(t *testing.T) {
 	for _, want := range []string{
 		"Meta's App Review for example.com\n", "\n    https://example.com/cb/\n    https://example.de/cb/\n", "\n    https://example.com/ig/deauthorize\n",
 		"\n    https://example.com/ig/data_deletion\n", "Open https://example.com/members, signed out.", "Open https://example.com/ig/account.",
-		"Meta's App Review for shop.example\n", "https://shop.example/instagram_auth/login?scope=instagram_business_manage_insights",
+		"Meta's App Review for Shop of Mine\n", "\n    https://shop.example/privacy\n", "A member can also turn to help@shop.example.", "https://shop.example/instagram_auth/login?scope=instagram_business_manage_insights",
 		"Meta's App Review for old.example\n", "switched that API off on 2024-12-04",
 		"blob/main/docs/before-you-start.md", "blob/main/docs/app-review.md",
 	} {
-		if !strings.Contains(out, want) {
+		if !strings.Contains(out+flat(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
@@ -165,5 +167,21 @@ func TestReviewHidesSecretsOfTheConfiguration(t *testing.T) {
 		if err != nil || strings.Contains(strings.ToLower(out+talk), sitetest.AppSecret) || strings.Contains(strings.ToLower(out+talk), strings.ToLower(passphrase)) || !strings.Contains(out, "… stands where") {
 			t.Errorf("%s: %v\n%s%s", name, err, out, talk)
 		}
+	}
+}
+
+// The text names the button of the built-in page.
+func TestReviewNamesTheButtonOfTheSignInPage(t *testing.T) {
+	var words struct {
+		SignIn struct {
+			Link string `json:"link"`
+		} `json:"sign_in"`
+	}
+	if err := json.Unmarshal([]byte(project.Read(t, "internal/refusal/words/en.json")), &words); err != nil {
+		t.Fatal(err)
+	}
+	out, _, err := reviewOf(t, "example.com {\n"+reviewed("/m*", "redirect_uri https://example.com/auth/", "login_page")+"}\n")
+	if err != nil || words.SignIn.Link == "" || !strings.Contains(out, "Press \""+words.SignIn.Link+"\".") {
+		t.Errorf("the button says %q: %v\n%s", words.SignIn.Link, err, out)
 	}
 }

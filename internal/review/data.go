@@ -104,13 +104,18 @@ func (k *kit) deleted() []string {
 	if k.Handoff {
 		return []string{
 			"A member who removes our app at Instagram, or asks Meta for deletion, reaches us through the two callback URLs above. [What your site then deletes, and how soon.]",
-			"A member can also write to [contact address].",
+			k.contact(),
 		}
 	}
 	return []string{
 		"Signing out deletes the session cookie. When a member removes our app at Instagram, Meta calls our deauthorize callback URL, and all sessions of that member end. The data deletion request URL does the same and answers with a confirmation code, and with the address of a page that says what has become of the request.",
-		"[What your site itself deletes then, and how soon.] A member can also write to [contact address].",
+		"[What your site itself deletes then, and how soon.] " + k.contact(),
 	}
+}
+
+// contact says where members can turn to.
+func (k *kit) contact() string {
+	return "A member can also turn to " + or(k.Help, "[contact address]") + "."
 }
 
 func (k *kit) guarded() string {

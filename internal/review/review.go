@@ -15,8 +15,9 @@ import (
 
 // Site is an instagram_auth block, as far as Meta asks about it.
 type Site struct {
-	Name    string // the name of the site; default: the host of the first redirect URI
-	Privacy string // the address of the privacy policy; "" if it is not known
+	Name string // the name of the site; default: the host of the first redirect URI
+	// Addresses: paths of the site or whole ones, "" where they are not known.
+	Privacy, Terms, Help string
 
 	RedirectURIs              []string // at least one; the first one is that of the main host
 	Deauthorize, DataDeletion string   // the callbacks for Meta, as paths
@@ -122,7 +123,12 @@ func (k *kit) clean() {
 	if k.name == "" {
 		k.name = short(host, longestName)
 	}
-	k.Privacy = k.hide.value(k.Privacy)
+	for _, address := range []*string{&k.Privacy, &k.Terms, &k.Help} {
+		if strings.HasPrefix(*address, "/") {
+			*address = k.origin + *address
+		}
+		*address = strings.TrimPrefix(k.hide.value(*address), "mailto:")
+	}
 	for _, path := range []*string{&k.Deauthorize, &k.DataDeletion, &k.Account, &k.Login, &k.Logout, &k.Start} {
 		if *path != "" {
 			*path = k.hide.value(k.origin + *path)
@@ -152,7 +158,7 @@ func (k *kit) title() {
 
 // ended is all that there is to say about Basic Display.
 func (k *kit) ended() {
-	k.say("This block has api basic_display. Meta switched that API off on 2024-12-04: nobody can sign in with it, and Meta reviews no app for it.")
+	k.say("This block has api basic_display. Meta switched that API off on 2024-12-04: nobody can sign in with it, and there is nothing left to review.")
 	k.say("Remove the option api, or write api instagram_login. Take the permissions of basic_display out of scope. Your app at Meta needs the product Instagram. Then run this command again.")
 }
 

@@ -26,7 +26,7 @@ func minimal() Site {
 // full is a block with much in it: several hosts, a path prefix, many permissions.
 func full() Site {
 	return Site{
-		Name: "Example Studio", Privacy: "https://example.com/privacy",
+		Name: "Example Studio", Privacy: "/privacy", Terms: "https://example.com/terms", Help: "mailto:help@example.com",
 		RedirectURIs: []string{"https://example.com/studio/cb/", "https://example.de/studio/cb/", "https://www.example.net:8443/studio/cb/"},
 		Deauthorize:  "/studio/ig/deauthorize", DataDeletion: "/studio/ig/data_deletion",
 		Account: "/studio/ig/account", Login: "/studio/ig/login", Logout: "/studio/ig/logout",

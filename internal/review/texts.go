@@ -16,6 +16,9 @@ func (k *kit) addresses() {
 	k.field("Data deletion request URL", k.DataDeletion)
 	k.say("In App settings, Basic:")
 	k.field("Privacy policy URL", or(k.Privacy, "[the address of your privacy policy, which opens without a sign-in]"))
+	if k.Terms != "" {
+		k.field("Terms of service URL", k.Terms)
+	}
 	k.field("Platform Website, its address", or(k.origin, "[the address of your site]")+"/")
 	k.field("App icon, category, contact e-mail", "[1024 x 1024 pixels] [category] [an address that you have verified]")
 }
