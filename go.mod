@@ -2,6 +2,8 @@ module github.com/caddy-instagram/caddy-instagram-auth
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	github.com/caddyserver/caddy/v2 v2.11.8
 	github.com/caddyserver/certmagic v0.25.6

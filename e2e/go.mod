@@ -2,6 +2,8 @@ module github.com/caddy-instagram/caddy-instagram-auth/e2e
 
 go 1.26.0
 
+toolchain go1.26.10
+
 require (
 	cel.dev/cel-go v0.32.0
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0
