@@ -26,7 +26,10 @@ import (
 func init() {
 	caddy.RegisterModule(operator.NewAdminAPI(runningApps))
 	doctor.OfModule = doctor.Config{Open: openBlock, Running: operator.Prints}
-	caddycmd.RegisterCommand(operator.Command(func() *cobra.Command { return doctor.Command(doctor.OfModule) }))
+	caddycmd.RegisterCommand(operator.Command(
+		func() *cobra.Command { return doctor.Command(doctor.OfModule) },
+		func() *cobra.Command { return operator.ReviewCommand(describeBlock) },
+	))
 }
 
 // runningApps returns the apps of the running configuration.

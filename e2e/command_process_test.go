@@ -65,6 +65,8 @@ func TestCommandsExitWithAStatusAndOnePlainError(t *testing.T) {
 		{[]string{"doctor"}, 1, "there is no Caddyfile and no caddy.json in " + folder},
 		{[]string{"doctor", "--envfile", "/nowhere"}, 2, "cannot read the environment file: /nowhere"},
 		{[]string{"pages"}, 2, "no folder is named"},
+		{[]string{"review"}, 1, "there is no Caddyfile and no caddy.json in " + folder},
+		{[]string{"review", "x"}, 2, `unexpected "x"`},
 		{[]string{"pages", "a", "b"}, 2, "accepts at most 1 arg"},
 	} {
 		out, talk, status := commandIn(t, folder, nil, c.args...)
@@ -113,13 +115,15 @@ func TestCompletionAndManualPagesKnowTheCommands(t *testing.T) {
 		args []string
 		has  []string
 	}{
-		{[]string{"instagram-auth", ""}, []string{"status\t", "revoke\t", "doctor\t", "pages\t"}},
+		{[]string{"instagram-auth", ""}, []string{"status\t", "revoke\t", "doctor\t", "pages\t", "review\t"}},
 		{[]string{"instagram-auth", "revoke", "--"}, []string{"--user\tRevoke ", "--all\t", "--yes\t", "--config\t", "--envfile\t", "--no-color\t"}},
 		{[]string{"instagram-auth", "doctor", "--adapter", ""}, []string{"caddyfile\n"}},
 		{[]string{"instagram-auth", "revoke", "--user", ""}, []string{":4\n"}}, // no file names
 		{[]string{"instagram-auth", "status", ""}, []string{":4\n"}},
 		{[]string{"instagram-auth", "pages", ""}, []string{":16\n"}}, // folders alone
 		{[]string{"instagram-auth", "doctor", "--config", ""}, []string{":0\n"}},
+		{[]string{"instagram-auth", "review", ""}, []string{":4\n"}},
+		{[]string{"instagram-auth", "review", "--"}, []string{"--config\t", "--adapter\t", "--envfile\t"}},
 	} {
 		out, _, status := caddyIn(t, "", folder, nil, append([]string{"__complete"}, c.args...)...)
 		for _, text := range c.has {
@@ -131,7 +135,7 @@ func TestCompletionAndManualPagesKnowTheCommands(t *testing.T) {
 	if _, talk, status := caddyIn(t, "", folder, nil, "manpage", "--directory", folder); status != 0 {
 		t.Fatal(talk)
 	}
-	for _, name := range []string{"status", "revoke", "doctor", "pages"} {
+	for _, name := range []string{"status", "revoke", "doctor", "pages", "review"} {
 		page, err := os.ReadFile(filepath.Join(folder, "caddy-instagram-auth-"+name+".8"))
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +159,7 @@ func TestTheHelpLeadsToPagesThatAreThere(t *testing.T) {
 	t.Parallel()
 	const docs = "https://github.com/caddy-instagram/caddy-instagram-auth/blob/main/"
 	var pages []string
-	for _, name := range []string{"", "status", "revoke", "doctor", "pages"} {
+	for _, name := range []string{"", "status", "revoke", "doctor", "pages", "review"} {
 		help, _, _ := commandIn(t, t.TempDir(), nil, strings.Fields(name+" --help")...)
 		for part := range strings.SplitSeq(help, docs) {
 			if page, _, found := strings.Cut(part, ".md"); found && strings.HasPrefix(page, "docs/") {
@@ -168,7 +172,7 @@ func TestTheHelpLeadsToPagesThatAreThere(t *testing.T) {
 		}
 	}
 	slices.Sort(pages)
-	if pages = slices.Compact(pages); len(pages) != 3 {
+	if pages = slices.Compact(pages); len(pages) != 4 {
 		t.Errorf("the help leads to %q", pages)
 	}
 	page, err := os.ReadFile("../docs/operations.md")

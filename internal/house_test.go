@@ -22,7 +22,7 @@ const module = "github.com/caddy-instagram/caddy-instagram-auth"
 var floors = [][]string{
 	{ // pure rules, and tools that know nothing of the rest
 		"instagram", "internal/attack", "internal/cli", "internal/flight", "internal/headerguard", "internal/limit", "internal/pathnorm", "internal/picture",
-		"internal/project", "internal/redact", "internal/refusal", "internal/renewal", "internal/returnpath", "internal/revocation", "internal/routes",
+		"internal/project", "internal/redact", "internal/refusal", "internal/renewal", "internal/returnpath", "internal/review", "internal/revocation", "internal/routes",
 		"internal/secretfile", "internal/session", "internal/spelling", "example/media",
 	},
 	{"internal/audience", "internal/finding", "internal/logformat", "internal/windowpage", "simulator"},

@@ -48,6 +48,9 @@ func (s Style) Doubtful(text string) string { return s.in("33", text) }
 func (s Style) Bad(text string) string      { return s.in("31", text) }
 func (s Style) Strong(text string) string   { return s.in("1", text) }
 
+// Plain leaves a text as it is.
+func (s Style) Plain(text string) string { return text }
+
 func (s Style) in(colour, text string) string {
 	if !s.Colour {
 		return text
@@ -67,7 +70,7 @@ func (s Style) Marked(report string) string {
 		for _, mark := range []struct {
 			sign, ascii string
 			show        func(string) string
-		}{{"✓", "ok", s.Good}, {"!", "! ", s.Doubtful}, {"✗", "X ", s.Bad}} {
+		}{{"✓", "ok", s.Good}, {"!", "! ", s.Doubtful}, {"✗", "X ", s.Bad}, {"·", "- ", s.Plain}} {
 			if after, ok := strings.CutPrefix(rest, mark.sign+" "); found && ok {
 				sign := mark.sign
 				if s.ASCII {

@@ -23,8 +23,8 @@ and reaches the block, the logs, the storage, whether Instagram can be reached a
 accepts the app, and the clock. It then prints the values to paste into Meta's
 dashboard.
 
-Each check is a line: ✓ fine, ! look at it, ✗ wrong, and what to change. No secret, code
-or token is printed. Nothing is left in the storage; as root it acts as the storage's owner.
+Each check is a line: ✓ fine, ! look at it, ✗ wrong, and what to change. A line with · is
+about what no check can see. No secret, code or token is printed. Nothing is left in the storage; as root it acts as the storage's owner.
 
 Give it the environment that Caddy has, with --envfile if the service reads one.
 

@@ -3,11 +3,13 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +37,8 @@ type Config struct {
 	Open func(raw json.RawMessage) (*Block, error)
 	// Running asks the Caddy at an admin endpoint for the fingerprints of all its blocks.
 	Running func(address string, timeout time.Duration) ([]rotation.Prints, error)
+	// Go is the version of Go that Caddy was built with. Default: that of this program.
+	Go string
 }
 
 // OfModule is the doctor that the module registers.
@@ -133,9 +137,11 @@ func (r *run) examine() {
 	}
 	r.report.Add("", "storage", storage)
 	r.report.Add("", "admin", r.checkAdmin())
+	r.report.Add("", "build", finding.Build(cmp.Or(r.Go, runtime.Version())))
 	for _, b := range r.blocks {
 		r.examineBlock(b)
 	}
+	r.report.Add("", "meta", finding.Gates(cli.Documentation)...)
 }
 
 // blockChecks are the checks of one block, in the order of the report. They need valid options.

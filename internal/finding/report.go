@@ -19,9 +19,10 @@ const (
 	Fine  Status = "ok"
 	Look  Status = "warning" // may be right, but somebody should look at it
 	Wrong Status = "error"
+	Info  Status = "info" // nothing was checked: it is for the operator to know
 )
 
-var marks = map[Status]string{Fine: "✓", Look: "!", Wrong: "✗"}
+var marks = map[Status]string{Fine: "✓", Look: "!", Wrong: "✗", Info: "·"}
 
 // Finding is what one check found.
 type Finding struct {
@@ -60,6 +61,11 @@ func Doubt(message, remedy string) Finding {
 // Fault is a finding that something is wrong.
 func Fault(message, remedy string) Finding {
 	return Finding{Status: Wrong, Message: message, Remedy: remedy}
+}
+
+// Note is something that no check can find out.
+func Note(message, remedy string) Finding {
+	return Finding{Status: Info, Message: message, Remedy: remedy}
 }
 
 // Dashboard is what belongs into the fields of Meta's dashboard.
@@ -115,11 +121,15 @@ func (r *Report) JSON(out io.Writer) error {
 // Text returns the report for people: a line for each finding, and what to paste.
 func (r *Report) Text() string {
 	var b strings.Builder
-	about := "\x00"
+	about := ""
 	for _, f := range r.Findings {
-		if f.Instance != about {
-			about = f.Instance
-			fmt.Fprintf(&b, "%s\n", cmp.Or(about, "the configuration"))
+		group := cmp.Or(f.Instance, "the configuration")
+		if f.Status == Info {
+			group = "what no check can see"
+		}
+		if group != about {
+			about = group
+			fmt.Fprintf(&b, "%s\n", about)
 		}
 		fmt.Fprintf(&b, "  %s %s: %s\n", marks[f.Status], f.Check, line(f))
 		for piece := range strings.Lines(f.Paste) {

@@ -20,12 +20,13 @@ const directive = "instagram_auth"
 func Command(more ...func() *cobra.Command) caddycmd.Command {
 	return caddycmd.Command{
 		Name:  cli.Name,
-		Usage: "status | revoke | doctor | pages",
+		Usage: "status | revoke | doctor | pages | review",
 		Short: "Manages sign-ins with Instagram: revokes sessions, checks the configuration",
 		Long: `
 status and revoke talk to a running Caddy through its admin endpoint. doctor checks a
 configuration, with Instagram and the storage, before Caddy runs it or while it does.
-pages writes the built-in pages into a folder, for you to change.
+pages writes the built-in pages into a folder, for you to change. review prints the texts
+for Meta's App Review.
 
 All of them read ./Caddyfile or ./caddy.json unless you name a file with --config. Colours
 are used on a terminal; NO_COLOR or --no-color turn them off.

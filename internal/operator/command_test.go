@@ -22,7 +22,7 @@ func TestL4_TheOperatorsCommandsInThisProcess(t *testing.T) {
 		says string
 		args []string
 	}{
-		{"doctor, pages, revoke, status", nil},
+		{"doctor, pages, review, revoke, status", nil},
 		{`no command "end"`, []string{"end", "--address", admin}},
 		{"caddy instagram-auth status", []string{"statu"}},
 		{"caddy instagram-auth doctor", []string{"doktor"}},
