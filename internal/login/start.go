@@ -88,7 +88,7 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
 		return answer.RefuseLogin(new(session.Identity), start.ReturnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	login := session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds}
+	login := session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds, App: uint8(audience.AppOf(v.R))}
 	state, setCookies, err := f.Cookies.Start(login, &v.Found)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}

@@ -17,6 +17,7 @@ const (
 	SessionEnded        Code = "session_ended"
 	CrossSitePost       Code = "cross_site_post"
 	LoginExpired        Code = "login_expired"
+	OtherBrowser        Code = "other_browser"
 	BadRequest          Code = "bad_request"
 	BadHost             Code = "bad_host"
 	CallbackMoved       Code = "callback_moved"
@@ -53,6 +54,7 @@ var statuses = map[Code]int{
 	SessionEnded:        http.StatusUnauthorized,
 	CrossSitePost:       http.StatusUnauthorized,
 	LoginExpired:        http.StatusBadRequest,
+	OtherBrowser:        http.StatusBadRequest,
 	BadRequest:          http.StatusBadRequest,
 	BadHost:             http.StatusMisdirectedRequest,
 	CallbackMoved:       http.StatusBadRequest,
