@@ -108,6 +108,7 @@ func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
 	return answer.Page(refusal.SignInPage{
 		LoginURL:         f.Paths.LoginURL(returnTo),
 		ProfessionalOnly: !f.Answers.AnyAccount,
+		Elsewhere:        f.Answers.Elsewhere(v, returnTo),
 		Look:             f.Answers.Look(v),
 	}).With(telemetry.OutcomeLoginPage)
 }

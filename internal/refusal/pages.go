@@ -14,7 +14,9 @@ type SignInPage struct {
 	LoginURL string
 	// ProfessionalOnly says that personal accounts cannot sign in.
 	ProfessionalOnly bool
-	Look             Look
+	// Elsewhere is offered to a visitor in the browser of an app; nil for others.
+	Elsewhere *Elsewhere
+	Look      Look
 }
 
 // Write answers with the page, as the 401 that it is.
@@ -23,6 +25,9 @@ func (p SignInPage) Write(w http.ResponseWriter, head bool) {
 	view := View{Title: words.Title, Text: words.Text, Link: words.Link, LinkURL: p.LoginURL}
 	if p.ProfessionalOnly {
 		view.Hint = words.Hint
+	}
+	if view.Elsewhere = p.Look.elsewhere(p.Elsewhere); view.Elsewhere != nil {
+		view.Elsewhere.Note = p.Look.language().InApp
 	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
 	p.Look.show(w, signInFile, LoginRequired.Status(), draft{View: view}, head)

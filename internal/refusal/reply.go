@@ -37,6 +37,8 @@ type Reply struct {
 	RetryAfter time.Duration
 	// AnyAccount says that personal accounts can sign in, too, so that no page says otherwise.
 	AnyAccount bool
+	// Elsewhere is what OtherBrowser offers on a page; nil for nothing.
+	Elsewhere *Elsewhere
 	// Head leaves the body out.
 	Head bool
 	// Look is how a page is shown.
@@ -112,6 +114,7 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		view.Link, view.LinkURL = words.Link, address
 	}
 	// At least two seconds, for the plural.
+	view.Elsewhere = r.Look.elsewhere(r.Elsewhere)
 	r.Look.show(w, errorFile, view.Status, draft{view, facts{seconds: max(2, r.seconds())}}, r.Head)
 }
 

@@ -90,6 +90,7 @@ var messages = map[Code]string{
 	SessionEnded:        "Your session has ended. What you sent was not saved.",
 	CrossSitePost:       "You came from another site. What it sent was not passed on, because your browser did not say who you are.",
 	LoginExpired:        "This sign-in is no longer valid. Please start again.",
+	OtherBrowser:        "The sign-in began in another browser, or took too long.",
 	BadRequest:          "The request could not be understood.",
 	BadHost:             "You cannot sign in at this address of the site.",
 	CallbackMoved:       "A redirect took the sign-in to another address.",
