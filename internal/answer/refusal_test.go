@@ -26,6 +26,11 @@ var refusals = []struct {
 	{code: "login_expired", status: 400, text: sitetest.LoginExpired, deleted: true, reach: func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return s.NewBrowser().Get(b.Window(b.Get("/private")))
 	}},
+	{code: "other_browser", status: 400, text: "The sign-in began in another browser, or took too long.", deleted: true, reach: func(s *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+		request := sitetest.Navigation(b.T, http.MethodGet, "/private")
+		request.Header.Set("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/21G93 Twitter for iPhone/10.64.1")
+		return s.NewBrowser().Get(b.Window(b.Do(request)))
+	}},
 	{code: "bad_request", status: 400, text: sitetest.BadRequest, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return b.Get(sitetest.Callback + "?code=a&code=b")
 	}},

@@ -312,6 +312,9 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	if reply.Wants == refusal.Page {
 		reply.Look = a.Look(v)
 		reply.Look.Framed = asker.IsFramed()
+		if reply.Code == refusal.OtherBrowser {
+			reply.Elsewhere = a.Elsewhere(v, returnOf(reply.LoginURL))
+		}
 	}
 	reply.Write(v.W)
 	return nil

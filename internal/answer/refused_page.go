@@ -56,12 +56,19 @@ func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply
 		return
 	}
 	page := a.Paths.Of(address.Refused) + "?" + paramNote + "=" + sealed
-	if login, err := url.Parse(reply.LoginURL); err == nil {
-		if returnTo := login.Query().Get(address.ParamReturnTo); returnTo != "" {
-			page += "&" + address.ParamReturnTo + "=" + url.QueryEscape(returnTo)
-		}
+	if returnTo := returnOf(reply.LoginURL); returnTo != "" {
+		page += "&" + address.ParamReturnTo + "=" + url.QueryEscape(returnTo)
 	}
 	v.W.Header().Set("Refresh", "0; url="+page)
+}
+
+// returnOf returns the page that a sign-in link leads back to, "" if it names none.
+func returnOf(loginURL string) string {
+	login, err := url.Parse(loginURL)
+	if err != nil {
+		return ""
+	}
+	return login.Query().Get(address.ParamReturnTo)
 }
 
 // Refused returns the refusal that the note in the request's address describes. Without a valid

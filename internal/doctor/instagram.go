@@ -69,7 +69,11 @@ func (r *run) checkClock(b *block) []finding.Finding {
 
 // newState returns a state that no login of the running site has.
 func newState() string {
-	return (rand.Text() + rand.Text())[:session.StateLength]
+	state := rand.Text()
+	for len(state) < session.StateLength {
+		state += rand.Text()
+	}
+	return state[:session.StateLength]
 }
 
 // explain says in one sentence what failed, in another what to change.

@@ -86,6 +86,10 @@ func (f *Flow) answerStale(v *request.State, cb CallbackState) error {
 	if v.Standing == request.SignedIn {
 		return f.redirectTo(cb.login.ReturnTo)
 	}
+	if app, ok := f.beganElsewhere(v, &cb); ok {
+		f.Telemetry.CountInApp(app)
+		return cb.refuse(refusal.Reply{Code: refusal.OtherBrowser}, errOtherBrowser)
+	}
 	var cause error = ErrStale
 	if cb.Failed {
 		// Instagram may omit the state. Its error tells more than ErrStale does.

@@ -49,7 +49,7 @@ func wrongRedirect(h route) route {
 
 const (
 	everyScope = "instagram_business_basic instagram_business_content_publish instagram_business_manage_messages instagram_business_manage_comments instagram_business_manage_insights"
-	stateValue = `[A-Za-z0-9_-]{43}`
+	stateValue = `[A-Za-z0-9_-]{239}`
 	basic      = "api basic_display"
 )
 

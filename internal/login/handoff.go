@@ -27,6 +27,9 @@ var (
 	// ErrStale is the cause of a refusal of a callback without a valid login.
 	ErrStale = telemetry.NewCause("the login has expired, was used before, or belongs to another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
+	// errOtherBrowser is the cause of a refusal of a callback in a browser without any login.
+	errOtherBrowser = telemetry.NewCause("the login began in another browser, or the browser no longer has its cookie",
+		"nothing to change: apps open links in browsers of their own, and the page tells the visitor what to do; in_app_browser_total counts how often it happens")
 	// ErrOutdated is the cause of a refusal because the revocation list is too old.
 	ErrOutdated = telemetry.NewCause("the list of revoked sessions is older than max_staleness: the storage cannot be read", revocation.Remedy)
 	// ErrNotGranted is the cause of a refusal because a required permission is missing.

@@ -89,7 +89,7 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
 		return answer.RefuseLogin(new(session.Identity), start.ReturnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
-	login := session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds}
+	login := session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds, App: uint8(audience.AppOf(v.R))}
 	state, setCookies, err := f.Cookies.Start(login, &v.Found)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}
@@ -112,6 +112,7 @@ func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
 		Scopes:           slices.DeleteFunc(instagram.Permissions(math.MaxUint16).Names(), func(name string) bool { return !f.Client.Asks(name) }),
 		StepUp:           f.StepUp,
 		SeesMore:         f.SeesMore,
+		Elsewhere:        f.Answers.Elsewhere(v, returnTo),
 		Look:             f.Answers.Look(v),
 	}).With(telemetry.OutcomeLoginPage)
 }

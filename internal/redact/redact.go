@@ -6,7 +6,7 @@ const Word = "REDACTED"
 
 // MinLength is how long a value must be to be hidden, in characters after decoding.
 // Authorization codes had 32 characters in Instagram's first years and have more than a
-// hundred now. App secrets have 32, states 43 and signed requests more. What people type,
+// hundred now. App secrets have 32, states 239 and signed requests more. What people type,
 // such as ?code=SUMMER-SALE, is shorter.
 const MinLength = 32
 

@@ -38,6 +38,7 @@ type words struct {
 	WaitMinutes string `json:"wait_minutes"`
 
 	SignIn            signInWords `json:"sign_in"`
+	InApp             string      `json:"in_app"`        // on the page sign_in, to visitors in the browser of an app
 	Framed            string      `json:"framed"`        // where the link leads, out of a frame
 	SignOut           string      `json:"sign_out"`      // the heading
 	SignedIn          string      `json:"signed_in"`     // with {user}
@@ -79,6 +80,11 @@ type Labels struct {
 	Confirmation string `json:"confirmation"`
 	// Request stands in front of RequestID. The built-in pages show Reference instead.
 	Request string `json:"request"`
+	// OpenElsewhere is the label of the link that opens a page in another browser. CopyAddress
+	// stands in front of an address to copy, and OrCopyAddress where there is such a link, too.
+	OpenElsewhere string `json:"open_elsewhere"`
+	CopyAddress   string `json:"copy_address"`
+	OrCopyAddress string `json:"or_copy_address"`
 	// Home is the label of the way back to the site's home.
 	Home string `json:"home"`
 	// Privacy, Terms and Help are the labels of the site's own pages.

@@ -144,12 +144,17 @@ type ViewSite struct {
 	Privacy, Terms, Help string
 }
 
-// Elsewhere is the offer to open the page in another browser.
+// Elsewhere is the offer to open a page of the site in another browser, for visitors in the browser
+// of an app. What fills it in sets Address and OpenURL, and the page its texts.
 type Elsewhere struct {
-	// Label is the label of the link, and OpenURL where it leads; both may be empty.
-	Label, OpenURL string
-	// Address is the address to copy.
-	Address string
+	// Label is the label of the link, and OpenURL where it leads: an order to the app or the phone,
+	// which begins with another scheme than https. Without one it is empty, and so is Label.
+	Label   string
+	OpenURL template.URL
+	// Address is the address to copy, and Copy the text in front of it.
+	Address, Copy string
+	// Note says why, on a page whose Hint does not.
+	Note string
 }
 
 // SignOutForm is the form of the sign-out page.
@@ -168,6 +173,19 @@ const referenceLength = 8
 
 // home is the way back. A page without a way on has one in any case.
 const home = "/"
+
+// elsewhere returns an offer in the language of the page.
+func (l Look) elsewhere(offer *Elsewhere) *Elsewhere {
+	if offer == nil {
+		return nil
+	}
+	labels := l.language().Labels
+	worded := Elsewhere{Address: offer.Address, OpenURL: offer.OpenURL, Copy: labels.CopyAddress}
+	if offer.OpenURL != "" {
+		worded.Label, worded.Copy = labels.OpenElsewhere, labels.OrCopyAddress
+	}
+	return &worded
+}
 
 // fill replaces the placeholders in the texts of a view, and sets what all pages have.
 func (l Look) fill(view *View, f facts) {

@@ -20,7 +20,9 @@ type SignInPage struct {
 	Scopes, StepUp []string
 	// SeesMore says that the site learns more than the username and the account ID.
 	SeesMore bool
-	Look     Look
+	// Elsewhere is offered to a visitor in the browser of an app; nil for others.
+	Elsewhere *Elsewhere
+	Look      Look
 }
 
 // Write answers with the page, as the 401 that it is.
@@ -38,6 +40,9 @@ func (p SignInPage) Write(w http.ResponseWriter, head bool) {
 		view.Asks = listOf(words.Asks, language.inWords(p.Scopes))
 	}
 	view.Later = listOf(words.Later, language.inWords(p.StepUp))
+	if view.Elsewhere = p.Look.elsewhere(p.Elsewhere); view.Elsewhere != nil {
+		view.Elsewhere.Note = p.Look.language().InApp
+	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
 	p.Look.show(w, signInFile, LoginRequired.Status(), draft{View: view}, head)
 }

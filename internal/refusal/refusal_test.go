@@ -23,6 +23,7 @@ var promised = map[Code]struct {
 	LoginRequired:       {401, "Please sign in."},
 	SessionEnded:        {401, "Your session has ended. What you sent was not saved."},
 	CrossSitePost:       {401, "You came from another site. What it sent was not passed on, because your browser did not say who you are."},
+	OtherBrowser:        {400, "The sign-in began in another browser, or took too long."},
 	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},
 	BadRequest:          {400, "The request could not be understood."},
 	BadHost:             {421, "You cannot sign in at this address of the site."},

@@ -42,6 +42,8 @@ type Reply struct {
 	RetryAfter time.Duration
 	// AnyAccount says that personal accounts can sign in, too, so that no page says otherwise.
 	AnyAccount bool
+	// Elsewhere is what OtherBrowser offers on a page; nil for nothing.
+	Elsewhere *Elsewhere
 	// Head leaves the body out.
 	Head bool
 	// Look is how a page is shown.
@@ -101,6 +103,7 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	if address := r.wayOn(); words.Link != "" && (address != "" || r.reloads()) {
 		view.Link, view.LinkURL = words.Link, address
 	}
+	view.Elsewhere = r.Look.elsewhere(r.Elsewhere)
 	// At least two seconds, for the plural.
 	r.Look.show(w, errorFile, view.Status, draft{view, facts{user: r.User, seconds: max(2, r.seconds())}}, r.Head)
 }

@@ -17,6 +17,7 @@ const (
 	SessionEnded        Code = "session_ended"
 	CrossSitePost       Code = "cross_site_post"
 	LoginExpired        Code = "login_expired"
+	OtherBrowser        Code = "other_browser"
 	BadRequest          Code = "bad_request"
 	BadHost             Code = "bad_host"
 	CallbackMoved       Code = "callback_moved"
@@ -54,6 +55,7 @@ var statuses = map[Code]int{
 	SessionEnded:        http.StatusUnauthorized,
 	CrossSitePost:       http.StatusUnauthorized,
 	LoginExpired:        http.StatusBadRequest,
+	OtherBrowser:        http.StatusBadRequest,
 	BadRequest:          http.StatusBadRequest,
 	BadHost:             http.StatusMisdirectedRequest,
 	CallbackMoved:       http.StatusBadRequest,
@@ -90,6 +92,7 @@ var messages = map[Code]string{
 	SessionEnded:        "Your session has ended. What you sent was not saved.",
 	CrossSitePost:       "You came from another site. What it sent was not passed on, because your browser did not say who you are.",
 	LoginExpired:        "This sign-in is no longer valid. Please start again.",
+	OtherBrowser:        "The sign-in began in another browser, or took too long.",
 	BadRequest:          "The request could not be understood.",
 	BadHost:             "You cannot sign in at this address of the site.",
 	CallbackMoved:       "A redirect took the sign-in to another address.",

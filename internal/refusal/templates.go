@@ -175,6 +175,7 @@ func samples(style template.CSS) []sample {
 	refused := signOut
 	refused.Page, refused.Code, refused.Status, refused.Missing = "error", MissingPermission, MissingPermission.Status(), []string{"Permission"}
 	refused.Hint, refused.Link, refused.LinkURL, refused.RequestID = "Hint", "Link", "/sample/login", "0"
+	refused.Elsewhere = &Elsewhere{Label: "Label", OpenURL: "intent://sample/", Address: "https://sample/", Copy: "Copy"}
 	bare := signOut
 	bare.Page, bare.Code, bare.Status = "error", BadRequest, BadRequest.Status()
 	signIn := refused

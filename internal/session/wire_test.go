@@ -198,7 +198,10 @@ func FuzzC9_LoginPlaintext(f *testing.F) {
 		}
 		var nonce [nonceLength]byte
 		copy(nonce[:], plaintext)
-		state := encoding.EncodeToString(nonce[:])
+		state, err := c.makeState(&Login{RedirectURI: "uri", Nonce: nonce})
+		if err != nil {
+			t.Fatal(err)
+		}
 		l, ok := c.openLogin(login{state[:tagLength], seal(t, c, plaintext, c.bind(c.loginPrefix+state[:tagLength], "uri"))}, state, "uri")
 		if want := len(plaintext) > 40 && recentText(c, plaintext[32:40], LoginLifetime); ok != want {
 			t.Fatalf("%x: ok = %v, want %v", plaintext, ok, want)
@@ -213,6 +216,32 @@ func FuzzC9_LoginPlaintext(f *testing.F) {
 		}
 		if got := c.Rounds(&found); got != rounds {
 			t.Errorf("%x counts as %d rounds, want %d", plaintext, got, rounds)
+		}
+	})
+}
+
+func FuzzC9_OriginPlaintext(f *testing.F) {
+	now := time.Unix(1_800_000_000, 0)
+	c, err := New(Config{Secrets: []string{"secret"}, Instance: "1", Name: "ig", Lifetime: time.Hour, Now: func() time.Time { return now }})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, length := range []byte{0, 5, maxOriginPath, maxOriginPath + 1, 255} {
+		f.Add(append(append(appendTime(nil, now), 3, length), strings.Repeat("/page", 30)[:maxOriginPath]...))
+	}
+	f.Add(append(appendTime(nil, now.Add(-time.Hour)), make([]byte, 2+maxOriginPath)...))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, plaintext []byte) {
+		if overhead+len(plaintext) > encoding.DecodedLen(maxSealed) {
+			return // It would be refused unopened.
+		}
+		var nonce [nonceLength]byte
+		l, ok := c.Origin(encoding.EncodeToString(nonce[:])+seal(t, c, plaintext, c.bindOrigin(nonce[:], "uri")), "uri")
+		if want := len(plaintext) == originSize && plaintext[9] <= maxOriginPath && recentText(c, plaintext[:8], LoginLifetime); ok != want {
+			t.Fatalf("%x: ok = %v, want %v", plaintext, ok, want)
+		}
+		if ok && (l.App != plaintext[8] || l.ReturnTo != string(plaintext[10:10+int(plaintext[9])])) {
+			t.Errorf("%x became %+v", plaintext, l)
 		}
 	})
 }

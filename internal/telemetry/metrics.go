@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
@@ -24,6 +25,7 @@ const (
 	labelLimit    = "limit"
 	labelShare    = "share"
 	labelCode     = "code"
+	labelBrowser  = "browser"
 
 	ResultOK = "ok"
 )
@@ -103,6 +105,8 @@ var (
 	metricFailed    = counters("failed_exchanges_total", "Failed sign-ins that called Instagram, by the share of the limit over all clients.", labelShare)
 	metricOpenings  = counters("breaker_openings_total", "How often the circuit breaker opened: calls failed in a row, or Meta had restricted the app.")
 
+	metricInApp = counters("in_app_browser_total", "Sign-ins that came back without their cookie from or to the browser of an app, by app.", labelBrowser)
+
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
 		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call takes at most a minute
@@ -112,7 +116,7 @@ var (
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricInApp, metricSeconds, metricInFlight}
 )
 
 // appMetrics has the series of one app. All blocks of the app share it.
@@ -149,6 +153,9 @@ func newAppMetrics(app string) *appMetrics {
 	}
 	metricLimited.WithLabelValues(app, LimitCancelled)
 	metricLimited.WithLabelValues(app, LimitForged)
+	for _, browser := range audience.Apps() {
+		metricInApp.WithLabelValues(app, browser.String())
+	}
 	for _, share := range limit.Shares() {
 		metricFailed.WithLabelValues(app, share.String())
 	}

@@ -114,8 +114,9 @@ const remedyFile = "write the whole secret into the file again, and let the user
 // message: SignInRefused and CallbackRefused add it.
 var RefusalNotices = map[refusal.Code]Notice{
 	// Caused by the visitor, or by the sender of the request.
-	refusal.LoginRequired: {}, refusal.SessionEnded: {}, refusal.CrossSitePost: {}, refusal.LoginExpired: {}, refusal.BadRequest: {},
-	refusal.Cancelled: {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
+	refusal.LoginRequired: {}, refusal.SessionEnded: {}, refusal.CrossSitePost: {}, refusal.LoginExpired: {}, refusal.OtherBrowser: {},
+	refusal.BadRequest: {},
+	refusal.Cancelled:  {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
 	refusal.MissingPermission: {}, refusal.CrossSite: {}, refusal.BadSignature: {}, refusal.TooLarge: {}, refusal.BadType: {},
 	refusal.NoPicture: {}, refusal.NoToken: {}, refusal.NoAccountPage: {}, refusal.CookiesBlocked: {Remedy: remedyCookiesBlocked},
 	refusal.BadHost: {}, // an OperatorCause makes it WARN

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/audience"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -71,6 +72,11 @@ func (t *Recorder) CountLimited(limit string) { metricLimited.WithLabelValues(t.
 
 // CountFailed counts a failed sign-in that called Instagram.
 func (t *Recorder) CountFailed(share string) { metricFailed.WithLabelValues(t.app, share).Inc() }
+
+// CountInApp counts a login that came back without its cookie, where the browser of an app took part.
+func (t *Recorder) CountInApp(browser audience.App) {
+	metricInApp.WithLabelValues(t.app, browser.String()).Inc()
+}
 
 // CountOpening counts an opening of the circuit breaker.
 func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
