@@ -65,6 +65,14 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		errors       page|handle
 //		language     auto|<tag>
 //		pages        <folder>
+//		site {
+//			name    <text>
+//			logo    <path>|<url>
+//			accent  <colour>
+//			privacy <path>|<url>
+//			terms   <path>|<url>
+//			help    <path>|<url>|mailto:<address>
+//		}
 //
 //		allow        <user-id>|@<username>...
 //		deny         <user-id>|@<username>...
@@ -145,6 +153,9 @@ func newParser(d *caddyfile.Dispenser, h *Handler) *parser {
 		"logout_target": p.one(&h.LogoutTarget), "deauthorize": p.optional(&h.Deauthorize), "data_deletion": p.optional(&h.DataDeletion),
 		"rate_limit": p.rateLimit, "sync_interval": p.duration(&h.SyncInterval), "on_storage_failure": p.onStorageFailure, "timeout": p.duration(&h.Timeout),
 		"picture": p.one(&h.Picture), "revalidate": p.duration(&h.Revalidate), "require_scope": p.list(&h.RequireScope), "step_up": p.list(&h.StepUp),
+
+		"site": p.subBlock, "site name": p.siteName, "site logo": p.one(&h.Site.Logo), "site accent": p.accent,
+		"site privacy": p.one(&h.Site.Privacy), "site terms": p.one(&h.Site.Terms), "site help": p.one(&h.Site.Help),
 
 		"headers": p.headers,
 		"token":   p.subBlock, "token long_lived": p.flag(&h.Token.LongLived), "token forward_as": p.one(&h.Token.ForwardAs),
@@ -425,4 +436,26 @@ func (p *parser) rateLimit(name string) error {
 	}
 	p.h.RateLimit.Failures = n
 	return p.parseDuration(name, args[1:], &p.h.RateLimit.Per)
+}
+
+// siteName reads the name of the site. It is a text for people, so that it may have quotes in it
+// that would be a slip in any other value.
+func (p *parser) siteName(name string) error {
+	args := p.RemainingArgs()
+	switch {
+	case len(args) == 0 || args[0] == "":
+		return p.empty(name)
+	case len(args) > 1:
+		return p.fail("%s: write the name in quotes, such as: name \"Otter Club\"", name)
+	}
+	p.h.Site.Name = args[0]
+	return nil
+}
+
+// accent reads a colour. Without quotes, # begins a comment.
+func (p *parser) accent(name string) error {
+	if p.CountRemainingArgs() == 0 {
+		return p.fail("%s: write a colour in quotes, such as: accent \"#7a3bb8\"; without quotes # begins a comment", name)
+	}
+	return p.one(&p.h.Site.Accent)(name)
 }

@@ -73,7 +73,7 @@ func (p *parser) unknown(name string) error {
 	}
 	switch {
 	case last == "{":
-		return p.fail("unexpected {: write it on the line of its option; only headers, token, session, log and endpoints have a block")
+		return p.fail("unexpected {: write it on the line of its option; only headers, site, token, session, log and endpoints have a block")
 	case strings.HasPrefix(last, "/") || strings.HasPrefix(last, "@") || slices.Contains(matcherWords, last):
 		return p.fail("%q is not an option: a matcher goes after %s, such as: %s /members* {", name, directive, directive)
 	case p.isDirective(last):

@@ -126,13 +126,16 @@ type Handler struct {
 	Errors string `json:"errors,omitempty"`
 
 	// The language of the pages: `auto` for the one that the visitor's browser asks for, or
-	// one of `en`, `de`, `es`, `fr`, `it`, `pt`, `tr`. Default: `auto`, and English where the
+	// the tag of one, such as `en`, `de` or `pt`. Default: `auto`, and English where the
 	// visitor's is none of these.
 	Language string `json:"language,omitempty"`
 
 	// A folder with templates that replace the built-in pages. It is read when
 	// the configuration is loaded. Default: the built-in pages.
 	Pages string `json:"pages,omitempty"`
+
+	// The site that the built-in pages show: its name, its logo and its colour.
+	Site SiteOptions `json:"site,omitzero"`
 
 	// Request headers for the site, by field: `user_id`, `username`,
 	// `app_scoped_id`, `permissions` or one of `fields`. The name `off` sends none. Default:
@@ -226,6 +229,30 @@ type Handler struct {
 	logins    *login.Flow
 	gate      *gate.Gate
 	endpoints *endpoint.Endpoints
+}
+
+// SiteOptions say whose pages they are. Addresses are paths of the site or `https` URLs. The
+// pages of the site must need no session: visitors who see a page are often not signed in.
+type SiteOptions struct {
+	// The name of the site, at most 64 characters. Default: the host that the visitor asked for.
+	Name string `json:"name,omitempty"`
+
+	// The address of a picture, which is shown 48 pixels wide and high. Pages load it, and
+	// nothing else, from there. Default: none.
+	Logo string `json:"logo,omitempty"`
+
+	// The colour of buttons, such as `#7a3bb8`. Their text is black or white, whichever can be
+	// read better. Default: a violet.
+	Accent string `json:"accent,omitempty"`
+
+	// The address of the privacy policy. Default: no link.
+	Privacy string `json:"privacy,omitempty"`
+
+	// The address of the terms of use. Default: no link.
+	Terms string `json:"terms,omitempty"`
+
+	// Where visitors get help: an address, or `mailto:` and an e-mail address. Default: no link.
+	Help string `json:"help,omitempty"`
 }
 
 // SessionOptions configure the session cookie.
@@ -341,6 +368,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	h.answers, err = answer.New(answer.Config{
 		Telemetry: h.telemetry, Paths: s.Paths, Cookies: s.Cookies, Now: h.now,
 		HandleErrors: s.handleErrors, AnyAccount: s.api == instagram.BasicDisplay, Language: s.language, Pages: h.Pages,
+		Site: s.site, NeedsSession: h.protect.Required,
 	})
 	if err != nil {
 		return err
@@ -392,6 +420,7 @@ func (h *Handler) makeFlows() {
 		Shared: s.Shared, Sessions: h.sessions, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(),
 		Memory: h.memory.endpoint, Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture,
 		PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion, Required: h.protect.Required,
+		PassSignedIn: h.gate.PassSignedIn, PictureSources: s.client.PictureSources(), AppsURL: s.client.AppsURL(),
 	}
 }
 

@@ -48,6 +48,7 @@ type settings struct {
 
 	handleErrors                      bool
 	language                          *refusal.Language // nil for the visitor's
+	site                              refusal.Site
 	passDeauthorize, passDataDeletion bool
 	privacy                           telemetry.Privacy
 	rate                              login.Rate
@@ -213,7 +214,7 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
 		return option.Errorf("session idle", "write a duration between 1m and the lifetime")
 	}
-	s.Lifetime = c.Lifetime
+	s.Lifetime, s.Idle = c.Lifetime, c.Idle
 	if c.Secrets, err = replace.All("session secret", h.Session.Secret); err != nil {
 		return err
 	}
@@ -273,15 +274,19 @@ func (s *settings) resolveEnds(h *Handler, _ option.Resolver) (err error) {
 	return nil
 }
 
-// resolvePages checks the language of the pages.
-func (s *settings) resolvePages(h *Handler, _ option.Resolver) error {
-	if h.Language == "" || h.Language == "auto" {
-		return nil
+// resolvePages checks what pages show, and in which language.
+func (s *settings) resolvePages(h *Handler, _ option.Resolver) (err error) {
+	s.site, err = refusal.ParseSite(refusal.SiteConfig(h.Site))
+	if wrong, ok := errors.AsType[*refusal.SiteError](err); ok {
+		return option.Errorf("site "+wrong.Option, "%s", wrong.Problem)
+	}
+	if err != nil || h.Language == "" || h.Language == "auto" {
+		return err
 	}
 	if s.language = refusal.LanguageOf(h.Language); s.language == nil {
 		problem := fmt.Sprintf("%q is not one of auto, %s", h.Language, strings.Join(refusal.Tags(), ", "))
-		if tag := strings.ToLower(h.Language[:min(2, len(h.Language))]); slices.Contains(refusal.Tags(), tag) {
-			problem += fmt.Sprintf("; did you mean %q?", tag)
+		if close := cmp.Or(refusal.Closest(h.Language), refusal.LanguageOf(h.Language[:min(2, len(h.Language))])); close != nil {
+			problem += fmt.Sprintf("; did you mean %q?", close.Tag())
 		}
 		return option.Errorf("language", "%s", problem)
 	}

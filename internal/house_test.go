@@ -64,6 +64,7 @@ var foreign = map[string][]string{
 	"internal/protect":    {caddyModule},
 	"internal/provider":   {zapModule},
 	"internal/request":    {caddyModule},
+	"internal/refusal":    {"golang.org/x/net/idna", "golang.org/x/text/language"},
 	"internal/revocation": {"github.com/caddyserver/certmagic"},
 	"internal/rotation":   {caddyModule},
 	"internal/routes":     {caddyModule},

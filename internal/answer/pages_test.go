@@ -21,13 +21,13 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 		"/instagram_auth/data_deletion?code=x": "Zu diesem Code gibt es keinen Antrag auf Löschung.",
 	} {
 		answer := s.NewBrowser().Asked(t, path, "de-CH, en;q=0.5")
-		if !strings.Contains(answer.Body, want) || !strings.Contains(answer.Body, `<html lang="de">`) {
+		if !strings.Contains(answer.Body, want) || !strings.Contains(answer.Body, `<html lang="de" dir="ltr">`) {
 			t.Errorf("%s: %d\n%s", path, answer.StatusCode, answer.Body)
 		}
 		if !strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Accept-Language") {
 			t.Errorf("%s: Vary = %q", path, answer.Header.Values("Vary"))
 		}
-		if answer := s.NewBrowser().Asked(t, path, "ja"); !strings.Contains(answer.Body, `<html lang="en">`) {
+		if answer := s.NewBrowser().Asked(t, path, "ja"); !strings.Contains(answer.Body, `<html lang="en" dir="ltr">`) {
 			t.Errorf("%s for somebody whose language we do not have:\n%s", path, answer.Body)
 		}
 	}
@@ -36,7 +36,7 @@ func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 func TestOneLanguageForEverybody(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "login_page\nlanguage tr"})
 	answer := s.NewBrowser().Asked(t, "/private", "de")
-	if !strings.Contains(answer.Body, `<html lang="tr">`) || strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Accept-Language") {
+	if !strings.Contains(answer.Body, `<html lang="tr" dir="ltr">`) || strings.Contains(strings.Join(answer.Header.Values("Vary"), ","), "Accept-Language") {
 		t.Errorf("%q\n%s", answer.Header.Values("Vary"), answer.Body)
 	}
 }

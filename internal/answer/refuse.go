@@ -144,7 +144,7 @@ func JSON(answer any) *Own {
 // A Writer writes the handler's own responses. It is safe for concurrent use.
 type Writer struct {
 	Config
-	templates *refusal.Templates // nil for the built-in ones
+	pages *refusal.Pages
 }
 
 // Config configures a writer. All pointers but Language are required, and so is Now.
@@ -161,30 +161,69 @@ type Config struct {
 	Language *refusal.Language
 	// Pages is a folder with templates. By default the built-in pages are used.
 	Pages string
+	// Site is what pages show of the site.
+	Site refusal.Site
+	// NeedsSession reports whether a request needs a session. It may panic.
+	NeedsSession func(*request.State) bool
 }
 
 // New returns a writer. It fails with an *option.Error if it cannot load the templates in Pages.
 func New(c Config) (a *Writer, err error) {
 	a = &Writer{Config: c}
-	if c.Pages != "" {
-		a.templates, err = refusal.Load(c.Pages, func(err error) {
-			c.Telemetry.NotifySampled(telemetry.NoticePageFailed, "", err)
-		})
-		if err != nil {
-			return nil, option.Errorf("pages", "%s", option.OneLine(err))
-		}
+	a.pages, err = refusal.NewPages(refusal.PagesConfig{Site: c.Site, Folder: c.Pages, Report: func(err error) {
+		c.Telemetry.NotifySampled(telemetry.NoticePageFailed, "", err)
+	}})
+	if err != nil {
+		return nil, option.Errorf("pages", "%s", option.OneLine(err))
 	}
 	return a, nil
 }
 
-// Look returns the language and the templates of the pages for a request.
-func (a *Writer) Look(r *http.Request) refusal.Look {
-	look := refusal.Look{Language: a.Language, Negotiated: a.Language == nil, Templates: a.templates}
+// Look returns the language and the look of the pages for a request.
+func (a *Writer) Look(v *request.State) refusal.Look {
+	look := refusal.Look{
+		Language: a.Language, Negotiated: a.Language == nil, Pages: a.pages, Host: a.host(v.R.Host), HomeOpen: a.homeOpen(v),
+	}
 	if look.Negotiated {
-		look.Language = refusal.Preferred(r.Header["Accept-Language"])
+		look.Language = refusal.Preferred(v.R.Header["Accept-Language"])
 	}
 	return look
 }
+
+// host returns the host of a request if the site signs in there, and otherwise the one where it
+// does: a page shows no host that somebody has made up. [E2]
+func (a *Writer) host(asked string) string {
+	if redirect, ok := a.Paths.RedirectFor(asked); ok {
+		return redirect.Host
+	}
+	if len(a.Paths.Served) == 0 {
+		return ""
+	}
+	return a.Paths.CanonicalFor(asked).Host
+}
+
+// homeOpen reports whether the site's home needs no session. It asks the operator's matchers, which
+// can panic: the page that is about to be shown is more important than its link, so the panic is
+// logged and the link left out.
+func (a *Writer) homeOpen(v *request.State) (open bool) {
+	if a.NeedsSession == nil || a.Paths.IsOwn(homePath) {
+		return false
+	}
+	defer func() {
+		switch cause := recover(); cause {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(cause)
+		default:
+			a.Telemetry.NotifyPanic(cause)
+			open = false
+		}
+	}()
+	return !v.At(homePath, a.NeedsSession)
+}
+
+// homePath is the site's home.
+const homePath = "/"
 
 // Answer answers a request that a *Refusal or an *Own stops. It returns any other error, and the
 // status of a refusal that HandleErrors leaves to the site.
@@ -271,7 +310,7 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 		}
 	}
 	if reply.Wants == refusal.Page {
-		reply.Look = a.Look(v.R)
+		reply.Look = a.Look(v)
 		reply.Look.Framed = asker.IsFramed()
 	}
 	reply.Write(v.W)

@@ -134,6 +134,6 @@ var mistakenValues = []mistake{
 	{line: "log {\nlevel DEBUG\n}", says: "unrecognized option \"log level\"; log says which personal data log lines contain: client_ip, user_id and username; the site's own log goes outside of instagram_auth"},
 	{line: "log", says: "log: empty block"},
 	{line: "strict_config yes", says: "strict_config: unexpected \"yes\"; the option takes no value; delete the line to turn it off"},
-	{line: "app_id 1 {\n}", says: "unexpected {: write it on the line of its option; only headers, token, session, log and endpoints have a block"},
+	{line: "app_id 1 {\n}", says: "unexpected {: write it on the line of its option; only headers, site, token, session, log and endpoints have a block"},
 	{line: "app_id 1\napp_id 2", says: "app_id: already specified on line 13; delete one of the two"},
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"go.uber.org/zap"
@@ -32,7 +31,7 @@ func (e *Endpoints) Logout(v *request.State) error {
 	}
 	e.Sessions.Recognize(v)
 	return answer.Page(refusal.SignOutPage{
-		Look: e.Answers.Look(v.R), Action: e.Paths.Of(address.Logout), LoginURL: e.Paths.LoginURL("/"),
+		Look: e.Answers.Look(v), Action: e.Paths.Of(address.Logout), LoginURL: e.Paths.LoginURL("/"),
 		Username: v.Session.Username, SignedIn: v.Standing != request.Anonymous,
 	})
 }
@@ -78,24 +77,17 @@ func (e *Endpoints) redirectAfterLogout(v *request.State) error {
 	if !e.asksToSignIn(v, target) {
 		return answer.Redirect(http.StatusSeeOther, target)
 	}
-	return answer.Page(refusal.SignedOutPage{LoginURL: e.Paths.LoginURL(e.Paths.Safe(target)), Look: e.Answers.Look(v.R)})
+	return answer.Page(refusal.SignedOutPage{LoginURL: e.Paths.LoginURL(e.Paths.Safe(target)), Look: e.Answers.Look(v)})
 }
 
 // asksToSignIn reports whether a path of this host, with or without a query, needs a session.
 func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 	if e.Paths.IsOwn(target) {
-		return returnpath.Path(target) == e.Paths.Of(address.Login)
+		path := returnpath.Path(target)
+		return path == e.Paths.Of(address.Login) || path == e.Paths.Of(address.Account)
 	}
 	target, _, _ = strings.Cut(target, "#")
-	page, err := url.ParseRequestURI(target)
-	if err != nil {
-		return true
-	}
-	// In place, because Caddy's placeholders are bound to this request.
-	live, asked, method, uri := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI
-	defer func() { *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = live, asked, method, uri }()
-	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *page, *page, http.MethodGet, target
-	return e.Required(v)
+	return v.At(target, e.Required)
 }
 
 // wantsEverywhere reads the form, which may be empty. problem is the code of a refusal for a

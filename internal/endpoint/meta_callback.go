@@ -153,6 +153,6 @@ func (e *Endpoints) showDeletion(v *request.State) error {
 			page = refusal.DeletionPage{State: deletionPages[confirmed.State], Day: confirmed.Day, Code: code}
 		}
 	}
-	page.Look = e.Answers.Look(v.R)
+	page.Look = e.Answers.Look(v)
 	return answer.Page(page)
 }

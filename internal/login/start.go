@@ -108,7 +108,7 @@ func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
 	return answer.Page(refusal.SignInPage{
 		LoginURL:         f.Paths.LoginURL(returnTo),
 		ProfessionalOnly: !f.Answers.AnyAccount,
-		Look:             f.Answers.Look(v.R),
+		Look:             f.Answers.Look(v),
 	}).With(telemetry.OutcomeLoginPage)
 }
 

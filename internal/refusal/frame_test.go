@@ -22,11 +22,11 @@ func TestAPageInAFrameLeadsOutOfIt(t *testing.T) {
 
 func TestATemplateThatDoesNotKnowOfFramesIsNotShownInThem(t *testing.T) {
 	for text, own := range map[string]bool{`<p>Club</p><a href="{{.LinkURL}}">{{.Link}}</a>`: false, `<p>Club</p><a href="{{.LinkURL}}" target="{{.Target}}">{{.Link}}</a>`: true} {
-		templates, err := Load(folder(t, map[string]string{"error.html": text}), func(err error) { t.Error(err) })
+		templates, err := NewPages(PagesConfig{Folder: folder(t, map[string]string{"error.html": text}), Report: func(err error) { t.Error(err) }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		page := written(Reply{Code: SessionEnded, Wants: Page, PageURL: "/form", Look: Look{Templates: templates, Framed: true}})
+		page := written(Reply{Code: SessionEnded, Wants: Page, PageURL: "/form", Look: Look{Pages: templates, Framed: true}})
 		if body := page.Body.String(); strings.Contains(body, "Club") != own || !strings.Contains(body, `target="_top"`) {
 			t.Errorf("%s: %s", text, body)
 		}

@@ -5,9 +5,13 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/language"
 )
 
 // Language is one that the pages are written in. What programs get is always English.
@@ -16,25 +20,31 @@ type Language struct {
 	words
 }
 
-// words are what a file in the folder words says in one language.
+// words are what a file in the folder words says in one language. Placeholders in the texts are
+// replaced when a page is made: {site} by the name of the site, {user} by a username, {app} by
+// the name of an app, {date} by a day, {seconds} and {minutes} by a number.
 type words struct {
-	Refusals map[Code]wording `json:"refusals"`
+	// Direction is that of the script: ltr or rtl.
+	Direction string           `json:"direction"`
+	Refusals  map[Code]wording `json:"refusals"`
 	// Permissions say what Instagram's names of permissions mean.
 	Permissions map[string]string `json:"permissions"`
 
 	SignIn            wording `json:"sign_in"`
 	Framed            string  `json:"framed"`        // where the link leads, out of a frame
 	SignOut           string  `json:"sign_out"`      // the heading
-	SignedIn          string  `json:"signed_in"`     // %s: the username
+	SignedIn          string  `json:"signed_in"`     // with {user}
 	NotSignedIn       string  `json:"not_signed_in"` // on the page that signs out
 	SignedOut         wording `json:"signed_out"`
-	Deleted           wording `json:"deleted"`            // %s: the day
+	Deleted           wording `json:"deleted"`            // with {date}
 	SignInDeleted     wording `json:"sign_in_deleted"`    // likewise
 	DeletionRequested wording `json:"deletion_requested"` // likewise
 	DeletionUnknown   wording `json:"deletion_unknown"`
 	Labels            Labels  `json:"labels"`
 
-	Day    string     `json:"day"` // %[1]d: its number in the month, %[2]s: the month, %[3]d: the year
+	Account accountWords `json:"account"`
+
+	Day    string     `json:"day"` // {day}: its number in the month; {month}; {year}
 	Months [12]string `json:"months"`
 }
 
@@ -47,30 +57,78 @@ type Labels struct {
 	SignOut      string `json:"sign_out"`
 	Everywhere   string `json:"everywhere"`
 	Confirmation string `json:"confirmation"`
-	Request      string `json:"request"`
+	// Request stands in front of RequestID. The built-in pages show Reference instead.
+	Request string `json:"request"`
+	// Home is the label of the way back to the site's home.
+	Home string `json:"home"`
+	// Privacy, Terms and Help are the labels of the site's own pages.
+	Privacy string `json:"privacy"`
+	Terms   string `json:"terms"`
+	Help    string `json:"help"`
+	// Reference stands in front of the reference, and ReferenceUse says what it is for.
+	Reference    string `json:"reference"`
+	ReferenceUse string `json:"reference_use"`
+	// Site stands for the name of a site that has none which can be shown.
+	Site string `json:"site"`
 }
 
 //go:embed words/*.json
 var wordFiles embed.FS
 
-// languages are all of them; the first one is the default.
-var languages = []*Language{read("en"), read("de"), read("es"), read("fr"), read("it"), read("pt"), read("tr")}
+// languages are all of them, English first.
+var languages = readAll(wordFiles)
 
+// english is the default. It always has a file.
 var english = languages[0]
 
-// read reads the file of a language. A file that cannot be read is a mistake in this module.
-func read(tag string) *Language {
-	file, err := wordFiles.Open("words/" + tag + ".json")
+// matcher finds the language that is meant by a tag, such as zh-Hant by zh-TW.
+var matcher = matcherOf(languages)
+
+// readAll reads all languages in the folder words. A file that cannot be read is a mistake in this
+// module.
+func readAll(files fs.FS) (all []*Language) {
+	names, err := fs.Glob(files, "words/*.json")
 	if err != nil {
 		panic(err)
 	}
-	l := &Language{tag: tag}
+	for _, name := range names {
+		l := &Language{tag: strings.TrimSuffix(strings.TrimPrefix(name, "words/"), ".json")}
+		if err := l.read(files, name); err != nil {
+			panic(fmt.Sprintf("%s: %v", name, err))
+		}
+		all = append(all, l)
+	}
+	slices.SortStableFunc(all, func(a, b *Language) int {
+		return cmp.Or(cmp.Compare(btoi(b.tag == "en"), btoi(a.tag == "en")), strings.Compare(a.tag, b.tag))
+	})
+	return all
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// read reads the file of a language. It fails for a key that no page uses.
+func (l *Language) read(files fs.FS, name string) error {
+	file, err := files.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
 	decoder := json.NewDecoder(file)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l.words); err != nil {
-		panic(fmt.Sprintf("words/%s.json: %v", tag, err))
+	return decoder.Decode(&l.words)
+}
+
+func matcherOf(all []*Language) language.Matcher {
+	var tags []language.Tag
+	for _, l := range all {
+		tags = append(tags, language.MustParse(l.tag))
 	}
-	return l
+	return language.NewMatcher(tags)
 }
 
 // Tags returns the tags of all languages.
@@ -80,6 +138,9 @@ func Tags() (tags []string) {
 	}
 	return tags
 }
+
+// Tag returns the tag of the language, such as `de`.
+func (l *Language) Tag() string { return l.tag }
 
 // LanguageOf returns the language with a tag such as `de`, nil if there is none.
 func LanguageOf(tag string) *Language {
@@ -91,10 +152,30 @@ func LanguageOf(tag string) *Language {
 	return nil
 }
 
+// Closest returns the language that speakers of another one read without effort, such as that of
+// `de` for `de-AT` and that of `zh-Hant` for `zh-HK`. It returns nil if there is none, and for
+// everything that is not a language tag.
+func Closest(tag string) *Language {
+	if len(tag) > maxTag {
+		return nil
+	}
+	wanted, err := language.Parse(tag)
+	if err != nil || wanted == language.Und {
+		return nil
+	}
+	// Below high confidence the matcher offers a language that only many of the speakers know.
+	if _, i, confidence := matcher.Match(wanted); confidence >= language.High {
+		return languages[i]
+	}
+	return nil
+}
+
 const (
 	// A browser sends some dozens of bytes. Only the beginning of a longer header is read.
 	maxAcceptLanguage = 512
 	maxPreferences    = 32
+	// maxTag is how long a tag of one language can be, in bytes.
+	maxTag = 35
 )
 
 // Preferred returns the language that a visitor likes best, by the lines of Accept-Language
@@ -110,12 +191,14 @@ func Preferred(lines []string) *Language {
 				return best
 			}
 			tag, parameter, weighted := strings.Cut(item, ";")
-			primary, _, _ := strings.Cut(strings.Trim(tag, " \t"), "-")
-			l, w := LanguageOf(primary), maxWeight
+			w := maxWeight
 			if weighted {
 				w = weightOf(parameter)
 			}
-			if l != nil && w > weight { // the first one of the same weight
+			if w <= weight { // of the same weight the first one counts
+				continue
+			}
+			if l := Closest(strings.Trim(tag, " \t")); l != nil {
 				best, weight = l, w
 			}
 		}
@@ -142,7 +225,9 @@ func weightOf(parameter string) int {
 // date writes a day for people.
 func (l *Language) date(t time.Time) string {
 	t = t.UTC()
-	return fmt.Sprintf(l.Day, t.Day(), l.Months[t.Month()-1], t.Year())
+	return strings.NewReplacer(
+		"{day}", strconv.Itoa(t.Day()), "{month}", l.Months[t.Month()-1], "{year}", strconv.Itoa(t.Year()),
+	).Replace(l.Day)
 }
 
 // inWords lists permissions for people, by their names where there are no words.
@@ -151,4 +236,30 @@ func (l *Language) inWords(names []string) (list []string) {
 		list = append(list, cmp.Or(l.Permissions[name], name))
 	}
 	return list
+}
+
+// facts are the values of the placeholders in words. A value is never searched for placeholders.
+type facts struct {
+	site, user, app string
+	date            time.Time
+	seconds         int64
+}
+
+// filler returns what replaces the placeholders in texts of this language.
+func (l *Language) filler(f facts) *strings.Replacer {
+	pairs := []string{"{site}", l.isolated(f.site), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
+	if !f.date.IsZero() {
+		pairs = append(pairs, "{date}", l.date(f.date))
+	}
+	pairs = append(pairs, "{seconds}", strconv.FormatInt(f.seconds, 10), "{minutes}", strconv.FormatInt((f.seconds+59)/60, 10))
+	return strings.NewReplacer(pairs...)
+}
+
+// isolated keeps the direction of a value from disturbing that of the text around it (Unicode
+// UAX 9, first strong isolate).
+func (l *Language) isolated(value string) string {
+	if value == "" || l.Direction != "rtl" && !hasRightToLeft(value) {
+		return value
+	}
+	return "\u2068" + value + "\u2069"
 }

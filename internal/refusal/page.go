@@ -1,7 +1,6 @@
 package refusal
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"embed"
@@ -18,6 +17,7 @@ const (
 	signOutFile   = "sign_out.html"
 	signedOutFile = "signed_out.html"
 	deletionFile  = "data_deletion.html"
+	accountFile   = "account.html"
 	layoutFile    = "layout.html" // what the others share
 )
 
@@ -29,9 +29,12 @@ var style string
 
 var builtIn = template.Must(template.ParseFS(sources, "templates/*.html"))
 
+// builtInPages are the pages of a site about which nothing is known.
+var builtInPages = newPages(Site{})
+
 // contentSecurityPolicy allows the one style sheet, by its hash, and forms and links
 // to this site. There is no script and nothing to load. [E3]
-var contentSecurityPolicy = policy("'"+hashOf(style)+"'", "")
+var contentSecurityPolicy = builtInPages.policy
 
 // policy makes a Content-Security-Policy from the sources of styles and further directives.
 func policy(styles, more string) string {
@@ -55,26 +58,52 @@ type Look struct {
 	Language *Language
 	// Negotiated says that another visitor may get another language at the same address.
 	Negotiated bool
-	// Templates of the operator; nil for the built-in ones.
-	Templates *Templates
+	// Pages are those of the site; nil for the built-in ones.
+	Pages *Pages
+	// Host is one of the site. It is the name of a site that has no other.
+	Host string
+	// HomeOpen says that the site's home needs no session, so that a link can lead there.
+	HomeOpen bool
 	// Framed says that the page is shown in a frame of a page of this site. Links lead
 	// out of the frame then, and only this site can frame it.
 	Framed bool
+	// Images are hosts from which this page shows images, as sources of a Content-Security-Policy.
+	Images []string
 }
 
 func (l Look) language() *Language { return cmp.Or(l.Language, english) }
+
+func (l Look) pages() *Pages { return cmp.Or(l.Pages, builtInPages) }
+
+// site returns what the page shows of the site.
+func (l Look) site() ViewSite {
+	site := &l.pages().site
+	return ViewSite{
+		Name: site.nameFor(l.Host, l.language()),
+		Logo: site.Logo, Privacy: site.Privacy, Terms: site.Terms, Help: site.Help,
+	}
+}
 
 // View is what a template is given. Every text in it is of the page's language.
 type View struct {
 	// Page is the file's name without its ending.
 	Page string
-	// Language is the tag of the page's language, such as `en`.
-	Language string
+	// Language is the tag of the page's language, such as `en`, and Direction that of its
+	// script, `ltr` or `rtl`.
+	Language, Direction string
+	// Site is the site that the page belongs to.
+	Site ViewSite
 	// Title is the heading, Text the sentence below it, Hint a further line that may be empty.
 	Title, Text, Hint string
+	// PageTitle is for the title element: the heading and the name of the site.
+	PageTitle string
 	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
 	// both are empty where there is none.
 	Link, LinkURL string
+	// Home is where the way back leads, a path of this site; empty where there is none.
+	Home string
+	// Elsewhere offers to open the page in another browser; nil where that does not help.
+	Elsewhere *Elsewhere
 	// Target is `_top` where the page is shown in a frame of this site, for links that
 	// lead out of it; otherwise empty.
 	Target string
@@ -85,14 +114,30 @@ type View struct {
 	Missing []string
 	// SignOut is what the form of the page sign_out needs.
 	SignOut *SignOutForm
+	// Account is what the page account shows.
+	Account *AccountView
 	// Confirmation is the code on the page data_deletion; empty where it is not known.
 	Confirmation string
-	// RequestID stands in the log, too.
-	RequestID string
+	// RequestID stands in the log, too. Reference is its beginning, which is enough to find it.
+	RequestID, Reference string
 	// Labels are short texts.
 	Labels Labels
-	// Style is the built-in style sheet.
+	// Style is the built-in style sheet, with the accent of the site.
 	Style template.CSS
+}
+
+// ViewSite is what a page shows of the site. Only Name is never empty.
+type ViewSite struct {
+	Name, Logo           string
+	Privacy, Terms, Help string
+}
+
+// Elsewhere is the offer to open the page in another browser.
+type Elsewhere struct {
+	// Label is the label of the link, and OpenURL where it leads; both may be empty.
+	Label, OpenURL string
+	// Address is the address to copy.
+	Address string
 }
 
 // SignOutForm is the form of the sign-out page.
@@ -105,33 +150,54 @@ type SignOutForm struct {
 	Username string
 }
 
-// show answers with a page, whose headers but for those of its kind are set already.
-func (l Look) show(w http.ResponseWriter, file string, status int, view View, head bool) {
-	view.Language, view.Labels, view.Style = l.language().tag, l.language().Labels, template.CSS(style)
-	view.Page = file[:len(file)-len(".html")]
+// referenceLength is how much of a request's ID is shown: enough to find it among a day's requests,
+// and short enough to be read out.
+const referenceLength = 8
+
+// home is the way back. A page without a way on has one in any case.
+const home = "/"
+
+// fill replaces the placeholders in the texts of a view, and sets what all pages have.
+func (l Look) fill(view *View, f facts) {
+	language := l.language()
+	view.Language, view.Direction, view.Labels = language.tag, language.Direction, language.Labels
+	view.Site = l.site()
+	f.site = view.Site.Name
+	filler := language.filler(f)
+	labels := &view.Labels
+	for _, text := range []*string{&view.Title, &view.Text, &view.Hint, &view.Link, &labels.Home, &labels.ReferenceUse} {
+		*text = filler.Replace(*text)
+	}
+	if view.PageTitle = view.Title; !strings.Contains(view.Title, view.Site.Name) {
+		view.PageTitle += " · " + view.Site.Name
+	}
+	view.Reference = view.RequestID[:min(len(view.RequestID), referenceLength)]
+	if view.Home == "" && (l.HomeOpen || view.Link == "" && view.SignOut == nil) {
+		view.Home = home
+	}
 	if l.Framed {
 		view.Target = outOfFrame
 	}
-	body, csp := l.Templates.render(file, view)
+}
+
+// show answers with a page, whose headers but for those of its kind are set already.
+func (l Look) show(w http.ResponseWriter, file string, status int, page draft, head bool) {
+	view := page.View
+	view.Page = strings.TrimSuffix(file, ".html")
+	l.fill(&view, page.facts)
+	body, csp := l.pages().render(file, view, l.Framed)
 	if l.Framed {
-		if view.LinkURL != "" && !bytes.Contains(body, []byte(outOfFrame)) {
-			// A template that does not know of frames has a link that leads nowhere.
-			body, csp = render(file, view), contentSecurityPolicy
-		}
 		csp = strings.TrimSuffix(csp, unframed) + "; frame-ancestors 'self'"
 	}
-	w.Header().Set("Content-Security-Policy", csp)
+	w.Header().Set("Content-Security-Policy", allowImages(csp, l.Images))
 	if l.Negotiated {
 		w.Header().Add("Vary", "Accept-Language")
 	}
 	write(w, "text/html; charset=utf-8", status, body, head)
 }
 
-// render makes a built-in page.
-func render(file string, view View) []byte {
-	var body bytes.Buffer
-	if err := builtIn.ExecuteTemplate(&body, file, view); err != nil {
-		panic(err) // the template and its data are built in
-	}
-	return body.Bytes()
+// draft is a view whose texts still have placeholders, and their values.
+type draft struct {
+	View
+	facts
 }

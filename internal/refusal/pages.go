@@ -1,9 +1,7 @@
 package refusal
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -27,7 +25,7 @@ func (p SignInPage) Write(w http.ResponseWriter, head bool) {
 		view.Hint = words.Hint
 	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
-	p.Look.show(w, signInFile, LoginRequired.Status(), view, head)
+	p.Look.show(w, signInFile, LoginRequired.Status(), draft{View: view}, head)
 }
 
 // SignOutPage asks before it signs out: a GET changes nothing, and the form works
@@ -50,7 +48,7 @@ func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 	file, view := signOutFile, View{Title: language.SignOut}
 	if p.SignedIn {
 		view.SignOut = &SignOutForm{Action: p.Action, SignedIn: true, Username: p.Username}
-		view.Text = fmt.Sprintf(language.SignedIn, p.Username)
+		view.Text, view.Home = language.SignedIn, home
 	} else {
 		file = signedOutFile
 		view.Text, view.Link, view.LinkURL = language.NotSignedIn, language.SignIn.Link, p.LoginURL
@@ -59,7 +57,7 @@ func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 	// With no-referrer a browser calls the origin of the form "null", and one that does
 	// not send Sec-Fetch-Site could not sign out. [L2]
 	w.Header().Set("Referrer-Policy", "same-origin")
-	p.Look.show(w, file, http.StatusOK, view, head)
+	p.Look.show(w, file, http.StatusOK, draft{view, facts{user: p.Username}}, head)
 }
 
 // SignedOutPage tells a visitor that they have signed out. The way back in is a link: browsers
@@ -75,7 +73,7 @@ func (p SignedOutPage) Write(w http.ResponseWriter, head bool) {
 	words := p.Look.language().SignedOut
 	view := View{Title: words.Title, Text: words.Text, Hint: words.Hint, Link: words.Link, LinkURL: p.LoginURL}
 	SecurityHeaders(w.Header())
-	p.Look.show(w, signedOutFile, http.StatusOK, view, head)
+	p.Look.show(w, signedOutFile, http.StatusOK, draft{View: view}, head)
 }
 
 // DeletionState is the state of a request to delete an account's data.
@@ -117,7 +115,7 @@ func (p DeletionPage) Write(w http.ResponseWriter, head bool) {
 	default:
 		status, words, confirmation = http.StatusNotFound, language.DeletionUnknown, ""
 	}
-	view := View{Title: words.Title, Text: strings.ReplaceAll(words.Text, "%s", language.date(p.Day)), Hint: words.Hint, Confirmation: confirmation}
+	view := View{Title: words.Title, Text: words.Text, Hint: words.Hint, Confirmation: confirmation}
 	SecurityHeaders(w.Header())
-	p.Look.show(w, deletionFile, status, view, head)
+	p.Look.show(w, deletionFile, status, draft{view, facts{date: p.Day}}, head)
 }

@@ -50,6 +50,7 @@ var promised = map[Code]struct {
 	SignedOutHere:       {503, "You are signed out in this browser."},
 	NoPicture:           {404, "There is no picture here."},
 	NoToken:             {404, "This needs a new sign-in with Instagram."},
+	NoAccountPage:       {404, "This site keeps its own sessions. Its account page is not here."},
 	Internal:            {500, "Something went wrong."},
 }
 
@@ -113,16 +114,18 @@ func TestE1_HeadersOfSingleRows(t *testing.T) {
 
 // Each refusal has the way on that helps, or none.
 func TestE1_TheWayOnLeadsWhereItSays(t *testing.T) {
+	const back = `<a href="/">Back to example.com</a>`
+	look := Look{Host: "example.com"}
 	for code, want := range map[Code]string{
 		LoginExpired: `<a class="button" href="/in">Sign in again</a>`, NoAccess: `<a class="button" href="/in">Use another account</a>`, CrossSite: `<a class="button" href="/out">Open the sign-out page</a>`,
-		BadSignature: "", TooLarge: "", BadType: "", StoreUnavailable: "",
+		BadSignature: back, TooLarge: back, BadType: back, StoreUnavailable: back,
 	} {
-		page := written(Reply{Code: code, Wants: Page, LoginURL: "/in", LogoutURL: "/out"}).Body.String()
+		page := written(Reply{Code: code, Wants: Page, LoginURL: "/in", LogoutURL: "/out", Look: look}).Body.String()
 		if links := regexp.MustCompile(`<a .*?</a>`).FindAllString(page, -1); strings.Join(links, "") != want {
 			t.Errorf("%s: links %q, want %q", code, links, want)
 		}
-		if page := written(Reply{Code: code, Wants: Page}).Body.String(); strings.Contains(page, "<a ") {
-			t.Errorf("%s: a link to nowhere\n%s", code, page)
+		if page := written(Reply{Code: code, Wants: Page, Look: look}).Body.String(); strings.Count(page, "<a ") != 1 || !strings.Contains(page, back) {
+			t.Errorf("%s: without an address, not just the way back\n%s", code, page)
 		}
 	}
 	if page := written(Reply{Code: CrossSite, Wants: Page, LoginURL: "/in"}).Body.String(); strings.Contains(page, "/in") {
@@ -204,7 +207,7 @@ func TestE3_HeadersAndPageAreClosed(t *testing.T) {
 				t.Errorf("%s has %q", name, forbidden)
 			}
 		}
-		for _, needed := range []string{`<html lang="en">`, "<main>", "<h1>", `name="viewport"`, "<title>"} {
+		for _, needed := range []string{`<html lang="en" dir="ltr">`, "<main>", "<h1>", `name="viewport"`, "<title>"} {
 			if strings.Count(body, needed) != 1 {
 				t.Errorf("%s has %s %d times", name, needed, strings.Count(body, needed))
 			}

@@ -2,7 +2,6 @@ package refusal
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -100,9 +99,9 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	case r.Code == CrossSite:
 		address = r.LogoutURL
 	case r.Code == TooMany:
-		// At least two, for the plural. The link is empty and so leads to this address, where the login
+		// The link is empty and so leads to this address, where the login
 		// goes on: it has a code in it that the page must not repeat. [P3]
-		view.Hint, view.Link = fmt.Sprintf(words.Hint, max(2, r.seconds())), words.Link
+		view.Link = words.Link
 	case r.Code == SessionEnded, r.Code == CrossSitePost:
 		address = r.PageURL
 	}
@@ -112,7 +111,8 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	if words.Link != "" && address != "" && r.Code != TooMany {
 		view.Link, view.LinkURL = words.Link, address
 	}
-	r.Look.show(w, errorFile, view.Status, view, r.Head)
+	// At least two seconds, for the plural.
+	r.Look.show(w, errorFile, view.Status, draft{view, facts{seconds: max(2, r.seconds())}}, r.Head)
 }
 
 // write sends a response. A HEAD request gets the headers of a GET.

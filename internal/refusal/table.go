@@ -43,11 +43,12 @@ const (
 	SignedOutHere       Code = "signed_out_here"
 	NoPicture           Code = "no_picture"
 	NoToken             Code = "no_token"
+	NoAccountPage       Code = "no_account_page"
 	Internal            Code = "internal"
 )
 
-// statuses are the HTTP statuses of the refusals. What they say is in the folder words, in a file
-// for each language.
+// statuses are the HTTP statuses of the refusals. What pages say of them is in the folder words, in
+// a file for each language.
 var statuses = map[Code]int{
 	LoginRequired:       http.StatusUnauthorized,
 	SessionEnded:        http.StatusUnauthorized,
@@ -79,7 +80,44 @@ var statuses = map[Code]int{
 	SignedOutHere:       http.StatusServiceUnavailable,
 	NoPicture:           http.StatusNotFound,
 	NoToken:             http.StatusNotFound,
+	NoAccountPage:       http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,
+}
+
+// messages are what programs get, always in English. People get the words of the folder words.
+var messages = map[Code]string{
+	LoginRequired:       "Please sign in.",
+	SessionEnded:        "Your session has ended. What you sent was not saved.",
+	CrossSitePost:       "You came from another site. What it sent was not passed on, because your browser did not say who you are.",
+	LoginExpired:        "This sign-in is no longer valid. Please start again.",
+	BadRequest:          "The request could not be understood.",
+	BadHost:             "You cannot sign in at this address of the site.",
+	CallbackMoved:       "A redirect took the sign-in to another address.",
+	Cancelled:           "The sign-in was cancelled.",
+	ProviderRefused:     "Instagram did not accept the sign-in. Please start again.",
+	Method:              "This address cannot be used like this.",
+	TooEarly:            "Please try again.",
+	TooMany:             "Too many attempts. Please wait a moment.",
+	CookiesBlocked:      "Your browser did not keep our cookie.",
+	BadProfile:          "Instagram sent an answer we could not use.",
+	ProviderError:       "Instagram could not complete the sign-in.",
+	ProviderTimeout:     "Instagram did not answer in time.",
+	ProviderUnreachable: "Instagram cannot be reached right now.",
+	AppBlocked:          "Nobody can sign in here at the moment.",
+	AppNotOpen:          "Instagram does not let this site read your account.",
+	PrivateAccount:      "Instagram tells us nothing about a private account.",
+	NoAccess:            "This account has no access here.",
+	MissingPermission:   "This needs a permission of your Instagram account that you have not given.",
+	CrossSite:           "Please use the sign-out page.",
+	BadSignature:        "The signature is not valid.",
+	TooLarge:            "The request is too large.",
+	BadType:             "The request is of a type that is not accepted here.",
+	StoreUnavailable:    "Please try again in a moment.",
+	SignedOutHere:       "You are signed out in this browser.",
+	NoPicture:           "There is no picture here.",
+	NoToken:             "This needs a new sign-in with Instagram.",
+	NoAccountPage:       "This site keeps its own sessions. Its account page is not here.",
+	Internal:            "Something went wrong.",
 }
 
 // Codes returns the codes of the table, sorted.
@@ -91,5 +129,5 @@ func (c Code) Status() int { return statuses[c] }
 // AsksForLogin reports whether a refusal asks a visitor without a session to sign in.
 func (c Code) AsksForLogin() bool { return statuses[c] == http.StatusUnauthorized }
 
-// Text returns the message in English.
-func (c Code) Text() string { return english.Refusals[c].Text }
+// Text returns the message for programs, which is in English.
+func (c Code) Text() string { return messages[c] }

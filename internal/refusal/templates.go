@@ -15,27 +15,58 @@ import (
 // maxTemplate is how long an operator's file may be, in bytes.
 const maxTemplate = 256 << 10
 
-// Templates are an operator's pages, with the built-in ones where there is none.
-type Templates struct {
-	set    *template.Template
-	policy string
-	report func(error)
+// PagesConfig configures pages.
+type PagesConfig struct {
+	Site Site
+	// Folder holds the operator's templates; "" for the built-in ones.
+	Folder string
+	// Report gets errors of templates that fail later; the built-in page is shown then.
+	Report func(error)
 }
 
-// Load reads an operator's templates from a folder. It renders each once, so that a mistake is an
-// error here, with its file and line, and not on a visitor's page. report gets later errors; the
-// built-in page is shown then.
-func Load(folder string, report func(error)) (*Templates, error) {
+// Pages are the pages of a site: built in, or an operator's templates with the built-in ones where
+// there is none. They are made once, when the configuration is loaded.
+type Pages struct {
+	site   Site
+	style  template.CSS
+	policy string // of the built-in pages
+
+	own         *template.Template // nil without templates of the operator
+	ownPolicy   string
+	report      func(error)
+	withoutSite bool
+}
+
+func newPages(site Site) *Pages {
+	sheet := style
+	if site.accent.is {
+		sheet += accentStyle(site.accent)
+	}
+	p := &Pages{site: site, style: template.CSS(sheet)}
+	p.policy = policy("'"+hashOf(sheet)+"'", "")
+	if source := site.imageSource(); source != "" {
+		p.policy = policy("'"+hashOf(sheet)+"'", "; img-src "+source)
+	}
+	return p
+}
+
+// NewPages reads an operator's templates. It renders each once, so that a mistake is an error here,
+// with its file and line, and not on a visitor's page.
+func NewPages(c PagesConfig) (*Pages, error) {
+	p := newPages(c.Site)
+	if c.Folder == "" {
+		return p, nil
+	}
 	set, err := template.New("pages").ParseFS(sources, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
-	names, err := filesOf(folder)
+	names, err := filesOf(c.Folder)
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		text, err := readTemplate(filepath.Join(folder, name))
+		text, err := readTemplate(filepath.Join(c.Folder, name))
 		if err == nil {
 			_, err = set.New(name).Parse(text)
 		}
@@ -43,10 +74,14 @@ func Load(folder string, report func(error)) (*Templates, error) {
 			return nil, err
 		}
 	}
-	t := &Templates{set: set, report: report}
-	t.policy, err = t.try()
-	return t, err
+	p.own, p.report = set, c.Report
+	p.ownPolicy, err = p.try()
+	return p, err
 }
+
+// LeaveOutSite reports whether templates of the operator show nothing of the site that is
+// configured, as those do that were written before there was one.
+func (p *Pages) LeaveOutSite() bool { return p.site.set && p.withoutSite }
 
 // filesOf returns the names of a folder's templates.
 func filesOf(folder string) (names []string, err error) {
@@ -81,7 +116,7 @@ func readTemplate(file string) (string, error) {
 
 // Files returns the names of the templates.
 func Files() []string {
-	return []string{deletionFile, errorFile, layoutFile, signInFile, signOutFile, signedOutFile}
+	return []string{accountFile, deletionFile, errorFile, layoutFile, signInFile, signOutFile, signedOutFile}
 }
 
 var (
@@ -91,10 +126,10 @@ var (
 
 // try makes each page once and returns the Content-Security-Policy that it needs: files of
 // this site, and the style sheets within the pages by their hashes. [E3]
-func (t *Templates) try() (csp string, err error) {
+func (p *Pages) try() (csp string, err error) {
 	styles := []string{"'self'"}
-	for _, sample := range samples() {
-		body, err := t.execute(sample.file, sample.view)
+	for _, sample := range samples(p.style) {
+		body, err := p.execute(sample.file, sample.view)
 		if err != nil {
 			return "", err
 		}
@@ -104,13 +139,18 @@ func (t *Templates) try() (csp string, err error) {
 		if !bytes.Contains(body, []byte(sample.needs)) {
 			return "", fmt.Errorf("%s does not use %s: visitors could not continue from there", sample.file, sample.field)
 		}
+		p.withoutSite = p.withoutSite || !bytes.Contains(body, []byte(sampleSite))
 		for _, match := range inlineStyle.FindAllSubmatch(body, -1) {
 			if source := "'" + hashOf(string(match[1])) + "'"; !slices.Contains(styles, source) {
 				styles = append(styles, source)
 			}
 		}
 	}
-	return policy(strings.Join(styles, " "), "; img-src 'self' data:; font-src 'self'"), nil
+	images := "'self' data:"
+	if source := p.site.imageSource(); source != "" && source != "'self'" {
+		images += " " + source
+	}
+	return policy(strings.Join(styles, " "), "; img-src "+images+"; font-src 'self'"), nil
 }
 
 // sample is a page as it may be shown, and what must be found on it for it to be of use.
@@ -120,9 +160,15 @@ type sample struct {
 	needs, field string
 }
 
-func samples() []sample {
-	labels := english.Labels
-	signOut := View{Page: "sign_out", Language: "en", Title: "Title", Text: "Text", Labels: labels, Style: template.CSS(style)}
+// sampleSite is a name that no template has by itself.
+const sampleSite = "Sample Site 5150"
+
+func samples(style template.CSS) []sample {
+	site := ViewSite{Name: sampleSite, Logo: "/sample/logo", Privacy: "/sample/privacy", Terms: "/sample/terms", Help: "/sample/help"}
+	signOut := View{
+		Page: "sign_out", Language: "en", Direction: "ltr", Title: "Title", PageTitle: "Title · " + sampleSite, Text: "Text", Site: site, Home: home,
+		Labels: english.Labels, Style: style,
+	}
 	signedIn, signedOut := signOut, signOut
 	signedIn.SignOut = &SignOutForm{Action: "/sample/logout", SignedIn: true, Username: "sample"}
 	signedOut.Page, signedOut.Hint, signedOut.Link, signedOut.LinkURL = "signed_out", "Hint", "Link", "/sample/login"
@@ -136,30 +182,56 @@ func samples() []sample {
 	deleted, unknown := signOut, signOut
 	deleted.Page, deleted.Confirmation = "data_deletion", "sampleconfirmation"
 	unknown.Page = "data_deletion"
+	account := signOut
+	account.Page, account.Account = "account", sampleAccount()
+	newest := account
+	newest.Account = &AccountView{LogoutURL: account.Account.LogoutURL} // nothing else is certain
 	return []sample{
+		{accountFile, account, "/sample/logout", "{{.Account.LogoutURL}}"}, {accountFile, newest, "/sample/logout", "{{.Account.LogoutURL}}"},
 		{signInFile, signIn, "/sample/login", "{{.LinkURL}}"}, {errorFile, refused, "/sample/login", "{{.LinkURL}}"}, {errorFile, bare, "", ""},
 		{signOutFile, signedIn, "/sample/logout", "{{.SignOut.Action}}"}, {signedOutFile, signedOut, "/sample/login", "{{.LinkURL}}"},
 		{deletionFile, deleted, "sampleconfirmation", "{{.Confirmation}}"}, {deletionFile, unknown, "", ""},
 	}
 }
 
-func (t *Templates) execute(file string, view View) ([]byte, error) {
+func sampleAccount() *AccountView {
+	at := Moment{Text: "Moment", ISO: "2026-11-27T08:30:00Z"}
+	return &AccountView{
+		Username: "sample", UserID: "1", PictureURL: "/sample/picture", Since: at, Until: at, Idle: "Idle",
+		Granted: []Grant{{Text: "Grant", Kind: "Kind"}}, Unknown: "Unknown", Use: []string{"Use"},
+		LogoutURL: "/sample/logout", AnotherURL: "/sample/login", AppsURL: "https://sample.test/", Labels: english.Account.Labels,
+	}
+}
+
+func (p *Pages) execute(file string, view View) ([]byte, error) {
 	var body bytes.Buffer
-	err := t.set.ExecuteTemplate(&body, file, view)
+	err := p.own.ExecuteTemplate(&body, file, view)
 	return body.Bytes(), err
 }
 
-// render makes a page and says what it may load.
-func (t *Templates) render(file string, view View) (body []byte, csp string) {
-	if t == nil {
-		return render(file, view), contentSecurityPolicy
+// render makes a page and says what it may load. In a frame, a template that does not know of frames
+// has a link that leads nowhere: the built-in page is shown instead.
+func (p *Pages) render(file string, view View, framed bool) (body []byte, csp string) {
+	view.Style = p.style
+	if p.own == nil {
+		return renderBuiltIn(file, view), p.policy
 	}
-	body, err := t.execute(file, view)
-	if err != nil {
-		t.report(err)
-		return render(file, view), contentSecurityPolicy
+	body, err := p.execute(file, view)
+	switch {
+	case err != nil:
+		p.report(err)
+	case !framed || view.LinkURL == "" || bytes.Contains(body, []byte(outOfFrame)):
+		return body, p.ownPolicy
 	}
-	return body, t.policy
+	return renderBuiltIn(file, view), p.policy
+}
+
+func renderBuiltIn(file string, view View) []byte {
+	var body bytes.Buffer
+	if err := builtIn.ExecuteTemplate(&body, file, view); err != nil {
+		panic(err) // the template and its data are built in
+	}
+	return body.Bytes()
 }
 
 // WriteFiles writes the built-in templates into a folder, as a start for one's own. It

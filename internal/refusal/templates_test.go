@@ -20,9 +20,9 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func load(t *testing.T, files map[string]string) *Templates {
+func load(t *testing.T, files map[string]string) *Pages {
 	t.Helper()
-	templates, err := Load(folder(t, files), func(err error) { t.Errorf("reported: %v", err) })
+	templates, err := NewPages(PagesConfig{Folder: folder(t, files), Report: func(err error) { t.Errorf("reported: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func load(t *testing.T, files map[string]string) *Templates {
 }
 
 func TestAnOperatorsTemplateTakesThePlaceOfTheBuiltInOne(t *testing.T) {
-	look := Look{Templates: load(t, map[string]string{
+	look := Look{Pages: load(t, map[string]string{
 		"error.html": `<h2 class="{{.Code}}">{{.Status}} {{.Title}}</h2>{{.Text}}{{with .Link}}<a href="{{$.LinkURL}}">{{.}}</a>{{end}}`,
 		"logo.png":   "not a template",
 	})}
@@ -44,7 +44,7 @@ func TestAnOperatorsTemplateTakesThePlaceOfTheBuiltInOne(t *testing.T) {
 }
 
 func TestALayoutIsOfAllPages(t *testing.T) {
-	look := Look{Templates: load(t, map[string]string{"layout.html": `{{define "top"}}<html lang="{{.Language}}"><title>{{.Title}}</title><header>Our shop</header>{{end}}{{define "bottom"}}</html>{{end}}`})}
+	look := Look{Pages: load(t, map[string]string{"layout.html": `{{define "top"}}<html lang="{{.Language}}"><title>{{.Title}}</title><header>Our shop</header>{{end}}{{define "bottom"}}</html>{{end}}`})}
 	for name, page := range map[string]string{
 		"error": written(Reply{Code: Cancelled, Wants: Page, Look: look}).Body.String(), "sign-in": shown(SignInPage{LoginURL: "/l", Look: look}).Body.String(),
 		"sign-out": shown(SignOutPage{Action: "/o", Look: look}).Body.String(), "signed out": shown(SignedOutPage{LoginURL: "/l", Look: look}).Body.String(), "deletion": shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}).Body.String(),
@@ -57,7 +57,7 @@ func TestALayoutIsOfAllPages(t *testing.T) {
 
 func TestE3_AnOperatorsPagesLoadFilesOfTheSiteAndTheirOwnStyles(t *testing.T) {
 	const sheet = "h1 { color: teal }"
-	look := Look{Templates: load(t, map[string]string{"error.html": "<style>" + sheet + "</style><link rel=stylesheet href=/own.css><h1>{{.Title}}</h1>{{.LinkURL}}"})}
+	look := Look{Pages: load(t, map[string]string{"error.html": "<style>" + sheet + "</style><link rel=stylesheet href=/own.css><h1>{{.Title}}</h1>{{.LinkURL}}"})}
 	w := written(Reply{Code: Cancelled, Wants: Page, LoginURL: "/in", Look: look})
 	csp := w.Header().Get("Content-Security-Policy")
 	for _, part := range []string{"default-src 'none'; style-src 'self' ", "'" + hashOf(sheet) + "'", "'" + hashOf(style) + "'", "; img-src 'self' data:; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"} {
@@ -76,7 +76,7 @@ func TestE3_AnOperatorsPagesLoadFilesOfTheSiteAndTheirOwnStyles(t *testing.T) {
 }
 
 func TestE2_WhatAnOperatorsTemplateIsGivenIsEscaped(t *testing.T) {
-	look := Look{Templates: load(t, map[string]string{
+	look := Look{Pages: load(t, map[string]string{
 		"sign_out.html": `<form action="{{.SignOut.Action}}"><p title={{.SignOut.Username}}>{{.SignOut.Username}} {{.Text}}</p></form>`,
 	})}
 	page := shown(SignOutPage{Action: `/x"><script>`, SignedIn: true, Username: `jay><b onclick=x> {http.request.uri} {{.Style}}`, Look: look}).Body.String()
@@ -92,7 +92,7 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 	}{
 		"broken":                {map[string]string{"error.html": "<p>\n{{.Title"}, "error.html:2"},
 		"a field that is none":  {map[string]string{"error.html": "{{.LinkURL}}\n\n{{.Titel}}"}, "error.html:3"},
-		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is not one of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
+		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is not one of account.html, data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
 		"none":                  {map[string]string{"readme.txt": "x"}, "has none of"},
 		"a script":              {map[string]string{"error.html": "{{.LinkURL}}<SCRIPT>1</SCRIPT>"}, "error.html has a script"},
 		"no way on":             {map[string]string{"sign_in.html": "<h1>{{.Title}}</h1>"}, "sign_in.html does not use {{.LinkURL}}"},
@@ -101,17 +101,19 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 		"no code":               {map[string]string{"data_deletion.html": "<h1>{{.Title}}</h1>"}, "data_deletion.html does not use {{.Confirmation}}"},
 		"a refusal without it":  {map[string]string{"error.html": `{{.LinkURL}}{{index .Missing 0}}`}, "error.html:1"},
 		"a page without a user": {map[string]string{"data_deletion.html": `{{.Confirmation}}{{.SignOut.Username}}`}, "data_deletion.html:1"},
+		"no way out":            {map[string]string{"account.html": "<h1>{{.Title}}</h1>"}, "account.html does not use {{.Account.LogoutURL}}"},
+		"only with permissions": {map[string]string{"account.html": "{{.Account.LogoutURL}}{{index .Account.Granted 0}}"}, "account.html:1"},
 		"large":                 {map[string]string{"error.html": strings.Repeat("x", maxTemplate+1)}, "error.html is larger than 256 KB"},
 		"ambiguous":             {map[string]string{"error.html": `{{.LinkURL}}<a href="{{if .Link}}/x?{{else}}"{{end}}>`}, "error.html"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Load(folder(t, c.files), nil)
+			_, err := NewPages(PagesConfig{Folder: folder(t, c.files), Report: nil})
 			if err == nil || !strings.Contains(err.Error(), c.words) {
 				t.Errorf("%v, want %q", err, c.words)
 			}
 		})
 	}
-	if _, err := Load(filepath.Join(t.TempDir(), "missing"), nil); err == nil {
+	if _, err := NewPages(PagesConfig{Folder: filepath.Join(t.TempDir(), "missing"), Report: nil}); err == nil {
 		t.Error("a folder that is not there is no error")
 	}
 	const uses = "{{.LinkURL}}"
@@ -122,11 +124,11 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 func TestAPageThatFailsIsShownAsTheBuiltInOne(t *testing.T) {
 	var reported error
 	dir := folder(t, map[string]string{"error.html": `{{.LinkURL}}{{if eq .Status 502}}{{index .Missing 7}}{{end}}`})
-	templates, err := Load(dir, func(err error) { reported = err })
+	templates, err := NewPages(PagesConfig{Folder: dir, Report: func(err error) { reported = err }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	look := Look{Templates: templates}
+	look := Look{Pages: templates}
 	want := written(Reply{Code: BadProfile, Wants: Page})
 	got := written(Reply{Code: BadProfile, Wants: Page, Look: look})
 	if got.Body.String() != want.Body.String() || got.Header().Get("Content-Security-Policy") != want.Header().Get("Content-Security-Policy") {
@@ -143,13 +145,13 @@ func TestTheBuiltInTemplatesAreAStart(t *testing.T) {
 	if err != nil || len(written1) != len(Files()) {
 		t.Fatalf("%q, %v", written1, err)
 	}
-	templates, err := Load(dir, func(err error) { t.Error(err) })
+	templates, err := NewPages(PagesConfig{Folder: dir, Report: func(err error) { t.Error(err) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range samples() {
+	for _, s := range samples(builtInPages.style) {
 		own, err := templates.execute(s.file, s.view)
-		if err != nil || !bytes.Equal(own, render(s.file, s.view)) {
+		if err != nil || !bytes.Equal(own, renderBuiltIn(s.file, s.view)) {
 			t.Errorf("%s differs, %v", s.file, err)
 		}
 	}

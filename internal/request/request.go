@@ -170,3 +170,21 @@ func (v *State) OriginalPage() string {
 	}
 	return page
 }
+
+// At asks a question about the request as if the visitor had opened another address of this host,
+// with or without a query. It returns true for what is not an address.
+//
+// It changes the request in place and restores it, also after a panic: Caddy's placeholders are
+// bound to this request.
+func (v *State) At(target string, ask func(*State) bool) bool {
+	page, err := url.ParseRequestURI(target)
+	if err != nil {
+		return true
+	}
+	live, asked, method, uri, malformed := *v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI, v.Malformed
+	defer func() {
+		*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI, v.Malformed = live, asked, method, uri, malformed
+	}()
+	*v.R.URL, *v.OriginalURL, v.R.Method, v.R.RequestURI = *page, *page, http.MethodGet, target
+	return ask(v)
+}

@@ -1,0 +1,125 @@
+package refusal
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+func siteOf(t *testing.T, c SiteConfig) Site {
+	t.Helper()
+	site, err := ParseSite(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return site
+}
+
+func pagesOf(t *testing.T, c SiteConfig) *Pages {
+	t.Helper()
+	pages, err := NewPages(PagesConfig{Site: siteOf(t, c)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
+func TestAPageSaysWhoseItIs(t *testing.T) {
+	look := Look{Pages: pagesOf(t, SiteConfig{Name: "Otter & Co", Logo: "/logo.svg", Privacy: "/privacy", Terms: "https://example.net/terms?x=1", Help: "mailto:help@example.com"}), Host: "example.com"}
+	w := written(Reply{Code: Cancelled, Wants: Page, LoginURL: "/in", RequestID: "d0a1b2c3-9999", Look: look})
+	page := w.Body.String()
+	for _, part := range []string{
+		"<bdi>Otter &amp; Co</bdi>", " · Otter &amp; Co</title>", `<img src="/logo.svg" alt="" `, `<a href="/privacy">Privacy</a>`,
+		`<a href="https://example.net/terms?x=1">Terms</a>`, `<a href="mailto:help@example.com">Help</a>`, "Reference <bdi>d0a1b2c3</bdi>.",
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("%s is not on the page\n%s", part, page)
+		}
+	}
+	if strings.Contains(page, "9999") {
+		t.Error("the whole ID is on the page")
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "; img-src 'self'; form-action") {
+		t.Errorf("policy %s", csp)
+	}
+}
+
+func TestE3_ALogoOfAnotherHostIsAllOfItThatAPageLoads(t *testing.T) {
+	for logo, source := range map[string]string{
+		"https://cdn.example/a;b,c.png?v=1": "https://cdn.example/a%3Bb%2Cc.png", "https://BÜCHER.example:8443/l.png": "https://xn--bcher-kva.example:8443/l.png",
+	} {
+		csp := written(Reply{Code: Cancelled, Wants: Page, Look: Look{Pages: pagesOf(t, SiteConfig{Logo: logo})}}).Header().Get("Content-Security-Policy")
+		if !strings.Contains(csp, "; img-src "+source+"; form-action 'self'") {
+			t.Errorf("%s: %s", logo, csp)
+		}
+	}
+}
+
+func TestE2_WhatIsWrongAboutASiteIsRefused(t *testing.T) {
+	long := strings.Repeat("ä", maxSiteName)
+	siteOf(t, SiteConfig{Name: long})
+	siteOf(t, SiteConfig{Name: "Joe’s “Café” – 100 % 🦦 नमस्ते"})
+	for option, values := range map[string][]string{
+		"name":    {long + "x", "a\u202eb", "a\u200bb", "a\nb", "a\x00b", " a", "a ", "a\u00a0b", "\ufeffa", "a\u3164b", "{env.NAME}", "a\xffb", "a\u2066b", "a\u00adb"},
+		"logo":    {"logo.png", "//evil.example/x", "/\\evil.example", "http://example.com/x", "javascript:alert(1)", "data:image/png,x", "https://", "https://a b/x", "https://u:p@example.com/x", "/a b", "/a\nb", "https://ex;ample.com/x", "https://example.com,x/y", "mailto:a@b.example", "https:example.com", "{env.LOGO}", "https://exa'mple.com/"},
+		"privacy": {"privacy", "ftp://example.com", "mailto:a@b.example", "\t/x"},
+		"terms":   {"?x", "#x"},
+		"help":    {"mailto:", "mailto:a", "mailto:a@b@c", "tel:123", "mailto://a@b.example"},
+		"accent":  {"red", "#12", "#12345", "#1234567", "#ggg", "##123", "rgb(0,0,0)", "#123;}"},
+	} {
+		for _, value := range values {
+			c := SiteConfig{}
+			*map[string]*string{"name": &c.Name, "logo": &c.Logo, "privacy": &c.Privacy, "terms": &c.Terms, "help": &c.Help, "accent": &c.Accent}[option] = value
+			_, err := ParseSite(c)
+			if wrong, ok := errors.AsType[*SiteError](err); !ok || wrong.Option != option || !strings.ContainsAny(wrong.Problem, ";") {
+				t.Errorf("%s %q: %v", option, value, err)
+			}
+		}
+	}
+}
+
+func TestAHostIsShownInUnicodeOnlyIfItCannotBeMistaken(t *testing.T) {
+	for host, want := range map[string]string{
+		"example.com": "example.com", "EXAMPLE.com:8443": "example.com", "example.com.": "example.com", "[::1]:8080": "::1", "127.0.0.1:80": "127.0.0.1", "localhost": "localhost",
+		"xn--bcher-kva.example": "bücher.example", "xn--80ak6aa92e.com": "xn--80ak6aa92e.com", // Cyrillic letters that read "apple"
+		"xn--e1afmkfd.example": "пример.example", "xn--fsq.example": "例.example", "xn--mgbh0fb.example": "مثال.example",
+		"xn--pple-43d.example": "xn--pple-43d.example", // a Cyrillic а and Latin letters
+		"xn--a-0hc.example":    "xn--a-0hc.example", "xn--.example": "xn--.example", "xn--zzzzzzzzzzzz99.example": "xn--zzzzzzzzzzzz99.example",
+		"<b>": "", "a b": "", "a\"b": "", "": "", "ex\u202eample.com": "", strings.Repeat("a.", 200): "", "a@b": "", "fe80::1%eth0": "",
+	} {
+		if got := ShownHost(host); got != want {
+			t.Errorf("%q: %q, want %q", host, got, want)
+		}
+	}
+}
+
+// Every colour, and what is written on it, in light and in dark.
+func TestE3_AnyAccentCanBeRead(t *testing.T) {
+	n := new(big.Int)
+	for i := range 4096 {
+		hex := fmt.Sprintf("#%03x", n.SetInt64(int64(i)))
+		c, ok := parseColour(hex)
+		if !ok {
+			t.Fatal(hex)
+		}
+		if ratio := c.contrast(textOn(c)); ratio < 4.5 {
+			t.Errorf("%s: text with %.2f", hex, ratio)
+		}
+		for _, paper := range []colour{paperLight, paperDark} {
+			if ratio := edgeOn(c, paper).contrast(paper); ratio < minShape {
+				t.Errorf("%s on %s: edge with %.2f", hex, paper, ratio)
+			}
+		}
+	}
+	for text, want := range map[string]string{"#73b": "#7733bb", "7A3BB8": "#7a3bb8"} {
+		if c, ok := parseColour(text); !ok || c.String() != want {
+			t.Errorf("%s: %s", text, c)
+		}
+	}
+	if page := written(Reply{Code: Cancelled, Wants: Page, Look: Look{Pages: pagesOf(t, SiteConfig{Accent: "#ffd400"})}}); !strings.Contains(page.Body.String(), "--accent: #ffd400; --on-accent: #000000;") ||
+		strings.Contains(page.Header().Get("Content-Security-Policy"), hashOf(style)) {
+		t.Errorf("the accent is not on the page\n%s", page.Body)
+	}
+}
