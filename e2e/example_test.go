@@ -19,29 +19,38 @@ func inProject(t *testing.T) {
 	t.Chdir("..")
 }
 
-func TestTheDemoInABrowser(t *testing.T) {
+func TestTheDemosFileRunsByItself(t *testing.T) {
 	inProject(t)
-	runCaddy(t, filepath.Join("example", "Caddyfile"), nil, "127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:9100", "127.0.0.1:9101", "127.0.0.1:9001")
-	for name, origin := range map[string]string{"instagram_login": "http://localhost:8080", "basic_display": "http://localhost:8081"} {
-		t.Run(name, func(t *testing.T) {
-			tab := newBrowser(t, "")
-			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
-			shoot(t, tab, "demo-front")
-			run(t, tab, chromedp.Click("a.button"), chromedp.WaitVisible("#allow"))
-			run(t, tab, allow, chromedp.WaitVisible("table"))
-			want(t, tab, origin+"/private/", "Hello, "+username)
-			want(t, tab, origin+"/private/", userID)
-			shoot(t, tab, "demo-private")
-			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
-			want(t, tab, origin+"/", "Welcome back, "+username)
-
-			// The visitor removes the app at Instagram, which tells the site.
-			run(t, tab, chromedp.Navigate(origin+"/instagram_auth/login"), chromedp.WaitVisible("#allow"))
-			run(t, tab, chromedp.Click(`input[type=radio][value="`+username+`"]`), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
-			run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
-			want(t, tab, origin+"/", "Anybody can read this page.")
-		})
+	port := freePort(t)
+	instagram, upstream := freePort(t), freePort(t)
+	runCaddy(t, filepath.Join("example", "Caddyfile"), []string{
+		"DEMO_SITE=http://localhost:" + port, "DEMO_PORT=" + port, "DEMO_INSTAGRAM=http://localhost:" + instagram, "DEMO_UPSTREAM=" + upstream,
+		"DEMO_STORAGE=" + t.TempDir(),
+	}, "127.0.0.1:"+port, "127.0.0.1:"+instagram, "127.0.0.1:"+upstream)
+	answer, err := http.Get("http://localhost:" + port + "/")
+	if err != nil || !strings.Contains(body(t, answer), "Coffee and Cameras") {
+		t.Fatalf("%v, %v", answer, err)
 	}
+}
+
+func TestTheSiteWithBasicDisplayInABrowser(t *testing.T) {
+	inProject(t)
+	t.Cleanup(func() { _ = os.RemoveAll("demo-data") })
+	runCaddy(t, filepath.Join("example", "basic-display.Caddyfile"), nil, "127.0.0.1:8081", "127.0.0.1:9101")
+	origin := "http://localhost:8081"
+	tab := newBrowser(t, "")
+	run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"), chromedp.Click("a.button"), chromedp.WaitVisible("#allow"))
+	run(t, tab, allow, chromedp.WaitVisible("table"))
+	want(t, tab, origin+"/private/", "Hello, "+username)
+	want(t, tab, origin+"/private/", userID)
+	run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
+	want(t, tab, origin+"/", "Welcome back, "+username)
+
+	// The visitor removes the app in the authorization window; Instagram tells the site.
+	run(t, tab, chromedp.Navigate(origin+"/instagram_auth/login"), chromedp.WaitVisible("#allow"))
+	run(t, tab, accountNamed(username), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
+	run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
+	want(t, tab, origin+"/", "Anybody may read this page.")
 }
 
 func TestTheProductionFileRunsUnchanged(t *testing.T) {
@@ -100,7 +109,7 @@ func TestNoExampleNamesASecretOfItsOwn(t *testing.T) {
 
 func TestTheExamplesAreFormatted(t *testing.T) {
 	inProject(t)
-	for _, file := range []string{"Caddyfile", "media.Caddyfile", "production.Caddyfile"} {
+	for _, file := range []string{"Caddyfile", "basic-display.Caddyfile", "media.Caddyfile", "production.Caddyfile"} {
 		if out, err := exec.Command(caddyBinary, "fmt", filepath.Join("example", file)).Output(); err != nil {
 			t.Errorf("%s: %v\n%s", file, err, out)
 		}

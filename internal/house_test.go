@@ -23,9 +23,9 @@ var floors = [][]string{
 	{ // pure rules, and tools that know nothing of the rest
 		"instagram", "internal/attack", "internal/cli", "internal/flight", "internal/headerguard", "internal/limit", "internal/pathnorm", "internal/picture",
 		"internal/project", "internal/redact", "internal/refusal", "internal/renewal", "internal/returnpath", "internal/review", "internal/revocation", "internal/routes",
-		"internal/secretfile", "internal/session", "internal/spelling", "example/media",
+		"internal/secretfile", "internal/session", "internal/spelling", "example", "example/media",
 	},
-	{"internal/audience", "internal/finding", "internal/logformat", "internal/windowpage", "simulator"},
+	{"internal/audience", "internal/demo", "internal/finding", "internal/logformat", "internal/windowpage", "simulator"},
 	{"internal/option"},
 	{"internal/address", "internal/rotation", "internal/telemetry"}, // what every request needs
 	{"internal/request", "internal/provider", "internal/inspect", "internal/placement"},
@@ -50,6 +50,7 @@ var foreign = map[string][]string{
 	"internal/address":    {caddyModule},
 	"internal/answer":     {caddyModule, zapModule},
 	"internal/cli":        {caddyModule, "github.com/caddyserver/certmagic", "github.com/spf13/cobra", "golang.org/x/term"},
+	"internal/demo":       {caddyModule, "github.com/spf13/cobra"},
 	"internal/doctor":     {caddyModule, "github.com/spf13/cobra"},
 	"internal/endpoint":   {caddyModule, zapModule, "go.opentelemetry.io/otel"},
 	"internal/identity":   {caddyModule},

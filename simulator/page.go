@@ -88,10 +88,7 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 		Permissions []asking
 		Host        string
 	}{page: s.page("Sign in to " + s.config.App.Name)}
-	for i := range s.config.Users {
-		u := &s.config.Users[i]
-		data.Accounts = append(data.Accounts, account{u.Username, initial(u.Username), s.describe(u), i == 0})
-	}
+	data.Accounts = s.accounts()
 	basic := basicPermission(s.config.App.API)
 	for _, p := range a.asked {
 		data.Permissions = append(data.Permissions, asking{p.Name, p.Text, p.Name == basic})
@@ -100,6 +97,15 @@ func (s *Simulator) showWindow(w http.ResponseWriter, r *http.Request, a authori
 		data.Host = u.Host
 	}
 	writePage(w, r, http.StatusOK, "window", data)
+}
+
+// accounts is the list from which a person chooses the account to sign in with.
+func (s *Simulator) accounts() (list []account) {
+	for i := range s.config.Users {
+		u := &s.config.Users[i]
+		list = append(list, account{u.Username, initial(u.Username), s.describe(u), i == 0})
+	}
+	return list
 }
 
 // describe says in a few words what kind of account this is.

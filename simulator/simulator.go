@@ -57,6 +57,7 @@ type Simulator struct {
 	state   AppState
 	grants  memory[*grant]  // authorization codes
 	tokens  memory[*access] // access tokens, short- and long-lived
+	persons memory[*User]   // who is signed in at this Instagram, by cookie
 	records map[Endpoint]*record
 	faults  map[Endpoint]Fault
 }
@@ -80,6 +81,7 @@ func New(config Config) (*Simulator, error) {
 		state:   config.App.State,
 		grants:  newMemory[*grant](),
 		tokens:  newMemory[*access](),
+		persons: newMemory[*User](),
 		records: make(map[Endpoint]*record),
 		faults:  make(map[Endpoint]Fault),
 	}, nil
@@ -108,6 +110,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == errorPath {
 		s.serveErrorPage(w, r)
+		return
+	}
+	if r.URL.Path == connectedPath {
+		s.serveConnected(w, r)
 		return
 	}
 	endpoint, handle := s.route(r.URL.Path)

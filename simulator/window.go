@@ -130,6 +130,7 @@ func (s *Simulator) serveDecision(w http.ResponseWriter, r *http.Request, a auth
 // allow ends the window for a person who allowed the app: with a code for the app,
 // or in the window itself where this account cannot sign in.
 func (s *Simulator) allow(w http.ResponseWriter, r *http.Request, a authorization, user *User, granted []string) {
+	s.signInPerson(w, r, user)
 	switch {
 	// The app's own limits come before the account's kind (inferred).
 	case !s.maySignIn(user):

@@ -24,16 +24,13 @@ nothing was tried`
 // them as lines of its log, and cobra once more.
 func SetRun(command *cobra.Command, args cobra.PositionalArgs, run func(*cobra.Command, []string) error) {
 	command.SilenceUsage, command.SilenceErrors = true, true
-	help := "see caddy instagram-auth " + command.Name() + " --help"
-	if command.Name() == Name {
-		help = "see caddy instagram-auth --help"
-	}
+	help := func(command *cobra.Command) string { return "see " + command.CommandPath() + " --help" }
 	command.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
-		return fail(command, Usage(help, "%s", err))
+		return fail(command, Usage(help(command), "%s", err))
 	})
 	command.Args = func(command *cobra.Command, given []string) error {
 		if err := args(command, given); err != nil {
-			return fail(command, Usage(help, "%s", err))
+			return fail(command, Usage(help(command), "%s", err))
 		}
 		return nil
 	}

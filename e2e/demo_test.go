@@ -1,0 +1,235 @@
+package e2e
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// demo is the command `caddy demo` as a process.
+type demo struct {
+	*process
+	origin       string
+	home, parent string // what a person has before, and where temporary folders are made
+}
+
+// startDemoAt runs the demo on a port of its own, until the end of the test.
+func startDemoAt(t *testing.T, port string, more ...string) *demo {
+	t.Helper()
+	d := &demo{origin: "http://localhost:" + port, home: t.TempDir(), parent: t.TempDir()}
+	t.Chdir(t.TempDir()) // it needs no checkout
+	env := []string{"HOME=" + d.home, "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "TMPDIR=" + d.parent, "GORACE=halt_on_error=1 atexit_sleep_ms=0"}
+	d.process = start(t, env, caddyBinary, append([]string{"demo", "--port", port}, more...)...)
+	d.waitUntil("a ready line", func() bool { return strings.Contains(d.out.String(), "Demo ready: ") })
+	return d
+}
+
+// wantQuiet fails the test unless the demo has printed its ready line and nothing else.
+func (d *demo) wantQuiet() {
+	d.t.Helper()
+	if got, want := d.out.String(), "Demo ready: "+d.origin+"/\n"; got != want {
+		d.t.Errorf("output = %q, want %q", got, want)
+	}
+}
+
+// filesBelow lists the files in a folder and in the folders of it.
+func filesBelow(t *testing.T, folder string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, strings.TrimPrefix(path, folder))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestTheDemoPrintsOneLineAndAnswersByThen(t *testing.T) {
+	d := startDemoAt(t, freePort(t))
+	answer, err := http.Get(d.origin + "/")
+	if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(body(t, answer), "A tour in six steps") {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	d.wantQuiet()
+}
+
+func TestTheDemoLeadsEveryOtherHostToLocalhost(t *testing.T) {
+	d := startDemoAt(t, freePort(t))
+	port := strings.TrimPrefix(d.origin, "http://localhost:")
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	for host, path := range map[string]string{
+		"127.0.0.1": "/", "127.0.0.2": "/", "127.0.0.1:" + port: "/private/?x=1&y=%2F", "example.test": "//evil.test/", "localhost.": "/",
+	} {
+		request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = host
+		answer, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if got := answer.Header.Get("Location"); answer.StatusCode != http.StatusFound || got != d.origin+path {
+			t.Errorf("%s%s: %s to %q", host, path, answer.Status, got)
+		}
+	}
+}
+
+func TestTheDemoKeepsItsDataInAFolderOfItsOwnAndDeletesIt(t *testing.T) {
+	d := startDemoAt(t, freePort(t))
+	if kept := filesBelow(t, d.home); len(kept) != 0 {
+		t.Errorf("it writes into the home folder: %v", kept)
+	}
+	if made := filesBelow(t, "."); len(made) != 0 {
+		t.Errorf("it writes into the current folder: %v", made)
+	}
+	if kept := filesBelow(t, d.parent); len(kept) == 0 {
+		t.Error("it keeps nothing in a temporary folder")
+	}
+	_ = d.cmd.Process.Signal(syscall.SIGINT)
+	if err := d.cmd.Wait(); err != nil {
+		t.Errorf("Ctrl-C ends it with %v", err)
+	}
+	if kept, err := os.ReadDir(d.parent); err != nil || len(kept) != 0 {
+		t.Errorf("afterwards there is %v, %v", kept, err)
+	}
+	d.wantQuiet()
+}
+
+func TestTheDemoNamesTheCommandWhereItsPortIsTaken(t *testing.T) {
+	port := freePort(t)
+	for _, host := range []string{"127.0.0.1", ""} {
+		listener, err := net.Listen("tcp", host+":"+port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(caddyBinary, "demo", "--port", port).CombinedOutput()
+		_ = listener.Close()
+		said := string(out)
+		if err == nil || !strings.HasPrefix(said, "Error: another program listens on port "+port+" already\nTry: go run ./cmd/caddy demo --port ") || strings.Count(said, "\n") != 2 {
+			t.Errorf("%v: %q", err, said)
+		}
+	}
+	// Two demos: Caddy alone would let both listen on one port.
+	first := startDemoAt(t, port)
+	out, err := exec.Command(caddyBinary, "demo", "--port", port).CombinedOutput()
+	line := strings.TrimSpace(string(out))
+	if err == nil {
+		t.Fatalf("a second demo starts: %s", line)
+	}
+	second := startDemoAt(t, line[strings.LastIndex(line, " ")+1:])
+	for _, d := range []*demo{first, second} {
+		if answer, err := http.Get(d.origin + "/private/"); err != nil || answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %v, %v", d.origin, answer, err)
+		}
+		d.wantQuiet()
+	}
+}
+
+func TestTheDemoPrintsCaddysLogOnRequest(t *testing.T) {
+	d := startDemoAt(t, freePort(t), "--verbose")
+	if answer, err := http.Get(d.origin + "/"); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", answer, err)
+	}
+	d.waitUntil("an access log", func() bool { return strings.Contains(d.out.String(), "handled request") })
+}
+
+// tourist is a person with a browser on the demo's tour.
+type tourist struct {
+	t   *testing.T
+	tab context.Context
+	*demo
+}
+
+// signIn goes from the front page to the authorization window, and allows the site there.
+func (p *tourist) signIn() {
+	p.t.Helper()
+	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"), chromedp.WaitVisible("a.button"), chromedp.Click("a.button"), chromedp.WaitVisible("main a.button"),
+		chromedp.Click("a.button"), allow, chromedp.WaitVisible("table"))
+	want(p.t, p.tab, p.origin+"/private/", "Hello, "+username)
+}
+
+// meet opens the window by the tour's link and does something there, until a page of the site says
+// a text.
+func (p *tourist) meet(name, text string, steps ...step) {
+	p.t.Helper()
+	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"), chromedp.WaitVisible("#step-refused a"), chromedp.Click("#step-refused a"), chromedp.WaitVisible("#allow"))
+	run(p.t, p.tab, append(steps, chromedp.WaitNotPresent("#allow"))...)
+	p.wantText(name, text)
+}
+
+// wantText waits until a page of the site shows a text.
+func (p *tourist) wantText(name, text string) {
+	p.t.Helper()
+	var got page
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		run(p.t, p.tab, chromedp.WaitVisible("main"))
+		if got = look(p.t, p.tab); strings.HasPrefix(got.address, p.origin+"/") && strings.Contains(got.text, text) {
+			shoot(p.t, p.tab, "demo-"+name)
+			return
+		}
+	}
+	p.t.Fatalf("%s: at %s: %q", name, got.address, got.text)
+}
+
+// press presses a button of the tour and comes to the front page.
+func (p *tourist) press(selector, text string) {
+	p.t.Helper()
+	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"), chromedp.WaitVisible(selector), chromedp.Click(selector), chromedp.WaitNotPresent(selector))
+	p.wantText("front", text)
+}
+
+// accountNamed chooses an account in the authorization window.
+func accountNamed(name string) step { return chromedp.Click(`input[type=radio][value="` + name + `"]`) }
+
+// signedOut is on the front page of the demo for a visitor without a session.
+const signedOut = "Anybody may read this page."
+
+func TestTheTourOfTheDemo(t *testing.T) {
+	d := startDemoAt(t, freePort(t))
+	p := &tourist{t, newBrowser(t, ""), d}
+	run(t, p.tab, chromedp.Navigate(strings.Replace(d.origin, "localhost", "127.0.0.1", 1)+"/"))
+	p.wantText("start", signedOut)
+
+	p.meet("not-listed", "This account has no access here.", accountNamed("maria.sees"), chromedp.Click("#allow"))
+	p.meet("cancelled", "The sign-in was cancelled.", chromedp.Click("#cancel"))
+	p.meet("personal", "Only professional accounts", accountNamed("quiet_otter"), chromedp.Click("#allow"), chromedp.WaitVisible("#back"), chromedp.Click("#back"))
+
+	p.signIn()
+	p.press("#step-out button", signedOut)
+
+	p.signIn()
+	other := &tourist{t, newBrowser(t, ""), d}
+	other.signIn()
+	p.press("#step-everywhere button", signedOut)
+	run(t, other.tab, chromedp.Navigate(d.origin+"/"))
+	other.wantText("ended", signedOut)
+
+	p.signIn()
+	other.signIn()
+	run(t, p.tab, chromedp.Navigate(d.origin+"/"), chromedp.WaitVisible("#step-remove a"), chromedp.Click("#step-remove a"), chromedp.WaitVisible("#remove"))
+	shoot(t, p.tab, "demo-apps")
+	run(t, p.tab, chromedp.Click("#remove"), chromedp.WaitVisible("#deauthorize"))
+	shoot(t, p.tab, "demo-removed")
+	run(t, p.tab, chromedp.Click("#site"))
+	p.wantText("after-removal", signedOut)
+	run(t, other.tab, chromedp.Navigate(d.origin+"/"))
+	other.wantText("after-removal", signedOut)
+
+	p.signIn() // again
+	d.wantQuiet()
+}
