@@ -55,7 +55,7 @@ func TestEachLanguageHasEveryText(t *testing.T) {
 			switch {
 			case !there || (text == "") != (other == ""):
 				t.Errorf("%s%s is %q, and in English %q", l.tag, where, other, text)
-			case text == other && strings.Count(text, " ") > 0 && where != ".Day":
+			case text == other && strings.Count(text, " ") > 0 && where != ".Day" && where != ".Account.Moment":
 				t.Errorf("%s%s is not translated: %q", l.tag, where, text)
 			case !slices.Equal(verbs(text), verbs(other)):
 				t.Errorf("%s%s has %q, and in English %q", l.tag, where, verbs(other), verbs(text))
@@ -81,7 +81,7 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 			l.date(deletedOn):           shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
 			l.Permissions["user_media"]: written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
 			l.DeletionRequested.Hint:    shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc", Look: look}),
-			strings.ReplaceAll(l.SignedIn, "{user}", "jay_otter"): shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay_otter", Look: look}),
+			strings.ReplaceAll(l.SignedIn, "{user}", l.isolated("jay_otter")): shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay_otter", Look: look}),
 		} {
 			page := w.Body.String()
 			if !strings.Contains(page, name) || !strings.Contains(page, `<html lang="`+l.tag+`" dir="`+l.Direction+`">`) || strings.Contains(page, "{user}") || strings.Contains(page, "{site}") {
@@ -105,6 +105,8 @@ func TestDaysAreWrittenAsPeopleWriteThem(t *testing.T) {
 	day := time.Date(2026, time.March, 1, 23, 30, 0, 0, time.FixedZone("", -3600))
 	for tag, want := range map[string]string{
 		"en": "2 March 2026", "de": "2. März 2026", "es": "2 de marzo de 2026", "fr": "2 mars 2026", "it": "2 marzo 2026", "pt": "2 de março de 2026", "tr": "2 Mart 2026",
+		"ar": "2 مارس 2026", "hi": "2 मार्च 2026", "id": "2 Maret 2026", "ja": "2026年3月2日", "ko": "2026년 3월 2일", "nl": "2 maart 2026", "pl": "2 marca 2026",
+		"ru": "2 марта 2026 г.", "zh-Hans": "2026年3月2日", "zh-Hant": "2026年3月2日",
 	} {
 		if got := LanguageOf(tag).date(day); got != want {
 			t.Errorf("%s: %q", tag, got)
@@ -118,8 +120,8 @@ func TestTheVisitorsPreferenceCounts(t *testing.T) {
 		want  string
 	}{
 		{nil, "en"}, {[]string{""}, "en"}, {[]string{"de"}, "de"}, {[]string{"de-AT,de;q=0.9,en;q=0.8"}, "de"}, {[]string{"pt-BR"}, "pt"},
-		{[]string{"ja, tr;q=0.4"}, "tr"}, {[]string{"en;q=0.5, fr;q=0.7"}, "fr"}, {[]string{"fr;q=0.7, en;q=0.7"}, "fr"}, {[]string{"DE"}, "de"},
-		{[]string{"de;q=0"}, "en"}, {[]string{"de;q=0, es;q=0.001"}, "es"}, {[]string{"*"}, "en"}, {[]string{"ja", "it"}, "it"}, {[]string{"en, de"}, "en"},
+		{[]string{"sv, tr;q=0.4"}, "tr"}, {[]string{"en;q=0.5, fr;q=0.7"}, "fr"}, {[]string{"fr;q=0.7, en;q=0.7"}, "fr"}, {[]string{"DE"}, "de"},
+		{[]string{"de;q=0"}, "en"}, {[]string{"de;q=0, es;q=0.001"}, "es"}, {[]string{"*"}, "en"}, {[]string{"sv", "it"}, "it"}, {[]string{"ja", "it"}, "ja"}, {[]string{"zh-TW"}, "zh-Hant"}, {[]string{"zh-HK"}, "zh-Hant"}, {[]string{"zh-CN"}, "zh-Hans"}, {[]string{"zh"}, "zh-Hans"}, {[]string{"ar-EG"}, "ar"}, {[]string{"in"}, "id"}, {[]string{"en, de"}, "en"},
 		{[]string{"de;q=1.5"}, "en"}, {[]string{"de;q=-1"}, "en"}, {[]string{"de;q=abc"}, "en"}, {[]string{"de;level=1"}, "en"}, {[]string{"de;q=0.1234"}, "en"},
 		{[]string{"de_AT"}, "de"}, {[]string{"deutsch"}, "en"}, {[]string{"de;q=1.000"}, "de"}, {[]string{"de;q=1."}, "de"}, {[]string{"\tde ;\tq=0.3"}, "de"},
 		{[]string{strings.Repeat("xx,", 31) + "de"}, "de"}, {[]string{strings.Repeat("xx,", 32) + "de"}, "en"}, {[]string{strings.Repeat("x", 600) + ",de"}, "en"},
