@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -63,10 +64,13 @@ func printReview(command *cobra.Command, describe Describe) error {
 	}
 	var texts []string
 	for i, block := range blocks {
-		site, err := describe(block)
+		site, err := describe(block.raw)
 		if err != nil {
 			what := fmt.Sprintf("%s, instagram_auth %d of %d: %s", configuration.Name, i+1, len(blocks), option.OneLine(err))
 			return hiding(cli.Failed("fix that; caddy instagram-auth doctor names the line", "%s", what), site.Secrets)
+		}
+		if block.moved {
+			site.Start = "" // visitors ask for another path
 		}
 		texts = append(texts, review.Text(site, cli.Documentation))
 	}
@@ -74,23 +78,46 @@ func printReview(command *cobra.Command, describe Describe) error {
 	return err
 }
 
+// A block is an instagram_auth block of a configuration.
+type block struct {
+	raw   json.RawMessage
+	moved bool // a rewrite comes before it, as in handle_path: its matchers see other paths
+}
+
 // blocksOf returns the instagram_auth blocks of a configuration. The same one in several places is
 // one.
-func blocksOf(configuration cli.Configuration) (blocks []json.RawMessage, err error) {
+func blocksOf(configuration cli.Configuration) (blocks []block, err error) {
 	var document any
 	if err := json.Unmarshal(caddy.RemoveMetaFields(configuration.JSON), &document); err != nil {
 		return nil, hiding(cli.Failed("fix the JSON", "%s is not valid JSON: %s", configuration.Name, err), nil)
 	}
-	cli.EachHandler(document, directive, func(block map[string]any) {
-		text, _ := json.Marshal(block) // it was JSON before
-		if !slices.ContainsFunc(blocks, func(known json.RawMessage) bool { return string(known) == string(text) }) {
-			blocks = append(blocks, text)
-		}
-	})
+	collect(document, false, &blocks)
 	if len(blocks) == 0 {
 		return nil, cli.Failed("add the block to a site, or name the right file with --config", "there is no instagram_auth in %s", configuration.Name)
 	}
 	return blocks, nil
+}
+
+// collect adds the blocks in a value. moved says that a rewrite comes before it.
+func collect(value any, moved bool, blocks *[]block) {
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			collect(element, moved, blocks)
+			cli.EachHandler(element, "rewrite", func(map[string]any) { moved = true })
+		}
+	case map[string]any:
+		if value["handler"] == directive {
+			text, _ := json.Marshal(value) // it was JSON before
+			if !slices.ContainsFunc(*blocks, func(known block) bool { return string(known.raw) == string(text) }) {
+				*blocks = append(*blocks, block{text, moved})
+			}
+			return
+		}
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			collect(value[name], moved, blocks)
+		}
+	}
 }
 
 // hiding returns an error whose text contains no secrets.

@@ -101,7 +101,12 @@ func TestReviewFindsWhereASignInBegins(t *testing.T) {
 			t.Errorf("%q: %v, no %q in\n%s", matcher, err, want, out)
 		}
 	}
-	out, _, err := reviewOf(t, "example.com {\n"+reviewed("", "redirect_uri https://example.com/auth/", "after_login handoff")+"}\n")
+	// A block in handle_path sees other paths than visitors ask for.
+	out, _, err := reviewOf(t, "example.com {\nhandle_path /app/* {\n"+reviewed("/x*", "redirect_uri https://example.com/app/cb/", "path_prefix /app/ig", "login_page")+"}\n}\n")
+	if err != nil || strings.Contains(out, "https://example.com/x") || !strings.Contains(flat(out), "Open [the page of your site with the login button], signed out.") {
+		t.Errorf("in handle_path: %v\n%s", err, out)
+	}
+	out, _, err = reviewOf(t, "example.com {\n"+reviewed("", "redirect_uri https://example.com/auth/", "after_login handoff")+"}\n")
 	if err != nil || !strings.Contains(flat(out), "Open [the page of your site with the login button], signed out.") {
 		t.Errorf("%v\n%s", err, out)
 	}

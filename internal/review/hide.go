@@ -12,6 +12,8 @@ const (
 	// shortest is the length from which a secret is hidden inside longer words. A shorter one is
 	// no secret of Meta's, and its letters are those of ordinary words.
 	shortest = 6
+	// part is the length from which a part of a secret is hidden, too.
+	part = 16
 	// longHex is the length of one of Meta's app secrets.
 	longHex = 32
 	// decodedHex is the same where escapes are decoded. One that stands in front of a number by
@@ -28,19 +30,24 @@ const (
 
 // A hider keeps secrets out of text.
 type hider struct {
-	secrets []string // folded
-	hidden  bool     // something was hidden
+	secrets []string        // folded
+	parts   map[string]bool // of long secrets, folded
+	hidden  bool            // something was hidden
 }
 
 // newHider returns a hider for these values.
 func newHider(secrets []string) *hider {
-	h := new(hider)
+	h := &hider{parts: make(map[string]bool)}
 	for _, secret := range secrets {
 		secret = plain(secret)
 		// As it is, decoded, and as the bytes that escapes stand for.
 		for _, form := range []string{folded(secret), folded(unescaped(secret)), folded(inBytes(secret))} {
 			if form != "" && !slices.Contains(h.secrets, form) {
 				h.secrets = append(h.secrets, form)
+			}
+			runes := []rune(form)
+			for i := range max(len(runes)-part+1, 0) {
+				h.parts[string(runes[i:i+part])] = true
 			}
 		}
 	}
@@ -67,6 +74,11 @@ func (h *hider) sentence(text string) string { return h.without(plain(text), h.h
 func (h *hider) hideCertain(letters []letter, hex int) {
 	for _, secret := range h.secrets {
 		hideSecret(letters, []rune(secret))
+	}
+	for i := 0; i+part <= len(letters) && len(h.parts) > 0; i++ {
+		if h.parts[folds(letters[i:i+part])] {
+			hideAll(letters[i : i+part])
+		}
 	}
 	hideRuns(letters, hex, isHex, func([]letter) bool { return true })
 }
@@ -211,6 +223,15 @@ func hideSecret(letters []letter, secret []rune) {
 			hideAll(letters[i:end])
 		}
 	}
+}
+
+// folds returns the folded text of letters.
+func folds(letters []letter) string {
+	var text [part]rune
+	for i, l := range letters {
+		text[i] = l.is
+	}
+	return string(text[:])
 }
 
 func beginsWith(letters []letter, text []rune) bool {
