@@ -2,7 +2,7 @@
 # which the machine should do nothing else. BENCH takes flags; with -scale it measures how the cost grows with cookies, lists,
 # instances and cores instead, and writes docs/evidence/scale.md. `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-quick fuzz floods soak mutants gremlins faults reference
+.PHONY: bench bench-quick fuzz floods soak mutants gremlins faults reference format
 
 bench:
 	cd e2e && go run ./bench -out ../docs/evidence $(BENCH)
@@ -42,6 +42,10 @@ gremlins:
 faults:
 	cd e2e && WRITE_FAULT_TABLE=1 go test -race -count=1 -timeout 15m -run '_FaultsOf' .
 
-# Writes docs/json.md from the comments of the code; a test fails where it says otherwise.
+# Writes docs/json.md from the comments of the code, and docs/llms.txt from the other pages; a test fails where one says otherwise.
 reference:
-	WRITE_REFERENCE=1 go test -count=1 -run '^TestTheJSONReferenceIsWhatTheGodocSays$$' ./docs
+	WRITE_REFERENCE=1 go test -count=1 -run '^(TestTheJSONReferenceIsWhatTheGodocSays|TestTheTextForLanguageModelsIsCurrent)$$' ./docs
+
+# Formats the Caddyfiles of the pages and of the examples as `caddy fmt` does; a test fails where one is not.
+format:
+	WRITE_FORMAT=1 go test -count=1 -run 'PassesCaddyFmt$$' ./docs

@@ -67,7 +67,7 @@ var broken = []struct{ name, block, option, says string }{
 	{"forward_as off", sitetest.MinimalBlock("token {\n forward_as off\n}"), "token forward_as", "remove the option"},
 	{"forward_as a header of answers", sitetest.MinimalBlock("token {\n forward_as Set-Cookie\n}"), "token forward_as", "needed by the request"},
 	{"forward_as where sites read an ID", sitetest.MinimalBlock("headers {\n user_id off\n}\n token {\n forward_as X-Instagram-User-Id\n}"), "token forward_as", "the same to some servers"},
-	{"forward_as a header of ours", sitetest.MinimalBlock("token {\n forward_as X-Instagram-Event\n}"), "token forward_as", "at Caddyfile:6"},
+	{"forward_as a header of the handler", sitetest.MinimalBlock("token {\n forward_as X-Instagram-Event\n}"), "token forward_as", "at Caddyfile:6"},
 	{"revalidate after the end", sitetest.MinimalBlock("revalidate 30d\n token {\n long_lived\n}"), "revalidate", "longer than the lifetime of a session"},
 	{"a token that nobody gets", sitetest.MinimalBlock("after_login handoff\n token {\n long_lived\n}"), "token", "add forward_as"},
 	{"revalidate with a short-lived token", sitetest.MinimalBlock("revalidate 1h\n token {\n forward_as X-Token\n}"), "revalidate", "at Caddyfile:5"},

@@ -54,7 +54,7 @@ func (w *world) newsReaches() {
 // against is something that Instagram says against a visitor, and what takes it back.
 type against struct {
 	options  func() *Handler
-	say      func(t *testing.T, s *simulator.Simulator)
+	fault    func(t *testing.T, s *simulator.Simulator)
 	takeBack func(t *testing.T, s *simulator.Simulator)
 }
 
@@ -120,7 +120,7 @@ func TestN10_WhatInstagramSaidCountsWhateverCookieIsSent(t *testing.T) {
 			v.signIn()
 			old := v.cookies()
 			w.at.advance(25 * time.Hour)
-			c.say(t, w.instagram)
+			c.fault(t, w.instagram)
 			if answer := w.send(w.nodes[0], old); answer.StatusCode != http.StatusOK {
 				t.Fatalf("before anybody could know: answered %s", answer.Status)
 			}
@@ -218,8 +218,8 @@ func TestN10_NewsThatIsNotAgainstAnybodySignsNobodyOut(t *testing.T) {
 	}
 }
 
-// The operator shuts out a name that Instagram has told of before: the cookie that knows
-// nothing of it does not help.
+// The operator denies a username that Instagram reported before. An older cookie, which has the
+// previous username, does not help.
 func TestN10_ANameThatIsDeniedLaterCountsForOldCookies(t *testing.T) {
 	w := newWorld(t, longLived(6*time.Hour))
 	v := w.newVisitor()
@@ -249,7 +249,7 @@ func TestN10_OtherSessionsOfWhomNobodyLetsInEnd(t *testing.T) {
 			if answer := w.send(w.nodes[0], two.cookies()); answer.StatusCode != http.StatusOK {
 				t.Fatalf("answered %s", answer.Status)
 			}
-			c.say(t, w.instagram)
+			c.fault(t, w.instagram)
 			w.send(w.nodes[0], one.cookies())
 			if answer := w.send(w.nodes[0], two.cookies()); answer.StatusCode == http.StatusOK {
 				t.Errorf("the other browser is let in")
@@ -271,7 +271,7 @@ func TestN10_WhatARefusedLoginSaysCountsInOtherBrowsers(t *testing.T) {
 func refusedLogin(t *testing.T, choose func(*world, *visitor) *visitor) {
 	for name, c := range map[string]struct {
 		options func() *Handler
-		say     func(t *testing.T, s *simulator.Simulator)
+		fault   func(t *testing.T, s *simulator.Simulator)
 		ends    bool
 	}{
 		"fewer permissions": {requiringComments, saying(simulator.Token, `{"access_token":"IGfewer","user_id":17841405793187218,"permissions":["`+basic+`"]}`), true},
@@ -285,7 +285,7 @@ func refusedLogin(t *testing.T, choose func(*world, *visitor) *visitor) {
 			v := w.newVisitor()
 			v.signIn()
 			old := v.cookies()
-			c.say(t, w.instagram)
+			c.fault(t, w.instagram)
 			switch name {
 			case "fewer permissions", "silence": // with a token that the simulator has not made
 				saying(simulator.UserNode, `{"id":"25025320793187218","user_id":"17841405793187218","username":"jayposiris"}`)(t, w.instagram)

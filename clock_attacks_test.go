@@ -222,6 +222,6 @@ func TestR2_NoLoginCookieLeadsElsewhere(t *testing.T) {
 		if err != nil || asked || w.Code != http.StatusSeeOther || len(location) != 1 {
 			t.Fatalf("%q: answered %d to %q, asked %v, %v", hostile, w.Code, location, asked, err)
 		}
-		attack.WantArrival(t, hostile, location[0])
+		attack.WantDestination(t, hostile, location[0])
 	}
 }

@@ -229,7 +229,7 @@ func TestA6_APanicBesideARequestEndsNothing(t *testing.T) {
 	calls := h.settings.Provider.Client.Client
 	h.settings.Provider.Client.Client = nil
 	if wait := h.sessions.Refresh(t.Context(), h.sessions.NewSession(identityNamed("jayposiris"), sessionTokenOf(w)), &h.sessions.Refreshes[0]); wait != lifecycle.RetryDelay {
-		t.Errorf("left alone for %v", wait)
+		t.Errorf("not asked for %v", wait)
 	}
 	h.settings.Provider.Client.Client = calls
 	v.wantSignedIn("jayposiris")

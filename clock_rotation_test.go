@@ -54,7 +54,7 @@ func (n *node) lets(t *testing.T, cookie string) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// until waits for something that happens beside requests.
+// until waits for something that happens in the background.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {

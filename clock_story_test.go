@@ -51,7 +51,7 @@ func (w *world) wantCalls(endpoint simulator.Endpoint, want int, when string) {
 	}
 }
 
-// Seventy days of a site, told by who visits it.
+// Seventy days of a site, as its visitors see them.
 func TestTheStoryOfSeventyDays(t *testing.T) {
 	w := newWorld(t, longLived(6*time.Hour))
 
@@ -104,8 +104,8 @@ func TestTheStoryOfSeventyDays(t *testing.T) {
 		}
 	}
 
-	// Day 22. It is back, and wants to be left alone for five minutes at a time: of visits each two
-	// minutes, every third one asks.
+	// Day 22. It is back, and sends a Retry-After of five minutes. With a visit every two minutes,
+	// every third one calls it.
 	w.instagram.Misbehave(simulator.Refresh, simulator.Fault{Kind: simulator.RateLimit})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.RateLimit})
 	w.instagram.ResetCalls()
@@ -113,8 +113,8 @@ func TestTheStoryOfSeventyDays(t *testing.T) {
 		w.at.advance(2 * time.Minute)
 		jay.wantSignedIn("jay.renamed")
 	}
-	w.wantCalls(simulator.UserNode, 24/3, "while Instagram asked for patience")
-	w.wantCalls(simulator.Refresh, 24/3, "while Instagram asked for patience")
+	w.wantCalls(simulator.UserNode, 24/3, "while Instagram asked for a pause")
+	w.wantCalls(simulator.Refresh, 24/3, "while Instagram asked for a pause")
 	w.instagram.Misbehave(simulator.Refresh, simulator.Fault{})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
 
@@ -209,8 +209,8 @@ func TestP4_TheShortLivedTokenIsForwardedForItsHour(t *testing.T) {
 	w.wantCalls(simulator.LongLived, 0, "without long_lived")
 }
 
-// wantErrands compares what is counted of one errand with what should be.
-func wantErrands(t *testing.T, errand string, want map[string]float64) {
+// wantRefreshes compares what is counted of one kind of refresh with what should be.
+func wantRefreshes(t *testing.T, kind string, want map[string]float64) {
 	t.Helper()
 	registry := prometheus.NewPedanticRegistry()
 	registry.MustRegister(telemetry.MetricRefreshes)
@@ -225,31 +225,31 @@ func wantErrands(t *testing.T, errand string, want map[string]float64) {
 				labels = append(labels, pair.GetValue())
 			}
 			name, result := labels[1], labels[2]
-			if got := m.GetCounter().GetValue(); name == errand && got != want[result] {
+			if got := m.GetCounter().GetValue(); name == kind && got != want[result] {
 				t.Errorf("%s: %v were counted, want %v", strings.Join(labels[1:], " "), got, want[result])
 			}
 		}
 	}
 }
 
-func TestTheMetricsTellOfErrands(t *testing.T) {
+func TestTheMetricsCountRefreshes(t *testing.T) {
 	w := newWorld(t, longLived(6*time.Hour))
 	v := w.newVisitor()
 	v.signIn()
 	v.hours(25, "jayposiris")
-	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4})
-	wantErrands(t, telemetry.KindToken, map[string]float64{telemetry.ResultOK: 1})
+	wantRefreshes(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4})
+	wantRefreshes(t, telemetry.KindToken, map[string]float64{telemetry.ResultOK: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Status500})
 	v.at.advance(6 * time.Hour)
 	v.wantSignedIn("jayposiris")
-	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1})
+	wantRefreshes(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1})
 	w.instagram.Misbehave(simulator.UserNode, simulator.Fault{})
 	v.at.advance(time.Hour)
 	if _, err := w.instagram.RemoveApp(t.Context(), "jayposiris"); err != nil {
 		t.Fatal(err)
 	}
 	v.get("/page")
-	wantErrands(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1, telemetry.ResultRevoked: 1})
+	wantRefreshes(t, telemetry.KindProfile, map[string]float64{telemetry.ResultOK: 4, telemetry.ResultFailed: 1, telemetry.ResultRevoked: 1})
 }
 
 func TestAPictureIsCurrentForTenMinutesOrUntilItsAddressRunsOut(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 
 var errNotProvisioned = errors.New("instagram_auth has not been provisioned")
 
-// ServeHTTP admits a request to the site or answers it. Refusals are errors: a step returns one, and
-// this is the one place that answers it.
+// ServeHTTP admits a request to the site or answers it. Refusals are errors: a step returns one,
+// and this is the one place that answers it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.settings.client == nil {
 		return caddyhttp.Error(http.StatusServiceUnavailable, errNotProvisioned) // fails closed [A6]

@@ -61,8 +61,8 @@ func (h *Handler) returnMemory() error {
 	return err
 }
 
-// stateMetrics reads the lists of revoked sessions and the circuit breakers when Prometheus scrapes,
-// so that requests pay nothing for these metrics.
+// stateMetrics reads the lists of revoked sessions and the circuit breakers when Prometheus
+// scrapes, so that requests pay nothing for these metrics.
 type stateMetrics struct{}
 
 func stateMetric(name, help string) *prometheus.Desc {

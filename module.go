@@ -305,7 +305,8 @@ type LogOptions struct {
 	// made with the session secret; `off`. Default: `on`.
 	ClientIP string `json:"client_ip,omitempty"`
 
-	// The Instagram user ID, likewise. Default: `on`.
+	// The Instagram user ID: `on`; `hash` for a pseudonym, the field `user_id_hash`, made
+	// with the session secret; `off`. Default: `on`.
 	UserID string `json:"user_id,omitempty"`
 
 	// The username: `on` or `off`. Default: `off`.

@@ -37,8 +37,8 @@ func runningApps() map[string]operator.App {
 		apps[id.(string)] = operator.App{
 			List: ended.List, Prints: ended.Blocks.Prints,
 			Person: func(clientIP, userID string) []zap.Field {
-				told := ended.Privacies.Newest()
-				return []zap.Field{told.Address(clientIP), told.User(userID)}
+				shown := ended.Privacies.Newest()
+				return []zap.Field{shown.Address(clientIP), shown.User(userID)}
 			},
 		}
 		return true

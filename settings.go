@@ -379,8 +379,8 @@ func (s *settings) resolvePicture(h *Handler, _ option.Resolver) error {
 // default.
 func (h *Handler) wantsPicture() bool { return h.Picture == "redirect" || h.Picture == "proxy" }
 
-// resolveLoaded resolves the options when Caddy loads the configuration. Its error names all missing
-// values at once.
+// resolveLoaded resolves the options when Caddy loads the configuration. Its error names all
+// missing values at once.
 func (h *Handler) resolveLoaded() (settings, error) {
 	replace := option.AtLoad(caddy.NewReplacer())
 	if err := h.missing(replace); err != nil {

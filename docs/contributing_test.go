@@ -44,7 +44,7 @@ func TestEachFileAndFunctionThatTheGuideNamesExists(t *testing.T) {
 		}
 		found++
 		_, err := os.Stat(name)
-		if _, beside := os.Stat(path.Join(folder, name)); err != nil && beside != nil {
+		if _, sibling := os.Stat(path.Join(folder, name)); err != nil && sibling != nil {
 			t.Errorf("there is no %s", name)
 		}
 		folder = path.Dir(name) // of the next one, if it has none

@@ -42,15 +42,16 @@ func TestTheReferenceHasTheSyntaxOfTheGodoc(t *testing.T) {
 	}
 }
 
-func TestSyntaxParserAndTablesHaveTheSameOptions(t *testing.T) {
-	inSyntax, inParser, inTables := optionsOfSyntax(syntaxOf(t)), optionsOfParser(t), optionsOfTables(project.Read(t, reference))
+func TestSyntaxParserAndHeadingsHaveTheSameOptions(t *testing.T) {
+	inSyntax, inParser := optionsOfSyntax(syntaxOf(t)), optionsOfParser(t)
+	described := slices.Sorted(maps.Keys(descriptions(project.Read(t, reference), inParser)))
 	if len(inSyntax) < 35 {
 		t.Fatalf("found %q", inSyntax)
 	}
 	for _, other := range []struct {
 		name    string
 		options []string
-	}{{"the parser", inParser}, {"the tables of the reference", inTables}} {
+	}{{"the parser", inParser}, {"the headings of the reference", described}} {
 		for _, option := range inSyntax {
 			if !slices.Contains(other.options, option) {
 				t.Errorf("%s: in the syntax, and not in %s", option, other.name)
@@ -105,30 +106,38 @@ func optionsOfParser(t *testing.T) (options []string) {
 	return options
 }
 
-var (
-	firstCell = regexp.MustCompile("(?m)^\\| (`.*?`) \\|")
-	codeSpan  = regexp.MustCompile("`([^`]*)`")
-	optionIn  = regexp.MustCompile(`^[a-z_]+$`)
-)
-
-// optionsOfTables returns the options that the rows of the tables are about. A row of a
-// block inside, such as `endpoints { authorize, token <url> }`, is about each of its options.
-func optionsOfTables(text string) []string {
-	options := map[string]bool{}
-	for _, cell := range firstCell.FindAllStringSubmatch(text, -1) {
-		for _, span := range codeSpan.FindAllStringSubmatch(cell[1], -1) {
-			outside, inside, _ := strings.Cut(span[1], "{")
-			name, _, _ := strings.Cut(outside, " ")
-			if !optionIn.MatchString(name) {
-				continue // a path
-			}
-			options[name] = true
-			for _, word := range strings.Fields(strings.ReplaceAll(inside, ",", " ")) {
-				if optionIn.MatchString(word) {
-					options[name+" "+word] = true
-				}
+func TestEachOptionHasATypeADefaultAndAnExample(t *testing.T) {
+	described := descriptions(project.Read(t, reference), optionsOfParser(t))
+	if len(described) < 40 {
+		t.Fatalf("found %d options", len(described))
+	}
+	for option, text := range described {
+		for _, start := range []string{"\n\nType: ", "\n\nDefault: "} {
+			if strings.Count(text, start) != 1 {
+				t.Errorf("%s: the text has not exactly one line that starts with %q", option, strings.TrimSpace(start))
 			}
 		}
+		// The example of `session secret` has a line that starts with secret.
+		words := strings.Fields(option)
+		example := project.Fence.FindStringSubmatch(text)
+		if example == nil || !regexp.MustCompile(`(?m)^\t*`+words[len(words)-1]+`\b`).MatchString(example[2]) {
+			t.Errorf("%s: the text has no example with it", option)
+		}
 	}
-	return slices.Sorted(maps.Keys(options))
 }
+
+// descriptions returns the text below the heading of each option. A heading with several words is
+// that of an option only if the words are one: "session secret", not "The log format".
+func descriptions(text string, options []string) map[string]string {
+	found := make(map[string]string)
+	sections := regexp.MustCompile(`(?m)^#{1,3} `).Split(text, -1)
+	for _, section := range sections[1:] {
+		heading, below, _ := strings.Cut(section, "\n")
+		if optionIn.MatchString(heading) || slices.Contains(options, heading) {
+			found[heading] = below
+		}
+	}
+	return found
+}
+
+var optionIn = regexp.MustCompile(`^[a-z_]+$`)

@@ -107,8 +107,8 @@ func remedies(t *testing.T) (found []string) {
 	return slices.Compact(found)
 }
 
-// remediesAtStart returns the parts of the remedies of what is said at start: the second argument of
-// Fault and Doubt, outside the doctor's own checks.
+// remediesAtStart returns the parts of the remedies of what is said at start: the second argument
+// of Fault and Doubt, outside the doctor's own checks.
 func remediesAtStart(t *testing.T) (parts []string) {
 	t.Helper()
 	verb := regexp.MustCompile(`%[a-z]`)
@@ -146,8 +146,8 @@ func calledName(function ast.Expr) string {
 	return ""
 }
 
-// TestEveryMessageOfTheTroubleshootingPageIsOne finds what the page quotes of ours in the
-// code, so that who searches for a message finds it by its words.
+// TestEveryMessageOfTheTroubleshootingPageIsOne finds the messages that the page quotes in
+// the code, so that a search for a message finds it by its words.
 func TestEveryMessageOfTheTroubleshootingPageIsOne(t *testing.T) {
 	messages := patterns(t)
 	quoted := regexp.MustCompile("`([^`]+)`")
@@ -158,11 +158,11 @@ func TestEveryMessageOfTheTroubleshootingPageIsOne(t *testing.T) {
 		for _, quote := range quoted.FindAllStringSubmatch(row[1], -1) {
 			message := quote[1]
 			if !isSentence(message) || message == "module not registered: http.handlers.instagram_auth" || message == "unrecognized directive: instagram_auth" {
-				continue // a word of ours, or a message of Caddy's
+				continue // a single word, or a message of Caddy's
 			}
 			found++
 			if !slices.ContainsFunc(messages, func(p *regexp.Regexp) bool { return p.MatchString(message) }) {
-				t.Errorf("%q is no message of ours", message)
+				t.Errorf("%q is no message of the code", message)
 			}
 		}
 	}

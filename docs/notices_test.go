@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/project"
 )
 
-// Log lines that ask something of the operator say what to do, and are on the troubleshooting page.
+// Log lines on which the operator has to act say what to do, and are on the troubleshooting page.
 
 // demand is a log line at WARN or ERROR in the source.
 type demand struct {

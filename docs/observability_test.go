@@ -235,7 +235,7 @@ func TestTheAlertsAreAboutWhatExists(t *testing.T) {
 	for _, alert := range alerts {
 		name, query, _ := strings.Cut(alert, "\n")
 		if !ourName.MatchString(query) {
-			t.Errorf("%s is about nothing of ours", name)
+			t.Errorf("%s names no metric of this handler", name)
 		}
 		for _, problem := range checkQuery(exported, query) {
 			t.Errorf("%s: %s", name, problem)

@@ -83,7 +83,7 @@ type process struct {
 }
 
 // start runs a program until the end of the test and fails the test if its output
-// tells of a data race.
+// reports a data race.
 func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), out: new(lockedBuffer)}

@@ -93,7 +93,7 @@ func (v *visitor) send(request *http.Request, err error) reply {
 	return answer
 }
 
-// exchange is send for who expects that there may be no answer.
+// exchange is send for a caller that expects that there may be no answer.
 func (v *visitor) exchange(request *http.Request) (reply, error) {
 	answer, err := v.client.Do(request)
 	if err != nil {

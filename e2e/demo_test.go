@@ -218,7 +218,7 @@ func (p *tourist) press(selector, text string) {
 func accountNamed(name string) string { return `input[type=radio][value="` + name + `"]` }
 
 // signedOut is on the front page of the demo for a visitor without a session.
-const signedOut = "Anybody may read this page."
+const signedOut = "Anybody can read this page."
 
 func TestTheTourOfTheDemo(t *testing.T) {
 	d := startDemoAt(t, freePort(t))

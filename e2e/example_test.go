@@ -50,7 +50,7 @@ func TestTheSiteWithBasicDisplayInABrowser(t *testing.T) {
 	run(t, tab, chromedp.Navigate(origin+"/instagram_auth/login"), chromedp.WaitVisible("#allow"))
 	run(t, tab, chromedp.Click(accountNamed(username)), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
 	run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
-	want(t, tab, origin+"/", "Anybody may read this page.")
+	want(t, tab, origin+"/", "Anybody can read this page.")
 }
 
 func TestTheProductionFileRunsUnchanged(t *testing.T) {

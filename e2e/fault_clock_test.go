@@ -134,7 +134,7 @@ func (w *watch) inALogin() {
 	w.set(w.jump)
 	answer := v.get(w.address, uri, byLink)
 	row.visitor = said(answer)
-	row.operator = told(w.caddy.warned(w.t, 0, aboutClock)) + "; " + w.caddy.operator(w.t, answer)
+	row.operator = messages(w.caddy.warned(w.t, 0, aboutClock)) + "; " + w.caddy.operator(w.t, answer)
 	if answer.status != http.StatusBadRequest || !strings.Contains(answer.body, "/instagram_auth/login") {
 		w.t.Errorf("a login was answered %d: %s", answer.status, answer.body)
 	}
@@ -171,7 +171,7 @@ func (w *watch) whileSignedIn() {
 	}
 	from := len(w.caddy.listen())
 	w.set(w.jump)
-	row.operator = told(w.caddy.ours(from, aboutClock))
+	row.operator = messages(w.caddy.ours(from, aboutClock))
 	page := w.stays.twin().get(w.address, "/private", byLink)
 	row.visitor = said(page)
 	if signedIn := page.status == http.StatusOK; signedIn != (w.jump > 0) {

@@ -173,7 +173,7 @@ func (s *faultSite) troubledLogins(table *faultTable, story int, trouble *troubl
 		set(moment.endpoint, false)
 		row := faultRow{fault: trouble.name, moment: moment.name, visitor: said(answer), operator: s.caddy.operator(s.t, answer), metrics: s.moved(before)}
 		if moment.endpoint == simulator.LongLived {
-			row.operator = told(s.caddy.warned(s.t, 0, func(l line) bool { return l.text("user_id") == s.id(v) }))
+			row.operator = messages(s.caddy.warned(s.t, 0, func(l line) bool { return l.text("user_id") == s.id(v) }))
 		}
 		if answer.status >= 400 && !strings.Contains(answer.body, "/instagram_auth/login") {
 			s.t.Errorf("%s, %s: there is no way to start again: %s", trouble.name, moment.name, answer.body)
@@ -254,7 +254,7 @@ func (s *faultSite) troubledRenewals(table *faultTable, story int, trouble *trou
 				s.t.Errorf("the log does not say what to do: %v", l)
 			}
 		}
-		table.add(s.t, story, faultRow{fault: trouble.name, moment: moment.name, visitor: "200, the page", operator: told(lines[moment.about]), metrics: moved, lost: lost})
+		table.add(s.t, story, faultRow{fault: trouble.name, moment: moment.name, visitor: "200, the page", operator: messages(lines[moment.about]), metrics: moved, lost: lost})
 	}
 }
 

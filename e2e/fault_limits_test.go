@@ -58,7 +58,7 @@ func outOfFiles(t *testing.T, table *faultTable) {
 	if logout.status != http.StatusServiceUnavailable {
 		t.Errorf("a logout that cannot be stored was answered %d", logout.status)
 	}
-	rows[len(rows)-1].operator += "; " + told(f.warned(t, 0, aboutStorage))
+	rows[len(rows)-1].operator += "; " + messages(f.warned(t, 0, aboutStorage))
 	if s.serves(replay) {
 		t.Error("a session goes on after its logout")
 	}

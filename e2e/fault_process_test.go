@@ -79,10 +79,10 @@ func (s *faultSite) struck(table *faultTable, story int, fault string, step logi
 	case step.during != "":
 		calls := s.simulator.Calls(step.during)
 		s.simulator.Misbehave(step.during, simulator.Fault{Kind: simulator.Delay, Delay: 2 * time.Second, Times: 1})
-		came := s.returning(v, uri)
+		replies := s.returning(v, uri)
 		s.caddy.process.waitUntil("a call of Instagram", func() bool { return s.simulator.Calls(step.during) > calls })
 		strike(s)
-		answer = <-came
+		answer = <-replies
 		v.keep(answer.header)
 	default:
 		strike(s)

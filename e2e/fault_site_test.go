@@ -204,19 +204,19 @@ func (s *faultSite) returning(v *visitor, uri string) <-chan reply {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	came := make(chan reply, 1)
+	replies := make(chan reply, 1)
 	go func() {
 		answer, err := v.client.Do(request)
 		if err != nil {
-			came <- reply{body: err.Error()}
+			replies <- reply{body: err.Error()}
 			return
 		}
 		defer answer.Body.Close()
 		text := make([]byte, 16<<10)
 		n, _ := answer.Body.Read(text)
-		came <- reply{answer.StatusCode, answer.Header, string(text[:n])}
+		replies <- reply{answer.StatusCode, answer.Header, string(text[:n])}
 	}()
-	return came
+	return replies
 }
 
 func (s *faultSite) signOut(v *visitor) reply {
@@ -297,8 +297,8 @@ type line map[string]any
 
 func (l line) text(field string) string { text, _ := l[field].(string); return text }
 
-// told formats lines for the table, each once.
-func told(lines []line) string {
+// messages formats lines for the table, each once.
+func messages(lines []line) string {
 	var all []string
 	for _, l := range lines {
 		text := strings.ToUpper(l.text("level")) + " " + l.text("msg")
@@ -374,7 +374,7 @@ func (f *faulty) operator(t *testing.T, r reply) string {
 	if r.status < 400 {
 		return ""
 	}
-	return told(f.warned(t, 0, aboutRequest(r)))
+	return messages(f.warned(t, 0, aboutRequest(r)))
 }
 
 var counter = regexp.MustCompile(`(?m)^caddy_instagram_auth_(\w+(?:_total|_queued|_lost))(\{.*\})? (\S+)$`)

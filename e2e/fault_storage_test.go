@@ -136,7 +136,7 @@ func (s *storageStory) over(out ...*visitor) {
 	s.rows = nil
 }
 
-// aboutStorage matches the line that tells of the storage itself.
+// aboutStorage matches a line about the storage itself.
 func aboutStorage(l line) bool {
 	msg := l.text("msg")
 	return strings.HasPrefix(msg, "the storage") || strings.Contains(msg, "from the storage failed")
@@ -169,7 +169,7 @@ func (s *storageStory) whileRunning() {
 	}
 	operator := s.operator(s.t, logout)
 	if !s.outage.unnoticed {
-		operator += "; " + told(s.warned(s.t, 0, aboutStorage))
+		operator += "; " + messages(s.warned(s.t, 0, aboutStorage))
 	}
 	s.see("logout", said(logout), operator, before)
 	for _, callback := range []struct {
@@ -194,7 +194,7 @@ func (s *storageStory) whileRunning() {
 
 	s.outage.end(s.disk)
 	s.written()
-	// What the storage has been told of, a new process knows.
+	// A new process knows what was written to the storage.
 	s.restart()
 	s.over(replay, removed, deleted)
 }
@@ -232,9 +232,9 @@ func (s *storageStory) atStart() {
 	operator := ""
 	switch {
 	case s.outage.unnoticed:
-		operator = told(s.warned(s.t, 0, func(l line) bool { return strings.Contains(l.text("msg"), "cannot be read") }))
+		operator = messages(s.warned(s.t, 0, func(l line) bool { return strings.Contains(l.text("msg"), "cannot be read") }))
 	case forgotten != "sent to Instagram":
-		operator = told(s.warned(s.t, 0, aboutStorage))
+		operator = messages(s.warned(s.t, 0, aboutStorage))
 	}
 	s.see("start-up", visitor, operator, nil)
 	time.Sleep(time.Second) // some looks into the storage that fails

@@ -37,8 +37,8 @@ func (f *floods) begun(address string) begunLogin {
 	return begunLogin{f, window.Query().Get("state"), cookies[0].Name + "=" + cookies[0].Value}
 }
 
-// comeback is what the visitor brings back from Instagram.
-func (l begunLogin) comeback(query, address string) (*http.Request, error) {
+// callback is what the visitor brings back from Instagram.
+func (l begunLogin) callback(query, address string) (*http.Request, error) {
 	request, err := l.f.get("/auth/?"+query+"&state="+l.state, address, byScript)
 	if err == nil {
 		request.Header.Set("Cookie", l.cookie)
@@ -49,7 +49,7 @@ func (l begunLogin) comeback(query, address string) (*http.Request, error) {
 // finish comes back with a code that Instagram does not know, and returns the answer.
 func (f *floods) finish(address string) string {
 	f.t.Helper()
-	return f.answerTo(f.begun(address).comeback("code=unknown", address))
+	return f.answerTo(f.begun(address).callback("code=unknown", address))
 }
 
 const (
@@ -82,7 +82,7 @@ func (f *floods) wantRateLimit() {
 			f.t.Errorf("another client is answered %s", answer)
 		}
 	}
-	request, err := f.begun("192.0.2.1").comeback("code=unknown", "192.0.2.1")
+	request, err := f.begun("192.0.2.1").callback("code=unknown", "192.0.2.1")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func (f *floods) wantCallsLimited() {
 	var all sync.WaitGroup
 	for i, login := range logins {
 		all.Go(func() {
-			answer := f.answerTo(login.comeback("code=unknown", addressOf(i, visitors)))
+			answer := f.answerTo(login.callback("code=unknown", addressOf(i, visitors)))
 			mu.Lock()
 			defer mu.Unlock()
 			answers[answer]++
@@ -143,7 +143,7 @@ func (f *floods) wantBreaker() {
 	kept, n := f.begun(""), 0
 	finish := func() string {
 		n++ // from another address each time: this is not about the rate
-		return f.answerTo(kept.comeback("code=unknown", addressOf(1000+n, 1<<20)))
+		return f.answerTo(kept.callback("code=unknown", addressOf(1000+n, 1<<20)))
 	}
 	first := finish()
 	if first != unreachable || f.simulator.Calls(simulator.Token) != asked {

@@ -17,15 +17,15 @@ const floodsFile = "../docs/evidence/floods.md"
 
 const floodsHead = `# What floods do to it
 
-One Caddy with instagram_auth, without the race detector, and a site behind it. Meanwhile %d visitors who are signed in ask
-for a page every 20 ms each; their waits are the last two columns. Each cell is **before / during / after** the flood: what
-is in use in the middle of it, the heap after a garbage collection. "To Instagram" is where a navigation is redirected that
-needs a sign-in: that is the whole work of a login start.
+One Caddy runs with instagram_auth, and a site behind it. During each flood, %d visitors who are signed in ask for a page every
+20 ms each. The last two columns show how long they wait. Each cell has three numbers: **before / during / after** the flood. The
+number "during" is from the middle of the flood. The heap is measured after a garbage collection. "To Instagram" means that a
+navigation without a session was redirected to Instagram. That is all that the start of a sign-in costs.
 
-After each flood the calls to Instagram were 0, the storage had not one key more, goroutines and open files were back to
-where they had been, the heap had grown by less than 1 MB, and an honest login worked at once. The test fails otherwise.
+After each flood the test checks the following. Instagram was not called. The storage has no new key. The number of goroutines and open
+files is what it was. The heap has grown by less than 1 MB. A real sign-in works at once.
 
-%s, on a machine with %d cores (%s/%s), which also ran the flood, the site and Instagram. %s.
+Measured on %s, on a machine with %d cores (%s/%s). The flood, the site and the simulated Instagram ran on the same machine. %s.
 
     make floods
 
@@ -37,11 +37,11 @@ const slowHead = `
 | a client that | is ended by | set with |
 |---|---|---|
 | sends nothing, or its headers byte by byte | Caddy, 1 minute after the connection (or the request) began | global option ` + "`servers { timeouts { read_header } }`" + ` |
-| stops in the middle of a body | this handler after 10 s where it answers itself; else Caddy, 1 minute after the last byte | nothing; ` + "`read_idle_timeout`" + ` in JSON |
-| sends a body byte by byte | this handler after 10 s where it answers itself; **nobody** where the request goes on to the site | nothing; ` + "`servers { timeouts { read_body } }`" + ` |
+| stops in the middle of a body | this handler, after 10 s, if it answers the request itself. Otherwise Caddy, 1 minute after the last byte | nothing; ` + "`read_idle_timeout`" + ` in JSON |
+| sends a body byte by byte | this handler, after 10 s, if it answers the request itself. **Nobody**, if the request goes on to the site | nothing; ` + "`servers { timeouts { read_body } }`" + ` |
 | keeps a connection that it does not use | Caddy, after 5 minutes | ` + "`servers { timeouts { idle } }`" + ` |
 
-A waiting connection costs what the table says and keeps nobody else waiting. Measured with read_header %s and idle %s:
+A waiting connection costs what the table above says. It keeps nobody else waiting. Measured with ` + "`read_header %s`" + ` and ` + "`idle %s`" + `:
 `
 
 // writeDown writes the table to docs, if it is that of the whole size.

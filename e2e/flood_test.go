@@ -88,7 +88,7 @@ func (f *floods) replays(halfway func()) (int, map[string]int) {
 	n := f.of(100_000)
 	login := f.begun("")
 	return n, f.volley(n, halfway, func(i int) (*http.Request, error) {
-		return login.comeback("error=access_denied", addressOf(i, n))
+		return login.callback("error=access_denied", addressOf(i, n))
 	})
 }
 

@@ -17,7 +17,8 @@ import (
 )
 
 // Real routers stand behind Caddy with path matchers in front, and judge: if one of them takes an
-// address for a protected page, without a session, the matcher and the site have read it differently.
+// address for a protected page, without a session, the matcher and the site have read it
+// differently.
 
 //go:embed routers/spellings.txt
 var knownSpellings string
@@ -217,7 +218,8 @@ func (c *rawClient) close() {
 	}
 }
 
-// routes asks for a target and returns what the routers took it for, "" if they have not been asked.
+// routes asks for a target and returns what the routers took it for, "" if they have not been
+// asked.
 func (c *rawClient) routes(target, cookies string) (string, error) {
 	var err error
 	for range 3 { // a connection that the server has just closed is no answer

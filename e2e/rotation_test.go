@@ -87,7 +87,7 @@ func (r *rotator) mustReload() {
 	}
 }
 
-// fingerprints returns what `caddy instagram-auth sessions` says of the session secrets.
+// fingerprints returns what `caddy instagram-auth sessions` prints about the session secrets.
 func (r *rotator) fingerprints() string {
 	r.t.Helper()
 	out, err := command("sessions", "--address", r.admin)

@@ -291,7 +291,7 @@ func (p *person) wasWritten(what string, answer reply, good int, began time.Time
 	case answer.status == good:
 		return true
 	case answer.status == http.StatusServiceUnavailable && p.s.weather.was(storageDown, nil, began.Add(-slack), time.Now()):
-	case answer.status == http.StatusServiceUnavailable && time.Since(began) >= time.Second: // the storage's patience
+	case answer.status == http.StatusServiceUnavailable && time.Since(began) >= time.Second: // the storage's timeout
 		p.s.count("what a busy storage could not write in time", 1)
 	default:
 		p.s.problem("%s was answered %d: %.200s", what, answer.status, answer.body)

@@ -112,7 +112,7 @@ func (s *soak) site(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if strings.Contains(r.Header.Get("Cookie"), "instagram_auth") {
-		s.problem("a cookie of ours reached the site")
+		s.problem("a cookie of the handler reached the site")
 	}
 	_, _ = io.WriteString(w, r.Header.Get("X-Instagram-User-Id")+" "+r.Header.Get("X-Instagram-Username"))
 }

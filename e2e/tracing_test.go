@@ -217,7 +217,7 @@ func TestCallsToInstagramAreSpansOfTheRequest(t *testing.T) {
 			t.Errorf("%s: status %v", name, span.Status)
 		}
 	}
-	// The long-lived token is asked for again beside a request, when Instagram has been left alone for a while.
+	// Caddy asks for the long-lived token again in the background, some time after the failure.
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(200 * time.Millisecond) {
 		getPage(t, client, origin+"/")
 		between.mu.Lock()
@@ -230,13 +230,13 @@ func TestCallsToInstagramAreSpansOfTheRequest(t *testing.T) {
 			t.Fatal("Instagram was not asked again")
 		}
 	}
-	errand := traces.named(t, "instagram_auth refresh token")
-	call := traces.find(t, "its call", func(s *otlp.Span) bool { return bytes.Equal(s.ParentSpanId, errand.SpanId) })
-	if call.Name != "instagram long_lived" || len(errand.ParentSpanId) != 0 || len(errand.Links) != 1 {
-		t.Fatalf("errand %v, call %v", errand, call)
+	refresh := traces.named(t, "instagram_auth refresh token")
+	call := traces.find(t, "its call", func(s *otlp.Span) bool { return bytes.Equal(s.ParentSpanId, refresh.SpanId) })
+	if call.Name != "instagram long_lived" || len(refresh.ParentSpanId) != 0 || len(refresh.Links) != 1 {
+		t.Fatalf("refresh %v, call %v", refresh, call)
 	}
-	if asked := traces.byID(t, errand.Links[0].SpanId); asked.Kind != otlp.Span_SPAN_KIND_SERVER || bytes.Equal(asked.TraceId, errand.TraceId) {
-		t.Errorf("the errand %v is linked to %v", errand, asked)
+	if asked := traces.byID(t, refresh.Links[0].SpanId); asked.Kind != otlp.Span_SPAN_KIND_SERVER || bytes.Equal(asked.TraceId, refresh.TraceId) {
+		t.Errorf("the refresh %v is linked to %v", refresh, asked)
 	}
 	wantNothingSecret(t, traces, between)
 }

@@ -46,8 +46,8 @@ type errorAnswer struct {
 	Status  text `json:"status"`
 }
 
-// read completes e from an answer and returns it, or nil if the answer tells of no
-// error. An error object counts with whatever status it comes.
+// read completes e from an answer and returns it, or nil if the answer has no
+// error. An error object counts, whatever the status is.
 func (e *Error) read(body []byte, secrets ...string) error {
 	var answer errorAnswer
 	if unmarshalObject(body, &answer) != nil {

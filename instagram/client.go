@@ -24,7 +24,8 @@ const (
 	dialTime   = 5 * time.Second
 )
 
-// Client makes the calls of a login and of the life of a token after it. It is safe for concurrent use.
+// Client makes the calls of a login and of the life of a token after it. It is safe for concurrent
+// use.
 type Client struct {
 	config Config // but for the app secret, which can change
 	secret atomic.Pointer[secretPair]
@@ -146,7 +147,7 @@ func (c *Client) get(ctx context.Context, endpoint Endpoint, address, authorizat
 }
 
 // call makes one call and returns the JSON object of its answer. An object that
-// tells of an error, with whatever status, is returned as one. [T4, T5]
+// has an error in it is returned as an error, whatever the status is. [T4, T5]
 //
 // An answer may repeat what it was asked with: none of the secrets gets into an error. [T6]
 func (c *Client) call(request *http.Request, endpoint Endpoint, secrets ...string) ([]byte, error) {
@@ -222,9 +223,9 @@ var (
 	errNoAnswer    = errors.New("no connection, or no answer that is HTTP")
 )
 
-// cause returns the cause of an error of net/http's if it is known to hold nothing but addresses
-// and words of this side, and words of ours if not: net/http quotes what it does not understand,
-// and an answer may repeat the query, which has the token in it. [T6]
+// cause returns the cause of an error of net/http if it is known to hold only local addresses and
+// fixed words. For any other error it returns a fixed text: net/http quotes what it does not
+// understand, and an answer may repeat the query, which has the token in it. [T6]
 func cause(err error) error {
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.ErrUnexpectedEOF, io.EOF} {
 		if errors.Is(err, known) {

@@ -68,7 +68,7 @@ type Error struct {
 const (
 	maxMessage = 200 // bytes of Instagram's words that are kept [T6]
 
-	// maxRetryAfter is how long Instagram is left alone at the most, whatever it says.
+	// maxRetryAfter is the longest wait that an answer of Instagram can ask for.
 	maxRetryAfter = 24 * time.Hour
 )
 

@@ -81,7 +81,7 @@ func TestT5_AnIncompleteNodeIsRefused(t *testing.T) {
 				t.Errorf("%s: private %v, remedy %q", body, got.PrivateAccount(), got.Remedy())
 			}
 			if strings.Contains(err.Error(), "jayposiris") || strings.Contains(err.Error(), "Jay") || strings.Contains(err.Error(), appScopedID) {
-				t.Errorf("%s: the error tells of the person: %v", body, err)
+				t.Errorf("%s: the error names the person: %v", body, err)
 			}
 		}
 	}

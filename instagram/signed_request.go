@@ -26,7 +26,7 @@ const (
 	// signedAlgorithm is the one algorithm, spelled as Meta spells it.
 	signedAlgorithm = "HMAC-SHA256"
 
-	// maxAhead is how far Meta's clock may be ahead of ours. [K2]
+	// maxAhead is how far Meta's clock may be ahead of this machine's. [K2]
 	maxAhead = 10 * time.Minute
 )
 

@@ -82,7 +82,8 @@ func imports(file *ast.File) (paths []string) {
 	return paths
 }
 
-// floorOf returns the number of a room's floor, and false for a room that is not part of the design.
+// floorOf returns the number of a room's floor, and false for a room that is not part of the
+// design.
 func floorOf(room string) (int, bool) {
 	i := slices.IndexFunc(floors, func(floor []string) bool { return slices.Contains(floor, room) })
 	return i, i >= 0

@@ -109,7 +109,7 @@ func (s *Simulator) controlFault(form url.Values) (err error) {
 	fault.ContentType, fault.Body = form.Get("content_type"), form.Get("body")
 	if text := form.Get("delay"); text != "" {
 		if fault.Delay, err = time.ParseDuration(text); err != nil || fault.Delay < 0 {
-			return errors.New("delay: is no duration such as 500ms")
+			return errors.New("delay: not a valid duration; try 500ms or 3s")
 		}
 	}
 	for name, number := range map[string]*int{"times": &fault.Times, "status": &fault.Status} {

@@ -25,18 +25,18 @@ func TestADeadTokenIsToldInTheWordsOfTheGraph(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			i := start(t, row.change)
 			ask := url.Values{"access_token": {i.token("jayposiris", authorization("scope", row.scope))}}
-			told := func(want string) {
+			wantMessage := func(want string) {
 				t.Helper()
 				got := i.get("/me", ask)
 				got.body = regexp.MustCompile(`"fbtrace_id":"[^"]+"`).ReplaceAllString(got.body, `"fbtrace_id":"…"`)
 				wantBody(t, got, 400, want)
 			}
 			i.clock.advance(90 * time.Minute) // the token was good for an hour
-			told(row.expired)
+			wantMessage(row.expired)
 			if _, err := i.RemoveApp(t.Context(), "jayposiris"); err != nil {
 				t.Fatal(err)
 			}
-			told(row.removed)
+			wantMessage(row.removed)
 		})
 	}
 }

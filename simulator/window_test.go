@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// wantPage checks a page that tells of an error in its only heading.
+// wantPage checks a page with an error in its only heading.
 func wantPage(t *testing.T, got answer, status int, text string) {
 	t.Helper()
 	heading := regexp.MustCompile(`<h1>([^<]*)</h1>`).FindStringSubmatch(got.body)

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// patience is how long anything may take that takes no time when all is well.
-const patience = 20 * time.Second
+// timeout is how long anything may take that takes no time when all is well.
+const timeout = 20 * time.Second
 
 // target is a GET, and the status of every answer to it.
 type target struct {
@@ -64,7 +64,7 @@ func (t target) ask(transport *http.Transport, r *http.Request) ([]byte, error) 
 
 // askOnce sends the request on a connection of its own.
 func (t target) askOnce(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	r, err := t.request(ctx)
 	if err != nil {
@@ -104,13 +104,13 @@ func (t task) during(ctx context.Context, workers int, slice time.Duration) (wor
 
 // times has one worker repeat a task so many times.
 func (t task) times(ctx context.Context, n int) error {
-	_, err := t.repeat(ctx, 1, patience, func(done int, _ time.Time) bool { return done < n })
+	_, err := t.repeat(ctx, 1, timeout, func(done int, _ time.Time) bool { return done < n })
 	return err
 }
 
 // repeat has workers repeat a task, each as long as more says so.
 func (t task) repeat(ctx context.Context, workers int, slice time.Duration, more func(done int, now time.Time) bool) (work, error) {
-	ctx, cancel := context.WithTimeout(ctx, slice+patience)
+	ctx, cancel := context.WithTimeout(ctx, slice+timeout)
 	defer cancel()
 	crew, ctx := errgroup.WithContext(ctx)
 	parts := make([]*hdrhistogram.Histogram, workers)

@@ -94,7 +94,7 @@ func (b *bench) start(c config) (s *server, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, c.binary, "run", "--config", file, "--adapter", "caddyfile")
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
-	command.WaitDelay = patience
+	command.WaitDelay = timeout
 	command.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
 	if c.procs > 0 {
 		command.Env = append(command.Env, "GOMAXPROCS="+strconv.Itoa(c.procs))
@@ -117,7 +117,7 @@ func (b *bench) start(c config) (s *server, err error) {
 
 // awaitListener waits until somebody listens at the address.
 func awaitListener(ctx context.Context, address string, ended <-chan error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, fmt.Errorf("nobody listens on %s", address))
+	ctx, cancel := context.WithTimeoutCause(ctx, 2*timeout, fmt.Errorf("nobody listens on %s", address))
 	defer cancel()
 	for {
 		if conn, err := net.Dial("tcp", address); err == nil {

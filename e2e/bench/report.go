@@ -109,7 +109,7 @@ func (b *bench) tables() (timed, allocated *table) {
 	return timed, allocated
 }
 
-// signIns is the table of logins, and what is to be said of it.
+// signIns is the table of logins, with the sentences about it.
 func (b *bench) signIns() string {
 	if b.logins == nil {
 		return ""
@@ -117,16 +117,19 @@ func (b *bench) signIns() string {
 	t := table{head: []string{"complete logins", "CPU of Caddy, µs", "CPU of the simulator, µs", "logins/s", "p50, ms", "p99, ms"}}
 	provider := median(b.logins.column(func(r round) float64 { return r.provider }))
 	t.add(append([]string{fmt.Sprintf("%d visitors at a time", b.connections), b.logins.cpu(), provider}, b.logins.closedLoop(1000)...)...)
-	return fmt.Sprintf("\n## Logins\n\nA complete login is four requests of a visitor (the protected page, the simulated window, the callback, the page again) "+
+	return fmt.Sprintf("\n## Logins\n\nA complete sign-in is four requests of a visitor (the protected page, the simulated window, the callback, the page again) "+
 		"and two calls of Caddy to the simulator. The goal is %d a second.\n\n%s", loginGoal, t.String())
 }
 
 const explanation = `
-CPU per request is the time that the system has charged the server process with, divided by the requests that were
-answered; the site behind, the authorizer and the load are other processes and not in it. × is the ratio to that
-contestant in the same round. Each number is the median of the rounds, with the quartiles in parentheses. The second
-` + "`reverse_proxy`" + ` is there to show the noise: differences of its size mean nothing. Requests per second and latencies are those of
-a closed loop in which the load takes its share of the same cores; they tell less than CPU time does.
+How to read the table:
+
+- **CPU per request** is the CPU time that the system charged to Caddy, divided by the number of requests that were answered. The site
+  behind Caddy, the authorizer of ` + "`forward_auth`" + ` and the load are other processes. Their time is not included.
+- **× reverse_proxy** and **× respond** compare with these two contestants in the same round.
+- Each number is the median of all rounds. The quartiles are in parentheses.
+- The second ` + "`reverse_proxy`" + ` shows the noise. Smaller differences mean nothing.
+- Requests per second and latencies depend on the load, which uses the same cores. Prefer the CPU time.
 `
 
 // report prints the tables and writes the file.
@@ -137,7 +140,7 @@ func (b *bench) report(stdout io.Writer) error {
 	}
 	timed, allocated := b.tables()
 	text := "# What a request costs\n\n" + conditions + explanation + "\n" + timed.String() +
-		fmt.Sprintf("\n## Allocations of a request\n\nFrom the counters of the server's own runtime, over %d requests on one connection.\n\n", b.requests) + allocated.String() + b.signIns()
+		fmt.Sprintf("\n## Allocations of a request\n\nThe numbers come from the Go runtime of the server, over %d requests on one connection. The columns with − are differences.\n\n", b.requests) + allocated.String() + b.signIns()
 	fmt.Fprint(stdout, text)
 	return b.write("results.md", text)
 }
@@ -145,7 +148,7 @@ func (b *bench) report(stdout io.Writer) error {
 // conditions tells where and how something was measured.
 func (b *bench) conditions() (string, error) {
 	programs, err := versions(b.binary)
-	return fmt.Sprintf("Measured %s, on a machine with %d cores (%s/%s), which also ran the load, the site behind and everything else. %s. %d rounds of %s for each contestant, %d connections, seed %d.\n\n    %s\n",
+	return fmt.Sprintf("Measured on %s, on a machine with %d cores (%s/%s). The load, the site behind Caddy and everything else ran on the same machine. %s. %d rounds of %s for each contestant, %d connections, seed %d.\n\n    %s\n",
 		time.Now().UTC().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, programs, b.rounds, b.slice, b.connections, b.seed, b.command), err
 }
 

@@ -24,7 +24,7 @@ func (b *bench) measureScale(stdout io.Writer) error {
 		return err
 	}
 	text := "# How the cost grows\n\n" + conditions +
-		"\nEach number is the median of the rounds, with the quartiles in parentheses; differences are taken within a round.\n"
+		"\nEach number is the median of all rounds. The quartiles are in parentheses. Differences are those within one round.\n"
 	for _, part := range []struct {
 		name    string
 		measure func() (string, error)
@@ -98,7 +98,7 @@ func (b *bench) compare(pairs []pair) error {
 
 var pairHead = []string{"CPU per request, µs", "with instagram_auth", "difference", "allocations", "with", "difference"}
 
-// cells are what a table says of a pair.
+// cells are the columns of a table for a pair.
 func (p pair) cells() []string {
 	var differences []float64
 	for i := range p.with.rounds {
@@ -128,7 +128,7 @@ func (b *bench) byCookies() (string, error) {
 	for _, p := range pairs {
 		t.add(p.cells()...)
 	}
-	return "## By number of cookies in a request\n\nSigned in; `respond` without and with the handler, the same request for both.\n\n" + t.String(), nil
+	return "## By number of cookies in a request\n\nA visitor who is signed in asks a site that answers with `respond`, without and with the handler. Both get the same request.\n\n" + t.String(), nil
 }
 
 // byAllowed is the table of long lists of those who may sign in.
@@ -156,7 +156,7 @@ func (b *bench) byAllowed() (string, error) {
 	for _, c := range all {
 		t.add(c.name, c.cpu(), c.times(all[0]), fmt.Sprintf("%.1f", c.allocs.objects))
 	}
-	return "## By number of entries in `allow`\n\nSigned in, and the last one on the list; `respond` with the handler.\n\n" + t.String(), nil
+	return "## By number of entries in `allow`\n\nThe visitor is signed in, and is the last one on the list. The site answers with `respond`, with the handler in front.\n\n" + t.String(), nil
 }
 
 // benchLine matches a line of go test -bench; the number of cores behind the name is left out.
@@ -203,7 +203,7 @@ func (b *bench) byRevocations() (string, error) {
 		request, lookup := fmt.Sprintf("SignedInAmongEnded/%d ", n), fmt.Sprintf("Ended/%d/different ", n)
 		t.add(strconv.Itoa(n), median(requests[request+"ns/op"]), median(requests[request+"allocs/op"]), median(list[lookup+"ns/op"]), median(list[lookup+"B/entry"]))
 	}
-	return "## By number of revoked sessions\n\nFrom `go test -bench`, without a server around the handler; – where the project has no benchmark.\n\n" + t.String(), nil
+	return "## By number of revoked sessions\n\nThese numbers come from `go test -bench`, without a server around the handler. A dash means that the project has no benchmark for it.\n\n" + t.String(), nil
 }
 
 // sitesOf returns n sites for startPair, each with an app of its own. The first one is the
@@ -255,7 +255,7 @@ func (b *bench) byInstances() (string, error) {
 	for i, p := range pairs {
 		t.add(append(p.cells(), memories[2*i:2*i+2]...)...)
 	}
-	return "## By number of instances\n\nEach site has its own app and answers with `respond`; one of them is asked, signed in. Memory was read after one request.\n\n" + t.String(), nil
+	return "## By number of instances\n\nEach site has its own app and answers with `respond`. A visitor who is signed in asks one of them. Memory was read after one request.\n\n" + t.String(), nil
 }
 
 // byCores is the table of GOMAXPROCS.
@@ -277,7 +277,7 @@ func (b *bench) byCores() (string, error) {
 	for _, c := range all {
 		t.add(append([]string{c.name, c.cpu()}, c.closedLoop(1)...)...)
 	}
-	return "## By GOMAXPROCS of the server\n\nThe load and the site behind use the same cores.\n\n" + t.String(), nil
+	return "## By GOMAXPROCS of the server\n\nThe load and the site behind Caddy use the same cores.\n\n" + t.String(), nil
 }
 
 // memory is what a server has, in bytes, after its garbage was collected.
@@ -325,7 +325,7 @@ func (b *bench) byConnections() (string, error) {
 		}
 		t.add(append([]string{c.name}, held...)...)
 	}
-	return fmt.Sprintf("## Memory of an idle connection\n\n%d connections, each of which has made one request and stays open.\n\n%s", n, t.String()), nil
+	return fmt.Sprintf("## Memory of an idle connection\n\n%d connections are open. Each has made one request.\n\n%s", n, t.String()), nil
 }
 
 // hold opens connections, sends a request on each and returns what they hold when all are
@@ -391,7 +391,7 @@ func (b *bench) byStart() (string, error) {
 	for i, s := range starters {
 		t.add(s.name, median(s.took), median(s.resident), fmt.Sprintf("%.2f", sizes[i]/1024))
 	}
-	return fmt.Sprintf("## Start and size\n\nFrom exec to the first answer of a site with `reverse_proxy`. The module adds %.0f KB to the program; both are built alike (-trimpath, -s -w).\n\n%s",
+	return fmt.Sprintf("## Start and size\n\nThe time is from the start of the program to the first answer of a site with `reverse_proxy`. The module makes the program %.0f KB larger. Both programs are built with the same flags (-trimpath, -s -w).\n\n%s",
 		sizes[1]-sizes[0], t.String()), nil
 }
 

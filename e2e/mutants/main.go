@@ -122,7 +122,7 @@ func (m mutant) broken(files map[string]string) (file, content string, err error
 	return found[0], strings.Replace(files[found[0]], m.old, m.new, 1), nil
 }
 
-const patience = 4 * time.Minute
+const timeout = 4 * time.Minute
 
 var failedTest = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 
@@ -138,7 +138,7 @@ func (m mutant) try(dir string, files map[string]string) (killers []string, err 
 		return nil, err
 	}
 	defer os.RemoveAll(filepath.Dir(overlay))
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	rooms, err := m.testers(dir, file)
 	if err != nil {

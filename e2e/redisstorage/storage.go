@@ -39,14 +39,14 @@ type store struct {
 // is down.
 func newStore(address string) *store {
 	return &store{held: make(map[string]*lease), client: redis.NewClient(&redis.Options{
-		Addr: address, DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+		Addr: address, DialTimeout: timeout, ReadTimeout: timeout, WriteTimeout: timeout, PoolTimeout: timeout,
 		// What is tried again, and when, is up to those who use the storage.
 		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}, // a service's, not a server's
 	})}
 }
 
-const patience = time.Second
+const timeout = time.Second
 
 // Store writes a file and enters it into its directories.
 func (s *store) Store(ctx context.Context, key string, value []byte) error {

@@ -193,7 +193,7 @@ func TestADeadServerIsAnErrorAndItsDataComeBack(t *testing.T) {
 			t.Errorf("%s without a server: %v", what, err)
 		}
 	}
-	if took := time.Since(begun); took > 6*patience {
+	if took := time.Since(begun); took > 6*timeout {
 		t.Errorf("six failures took %s", took)
 	}
 	server.Run()

@@ -24,7 +24,7 @@ func wantOnSite(t *testing.T, hostile string, answer sitetest.Response, page str
 		t.Errorf("%q came back to %q, which leads to %s%s", hostile, locations[0], end, path)
 	}
 	if plain, err := url.PathUnescape(path); err != nil || plain == sitetest.Callback || strings.HasPrefix(plain+"/", "/instagram_auth/") {
-		t.Errorf("%q came back to %q, which is an address of ours", hostile, locations[0])
+		t.Errorf("%q came back to %q, which is an own path", hostile, locations[0])
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
-// Caddy logs the address of an error of 500 that it gets to see. The address of a callback that came
-// to another path still holds a code, also if an event handler panics about its refusal.
+// Caddy logs the address of an error of 500 that it gets to see. The address of a callback that
+// came to another path still holds a code, also if an event handler panics about its refusal.
 func TestP1_APanicAboutAnAstrayCallbackKeepsTheCodeFromTheLog(t *testing.T) {
 	panics := zap.Hooks(func(e zapcore.Entry) error {
 		if e.Message == "sign-in refused" {

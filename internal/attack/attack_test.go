@@ -20,7 +20,7 @@ func TestR1_TheListOfReturnAttacksIsLong(t *testing.T) {
 	}
 }
 
-// What the standard says of these addresses, worked out by hand. Without this, a reading
+// The reading of these addresses by the standard, worked out by hand. Without this, a reading
 // that finds everything harmless would go unnoticed.
 func TestR1_AddressesAreFollowedAsByBrowsers(t *testing.T) {
 	const origin, page = "https://a.test", "/x/page"

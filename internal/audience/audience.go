@@ -76,7 +76,7 @@ func Of(r *http.Request, method string) Audience {
 }
 
 // isShown reports whether a person sees the answer, and whether in a frame of a page of
-// this site. A frame of another site shows nothing of ours.
+// this site. A frame of another site shows no page of this handler.
 func isShown(r *http.Request) (framed, shown bool) {
 	header := r.Header
 	mode, dest := header.Get("Sec-Fetch-Mode"), header.Get("Sec-Fetch-Dest")

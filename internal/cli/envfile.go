@@ -28,7 +28,7 @@ func LoadEnvfile(name string) error {
 	return nil
 }
 
-// parseEnvfile says of a line that is wrong its number and never its text, which may be a secret.
+// parseEnvfile names a wrong line by its number, never by its text, which may be a secret.
 func parseEnvfile(text string) (map[string]string, error) {
 	variables := make(map[string]string)
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")

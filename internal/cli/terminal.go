@@ -25,7 +25,7 @@ func StyleOf(stream any, noColour bool) Style {
 	return styleFrom(os.Getenv, noColour)
 }
 
-// styleFrom reads what the environment says of a terminal. NO_COLOR counts with any value that is
+// styleFrom reads the variables that describe a terminal. NO_COLOR counts with any value that is
 // not empty (https://no-color.org/).
 func styleFrom(getenv func(string) string, noColour bool) Style {
 	locale := cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG"))

@@ -39,11 +39,11 @@ func TestTheDoctorNamesWhatTheAppLacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			env := sitetest.NewDoctorEnv(t, sitetest.Config{Simulate: c.simulate})
 			out, _, _ := person(t, env, env.File(), func(window string) string {
-				came := opened(t, window)
+				address := opened(t, window)
 				if c.after != nil {
 					c.after(env)
 				}
-				return came + "\n"
+				return address + "\n"
 			})
 			_, line, found := strings.Cut(out, " login: ")
 			line, _, _ = strings.Cut(line, "\n")

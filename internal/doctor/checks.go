@@ -40,11 +40,11 @@ func (r *run) checkRedirects(b *block) (found []finding.Finding) {
 		return nil // checkMatcher says so
 	}
 	for _, redirect := range b.Paths().Redirects {
-		arrival := r.arrival(b, http.MethodGet, redirect.URI)
-		if r.refused == "redirect_uri" && arrival == inspect.NotServed(redirect.URI) {
+		destination := r.destination(b, http.MethodGet, redirect.URI)
+		if r.refused == "redirect_uri" && destination == inspect.NotServed(redirect.URI) {
 			continue // has been said
 		}
-		if found = append(found, arrival); arrival.Status == finding.Wrong {
+		if found = append(found, destination); destination.Status == finding.Wrong {
 			continue
 		}
 		found = append(found, finding.Slash(redirect.URI))
@@ -62,25 +62,25 @@ func (r *run) checkCallbacks(b *block) (found []finding.Finding) {
 	}
 	for _, own := range []address.Own{address.Deauthorize, address.DataDeletion} {
 		uri := b.Paths().Redirects[0].Origin + b.Paths().Of(own)
-		switch arrival := r.arrival(b, http.MethodPost, uri); {
-		case arrival.Status == finding.Look: // has been said of the redirect URI, and so has
+		switch destination := r.destination(b, http.MethodPost, uri); {
+		case destination.Status == finding.Look: // already reported for the redirect URI, and so is
 			found = append(found, finding.OK("%s reaches this block", uri))
-		case arrival != inspect.NotServed(uri): // that the host is not served
-			found = append(found, arrival)
+		case destination != inspect.NotServed(uri): // that the host is not served
+			found = append(found, destination)
 		}
 	}
 	return found
 }
 
-// arrival tells whether a request to an address reaches a block, by the scheme and port that it
+// destination tells whether a request to an address reaches a block, by the scheme and port that it
 // is written for.
-func (r *run) arrival(b *block, method, address string) finding.Finding {
+func (r *run) destination(b *block, method, address string) finding.Finding {
 	last := inspect.NotServed(address)
 	for _, server := range r.servers {
 		if !server.Has(b.inspected) {
 			continue
 		}
-		f := b.inspected.Arrival(server, method, address)
+		f := b.inspected.Destination(server, method, address)
 		if f.Status == finding.Fine {
 			problem := r.otherDoor(server.Caddy, address)
 			if problem == "" {

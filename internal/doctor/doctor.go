@@ -1,5 +1,5 @@
-// Package doctor checks a configuration of Caddy with instagram_auth blocks in it: what it finds, it
-// says with what to change.
+// Package doctor checks a configuration of Caddy with instagram_auth blocks in it: what it finds,
+// it says with what to change.
 package doctor
 
 import (
@@ -98,7 +98,7 @@ type run struct {
 	report   finding.Report
 }
 
-// block is what a run learns of a block.
+// block is a block with the results of a run.
 type block struct {
 	*Block
 	name    string // in the report
@@ -110,7 +110,7 @@ type block struct {
 	out       map[instagram.Endpoint]bool // those that do not answer
 
 	signedIn bool             // a login with the first redirect URI succeeded
-	clock    *finding.Finding // what was learned of it on the way
+	clock    *finding.Finding // from the Date header of an answer
 }
 
 // examine fills the report.

@@ -31,11 +31,11 @@ const (
 func (r *run) browse(b *block) finding.Finding {
 	redirect := b.Paths().Redirects[0]
 	state := newState()
-	came, err := r.comeback(redirect, state, b.Client.AuthorizationURL(instagram.Authorization{RedirectURI: redirect.URI, State: state}))
+	pasted, err := r.awaitAddress(redirect, state, b.Client.AuthorizationURL(instagram.Authorization{RedirectURI: redirect.URI, State: state}))
 	if err != nil {
 		return finding.Fault("no address came back: "+option.OneLine(err), "run the command again and paste the address that the browser shows")
 	}
-	query, wrong := readComeback(came, redirect.URI, state)
+	query, wrong := readPasted(pasted, redirect.URI, state)
 	if wrong != nil {
 		return *wrong
 	}
@@ -52,9 +52,9 @@ func (r *run) browse(b *block) finding.Finding {
 	return finding.OK("signed in as %s, user ID %s", user.Username, user.ID)
 }
 
-// comeback prints the address of the window and waits for the one that the browser comes
+// awaitAddress prints the address of the window and waits for the one that the browser comes
 // back to.
-func (r *run) comeback(redirect address.Redirect, state, window string) (string, error) {
+func (r *run) awaitAddress(redirect address.Redirect, state, window string) (string, error) {
 	// Before the address is there to be opened: a browser that is signed in already is
 	// back at once.
 	listener := listenAt(redirect)
@@ -66,18 +66,18 @@ func (r *run) comeback(redirect address.Redirect, state, window string) (string,
 	return r.pastedOf(state)
 }
 
-// pastedOf waits for what belongs to this login. Where nothing else comes, what came last counts.
-func (r *run) pastedOf(state string) (came string, err error) {
+// pastedOf waits for what belongs to this login. Where nothing else comes, the last one counts.
+func (r *run) pastedOf(state string) (pasted string, err error) {
 	for {
 		next, err := r.pasted()
 		if err != nil {
-			if came != "" {
-				return came, nil
+			if pasted != "" {
+				return pasted, nil
 			}
 			return "", err
 		}
-		if came = next; !fromAnotherLogin(came, state) {
-			return came, nil
+		if pasted = next; !fromAnotherLogin(pasted, state) {
+			return pasted, nil
 		}
 		fmt.Fprintln(r.talk, "That address is from another login: its state differs. Open the address above, and paste the address that it leads to.")
 	}
@@ -151,38 +151,38 @@ func listenAt(redirect address.Redirect) net.Listener {
 	return nil
 }
 
-// readComeback reads what the person pasted: the address of the callback, or the window's error.
-func readComeback(came, want, state string) (query instagram.Callback, wrong *finding.Finding) {
-	say := func(f finding.Finding) (instagram.Callback, *finding.Finding) { return instagram.Callback{}, &f }
-	if refused := windowpage.Copied(came); refused != nil {
-		return say(explain("window", refused))
+// readPasted reads what the person pasted: the address of the callback, or the window's error.
+func readPasted(pasted, want, state string) (query instagram.Callback, wrong *finding.Finding) {
+	fail := func(f finding.Finding) (instagram.Callback, *finding.Finding) { return instagram.Callback{}, &f }
+	if refused := windowpage.Copied(pasted); refused != nil {
+		return fail(explain("window", refused))
 	}
-	u, err := url.Parse(came)
+	u, err := url.Parse(pasted)
 	if err != nil || u.Host == "" {
-		said := &instagram.Error{Kind: instagram.Refused, Message: came}
+		said := &instagram.Error{Kind: instagram.Refused, Message: pasted}
 		if remedy := said.Remedy(); remedy != "" {
-			return say(finding.Fault("the window refused", remedy))
+			return fail(finding.Fault("the window refused", remedy))
 		}
-		return say(finding.Fault("that is not an address", "paste the whole address, from https:// to its end"))
+		return fail(finding.Fault("that is not an address", "paste the whole address, from https:// to its end"))
 	}
 	address := *u
 	address.RawQuery, address.Fragment, address.RawFragment = "", "", ""
 	if how := finding.Differs(address.String(), want); how != "" {
 		if host := "." + strings.ToLower(u.Hostname()); strings.HasSuffix(host, ".instagram.com") {
-			return say(finding.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
+			return fail(finding.Fault("the browser is still at Instagram", "sign in, press Allow, and paste the address that the browser shows then"))
 		}
-		return say(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste the address that the window of this login leads to"))
+		return fail(finding.Fault("the address that came back "+how, "register "+want+" with Meta, byte for byte, and paste the address that the window of this login leads to"))
 	}
 	query, ok := instagram.ParseCallback(u.RawQuery, session.StateLength)
 	if !ok {
-		return say(finding.Fault("the address has no valid code or error in it", "paste the whole address, and start again if it was used already"))
+		return fail(finding.Fault("the address has no valid code or error in it", "paste the whole address, and start again if it was used already"))
 	}
 	// Instagram sometimes leaves the state out of a denial.
 	if (!query.Failed || query.State != "") && subtle.ConstantTimeCompare([]byte(query.State), []byte(state)) != 1 {
-		return say(finding.Fault("the state in the address is not the one of this login", "use the address that was printed last, in one browser, and paste the address that it leads to"))
+		return fail(finding.Fault("the state in the address is not the one of this login", "use the address that was printed last, in one browser, and paste the address that it leads to"))
 	}
 	if query.Failed {
-		return say(explainSentBack("window", query, state))
+		return fail(explainSentBack("window", query, state))
 	}
 	return query, nil
 }
@@ -191,14 +191,14 @@ func readComeback(came, want, state string) (query instagram.Callback, wrong *fi
 // alone: browsers ask for icons, and older windows may still be open.
 func (r *run) catch(listener net.Listener, redirect address.Redirect, state string) (string, error) {
 	fmt.Fprintf(r.talk, "Waiting for the browser on %s\n", redirect.URI)
-	came := make(chan string, 1)
+	pasted := make(chan string, 1)
 	server := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		switch kindOfCallback(request, redirect.Path, state) {
 		case callbackOfThisLogin:
 			select {
-			case came <- "http://" + address.NormalHost(request.Host, false) + request.URL.RequestURI():
+			case pasted <- "http://" + address.NormalHost(request.Host, false) + request.URL.RequestURI():
 			default:
 			}
 			fmt.Fprintln(w, "Thank you. The terminal says how it went.")
@@ -218,7 +218,7 @@ func (r *run) catch(listener net.Listener, redirect address.Redirect, state stri
 		_ = server.Shutdown(ending)
 	}()
 	select {
-	case address := <-came:
+	case address := <-pasted:
 		return address, nil
 	case <-ctx.Done():
 		return "", ctx.Err()

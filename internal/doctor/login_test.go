@@ -65,15 +65,15 @@ func opened(t *testing.T, window string) string {
 
 func TestTheDoctorGoesThroughALogin(t *testing.T) {
 	env := sitetest.NewDoctorEnv(t, sitetest.Config{})
-	came := ""
+	address := ""
 	out, said, err := person(t, env, env.File(), func(window string) string {
-		came = opened(t, window)
-		return came + "\n"
+		address = opened(t, window)
+		return address + "\n"
 	})
 	if err != nil || !strings.Contains(out, "✓ login: signed in as "+sitetest.Username+", user ID "+sitetest.UserID+"\n") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	code := sitetest.Query(t, came).Get("code")
+	code := sitetest.Query(t, address).Get("code")
 	if code == "" || strings.Contains(out+said, code) || strings.Contains(out+said, "IGAA") || strings.Contains(out+said, sitetest.AppSecret) {
 		t.Errorf("code %q in what was said:\n%s%s", code, said, out)
 	}
@@ -92,11 +92,11 @@ func TestTheDoctorCatchesTheBrowserOnLoopback(t *testing.T) {
 			defer listener.Close()
 		}
 		out, said, err := person(t, env, env.File("example.test {", "http://"+addr+" {", "tls internal", "", sitetest.RedirectURI, uri), func(window string) string {
-			came := opened(t, window)
+			address := opened(t, window)
 			if taken {
-				return came
+				return address
 			}
-			for _, address := range []string{"http://" + addr + "/favicon.ico", came} {
+			for _, address := range []string{"http://" + addr + "/favicon.ico", address} {
 				answer, err := http.Get(address)
 				if err != nil {
 					t.Error(err)
@@ -205,7 +205,7 @@ func TestTheDoctorExplainsALoginThatFails(t *testing.T) {
 		{"all that the window shows", paste("Instagram\n\nInvalid Request\nRequest parameters are invalid: Invalid platform app\n\nMeta\nAbout\n"), nil, []string{`says "Request parameters are invalid: Invalid platform app"`, "not the Facebook app ID"}},
 		{"the source of the page", paste("<!DOCTYPE html>\n<html>\n<script>var x = 1</script>\n<p>Insufficient developer role</p>\n</html>\n"), nil, []string{`says "Insufficient developer role"`, "development mode"}},
 		{"what it says with an apostrophe", paste("Sorry, this page isn’t available."), nil, []string{"this page isn't available", "leave endpoints authorize out"}},
-		{"what it says of sessions", paste("400 Session Invalid"), nil, []string{"400 Session Invalid", "three URLs"}},
+		{"its message about sessions", paste("400 Session Invalid"), nil, []string{"400 Session Invalid", "three URLs"}},
 		{"the address of the error page", paste("https://www.instagram.com/oauth/authorize/third_party/error/?message=Insufficient%20Developer%20Role"), nil, []string{"Insufficient Developer Role", "tester"}},
 		{"the address of the login", paste("https://www.instagram.com/accounts/login/?next=%2Foauth%2Fauthorize%2F"), nil, []string{"still at Instagram", "press Allow"}},
 		{"a used code", func(t *testing.T, window string) string { return opened(t, window) }, says(simulator.Token, "This authorization code has been used"), []string{"code was used before"}},

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-// What people write that is wrong, what Caddy says of it, and what the doctor says.
+// Wrong inputs that people write, with the messages of Caddy and of the doctor.
 
 // A mistake is a wrong input. What it does not say is as it should be.
 type mistake struct {
@@ -91,11 +91,11 @@ func newBench(t *testing.T) *bench {
 	t.Setenv("TEST_SECRET", sitetest.AppSecret)
 	t.Setenv("TEST_ENDPOINTS", "https://mirror.test/instagram")
 	b := &bench{t: t, env: sitetest.NewDoctorEnv(t, sitetest.Config{}), port: sitetest.Port(sitetest.FreeAddr(t))}
-	says, told := b.try(&mistake{})
+	says, lines := b.try(&mistake{})
 	if says != "" {
 		t.Fatalf("without a mistake Caddy says %s", says)
 	}
-	b.usual = told
+	b.usual = lines
 	return b
 }
 
@@ -123,7 +123,7 @@ func (b *bench) caddyfile(m *mistake, folder string) string {
 }
 
 // try makes a mistake and returns what Caddy says, and the lines of the doctor that are not fine.
-func (b *bench) try(m *mistake) (says string, told []string) {
+func (b *bench) try(m *mistake) (says string, lines []string) {
 	b.t.Helper()
 	folder := b.t.TempDir()
 	file := filepath.Join(folder, "Caddyfile")
@@ -142,10 +142,10 @@ func (b *bench) try(m *mistake) (says string, told []string) {
 	for text := range strings.Lines(out) {
 		text = strings.TrimSpace(strings.ReplaceAll(text, file, "Caddyfile"))
 		if (strings.HasPrefix(text, "✗") || strings.HasPrefix(text, "!")) && !slices.Contains(b.usual, text) {
-			told = append(told, text)
+			lines = append(lines, text)
 		}
 	}
-	return strings.ReplaceAll(b.load(file, text, filepath.Join(folder, "log")), folder+"/", ""), told
+	return strings.ReplaceAll(b.load(file, text, filepath.Join(folder, "log")), folder+"/", ""), lines
 }
 
 // load has Caddy load a file and returns what it says.
@@ -177,25 +177,25 @@ func (b *bench) load(file, text, log string) string {
 func (b *bench) check(t *testing.T, m *mistake) {
 	t.Helper()
 	b.t = t
-	says, told := b.try(m)
+	says, lines := b.try(m)
 	m.says, m.doctor = strings.ReplaceAll(m.says, "{port}", b.port), strings.ReplaceAll(m.doctor, "{port}", b.port)
 	if (m.says == "") != (says == "") && !m.right || !strings.Contains(says, m.says) {
 		t.Errorf("Caddy says %q\nand should say %q", says, m.says)
 	}
-	all := strings.Join(told, "\n")
-	if wants := m.doctorSays(); !slices.ContainsFunc(told, func(line string) bool { return hasAll(line, wants) }) && !m.right && !m.offline {
+	all := strings.Join(lines, "\n")
+	if wants := m.doctorSays(); !slices.ContainsFunc(lines, func(line string) bool { return hasAll(line, wants) }) && !m.right && !m.offline {
 		t.Errorf("the doctor says %q\nand should say %q", all, wants)
 	}
 	if m.right && (says != "" || all != "") {
 		t.Errorf("nothing is wrong, and Caddy says %q, the doctor %q", says, all)
 	}
 	if m.line != "" && strings.Contains(says, "Caddyfile:") && !regexp.MustCompile(`Caddyfile:(?:1[3-9]|2\d)\b`).MatchString(says) {
-		t.Errorf("the line is not told: %q", says)
+		t.Errorf("the line is not there: %q", says)
 	}
 	if strings.Contains(says+all, sitetest.AppSecret) || strings.Contains(says+all, sitetest.DoctorSecret) || strings.Contains(says+all, "SuperSecretValue") {
 		t.Errorf("a secret is repeated: %q, %q", says, all)
 	}
-	for _, line := range told {
+	for _, line := range lines {
 		for _, wall := range []string{"parsing caddyfile tokens", "loading http app", "route 0", "provision http"} {
 			if strings.Contains(line, wall) {
 				t.Errorf("the doctor's line is a wall: %s", line)

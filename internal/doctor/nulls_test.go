@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-// examineJSON returns what the doctor says of JSON to whom nobody answers.
+// examineJSON returns the report of the doctor on JSON, while no server answers.
 func examineJSON(t *testing.T, text string) (said string) {
 	t.Helper()
 	defer func() {

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-// TestTheExamplesOfTheDoctorsPageAreWhatItSays runs the doctor on the Caddyfiles of the page, on the
-// first one with another app secret than Instagram's, and finds each line of the examples in what
-// it says.
+// TestTheExamplesOfTheDoctorsPageAreWhatItSays runs the doctor on the Caddyfiles of the page, on
+// the first one with another app secret than Instagram's, and finds each line of the examples in
+// what it says.
 func TestTheExamplesOfTheDoctorsPageAreWhatItSays(t *testing.T) {
 	text := project.Read(t, "docs/doctor.md")
 	examples := regexp.MustCompile("(?ms)^```caddyfile doctor\n(.*?)^```$").FindAllStringSubmatch(text, -1)
@@ -58,7 +58,7 @@ func mended(text string) string {
 	return strings.NewReplacer("/members {", "/members* {", "https://example.com/auth\n", "https://example.com/auth/\n").Replace(text)
 }
 
-// examine returns what the doctor says of a Caddyfile, as if Instagram were asked.
+// examine returns the report of the doctor on a Caddyfile, as if Instagram were asked.
 func examine(t *testing.T, env *sitetest.DoctorEnv, text, secret string) string {
 	t.Helper()
 	t.Setenv("INSTAGRAM_APP_SECRET", secret)

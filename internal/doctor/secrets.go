@@ -30,22 +30,22 @@ func (r *run) compareSecrets(b *block) finding.Finding {
 	variables := slices.DeleteFunc(slices.Concat(b.AppSecret, b.SessionSecret), func(value string) bool {
 		return !strings.Contains(value, "{env.")
 	})
-	told := fmt.Sprintf("app_secret %s; session secret %s", here.AppSecrets(), here.SessionSecrets())
+	fingerprints := fmt.Sprintf("app_secret %s; session secret %s", here.AppSecrets(), here.SessionSecrets())
 	there, err := r.runningSecrets(b)
 	switch {
 	case err != nil && len(variables) > 0:
-		return finding.OK("fingerprints: %s; %s: the doctor read the variables of this shell, and the running Caddy may have others: %v", told, strings.Join(variables, " and "), err)
+		return finding.OK("fingerprints: %s; %s: the doctor read the variables of this shell, and the running Caddy may have others: %v", fingerprints, strings.Join(variables, " and "), err)
 	case err != nil:
-		return finding.OK("fingerprints: %s", told)
+		return finding.OK("fingerprints: %s", fingerprints)
 	case !slices.Equal(here.App, there.App) || !slices.Equal(here.Session, there.Session):
 		remedy := "reload Caddy if the configuration is newer; if the secret is in a file, Caddy looks at it every 10s, and logs what is wrong with it"
 		if len(variables) > 0 {
 			remedy = strings.Join(variables, " and ") + ": this shell has another value than Caddy, which keeps the variables that it was started with; restart it, or use {file./absolute/path}"
 		}
 		return finding.Doubt(fmt.Sprintf("the running Caddy has other secrets: app_secret %s; session secret %s; here it is %s",
-			there.AppSecrets(), there.SessionSecrets(), told), remedy)
+			there.AppSecrets(), there.SessionSecrets(), fingerprints), remedy)
 	}
-	return finding.OK("fingerprints: %s; the running Caddy has the same", told)
+	return finding.OK("fingerprints: %s; the running Caddy has the same", fingerprints)
 }
 
 // runningSecrets asks the running Caddy for the fingerprints of a block.

@@ -23,8 +23,8 @@ import (
 // storageTime is how long the storage may take to answer.
 const storageTime = 5 * time.Second
 
-// openStorage opens the storage. As root it becomes the storage's owner first, because Caddy could not
-// read what root leaves there. A finding says why it does not.
+// openStorage opens the storage. As root it becomes the storage's owner first, because Caddy could
+// not read what root leaves there. A finding says why it does not.
 func (r *run) openStorage() *finding.Finding {
 	r.storage = caddy.DefaultStorage
 	holder := struct {

@@ -119,9 +119,9 @@ func TestALoginDecidesWhatTheWindowDoesNotSay(t *testing.T) {
 	env := sitetest.NewDoctorEnv(t, sitetest.Config{Redirects: []string{second}})
 	file := env.File("example.test {", "example.test, third.test {", sitetest.RedirectURI, sitetest.RedirectURI+" "+second)
 	out, _, err := person(t, env, file, func(window string) string {
-		came := opened(t, window)
+		address := opened(t, window)
 		windowLeads(loginFirst)(env) // for the doctor, who has no account
-		return came + "\n"
+		return address + "\n"
 	})
 	if err != nil || !strings.Contains(out, "✓ window: accepts app_id, scope and "+sitetest.RedirectURI+": the login proves it\n") {
 		t.Errorf("%v\n%s", err, out)

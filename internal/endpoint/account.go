@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
-// Account answers with a page about the visitor's own session: who they are, how long it lasts, what
-// they have granted, and the ways out. A visitor without a session is asked to sign in, whatever
-// `protect` says. [P7]
+// Account answers with a page about the visitor's own session: who they are, how long it lasts,
+// what they have granted, and the ways out. A visitor without a session is asked to sign in,
+// whatever `protect` says. [P7]
 func (e *Endpoints) Account(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err

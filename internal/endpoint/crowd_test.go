@@ -47,8 +47,8 @@ func TestL3_SigningOutFindsTheSessionBehindAnyNumberOfCookies(t *testing.T) {
 	}
 }
 
-// Over HTTP/2 each cookie comes in a field of its own. Everything of ours goes, however much
-// stands in front of it, and every byte of the rest stays.
+// Over HTTP/2 each cookie comes in a field of its own. Every cookie of the handler is cut, however
+// many stand in front of it, and every byte of the rest stays.
 func TestH5_NoNumberOfCookiesHidesOursFromBeingCut(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Global: "servers {\n protocols h1 h2c \n max_header_size 1MB \n}"})
 	good := sitetest.CookieFor(t, sitetest.Somebody())

@@ -36,8 +36,8 @@ type Endpoints struct {
 	PassDeauthorize, PassDataDeletion bool
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool
-	// PassSignedIn returns nil for a visitor who is signed in, and otherwise the answer that asks for
-	// a sign-in. It expects the standing that lifecycle.Sessions.Recognize has found.
+	// PassSignedIn returns nil for a visitor who is signed in, and otherwise the answer that asks
+	// for a sign-in. It expects the standing that lifecycle.Sessions.Recognize has found.
 	PassSignedIn func(*request.State) error
 	// PictureSources are the hosts to which PictureRedirect leads, for a Content-Security-Policy.
 	PictureSources []string

@@ -101,7 +101,7 @@ func TestP6_WhatIsNoPictureIsNotShown(t *testing.T) {
 			http.Error(w, "URL signature expired", http.StatusForbidden)
 		}, 404, "no_picture"},
 		"a fault": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 502, "provider_error"},
-		"patience": {func(w http.ResponseWriter, _ *http.Request) {
+		"retry after": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "77")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}, 502, "provider_error"},
@@ -117,7 +117,7 @@ func TestP6_WhatIsNoPictureIsNotShown(t *testing.T) {
 			for range 3 {
 				answer := b.Image(picturePath)
 				wantNoImage(t, answer, c.status, c.code)
-				if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); name == "patience" && (wait < 70 || wait > 77) {
+				if wait, _ := strconv.Atoi(answer.Header.Get("Retry-After")); name == "retry after" && (wait < 70 || wait > 77) {
 					t.Errorf("Retry-After = %d", wait)
 				}
 			}
@@ -225,7 +225,7 @@ func TestAPictureOfAnInstagramInTrouble(t *testing.T) {
 	}{
 		"a fault":     {simulator.Fault{Kind: simulator.Status500}, 502, "provider_error", 1},
 		"a page":      {simulator.Fault{Kind: simulator.HTML}, 502, "provider_error", 1},
-		"patience":    {simulator.Fault{Kind: simulator.RateLimit}, 502, "provider_error", 290},
+		"retry after": {simulator.Fault{Kind: simulator.RateLimit}, 502, "provider_error", 290},
 		"silence":     {simulator.Fault{Kind: simulator.Hang}, 504, "provider_timeout", 1},
 		"a breach":    {simulator.Fault{Kind: simulator.Reset}, 503, "provider_unreachable", 1},
 		"wrong types": {simulator.Fault{Kind: simulator.WrongTypes}, 502, "bad_profile", 1},
@@ -265,7 +265,7 @@ func TestAPictureOfAnInstagramInTrouble(t *testing.T) {
 
 // After a failure that concerns everybody, nobody's picture is asked for until Instagram
 // wants to be asked again.
-func TestD3_AnInstagramThatAsksForPatienceIsLeftAlone(t *testing.T) {
+func TestD3_AnInstagramThatSendsRetryAfterIsNotAsked(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: keptToken, Users: withPictures(pictureURL, pictureURL), Window: "-"})
 	first, second := s.NewBrowser(), s.NewBrowser()
 	first.SignInAs(sitetest.Username)

@@ -142,12 +142,12 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 		t.Errorf("two faults of one check are %+v", twice)
 	}
 	r.Add("b", "two", Fault("another", "do something else"))
-	var told []string
+	var lines []string
 	for _, f := range r.Findings {
-		told = append(told, f.Instance+" "+f.Check+" "+string(f.Status))
+		lines = append(lines, f.Instance+" "+f.Check+" "+string(f.Status))
 	}
-	if want := []string{"a one error", "a one ok", "a two ok", "b one error", "b two error"}; !slices.Equal(told, want) {
-		t.Errorf("told = %q, want %q", told, want)
+	if want := []string{"a one error", "a one ok", "a two ok", "b one error", "b two error"}; !slices.Equal(lines, want) {
+		t.Errorf("lines = %q, want %q", lines, want)
 	}
 	if r.Count(Wrong) != 3 || r.Count(Fine) != 2 || r.Count(Look) != 0 {
 		t.Errorf("report = %+v", r)
@@ -157,13 +157,13 @@ func TestAFaultIsToldOnceAndInOneLine(t *testing.T) {
 		t.Errorf("text = %q", text)
 	}
 	if lines := strings.Split(text, "\n"); lines[0] != "a" || lines[4] != "b" || strings.Count(text, "\na\n")+strings.Count(text, "\nb\n") != 1 {
-		t.Errorf("each instance is named once, in front of what is said of it: %q", lines)
+		t.Errorf("each instance is named once, in front of its findings: %q", lines)
 	}
 	if strings.Contains(text, secret) {
 		t.Error("what looks like a secret is repeated")
 	}
 	if r.JSON(failing{}) == nil {
-		t.Error("a failing writer is not told of")
+		t.Error("a failing writer is not reported")
 	}
 }
 

@@ -12,7 +12,7 @@ var (
 	articles  = map[string]string{"number": "a number", "string": "a text", "bool": "true or false", "array": "a list", "object": "an object"}
 )
 
-// Kinds says in plain words what a text says of values of another kind in JSON.
+// Kinds rewrites an error about a JSON value of the wrong type in plain words.
 func Kinds(text string) string {
 	found := otherKind.FindStringSubmatch(text)
 	if found == nil {

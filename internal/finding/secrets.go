@@ -12,7 +12,8 @@ var (
 	placeholders = []string{
 		"changeme", "changethis", "replaceme", "replacethis", "placeholder", "secrethere", "yoursecret", "yourapp", "yourinstagram", "yoursession",
 	}
-	// names of what should stand there are no secret; with something behind them they can be guessed.
+	// names of what should stand there are no secret; with something behind them they can be
+	// guessed.
 	names = []string{"appsecret", "myappsecret", "clientsecret", "sessionsecret", "instagramsecret", "secretkey", "mysecret"}
 	// wholePlaceholders are short: they count as the whole value alone.
 	wholePlaceholders = regexp.MustCompile(`^(?:todo|tbd|fixme|secret|password|example|test|none|null|undefined|nil|\.{3,}|…|\*{3,}|x{3,}|-+|_+)$`)

@@ -116,7 +116,7 @@ func TestTheWindowThatMetaClosedIsKnown(t *testing.T) {
 		"the old one by the tutorial": {instagram.BasicDisplay, instagram.Endpoints{Authorize: closed}, "use api instagram_login"},
 		"the family's, that is old":   {instagram.BasicDisplay, instagram.Endpoints{Token: mirror}, "use api instagram_login"},
 		"another one":                 {instagram.BasicDisplay, instagram.Endpoints{Authorize: mirror}, ""},
-		"said of api":                 {instagram.BasicDisplay, instagram.Endpoints{}, ""},
+		"reported for api":            {instagram.BasicDisplay, instagram.Endpoints{}, ""},
 	} {
 		found, isClosed := Endpoints(c.api, c.set, now)
 		if c.remedy == "" {

@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
-// ourPair is a cookie of ours in a Cookie line.
+// ourPair is one of the handler's cookies in a Cookie line.
 var ourPair = regexp.MustCompile(`^[ \t]*__Host-Http-ig(_round|_login_[^=]*)?[ \t]*(=|$)`)
 
-// A single cookie of ours is cut where it was found, any number by looking for them: both
-// leave the same bytes.
+// A single cookie of the handler is cut where it was found, several are searched for. Both leave
+// the same bytes.
 func FuzzH5_TheShortWayCutsAsTheLongOne(f *testing.F) {
 	c, err := session.New(session.Config{Secrets: []string{strings.Repeat("s", 32)}, Instance: "1", Name: "ig", Lifetime: time.Hour})
 	if err != nil {

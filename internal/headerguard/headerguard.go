@@ -150,7 +150,7 @@ func (g *Guard) Concerns(r *http.Request) bool {
 	return slices.ContainsFunc(r.Header["Connection"], g.namedIn)
 }
 
-// Strip deletes every header that folds to one of ours. keep, if not nil, tells by
+// Strip deletes every header that folds to an identity header. keep, if not nil, tells by
 // its canonical name whether an earlier handler has set a header: that one stays,
 // its look-alikes go all the same. [H1, H2]
 func (g *Guard) Strip(headers http.Header, keep func(canonical string) bool) {

@@ -174,7 +174,7 @@ func TestH5_OtherCookiesKeepTheirBytes(t *testing.T) {
 	headerguard.CutCookies(http.Header{}, ours)
 }
 
-// CutOne is told where our pair stands, and leaves what CutCookies leaves.
+// CutOne gets the place of our pair, and leaves what CutCookies leaves.
 func TestH5_APairWhosePlaceIsKnownIsCutAsIfItHadBeenLookedFor(t *testing.T) {
 	for _, c := range []struct {
 		lines []string
@@ -187,11 +187,11 @@ func TestH5_APairWhosePlaceIsKnownIsCutAsIfItHadBeenLookedFor(t *testing.T) {
 	} {
 		searched := http.Header{"Cookie": slices.Clone(c.lines)}
 		headerguard.CutCookies(searched, ours)
-		told := http.Header{"Cookie": slices.Clone(c.lines)}
+		cut := http.Header{"Cookie": slices.Clone(c.lines)}
 		start := strings.Index(c.lines[c.line], c.pair)
-		headerguard.CutOne(told, c.line, start, start+len(c.pair))
-		if !reflect.DeepEqual(told, searched) {
-			t.Errorf("%q becomes %q, want %q", c.lines, told["Cookie"], searched["Cookie"])
+		headerguard.CutOne(cut, c.line, start, start+len(c.pair))
+		if !reflect.DeepEqual(cut, searched) {
+			t.Errorf("%q becomes %q, want %q", c.lines, cut["Cookie"], searched["Cookie"])
 		}
 	}
 }

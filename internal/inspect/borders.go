@@ -51,8 +51,8 @@ func (b *Block) Borders(servers []*routes.Server) (found []finding.Finding) {
 	return found
 }
 
-// isCrossed reports whether the handler that answers inside a border after a sign-in answers outside
-// without one. Where another one answers, that is another part of the site.
+// isCrossed reports whether the handler that answers inside a border after a sign-in answers
+// outside without one. Where another one answers, that is another part of the site.
 func (b *Block) isCrossed(servers []*routes.Server, border finding.Border) bool {
 	for _, s := range servers {
 		if !s.Has(b) {

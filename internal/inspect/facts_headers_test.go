@@ -8,8 +8,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-// TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie compares what is said at start with the cookie
-// that a browser gets from the running Caddy. The snippets are of a kind that people publish.
+// TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie compares what is said at start with the
+// cookie that a browser gets from the running Caddy. The snippets are of a kind that people
+// publish.
 func TestCaddySaysWhatHeaderDirectivesDoToTheLoginCookie(t *testing.T) {
 	for snippet, says := range map[string]string{
 		`header >Set-Cookie (.*) "$1; SameSite=Strict"`:                                      "SameSite=Strict",

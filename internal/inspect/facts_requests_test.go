@@ -47,18 +47,18 @@ func TestN17_CaddySaysWhatKeepsASignInFromWorking(t *testing.T) {
 			if len(said) != len(c.says) {
 				t.Fatalf("said %q, want %q", said, c.says)
 			}
-			told := doctorOnSite(t, s, c.Config)
+			findings := doctorOnSite(t, s, c.Config)
 			for i, want := range c.says {
 				if !strings.HasPrefix(said[i], want) {
 					t.Errorf("said %q, want %q", said[i], want)
 				}
 				_, message, _ := strings.Cut(want, ": ")
 				ok := false
-				for _, f := range told {
+				for _, f := range findings {
 					ok = ok || strings.HasPrefix(f.Message, message)
 				}
 				if !ok {
-					t.Errorf("the doctor says %v, and not %s", told, message)
+					t.Errorf("the doctor says %v, and not %s", findings, message)
 				}
 			}
 		})

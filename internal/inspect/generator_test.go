@@ -106,7 +106,7 @@ func (g *genRun) open(paths []string) map[string]string {
 	return open
 }
 
-// said is what is said of a site: by Caddy at start, and by the doctor.
+// said has the messages about a site: those of Caddy at start, and those of the doctor.
 type said struct {
 	lines  []string
 	doctor sitetest.Findings
@@ -134,7 +134,7 @@ func (g *genRun) said(config string) (s said) {
 	return s
 }
 
-// ofHosts matches what is said of the hosts of a site, and not of its routes.
+// ofHosts matches messages about the hosts of a site, not about its routes.
 var ofHosts = regexp.MustCompile("^(?:nobody can sign in on|of [*])")
 
 // byDoctor are the lines that the doctor's reader of routes leads to.

@@ -22,7 +22,7 @@ import (
 const directive = "instagram_auth"
 
 // Checks is an app that each block loads. It has no options. When Caddy starts it follows requests
-// through the routes of the servers, and logs what is open or cannot be reached. A handler cannot
+// through the routes of the servers, and logs which paths are open or unreachable. A handler cannot
 // see the routes around it: they are complete only when all of Caddy's apps are provisioned.
 type Checks struct {
 	ctx    caddy.Context
@@ -97,8 +97,8 @@ func Among(blocks []*Block) func(handler any) routes.Block {
 // Inspection is what is checked of the routes of one configuration.
 type Inspection struct {
 	servers []*routes.Server
-	// asked has the upstreams that were looked at. Many sites may have one: it is looked at once for
-	// all blocks with the same headers.
+	// asked has the upstreams that were looked at. Many sites may have one: it is looked at once
+	// for all blocks with the same headers.
 	asked map[string]bool
 }
 
@@ -112,7 +112,7 @@ func (i *Inspection) Of(b *Block) []finding.Finding {
 	if !slices.ContainsFunc(i.servers, func(s *routes.Server) bool { return s.Has(b) }) {
 		return []finding.Finding{finding.Fault("nothing is protected: this block is in a named route that no route invokes", "invoke the route in a site, or delete it")}
 	}
-	return slices.Concat(b.arrivals(i.servers), b.Borders(i.servers), b.Protection(i.servers), i.Upstreams(b), b.site(i.servers))
+	return slices.Concat(b.returns(i.servers), b.Borders(i.servers), b.Protection(i.servers), i.Upstreams(b), b.site(i.servers))
 }
 
 // firstFault returns an error for what is wrong, nil if nothing is.

@@ -15,7 +15,7 @@ import (
 )
 
 // Protection follows anonymous requests for what a block is to protect, on each host at which
-// people see it. What is so on several of them is told once.
+// people see it. What is so on several of them is reported once.
 func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 	if b.Matchers == nil && b.Handoff {
 		return nil // it asks nobody for a session
@@ -31,15 +31,15 @@ func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 		}
 		for i, origin := range slices.Concat(origins, b.otherOrigins(s)) {
 			if !s.HasAt(b, origin.Hostname()) {
-				continue // arrivals says that the site does not have the host
+				continue // returns says that the site does not have the host
 			}
 			survey := s.Survey(b, origin)
-			told := b.tell(&survey)
+			findings := b.exposed(&survey)
 			if i < len(origins) && survey.Asked() == 0 && !b.hasWrongPath() && !s.Reached(b, origin) {
-				told = append(told, b.unreached(&survey))
+				findings = append(findings, b.unreached(&survey))
 			}
-			told = append(told, b.shown(s.Shown(b, origin))...)
-			for _, f := range told {
+			findings = append(findings, b.shown(s.Shown(b, origin))...)
+			for _, f := range findings {
 				switch same := func(known finding.Finding) bool { return known.Message == f.Message }; {
 				case slices.ContainsFunc(found, same):
 					continue
@@ -53,8 +53,8 @@ func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 	return found
 }
 
-// otherOrigins returns the origins of the site on which nobody signs in. What the block is to protect
-// there is to be protected all the same.
+// otherOrigins returns the origins of the site on which nobody signs in. What the block is to
+// protect there is to be protected all the same.
 func (b *Block) otherOrigins(s *routes.Server) (others []*url.URL) {
 	origins := b.origins()
 	for _, host := range s.Hosts(b) {
@@ -66,8 +66,8 @@ func (b *Block) otherOrigins(s *routes.Server) (others []*url.URL) {
 	return others
 }
 
-// tell puts what becomes of the addresses of a block into words.
-func (b *Block) tell(survey *routes.Survey) (found []finding.Finding) {
+// exposed puts what becomes of the addresses of a block into words.
+func (b *Block) exposed(survey *routes.Survey) (found []finding.Finding) {
 	for _, a := range grouped(survey, survey.Open) {
 		found = append(found, a.open())
 	}

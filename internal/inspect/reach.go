@@ -33,16 +33,16 @@ const (
 	replaced                 // intercept answers instead of the block
 )
 
-// arrivals follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
+// returns follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
 // keeps several of them from the block is told once.
-func (b *Block) arrivals(servers []*routes.Server) (found []finding.Finding) {
+func (b *Block) returns(servers []*routes.Server) (found []finding.Finding) {
 	if b.InErrors(servers) {
 		return nil // has a line of its own
 	}
 	var order []obstacle
 	addresses := make(map[obstacle][]string)
 	follow := func(method, address string) {
-		o := b.arrival(servers, method, address)
+		o := b.destination(servers, method, address)
 		if addresses[o] == nil {
 			order = append(order, o)
 		}
@@ -123,17 +123,17 @@ func verb(things []string, singular, plural string) string {
 	return singular
 }
 
-// Arrival tells whether a request for an address reaches a block by way of a server.
-func (b *Block) Arrival(s *routes.Server, method, address string) finding.Finding {
-	return b.arrival([]*routes.Server{s}, method, address).finding(address)
+// Destination tells whether a request for an address reaches a block by way of a server.
+func (b *Block) Destination(s *routes.Server, method, address string) finding.Finding {
+	return b.destination([]*routes.Server{s}, method, address).finding(address)
 }
 
 // NotServed is the finding of an address that no site has.
 func NotServed(address string) finding.Finding { return obstacle{kind: noSite}.finding(address) }
 
-// arrival tells whether a request for an address reaches a block. One server that leads there is
-// enough: another one may be that of plain http, which redirects.
-func (b *Block) arrival(servers []*routes.Server, method, address string) obstacle {
+// destination tells whether a request for an address reaches a block. One server that leads there
+// is enough: another one may be that of plain http, which redirects.
+func (b *Block) destination(servers []*routes.Server, method, address string) obstacle {
 	last := obstacle{kind: noSite}
 	u, err := url.Parse(address)
 	if err != nil {

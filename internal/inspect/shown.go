@@ -19,13 +19,13 @@ func (b *Block) shown(all []routes.Shown) (found []finding.Finding) {
 			uncertain = append(uncertain, s)
 		}
 	}
-	told := make(map[any]bool)
+	reported := make(map[any]bool)
 	for _, s := range append(certain, uncertain...) {
 		if reflect.ValueOf(s.End.Handler).Comparable() { // a handler kept by value is no key of a map
-			if told[s.End.Handler] {
+			if reported[s.End.Handler] {
 				continue
 			}
-			told[s.End.Handler] = true
+			reported[s.End.Handler] = true
 		}
 		remedy := fmt.Sprintf("protect %s, too, or give it another folder or upstream", s.Path)
 		if s.End.Status() != 0 {

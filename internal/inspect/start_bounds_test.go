@@ -48,7 +48,7 @@ func TestN17_ManyConditionsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// checksOn returns what is said of a site.
+// checksOn returns the findings about a site.
 func checksOn(t *testing.T, c sitetest.Config) sitetest.Findings {
 	t.Helper()
 	s := &sitetest.Site{Addr: "127.0.0.1:80", Upstream: &sitetest.Upstream{Addr: "127.0.0.1:9000"}, LogFile: "log", Storage: t.TempDir(), Endpoints: "http://127.0.0.1:1"}
@@ -98,7 +98,8 @@ func TestN17_ManyPathsAreQuick(t *testing.T) {
 	}
 }
 
-// TestN17_NoMatcherAtAllProtectsEverything: an empty list in JSON is none, for Caddy and the doctor.
+// TestN17_NoMatcherAtAllProtectsEverything: an empty list in JSON is none, for Caddy and the
+// doctor.
 func TestN17_NoMatcherAtAllProtectsEverything(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "caddy.json")
 	const text = `{"apps": {"http": {"servers": {"s": {"listen": [":443"], "routes": [{"handle": [

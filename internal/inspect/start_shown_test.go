@@ -9,7 +9,7 @@ import (
 )
 
 // shownCases are sites with a way to protected pages that is found behind the block, or in front of
-// it, and a part of the line that tells of it; "" where there is nothing to tell.
+// it, and a part of the line that reports it; "" where there is nothing to report.
 var shownCases = []struct {
 	name string
 	site sitetest.Config

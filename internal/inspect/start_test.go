@@ -66,7 +66,7 @@ const (
 	toProxy   = "reverse_proxy {upstream}\n"
 )
 
-// startCases are configurations that load, and what Caddy says of them at start.
+// startCases are configurations that load, with the messages of Caddy at start.
 func startCases() []startCase {
 	members := protectingBlock("/members*")
 	return []startCase{
@@ -191,8 +191,8 @@ func TestN17_CaddySaysWhatIsOpen(t *testing.T) {
 // enumeration separates addresses in a line.
 var enumeration = regexp.MustCompile(`, | and `)
 
-// wantSame fails the test unless the doctor says what Caddy says at start. It names addresses one by
-// one, and where directives stand.
+// wantSame fails the test unless the doctor says what Caddy says at start. It names addresses one
+// by one, and where directives stand.
 func (c startCase) wantSame(t *testing.T, lines []sitetest.StartLine, found []finding.Finding) {
 	t.Helper()
 	marks := map[string]finding.Status{"error": finding.Wrong, "warn": finding.Look, "info": finding.Look}

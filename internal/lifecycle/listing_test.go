@@ -123,7 +123,7 @@ func TestN12_NoSessionCountsBeforeTheListIsKnown(t *testing.T) {
 				}
 			}
 			if waited := time.Since(began); waited > time.Second {
-				t.Errorf("requests without a session of ours waited %v", waited)
+				t.Errorf("requests without a session waited %v", waited)
 			}
 			release()
 			sitetest.Eventually(t, "the list", func() bool { return s.With(stays.CookieHeader()).StatusCode == http.StatusOK })

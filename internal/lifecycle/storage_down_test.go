@@ -33,8 +33,8 @@ func TestL3_F1_SigningOutWithoutAStorageIsHonest(t *testing.T) {
 	sitetest.Eventually(t, "word that the storage works again", func() bool {
 		return len(s.Logged("reading revoked sessions from the storage works again")) > 0
 	})
-	// Another node, which has only the storage, learns of it: here the same one
-	// with an empty memory.
+	// Another node, which has only the storage, knows it too. Here that is the same
+	// one with an empty memory.
 	s.Restart(sitetest.Config{})
 	sitetest.Eventually(t, "the end of the session on a node that has just started", func() bool {
 		return s.With(stolen).StatusCode == http.StatusUnauthorized

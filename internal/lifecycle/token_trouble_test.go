@@ -45,18 +45,18 @@ func TestT6_WhatInstagramRepeatsOfASecretIsNotLogged(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: sitetest.RecheckedToken, LogFilter: sitetest.ProductionLogFormat(t)})
 	b := s.NewBrowser()
 	token := s.OlderSession(b, 10*time.Minute)
-	told := func(text string) simulator.Fault {
+	fault := func(text string) simulator.Fault {
 		return simulator.Fault{
 			Kind: simulator.Answer, Status: 400, ContentType: "application/json", Times: 1,
 			Body: fmt.Sprintf(`{"error":{"message":%q,"type":%q,"code":190,"fbtrace_id":%q}}`, text, text, text),
 		}
 	}
-	s.Instagram.Misbehave(simulator.UserNode, told("Malformed access token "+token))
+	s.Instagram.Misbehave(simulator.UserNode, fault("Malformed access token "+token))
 	b.Get("/page")
 	sitetest.Eventually(t, "the end of the session", func() bool { return len(s.Logged("session revoked: Instagram no longer accepts its token")) > 0 })
-	s.Instagram.Misbehave(simulator.LongLived, told("Unknown: /access_token?client_secret="+sitetest.AppSecret))
+	s.Instagram.Misbehave(simulator.LongLived, fault("Unknown: /access_token?client_secret="+sitetest.AppSecret))
 	s.NewBrowser().SignIn("/page")
-	s.Instagram.Misbehave(simulator.Token, told("Wrong secret "+sitetest.AppSecret[:20]+" for AQ"))
+	s.Instagram.Misbehave(simulator.Token, fault("Wrong secret "+sitetest.AppSecret[:20]+" for AQ"))
 	other := s.NewBrowser()
 	other.Get(other.Window(other.Get("/page")))
 	logs := s.Logs()
@@ -126,7 +126,7 @@ func TestP4_ASessionGoesOutWithNoAnswerForEverybody(t *testing.T) {
 	}
 }
 
-func TestAReloadInTheMiddleOfAnErrandLosesNothing(t *testing.T) {
+func TestAReloadInTheMiddleOfARefreshLosesNothing(t *testing.T) {
 	c := sitetest.Config{Options: sitetest.RecheckedToken}
 	s := sitetest.Start(t, c)
 	b := s.NewBrowser()
@@ -134,7 +134,7 @@ func TestAReloadInTheMiddleOfAnErrandLosesNothing(t *testing.T) {
 	s.Instagram.Misbehave(simulator.UserNode, simulator.Fault{Kind: simulator.Hang, Times: 1})
 	before := s.Instagram.Calls(simulator.UserNode)
 	b.Get("/page")
-	sitetest.Eventually(t, "the errand", func() bool { return s.Instagram.Calls(simulator.UserNode) > before })
+	sitetest.Eventually(t, "the refresh", func() bool { return s.Instagram.Calls(simulator.UserNode) > before })
 	c.Options += "\nsession {\n idle 1h\n}"
 	s.Load(c)
 	if err := s.Instagram.Rename(sitetest.Username, "jay.renamed"); err != nil {

@@ -136,7 +136,7 @@ func TestN15_ClientsWithoutAnAddressShareNoBudget(t *testing.T) {
 	}
 }
 
-// useUp fails from ever new addresses until nobody may fail any more.
+// useUp fails from ever new addresses until the limit over all of them is reached.
 func (b *bound) useUp() {
 	for i := 0; b.fail(ofManyNetworks(i)); i++ {
 	}

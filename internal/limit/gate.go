@@ -34,7 +34,7 @@ func (g *Gate) Enter(ctx context.Context) (leave func(), ok bool) {
 	return func() {}, false
 }
 
-// Try is Enter for who does not wait.
+// Try is Enter without waiting.
 func (g *Gate) Try() (leave func(), ok bool) {
 	select {
 	case g.places <- struct{}{}:

@@ -57,7 +57,7 @@ func TestFactsOfTheUserNode(t *testing.T) {
 		{by: "D", fact: "the version segment is optional: without one", via: login(), want: signedIn(jay).and(askedAt("/me?fields=id,user_id,username"))},
 		{by: "D", fact: "the version segment is optional: with v26.0", via: versioned("v26.0"), want: signedIn(jay).and(askedAt("/v26.0/me?fields=id,user_id,username"))},
 		{by: "D", fact: "unversioned follows the app's default", untestable: "it is a choice of Instagram's: all that Caddy sends is the same"},
-		{by: "D", fact: "v26.0 is of 2026-07-29, v20 ended on 2026-09-24, v21 ends on 2027-01-21", untestable: "no answer tells of it; the doctor compares the version of endpoints graph with these dates"},
+		{by: "D", fact: "v26.0 is of 2026-07-29, v20 ended on 2026-09-24, v21 ends on 2027-01-21", untestable: "no answer shows it; the doctor compares the version of endpoints graph with these dates"},
 		{by: "DL", fact: "the node can be asked for by the person's ID", via: login().with("user_node id"), want: signedIn(jay).and(askedAt("/" + sitetest.AppScopedID + "?fields=id,user_id,username"))},
 		{by: "DL", fact: "Authorization: Bearer is read by graph.instagram.com: no URL has the token", via: login(),
 			want: signedIn(jay).and(onlyAsked(func(t *testing.T, r simulator.Recorded) {

@@ -31,7 +31,7 @@ func TestHandoffLetsTheSiteStartItsOwnSession(t *testing.T) {
 		t.Errorf("the site was asked for %s with cookies %q", request.URL, request.Header.Get("Cookie"))
 	}
 	if b.Cookie(sitetest.SessionCookie) != "" {
-		t.Error("there is a session cookie of ours")
+		t.Error("there is a session cookie of the handler")
 	}
 	if page := b.Get("/page?x=1"); page.Body != "cookie site_session="+sitetest.UserID {
 		t.Errorf("page = %q", page.Body)

@@ -92,8 +92,8 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 		})
 	}
 	all.Wait()
-	const told = "nobody can sign in: Meta has restricted the app"
-	s.WaitForLog(told, 1)
+	const message = "nobody can sign in: Meta has restricted the app"
+	s.WaitForLog(message, 1)
 	s.Instagram.ResetCalls()
 	// Whoever was in the window spends no code, and nobody else is sent there.
 	for _, answer := range []sitetest.Response{late.Get(backLate), later.Get(backLater), s.NewBrowser().Get("/private")} {
@@ -105,7 +105,7 @@ func TestD3_AnAppThatMetaRestrictsLogsNobodyOut(t *testing.T) {
 	if n := s.Instagram.Calls(simulator.Token); n != 0 {
 		t.Errorf("%d codes were spent for nothing", n)
 	}
-	if lines := s.Logged(told); len(lines) != 1 || lines[0]["level"] != "error" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "Meta's dashboard") {
+	if lines := s.Logged(message); len(lines) != 1 || lines[0]["level"] != "error" || !strings.Contains(fmt.Sprint(lines[0]["remedy"]), "Meta's dashboard") {
 		t.Errorf("error lines = %v", lines)
 	}
 	if lines := s.Logged("session revoked: Instagram no longer accepts its token"); len(lines) != 0 {
@@ -298,8 +298,8 @@ func TestAnOptionalFieldLocksNobodyOut(t *testing.T) {
 	if want := []string{"/me?fields=id,user_id,username,name,biography,account_type", "/me?fields=id,user_id,username"}; strings.Join(asked, " ") != strings.Join(want, " ") {
 		t.Errorf("asked for %q", asked)
 	}
-	const told = "Instagram refuses a field; visitors are signed in without all of fields"
-	if lines := s.Logged(told); len(lines) != 1 || lines[0]["field"] != "biography" || lines[0]["level"] != "warn" {
+	const message = "Instagram refuses a field; visitors are signed in without all of fields"
+	if lines := s.Logged(message); len(lines) != 1 || lines[0]["field"] != "biography" || lines[0]["level"] != "warn" {
 		t.Errorf("lines = %v", lines)
 	}
 	other := s.NewBrowser()
@@ -308,8 +308,8 @@ func TestAnOptionalFieldLocksNobodyOut(t *testing.T) {
 	if got := s.Upstream.Last(t).Header; got.Get("X-Name") != "Jay%20Posiris" || got.Get("X-Type") != "BUSINESS" {
 		t.Errorf("the site got %v", got)
 	}
-	if lines := s.Logged(told); len(lines) != 1 {
-		t.Errorf("told %d times", len(lines))
+	if lines := s.Logged(message); len(lines) != 1 {
+		t.Errorf("logged %d times", len(lines))
 	}
 }
 

@@ -98,7 +98,7 @@ func (q *revocationRequest) check() (key revocation.Key, err error) {
 	return 0, nil
 }
 
-// appState is what the operator is told of one app.
+// appState is the report on one app.
 type appState struct {
 	AppID string `json:"app_id"`
 	// Ended is how many revoked sessions and users are remembered.

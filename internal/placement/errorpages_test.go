@@ -81,8 +81,8 @@ func (s *errorSite) attack(t *testing.T, cookie string, status int) (leaks []str
 	return leaks
 }
 
-// refusalsOfAPage are the kinds of answer that a protected page may end in: options that bring it about, and
-// how to get there.
+// refusalsOfAPage are the kinds of answer that a protected page may end in: options that bring it
+// about, and how to get there.
 var refusalsOfAPage = map[int]struct {
 	options string
 	cookie  bool

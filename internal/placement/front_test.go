@@ -16,9 +16,9 @@ func wholeBlock(matcher, options string) string {
 	return strings.Replace(sitetest.DefaultBlock(options), "instagram_auth", "instagram_auth "+matcher, 1)
 }
 
-// beside are layouts in which a route leads to the upstream without passing the block. The
+// bypasses are layouts in which a route leads to the upstream without passing the block. The
 // public path is /public/page in each.
-var beside = map[string]sitetest.Config{
+var bypasses = map[string]sitetest.Config{
 	"handle beside handle":       {Block: "handle /public/* {\n reverse_proxy {upstream}\n}", After: "handle {\n" + wholeBlock("", "") + "\nreverse_proxy {upstream}\n}"},
 	"a route that answers first": {Block: "route {\n reverse_proxy /public/* {upstream}\n" + wholeBlock("", "") + "\n}"},
 	"handle_path":                {Block: "handle_path /public/* {\n reverse_proxy {upstream}\n}", After: "handle {\n" + wholeBlock("/members*", "") + "\nreverse_proxy {upstream}\n}"},
@@ -33,11 +33,11 @@ var beside = map[string]sitetest.Config{
 const keepAliases = "servers {\n protocols h1 h2c\n expected_underscore_headers X_Instagram_* x_instagram_* X_INSTAGRAM_*\n expected_dot_headers X.Instagram.* \n}"
 
 func TestH1_ARouteBesideTheBlockCarriesNoForgedHeaders(t *testing.T) {
-	layouts := maps.Clone(beside)
-	for name, c := range beside {
+	layouts := maps.Clone(bypasses)
+	for name, c := range bypasses {
 		c.Global += "\nservers {\n protocols h1 h2c\n}"
 		layouts[name] = c
-		c.Global = beside[name].Global + "\n" + keepAliases
+		c.Global = bypasses[name].Global + "\n" + keepAliases
 		layouts[name+", with aliases"] = c
 	}
 	for name, c := range layouts {
@@ -49,7 +49,7 @@ func TestH1_ARouteBesideTheBlockCarriesNoForgedHeaders(t *testing.T) {
 }
 
 func TestH1_ARouteBesideTheBlockCarriesNoForgedTrailers(t *testing.T) {
-	s := sitetest.Start(t, beside["handle beside handle"])
+	s := sitetest.Start(t, bypasses["handle beside handle"])
 	s.Raw(t, "POST /public/page HTTP/1.1\r\nHost: example.test\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Instagram-User-Id\r\n\r\n1\r\nx\r\n0\r\nX-Instagram-User-Id: forged\r\nX-Instagram-Username: forged\r\n\r\n")
 	s.WantNothingForged(t, "a trailer")
 	for protocol, client := range s.Clients(t) {

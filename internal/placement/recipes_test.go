@@ -68,7 +68,8 @@ func visitorFiles(t *testing.T, prefix string) (folder, neighbours string) {
 	return folder, "for " + neighbourID
 }
 
-// waysToTheNeighbour are addresses, behind a public path or none, that try to leave one's own folder.
+// waysToTheNeighbour are addresses, behind a public path or none, that try to leave one's own
+// folder.
 func waysToTheNeighbour(below, prefix string) (all []string) {
 	for _, up := range []string{"", "../", "%2e%2e/", "..%2f", "%2e%2e%2f", "x/../../", "..%5c", "..\\", "./../", "/", "/../", "..;/", "%00/../", "x/..%5c..%5c"} {
 		all = append(all, below+up+prefix+neighbourID+"/letter.txt")

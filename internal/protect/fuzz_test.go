@@ -10,7 +10,8 @@ import (
 )
 
 // FuzzN7_ServeMuxOpensNothing lets Go's own router judge: an address that needs no session must
-// not be one of a page that the matcher protects. (Caddy ignores the case of letters, and it does not.)
+// not be one of a page that the matcher protects. (Caddy ignores the case of letters, and it does
+// not.)
 func FuzzN7_ServeMuxOpensNothing(f *testing.F) {
 	content, err := os.ReadFile("../../e2e/routers/spellings.txt")
 	if err != nil {

@@ -73,7 +73,7 @@ var (
 	paperDark  = colour{0x1f, 0x1f, 0x23, true}
 )
 
-// minShape is the contrast that WCAG 2.2 asks of a button with its ground (1.4.11).
+// minShape is the least contrast between a button and its ground in WCAG 2.2 (1.4.11).
 const minShape = 3
 
 // textOn returns black or white, whichever can be read better on a colour. One of the two always

@@ -37,8 +37,8 @@ type words struct {
 	NotSignedIn       string  `json:"not_signed_in"` // on the page that signs out
 	SignedOut         wording `json:"signed_out"`
 	Deleted           wording `json:"deleted"`            // with {date}
-	SignInDeleted     wording `json:"sign_in_deleted"`    // likewise
-	DeletionRequested wording `json:"deletion_requested"` // likewise
+	SignInDeleted     wording `json:"sign_in_deleted"`    // with {date}
+	DeletionRequested wording `json:"deletion_requested"` // with {date}
 	DeletionUnknown   wording `json:"deletion_unknown"`
 	Labels            Labels  `json:"labels"`
 

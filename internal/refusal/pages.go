@@ -100,7 +100,7 @@ type DeletionPage struct {
 	Look Look
 }
 
-// Write answers with the page. What it says of a request that was passed on must stay true,
+// Write answers with the page. Its text about a request that was passed on must stay true,
 // because the state of a code never changes.
 func (p DeletionPage) Write(w http.ResponseWriter, head bool) {
 	language := p.Look.language()

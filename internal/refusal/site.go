@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// SiteConfig is what an operator says of the site, as it was written.
+// SiteConfig describes the site as the operator wrote it.
 type SiteConfig struct{ Name, Logo, Accent, Privacy, Terms, Help string }
 
 // Site is what pages show of the site that they belong to. Its values are checked.
@@ -39,7 +39,7 @@ func (e *SiteError) Error() string { return e.Option + ": " + e.Problem }
 // maxSiteName is how long the name of a site may be, in characters.
 const maxSiteName = 64
 
-// ParseSite checks what an operator says of the site. Its errors are *SiteError.
+// ParseSite checks the description of the site. Its errors are *SiteError.
 func ParseSite(c SiteConfig) (site Site, err error) {
 	site.set = c != SiteConfig{}
 	site.Name = c.Name

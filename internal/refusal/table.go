@@ -1,5 +1,5 @@
-// Package refusal has the table of all refusals, and the pages and JSON objects that show them. They
-// contain no text of Instagram, of a request or of an error.
+// Package refusal has the table of all refusals, and the pages and JSON objects that show them.
+// They contain no text of Instagram, of a request or of an error.
 package refusal
 
 import (

@@ -209,8 +209,8 @@ func (p *Pages) execute(file string, view View) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// render makes a page and says what it may load. In a frame, a template that does not know of frames
-// has a link that leads nowhere: the built-in page is shown instead.
+// render makes a page and its policy. In a frame, a template that does not use Target has a link
+// that leads nowhere: the built-in page is shown instead.
 func (p *Pages) render(file string, view View, framed bool) (body []byte, csp string) {
 	view.Style = p.style
 	if p.own == nil {

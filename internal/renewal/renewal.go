@@ -1,4 +1,4 @@
-// Package renewal lets work run beside requests instead of in their way: once for each
+// Package renewal runs work in the background instead of in the way of requests: once for each
 // key however many requests ask for it, a fixed number at a time, not again too soon
 // after a failure, its result kept for the requests that follow. Everything in it is
 // bounded, keeps its own clock and is safe for concurrent use.

@@ -50,7 +50,8 @@ var (
 	slow       slowAnswers
 )
 
-// slowBodies sends the requests of all tests of slow bodies at the same time: each takes ten seconds.
+// slowBodies sends the requests of all tests of slow bodies at the same time: each takes ten
+// seconds.
 func slowBodies(t *testing.T) *slowAnswers {
 	t.Helper()
 	sendSlowly.Do(func() {

@@ -105,7 +105,8 @@ func TestN7_AnAddressThatNoTwoServersReadAlikeIsRefused(t *testing.T) {
 	}
 }
 
-// The docs name this for sites that read //x/members as /members where a matcher says what is public.
+// The docs name this for sites that read //x/members as /members where a matcher says what is
+// public.
 func TestN7_TwoSlashesCanBeRefused(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "@needed", Before: "@needed not path /public/*\n@doubled vars_regexp {http.request.orig_uri} ^//\nerror @doubled 400"})
 	if answer := s.Ask(t, "//public/members"); answer.StatusCode != http.StatusBadRequest {

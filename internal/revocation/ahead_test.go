@@ -18,7 +18,7 @@ func TestN12_AnEndByAClockThatIsAheadTakesNothingAway(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				a, b := newNode(t, m), newNode(t, m.beside())
+				a, b := newNode(t, m), newNode(t, m.healthy())
 				s := b.person("1")
 				if err := end(a, s); err != nil {
 					t.Fatal(err)
@@ -35,7 +35,7 @@ func TestN12_AnEndByAClockThatIsAheadTakesNothingAway(t *testing.T) {
 					b.sync()
 					synctest.Wait()
 				}
-				if c := nodeAt(t, 40*time.Minute, m.beside()); !b.Ended(s) || !c.Ended(s) {
+				if c := nodeAt(t, 40*time.Minute, m.healthy()); !b.Ended(s) || !c.Ended(s) {
 					t.Errorf("ended = %v; for a node that starts: %v", b.Ended(s), c.Ended(s))
 				}
 				if n := b.log.count("writing them again"); n != 1 {
@@ -65,7 +65,7 @@ func TestN12_AClockThatIsRightAgainDeletesNothingForWhatItWroteAhead(t *testing.
 			a.look()
 			a.move(11 * time.Minute)
 		}
-		if c := nodeAt(t, 40*time.Minute, m.beside()); !c.Ended(s) {
+		if c := nodeAt(t, 40*time.Minute, m.healthy()); !c.Ended(s) {
 			t.Error("a node that starts does not know what had ended")
 		}
 		if n := a.log.count("writing them again"); n != 0 {
@@ -79,18 +79,18 @@ func TestN12_AClockThatIsRightAgainDeletesNothingForWhatItWroteAhead(t *testing.
 func TestN12_AMarkerFromTheFutureIsDatedAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		nodeAt(t, 365*24*time.Hour, m.beside()).Close()
-		readOnly := m.beside()
+		nodeAt(t, 365*24*time.Hour, m.healthy()).Close()
+		readOnly := m.healthy()
 		readOnly.inTrouble(func(_ context.Context, call string) error {
 			return map[bool]error{true: errDown}[strings.HasPrefix(call, "store ")]
 		})
 		if n := newNode(t, readOnly, strict); n.Status().Failing != nil || n.Foreign(n.now().UnixMilli()) {
 			t.Errorf("where it cannot be written: %+v", n.Status())
 		}
-		a := nodeAt(t, time.Hour, m.beside(), strict)
+		a := nodeAt(t, time.Hour, m.healthy(), strict)
 		early, s := time.Now().UnixMilli(), a.person("1")
 		for _, later := range []time.Duration{time.Hour, 25 * time.Hour, 49 * time.Hour} {
-			n := nodeAt(t, later, m.beside(), strict)
+			n := nodeAt(t, later, m.healthy(), strict)
 			if n.Foreign(s.Began) || !n.Foreign(early) || n.Status().Failing != nil {
 				t.Errorf("after %v: foreign = %v, an older session %v, %+v", later, n.Foreign(s.Began), n.Foreign(early), n.Status())
 			}
@@ -102,13 +102,13 @@ func TestN12_AMarkerFromTheFutureIsDatedAgain(t *testing.T) {
 func TestN12_AMarkerIsDatedAgainAsTheNodeKnowsIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a := newNode(t, m.beside(), strict)
+		a := newNode(t, m.healthy(), strict)
 		s := a.person("1")
 		a.move(48 * time.Hour)
 		m.lose("instagram_auth")
-		nodeAt(t, 365*24*time.Hour, m.beside()).Close()
+		nodeAt(t, 365*24*time.Hour, m.healthy()).Close()
 		stored := 0
-		b := m.beside()
+		b := m.healthy()
 		b.inTrouble(func(_ context.Context, call string) error {
 			if call == "store "+a.markerKey() {
 				stored++
@@ -123,7 +123,7 @@ func TestN12_AMarkerIsDatedAgainAsTheNodeKnowsIt(t *testing.T) {
 			a.look()
 			a.move(fullEvery)
 		}
-		if n := nodeAt(t, 49*time.Hour, m.beside(), strict); stored != 1 || n.Foreign(s.Began) || a.Foreign(s.Began) {
+		if n := nodeAt(t, 49*time.Hour, m.healthy(), strict); stored != 1 || n.Foreign(s.Began) || a.Foreign(s.Began) {
 			t.Errorf("written %d times; foreign = %v, %v", stored, n.Foreign(s.Began), a.Foreign(s.Began))
 		}
 	})

@@ -113,7 +113,7 @@ func TestN14_TenThousandEndsOfOnePersonLeaveFewNames(t *testing.T) {
 func TestN14_OfEndsOnManyNodesTheLastOneIsLeft(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		nodes := []*node{newNode(t, m.beside()), newNode(t, m.beside()), newNode(t, m.beside())}
+		nodes := []*node{newNode(t, m.healthy()), newNode(t, m.healthy()), newNode(t, m.healthy())}
 		old, other := nodes[0].person("1"), nodes[0].person("2")
 		if err := nodes[1].EndUser(t.Context(), other.User); err != nil {
 			t.Fatal(err)
@@ -137,7 +137,7 @@ func TestN14_OfEndsOnManyNodesTheLastOneIsLeft(t *testing.T) {
 		if n := m.count(nodes[0].root); n != 2 {
 			t.Errorf("%d names of two people are left", n)
 		}
-		if late := newNode(t, m.beside()); !late.Ended(old) || !late.Ended(other) {
+		if late := newNode(t, m.healthy()); !late.Ended(old) || !late.Ended(other) {
 			t.Error("an end is forgotten")
 		}
 	})
@@ -149,7 +149,7 @@ func TestN14_AnOlderEndStaysForWhoeverNeedsIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		both := newNode(t, m)
-		leave := both.join(t, m.beside(), other)
+		leave := both.join(t, m.healthy(), other)
 		person := both.person("1")
 		if err := both.EndUser(t.Context(), person.User); err != nil {
 			t.Fatal(err)
@@ -160,19 +160,19 @@ func TestN14_AnOlderEndStaysForWhoeverNeedsIt(t *testing.T) {
 		if err := both.EndUser(t.Context(), person.User); err != nil {
 			t.Fatal(err)
 		}
-		leave = both.join(t, m.beside(), other)
+		leave = both.join(t, m.healthy(), other)
 		defer leave()
 		for range 3 {
 			both.move(fullEvery + time.Minute)
 			both.sync()
 		}
-		if second := newNode(t, m.beside(), other); !second.Ended(person) {
+		if second := newNode(t, m.healthy(), other); !second.Ended(person) {
 			t.Error("who has the other secret alone has lost the end")
 		}
 	})
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		ahead, right := newNode(t, m.beside()), newNode(t, m.beside())
+		ahead, right := newNode(t, m.healthy()), newNode(t, m.healthy())
 		person := right.person("1")
 		if err := right.EndUser(t.Context(), person.User); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestN14_AnOlderEndStaysForWhoeverNeedsIt(t *testing.T) {
 			right.move(fullEvery + time.Minute)
 			right.sync()
 		}
-		if late := newNode(t, m.beside()); !late.Ended(person) {
+		if late := newNode(t, m.healthy()); !late.Ended(person) {
 			t.Error("the end that counts went for one that does not count yet")
 		}
 	})
@@ -236,7 +236,7 @@ func TestN14_AnEndBeyondTheBudgetEndsNoNewerSessionAndNobodyElses(t *testing.T) 
 		if got := m.count(a.root); got != budgetBurst+3 {
 			t.Errorf("%d names", got)
 		}
-		b := newNode(t, m.beside())
+		b := newNode(t, m.healthy())
 		for what, s := range map[string]Subject{"mine": mine, "older": older, "newer": newer, "other": other} {
 			if !b.Ended(s) {
 				t.Errorf("%s has not ended on another node", what)
@@ -299,7 +299,7 @@ func TestN14_F1_AnOldEndThatCannotBeDeletedGoesLater(t *testing.T) {
 		if n := m.count(a.root); n != 1 {
 			t.Errorf("%d names", n)
 		}
-		if late := newNode(t, m.beside()); !late.Ended(person) {
+		if late := newNode(t, m.healthy()); !late.Ended(person) {
 			t.Error(fmt.Sprint("forgotten ", m.count(a.root)))
 		}
 	})

@@ -15,7 +15,7 @@ func TestN13_K3_WithinOneSecondARemovalEndsWhatBeganBeforeItAlone(t *testing.T) 
 			t.Run(fmt.Sprintf("%v after %d ends", at, ends), func(t *testing.T) {
 				bubble(t, func(t *testing.T) {
 					m := newMemory()
-					a, b := newNode(t, m), newNode(t, m.beside())
+					a, b := newNode(t, m), newNode(t, m.healthy())
 					for _, n := range []*node{a, b} {
 						n.move(n.now().Truncate(time.Second).Add(time.Second + at).Sub(n.now()))
 					}
@@ -65,7 +65,7 @@ func TestN13_SigningOutEverywhereEndsWhatACallbackHasDated(t *testing.T) {
 		t.Run(at.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				a, b := newNode(t, m), newNode(t, m.beside())
+				a, b := newNode(t, m), newNode(t, m.healthy())
 				for _, n := range []*node{a, b} {
 					n.move(n.now().Truncate(time.Second).Add(time.Second + at).Sub(n.now()))
 				}

@@ -36,7 +36,7 @@ func (m *mail) deliver(n *node, path, other string, want Result) {
 func TestN11_ACallbackIsDeliveredOnceOnAllNodes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		storage := newMemory()
-		a, b := newNode(t, storage), newNode(t, storage.beside(), func(m *Member) { m.Sealer = newVault(t, "another secret of another operator") })
+		a, b := newNode(t, storage), newNode(t, storage.healthy(), func(m *Member) { m.Sealer = newVault(t, "another secret of another operator") })
 		m := &mail{t: t, issuedAt: a.now()}
 		m.deliver(a, "x", "y", Delivered)
 		for range 7 * 24 {
@@ -225,7 +225,7 @@ func TestN11_NoNoteIsLeftInAStorageThatIsEmptiedMeanwhile(t *testing.T) {
 func TestN11_NodesThatListSecretsInAnotherOrderHoldOneLock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		storage := newMemory()
-		a, b := newNode(t, storage), newNode(t, storage.beside())
+		a, b := newNode(t, storage), newNode(t, storage.healthy())
 		m := &mail{t: t, issuedAt: a.now()}
 		turned := m.delivery("x", "y")
 		for _, names := range append([][]string{turned.Arrived, turned.ElsewhereArrived}, turned.Outcomes...) {

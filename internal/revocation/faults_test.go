@@ -18,8 +18,8 @@ func down(context.Context, string) error { return errDown }
 func TestF1_AStorageThatFailsEndsNobodysSessionAndForgetsNone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		storage := m.beside()
-		a, b := newNode(t, storage), newNode(t, m.beside())
+		storage := m.healthy()
+		a, b := newNode(t, storage), newNode(t, m.healthy())
 		stays, gone := a.person("1"), a.person("2")
 		a.end(t, gone.Session)
 		storage.inTrouble(down)

@@ -37,7 +37,7 @@ func (l *List) readAll(ctx context.Context, m *Member, seen *look) error {
 		l.state.member = m
 	}
 	// What has ended since the listing began does not count: on a busy node something always has.
-	seen.entries, seen.lacking = len(all) > 0 || unreadable > 0, healed > 0 || !done || unwritten
+	seen.entries, seen.incomplete = len(all) > 0 || unreadable > 0, healed > 0 || !done || unwritten
 	l.compact()
 	if missed > l.state.unreadable {
 		m.Logger.Warn("some revoked sessions in the storage cannot be read: they were written with a secret that is no longer listed, or by a newer version", "count", missed,
@@ -59,7 +59,7 @@ func (l *List) sortOut(keys []string, all []found) (unreadable, missed int) {
 	for i, key := range keys {
 		minute, bucket, name, ok := splitKey(l.root, key)
 		if !ok {
-			unreadable, missed = unreadable+1, missed+1 // not ours; left alone
+			unreadable, missed = unreadable+1, missed+1 // of another secret: keep it
 			continue
 		}
 		if buckets[bucket] == nil {

@@ -11,11 +11,11 @@ import (
 func TestN12_EndsDuringListingsDoNotKeepTheMarkerAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		newNode(t, m.beside()).end(t, newKey())
+		newNode(t, m.healthy()).end(t, newKey())
 		n := lonelyNode(t)
 		m.lose(n.markerKey())
 		listings := 0
-		n.leave = n.join(t, m.beside(), func(member *Member) {
+		n.leave = n.join(t, m.healthy(), func(member *Member) {
 			member.Storage.(*memory).inTrouble(func(_ context.Context, call string) error {
 				if call == "list "+n.root {
 					if listings++; listings <= 40 {

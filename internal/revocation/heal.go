@@ -90,14 +90,14 @@ func (s *syncState) tidyHealed(missing []entry, now time.Time, elsewhere bool) {
 	if len(s.healed) == 0 {
 		return
 	}
-	lacking := make(map[entryID]bool, len(missing))
+	absent := make(map[entryID]bool, len(missing))
 	for _, e := range missing {
-		lacking[e.id()] = true
+		absent[e.id()] = true
 	}
 	for id, h := range s.healed {
 		if now.Sub(h.first) >= healEvery {
 			delete(s.healed, id)
-		} else if !lacking[id] {
+		} else if !absent[id] {
 			h.shown = true
 			s.healed[id] = h
 		}
@@ -106,7 +106,7 @@ func (s *syncState) tidyHealed(missing []entry, now time.Time, elsewhere bool) {
 
 // missing returns the entries of the mirror that a listing does not have. A later end that
 // nobody believes yet does not stand for the one that counts now.
-func (l *List) missing(all []found) (lacking []entry) {
+func (l *List) missing(all []found) (absent []entry) {
 	t := l.table.Load()
 	seen := make([]bool, len(t.slots))
 	last := int64(0) // end of everybody's sessions
@@ -125,13 +125,13 @@ func (l *List) missing(all []found) (lacking []entry) {
 	now := l.now().Unix()
 	for i := range t.slots {
 		if e, ok := t.slots[i].entry(); ok && !seen[i] && e.expires > now {
-			lacking = append(lacking, e)
+			absent = append(absent, e)
 		}
 	}
 	if before := l.everyone.Load(); before > last {
 		if e := (entry{kind: everyone, before: before}).lasting(); e.expires > now {
-			lacking = append(lacking, e)
+			absent = append(absent, e)
 		}
 	}
-	return lacking
+	return absent
 }

@@ -46,7 +46,7 @@ func TestN12_ANodeWritesAgainWhatAStorageHasLost(t *testing.T) {
 		if got := m.count(a.root); backup != 1 || got != names+1 || a.log.count("writing them again") != 1 {
 			t.Errorf("%d names, want %d; told %d times", got, names+1, a.log.count("writing them again"))
 		}
-		late := newNode(t, m.beside())
+		late := newNode(t, m.healthy())
 		if !late.knows(old) || !late.knows(lost) || !late.Ended(person) || !late.Ended(all) {
 			t.Error("a node that starts now does not know what had ended")
 		}
@@ -95,8 +95,8 @@ func TestN12_WhatEndsDuringAListingIsWrittenOnce(t *testing.T) {
 	})
 }
 
-// What was written again may be lost again. Only a storage that never shows it, or loses it
-// again and again, is left alone.
+// What was written again may be lost again. The node gives up only on a storage that never shows
+// it, or that loses it again and again.
 func TestN12_ASecondLossIsMadeGoodToo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
@@ -116,7 +116,7 @@ func TestN12_ASecondLossIsMadeGoodToo(t *testing.T) {
 				t.Errorf("after loss %d, %d names are there", i+1, n)
 			}
 		}
-		if b := newNode(t, m.beside()); !b.knows(key) || !b.Ended(person) {
+		if b := newNode(t, m.healthy()); !b.knows(key) || !b.Ended(person) {
 			t.Error("a node that starts now does not know what had ended")
 		}
 		// One that shows everything and nothing by turns must not be written full.

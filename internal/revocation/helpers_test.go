@@ -142,7 +142,7 @@ func bubble(t *testing.T, test func(*testing.T)) {
 type files struct {
 	mu    sync.Mutex
 	names map[string]bool
-	notes map[string][]byte // the values of names that have any to speak of
+	notes map[string][]byte // the values of names that have more than a mark
 	locks map[string]bool
 }
 
@@ -159,8 +159,8 @@ func newMemory() *memory {
 	return &memory{files: &files{names: make(map[string]bool), notes: make(map[string][]byte), locks: make(map[string]bool)}}
 }
 
-// beside returns a storage with the same files and no trouble.
-func (m *memory) beside() *memory { return &memory{files: m.files} }
+// healthy returns a storage with the same files and no trouble.
+func (m *memory) healthy() *memory { return &memory{files: m.files} }
 
 func (m *memory) inTrouble(trouble func(context.Context, string) error) {
 	m.mu.Lock()

@@ -34,7 +34,7 @@ func TestN13_TheEndOfAPersonsSessionsOutlivesAnyLifetime(t *testing.T) {
 				}
 				late := lonelyNode(t)
 				late.move(365 * days)
-				late.leave = late.join(t, m.beside())
+				late.leave = late.join(t, m.healthy())
 				synctest.Wait()
 				if !late.Ended(person) {
 					t.Error("a node that starts within the longest lifetime does not know")
@@ -70,7 +70,7 @@ func TestN13_AnEndThatWasWrittenWithAShorterLifetimeIsKeptAllTheSame(t *testing.
 		}
 		late := lonelyNode(t)
 		late.move(300 * 24 * time.Hour)
-		late.leave = late.join(t, m.beside())
+		late.leave = late.join(t, m.healthy())
 		synctest.Wait()
 		for _, n := range []*node{a, late} {
 			if !n.Ended(person) || !n.Ended(all) {
@@ -99,7 +99,7 @@ func TestN13_TheEndOfASessionIsKeptUntilTheSessionsOwnEnd(t *testing.T) {
 		}
 		late := lonelyNode(t)
 		late.move(365 * 24 * time.Hour)
-		late.leave = late.join(t, m.beside())
+		late.leave = late.join(t, m.healthy())
 		synctest.Wait()
 		if !late.knows(own) || !late.knows(unknown) || !a.knows(own) || !a.knows(unknown) {
 			t.Error("the end of a session was forgotten before the session's own end")

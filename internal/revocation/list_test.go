@@ -19,7 +19,7 @@ func eachStorage(t *testing.T, test func(t *testing.T, a, b, c *node)) {
 	dir := t.TempDir()
 	shared := newMemory()
 	for what, open := range map[string]func() Storage{
-		"memory": func() Storage { return shared.beside() },
+		"memory": func() Storage { return shared.healthy() },
 		"files":  func() Storage { return &certmagic.FileStorage{Path: dir} },
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -198,8 +198,8 @@ func TestS7_ClocksAMinuteApartMissNothing(t *testing.T) {
 		t.Run(fmt.Sprintf("%v and %v", skew.writer, skew.reader), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				storage := m.beside()
-				a, b := newNode(t, m.beside()), lonelyNode(t)
+				storage := m.healthy()
+				a, b := newNode(t, m.healthy()), lonelyNode(t)
 				a.move(skew.writer)
 				b.move(skew.reader)
 				b.leave = b.join(t, storage)
@@ -236,9 +236,9 @@ func TestS7_AWriteThatTakesLongIsNotMissed(t *testing.T) {
 		t.Run(before.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				slow := m.beside()
+				slow := m.healthy()
 				slow.inTrouble(func(context.Context, string) error { time.Sleep(operationTimeout - time.Millisecond); return nil })
-				a, b := newNode(t, slow), newNode(t, m.beside())
+				a, b := newNode(t, slow), newNode(t, m.healthy())
 				a.move(-clockSkew)
 				time.Sleep(time.Until(b.now().Truncate(time.Minute).Add(2*time.Minute - before))) // just before the next minute
 				written := make(chan error)
@@ -269,7 +269,7 @@ func TestS7_ANodeWhoseClockIsDaysAheadIsNotBelievedBeforeItsTime(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				a, b := newNode(t, m.beside()), newNode(t, m.beside())
+				a, b := newNode(t, m.healthy()), newNode(t, m.healthy())
 				const ahead = 3 * 24 * time.Hour
 				a.move(ahead)
 				old := b.person("1")
@@ -326,7 +326,7 @@ func TestF3_F4_P5_TheStorageSaysNothingOfAnybody(t *testing.T) {
 		if len(sizes) != 1 {
 			t.Error("the length of a name shows its kind")
 		}
-		b := newNode(t, m.beside())
+		b := newNode(t, m.healthy())
 		if status := b.Status(); status.Unreadable != 3 || status.Entries != 3 {
 			t.Errorf("moved entries: %+v", status)
 		}

@@ -23,7 +23,7 @@ func TestF5_WhatIsNotOursIsCountedAndLeftAlone(t *testing.T) {
 		}
 		m.put(bucket+"/2718281828", bucket+"/readme.txt") // not so: such a name has a file that is being written
 		key := newKey()
-		newNode(t, m.beside()).end(t, key)
+		newNode(t, m.healthy()).end(t, key)
 		m.put(garbage...)
 		a := newNode(t, m)
 		for range 3 {
@@ -61,9 +61,9 @@ func TestF1_AListingThatBreaksOffIsNoEmptyStorage(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				old, fresh := newKey(), newKey()
-				writer := newNode(t, m.beside())
+				writer := newNode(t, m.healthy())
 				writer.end(t, old)
-				storage := m.beside()
+				storage := m.healthy()
 				left := test.times
 				storage.listed = func(_ string, keys []string) ([]string, error) {
 					if left--; left < 0 {

@@ -63,9 +63,9 @@ func samePlace(a, b *Member) bool {
 // look is what a look into the storage has found.
 type look struct {
 	full bool
-	// entries says that there are any, lacking that there are less than this node knows.
+	// entries says that there are any, incomplete that there are less than this node knows.
 	// Only a full look can tell.
-	entries, lacking bool
+	entries, incomplete bool
 	// unwritten is what keeps the queue from being written.
 	unwritten error
 }
@@ -91,12 +91,12 @@ func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 		return errEmptied
 	case known && l.strict():
 		return errEmptied
-	case samePlace(l.marker.unmarked, m) && (!look.full || look.entries && look.lacking):
+	case samePlace(l.marker.unmarked, m) && (!look.full || look.entries && look.incomplete):
 		return nil // the next full look that lacks nothing tries again
 	case look.full && look.entries && look.unwritten != nil && !known:
 		l.leaveUnmarked(m, look.unwritten)
 		return nil
-	case !look.full || look.lacking:
+	case !look.full || look.incomplete:
 		// What this node knows is being written again. The marker comes last: all is there.
 		l.marker.unmarked = nil
 		l.state.fullAt = time.Time{}
@@ -131,8 +131,8 @@ func (l *List) beforeLook(m *Member) {
 
 // newMarker writes the marker into a storage that has none.
 func (l *List) newMarker(ctx context.Context, m *Member, entries bool) error {
-	// This node knows what was revoked since it began. Nobody else can tell a storage that failed until now.
-	// This node knows what has ended since it started: nobody else could say so.
+	// This node knows what was revoked since it began. Nobody else can tell a storage that failed
+	// until now. This node knows what has ended since it started: nobody else could say so.
 	since := min(l.born, l.now().UnixMilli())
 	switch {
 	case l.marker.dated:

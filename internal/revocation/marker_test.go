@@ -41,7 +41,7 @@ func TestN12_ASessionThatIsOlderThanTheStorageIsForeign(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		early := time.Now()
-		a := nodeAt(t, time.Hour, m.beside())
+		a := nodeAt(t, time.Hour, m.healthy())
 		within := a.person("1").Began
 		for began, want := range map[int64]bool{
 			early.UnixMilli(): true, a.now().Add(-clockSkew - time.Second).UnixMilli(): true,
@@ -53,7 +53,7 @@ func TestN12_ASessionThatIsOlderThanTheStorageIsForeign(t *testing.T) {
 		}
 		// A node that joins later, and one after all have been stopped, know the same.
 		for _, later := range []time.Duration{2 * time.Hour, 100 * 24 * time.Hour} {
-			b := nodeAt(t, later, m.beside(), strict)
+			b := nodeAt(t, later, m.healthy(), strict)
 			if !b.Foreign(early.UnixMilli()) || b.Foreign(within) || b.Foreign(b.now().UnixMilli()) || b.Status().Failing != nil {
 				t.Errorf("after %v: %v, %v, %+v", later, b.Foreign(early.UnixMilli()), b.Foreign(within), b.Status())
 			}
@@ -74,17 +74,17 @@ func TestN12_AnUpgradeOfAStorageWithEndsMakesNobodyForeign(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		key := newKey()
-		newNode(t, m.beside()).end(t, key)
+		newNode(t, m.healthy()).end(t, key)
 		m.lose(strings.TrimSuffix(root("123"), "ended") + "marker")
 		early := time.Now().Add(-300 * 24 * time.Hour).UnixMilli()
-		for _, n := range []*node{nodeAt(t, time.Hour, m.beside(), strict), nodeAt(t, 2*time.Hour, m.beside())} {
+		for _, n := range []*node{nodeAt(t, time.Hour, m.healthy(), strict), nodeAt(t, 2*time.Hour, m.healthy())} {
 			if n.Foreign(early) || n.Status().Failing != nil || !n.knows(key) {
 				t.Errorf("foreign = %v, %+v", n.Foreign(early), n.Status())
 			}
 		}
 		// Also where the marker cannot be written.
 		m.lose(strings.TrimSuffix(root("123"), "ended") + "marker")
-		readOnly := m.beside()
+		readOnly := m.healthy()
 		readOnly.inTrouble(func(_ context.Context, call string) error {
 			if strings.HasPrefix(call, "store ") {
 				return errDown
@@ -129,7 +129,7 @@ func TestN12_AStorageThatWasEmptiedIsFilledAgainWhereThatIsWanted(t *testing.T) 
 		if n := a.log.count("works again"); n != 1 {
 			t.Errorf("told %d times that it works", n)
 		}
-		b := nodeAt(t, 2*time.Minute, m.beside(), strict)
+		b := nodeAt(t, 2*time.Minute, m.healthy(), strict)
 		if !b.knows(session.Session) || !b.Ended(person) || b.since.Load() != since || b.Status().Entries != 1502 || b.Status().Failing != nil {
 			t.Errorf("a new node: %v, %v, since %d (want %d), %+v", b.knows(session.Session), b.Ended(person), b.since.Load(), since, b.Status())
 		}
@@ -138,7 +138,7 @@ func TestN12_AStorageThatWasEmptiedIsFilledAgainWhereThatIsWanted(t *testing.T) 
 		for range 20 {
 			a.look()
 		}
-		if c := nodeAt(t, 3*time.Minute, m.beside()); !c.knows(session.Session) || c.since.Load() != since {
+		if c := nodeAt(t, 3*time.Minute, m.healthy()); !c.knows(session.Session) || c.since.Load() != since {
 			t.Errorf("the second time: %v, since %d", c.knows(session.Session), c.since.Load())
 		}
 	})
@@ -147,8 +147,8 @@ func TestN12_AStorageThatWasEmptiedIsFilledAgainWhereThatIsWanted(t *testing.T) 
 func TestN12_AStorageThatWasEmptiedIsAFaultForAStrictNode(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		shared := m.beside()
-		a, b := newNode(t, shared, strict), newNode(t, m.beside(), strict)
+		shared := m.healthy()
+		a, b := newNode(t, shared, strict), newNode(t, m.healthy(), strict)
 		known, later := newKey(), newKey()
 		a.end(t, known)
 		b.look()
@@ -196,7 +196,7 @@ func TestN12_AStorageThatWasEmptiedIsAFaultForAStrictNode(t *testing.T) {
 func TestN12_AStrictNodeGoesOnWhenAnotherHasFilledTheStorageAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a, b := newNode(t, m.beside(), strict), newNode(t, m.beside())
+		a, b := newNode(t, m.healthy(), strict), newNode(t, m.healthy())
 		onlyA, onlyB := newKey(), newKey()
 		m.lose("instagram_auth")
 		a.look()
@@ -214,7 +214,7 @@ func TestN12_AStrictNodeGoesOnWhenAnotherHasFilledTheStorageAgain(t *testing.T) 
 		if s := a.Status(); s.Failing != nil || !a.knows(onlyB) {
 			t.Errorf("%+v", s)
 		}
-		if c := newNode(t, m.beside()); !c.knows(onlyA) || !c.knows(onlyB) {
+		if c := newNode(t, m.healthy()); !c.knows(onlyA) || !c.knows(onlyB) {
 			t.Errorf("a new node knows %v, %v", c.knows(onlyA), c.knows(onlyB))
 		}
 	})
@@ -232,7 +232,7 @@ func TestN12_NodesThatStartAtOnceOnAFreshStorageAreWell(t *testing.T) {
 				if i%2 == 0 {
 					change = strict
 				}
-				n.leave = n.join(t, m.beside(), change)
+				n.leave = n.join(t, m.healthy(), change)
 				nodes = append(nodes, n)
 			}
 			synctest.Wait()
@@ -296,7 +296,7 @@ func TestN12_AStorageThatAReloadBringsTakesOverWhatIsKnown(t *testing.T) {
 		if s := a.Status(); s.Failing != nil || a.Foreign(living.Began) {
 			t.Errorf("%+v, foreign = %v", s, a.Foreign(living.Began))
 		}
-		b := nodeAt(t, 2*time.Hour, fresh.beside(), strict)
+		b := nodeAt(t, 2*time.Hour, fresh.healthy(), strict)
 		if !b.knows(key) || b.Foreign(living.Began) || b.Status().Failing != nil {
 			t.Errorf("a new node: known = %v, foreign = %v, %+v", b.knows(key), b.Foreign(living.Began), b.Status())
 		}
@@ -341,9 +341,9 @@ func TestN12_AReloadDoesNotHideThatTheFolderIsNotMounted(t *testing.T) {
 func TestN12_TheMarkerOfAnotherClockSecretOrAppDoesNoHarm(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a := nodeAt(t, 48*time.Hour, m.beside()) // far ahead
-		right := newNode(t, m.beside(), strict)
-		other := newNode(t, m.beside(), strict, func(o *Member) { o.Sealer = newVault(t, strings.Repeat("b", 32)) })
+		a := nodeAt(t, 48*time.Hour, m.healthy()) // far ahead
+		right := newNode(t, m.healthy(), strict)
+		other := newNode(t, m.healthy(), strict, func(o *Member) { o.Sealer = newVault(t, strings.Repeat("b", 32)) })
 		for range 3 {
 			for _, n := range []*node{right, other} {
 				n.look()

@@ -15,8 +15,8 @@ func TestF1_TheNewestMembersStorageIsAsked(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		first, second := newMemory(), newMemory()
 		inFirst, inSecond := newKey(), newKey()
-		newNode(t, first.beside()).end(t, inFirst)
-		newNode(t, second.beside()).end(t, inSecond)
+		newNode(t, first.healthy()).end(t, inFirst)
+		newNode(t, second.healthy()).end(t, inSecond)
 		a := newNode(t, first)
 		if !a.knows(inFirst) || a.knows(inSecond) {
 			t.Fatal("the only storage was not read")
@@ -34,7 +34,7 @@ func TestF1_TheNewestMembersStorageIsAsked(t *testing.T) {
 		}
 		// The reload failed: its member leaves, and what it missed is read.
 		missed := newKey()
-		newNode(t, first.beside()).end(t, missed)
+		newNode(t, first.healthy()).end(t, missed)
 		a.move(8 * time.Minute)
 		leave()
 		leave()
@@ -122,7 +122,7 @@ func TestN18_WhatAFormerSecretHasSealedIsMissedForALifetime(t *testing.T) {
 	}
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		if err := newNode(t, m.beside(), with("1")).EndUser(t.Context(), UserKey("123", "17841405793187218")); err != nil {
+		if err := newNode(t, m.healthy(), with("1")).EndUser(t.Context(), UserKey("123", "17841405793187218")); err != nil {
 			t.Fatal(err)
 		}
 		a := newNode(t, m, with("2"))
@@ -140,7 +140,7 @@ func TestN18_WhatAFormerSecretHasSealedIsMissedForALifetime(t *testing.T) {
 			t.Errorf("%d ends are missed of sessions that are over", n)
 		}
 		// It is there for nodes that can read it.
-		if b := newNode(t, m.beside(), with("1")); b.Status().Entries != 1 {
+		if b := newNode(t, m.healthy(), with("1")); b.Status().Entries != 1 {
 			t.Errorf("%d entries are left", b.Status().Entries)
 		}
 	})
@@ -154,25 +154,25 @@ func TestS7_TheSecretsOfAllMembersOpen(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
 		old, now := newKey(), newKey()
-		newNode(t, m.beside(), secret(one)).end(t, old)
-		newNode(t, m.beside(), secret(two)).end(t, now)
+		newNode(t, m.healthy(), secret(one)).end(t, old)
+		newNode(t, m.healthy(), secret(two)).end(t, now)
 		a := newNode(t, m, secret(one))
 		if !a.knows(old) || a.knows(now) || a.Status().Unreadable != 1 {
 			t.Errorf("with the old secret alone: %+v", a.Status())
 		}
-		leave := a.join(t, m.beside(), secret(two))
+		leave := a.join(t, m.healthy(), secret(two))
 		synctest.Wait()
 		if !a.knows(now) || a.Status().Unreadable != 0 {
 			t.Errorf("with both: %+v", a.Status())
 		}
-		newNode(t, m.beside(), secret(one)).end(t, newKey())
+		newNode(t, m.healthy(), secret(one)).end(t, newKey())
 		a.sync()
 		if n := a.Status().Entries; n != 3 {
 			t.Errorf("what the older member's secret sealed later is not read: %d entries", n)
 		}
 		// The newest member seals.
 		a.end(t, newKey())
-		if b := newNode(t, m.beside(), secret(two)); b.Status().Entries != 2 {
+		if b := newNode(t, m.healthy(), secret(two)); b.Status().Entries != 2 {
 			t.Errorf("the newest secret opens %d", b.Status().Entries)
 		}
 		leave()
@@ -182,8 +182,8 @@ func TestS7_TheSecretsOfAllMembersOpen(t *testing.T) {
 func TestL1_TheListLooksByItselfEveryInterval(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a := newNode(t, m.beside())
-		b := newNode(t, m.beside(), func(m *Member) { m.Interval = 0 })
+		a := newNode(t, m.healthy())
+		b := newNode(t, m.healthy(), func(m *Member) { m.Interval = 0 })
 		for range 20 {
 			key := newKey()
 			a.end(t, key)
@@ -351,8 +351,8 @@ func TestF5_WhatEndsIsReadableWhereverItsSessionIs(t *testing.T) {
 		// One node has two blocks of the app, each with a secret of its own; of two more
 		// nodes each has one of them.
 		both := newNode(t, m)
-		defer both.join(t, m.beside(), other)()
-		one, two := newNode(t, m.beside()), newNode(t, m.beside(), other)
+		defer both.join(t, m.healthy(), other)()
+		one, two := newNode(t, m.healthy()), newNode(t, m.healthy(), other)
 		key := newKey()
 		both.end(t, key)
 		one.sync()
@@ -366,7 +366,7 @@ func TestF5_WhatEndsIsReadableWhereverItsSessionIs(t *testing.T) {
 func TestF5_WhatEndsWhileALoadFailsIsNotLost(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m, wrong := newMemory(), newMemory()
-		a, b := newNode(t, m), newNode(t, m.beside())
+		a, b := newNode(t, m), newNode(t, m.healthy())
 		leave := a.join(t, wrong)
 		synctest.Wait()
 		key := newKey()
@@ -398,7 +398,7 @@ func TestF5_AnotherStorageTakesOverWhatIsKnown(t *testing.T) {
 		synctest.Wait()
 		a.sync()
 		a.sync()
-		b := newNode(t, fresh.beside())
+		b := newNode(t, fresh.healthy())
 		if stranger := b.person("2"); !b.knows(key) || !b.Ended(person) || b.everyone.Load() == 0 || b.Ended(stranger) {
 			t.Errorf("session %v, person %v, everyone %d", b.knows(key), b.Ended(person), b.everyone.Load())
 		}
@@ -420,12 +420,12 @@ func TestP5_AnEntryIsKeptAsLongAsItSaysWhateverTheLifetimeIs(t *testing.T) {
 			t.Fatal(err)
 		}
 		// The lifetime is made shorter for a while.
-		short := newNode(t, m.beside())
+		short := newNode(t, m.healthy())
 		for range 10 {
 			short.move(24 * time.Hour)
 			short.sync()
 		}
-		long := newNode(t, m.beside())
+		long := newNode(t, m.healthy())
 		if !long.knows(key) || !long.Ended(person) {
 			t.Errorf("session ended = %v, person ended = %v", long.knows(key), long.Ended(person))
 		}
@@ -477,7 +477,7 @@ func TestL1_TheEndOfAPersonsSessionsIsRememberedAsLongAsTheyCouldLast(t *testing
 			}
 			late := lonelyNode(t)
 			late.move(59 * 24 * time.Hour)
-			late.leave = late.join(t, m.beside())
+			late.leave = late.join(t, m.healthy())
 			synctest.Wait()
 			if !late.Ended(person) || late.Status().Entries != 1 {
 				t.Errorf("%s: ended = %v, %+v", name, late.Ended(person), late.Status())

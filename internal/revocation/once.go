@@ -17,9 +17,9 @@ import (
 const OnceFor = 10 * time.Minute
 
 // Once runs work for a key on one node. It holds a lock of the storage meanwhile and leaves a note,
-// so that no node runs it again within OnceFor. A node must not ask twice at a time for one key. ran
-// is false if another node does or did it. An error of the work is returned as it is, and leaves no
-// note.
+// so that no node runs it again within OnceFor. A node must not ask twice at a time for one key.
+// ran is false if another node does or did it. An error of the work is returned as it is, and
+// leaves no note.
 //
 // A storage that is down keeps nobody from working: done twice is better than never. [T7]
 func (l *List) Once(ctx context.Context, key Key, work func(context.Context) error) (ran bool, err error) {

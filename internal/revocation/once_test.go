@@ -54,7 +54,7 @@ func TestT7_WorkIsDoneOnOneNodeAlone(t *testing.T) {
 func TestT7_ANoteCountsForAWhileAndForItsKeyAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a, b := newNode(t, m), newNode(t, m.beside())
+		a, b := newNode(t, m), newNode(t, m.healthy())
 		key, w := newKey(), new(worker)
 		w.once(t, a, key, true)
 		w.once(t, b, newKey(), true)
@@ -158,7 +158,7 @@ func TestT7_AStorageThatGivesUpEarlyKeepsNobodyFromWorking(t *testing.T) {
 func TestT7_TheNoteIsLeftWhateverEndsMeanwhile(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a, b := newNode(t, m), newNode(t, m.beside())
+		a, b := newNode(t, m), newNode(t, m.healthy())
 		key := newKey()
 		ctx, cancel := context.WithCancel(t.Context())
 		if ran, err := a.Once(ctx, key, func(context.Context) error { cancel(); return nil }); !ran || err != nil {
@@ -205,7 +205,7 @@ func TestF3_NotesAreSealedForTheirPlace(t *testing.T) {
 			w.once(t, a, other, true)
 		}
 		// Another node that does not know the secret does not believe it either.
-		b := newNode(t, m.beside(), func(m *Member) { m.Sealer = newVault(t, "another secret of another operator") })
+		b := newNode(t, m.healthy(), func(m *Member) { m.Sealer = newVault(t, "another secret of another operator") })
 		w.once(t, b, one, true)
 	})
 }

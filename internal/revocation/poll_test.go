@@ -50,8 +50,8 @@ func TestL1_APollListsTheRecentBucketsAlone(t *testing.T) {
 func TestF1_ALookThatFailedIsMadeAgainFromWhereItWas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		storage := m.beside()
-		a, b := newNode(t, m.beside()), newNode(t, storage)
+		storage := m.healthy()
+		a, b := newNode(t, m.healthy()), newNode(t, storage)
 		missed := newKey()
 		a.end(t, missed)
 		storage.inTrouble(down)
@@ -90,14 +90,14 @@ func TestF1_TheEndOfTheProgramWritesWhatIsLeft(t *testing.T) {
 		synctest.Wait()
 		m.inTrouble(func(context.Context, string) error { time.Sleep(100 * time.Millisecond); return nil })
 		a.Close()
-		b := newNode(t, m.beside())
+		b := newNode(t, m.healthy())
 		for _, key := range keys {
 			if !b.knows(key) {
 				t.Error("not written in the end")
 			}
 		}
 		if a.log.count("level=ERROR") != 0 || a.Status().Queued != 0 {
-			t.Errorf("told of a loss that is none: %+v", a.Status())
+			t.Errorf("reported a loss that is none: %+v", a.Status())
 		}
 	})
 }
@@ -116,7 +116,7 @@ func TestF1_TheEndOfTheProgramDoesNotWaitForAStorageForLong(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		if n := a.log.count("level=ERROR"); n != 1 || a.log.count("count=1") != 1 {
-			t.Errorf("%d times told of what is lost", n)
+			t.Errorf("reported the loss %d times", n)
 		}
 		if n := a.log.count("level=WARN"); n != 0 {
 			t.Errorf("%d warnings of a storage, which are no news at the end", n)
@@ -164,7 +164,7 @@ func useAll(t *testing.T, a *node, m *memory, which int) {
 	case 0:
 		a.sync()
 	case 1:
-		a.join(t, m.beside())()
+		a.join(t, m.healthy())()
 	case 2:
 		_ = a.EndUser(context.Background(), s.User)
 	case 3:

@@ -12,7 +12,7 @@ import (
 func TestD5_OneSessionFillsNoQueueHoweverOftenItEnds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		a, b := newNode(t, m), newNode(t, m.beside())
+		a, b := newNode(t, m), newNode(t, m.healthy())
 		m.inTrouble(down)
 		victim, mine := newKey(), newKey()
 		for _, key := range append([]Key{victim}, repeated(mine, 1000)...) {
@@ -101,16 +101,16 @@ func TestF5_AStorageThatKnowsLessIsToldMore(t *testing.T) {
 		second := a.person("1")
 		stranger := a.person("2")
 		end()
-		move(y.beside())
+		move(y.healthy())
 		a.sync()
-		b := newNode(t, y.beside())
+		b := newNode(t, y.healthy())
 		if !b.Ended(first) || !b.Ended(second) || !b.Ended(stranger) {
 			t.Errorf("ended: %v, %v, %v", b.Ended(first), b.Ended(second), b.Ended(stranger))
 		}
 		// And nothing is written twice, however often the storage is changed to itself.
 		y.made("")
 		for range 3 {
-			move(y.beside())
+			move(y.healthy())
 		}
 		if n := len(y.made("store")); n != 0 {
 			t.Errorf("written %d times more", n)

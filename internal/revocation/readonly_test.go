@@ -11,7 +11,7 @@ import (
 
 // readOnly returns a storage with the same files that cannot be written.
 func (m *memory) readOnly() *memory {
-	other := m.beside()
+	other := m.healthy()
 	other.inTrouble(func(_ context.Context, call string) error {
 		return map[bool]error{true: errDown}[strings.HasPrefix(call, "store ")]
 	})
@@ -37,7 +37,7 @@ func TestN12_AStorageWithEndsThatTakesNoMarkerIsOneState(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				key := newKey()
-				before := newNode(t, m.beside())
+				before := newNode(t, m.healthy())
 				before.end(t, key)
 				m.lose(before.markerKey())
 				ro := m.readOnly()
@@ -61,7 +61,7 @@ func TestN12_AStorageWithEndsThatTakesNoMarkerIsOneState(t *testing.T) {
 				}
 				// A reload brings a storage that can be written.
 				leave := n.leave
-				n.leave = n.join(t, m.beside(), change)
+				n.leave = n.join(t, m.healthy(), change)
 				leave()
 				synctest.Wait()
 				n.look()
@@ -73,14 +73,14 @@ func TestN12_AStorageWithEndsThatTakesNoMarkerIsOneState(t *testing.T) {
 	}
 }
 
-// What ends there cannot be written. The operator is told of that, and not by turns that
-// all is well.
+// What ends there cannot be written. The log reports that, and does not report in
+// between that all is well.
 func TestN12_AStorageThatTakesNoMarkerAndNoEndsFailsSteadily(t *testing.T) {
 	for name, early := range map[string]bool{"before the first look": true, "later": false} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
-				before := newNode(t, m.beside())
+				before := newNode(t, m.healthy())
 				before.end(t, newKey())
 				m.lose(before.markerKey())
 				ro := m.readOnly()

@@ -29,7 +29,7 @@ var errBusy = errors.New("too many storage operations are in progress")
 type gatekeeper chan struct{}
 
 // drain waits until no operation is under way, those that were left behind included,
-// but no longer than for one that hangs. Nobody may start one any more.
+// but no longer than for one that hangs. No new operation can start by then.
 func (g gatekeeper) drain() {
 	timer := time.NewTimer(operationTimeout)
 	defer timer.Stop()

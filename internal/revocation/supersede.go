@@ -29,8 +29,8 @@ type written struct {
 	places []place
 }
 
-// supersede deletes what an entry just written makes superfluous: perhaps the entry itself, if a later
-// end was written meanwhile. An entry of a clock that was ahead supersedes nothing: it is not
+// supersede deletes what an entry just written makes superfluous: perhaps the entry itself, if a
+// later end was written meanwhile. An entry of a clock that was ahead supersedes nothing: it is not
 // believed yet. A deletion that fails is ignored: others follow.
 func (l *List) supersede(ctx context.Context, e entry, places []place) {
 	if e.kind == oneSession {

@@ -85,7 +85,7 @@ func (l *List) toSweep(buckets map[string]*bucketKeys) {
 }
 
 // sweep deletes old buckets, a part of them at a time, while it holds a lock that one
-// node gets, and returns the rest. Whoever does not get the lock leaves it to who did.
+// node gets, and returns the rest. A node without the lock leaves the work to the one that has it.
 func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest []bucketKeys) {
 	lock := lockName(l.root, "sweep")
 	if len(expired) == 0 || l.lock(ctx, m, lock) != nil {
@@ -95,7 +95,7 @@ func (l *List) sweep(ctx context.Context, m *Member, expired []bucketKeys) (rest
 	ctx, cancel := context.WithTimeout(ctx, sweepTimeout)
 	defer cancel()
 	if l.swept(ctx, m, expired[0]) {
-		return nil // by who had the lock before; the next full look finds the rest
+		return nil // deleted by the node that had the lock before; the next full look finds the rest
 	}
 	for deleted := 0; deleted < maxDeletions && len(expired) > 0; {
 		oldest := &expired[0]

@@ -24,7 +24,7 @@ func TestP5_OnlyBucketsNobodyNeedsAreSwept(t *testing.T) {
 		oldest := minuteOf(now.Add(-MaxLifetime - grace)) // that is kept
 		r := root("123")
 		fresh := newKey()
-		newNode(t, m.beside()).end(t, fresh)
+		newNode(t, m.healthy()).end(t, fresh)
 		var kept, old []string
 		for _, minute := range []int64{oldest, oldest + 1, minuteOf(now) - 1, minuteOf(now) + 5000, 9_999_999_999} {
 			kept = append(kept, bucketOf(r, minute)+"/x")
@@ -50,7 +50,7 @@ func TestP5_OnlyBucketsNobodyNeedsAreSwept(t *testing.T) {
 		if len(deleted) != len(old)+4 || !slices.Contains(deleted, bucketOf(r, oldest-1)) || m.isLocked() {
 			t.Errorf("deleted %q; locked = %v", deleted, m.isLocked())
 		}
-		if b := newNode(t, m.beside()); !b.knows(fresh) {
+		if b := newNode(t, m.healthy()); !b.knows(fresh) {
 			t.Error("a fresh entry is gone")
 		}
 	})
@@ -99,14 +99,14 @@ func TestL1_ASlowSweepKeepsNobodyFromReading(t *testing.T) {
 		for i := range 500 {
 			m.put(fmt.Sprintf("%s/%d", bucketOf(root("123"), 1), i))
 		}
-		storage := m.beside()
+		storage := m.healthy()
 		storage.inTrouble(func(ctx context.Context, call string) error {
 			if strings.HasPrefix(call, "delete ") {
 				time.Sleep(50 * time.Millisecond)
 			}
 			return nil
 		})
-		a := newNode(t, m.beside(), func(m *Member) { m.Storage = storage })
+		a := newNode(t, m.healthy(), func(m *Member) { m.Storage = storage })
 		time.Sleep(time.Minute) // the first look
 		for runs := 0; m.count(root("123")) > 0; runs++ {
 			start := time.Now()
@@ -126,7 +126,7 @@ func TestL1_ASlowSweepKeepsNobodyFromReading(t *testing.T) {
 func TestD5_F5_OneNodeOfThreeSweeps(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		m := newMemory()
-		storages := []*memory{m.beside(), m.beside(), m.beside()}
+		storages := []*memory{m.healthy(), m.healthy(), m.healthy()}
 		var nodes []*node
 		for _, s := range storages {
 			nodes = append(nodes, newNode(t, s))
@@ -168,7 +168,7 @@ func TestF5_AKilledHolderOfTheLockBlocksNobody(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				m := newMemory()
 				old := bucketOf(root("123"), 1) + "/x"
-				a, b := lonelyNode(t), newNode(t, m.beside())
+				a, b := lonelyNode(t), newNode(t, m.healthy())
 				m.put(old) // after b's one full look
 				m.lock(lockName(a.root, "sweep"), true)
 				a.leave = a.join(t, storage(m))
@@ -283,13 +283,13 @@ func TestF5_ASweepThatFailsGoesOnLater(t *testing.T) {
 			}
 		}
 		if n := a.log.count("releasing a lock"); n != 0 {
-			t.Errorf("%d times told of a lock that was not taken", n)
+			t.Errorf("reported a lock that was not taken %d times", n)
 		}
 		m.put(old + "/z")
 		a.move(fullEvery)
 		a.sync()
 		if m.count(old) != 0 || a.log.count("releasing a lock") != 1 {
-			t.Errorf("%d left; told of the lock %d times", m.count(old), a.log.count("releasing a lock"))
+			t.Errorf("%d left; reported the lock %d times", m.count(old), a.log.count("releasing a lock"))
 		}
 	})
 }

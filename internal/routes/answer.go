@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
 )
 
-// Answer is what a matcher says of a request of which not everything is known.
+// Answer is the result of a matcher for a request that is known only in part.
 type Answer uint8
 
 // The answers of a matcher.

@@ -144,8 +144,8 @@ func (w *walk) answer(handler any, at *Step) {
 	w.end(Ending{Kind: kind, By: called(handler), Step: at, Handler: handler})
 }
 
-// subroute follows routes within a route. Their error routes also get errors of later handlers, which
-// Caddy calls from within.
+// subroute follows routes within a route. Their error routes also get errors of later handlers,
+// which Caddy calls from within.
 func (w *walk) subroute(h *caddyhttp.Subroute, at *Step, f flow) {
 	if h.Errors != nil && len(h.Errors.Routes) > 0 {
 		within := *at

@@ -21,8 +21,8 @@ var known = []string{
 // a query, with another port, or through another listener.
 var spelled = []string{"http.request.uri", "http.request.orig_uri", "http.request.hostport", "http.request.scheme"}
 
-// byWhoAsks are variables that Caddy sets by who asks.
-var byWhoAsks = []string{caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey}
+// byClient are variables that Caddy sets by the client's address.
+var byClient = []string{caddyhttp.ClientIPVarKey, caddyhttp.TrustedProxyVarKey}
 
 func knownPlaceholder(key string) bool {
 	return slices.ContainsFunc(known, func(k string) bool { return key == k || strings.HasSuffix(k, ".") && strings.HasPrefix(key, k) })
@@ -46,7 +46,7 @@ func (s *Step) knows(value string) bool {
 }
 
 func (s *Step) knowsVariable(key string) bool {
-	return !slices.Contains(byWhoAsks, key) && !slices.Contains(s.hidden, key)
+	return !slices.Contains(byClient, key) && !slices.Contains(s.hidden, key)
 }
 
 // decides reports whether a value is the same in all requests that a walk is about.

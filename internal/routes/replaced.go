@@ -47,8 +47,8 @@ func mayMatch(m *caddyhttp.ResponseMatcher, statuses []int) bool {
 	})
 }
 
-// showsProtected reports whether what stands at the address of a step, as it is now, may be something
-// that a block protects.
+// showsProtected reports whether what stands at the address of a step, as it is now, may be
+// something that a block protects.
 func (s *Step) showsProtected(b Block) bool {
 	if b.Protects() != nil {
 		return s.Any(b.Protects()) != No

@@ -2,7 +2,8 @@
 //
 // A walk follows one request through the routes as Caddy does, with Caddy's own matchers. Of the
 // handlers it runs only those that change the request: rewrite and vars. What a request has beside
-// its address, such as a header, is not known beforehand. Where it decides, the walk goes both ways.
+// its address, such as a header, is not known beforehand. Where it decides, the walk goes both
+// ways.
 package routes
 
 import (

@@ -63,7 +63,7 @@ func (e Ending) shows(b Block, path string) (shown Shown, ok bool) {
 	return Shown{path, as, e, certain}, covers != No
 }
 
-// isErrorPage reports whether a path is that of a page about an error, which anybody may see.
+// isErrorPage reports whether a path belongs to an error page, which is public.
 func isErrorPage(path string) bool {
 	for _, part := range strings.FieldsFunc(strings.ToLower(path), func(c rune) bool { return strings.ContainsRune("/._-", c) }) {
 		if len(part) == 3 && status3(part) != 500 || strings.HasPrefix(part, "error") || part == "500" || part == "4xx" || part == "5xx" {

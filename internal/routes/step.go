@@ -69,7 +69,8 @@ func newStep(of *Request) *Step {
 	if of.URL.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, Version: tls.VersionTLS13, ServerName: of.URL.Hostname()}
 	}
-	// Not with the server itself, which would ask a module of somebody else for its trusted proxies.
+	// Not with the server itself, which would ask a module of somebody else for its trusted
+	// proxies.
 	r = caddyhttp.PrepareRequest(r.WithContext(context.Background()), caddy.NewReplacer(), nobody{}, new(caddyhttp.Server))
 	asked := *r.URL
 	return &Step{Request: r, Asked: &asked, of: of}

@@ -272,7 +272,7 @@ func (v *Survey) add(path string, ends []Ending, b Block, places []place) {
 	}
 }
 
-// note remembers what is said of ways that do ask for a session.
+// note remembers findings about ways that do ask for a session.
 func (v *Survey) note(path string, ends []Ending, b Block) {
 	for _, e := range ends {
 		if e.Kind == Gated && e.Block == b {

@@ -127,8 +127,8 @@ func (s *Server) Ends(of Request) []Ending {
 	return w.ends
 }
 
-// Exhausted reports whether the walks through a server have taken all steps that there are for them.
-// No further walk is begun then.
+// Exhausted reports whether the walks through a server have taken all steps that there are for
+// them. No further walk is begun then.
 func (s *Server) Exhausted() bool { return s.steps > allSteps+stepsEach*len(s.look().blocks) }
 
 func (w *walk) nobody(at *Step) { w.end(Ending{Kind: Nothing, By: "no handler", Step: at}) }

@@ -47,9 +47,9 @@ type Secret struct {
 	current string
 	former  []Former // the latest first
 
-	seen   finding // by the look before, if it was not the secret in use
-	told   string  // the problem that was reported
-	toldAt time.Time
+	seen       finding // by the look before, if it was not the secret in use
+	reported   string  // the problem that was reported
+	reportedAt time.Time
 }
 
 // finding is what one look has found.
@@ -66,10 +66,10 @@ func NewSecret(value string, check func(string) error) *Secret {
 func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 	if err == nil && value == s.current {
 		s.seen = finding{}
-		if s.told == "" {
+		if s.reported == "" {
 			return nil
 		}
-		s.told = ""
+		s.reported = ""
 		return []Event{{Kind: Mended, Value: s.current}}
 	}
 	if err == nil {
@@ -86,10 +86,10 @@ func (s *Secret) Look(now time.Time, value string, err error) (events []Event) {
 	if err == nil {
 		return s.Adopt(now, value)
 	}
-	if s.told == found.problem && now.Sub(s.toldAt) < tellAgain {
+	if s.reported == found.problem && now.Sub(s.reportedAt) < tellAgain {
 		return nil
 	}
-	s.told, s.toldAt = found.problem, now
+	s.reported, s.reportedAt = found.problem, now
 	return []Event{{Kind: Broken, Value: s.current, Problem: err}}
 }
 
@@ -99,7 +99,7 @@ func (s *Secret) Adopt(now time.Time, value string) (events []Event) {
 		return nil
 	}
 	was := s.current
-	s.current, s.seen, s.told = value, finding{}, ""
+	s.current, s.seen, s.reported = value, finding{}, ""
 	// A secret that comes back is in use, and no longer a former one.
 	s.former = slices.DeleteFunc(s.former, func(f Former) bool { return f.Value == value })
 	s.former = slices.Insert(s.former, 0, Former{was, now})

@@ -11,8 +11,8 @@ import (
 const (
 	// Interval is how often a file is looked at.
 	Interval = 10 * time.Second
-	// readTime is the timeout of one look: a hanging file server must not keep former secrets from being
-	// forgotten.
+	// readTime is the timeout of one look: a hanging file server must not keep former secrets from
+	// being forgotten.
 	readTime = 5 * time.Second
 )
 
@@ -34,8 +34,8 @@ type Watch struct {
 }
 
 type member struct {
-	keep time.Duration
-	told func([]Event)
+	keep   time.Duration
+	report func([]Event)
 }
 
 type result struct {
@@ -52,12 +52,12 @@ func New(secret *Secret, read func() (string, error), now func() time.Time, inte
 	return w
 }
 
-// Join adds a block that uses the file, and for which former secrets open for keep. told
+// Join adds a block that uses the file, and for which former secrets open for keep. report
 // is called after each look, also without events: time alone retires a secret. Only the
 // newest member gets the events, so that each is logged once. leave may be called more
 // than once.
-func (w *Watch) Join(keep time.Duration, told func([]Event)) (leave func()) {
-	m := &member{keep, told}
+func (w *Watch) Join(keep time.Duration, report func([]Event)) (leave func()) {
+	m := &member{keep, report}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.members = append(w.members, m)
@@ -143,7 +143,7 @@ func (w *Watch) step(change func(now time.Time) []Event) {
 	members := slices.Clone(w.members)
 	w.mu.Unlock()
 	for _, m := range slices.Backward(members) {
-		m.told(events)
+		m.report(events)
 		events = nil
 	}
 }

@@ -48,7 +48,7 @@ type block struct {
 	calls  int
 }
 
-func (b *block) told(events []Event) {
+func (b *block) report(events []Event) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.calls++
@@ -87,7 +87,7 @@ func TestN18_AWatchTakesAChangeOverAndForgetsTheFormerSecret(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, b := &disk{content: "old"}, new(block)
 		w := watched(t, d)
-		w.Join(time.Hour, b.told)
+		w.Join(time.Hour, b.report)
 		d.set("new", nil)
 		time.Sleep(Interval)
 		wantValues(t, w, time.Hour, "old")
@@ -112,10 +112,10 @@ func TestN18_AReloadKeepsTheFormerSecretAndTakesTheNewOneAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, before, after := &disk{content: "old"}, new(block), new(block)
 		w := watched(t, d)
-		leave := w.Join(time.Hour, before.told)
+		leave := w.Join(time.Hour, before.report)
 		d.set("new", nil)
 		// The new configuration has read the file, and the old one has not yet.
-		w.Join(time.Hour, after.told)
+		w.Join(time.Hour, after.report)
 		w.Adopt("new")
 		leave()
 		leave()
@@ -135,7 +135,7 @@ func TestN18_ABrokenFileChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, b := &disk{content: "old"}, new(block)
 		w := watched(t, d)
-		w.Join(time.Hour, b.told)
+		w.Join(time.Hour, b.report)
 		for _, broken := range []struct {
 			content string
 			err     error
@@ -157,7 +157,7 @@ func TestN18_AReadThatHangsKeepsNoFormerSecretAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, b := &disk{content: "old"}, new(block)
 		w := watched(t, d)
-		w.Join(time.Hour, b.told)
+		w.Join(time.Hour, b.report)
 		d.set("new", nil)
 		time.Sleep(2 * Interval)
 		wantValues(t, w, time.Hour, "new", "old")

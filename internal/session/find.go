@@ -40,7 +40,7 @@ func (f *Found) Any() bool { return f.ours > 0 }
 // LoginUnderWay reports whether the request carries a login cookie, valid or not.
 func (f *Found) LoginUnderWay() bool { return len(f.logins) > 0 }
 
-// Single returns where the one pair of ours stands, if there is just one.
+// Single returns the place of the handler's cookie pair, if there is exactly one.
 func (f *Found) Single() (line, start, end int, ok bool) {
 	return f.last.line, f.last.start, f.last.end, f.ours == 1
 }
@@ -49,8 +49,8 @@ func (f *Found) Single() (line, start, end int, ok bool) {
 // is among them.
 func (f *Found) Crowded() bool { return f.sessionCount > MaxTried }
 
-// Find scans the Cookie lines of a request once for everything of ours, which costs as much as
-// they are long. lines are the values of the Cookie header: HTTP/1 clients may send several.
+// Find scans the Cookie lines of a request once for all cookies of the handler. The cost grows with
+// their length alone. lines are the values of the Cookie header: HTTP/1 clients may send several.
 func (c *Cookies) Find(lines []string) (f Found) {
 	for i, line := range lines {
 		for from := 0; ; {

@@ -26,7 +26,7 @@ func values(header, name string) (all []string) {
 	return all
 }
 
-// setCookiePattern is what every Set-Cookie line of ours looks like.
+// setCookiePattern matches every Set-Cookie line of this package.
 var setCookiePattern = regexp.MustCompile(`^__Host-Http-ig(_round|_login_[A-Za-z0-9_-]{8})?=[A-Za-z0-9_-]*; Max-Age=[0-9]+(; Expires=Thu, 01 Jan 1970 00:00:00 GMT)?; Path=/; Secure; HttpOnly; SameSite=Lax$`)
 
 func FuzzC9_CookieHeader(f *testing.F) {
@@ -52,7 +52,7 @@ func FuzzC9_CookieHeader(f *testing.F) {
 			}
 		}
 		if line, start, end, ok := found.Single(); ok && (ours != 1 || line != 0 || strings.Contains(header[start:end], ";") || start > 0 && header[start-1] != ';' || end < len(header) && header[end] != ';') || found.Any() != (ours > 0) && strings.Count(header, ";") < 200 {
-			t.Errorf("%q: %d of ours, single %v at %d to %d", header, ours, ok, start, end)
+			t.Errorf("%q: %d of this package, single %v at %d to %d", header, ours, ok, start, end)
 		}
 		c.Rounds(&found)
 		c.Resume(&found, strings.Repeat("A", session.StateLength), redirectURI)

@@ -43,9 +43,9 @@ var encoding = base64.RawURLEncoding.Strict()
 // from the first half of a 192-bit nonce. Random 96-bit nonces under one key would be
 // worn out after 2^32 seals, a number that a flood of login starts can reach. [S2]
 //
-// The first half is drawn anew at each start of the process and for every 2^30 seals, and not for each
-// seal: deriving a key costs more than opening with it, so derived keys are kept. For
-// values of another origin none is derived: a half says whose it is.
+// The first half is drawn anew at each start of the process and for every 2^30 seals, and not for
+// each seal: deriving a key costs more than opening with it, so derived keys are kept. For values
+// of another origin none is derived: a half says whose it is.
 type key struct {
 	block cipher.Block
 	k1    [aes.BlockSize]byte // the CMAC subkey for whole blocks, SP 800-38B 6.1
@@ -193,7 +193,7 @@ func (s sealer) openBytes(dst, value, ad []byte) ([]byte, error) {
 	first := half(nonce)
 	aead := s.aeadOf(first)
 	if aead == nil {
-		// Not sealed here. Refusing it takes as long as refusing one of ours. [Z1]
+		// Not encrypted here. Refusing it takes as long as refusing a cookie of this handler. [Z1]
 		_, _ = s[0].spare.Open(dst, nonce[12:], sealed, ad)
 		return nil, errNotSealed
 	}

@@ -52,8 +52,8 @@ type Session struct {
 	// Seen is when the session was used last, to the tenth of the idle limit.
 	Seen time.Time
 	// Began is when the session began as far as a list of ended ones is concerned:
-	// when it was issued, or later, see Create. In milliseconds, so that who signs in
-	// again at once is told apart.
+	// when it was issued, or later, see Create. In milliseconds, so that a session that
+	// a visitor begins at once after another one is a different one.
 	Began time.Time
 }
 
@@ -326,8 +326,8 @@ func (c *Cookies) alive(s *Session) bool {
 	return now.Before(s.End(c.lifetime)) && !s.Issued.After(now.Add(clockSkew)) && (c.idle == 0 || now.Before(s.Seen.Add(c.idle)))
 }
 
-// Clear returns the Set-Cookie lines that delete everything of ours that a browser
-// has, and the session cookie in any case. [L3]
+// Clear returns the Set-Cookie lines that delete all cookies of the handler that a
+// browser has, and the session cookie in any case. [L3]
 func (c *Cookies) Clear(f *Found) []string {
 	lines := []string{c.End()}
 	if f.Marked() {

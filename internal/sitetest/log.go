@@ -65,7 +65,7 @@ func (l StartLine) String() string {
 	return text
 }
 
-// StartLines returns what Caddy says at start about the blocks of a site, but for what is said of
+// StartLines returns what Caddy logs at start about the blocks of a site, without the lines about
 // its secrets.
 func (s *Site) StartLines() (lines []StartLine) {
 	for text := range strings.Lines(s.Logs()) {

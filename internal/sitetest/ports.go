@@ -24,17 +24,17 @@ const (
 
 var ports struct {
 	sync.Mutex
-	claim net.Listener // on the first port of the block, as long as the process lives
-	first int
-	next  int
+	reservation net.Listener // on the first port of the block, as long as the process lives
+	first       int
+	next        int
 }
 
-// claimPorts reserves a block of ports for this process.
-func claimPorts() error {
+// reservePorts reserves a block of ports for this process.
+func reservePorts() error {
 	for i := range portBlocks {
 		first := firstPort + (os.Getpid()+i)%portBlocks*portsPerBlock
-		if claim, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first)); err == nil {
-			ports.claim, ports.first = claim, first
+		if reservation, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", first)); err == nil {
+			ports.reservation, ports.first = reservation, first
 			return nil
 		}
 	}
@@ -46,8 +46,8 @@ func FreeAddr(t *testing.T) string {
 	t.Helper()
 	ports.Lock()
 	defer ports.Unlock()
-	if ports.claim == nil {
-		if err := claimPorts(); err != nil {
+	if ports.reservation == nil {
+		if err := reservePorts(); err != nil {
 			t.Fatal(err)
 		}
 	}

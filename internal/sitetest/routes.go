@@ -5,10 +5,10 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
 
-// Findings are what Caddy says of the routes of a configuration at start, and what the doctor says.
+// Findings are those about the routes of a configuration: of Caddy at start, and of the doctor.
 type Findings struct{ AtStart, Doctor []finding.Finding }
 
-// CheckRoutes returns what is said of the routes of a configuration file, read by the doctor. It
+// CheckRoutes returns the findings of the doctor about the routes of a configuration file. It
 // does not have Caddy load it, and asks nobody.
 func CheckRoutes(file string) (found Findings, err error) {
 	routes, err := doctor.OfModule.Routes(file)

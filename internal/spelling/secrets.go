@@ -36,8 +36,8 @@ func addresses(text string) string {
 	return query.ReplaceAllString(text, "$1…$2")
 }
 
-// WithoutSecrets returns a text without what looks like a secret: what is said about a line must not
-// repeat the secrets in it.
+// WithoutSecrets returns a text without what looks like a secret: what is said about a line must
+// not repeat the secrets in it.
 func WithoutSecrets(text string) string {
 	return words.ReplaceAllStringFunc(addresses(text), func(word string) string {
 		if file.MatchString(word) {

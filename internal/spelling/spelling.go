@@ -23,7 +23,8 @@ func Nearest(word string, names []string) string {
 	return best
 }
 
-// plain returns a word without what people do not care about: capital letters, and what joins words.
+// plain returns a word without what people do not care about: capital letters, and what joins
+// words.
 func plain(word string) string {
 	return strings.NewReplacer("-", "_", " ", "_", "'", "", "\"", "", "[", "", "]", "").Replace(strings.ToLower(word))
 }

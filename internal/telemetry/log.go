@@ -75,7 +75,8 @@ func disclosureOf(of, value string) (disclosure, error) {
 	return hidden, option.Errorf(of, "%q is not one of on, hash, off", value)
 }
 
-// field returns the field of a personal value. It is empty for an empty value and for a hidden one. [P2]
+// field returns the field of a personal value. It is empty for an empty value and for a hidden one.
+// [P2]
 func (p *Privacy) field(name, value string, how disclosure) zap.Field {
 	switch {
 	case value == "" || how == hidden:

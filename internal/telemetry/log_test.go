@@ -12,11 +12,11 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
-// toldOf is what a line must have beside its time and where it comes from.
-type toldOf struct{ request, person, instance bool }
+// expectedFields is what a line must have beside its time and where it comes from.
+type expectedFields struct{ request, person, instance bool }
 
-// told are the lines that everythingHappens leads to.
-var told = map[string]toldOf{
+// expected are the lines that everythingHappens leads to.
+var expected = map[string]expectedFields{
 	"signed in":                        {true, true, true},
 	"sign-in refused":                  {true, false, true},
 	"signed out":                       {true, true, true},
@@ -30,7 +30,7 @@ var told = map[string]toldOf{
 	"breaker opened: calls to Instagram have failed in a row; logins are refused until one succeeds": {true, false, true},
 }
 
-// everythingHappens runs a site on which everything happens that the log tells of, and
+// everythingHappens runs a site on which everything happens that has a log line, and
 // returns this module's log lines.
 func everythingHappens(t *testing.T, options string) (lines []map[string]any) {
 	t.Helper()
@@ -76,7 +76,7 @@ func everythingHappens(t *testing.T, options string) (lines []map[string]any) {
 
 func TestP2_WhatHappensIsOneStructuredLine(t *testing.T) {
 	lines := everythingHappens(t, "")
-	for message, want := range told {
+	for message, want := range expected {
 		found := slices.DeleteFunc(slices.Clone(lines), func(line map[string]any) bool { return line["msg"] != message })
 		if len(found) == 0 {
 			t.Errorf("nothing says %q", message)
@@ -130,7 +130,7 @@ func TestP2_TheLogHidesPeopleWhereTheOperatorWantsThat(t *testing.T) {
 				if found := personal.FindString(text(t, line)); found != "" {
 					t.Errorf("%s is in %v", found, line)
 				}
-				want, known := told[line["msg"].(string)]
+				want, known := expected[line["msg"].(string)]
 				if !known {
 					continue
 				}

@@ -83,7 +83,7 @@ func TestP2_AVisitorWhoIsShutOutAlarmsNobody(t *testing.T) {
 	}
 }
 
-// quiet wants no line of ours above INFO but for what the configuration says.
+// quiet fails if this module logs a line above INFO, other than those about the configuration.
 func quiet(t *testing.T, s *sitetest.Site) {
 	t.Helper()
 	lines := 0

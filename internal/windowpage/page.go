@@ -52,7 +52,8 @@ func readPage(body string) page {
 	for tokens := html.NewTokenizer(strings.NewReader(body)); ; {
 		switch tokens.Next() {
 		case html.ErrorToken: // the end: a tag that is not closed extends to it, as in a browser
-			// The title comes last: it repeats the page's words, with the name of the website behind them.
+			// The title comes last: it repeats the page's words, with the name of the website
+			// behind them.
 			r.shown = plain(r.shownText.String() + "\n" + r.titleText.String())
 			r.hidden = plain(unescaped.Replace(r.hiddenText.String()))
 			return r.page

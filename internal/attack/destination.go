@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// WantArrival fails the test if an address that became of a hostile one leads off the site, which is
-// https://example.test, or into an endpoint of ours.
-func WantArrival(t *testing.T, hostile, address string) {
+// WantDestination fails the test if an address that was made from a hostile one leads away from
+// https://example.test, or to one of the handler's own paths.
+func WantDestination(t *testing.T, hostile, address string) {
 	t.Helper()
 	const origin = "https://example.test"
 	end, path := Follow(origin, "/auth/", address)
@@ -17,7 +17,7 @@ func WantArrival(t *testing.T, hostile, address string) {
 	}
 	plain, err := url.PathUnescape(path)
 	if err != nil || plain == "/auth/" || strings.HasPrefix(plain+"/", "/instagram_auth/") {
-		t.Errorf("%q leads to %q, an address of ours", hostile, address)
+		t.Errorf("%q leads to %q, an own path", hostile, address)
 	}
 	before, _, _ := strings.Cut(strings.ReplaceAll(address, "#", "?"), "?")
 	if strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) || strings.Contains(before, `\`) {
