@@ -48,7 +48,7 @@ func TestTheSiteWithBasicDisplayInABrowser(t *testing.T) {
 
 	// The visitor removes the app in the authorization window; Instagram tells the site.
 	run(t, tab, chromedp.Navigate(origin+"/instagram_auth/login"), chromedp.WaitVisible("#allow"))
-	run(t, tab, accountNamed(username), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
+	run(t, tab, chromedp.Click(accountNamed(username)), chromedp.Click("details > summary"), chromedp.Click("#remove"), chromedp.WaitNotPresent("#allow"))
 	run(t, tab, chromedp.Navigate(origin+"/"), chromedp.WaitVisible("a.button"))
 	want(t, tab, origin+"/", "Anybody can read this page.")
 }
