@@ -10,8 +10,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// aPopUp begins to write a comment, signs in in the pop-up and sends the comment. Instagram cuts the two
-// windows apart, as it does in earnest.
+// aPopUp begins to write a comment, signs in in the pop-up and sends the comment. Instagram cuts
+// the two windows apart, as it does in earnest.
 func aPopUp(k *kitchen) {
 	port := freePort(k.T)
 	startCaddy(k.T, fmt.Sprintf("{\nadmin off\nauto_https off\n}\nhttp://localhost:%s {\nheader Cross-Origin-Opener-Policy same-origin\ninstagram_simulator {\napp_id %s\napp_secret %s\nredirect_uri https://example.com/auth/\n}\n}",

@@ -76,7 +76,8 @@ func TestACaddyfileOfThePackagingDoesNotLoadWithoutItsSecrets(t *testing.T) {
 	}
 }
 
-// prepareKit writes a Caddyfile of packaging/ for this machine: other ports, and a folder of secrets that the test may write.
+// prepareKit writes a Caddyfile of packaging/ for this machine: other ports, and a folder of
+// secrets that the test may write.
 func prepareKit(t *testing.T, name, secrets string, files map[string]string, https, upstream string) (file string, env []string) {
 	t.Helper()
 	home := t.TempDir()
@@ -102,7 +103,8 @@ func prepareKit(t *testing.T, name, secrets string, files map[string]string, htt
 // A kit is a running Caddy with a Caddyfile of packaging/.
 type kit struct{ client *http.Client }
 
-// startKit runs Caddy with a Caddyfile of packaging/, in front of the stand-in for a site of compose.yaml.
+// startKit runs Caddy with a Caddyfile of packaging/, in front of the stand-in for a site of
+// compose.yaml.
 func startKit(t *testing.T, name, secrets string, files map[string]string) kit {
 	t.Helper()
 	https, upstream := freePort(t), freePort(t)

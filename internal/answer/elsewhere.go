@@ -8,9 +8,9 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 )
 
-// Elsewhere returns the offer to open a page of this site in the usual browser of the device, nil for
-// a visitor who is not in the browser of an app. The address has the origin of a redirect URI: the
-// Host header only chooses one. [A3, R1]
+// Elsewhere returns the offer to open a page of this site in the usual browser of the device, nil
+// for a visitor who is not in the browser of an app. The address has the origin of a redirect URI:
+// the Host header only chooses one. [A3, R1]
 func (a *Writer) Elsewhere(v *request.State, returnTo string) *refusal.Elsewhere {
 	redirect, ok := a.Paths.RedirectFor(v.R.Host)
 	if !ok || audience.AppOf(v.R) == audience.NoApp {

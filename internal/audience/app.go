@@ -9,8 +9,8 @@ import (
 // Apps open links in a browser of their own, whose cookies no other browser of the device has. A
 // sign-in that begins in one of them and ends in another comes back without its cookie.
 
-// App is the app in whose own browser a visitor is. A client can claim any app, so it decides what a
-// page says and nothing else.
+// App is the app in whose own browser a visitor is. A client can claim any app, so it decides what
+// a page says and nothing else.
 type App uint8
 
 // The apps. A sealed state holds their numbers: new ones go to the end.
@@ -109,16 +109,17 @@ func userAgent(r *http.Request) string {
 	return agent[:min(len(agent), maxUserAgent)]
 }
 
-// OpenElsewhere returns an address that makes the app of a request open a page in the browser of the
-// device, "" if none is known. page is an absolute address that a browser understands. A phone may
-// ignore the answer: no app documents such an address, and some have closed the way before.
+// OpenElsewhere returns an address that makes the app of a request open a page in the browser of
+// the device, "" if none is known. page is an absolute address that a browser understands. A phone
+// may ignore the answer: no app documents such an address, and some have closed the way before.
 func OpenElsewhere(r *http.Request, page string) string {
 	rest, secure := strings.CutPrefix(page, "https://")
 	app := AppOf(r)
 	if app == NoApp || !secure {
 		return ""
 	}
-	// A fragment would end the page's part of an intent, and what follows would be orders to Android.
+	// A fragment would end the page's part of an intent, and what follows would be orders to
+	// Android.
 	rest, _, _ = strings.Cut(rest, "#")
 	system, _, _ := strings.Cut(userAgent(r)[len("Mozilla/5.0 ("):], ")")
 	switch {

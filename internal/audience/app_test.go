@@ -17,8 +17,8 @@ func requestFrom(agent string) *http.Request {
 	return &http.Request{Header: http.Header{"User-Agent": {agent}}}
 }
 
-// The agents with a source come from public reports and logs of other people. Those without one are put together
-// from the parts that such reports name.
+// The agents with a source come from public reports and logs of other people. Those without one are
+// put together from the parts that such reports name.
 func TestTheBrowserOfAnAppIsRecognized(t *testing.T) {
 	for _, c := range []struct {
 		source, agent string
@@ -125,7 +125,8 @@ func TestE2_AnAppIsAskedForOnePageAndNothingElse(t *testing.T) {
 	}
 }
 
-// Android reads an intent from its last number sign on, so an address with one of its own would give orders.
+// Android reads an intent from its last number sign on, so an address with one of its own would
+// give orders.
 func FuzzE2_OpenElsewhere(f *testing.F) {
 	for _, rest := range []string{"/", "/a?b", "/#Intent;component=a/b;end", "/%23Intent;end", "/a\r\nb", "/\u2028#", "/a'\"><script>", "/a;S.browser_fallback_url=https%3A%2F%2Fevil.example;end"} {
 		f.Add(android, rest)

@@ -8,10 +8,11 @@ import (
 )
 
 // Instagram's app opens links in a browser of its own, and takes links to Instagram from other
-// browsers. So a login can begin in one browser and come back in another, which has no cookie of it.
+// browsers. So a login can begin in one browser and come back in another, which has no cookie of
+// it.
 
-// beganElsewhere reports whether a callback without a login belongs to one that another browser began,
-// and which app's browser took part. It sets where another attempt leads.
+// beganElsewhere reports whether a callback without a login belongs to one that another browser
+// began, and which app's browser took part. It sets where another attempt leads.
 //
 // It is a guess that changes a page and nothing else. The browser stays signed out, because anybody
 // can begin a login and send its callback to somebody else. [C1]

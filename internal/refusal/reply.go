@@ -132,8 +132,9 @@ func (r Reply) detail(view *View) {
 	}
 }
 
-// reloads reports whether a refusal is over when the same page is loaded again. The link of its page
-// is empty and so leads to this address: it may have a code in it that the page must not repeat. [P3]
+// reloads reports whether a refusal is over when the same page is loaded again. The link of its
+// page is empty and so leads to this address: it may have a code in it that the page must not
+// repeat. [P3]
 func (r Reply) reloads() bool {
 	return r.Code == TooMany || r.Code == TooEarly || r.Code == StoreUnavailable
 }

@@ -25,8 +25,8 @@ const (
 
 	// nonceText is how many characters of a state are its nonce: base64url puts six bits into each.
 	nonceText = (nonceLength*8 + 5) / 6
-	// originSize is the plaintext behind the nonce: when, in which app, and a path of any length up to
-	// maxOriginPath. All states are equally long, so that none tells how long its path is.
+	// originSize is the plaintext behind the nonce: when, in which app, and a path of any length up
+	// to maxOriginPath. All states are equally long, so that none tells how long its path is.
 	originSize    = 8 + 1 + 1 + maxOriginPath
 	maxOriginPath = 96
 
@@ -78,8 +78,8 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 	return state, append(setCookies, c.set(name, value, LoginLifetime)), nil
 }
 
-// makeState returns the state of a login: its nonce, and behind it, encrypted, what a browser without
-// the login cookie can be told.
+// makeState returns the state of a login: its nonce, and behind it, encrypted, what a browser
+// without the login cookie can be told.
 func (c *Cookies) makeState(l *Login) (string, error) {
 	origin := append(appendTime(make([]byte, 0, originSize), c.now()), l.App)
 	path := shorten(l.ReturnTo, maxOriginPath)
@@ -94,10 +94,10 @@ func (c *Cookies) bindOrigin(nonce []byte, redirectURI string) []byte {
 }
 
 // Origin returns the login that a state was made for, without its cookie: which nonce, when and in
-// which app it began, and where it leads, as far as the state has room for that. It proves that this
-// block has made the state for the same redirect URI, not longer than LoginLifetime ago. It does not
-// prove that this browser began the login: anybody can begin one and hand on its state. So nobody is
-// signed in on the strength of it. [A1, C1]
+// which app it began, and where it leads, as far as the state has room for that. It proves that
+// this block has made the state for the same redirect URI, not longer than LoginLifetime ago. It
+// does not prove that this browser began the login: anybody can begin one and hand on its state. So
+// nobody is signed in on the strength of it. [A1, C1]
 func (c *Cookies) Origin(state, redirectURI string) (Login, bool) {
 	if len(state) != StateLength {
 		return Login{}, false

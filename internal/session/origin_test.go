@@ -92,7 +92,8 @@ func TestC1_AStateIsNoCookieAndNoNote(t *testing.T) {
 	}
 }
 
-// The cookie proves whose login it is. A state of which any part is another does not count, not even with it.
+// The cookie proves whose login it is. A state of which any part is another does not count, not
+// even with it.
 func TestC1_C2_AStateCountsAsAWhole(t *testing.T) {
 	c := newCookies(t, nil)
 	state, cookie := begin(t, c, "")

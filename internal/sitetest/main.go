@@ -16,8 +16,8 @@ import (
 const module = "github.com/caddy-instagram/caddy-instagram-auth"
 
 // Main runs the tests of a package, for its TestMain. The doctor then finds that Caddy was built
-// with a Go without known vulnerabilities, whatever Go runs the tests. The run fails if goroutines of this module
-// are left when all tests have ended.
+// with a Go without known vulnerabilities, whatever Go runs the tests. The run fails if goroutines
+// of this module are left when all tests have ended.
 func Main(m *testing.M) {
 	doctor.OfModule.Go = "go" + finding.FixedGo(26)
 	status := m.Run()

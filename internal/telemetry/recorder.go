@@ -73,7 +73,8 @@ func (t *Recorder) CountLimited(limit string) { metricLimited.WithLabelValues(t.
 // CountFailed counts a failed sign-in that called Instagram.
 func (t *Recorder) CountFailed(share string) { metricFailed.WithLabelValues(t.app, share).Inc() }
 
-// CountInApp counts a login that came back without its cookie, where the browser of an app took part.
+// CountInApp counts a login that came back without its cookie, where the browser of an app took
+// part.
 func (t *Recorder) CountInApp(browser audience.App) {
 	metricInApp.WithLabelValues(t.app, browser.String()).Inc()
 }
