@@ -47,10 +47,10 @@ type AccountView struct {
 	// Unknown says so.
 	Granted []Grant
 	Unknown string
-	// Use says what the site does with them.
-	Use []string
-	// LogoutURL is where a form signs out, with POST. A field `everywhere` with the value 1 ends
-	// all of the person's sessions.
+	// Use says whether the site can use them later.
+	Use string
+	// LogoutURL is where a form signs out, with POST. A field `everywhere` with the value 1 ends all
+	// of the person's sessions.
 	LogoutURL string
 	// AnotherURL is where the visitor can sign in with another account.
 	AnotherURL string
@@ -74,7 +74,7 @@ type Grant struct {
 // accountWords are the texts of the account page.
 type accountWords struct {
 	Title string `json:"title"`
-	Text  string `json:"text"` // with {user}
+	Text  string `json:"text"`
 	// Moment has {date} and {time}.
 	Moment string `json:"moment"`
 	// Idle has {duration}, which is one of the others: they have {n}, which is two or more.
@@ -87,7 +87,6 @@ type accountWords struct {
 	Unknown string `json:"unknown"`
 	Reads   string `json:"reads"`
 	Acts    string `json:"acts"`
-	Purpose string `json:"purpose"`
 	Token   string `json:"token"`
 	NoToken string `json:"no_token"`
 
@@ -131,9 +130,8 @@ func (p AccountPage) Write(w http.ResponseWriter, head bool) {
 	if len(p.Granted) == 0 {
 		account.Unknown = words.Unknown
 	}
-	account.Use = []string{words.Purpose, words.Token}
-	if p.NoToken {
-		account.Use[1] = words.NoToken
+	if account.Use = words.Token; p.NoToken {
+		account.Use = words.NoToken
 	}
 	view := View{Title: words.Title, Text: words.Text, Home: home, Account: account}
 	header := w.Header()
@@ -144,7 +142,7 @@ func (p AccountPage) Write(w http.ResponseWriter, head bool) {
 	header.Set("Referrer-Policy", "same-origin")
 	p.Look.Framed = false // a page with these buttons must not be framed [E3]
 	p.Look.Images = p.PictureSources
-	p.Look.show(w, accountFile, http.StatusOK, draft{view, facts{user: p.Username}}, head)
+	p.Look.show(w, accountFile, http.StatusOK, draft{View: view}, head)
 }
 
 // moment returns a point in time for people. It names the time zone: the server does not know the

@@ -199,7 +199,7 @@ func sampleAccount() *AccountView {
 	at := Moment{Text: "Moment", ISO: "2026-11-27T08:30:00Z"}
 	return &AccountView{
 		Username: "sample", UserID: "1", PictureURL: "/sample/picture", Since: at, Until: at, Idle: "Idle",
-		Granted: []Grant{{Text: "Grant", Kind: "Kind"}}, Unknown: "Unknown", Use: []string{"Use"},
+		Granted: []Grant{{Text: "Grant", Kind: "Kind"}}, Unknown: "Unknown", Use: "Use",
 		LogoutURL: "/sample/logout", AnotherURL: "/sample/login", AppsURL: "https://sample.test/", Labels: english.Account.Labels,
 	}
 }
