@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -109,6 +110,9 @@ func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
 		LoginURL:         f.Paths.LoginURL(returnTo),
 		ProfessionalOnly: !f.Answers.AnyAccount,
 		Elsewhere:        f.Answers.Elsewhere(v, returnTo),
+		Scopes:           slices.DeleteFunc(instagram.Permissions(math.MaxUint16).Names(), func(name string) bool { return !f.Client.Asks(name) }),
+		StepUp:           f.StepUp,
+		SeesMore:         f.SeesMore,
 		Look:             f.Answers.Look(v),
 	}).With(telemetry.OutcomeLoginPage)
 }

@@ -73,10 +73,10 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 	for _, l := range languages {
 		look := Look{Language: l, Negotiated: true}
 		for name, w := range map[string]*httptest.ResponseRecorder{
-			l.Refusals[Cancelled].Text:  written(Reply{Code: Cancelled, Wants: Page, Look: look}),
-			l.SignIn.Text:               shown(SignInPage{LoginURL: "/l", Look: look}),
+			l.Refusals[Cancelled].Title: written(Reply{Code: Cancelled, Wants: Page, Look: look}),
+			l.SignIn.SeesOnly:           shown(SignInPage{LoginURL: "/l", Look: look}),
 			l.Labels.Everywhere:         shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay", Look: look}),
-			l.SignedOut.Hint:            shown(SignedOutPage{LoginURL: "/l", Look: look}),
+			l.SignedOut.Text:            shown(SignedOutPage{LoginURL: "/l", Look: look}),
 			l.NotSignedIn:               shown(SignOutPage{LoginURL: "/l", Look: look}),
 			l.date(deletedOn):           shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
 			l.Permissions["user_media"]: written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
@@ -92,7 +92,7 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 			}
 		}
 		object := written(Reply{Code: Cancelled, Wants: JSON, Look: look})
-		if !strings.Contains(object.Body.String(), english.Refusals[Cancelled].Text) || object.Header().Get("Vary") != "" {
+		if !strings.Contains(object.Body.String(), Cancelled.Text()) || object.Header().Get("Vary") != "" {
 			t.Errorf("%s: a program gets %s", l.tag, object.Body)
 		}
 	}
