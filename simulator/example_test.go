@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -8,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 
+	client "github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
@@ -25,6 +27,34 @@ func openWindow(address string) *url.URL {
 		log.Fatal(err)
 	}
 	return back
+}
+
+// A fake Instagram for your own tests takes five lines. The client under test is that of this module
+// here; yours needs the same three addresses.
+func Example_inFiveLines() {
+	app := simulator.App{ID: "990602627938098", Secret: "a1b2c3d4e5f60718293a4b5c6d7e8f90", RedirectURIs: []string{"https://example.com/auth/"}, Live: true}
+	users := []simulator.User{{ID: "17841405793187218", Username: "jayposiris"}}
+	fake, _ := simulator.New(simulator.Config{App: app, Users: users, AutoAllow: "jayposiris"})
+	server := httptest.NewServer(fake)
+	defer server.Close()
+
+	yours, err := client.New(client.Config{AppID: app.ID, AppSecret: app.Secret, Endpoints: client.Endpoints{
+		Authorize: server.URL + "/oauth/authorize", Token: server.URL + "/oauth/access_token", Graph: server.URL,
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	back := openWindow(yours.AuthorizationURL(client.Authorization{RedirectURI: app.RedirectURIs[0], State: "x"}))
+	token, err := yours.Exchange(context.Background(), app.RedirectURIs[0], back.Query().Get("code"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	user, err := yours.User(context.Background(), token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(user.Username, "has signed in with", fake.Calls(simulator.Token), "call for a token")
+	// Output: jayposiris has signed in with 1 call for a token
 }
 
 // The client under test is two lines of net/http here; put yours in its place.

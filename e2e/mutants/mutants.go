@@ -66,8 +66,19 @@ var mutants = []mutant{
 	{"C3", "two blocks in one branch are one", `b.onOneWay([]rawRoute{{Handle: route.HandlersRaw}}) <= 1`, `true`, "."},
 	// The callback.
 	{"C1", "the nonce is not compared with the state",
-		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state)) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "."},
-	{"C1", "a login never expires", `return l, c.recent(started, LoginLifetime)`, `return l, !started.IsZero()`, "."},
+		`if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state[:nonceText])) != 1 {`, `if _ = subtle.ConstantTimeEq; !r.done() || expected == "" {`, "."},
+	{"C1", "a login never expires", `return !now.After(t.Add(d)) && !t.After(now.Add(clockSkew))`, `return d > 0 && !t.After(now.Add(clockSkew))`, "."},
+	{"C1", "a part of a state is enough", `return l, whole && c.recent(started, LoginLifetime)`, `return l, (whole || true) && c.recent(started, LoginLifetime)`, ""},
+	{"C1", "the parts of two states are one", `return c.bind(c.loginPrefix, "origin", string(nonce), redirectURI)`, `return c.bind(c.loginPrefix, "origin", redirectURI)`, ""},
+	{"C3", "a state is not bound to its redirect URI", `return c.bind(c.loginPrefix, "origin", string(nonce), redirectURI)`, `return c.bind(c.loginPrefix, "origin", string(nonce))`, ""},
+	{"C1", "a state explains itself for ever", `return l, r.done() && c.recent(began, LoginLifetime)`, `return l, r.done() && !began.IsZero()`, ""},
+	{"C1", "any state is of another browser", `	if !ok || f.Memory.Nonces.Used(login.Nonce) {`, `	if f.Memory.Nonces.Used(login.Nonce) {`, ""},
+	{"C1", "a finished login is of another browser", `	if !ok || f.Memory.Nonces.Used(login.Nonce) {`, `	if !ok {`, ""},
+	{"C1", "a browser with a login is another browser", `if cb.Failed || v.Found.LoginUnderWay() {`, `if cb.Failed {`, ""},
+	{"C1", "an ordinary browser is that of an app", `	if app == audience.NoApp {`, `	if app == audience.NoApp && v == nil {`, ""},
+	{"R1", "the address to copy has the host of the request", `page := redirect.Origin + a.Paths.Safe(returnTo)`, `page := redirect.Origin[:8] + v.R.Host + a.Paths.Safe(returnTo)`, ""},
+	{"E2", "a fragment gives orders to Android", `rest, _, _ = strings.Cut(rest, "#")`, `rest, _, _ = strings.Cut(rest, "\x00")`, ""},
+	{"E2", "an order to a phone may hold anything", `if c <= ' ' || c > '~' || strings.IndexByte(`, `if c > '~' || strings.IndexByte(`, ""},
 	{"C2", "a code may hold anything", `(failed || isCode(q.Code))`, `(failed || q.Code != "")`, ""},
 	{"C3", "a login is not bound to its redirect URI", `	for _, s := range more {
 		ad = appendString(ad, s)

@@ -131,10 +131,11 @@ func TestR1_ThePageOpensNothingButThisSite(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"a proxy's header": func(r *http.Request) { r.Header.Set("X-Forwarded-Host", "evil.example") },
 		"another host":     func(r *http.Request) { r.Host = "evil.example" },
+		"capitals":         func(r *http.Request) { r.Host = "EXAMPLE.test:443" },
 		"a port":           func(r *http.Request) { r.Host = "example.test:8443" },
 		"a quote":          func(r *http.Request) { r.Host = `example.test"onload=` },
 	} {
-		if body := page(facebookOnDroid, "/", change); strings.Contains(body, "evil.example/") || strings.Contains(body, "://evil") || strings.Contains(body, ":8443/") || strings.Contains(body, `"onload`) {
+		if body := page(facebookOnDroid, "/", change); strings.Contains(body, "evil.example/") || strings.Contains(body, "://evil") || strings.Contains(body, ":8443/") || strings.Contains(body, `"onload`) || strings.Contains(body, "//EXAMPLE") {
 			t.Errorf("%s is on the page\n%s", name, body)
 		}
 	}

@@ -273,7 +273,7 @@ type facts struct {
 
 // filler returns what replaces the placeholders in texts of this language.
 func (l *Language) filler(f facts) *strings.Replacer {
-	pairs := []string{"{site}", l.isolated(f.site), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
+	pairs := []string{"{site}", l.isolated(f.site), "@{user}", l.isolated("@" + f.user), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
 	if !f.date.IsZero() {
 		pairs = append(pairs, "{date}", l.date(f.date))
 	}

@@ -41,7 +41,7 @@ func (p SignInPage) Write(w http.ResponseWriter, head bool) {
 	}
 	view.Later = listOf(words.Later, language.inWords(p.StepUp))
 	if view.Elsewhere = p.Look.elsewhere(p.Elsewhere); view.Elsewhere != nil {
-		view.Elsewhere.Note = p.Look.language().InApp
+		view.Elsewhere.Note = language.InApp
 	}
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
 	p.Look.show(w, signInFile, LoginRequired.Status(), draft{View: view}, head)

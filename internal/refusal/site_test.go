@@ -200,4 +200,9 @@ func TestNamesOfTheOtherDirectionAreKeptApart(t *testing.T) {
 	if page := written(Reply{Code: NoAccess, Wants: Page, User: "jay", NotListed: true, Look: look}).Body.String(); !strings.Contains(page, "@jay is not on the list of \u2068نادي\u2069.") {
 		t.Error(page)
 	}
+	// The sign belongs to the name, wherever the text goes.
+	arabic := &Language{tag: "ar", words: words{Direction: "rtl"}}
+	if got := arabic.filler(facts{site: "Club", user: "jay"}).Replace("x @{user} y {site}"); got != "x \u2068@jay\u2069 y \u2068Club\u2069" {
+		t.Errorf("%q", got)
+	}
 }

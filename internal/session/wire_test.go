@@ -246,6 +246,28 @@ func FuzzC9_OriginPlaintext(f *testing.F) {
 	})
 }
 
+// Two states can begin alike. Each is whole, and the nonce in the cookie decides which one is its own.
+func TestC1_AStateThatBeginsAlikeIsAnotherOne(t *testing.T) {
+	c, err := New(Config{Secrets: []string{"secret"}, Instance: "1", Name: "ig", Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, other := Login{RedirectURI: "uri"}, Login{RedirectURI: "uri"}
+	other.Nonce[nonceLength-1] = 1
+	states := [2]string{}
+	for i, l := range []*Login{&own, &other} {
+		if states[i], err = c.makeState(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cookie := login{states[0][:tagLength], seal(t, c, append(appendTime(own.Nonce[:], time.Now()), 0), c.bind(c.loginPrefix+states[0][:tagLength], "uri"))}
+	for i, want := range []bool{true, false} {
+		if _, ok := c.openLogin(cookie, states[i], "uri"); ok != want {
+			t.Errorf("state %d: %v", i, ok)
+		}
+	}
+}
+
 func seal(t *testing.T, c *Cookies, plaintext, ad []byte) string {
 	t.Helper()
 	value, err := c.keys().login.seal(plaintext, ad)
