@@ -87,6 +87,8 @@ func (h *Handler) own(v *request.State, path address.Own) error {
 		return h.logins.Login(v)
 	case address.Logout:
 		return h.endpoints.Logout(v)
+	case address.Account:
+		return h.endpoints.Account(v)
 	case address.Refused:
 		return h.answers.Refused(v)
 	case address.Userinfo:

@@ -214,7 +214,7 @@ func (s *settings) resolveSession(h *Handler, replace option.Resolver) (err erro
 	if c.Idle != 0 && (c.Idle < time.Minute || c.Idle > c.Lifetime) {
 		return option.Errorf("session idle", "write a duration between 1m and the lifetime")
 	}
-	s.Lifetime = c.Lifetime
+	s.Lifetime, s.Idle = c.Lifetime, c.Idle
 	if c.Secrets, err = replace.All("session secret", h.Session.Secret); err != nil {
 		return err
 	}

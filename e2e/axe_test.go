@@ -39,6 +39,18 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 		"deletion-requested": deletion(refusal.DeletionPage{State: refusal.DeletionPending}),
 		"deletion-unknown":   deletion(refusal.DeletionPage{}),
 	}
+	account := refusal.AccountPage{
+		Username: "a.rather_long.name.of_30_letter", UserID: "17841405793187218", Since: day, Until: day.AddDate(0, 0, 7), Idle: 12 * time.Hour,
+		Granted: []string{"instagram_business_basic", "instagram_business_manage_comments"}, Acting: []string{"instagram_business_manage_comments"},
+		LogoutURL: "/logout", AnotherURL: "/login", AppsURL: "https://instagram.test/apps", Look: look,
+	}
+	all["account"] = func(w http.ResponseWriter) { account.Write(w, false) }
+	all["account-unknown"] = func(w http.ResponseWriter) {
+		unknown := account
+		unknown.Granted, unknown.Idle, unknown.NoToken = nil, 0, true
+		unknown.PictureURL, unknown.PictureSources = "/picture", []string{"'self'"}
+		unknown.Write(w, false)
+	}
 	all["frame"] = func(w http.ResponseWriter) {
 		framed := look
 		framed.Framed = true

@@ -75,6 +75,19 @@ type Config struct {
 	Transport http.RoundTripper
 }
 
+// appsPath is the path of the page on which people see the apps that they use, and remove them.
+const appsPath = "/accounts/manage_access/"
+
+// AppsURL returns the address of the page on which people see the apps that they use, and remove
+// them. It is on the host of the authorization window where that is a simulator.
+func (c *Client) AppsURL() string {
+	window, err := url.Parse(c.config.Endpoints.Authorize)
+	if err == nil && isLoopback(window.Hostname()) {
+		return window.Scheme + "://" + window.Host + appsPath
+	}
+	return "https://www.instagram.com" + appsPath
+}
+
 // ConfigError says which option of a configuration is wrong, and what is right.
 type ConfigError struct {
 	Option, Problem string

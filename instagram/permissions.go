@@ -38,6 +38,13 @@ func (p Permissions) Names() (names []string) {
 	return names
 }
 
+// acting are the permissions that do more than read.
+var acting = PermissionsOf("instagram_business_content_publish", "instagram_business_manage_messages", "instagram_business_manage_comments")
+
+// Acting returns those of p that let an app act for a person: publish, write, or remove something.
+// The others let it read.
+func (p Permissions) Acting() Permissions { return p & acting }
+
 // String lists the permissions with commas between.
 func (p Permissions) String() string { return strings.Join(p.Names(), ",") }
 

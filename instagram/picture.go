@@ -29,6 +29,18 @@ const (
 // of them, such as scontent-fra3-1.cdninstagram.com or scontent-fra3-1.xx.fbcdn.net.
 var pictureDomains = []string{".cdninstagram.com", ".fbcdn.net"}
 
+// PictureSources returns the hosts from which profile pictures can come, as sources of a
+// Content-Security-Policy.
+func (c *Client) PictureSources() (sources []string) {
+	for _, domain := range pictureDomains {
+		sources = append(sources, "https://*"+domain)
+	}
+	if graph, err := url.Parse(c.config.Endpoints.Graph); err == nil && isLoopback(graph.Hostname()) {
+		sources = append(sources, "http://"+graph.Hostname()+":*") // of a simulator; see simulates
+	}
+	return sources
+}
+
 // pictureTypes are the accepted types. SVG is not among them: it can hold scripts.
 var pictureTypes = []string{"image/jpeg", "image/png", "image/gif", "image/webp", "image/avif"}
 

@@ -28,6 +28,35 @@ var mutants = []mutant{
 	{"A7", "a callback beside its path is a page", `if back, ok := h.logins.Astray(v); ok {`, `if back, ok := h.logins.Astray(v); ok && v == nil {`, ""},
 	{"L3", "signing out leads where a session is needed", `if !e.asksToSignIn(v, target) {`, `if true {`, ""},
 	{"L3", "who is not signed in may sign out", `	if p.SignedIn {`, `	if true {`, "."},
+	{"P7", "the account page asks for no session", `	if err := e.PassSignedIn(v); err != nil {
+		return err
+	}
+	e.Sessions.SetRenewedCookie(v)`, `	e.Sessions.SetRenewedCookie(v)`, ""},
+	{"F1", "the account page opens while revocation is unknown", `	case request.SignedIn:
+		return nil
+	case request.NotAllowed:`, `	case request.SignedIn, request.RevocationUnknown:
+		return nil
+	case request.NotAllowed:`, ""},
+	{"X2", "the account page opens without a permission", `	case request.SignedIn:
+		return nil
+	case request.NotAllowed:`, `	case request.SignedIn, request.MissingPermission:
+		return nil
+	case request.NotAllowed:`, ""},
+	{"P7", "the account page takes a form", `	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
+		return err
+	}
+	if e.Handoff {`, `	if err := answer.Allow(v, http.MethodGet, http.MethodHead, http.MethodPost); err != nil {
+		return err
+	}
+	if e.Handoff {`, ""},
+	{"P7", "a frame may show the account page", `	p.Look.Framed = false //`, `	p.Look.Framed = true //`, ""},
+	{"P7", "the account page shows images of any host", `	return policy + "; img-src " + strings.Join(sources, " ")`, `	return policy + "; img-src *"`, ""},
+	{"A7", "a new account on the account page counts as a loop", `	if v.Found.Marked() {
+		// The browser has sent the session cookie, so there is no redirect loop. [A7]
+		header.Add`, `	if false {
+		header.Add`, ""},
+	{"R3", "any spelling of the account page is one to return to", `return found && (rest == "" || rest[0] == '?' || rest[0] == '#')`, `return found || rest == "" || p.IsOwn(pathForm)`, ""},
+	{"L3", "signing out leads to the account page", `path == e.Paths.Of(address.Login) || path == e.Paths.Of(address.Account)`, `path == e.Paths.Of(address.Login)`, ""},
 	{"P3", "a refused callback keeps its address", `	v.W.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
 	{"P4", "a public answer varies by cookie", `case !s.Private && !s.HandedOff && isPublic(header):`, `case false:`, ""},
 	{"P4", "an answer for everybody takes a mark along", `if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {`, `if s.Renewed != "" || s.Unmark != "" {`, ""},
@@ -140,7 +169,7 @@ var mutants = []mutant{
 	// Return addresses.
 	{"R1", "two slashes lead elsewhere", ` || strings.HasPrefix(address, "//") {`, ` {`, "."},
 	{"R1", "dots hide two slashes", `return !strings.HasPrefix(withoutDots(u.EscapedPath()), "//")`, `return withoutDots(u.EscapedPath()) != ""`, "."},
-	{"R3", "visitors are sent back to own paths", `	if p.IsOwn(safe) {`, `	if false {`, "."},
+	{"R3", "visitors are sent back to own paths", `	if p.IsOwn(safe) && !p.IsAccount(safe) {`, `	if false {`, "."},
 	// The list of revoked sessions.
 	{"F1", "a failing storage signs everybody out", `	if l.MaxStaleness == 0 {
 		return false`, `	if l.MaxStaleness == 0 {

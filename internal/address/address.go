@@ -105,10 +105,11 @@ func (p *Paths) CanonicalFor(host string) Redirect {
 }
 
 // Safe returns the path form of an address to return to after a login. For an address that is
-// not a page of the site, it is the front page. [R1, R3]
+// not a page of the site, it is the front page. The account page is the one own path to return to:
+// the others start a login or answer programs. [R1, R3]
 func (p *Paths) Safe(address string) string {
 	safe := returnpath.Safe(address, p.origins...)
-	if p.IsOwn(safe) {
+	if p.IsOwn(safe) && !p.IsAccount(safe) {
 		return "/"
 	}
 	return safe

@@ -17,6 +17,7 @@ const (
 	Callback
 	Login
 	Logout
+	Account
 	Refused
 	Userinfo
 	Picture
@@ -25,7 +26,7 @@ const (
 )
 
 var ownPaths = [...]string{
-	Login: "/login", Logout: "/logout", Refused: "/refused", Userinfo: "/userinfo", Picture: "/picture",
+	Login: "/login", Logout: "/logout", Account: "/account", Refused: "/refused", Userinfo: "/userinfo", Picture: "/picture",
 	Deauthorize: "/deauthorize", DataDeletion: "/data_deletion",
 }
 
@@ -68,8 +69,14 @@ func (p *Paths) IsBelow(path string) bool {
 	return path == p.Prefix || strings.HasPrefix(path, p.Prefix+"/")
 }
 
-// IsOwn reports whether a path form leads to an own path, which is no page to return to after a
-// login. [A7, R3]
+// IsAccount reports whether a path form is the account page in its plain spelling, with or without
+// a query.
+func (p *Paths) IsAccount(pathForm string) bool {
+	rest, found := strings.CutPrefix(pathForm, p.Of(Account))
+	return found && (rest == "" || rest[0] == '?' || rest[0] == '#')
+}
+
+// IsOwn reports whether a path form leads to an own path. [A7, R3]
 func (p *Paths) IsOwn(pathForm string) bool {
 	path := returnpath.Path(pathForm)
 	return p.IsCallbackPath(path) || p.IsBelow(path)

@@ -1,5 +1,6 @@
-// Package endpoint answers the handler's own paths other than login and callback: logout, userinfo,
-// the profile picture, and Meta's two callbacks (deauthorize and data deletion).
+// Package endpoint answers the handler's own paths other than login and callback: logout, the
+// account page, userinfo, the profile picture, and Meta's two callbacks (deauthorize and data
+// deletion).
 //
 // The package does not know how a login runs, or how a page looks: a refusal leaves it as an
 // *answer.Refusal.
@@ -35,6 +36,13 @@ type Endpoints struct {
 	PassDeauthorize, PassDataDeletion bool
 	// Required reports whether a request needs a session.
 	Required func(*request.State) bool
+	// PassSignedIn returns nil for a visitor who is signed in, and otherwise the answer that asks for
+	// a sign-in. It expects the standing that lifecycle.Sessions.Recognize has found.
+	PassSignedIn func(*request.State) error
+	// PictureSources are the hosts to which PictureRedirect leads, for a Content-Security-Policy.
+	PictureSources []string
+	// AppsURL is Instagram's page on which people remove apps.
+	AppsURL string
 }
 
 // Memory holds the pictures and the limits of an instance. It outlives a reload of the

@@ -83,7 +83,8 @@ func (e *Endpoints) redirectAfterLogout(v *request.State) error {
 // asksToSignIn reports whether a path of this host, with or without a query, needs a session.
 func (e *Endpoints) asksToSignIn(v *request.State, target string) bool {
 	if e.Paths.IsOwn(target) {
-		return returnpath.Path(target) == e.Paths.Of(address.Login)
+		path := returnpath.Path(target)
+		return path == e.Paths.Of(address.Login) || path == e.Paths.Of(address.Account)
 	}
 	target, _, _ = strings.Cut(target, "#")
 	return v.At(target, e.Required)

@@ -27,17 +27,23 @@ type Gate struct {
 // Pass returns nil for a request that may go on to the site, and otherwise the answer to it. It
 // expects the standing that lifecycle.Sessions.Recognize has found.
 func (g *Gate) Pass(v *request.State) error {
-	switch {
-	case v.Standing == request.SignedIn:
+	if v.Standing != request.SignedIn && v.Standing != request.NotAllowed && !g.Rules.Required(v) {
 		return nil
-	case v.Standing == request.NotAllowed:
+	}
+	return g.PassSignedIn(v)
+}
+
+// PassSignedIn is Pass for a page that needs a session whatever `protect` says.
+func (g *Gate) PassSignedIn(v *request.State) error {
+	switch v.Standing {
+	case request.SignedIn:
+		return nil
+	case request.NotAllowed:
 		v.LimitBody()
 		return g.Sessions.RefuseAccess(v)
-	case g.Rules.Required(v):
-		v.LimitBody()
-		return g.ask(v)
 	}
-	return nil
+	v.LimitBody()
+	return g.ask(v)
 }
 
 // ask sends a navigation to Instagram. Scripts, forms and frames cannot sign in, and each gets an

@@ -66,6 +66,7 @@ type Config struct {
 	LongLived    bool                  // exchange the token for a long-lived one, and refresh it
 	Revalidate   time.Duration         // age at which a profile is read again; 0 for never
 	Lifetime     time.Duration         // of a session, from its login
+	Idle         time.Duration         // a session ends after this time without a request; 0 for never
 	SyncInterval time.Duration         // between two reads of the revocation list
 	MaxStaleness time.Duration         // fail closed with an older revocation list; 0 for never
 

@@ -42,6 +42,8 @@ type words struct {
 	DeletionUnknown   wording `json:"deletion_unknown"`
 	Labels            Labels  `json:"labels"`
 
+	Account accountWords `json:"account"`
+
 	Day    string     `json:"day"` // {day}: its number in the month; {month}; {year}
 	Months [12]string `json:"months"`
 }

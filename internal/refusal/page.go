@@ -17,6 +17,7 @@ const (
 	signOutFile   = "sign_out.html"
 	signedOutFile = "signed_out.html"
 	deletionFile  = "data_deletion.html"
+	accountFile   = "account.html"
 	layoutFile    = "layout.html" // what the others share
 )
 
@@ -66,6 +67,8 @@ type Look struct {
 	// Framed says that the page is shown in a frame of a page of this site. Links lead
 	// out of the frame then, and only this site can frame it.
 	Framed bool
+	// Images are hosts from which this page shows images, as sources of a Content-Security-Policy.
+	Images []string
 }
 
 func (l Look) language() *Language { return cmp.Or(l.Language, english) }
@@ -111,6 +114,8 @@ type View struct {
 	Missing []string
 	// SignOut is what the form of the page sign_out needs.
 	SignOut *SignOutForm
+	// Account is what the page account shows.
+	Account *AccountView
 	// Confirmation is the code on the page data_deletion; empty where it is not known.
 	Confirmation string
 	// RequestID stands in the log, too. Reference is its beginning, which is enough to find it.
@@ -184,7 +189,7 @@ func (l Look) show(w http.ResponseWriter, file string, status int, page draft, h
 	if l.Framed {
 		csp = strings.TrimSuffix(csp, unframed) + "; frame-ancestors 'self'"
 	}
-	w.Header().Set("Content-Security-Policy", csp)
+	w.Header().Set("Content-Security-Policy", allowImages(csp, l.Images))
 	if l.Negotiated {
 		w.Header().Add("Vary", "Accept-Language")
 	}

@@ -50,6 +50,7 @@ var promised = map[Code]struct {
 	SignedOutHere:       {503, "You are signed out in this browser."},
 	NoPicture:           {404, "There is no picture here."},
 	NoToken:             {404, "This needs a new sign-in with Instagram."},
+	NoAccountPage:       {404, "This site keeps its own sessions. Its account page is not here."},
 	Internal:            {500, "Something went wrong."},
 }
 

@@ -43,6 +43,7 @@ const (
 	SignedOutHere       Code = "signed_out_here"
 	NoPicture           Code = "no_picture"
 	NoToken             Code = "no_token"
+	NoAccountPage       Code = "no_account_page"
 	Internal            Code = "internal"
 )
 
@@ -79,6 +80,7 @@ var statuses = map[Code]int{
 	SignedOutHere:       http.StatusServiceUnavailable,
 	NoPicture:           http.StatusNotFound,
 	NoToken:             http.StatusNotFound,
+	NoAccountPage:       http.StatusNotFound,
 	Internal:            http.StatusInternalServerError,
 }
 
@@ -114,6 +116,7 @@ var messages = map[Code]string{
 	SignedOutHere:       "You are signed out in this browser.",
 	NoPicture:           "There is no picture here.",
 	NoToken:             "This needs a new sign-in with Instagram.",
+	NoAccountPage:       "This site keeps its own sessions. Its account page is not here.",
 	Internal:            "Something went wrong.",
 }
 

@@ -116,7 +116,7 @@ func readTemplate(file string) (string, error) {
 
 // Files returns the names of the templates.
 func Files() []string {
-	return []string{deletionFile, errorFile, layoutFile, signInFile, signOutFile, signedOutFile}
+	return []string{accountFile, deletionFile, errorFile, layoutFile, signInFile, signOutFile, signedOutFile}
 }
 
 var (
@@ -182,10 +182,24 @@ func samples(style template.CSS) []sample {
 	deleted, unknown := signOut, signOut
 	deleted.Page, deleted.Confirmation = "data_deletion", "sampleconfirmation"
 	unknown.Page = "data_deletion"
+	account := signOut
+	account.Page, account.Account = "account", sampleAccount()
+	newest := account
+	newest.Account = &AccountView{LogoutURL: account.Account.LogoutURL} // nothing else is certain
 	return []sample{
+		{accountFile, account, "/sample/logout", "{{.Account.LogoutURL}}"}, {accountFile, newest, "/sample/logout", "{{.Account.LogoutURL}}"},
 		{signInFile, signIn, "/sample/login", "{{.LinkURL}}"}, {errorFile, refused, "/sample/login", "{{.LinkURL}}"}, {errorFile, bare, "", ""},
 		{signOutFile, signedIn, "/sample/logout", "{{.SignOut.Action}}"}, {signedOutFile, signedOut, "/sample/login", "{{.LinkURL}}"},
 		{deletionFile, deleted, "sampleconfirmation", "{{.Confirmation}}"}, {deletionFile, unknown, "", ""},
+	}
+}
+
+func sampleAccount() *AccountView {
+	at := Moment{Text: "Moment", ISO: "2026-11-27T08:30:00Z"}
+	return &AccountView{
+		Username: "sample", UserID: "1", PictureURL: "/sample/picture", Since: at, Until: at, Idle: "Idle",
+		Granted: []Grant{{Text: "Grant", Kind: "Kind"}}, Unknown: "Unknown", Use: "Use",
+		LogoutURL: "/sample/logout", AnotherURL: "/sample/login", AppsURL: "https://sample.test/", Labels: english.Account.Labels,
 	}
 }
 

@@ -92,7 +92,7 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 	}{
 		"broken":                {map[string]string{"error.html": "<p>\n{{.Title"}, "error.html:2"},
 		"a field that is none":  {map[string]string{"error.html": "{{.LinkURL}}\n\n{{.Titel}}"}, "error.html:3"},
-		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is not one of data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
+		"a typo":                {map[string]string{"erorr.html": "x"}, "erorr.html is not one of account.html, data_deletion.html, error.html, layout.html, sign_in.html, sign_out.html, signed_out.html"},
 		"none":                  {map[string]string{"readme.txt": "x"}, "has none of"},
 		"a script":              {map[string]string{"error.html": "{{.LinkURL}}<SCRIPT>1</SCRIPT>"}, "error.html has a script"},
 		"no way on":             {map[string]string{"sign_in.html": "<h1>{{.Title}}</h1>"}, "sign_in.html does not use {{.LinkURL}}"},
@@ -101,6 +101,8 @@ func TestE3_ATemplateThatIsNoGoodIsRefusedWithFileAndLine(t *testing.T) {
 		"no code":               {map[string]string{"data_deletion.html": "<h1>{{.Title}}</h1>"}, "data_deletion.html does not use {{.Confirmation}}"},
 		"a refusal without it":  {map[string]string{"error.html": `{{.LinkURL}}{{index .Missing 0}}`}, "error.html:1"},
 		"a page without a user": {map[string]string{"data_deletion.html": `{{.Confirmation}}{{.SignOut.Username}}`}, "data_deletion.html:1"},
+		"no way out":            {map[string]string{"account.html": "<h1>{{.Title}}</h1>"}, "account.html does not use {{.Account.LogoutURL}}"},
+		"only with permissions": {map[string]string{"account.html": "{{.Account.LogoutURL}}{{index .Account.Granted 0}}"}, "account.html:1"},
 		"large":                 {map[string]string{"error.html": strings.Repeat("x", maxTemplate+1)}, "error.html is larger than 256 KB"},
 		"ambiguous":             {map[string]string{"error.html": `{{.LinkURL}}<a href="{{if .Link}}/x?{{else}}"{{end}}>`}, "error.html"},
 	} {

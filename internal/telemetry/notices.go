@@ -117,7 +117,7 @@ var RefusalNotices = map[refusal.Code]Notice{
 	refusal.LoginRequired: {}, refusal.SessionEnded: {}, refusal.CrossSitePost: {}, refusal.LoginExpired: {}, refusal.BadRequest: {},
 	refusal.Cancelled: {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
 	refusal.MissingPermission: {}, refusal.CrossSite: {}, refusal.BadSignature: {}, refusal.TooLarge: {}, refusal.BadType: {},
-	refusal.NoPicture: {}, refusal.NoToken: {}, refusal.CookiesBlocked: {Remedy: remedyCookiesBlocked},
+	refusal.NoPicture: {}, refusal.NoToken: {}, refusal.NoAccountPage: {}, refusal.CookiesBlocked: {Remedy: remedyCookiesBlocked},
 	refusal.BadHost: {}, // an OperatorCause makes it WARN
 
 	// Caused by the configuration, by a redirect in front of Caddy, or by Instagram. A cause that
