@@ -37,7 +37,7 @@ func describeBlock(raw json.RawMessage) (review.Site, error) {
 		site.RedirectURIs = append(site.RedirectURIs, redirect.URI)
 	}
 	site.Deauthorize, site.DataDeletion = s.Paths.Of(address.Deauthorize), s.Paths.Of(address.DataDeletion)
-	site.Login, site.Logout, site.Account = s.Paths.Of(address.Login), s.Paths.Of(address.Logout), s.Paths.Prefix+"/account"
+	site.Login, site.Logout, site.Account = s.Paths.Of(address.Login), s.Paths.Of(address.Logout), s.Paths.Of(address.Account)
 	site.Start = h.startPath(s.Handoff)
 	site.BasicDisplay = s.api == instagram.BasicDisplay
 	site.Permissions, site.StepUp, site.Required, site.Fields = h.Scope, h.StepUp, h.RequireScope, h.Fields

@@ -91,7 +91,7 @@ func TestReviewFindsWhereASignInBegins(t *testing.T) {
 		"*":                                "Open https://example.com/, signed out.",
 		"":                                 "Open https://example.com/, signed out.",
 		"@m":                               "Open https://example.com/b, signed out.",
-		"@other":                           "Open [the page of your site with the login button], signed out.",
+		"@other":                           "Open https://example.com/instagram_auth/account, signed out.",
 		"/members* {\nafter_login handoff": "Open https://example.com/members, signed out.",
 	} {
 		block := reviewed(matcher, "redirect_uri https://example.com/auth/", "login_page")
@@ -103,7 +103,7 @@ func TestReviewFindsWhereASignInBegins(t *testing.T) {
 	}
 	// A block in handle_path sees other paths than visitors ask for.
 	out, _, err := reviewOf(t, "example.com {\nhandle_path /app/* {\n"+reviewed("/x*", "redirect_uri https://example.com/app/cb/", "path_prefix /app/ig", "login_page")+"}\n}\n")
-	if err != nil || strings.Contains(out, "https://example.com/x") || !strings.Contains(flat(out), "Open [the page of your site with the login button], signed out.") {
+	if err != nil || strings.Contains(out, "https://example.com/x") || !strings.Contains(flat(out), "Open https://example.com/app/ig/account, signed out.") {
 		t.Errorf("in handle_path: %v\n%s", err, out)
 	}
 	out, _, err = reviewOf(t, "example.com {\n"+reviewed("", "redirect_uri https://example.com/auth/", "after_login handoff")+"}\n")

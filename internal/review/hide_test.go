@@ -51,6 +51,17 @@ func TestSecretsAreHiddenHoweverTheyAreWritten(t *testing.T) {
 	}
 }
 
+// Each is too short for its parts to be known.
+func TestShortSecretsAreHiddenInEachSpelling(t *testing.T) {
+	for _, c := range []struct{ secret, text string }{
+		{"été à Gex", escaped("été à Gex")}, {"two w+rds", "two+w%2Brds"}, {"two w+rds", "Two W+Rds"}, {"two w+rds", "xtwo%20w%2brdsx"}, {"h%41unter", "hAunter"}, {"h%41unter", "h%41unter"},
+	} {
+		if got := WithoutSecrets("a "+c.text+" b", []string{c.secret}); !strings.HasPrefix(got, "a ") || strings.Trim(got, "abx ") != mark {
+			t.Errorf("%s in %s: %s", c.secret, c.text, got)
+		}
+	}
+}
+
 func TestWhatLooksLikeASecretIsHidden(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString([]byte("q8\xff\xfe0123456789zyxwvutsrqponmlk"))
 	for _, text := range []string{

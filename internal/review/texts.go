@@ -114,16 +114,13 @@ func permissionNames() []string {
 
 // accountPage is where the username and the ID can be seen.
 func (k *kit) accountPage() string {
-	if k.Handoff || k.Account == "" {
-		return "[the page of your site that shows both]"
-	}
-	return k.Account
+	return or(k.ownPage(), "[the page of your site that shows both]")
 }
 
 // start is where the reviewer begins: a page with a button.
 func (k *kit) start() string {
-	if k.LoginPage && k.Start != "" {
-		return k.Start
+	if page := or(k.Start, k.ownPage()); k.LoginPage && page != "" {
+		return page
 	}
 	return "[the page of your site with the login button]"
 }
@@ -140,7 +137,17 @@ func (k *kit) button() string {
 }
 
 // within is a page that needs a sign-in.
-func (k *kit) within() string { return or(k.Start, "[a page that needs a sign-in]") }
+func (k *kit) within() string {
+	return or(k.Start, or(k.ownPage(), "[a page that needs a sign-in]"))
+}
+
+// ownPage is the handler's page that needs a sign-in, whatever the matcher says.
+func (k *kit) ownPage() string {
+	if k.Handoff {
+		return ""
+	}
+	return k.Account
+}
 
 // screencast writes the script: what to do, what is seen, and the caption.
 func (k *kit) screencast() {
@@ -167,8 +174,16 @@ func (k *kit) screencast() {
 		show("Use "+permission+": [what a member does].", "[the result on your site, and at Instagram if it shows there].", "This is what "+permission+" is for: [one sentence].")
 	}
 	show("Sign out"+k.signOut()+", then open "+k.within()+".", "the site asks for a sign-in.", "A member can sign out.")
-	show("Sign in again. Then remove the app at Instagram: Settings and privacy, Website permissions, Apps and websites. Reload "+k.within()+" until it asks for a sign-in.", "the site asks for a sign-in.", k.removalCaption())
+	show("Sign in again. Then remove the app at Instagram"+k.appsLink()+": Settings and privacy, Website permissions, Apps and websites. Reload "+k.within()+" until it asks for a sign-in.", "the site asks for a sign-in.", k.removalCaption())
 	show("Open "+or(k.Privacy, "[your privacy policy]")+".", "the privacy policy, without a sign-in.", "The privacy policy says what we keep and how to have it deleted.")
+}
+
+// appsLink says where the way to Instagram's list of apps begins.
+func (k *kit) appsLink() string {
+	if k.ownPage() == "" {
+		return ""
+	}
+	return ", by the link on the account page or in Instagram's settings"
 }
 
 func (k *kit) removalCaption() string {
