@@ -43,7 +43,8 @@ func newDebian(t *testing.T) debian {
 	return d
 }
 
-// sh runs commands as they stand in the docs. sudo is left out, and files go below the root of this Debian.
+// sh runs commands as they stand in the docs. sudo is left out, and files go below the root of this
+// Debian.
 func (d debian) sh(text string) {
 	d.t.Helper()
 	command := exec.Command("bash", "-e", "-u", "-o", "pipefail", "-c", `

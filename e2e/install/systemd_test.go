@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// analyze runs systemd-analyze on caddy.service and its drop-ins, whose texts it gets by their names.
+// analyze runs systemd-analyze on caddy.service and its drop-ins: their texts by their names.
 func analyze(t *testing.T, files map[string]string, args ...string) string {
 	t.Helper()
 	folder := t.TempDir()

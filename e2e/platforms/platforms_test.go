@@ -13,14 +13,14 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// targets are the platforms of the releases other than that of the tests, and one with 32 bits, where an
-// int is smaller.
+// targets are the platforms of the releases other than that of the tests, and one with 32 bits,
+// where an int is smaller.
 var targets = []string{"windows/amd64", "darwin/arm64", "linux/arm64", "linux/386", "freebsd/amd64"}
 
-// A function that a build tag leaves out, a missing system call and a constant that is too large are
-// errors of types. So this test checks types and compiles nothing. `go vet` and `go build` compile
-// every dependency for every platform, which takes minutes with an empty cache. This takes about 35 s of
-// CPU time, with an empty cache as with a full one.
+// A function that a build tag leaves out, a missing system call and a constant that is too large
+// are errors of types. So this test checks types and compiles nothing. `go vet` and `go build`
+// compile every dependency for every platform, which takes minutes with an empty cache. This takes
+// about 35 s of CPU time, with an empty cache as with a full one.
 func TestTheModuleAndItsTestsTypeCheckOnEachPlatform(t *testing.T) {
 	for _, target := range targets {
 		t.Run(target, func(t *testing.T) {
@@ -55,8 +55,8 @@ func root(t *testing.T) string {
 	return folder
 }
 
-// typeErrors returns the errors of the packages that match a pattern and of their tests on a platform,
-// and the number of packages. overlay replaces the content of files.
+// typeErrors returns the errors of the packages that match a pattern and of their tests on a
+// platform, and the number of packages. overlay replaces the content of files.
 func typeErrors(t *testing.T, target string, overlay map[string][]byte, pattern string) (problems []string, checked int) {
 	t.Helper()
 	system, architecture, _ := strings.Cut(target, "/")
@@ -91,8 +91,8 @@ func typeErrors(t *testing.T, target string, overlay map[string][]byte, pattern 
 	return problems, checked
 }
 
-// withoutBodies drops what functions of a dependency do. Only their types matter to the module, and
-// most of the time goes into the rest.
+// withoutBodies drops what functions of a dependency do. Only their types matter to the module,
+// and most of the time goes into the rest.
 func withoutBodies(file *ast.File) {
 	for _, declaration := range file.Decls {
 		if function, ok := declaration.(*ast.FuncDecl); ok {
