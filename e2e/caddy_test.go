@@ -56,10 +56,10 @@ func build(name, module string, flags ...string) (file string, err error) {
 	return compile(name, module, "./cmd/caddy", flags...)
 }
 
-// compile compiles a program of a module.
+// compile compiles a program of a module, without what only debuggers read.
 func compile(name, module, program string, flags ...string) (file string, err error) {
 	file = filepath.Join(binaries, name)
-	command := exec.Command("go", append(append([]string{"build"}, flags...), "-o", file, program)...)
+	command := exec.Command("go", append(append([]string{"build", "-ldflags=-w"}, flags...), "-o", file, program)...)
 	command.Dir = module
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building %s: %w\n%s", name, err, out)

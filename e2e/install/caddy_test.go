@@ -76,6 +76,28 @@ func TestACaddyfileOfThePackagingDoesNotLoadWithoutItsSecrets(t *testing.T) {
 	}
 }
 
+// docs/install.md says so, and the Caddyfile for systemd names its folder because of it.
+func TestCaddyReplacesNoPlaceholderInsideAPlaceholder(t *testing.T) {
+	files := map[string]string{"instagram_app_secret": appSecret, "session_secret": sessionSecret}
+	file, env := prepareKit(t, "packaging/systemd/Caddyfile", kits["packaging/systemd/Caddyfile"], files, "1", "1")
+	secrets := filepath.Dir(file)
+	for folder, works := range map[string]bool{"{$CREDENTIALS_DIRECTORY}": true, "{env.CREDENTIALS_DIRECTORY}": false} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		other := filepath.Join(secrets, "other")
+		if err := os.WriteFile(other, []byte(strings.ReplaceAll(string(text), "{file."+secrets, "{file."+folder)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command := exec.Command(caddyOfImage(t), "validate", "--config", other, "--adapter", "caddyfile")
+		command.Env = append(env, "CREDENTIALS_DIRECTORY="+secrets)
+		if out, err := command.CombinedOutput(); (err == nil) != works {
+			t.Errorf("%s: %v\n%s", folder, err, out)
+		}
+	}
+}
+
 // prepareKit writes a Caddyfile of packaging/ for this machine: other ports, and a folder of
 // secrets that the test may write.
 func prepareKit(t *testing.T, name, secrets string, files map[string]string, https, upstream string) (file string, env []string) {

@@ -47,8 +47,7 @@ var (
 	image string
 )
 
-// caddyOfImage returns the Caddy that the Dockerfile builds. It is built once, by the first test
-// that needs it.
+// caddyOfImage returns the Caddy that the Dockerfile builds. The first test that needs it builds it.
 func caddyOfImage(t *testing.T) string {
 	t.Helper()
 	once.Do(func() { image = buildImage(t, folder) })

@@ -91,8 +91,8 @@ func typeErrors(t *testing.T, target string, overlay map[string][]byte, pattern 
 	return problems, checked
 }
 
-// withoutBodies drops what functions of a dependency do. Only their types matter to the module, and
-// most of the time goes into the rest.
+// withoutBodies drops what functions of a dependency do. Only their types matter to the module,
+// and most of the time goes into the rest.
 func withoutBodies(file *ast.File) {
 	for _, declaration := range file.Decls {
 		if function, ok := declaration.(*ast.FuncDecl); ok {
