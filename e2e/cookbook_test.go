@@ -169,7 +169,7 @@ func (k *kitchen) start() {
 			if instagram == "" {
 				return option
 			}
-			option = "endpoints " + instagram + "\n\tapp_id "
+			option = "endpoints " + instagram + "\n app_id " // with a space, so that the next one is for the next block
 			instagram = ""
 			return option
 		})
