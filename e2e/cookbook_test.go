@@ -165,11 +165,11 @@ func (k *kitchen) start() {
 	k.Helper()
 	text := strings.NewReplacer(k.replaced...).Replace(k.recipe.caddyfile)
 	for _, instagram := range k.instagrams { // for the first block that has none yet
-		text = regexp.MustCompile(`(?m)^ +app_id `).ReplaceAllStringFunc(text, func(option string) string {
+		text = regexp.MustCompile(`(?m)^\t+app_id `).ReplaceAllStringFunc(text, func(option string) string {
 			if instagram == "" {
 				return option
 			}
-			option = "endpoints " + instagram + "\n\tapp_id "
+			option = "endpoints " + instagram + "\n app_id " // with a space, so that the next one is for the next block
 			instagram = ""
 			return option
 		})

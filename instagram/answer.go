@@ -90,9 +90,9 @@ func (e *Error) refusedBelow500() {
 	}
 }
 
-// excerpt is the beginning of an answer that nobody knows, for the log. JSON that is no error
-// is about a person, whom the log names only where the operator wants that: of it, the names
-// of the members are all that is told. [P2]
+// excerpt is the beginning of an answer of an unknown shape, for the log. JSON that is no error
+// describes a person, whom the log names only if the operator wants that. Of such JSON, the excerpt
+// has only the names of the members. [P2]
 func excerpt(status int, body []byte, secrets []string) string {
 	trimmed := bytes.TrimSpace(body)
 	if bytes.Count(body, []byte{0}) > len(body)/4 { // UTF-16, in which no secret would be found
@@ -122,7 +122,7 @@ func membersOf(body []byte, secrets []string) string {
 }
 
 // Masked returns the printable characters of a text, at most 200 bytes, without these secrets
-// and without what may be one: nobody knows where an unknown answer keeps a token.
+// and without words that may be secrets: an unknown answer can have a token anywhere.
 func Masked(text string, secrets ...string) string {
 	return cut(longWord.ReplaceAllStringFunc(without(printable(text), secrets), func(word string) string {
 		if slices.Contains(knownWords, word) {

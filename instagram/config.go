@@ -91,7 +91,7 @@ func (c *Client) AppsURL() string {
 // ConfigError says which option of a configuration is wrong, and what is right.
 type ConfigError struct {
 	Option, Problem string
-	// Value is one that is none of Choices; empty if it is something else that is wrong.
+	// Value is the wrong value if there are Choices for it, and empty for any other problem.
 	Value   string
 	Choices []string
 }

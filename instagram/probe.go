@@ -72,9 +72,9 @@ type WindowAnswer struct {
 // maxPage is in bytes. Pages of www.instagram.com have several hundred KB.
 const maxPage = 1 << 20
 
-// OpenWindow opens the authorization window as a browser does that is not signed in. It follows
-// no redirect. [T2] Every answer counts as one, whatever its status: the error is an *Error that
-// tells why there is none.
+// OpenWindow opens the authorization window like a browser that is not signed in. It follows no
+// redirect. [T2] An answer with any status is returned. If there is no answer, the error is an
+// *Error with the reason.
 func (c *Client) OpenWindow(ctx context.Context, a Authorization) (WindowAnswer, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()

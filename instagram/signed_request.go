@@ -15,7 +15,7 @@ import (
 // What is wrong with a signed request. Texts carry nothing of the request, which
 // names a person, and no secret. [P1]
 var (
-	// ErrSignature says that the request is none of Meta's: its form or its signature is wrong.
+	// ErrSignature says that Meta did not sign the request: its form or its signature is wrong.
 	ErrSignature = errors.New("signed request has no valid signature")
 
 	// ErrSignedContent says that the signature is valid and the content is not.

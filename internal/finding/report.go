@@ -1,5 +1,5 @@
-// Package finding has what a check of a configuration finds, the way it is told, and
-// those of the checks that need nothing but values.
+// Package finding has the findings of the checks of a configuration, their report, and the
+// checks that need only values.
 package finding
 
 import (
@@ -82,12 +82,12 @@ type Report struct {
 	Dashboards []Dashboard `json:"dashboard"`
 }
 
-// likeASecret matches what looks as app secrets do. What Caddy says about a configuration
-// may quote what stands there in the wrong place.
+// likeASecret matches text that looks like an app secret. Caddy's messages about a configuration
+// can quote a secret that stands in the wrong place.
 var likeASecret = regexp.MustCompile(`\b[0-9a-fA-F]{32}\b`)
 
-// Add adds what a check found. A fault that another check saw from its side is told once; what
-// one check finds twice is two faults.
+// Add adds the findings of a check. A fault that another check has already reported is not added
+// again. Two findings of one check are two faults.
 func (r *Report) Add(instance, check string, findings ...Finding) {
 	for _, f := range findings {
 		f.Instance, f.Check = instance, check

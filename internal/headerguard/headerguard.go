@@ -150,9 +150,9 @@ func (g *Guard) Concerns(r *http.Request) bool {
 	return slices.ContainsFunc(r.Header["Connection"], g.namedIn)
 }
 
-// Strip deletes every header that folds to an identity header. keep, if not nil, tells by
-// its canonical name whether an earlier handler has set a header: that one stays,
-// its look-alikes go all the same. [H1, H2]
+// Strip deletes every header that folds to an identity header. keep, if not nil,
+// reports by its canonical name whether an earlier handler has set a header. Strip keeps that one,
+// and still deletes its look-alikes. [H1, H2]
 func (g *Guard) Strip(headers http.Header, keep func(canonical string) bool) {
 	// The map is walked and not asked: its keys may be spelled in any way.
 	for name := range headers {

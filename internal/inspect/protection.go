@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/routes"
 )
 
-// Protection follows anonymous requests for what a block is to protect, on each host at which
-// people see it. What is so on several of them is reported once.
+// Protection follows anonymous requests for the protected addresses of a block, on each host that
+// serves them. It reports a finding once, even if several hosts have it.
 func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 	if b.Matchers == nil && b.Handoff {
 		return nil // it asks nobody for a session
@@ -53,8 +53,8 @@ func (b *Block) Protection(servers []*routes.Server) (found []finding.Finding) {
 	return found
 }
 
-// otherOrigins returns the origins of the site on which nobody signs in. What the block is to
-// protect there is to be protected all the same.
+// otherOrigins returns the origins of the site on which nobody signs in. The block has to protect
+// its addresses there, too.
 func (b *Block) otherOrigins(s *routes.Server) (others []*url.URL) {
 	origins := b.origins()
 	for _, host := range s.Hosts(b) {

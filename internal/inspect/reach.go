@@ -33,8 +33,8 @@ const (
 	replaced                 // intercept answers instead of the block
 )
 
-// returns follows a visitor who comes back to each redirect URI, and Meta's callbacks. What
-// keeps several of them from the block is told once.
+// returns follows a visitor who comes back to each redirect URI, and Meta's callbacks. It reports
+// an obstacle once, even if it keeps several of them from the block.
 func (b *Block) returns(servers []*routes.Server) (found []finding.Finding) {
 	if b.InErrors(servers) {
 		return nil // has a line of its own

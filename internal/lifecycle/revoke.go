@@ -105,8 +105,8 @@ func (l *Sessions) NewSession(who session.Identity, token session.Token) session
 	return s
 }
 
-// Revoke revokes a session on every node. An error says that the storage does not have the
-// revocation yet; on this node it takes effect all the same.
+// Revoke revokes a session on every node. An error means that the storage does not have the
+// revocation yet. It takes effect on this node even then.
 func (l *Sessions) Revoke(ctx context.Context, s *session.Session) error {
 	l.forget(func(key uint64, _ session.Session) bool { return key == s.Keys.Session })
 	return l.List.EndSession(ctx, l.subject(s), s.Expires)

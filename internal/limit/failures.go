@@ -83,8 +83,8 @@ func NewFailures(n int, per time.Duration, size int, now func() time.Time) *Fail
 	return f
 }
 
-// Set changes the bound. off takes away the limits of clients and networks; those over all
-// clients follow n all the same.
+// Set changes the bound. off removes the limits of clients and networks. The limits over all
+// clients still follow n.
 func (f *Failures) Set(n int, per time.Duration, off bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +139,7 @@ func (f *Failures) find(c Client) (share Share, refused *Refused) {
 	now, own := f.now(), c.networks[0]
 	returning := c.HasAddress() && f.hasSucceeded.has(own, now)
 	for i := range c.known {
-		// Whoever has succeeded does not answer for others in the networks around.
+		// A client that has succeeded is not limited by failures of others in its networks.
 		if f.off || returning && i > 0 {
 			break
 		}

@@ -5,11 +5,11 @@ package pathnorm
 
 import "net/url"
 
-// Verdict says how alike servers read a path.
+// Verdict says whether servers read a path in the same way.
 type Verdict int
 
 const (
-	// Plain paths are read alike by all servers.
+	// Plain paths have the same reading on all servers.
 	Plain Verdict = iota
 	// Ambiguous paths have several forms: see AnyForm.
 	Ambiguous

@@ -63,8 +63,8 @@ func New[T any](size, atATime int, keep time.Duration, now func() time.Time) *Gr
 	}
 }
 
-// Result returns the last result for a key, if it is still kept, and keeps it as long again:
-// whoever fetches it may have an older state and keep that.
+// Result returns the last result for a key, if the group still has it, and keeps it for the same
+// time again: the caller may have an older state, and may come back with it.
 func (g *Group[T]) Result(key uint64) (result T, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -23,7 +23,7 @@ const KeepDeliveries = 7 * 24 * time.Hour
 // freshFor is how long a callback may arrive on a second path, too, after it was signed and
 // after it has come on the first. Nothing in a callback says which path it was signed for, and
 // Meta may call both in the same second when a person removes an app; after an outage here,
-// both come late, and together. Whoever got hold of a callback on the one path comes alone.
+// both come late, and together. An attacker who replays a stolen callback comes alone.
 const freshFor = time.Hour
 
 // A Delivery names a callback. Each name is a list of spellings, one for each secret: the
@@ -51,9 +51,9 @@ const (
 // ErrNotDelivered says that nothing has been done because the storage does not work.
 var ErrNotDelivered = errors.New("the storage does not say whether the callback was delivered before")
 
-// Deliver does the work for a callback, unless it has been done. outcome is what came of it, now
-// or before: an index of Outcomes. Where the storage does not work, the work is not done: Meta
-// comes back. An error of the work's is returned as it is, and leaves no note.
+// Deliver does the work for a callback, unless it has been done. outcome is the result of the
+// work, now or before: an index of Outcomes. If the storage fails, Deliver does not do the work,
+// because Meta tries again. It returns an error of the work unchanged, and writes no note then.
 func (l *List) Deliver(ctx context.Context, d Delivery, work func() (outcome int, err error)) (result Result, outcome int, err error) {
 	m := l.current()
 	if m == nil {

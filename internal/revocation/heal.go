@@ -6,9 +6,9 @@ import "time"
 // was restored from a backup. Without help, the next node that starts would bring revoked sessions
 // back. So a node that has listed everything writes again what is missing.
 
-// A storage that loses what it is told, or answers nonsense, must not be written full. So
-// an entry that was written again must have been seen there before it is lost once more, and
-// within healEvery it is written again maxHeals times at the most.
+// A storage that loses entries or answers nonsense must not fill up. So a node writes an entry
+// again only if it has seen the entry there since the last time, and at most maxHeals times
+// within healEvery.
 const (
 	healEvery = 24 * time.Hour
 	maxHeals  = 4

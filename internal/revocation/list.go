@@ -221,9 +221,9 @@ func waitFor(ctx context.Context, closed <-chan struct{}) {
 	}
 }
 
-// CatchUp looks into the storage now, unless that fails, and waits for the result, but not for
-// long: a new session must begin after all that has ended the older ones of its person, also on
-// other nodes a moment ago. Whoever waits at the same time waits for one look.
+// CatchUp reads the storage now and waits for the result, but not for long. A new session must
+// begin after every revocation of older sessions of its person, also after one on another node a
+// moment ago. Callers that wait at the same time share one read.
 func (l *List) CatchUp(ctx context.Context) {
 	done := make(chan struct{})
 	l.mu.Lock()

@@ -16,7 +16,7 @@ import (
 // marker notices at its next look when it is gone: the folder is not mounted, or the
 // server has lost its data. A node that starts cannot know whether a storage without a
 // marker is new or lost, and writes one. But a session that began before the marker was
-// written did not begin with this storage, and nobody knows whether it has ended. [N12]
+// written did not begin with this storage, so it may have been revoked. [N12]
 
 // EmptiedRemedy tells an operator what to do about a storage that has lost its marker.
 const EmptiedRemedy = "mount or configure the previous storage, and make sure that its server keeps its data; " +
@@ -70,8 +70,8 @@ type look struct {
 	unwritten error
 }
 
-// checkMarker looks for the marker after a good look into the storage. An error says that
-// the storage is not the one it was, or that nobody knows.
+// checkMarker looks for the marker after the storage was read. It returns an error if the storage
+// is another one than before, or if it cannot find out.
 func (l *List) checkMarker(ctx context.Context, m *Member, look look) error {
 	since, readable, err := l.loadMarker(ctx, m, look.full)
 	if err == nil {

@@ -18,7 +18,7 @@ type place struct {
 	sealer string // its ID at that time: its secret may have changed since
 }
 
-// covers reports whether whoever can read the other place can read this one, too.
+// covers reports whether every node that can read the other place can read this one, too.
 func (p place) covers(other place) bool {
 	return p.sealer == other.sealer && sameStorage(p.member, other.member)
 }
@@ -77,7 +77,8 @@ type found struct {
 }
 
 // superseded returns which keys of a listing hold an end that a later one in the listing covers.
-// The later one must count already, and be readable for whoever could read the older one.
+// The later one must count already, and every node that could read the older one must be able to
+// read it.
 func (l *List) superseded(all []found) map[int]bool {
 	type reader struct {
 		id     entryID

@@ -146,7 +146,7 @@ func lockName(root, name string) string { return strings.ReplaceAll(root, "/", "
 
 // lock takes a lock of the storage's. An error says that it is not held.
 func (l *List) lock(ctx context.Context, m *Member, name string) error {
-	var decided atomic.Bool // by whoever is first: the lock that comes, or we who go
+	var decided atomic.Bool // by the lock that comes, or by the caller that gives up
 	// Not TryLock: with files it never gets past the empty lock of a node that was killed.
 	err := perform(ctx, l.storage, lockTimeout, func(ctx context.Context) error {
 		err := m.Storage.Lock(ctx, name)

@@ -33,7 +33,7 @@ func (l *List) EndSession(ctx context.Context, s Subject, expires time.Time) err
 	return l.end(ctx, l.ending(s, expires))
 }
 
-// EndSessionLater is EndSession for when nobody waits for other nodes to know.
+// EndSessionLater is EndSession without waiting for the storage.
 func (l *List) EndSessionLater(s Subject, expires time.Time) {
 	if e := l.ending(s, expires); l.note(e) {
 		l.keep(e)
@@ -41,7 +41,7 @@ func (l *List) EndSessionLater(s Subject, expires time.Time) {
 	}
 }
 
-// EndSessionByKey is EndSession where nobody knows how long the session would have lasted.
+// EndSessionByKey is EndSession for a session of unknown lifetime.
 func (l *List) EndSessionByKey(ctx context.Context, key Key) error {
 	return l.EndSession(ctx, Subject{Session: key}, l.now().Add(MaxLifetime))
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
-// Door is a way to a site's upstream past its block: whoever takes it can set the identity headers.
+// Door is a way to a site's upstream past its block. A client that uses it can set the identity
+// headers.
 type Door struct {
 	Host     string // "" for any
 	Path     string

@@ -12,16 +12,16 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Verdict is what becomes of an anonymous request for one address.
+// Verdict is the result of an anonymous request for one address.
 type Verdict struct {
 	Path string
 	End  Ending // the one that decides
 }
 
-// Survey is what becomes of the addresses that a block is to protect, by samples.
+// Survey has the results for samples of the addresses that a block has to protect.
 type Survey struct {
 	Open     []Verdict // answered without a session
-	Doubtful []Verdict // may be: it depends on what is not known, or on a handler that nobody knows
+	Doubtful []Verdict // maybe: it depends on unknown facts, or on an unknown handler
 	Public   []Verdict // answered by a route that the configuration has for them instead
 	Earlier  []Verdict // answered by a route for some addresses in front of a block for all
 	Ahead    []Verdict // answered with a refusal or a redirect before the block sees them
