@@ -44,157 +44,154 @@ func init() {
 
 // Handler signs visitors in with Instagram and passes their identity to the site behind it.
 //
-// It sees every request of its site: it deletes identity headers that a client
-// sent, answers its own paths (the redirect URI and those below `path_prefix`),
-// sends visitors without a session to Instagram where `protect` asks for one, and
-// hands the Instagram user ID and username on as request headers and placeholders.
+// The handler sees every request of its site. It deletes identity headers that a client sent. It
+// answers its own paths: the redirect URI, and those below `path_prefix`. If `protect` requires a
+// session and the visitor has none, it sends the visitor to Instagram. It passes the Instagram
+// user ID and the username on as request headers and placeholders.
 //
-// Three values are required: `app_id`, `app_secret` and `redirect_uri`. They, the
-// session secrets and the endpoints may be given as `{env.*}` or `{file./absolute/path}`
-// placeholders, which are replaced when the configuration is loaded.
+// Three values are required: `app_id`, `app_secret` and `redirect_uri`. In these, in the session
+// secrets and in the endpoints, you can write the placeholders `{env.*}` and
+// `{file./absolute/path}`. Caddy replaces them when it loads the configuration.
 //
-// For a signed-in visitor these placeholders are set:
+// If a visitor is signed in, the handler sets these placeholders:
 //
 // Placeholder | Description
 // ------------|------------
 // `{http.auth.user.id}` | The Instagram user ID, decimal text
-// `{http.auth.user.username}` | The username, which can change and change owner
-// `{http.auth.user.app_scoped_id}` | The ID by which Instagram names the person to this app
+// `{http.auth.user.username}` | The username. It can change, and another person can take it later
+// `{http.auth.user.app_scoped_id}` | An ID of the person that only your app gets
 // `{http.auth.user.<field>}` | Each of `fields` that Instagram returned
-// `{http.auth.user.permissions}` | The permissions that they granted, with commas between
-// `{http.auth.user.access_token}` | The access token, with `token forward_as` alone
+// `{http.auth.user.permissions}` | The permissions that the visitor granted, separated by commas
+// `{http.auth.user.access_token}` | The access token, only with `token forward_as`
 //
-// Where this handler refuses a request, `{http.auth.instagram_auth.error}` holds the
-// code of the refusal, such as `login_expired`, and `{http.auth.instagram_auth.missing}` the
-// permissions that it is about.
+// If the handler refuses a request, `{http.auth.instagram_auth.error}` is the code of the refusal,
+// such as `login_expired`. `{http.auth.instagram_auth.missing}` lists missing permissions.
 type Handler struct {
 	// Required. The Instagram app ID (not the Facebook app ID of the same app).
 	AppID string `json:"app_id,omitempty"`
 
-	// Required. The Instagram app secret. Several while it is being changed at
-	// Meta: the first one is sent, session keys are derived from all of them.
+	// Required. The Instagram app secret. List several values while you change it at Meta: the
+	// handler sends the first one, and accepts callbacks that are signed with any of them.
 	AppSecret []string `json:"app_secret,omitempty"`
 
-	// Required. The redirect URI, exactly as registered with Meta, trailing slash
-	// included; one for each host of the site. All must be https; http is accepted
-	// only for loopback hosts, names below localhost included.
+	// Required. The redirect URI, exactly as you registered it with Meta, with its slash at the
+	// end. List one for each host of the site. It must be https. Plain http is allowed for loopback
+	// hosts only, including names below localhost.
 	RedirectURI []string `json:"redirect_uri,omitempty"`
 
-	// The family of the API: `instagram_login` or `basic_display`. Default: `instagram_login`.
+	// The API of the app: `instagram_login` or `basic_display`. Default: `instagram_login`.
 	API string `json:"api,omitempty"`
 
 	// The permissions to ask for. Default: `instagram_business_basic`, or
 	// `user_profile` and `user_media` for `basic_display`.
 	Scope []string `json:"scope,omitempty"`
 
-	// Further fields of the user node. Each becomes the placeholder
+	// Further fields of the visitor's profile. Each becomes the placeholder
 	// `{http.auth.user.<field>}`. Default: none.
 	Fields []string `json:"fields,omitempty"`
 
-	// How the user node is addressed: `me` for `/me`, `id` for `/{user-id}`. Default: `me`.
+	// How the handler asks for the profile: `me` at `/me`, `id` at `/{user-id}`. Default: `me`.
 	UserNode string `json:"user_node,omitempty"`
 
 	// Optional parameters of the authorization window, such as `force_reauth`. Default: none.
 	Authorize map[string]string `json:"authorize,omitempty"`
 
-	// What happens after a login: `redirect` sets the session cookie and sends the visitor to the
-	// page first asked for; `handoff` passes the callback request itself on to the site, with the
-	// identity, for sites that keep sessions of their own. Default: `redirect`.
+	// What happens after a sign-in. `redirect` sets the session cookie and sends the visitor to the
+	// page that they asked for. `handoff` passes the callback request on to the site, with the
+	// identity, for sites that keep their own sessions. Default: `redirect`.
 	AfterLogin string `json:"after_login,omitempty"`
 
 	// The prefix of this handler's own paths. Default: `/instagram_auth`.
 	PathPrefix string `json:"path_prefix,omitempty"`
 
-	// Shows a page with one button where a visitor would be sent to Instagram at
-	// once. Default: false.
+	// Shows a page with one button instead of an immediate redirect to Instagram. Default: false.
 	LoginPage bool `json:"login_page,omitempty"`
 
-	// AllowPreflight lets CORS preflights of protected paths go on to the site, which
-	// answers them. Browsers send them without cookies, so that nobody is signed in then.
-	// Only `OPTIONS` requests with `Origin` and `Access-Control-Request-Method` and without
-	// a body are let through. Default: `false`.
+	// Lets CORS preflights of protected paths pass to the site, which answers them. Browsers send
+	// them without cookies, so they have no session. Only `OPTIONS` requests with `Origin` and
+	// `Access-Control-Request-Method` and without a body pass. Default: false.
 	AllowPreflight bool `json:"allow_preflight,omitempty"`
 
-	// StrictConfig keeps Caddy from starting, and from taking a new configuration, if a check
-	// at start finds that something is open or cannot be reached. Without it that is an error
-	// in the log. `caddy validate` starts nothing: `caddy instagram-auth doctor` checks the
-	// same. Default: `false`.
+	// Stops the start or the reload if a check at start finds an unprotected or unreachable path.
+	// Otherwise Caddy logs an error. `caddy validate` does not run these checks, but
+	// `caddy instagram-auth doctor` does. Default: false.
 	StrictConfig bool `json:"strict_config,omitempty"`
 
-	// Who shows refusals: `page` answers with a small page or JSON, `handle`
-	// returns the error to the site's `handle_errors`. Default: `page`.
+	// Who shows refusals. With `page`, the handler answers with a small page or JSON. With
+	// `handle`, it returns the error to the site's `handle_errors`. Default: `page`.
 	Errors string `json:"errors,omitempty"`
 
-	// The language of the pages: `auto` for the one that the visitor's browser asks for, or
-	// the tag of one, such as `en`, `de` or `pt`. Default: `auto`, and English where the
-	// visitor's is none of these.
+	// The language of the pages: a tag such as `en`, `de` or `pt`, or `auto` for the language that
+	// the visitor's browser asks for. If there are no pages in that language, they are in English.
+	// Default: `auto`.
 	Language string `json:"language,omitempty"`
 
-	// A folder with templates that replace the built-in pages. It is read when
-	// the configuration is loaded. Default: the built-in pages.
+	// A folder with templates that replace the built-in pages. Caddy reads it when it loads the
+	// configuration. Default: the built-in pages.
 	Pages string `json:"pages,omitempty"`
 
 	// The site that the built-in pages show: its name, its logo and its colour.
 	Site SiteOptions `json:"site,omitzero"`
 
 	// Request headers for the site, by field: `user_id`, `username`,
-	// `app_scoped_id`, `permissions` or one of `fields`. The name `off` sends none. Default:
-	// `X-Instagram-User-Id` and `X-Instagram-Username`.
+	// `app_scoped_id`, `permissions` or one of `fields`. With the name `off`, the site gets no
+	// header. Default: `X-Instagram-User-Id` and `X-Instagram-Username`.
 	Headers map[string]string `json:"headers,omitempty"`
 
-	// Who may sign in, by user ID or `@username`. IDs are safer: names change
-	// owner. Default: everybody.
+	// The accounts that can sign in: user IDs or `@username`. Prefer IDs, because another person
+	// can take a username later. Default: everybody.
 	Allow []string `json:"allow,omitempty"`
 
-	// Who may not sign in, even if `allow` lists them. Default: nobody.
+	// The accounts that cannot sign in, even if `allow` lists them. Default: nobody.
 	Deny []string `json:"deny,omitempty"`
 
-	// Where a visitor goes after signing out: a path of this site. If that needs a session,
-	// a page says that they are signed out. Default: `/`.
+	// The page to which a visitor goes after signing out: a path of the site. If that page needs a
+	// session, the handler shows its own page instead. Default: `/`.
 	LogoutTarget string `json:"logout_target,omitempty"`
 
-	// What happens when Meta reports that a visitor has removed the app:
-	// `answer` revokes their sessions; `pass` also passes the verified callback on
-	// to the site, whose answer counts. Default: `answer`.
+	// What happens when Meta reports that a visitor has removed the app. `answer` revokes their
+	// sessions. `pass` also passes the verified callback on to the site, whose answer goes to Meta.
+	// Default: `answer`.
 	Deauthorize string `json:"deauthorize,omitempty"`
 
-	// The same when Meta reports that a visitor asks for their data
-	// to be deleted. Default: `answer`.
+	// The same, when Meta reports that a visitor asks for their data to be deleted. Default:
+	// `answer`.
 	DataDeletion string `json:"data_deletion,omitempty"`
 
-	// How many sign-ins of one client may fail.
+	// How many sign-ins of one client can fail.
 	RateLimit RateLimitOptions `json:"rate_limit,omitzero"`
 
 	// How often Caddy reads from its storage which sessions were revoked on other nodes.
 	// Default: `5s`.
 	SyncInterval caddy.Duration `json:"sync_interval,omitempty"`
 
-	// What happens while the storage cannot be read: `keep` goes on with the last
-	// known list of revoked sessions, `deny` refuses sessions when the list is older
-	// than `max_staleness`. Default: `keep`.
+	// What happens while Caddy cannot read its storage. `keep` goes on with the last list of
+	// revoked sessions. `deny` refuses sessions once the list is older than `max_staleness`.
+	// Default: `keep`.
 	OnStorageFailure string `json:"on_storage_failure,omitempty"`
 
-	// How old the list of revoked sessions may be with `deny`. Default: `1m`.
+	// How old the list of revoked sessions can be with `deny`. Default: `1m`, or three times
+	// `sync_interval` if that is longer.
 	MaxStaleness caddy.Duration `json:"max_staleness,omitempty"`
 
 	// What happens to the access token after the login. Default: Caddy drops it.
 	Token TokenOptions `json:"token,omitzero"`
 
-	// What `GET <path_prefix>/picture` answers a signed-in visitor with: `redirect` leads to
-	// their profile picture at Instagram, `proxy` answers with the picture itself, `off` with
-	// 404. Needs `token`. Default: `redirect` where a token is kept, `off` otherwise.
+	// What `GET <path_prefix>/picture` answers: with `redirect`, a redirect to the visitor's
+	// profile picture at Instagram; with `proxy`, the picture itself; with `off`, 404. It needs
+	// `token`. Default: `redirect` with `token`, `off` without.
 	Picture string `json:"picture,omitempty"`
 
-	// How often Caddy asks Instagram again who the owner of a session is: a new username
-	// shows, and a session ends if Instagram no longer accepts its token. Needs a
-	// long-lived token. Default: never.
+	// How often Caddy asks Instagram for the profile of a visitor again. The site gets a new
+	// username, and the session ends if Instagram no longer accepts its token. It needs
+	// `token long_lived`. Default: never.
 	Revalidate caddy.Duration `json:"revalidate,omitempty"`
 
 	// Permissions of `scope` that a visitor must grant to sign in. Default: none.
 	RequireScope []string `json:"require_scope,omitempty"`
 
-	// Further permissions that a link on the site may ask for later, as
-	// `login?scope=...`. Default: none.
+	// Further permissions that a link on the site can ask for later, as `login?scope=...`. Default:
+	// none.
 	StepUp []string `json:"step_up,omitempty"`
 
 	// Which personal data log lines and events contain.
@@ -203,16 +200,15 @@ type Handler struct {
 	// The session.
 	Session SessionOptions `json:"session,omitzero"`
 
-	// Other addresses of Instagram's API, for a simulator or a mirror. Default:
-	// those of the family.
+	// Other addresses of Instagram's API, such as those of a simulator. Default: those of the API.
 	Endpoints EndpointOptions `json:"endpoints,omitzero"`
 
-	// How long one call to Instagram may take. Default: `10s`.
+	// How long one call to Instagram can take. Default: `10s`.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// Which requests need a session: matcher sets, as in a route. Both the address that was asked
-	// for and the one it was rewritten to are matched. Default: all requests; none with
-	// `after_login handoff`, which keeps no session that could be asked for.
+	// The requests that need a session: matcher sets, as in a route. The handler compares them with
+	// the address that the visitor asked for, and with the one that Caddy rewrote it to. Default:
+	// all requests; none with `after_login handoff`, where the site keeps the sessions.
 	ProtectRaw caddyhttp.RawMatcherSets `json:"protect,omitempty" caddy:"namespace=http.matchers"`
 
 	protect      *protect.Rules
@@ -231,7 +227,7 @@ type Handler struct {
 	endpoints *endpoint.Endpoints
 }
 
-// SiteOptions say whose pages they are. Addresses are paths of the site or `https` URLs. The
+// SiteOptions describe the site of the pages. Addresses are paths of the site or `https` URLs. The
 // pages of the site must need no session: visitors who see a page are often not signed in.
 type SiteOptions struct {
 	// The name of the site, at most 64 characters. Default: the host that the visitor asked for.
@@ -260,46 +256,45 @@ type SessionOptions struct {
 	// How long a session lasts, at most. Default: `7d`.
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// How long a session lasts without being used. Default: no limit of its own.
+	// How long a session lasts while the visitor does not use it. Default: no limit.
 	Idle caddy.Duration `json:"idle,omitempty"`
 
-	// The cookie's name without prefix; `__Host-Http-` is put in front of it.
+	// The cookie's name. The handler puts `__Host-Http-` in front of it.
 	// Default: `instagram_auth`.
 	Cookie string `json:"cookie,omitempty"`
 
-	// Secrets of at least 32 bytes that the session keys are derived from. The
-	// first one encrypts, all of them decrypt. Default: the app secret.
+	// Secrets of at least 32 bytes, from which the handler derives the session keys. The first one
+	// encrypts, all of them decrypt. Default: the app secret.
 	Secret []string `json:"secret,omitempty"`
 }
 
-// TokenOptions say what becomes of the access token. It is kept in the session cookie,
-// sealed, and nowhere else.
+// TokenOptions say what happens to the access token. Only the session cookie keeps it, encrypted.
 type TokenOptions struct {
-	// Exchanges the token, which is good for an hour, for one that is good for 60 days,
-	// and refreshes it while the session is in use. Default: false.
+	// Exchanges the token, which lasts an hour, for one that lasts 60 days, and refreshes it while
+	// the session is in use. Default: false.
 	LongLived bool `json:"long_lived,omitempty"`
 
-	// The request header in which the site gets the token; it is also in the
-	// placeholder `{http.auth.user.access_token}` then. Default: the site does not get it.
+	// The request header in which the site gets the token. The site also gets it as the placeholder
+	// `{http.auth.user.access_token}`. Default: the site does not get the token.
 	ForwardAs string `json:"forward_as,omitempty"`
 }
 
-// EndpointOptions are addresses of Instagram's API. They must be https; http is
-// accepted for loopback hosts alone.
+// EndpointOptions are addresses of Instagram's API. They must be https. Plain http
+// is allowed for loopback hosts only.
 type EndpointOptions struct {
-	// The authorization window. Default: the family's.
+	// The authorization window. Default: that of the API.
 	Authorize string `json:"authorize,omitempty"`
 
-	// The token endpoint. Default: the family's.
+	// The token endpoint. Default: that of the API.
 	Token string `json:"token,omitempty"`
 
-	// The base URL of the user node, with a version segment if wanted. Default:
+	// The base URL of the profile. It can end in a version, such as `/v25.0`. Default:
 	// `https://graph.instagram.com`.
 	Graph string `json:"graph,omitempty"`
 }
 
-// LogOptions say what this handler's log lines and events tell about people. Caddy's
-// access log is not affected.
+// LogOptions say which personal data this handler's log lines and events contain. They do not
+// change Caddy's access log.
 type LogOptions struct {
 	// The client's IP address: `on`; `hash` for a pseudonym, the field `client_ip_hash`,
 	// made with the session secret; `off`. Default: `on`.
@@ -313,17 +308,17 @@ type LogOptions struct {
 	Username string `json:"username,omitempty"`
 }
 
-// RateLimitOptions say how many sign-ins of one client may fail.
+// RateLimitOptions say how many sign-ins of one client can fail.
 type RateLimitOptions struct {
-	// How many sign-ins of one client (an IPv4 address or an IPv6 /64) may fail within `per`.
-	// An IPv6 /56 may have twice as many, a /48 four times. Sign-ins that succeed do not
-	// count. All clients together may have 18 times as many. Default: 20.
+	// How many sign-ins of one client (an IPv4 address or an IPv6 /64) can fail within `per`.
+	// Successful sign-ins do not count. An IPv6 /56 has twice the limit, a /48 four times, and all
+	// clients together 18 times. Default: 20.
 	Failures int `json:"failures,omitempty"`
 
-	// The time. Default: `1m`.
+	// The time in which the failures count. Default: `1m`.
 	Per caddy.Duration `json:"per,omitempty"`
 
-	// Sets no limit for each client. The one over all clients stays. Default: false.
+	// Removes the limit for each client. The limit over all clients stays. Default: false.
 	Off bool `json:"off,omitempty"`
 }
 

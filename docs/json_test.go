@@ -45,8 +45,8 @@ func jsonReference(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# JSON
 
-What Caddy reads when it is given no Caddyfile, and what one is turned into: the module `+"`http.handlers.instagram_auth`"+`. The Caddyfile
-of the [README](../README.md#use-it) is this, as `+"`caddy adapt`"+` prints it:
+You can also configure Caddy in JSON, with the module `+"`http.handlers.instagram_auth`"+`. Caddy turns each Caddyfile into JSON. This is
+the Caddyfile of the [README](../README.md#use-it), as `+"`caddy adapt`"+` prints it:
 
 `+"```json\n%s\n```"+`
 

@@ -165,7 +165,7 @@ func (k *kitchen) start() {
 	k.Helper()
 	text := strings.NewReplacer(k.replaced...).Replace(k.recipe.caddyfile)
 	for _, instagram := range k.instagrams { // for the first block that has none yet
-		text = regexp.MustCompile(`(?m)^ +app_id `).ReplaceAllStringFunc(text, func(option string) string {
+		text = regexp.MustCompile(`(?m)^\t+app_id `).ReplaceAllStringFunc(text, func(option string) string {
 			if instagram == "" {
 				return option
 			}
