@@ -123,7 +123,7 @@ func (p *parser) meant(name, last string) string {
 	slices.Sort(elsewhere)
 	slices.Sort(here)
 	switch close, known := spelling.Nearest(last, here), otherNames[strings.ToLower(name)]; {
-	case close != "":
+	case close != "" && len(elsewhere) == 0:
 		return fmt.Sprintf("did you mean %q?", prefix+close)
 	case known != "" && (prefix != "" || !strings.Contains(known, " ")):
 		return fmt.Sprintf("did you mean %q?", known)

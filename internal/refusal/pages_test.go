@@ -94,7 +94,7 @@ func TestK4_TheDeletionPageTellsTheStateAndNoMore(t *testing.T) {
 			t.Errorf("state %d tells what was asked\n%s", row.state, page)
 		}
 		// A request ID on a page that is kept as a proof would only puzzle.
-		if strings.Contains(page, "Request <span>") {
+		if strings.Contains(page, "Reference <bdi>") {
 			t.Errorf("state %d has a request ID\n%s", row.state, page)
 		}
 	}
