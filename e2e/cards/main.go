@@ -109,7 +109,8 @@ func photograph(profile, origin string) (cards []image.Image, err error) {
 	}
 	tab, cancelTab := context.WithTimeout(browser, 2*time.Minute)
 	defer cancelTab()
-	if err := chromedp.Do(tab, light, chromedp.EmulateViewport(width, height), chromedp.Navigate(origin+"/private/")); err != nil {
+	first := chromedp.Navigate(origin + "/private/")
+	if err := chromedp.Do(tab, light, chromedp.EmulateViewport(width, height), first); err != nil {
 		return nil, err
 	}
 	for _, page := range []struct {
