@@ -91,7 +91,9 @@ func startDemo(folder, port string) (stop func(), err error) {
 }
 
 // steady gives what differs from run to run a fixed value.
-const steady = `[...document.querySelectorAll("time")].forEach((t, i) => { t.textContent = "2026-01-0" + (i + 1) + " 10:00" })`
+const steady = `[...document.querySelectorAll("time")].forEach((t, i) => {
+	t.textContent = "2026-01-0" + (i + 1) + " 10:00"
+})`
 
 // photograph signs a person in and takes a picture of each page.
 func photograph(profile, origin string) (cards []image.Image, err error) {
