@@ -10,7 +10,10 @@ import (
 
 func TestTheBadgesOfTheReadmeSayWhatTheModuleNeeds(t *testing.T) {
 	module, readme := project.Read(t, "go.mod"), project.Read(t, "README.md")
-	for name, pattern := range map[string]string{"go": `(?m)^go (\S+)$`, "caddy": `(?m)^\tgithub.com/caddyserver/caddy/v2 v(\S+)$`} {
+	for name, pattern := range map[string]string{
+		"go":    `(?m)^go (\S+)$`,
+		"caddy": `(?m)^\tgithub.com/caddyserver/caddy/v2 v(\S+)$`,
+	} {
 		version := regexp.MustCompile(pattern).FindStringSubmatch(module)
 		if version == nil {
 			t.Fatalf("go.mod has no version of %s", name)
@@ -23,7 +26,8 @@ func TestTheBadgesOfTheReadmeSayWhatTheModuleNeeds(t *testing.T) {
 			t.Errorf("the README has no badge of %s %s", name, version[1])
 		}
 	}
-	if !strings.Contains(project.Read(t, "LICENSE"), "Apache License") || !strings.Contains(project.Read(t, "docs/badges/licence.svg"), "Apache-2.0") {
+	badge := project.Read(t, "docs/badges/licence.svg")
+	if !strings.Contains(project.Read(t, "LICENSE"), "Apache License") || !strings.Contains(badge, "Apache-2.0") {
 		t.Error("the badge names another licence")
 	}
 }

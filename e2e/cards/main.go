@@ -27,6 +27,7 @@ const (
 	width  = 390 // of a telephone
 	height = 660
 	person = "jayposiris"
+	button = `a[href^="/instagram_auth/login"]` // of the page that asks to sign in
 )
 
 func main() {
@@ -98,8 +99,9 @@ const steady = `[...document.querySelectorAll("time")].forEach((t, i) => {
 // photograph signs a person in and takes a picture of each page.
 func photograph(profile, origin string) (cards []image.Image, err error) {
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Headless, chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(profile), chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck, chromedp.Headless,
+		chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("disable-lcd-text", true), chromedp.Flag("font-render-hinting", "none"),
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
@@ -119,7 +121,7 @@ func photograph(profile, origin string) (cards []image.Image, err error) {
 		has  string   // an element that tells that the page is there
 		then []string // what is clicked afterwards
 	}{
-		{`a[href^="/instagram_auth/login"]`, []string{`a[href^="/instagram_auth/login"]`, `input[value="` + person + `"]`, "#allow"}},
+		{button, []string{button, `input[value="` + person + `"]`, "#allow"}},
 		{"table", nil},
 		{"dl", nil},
 	} {
