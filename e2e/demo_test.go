@@ -226,8 +226,8 @@ func TestTheTourOfTheDemo(t *testing.T) {
 	run(t, p.tab, chromedp.Navigate(strings.Replace(d.origin, "localhost", "127.0.0.1", 1)+"/"))
 	p.wantText("start", signedOut)
 
-	p.meet("not-listed", "This account has no access here.", accountNamed("maria.sees"), "#allow")
-	p.meet("cancelled", "The sign-in was cancelled.", "#cancel")
+	p.meet("not-listed", "Use another account", accountNamed("maria.sees"), "#allow")
+	p.meet("cancelled", "Sign in again", "#cancel")
 	p.meet("personal", "Only professional accounts", accountNamed("quiet_otter"), "#allow", "#back")
 
 	p.signIn()

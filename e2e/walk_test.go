@@ -15,8 +15,6 @@ import (
 	"testing"
 	"text/tabwriter"
 	"time"
-
-	"github.com/chromedp/chromedp"
 )
 
 // The way of somebody who has never seen this before, timed: from an empty folder to a
@@ -42,14 +40,8 @@ func TestTheNewcomersWalk(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "instagram_auth")
 	w.step("get the project", func() { getProject(t, folder) })
 	w.step("build and start the demo, by the README's command", func() { startDemo(t, folder) })
-	tab := newBrowser(t, "")
-	w.step("open the site, press the button", func() {
-		run(t, tab, chromedp.Navigate("http://localhost:8080/"), chromedp.WaitVisible("a.button"), chromedp.Click("a.button"), chromedp.WaitVisible("#allow"))
-	})
-	w.step("press Allow, see the page", func() {
-		run(t, tab, allow, chromedp.WaitVisible("table"))
-		want(t, tab, "http://localhost:8080/private/", "Hello, "+username)
-	})
+	p := &tourist{t, newBrowser(t, ""), &demo{process: &process{t: t, out: new(lockedBuffer)}, origin: "http://localhost:8080"}}
+	w.step("open the site, press the button, press Allow, see the page", p.signIn)
 	own := newOwnSite(t, folder)
 	w.step("a site of one's own: the doctor finds nothing wrong", func() {
 		if out, status := own.doctor(goodApp); status != 0 || strings.Contains(out, "✗") {
@@ -79,7 +71,7 @@ func getProject(t *testing.T, folder string) {
 	}
 }
 
-// startDemo gives the command that the README names for it, and waits for the site.
+// startDemo gives the command that the README names for it, and waits until it is ready.
 func startDemo(t *testing.T, folder string) {
 	t.Helper()
 	readme, err := os.ReadFile(filepath.Join(folder, "README.md"))
@@ -103,14 +95,10 @@ func startDemo(t *testing.T, folder string) {
 		_ = syscall.Kill(-command.Process.Pid, syscall.SIGTERM)
 		_ = command.Wait()
 	})
-	for deadline := time.Now().Add(10 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		answer, err := http.Get("http://localhost:8080/")
-		if err == nil {
-			_ = answer.Body.Close()
-			return
-		}
+	ready := "Demo ready: http://localhost:8080/\n"
+	for deadline := time.Now().Add(10 * time.Minute); !strings.Contains(said.String(), ready); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the demo does not answer: %v\n%s", err, said)
+			t.Fatalf("the demo is not ready:\n%s", said)
 		}
 	}
 }

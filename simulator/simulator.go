@@ -6,7 +6,8 @@
 // [Simulator] is an [http.Handler]: start it with [net/http/httptest.NewServer] and point
 // your client at the server's address. Choose what Instagram answers next with
 // [Simulator.Misbehave], look at what your client sent with [Simulator.Requests], and let
-// somebody remove your app with [Simulator.RemoveApp], which sends the signed callbacks.
+// somebody remove your app with [Simulator.RemoveApp], which sends the signed callbacks. In a
+// browser, a person does so at /accounts/manage_access/, as at Instagram.
 // Your client may be in any language: [Handler] serves the same as the handler
 // instagram_simulator of a Caddyfile, with the addresses below /simulator/ as its controls.
 //

@@ -27,6 +27,7 @@ const (
 	width  = 390 // of a telephone
 	height = 660
 	person = "jayposiris"
+	button = `a[href^="/instagram_auth/login"]` // of the page that asks to sign in
 )
 
 func main() {
@@ -91,13 +92,16 @@ func startDemo(folder, port string) (stop func(), err error) {
 }
 
 // steady gives what differs from run to run a fixed value.
-const steady = `[...document.querySelectorAll("time")].forEach((t, i) => { t.textContent = "2026-01-0" + (i + 1) + " 10:00" })`
+const steady = `[...document.querySelectorAll("time")].forEach((t, i) => {
+	t.textContent = "2026-01-0" + (i + 1) + " 10:00"
+})`
 
 // photograph signs a person in and takes a picture of each page.
 func photograph(profile, origin string) (cards []image.Image, err error) {
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(profile), chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Headless, chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("hide-scrollbars", true),
+		chromedp.ExecPath("/usr/bin/chromium"), chromedp.UserDataDir(profile), chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck, chromedp.Headless,
+		chromedp.NoSandbox, chromedp.Flag("disable-gpu", true), chromedp.Flag("hide-scrollbars", true),
 		chromedp.Flag("disable-lcd-text", true), chromedp.Flag("font-render-hinting", "none"),
 	}
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
@@ -109,14 +113,15 @@ func photograph(profile, origin string) (cards []image.Image, err error) {
 	}
 	tab, cancelTab := context.WithTimeout(browser, 2*time.Minute)
 	defer cancelTab()
-	if err := chromedp.Do(tab, light, chromedp.EmulateViewport(width, height), chromedp.Navigate(origin+"/private/")); err != nil {
+	first := chromedp.Navigate(origin + "/private/")
+	if err := chromedp.Do(tab, light, chromedp.EmulateViewport(width, height), first); err != nil {
 		return nil, err
 	}
 	for _, page := range []struct {
 		has  string   // an element that tells that the page is there
 		then []string // what is clicked afterwards
 	}{
-		{`a[href^="/instagram_auth/login"]`, []string{`a[href^="/instagram_auth/login"]`, `input[value="` + person + `"]`, "#allow"}},
+		{button, []string{button, `input[value="` + person + `"]`, "#allow"}},
 		{"table", nil},
 		{"dl", nil},
 	} {

@@ -53,7 +53,8 @@ func run(command *cobra.Command, _ []string) error {
 		return err
 	}
 	if port < 1 || port > 65535 {
-		return cli.Usage(typed+" --port "+strconv.Itoa(defaultPort), "--port %d: a port is a number from 1 to 65535", port)
+		remedy := typed + " --port " + strconv.Itoa(defaultPort)
+		return cli.Usage(remedy, "--port %d: a port is a number from 1 to 65535", port)
 	}
 	folder, err := os.MkdirTemp("", "instagram_auth-demo-")
 	if err != nil {
