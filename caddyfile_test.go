@@ -50,6 +50,18 @@ var broken = []struct{ name, block, option, says string }{
 	{"unknown after_login", sitetest.MinimalBlock("after_login stay"), "after_login", "neither redirect nor handoff"},
 	{"unknown errors", sitetest.MinimalBlock("errors log"), "errors", "neither page nor handle"},
 	{"unknown language", sitetest.MinimalBlock("language xx"), "language", "not one of auto, en, de"},
+	{"a site without anything", sitetest.MinimalBlock("site {\n}"), "site", "empty block"},
+	{"a site name in two words", sitetest.MinimalBlock("site {\n name Otter Club\n}"), "site name", "in quotes"},
+	{"a site name with a control character", sitetest.MinimalBlock("site {\n name \"a\u202eb\"\n}"), "site name", "U+202E"},
+	{"a long site name", sitetest.MinimalBlock("site {\n name " + strings.Repeat("x", 65) + "\n}"), "site name", "at Caddyfile:6"},
+	{"a site name without a value", sitetest.MinimalBlock("site {\n name\n}"), "site name", "empty value"},
+	{"a logo that is no address", sitetest.MinimalBlock("site {\n logo logo.png\n}"), "site logo", "a path of the site such as"},
+	{"a logo without TLS", sitetest.MinimalBlock("site {\n logo http://a.test/l.png\n}"), "site logo", "not encrypted"},
+	{"an accent that is a comment", sitetest.MinimalBlock("site {\n accent #7a3bb8\n}"), "site accent", "begins a comment"},
+	{"an accent by name", sitetest.MinimalBlock("site {\n accent violet\n}"), "site accent", "at Caddyfile:6"},
+	{"a script for help", sitetest.MinimalBlock("site {\n help javascript:alert(1)\n}"), "site help", "mailto:"},
+	{"an unknown option of site", sitetest.MinimalBlock("site {\n icon /x\n}"), "site icon", "site has accent, help, logo, name, privacy, terms"},
+	{"a name outside of site", sitetest.MinimalBlock("logo /x"), "logo", "it goes in a block: site { logo"},
 	{"pages without a folder", sitetest.MinimalBlock("pages"), "pages", "exactly one value"},
 	{"login_page with a value", sitetest.MinimalBlock("login_page yes"), "login_page", "unexpected"},
 	{"path_prefix with a slash at the end", sitetest.MinimalBlock("path_prefix /x/"), "path_prefix", "at Caddyfile:5"},
@@ -203,6 +215,7 @@ func TestJSONIsCheckedLikeACaddyfile(t *testing.T) {
 		"api": "graph", "after_login": "stay", "path_prefix": "x/", "app_id": "", "redirect_uri": []string{"http://a.test/cb"}, "timeout": "-1s", "scope": []string{"user_profile"},
 		"headers": map[string]string{"nobody": "X"}, "user_node": "you", "unknown_option": true, "session": map[string]any{"secret": []string{"short"}}, "errors": "x",
 		"authorize": map[string]string{"state": "x"}, "endpoints": map[string]string{"token": "http://a.test"}, "fields": []string{"id;drop"},
+		"site": map[string]any{"logo": "x"},
 	} {
 		t.Run(option, func(t *testing.T) {
 			err := sitetest.Validate("http://a.test:"+sitetest.Port(sitetest.FreeAddr(t))+" {\n"+sitetest.MinimalBlock("")+"\n}", func(config map[string]any) {

@@ -412,6 +412,7 @@ func (h *Handler) makeFlows() {
 	s := &h.settings
 	h.logins = &login.Flow{
 		Shared: s.Shared, Sessions: h.sessions, Client: s.client, Memory: h.memory.logins, StepUp: h.StepUp, Rate: s.rate,
+		SeesMore: s.KeepToken || len(h.Fields) > 0,
 	}
 	h.gate = &gate.Gate{
 		Rules: h.protect, Sessions: h.sessions, Logins: h.logins, Answers: h.answers, LoginPage: h.LoginPage, AllowPreflight: h.AllowPreflight,

@@ -31,9 +31,16 @@ func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 		Handler: h, Logger: logger, Strict: h.StrictConfig,
 		Paths: h.settings.Paths, Matchers: h.protect.Sets, Handoff: h.settings.Handoff, HandleErrors: h.settings.handleErrors,
 		HeaderNames: h.settings.Identity.Guard().Names(),
+		Public:      h.publicPages(),
 		Cookie:      func(page string) (string, error) { return h.settings.Cookies.MarkMove(page, 1) }, // any cookie will do
 		Options:     h.optionFindings,
 	}
+}
+
+// publicPages returns the addresses that pages show to everybody, by option.
+func (h *Handler) publicPages() map[string]string {
+	site := h.settings.site
+	return map[string]string{"site logo": site.Logo, "site privacy": site.Privacy, "site terms": site.Terms, "site help": site.Help}
 }
 
 // optionFindings returns the findings about single options.

@@ -29,7 +29,10 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 	}
 	all := map[string]func(http.ResponseWriter){
 		"sign-in": func(w http.ResponseWriter) {
-			refusal.SignInPage{LoginURL: "/login", ProfessionalOnly: true, Look: look}.Write(w, false)
+			refusal.SignInPage{
+				LoginURL: "/login", ProfessionalOnly: true, Look: look, SeesMore: true,
+				Scopes: []string{"instagram_business_basic"}, StepUp: []string{"instagram_business_content_publish"},
+			}.Write(w, false)
 		},
 		"sign-out": func(w http.ResponseWriter) {
 			refusal.SignOutPage{Action: "/logout", SignedIn: true, Username: "a.rather_long.name.of_30_letter", Look: look}.Write(w, false)
@@ -66,16 +69,41 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 	return all
 }
 
+// sitePages are pages of a site with a long name and a colour that is hard to read on.
+func sitePages(t *testing.T) *refusal.Pages {
+	t.Helper()
+	site, err := refusal.ParseSite(refusal.SiteConfig{
+		Name: "The Otter Appreciation Society of Donaudampfschifffahrtsgesell", Logo: "/logo.svg", Accent: "#ffd400",
+		Privacy: "/privacy", Terms: "/terms", Help: "/help",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := refusal.NewPages(refusal.PagesConfig{Site: site})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages
+}
+
 func TestE3_EveryPageIsForEverybody(t *testing.T) {
 	axe, err := os.ReadFile("axe/node_modules/axe-core/axe.min.js")
 	if err != nil {
 		t.Fatalf("%v: run npm ci in e2e/axe", err)
 	}
 	show := make(map[string]func(http.ResponseWriter))
-	for _, tag := range []string{"en", "de"} {
-		for name, write := range pagesOfOurs(refusal.Look{Language: refusal.LanguageOf(tag)}) {
+	pages := sitePages(t)
+	for _, tag := range []string{"en", "de", "ar", "ja"} {
+		language := refusal.LanguageOf(tag)
+		if language == nil {
+			continue // has no file yet
+		}
+		for name, write := range pagesOfOurs(refusal.Look{Language: language, Pages: pages, HomeOpen: true}) {
 			show["/"+tag+"/"+name] = write
 		}
+	}
+	for name, write := range pagesOfOurs(refusal.Look{Host: "example.com"}) {
+		show["/bare/"+name] = write
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if write := show[r.URL.Path]; write != nil {

@@ -62,5 +62,5 @@ func formsOfAnotherSite(k *kitchen) {
 	w.open(evilForm(k.T, "https://example.com/shop/paid", "origin"))
 	w.until(`location.pathname === "/shop/thanks" && document.body.innerText === "Thank you, ` + username + `"`)
 	w.open(evilForm(k.T, "https://example.com/shop/basket", "origin"))
-	w.until(`document.body.innerText.includes("You came from another site.")`)
+	w.until(`document.body.innerText.includes("You came from another site")`)
 }

@@ -15,7 +15,7 @@ func TestL3_SigningOutWorksInABrowserWhereEverythingIsProtected(t *testing.T) {
 	tab := newBrowser(t, "")
 	run(t, tab, chromedp.Navigate(s.origin+"/page"), allow, atSite)
 	run(t, tab, chromedp.Navigate(s.origin+"/instagram_auth/logout"), chromedp.WaitVisible("form button"), chromedp.Click("form button"), chromedp.WaitVisible("a.button"))
-	want(t, tab, s.origin+"/instagram_auth/logout", "You are signed out.")
+	want(t, tab, s.origin+"/instagram_auth/logout", "Signed out")
 	shoot(t, tab, "signed-out")
 	if names := cookieNames(t, tab, s); len(names) != 0 {
 		t.Errorf("cookies %q are left", names)
@@ -44,7 +44,7 @@ func TestP3_ARefusalLeavesNeitherCodeNorStateInTheAddressBar(t *testing.T) {
 			t.Errorf("the address bar shows %s", first.address)
 		}
 	}
-	if !strings.Contains(first.text, "This account has no access here.") {
+	if !strings.Contains(first.text, "No access") {
 		t.Errorf("page = %q", first.text)
 	}
 	run(t, tab, chromedp.Reload())

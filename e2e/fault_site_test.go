@@ -212,9 +212,8 @@ func (s *faultSite) returning(v *visitor, uri string) <-chan reply {
 			return
 		}
 		defer answer.Body.Close()
-		text := make([]byte, 16<<10)
-		n, _ := answer.Body.Read(text)
-		came <- reply{answer.StatusCode, answer.Header, string(text[:n])}
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 64<<10)) // as much as arrives
+		came <- reply{answer.StatusCode, answer.Header, string(text)}
 	}()
 	return came
 }
@@ -259,7 +258,7 @@ func (s *faultSite) lost(out ...*visitor) string {
 var (
 	pageText   = regexp.MustCompile(`(?s)</h1>\s*<p>(.*?)</p>`)
 	pageButton = regexp.MustCompile(`class="button" (?:href|type)="[^"]*">(.*?)<`)
-	requestIDs = regexp.MustCompile(`Request <span>([^<]+)|"request_id":"([^"]+)"`)
+	requestIDs = regexp.MustCompile(`Reference <bdi>([^<]+)|"request_id":"([^"]+)"`)
 )
 
 // said tells in words what a visitor was answered.
@@ -365,7 +364,7 @@ func (f *faulty) warned(t *testing.T, from int, match func(line) bool) []line {
 // aboutRequest matches the lines about one request.
 func aboutRequest(r reply) func(line) bool {
 	match := requestIDs.FindStringSubmatch(r.body)
-	return func(l line) bool { return match != nil && l.text("request_id") == match[1]+match[2] }
+	return func(l line) bool { return match != nil && strings.HasPrefix(l.text("request_id"), match[1]+match[2]) }
 }
 
 // operator returns what the log says about a request: of one that was refused, something.

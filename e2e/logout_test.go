@@ -20,7 +20,7 @@ func TestL1_ALogoutInOneTabIsOneInTheOther(t *testing.T) {
 	want(t, two, s.origin+"/private?tab=2", "Hello "+username)
 
 	run(t, one, chromedp.Navigate(s.origin+"/instagram_auth/logout"), chromedp.WaitVisible("form button"))
-	want(t, one, s.origin+"/instagram_auth/logout", "You are signed in as "+username+".")
+	want(t, one, s.origin+"/instagram_auth/logout", "You are signed in as @"+username+".")
 	shoot(t, one, "logout")
 	run(t, one, chromedp.Click("form button"), atSite)
 	want(t, one, s.origin+"/", "Hello")

@@ -15,7 +15,7 @@ import (
 func TestPagesSpeakTheVisitorsLanguage(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/private*", Options: "login_page"})
 	for path, want := range map[string]string{
-		"/private":                             "Diese Seite ist für angemeldete Besucher.",
+		"/private":                             "Wir sehen deinen Benutzernamen und deine Konto-ID.",
 		"/instagram_auth/logout":               "Du bist nicht angemeldet.",
 		sitetest.Callback + "?code=x":          "Diese Anmeldung ist nicht mehr gültig.",
 		"/instagram_auth/data_deletion?code=x": "Zu diesem Code gibt es keinen Antrag auf Löschung.",

@@ -34,7 +34,7 @@ var refusals = []struct {
 		request.Host = "unlisted.test"
 		return b.Do(request)
 	}},
-	{code: "cancelled", status: 403, text: "The sign-in was cancelled.", deleted: true, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+	{code: "cancelled", status: 403, text: "has learned nothing about you.", deleted: true, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		state := sitetest.Query(b.T, b.Get("/private").Location()).Get("state")
 		return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request&state=" + state)
 	}},
@@ -45,7 +45,7 @@ var refusals = []struct {
 	{code: "method", status: 405, text: "This address cannot be used like this.", reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		return b.Do(sitetest.Navigation(b.T, http.MethodPost, sitetest.Callback))
 	}},
-	{code: "too_many", status: 429, text: "Too many attempts. Please wait a moment.", calls: -1, reach: func(s *sitetest.Site, _ *sitetest.Browser) sitetest.Response {
+	{code: "too_many", status: 429, text: "Too many attempts", calls: -1, reach: func(s *sitetest.Site, _ *sitetest.Browser) sitetest.Response {
 		for range 40 {
 			b := s.NewBrowser()
 			if answer := b.Get(sitetest.ReplaceQuery(b.T, b.Window(b.Get("/private")), "code", "made-up")); answer.StatusCode != http.StatusBadRequest {
@@ -228,7 +228,7 @@ func TestTheLoginPageHasOneButtonAndStartsNoLogin(t *testing.T) {
 	if page.StatusCode != http.StatusUnauthorized || !strings.Contains(page.Body, "/instagram_auth/login") || page.Header.Get("Set-Cookie") != "" {
 		t.Errorf("answered %s, Set-Cookie %q:\n%s", page.Status, page.Header.Get("Set-Cookie"), page.Body)
 	}
-	if !strings.Contains(strings.ToLower(page.Body), "professional") {
+	if !strings.Contains(strings.ToLower(page.Body), "business and creator accounts") {
 		t.Error("the page does not say which accounts can sign in")
 	}
 	start := b.Get("/instagram_auth/login?return_to=%2Fprivate%3Fx%3D1")

@@ -176,6 +176,9 @@ func New(c Config) (a *Writer, err error) {
 	if err != nil {
 		return nil, option.Errorf("pages", "%s", option.OneLine(err))
 	}
+	if a.pages.LeavesOutSite() {
+		c.Telemetry.Notify(telemetry.NoticePagesWithoutSite, nil, zap.String("pages", c.Pages))
+	}
 	return a, nil
 }
 

@@ -26,6 +26,8 @@ type note struct {
 	Code      refusal.Code `json:"c"`
 	RequestID string       `json:"r,omitempty"` // of the request that was refused, as in the log
 	Missing   []string     `json:"m,omitempty"`
+	User      string       `json:"u,omitempty"` // the account without access
+	NotListed bool         `json:"l,omitempty"`
 	Retry     int64        `json:"t,omitempty"` // when to try again, in Unix seconds
 }
 
@@ -40,7 +42,7 @@ func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply
 	case refusal.TooEarly, refusal.TooMany, refusal.StoreUnavailable, refusal.Method:
 		return
 	}
-	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing}
+	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing, User: reply.User, NotListed: reply.NotListed}
 	if reply.RetryAfter > 0 {
 		n.Retry = a.Now().Add(reply.RetryAfter).Unix()
 	}
@@ -75,6 +77,7 @@ func (a *Writer) Refused(v *request.State) error {
 	text, ok := a.Cookies.OpenNote(query.Get(paramNote))
 	if ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
 		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
+		reply.User, reply.NotListed = n.User, n.NotListed
 		if n.Retry != 0 {
 			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(a.Now()))
 		}

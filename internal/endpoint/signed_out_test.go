@@ -15,7 +15,7 @@ import (
 // has a link that leads back to a page.
 func wantSignedOutPage(t *testing.T, answer sitetest.Response, login string) {
 	t.Helper()
-	if answer.StatusCode != http.StatusOK || answer.Location() != "" || !strings.Contains(answer.Body, "<p>You are signed out.</p>") || strings.Contains(answer.Body, "<form") {
+	if answer.StatusCode != http.StatusOK || answer.Location() != "" || !strings.Contains(answer.Body, "<h1>Signed out</h1>") || strings.Contains(answer.Body, "<form") {
 		t.Fatalf("signing out was answered %s to %q:\n%s", answer.Status, answer.Location(), answer.Body)
 	}
 	if !strings.Contains(answer.Body, `href="`+login+`"`) {
@@ -126,7 +126,7 @@ func TestL3_AnOperatorsPageSaysSignedOut(t *testing.T) {
 	}
 	s := sitetest.Start(t, sitetest.Config{Options: "pages " + dir + "\nlanguage de"})
 	answer := s.NewBrowser().Logout(nil)
-	for _, needed := range []string{"<h1>Our shop: Abgemeldet</h1>", "<p>signed_out de Du bist abgemeldet. Bei Instagram selbst", `<a href="/instagram_auth/login">Erneut anmelden</a>`} {
+	for _, needed := range []string{"<h1>Our shop: Abgemeldet</h1>", "<p>signed_out de Bei Instagram selbst", `<a href="/instagram_auth/login">Erneut anmelden</a>`} {
 		if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Body, needed) {
 			t.Errorf("%s: no %s\n%s", answer.Status, needed, answer.Body)
 		}

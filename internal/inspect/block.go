@@ -24,6 +24,8 @@ type Block struct {
 	HandleErrors bool                  // Caddy's error routes get the refusals
 	HeaderNames  []string              // of the request headers that the block sets
 
+	// Public are addresses that pages show to visitors who are not signed in, by option.
+	Public map[string]string
 	// Cookie makes a Set-Cookie line as the block sends them.
 	Cookie func(page string) (string, error)
 	// Options returns what the options show, without a look at any route.

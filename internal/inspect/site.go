@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,7 +18,7 @@ import (
 // site looks at the hosts of a block's site, its addresses of Instagram, and what happens to
 // its cookies.
 func (b *Block) site(servers []*routes.Server) []finding.Finding {
-	found := slices.Concat(b.Options(), b.Hosts(servers), b.Capitals(), b.Requests(servers), b.Responses(servers))
+	found := slices.Concat(b.Options(), b.Hosts(servers), b.Capitals(), b.OpenPages(servers), b.Requests(servers), b.Responses(servers))
 	return slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Status == finding.Fine })
 }
 
@@ -63,6 +64,31 @@ func (b *Block) Capitals() (found []finding.Finding) {
 		}
 	}
 	return found
+}
+
+// OpenPages looks for paths of the site that pages show to visitors who are not signed in, and that
+// need a session.
+func (b *Block) OpenPages(servers []*routes.Server) (found []finding.Finding) {
+	for _, option := range slices.Sorted(maps.Keys(b.Public)) {
+		path := b.Public[option]
+		u, err := url.Parse(b.Paths.Served[0].Origin + path)
+		if err != nil || !strings.HasPrefix(path, "/") {
+			continue // of another site
+		}
+		for _, s := range servers {
+			if s.Has(b) && slices.ContainsFunc(s.Ends(routes.Request{Method: http.MethodGet, URL: u}), b.asksFor) {
+				found = append(found, finding.Doubt(fmt.Sprintf("%s: %s needs a session, and visitors who are not signed in see it on the pages", option, path),
+					"exclude the path from the matcher of instagram_auth, or write the address of a public page"))
+				break
+			}
+		}
+	}
+	return found
+}
+
+// asksFor reports whether a request ends at this block because nobody is signed in.
+func (b *Block) asksFor(e routes.Ending) bool {
+	return e.Kind == routes.Gated && e.Block == routes.Block(b) && e.If() == ""
 }
 
 // Responses looks for handlers that change the cookies of a login on their way to the browser.

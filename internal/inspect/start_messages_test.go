@@ -19,6 +19,7 @@ func TestCaddyNamesWhatIsInTheWay(t *testing.T) {
 		"another host":          {sitetest.Config{Block: "@m {\npath /members*\nhost other.test\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: the matcher of this block is for the host other.test, which has no redirect_uri here | remove host from the matcher"},
 		"a contradiction":       {sitetest.Config{Block: "@m {\npath /members*\nnot path /members*\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: no address matches the matcher of this block and those of the routes around it | compare the matcher with the addresses of your pages: one address must match all of its lines"},
 		"two paths that differ": {sitetest.Config{Block: "@m {\npath /members/*\npath_regexp ^/account\n}\n" + protectingBlock("@m")}, "ERROR: nothing is protected: no address matches the matcher"},
+		"a logo for members":    {sitetest.Config{Block: protectingBlock("/members*", "site {\nlogo /members/logo.svg\nprivacy /privacy\nhelp https://help.test/members\n}")}, "WARN: site logo: /members/logo.svg needs a session, and visitors who are not signed in see it on the pages | exclude the path from the matcher of instagram_auth, or write the address of a public page"},
 		"two stars":             {sitetest.Config{Block: protectingBlock("/members/**")}, "WARN: /members/** is protected, and /members itself is not | write /members /members/* if both are meant"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -70,6 +71,12 @@ var username = regexp.MustCompile(`^[A-Za-z0-9._]{1,30}$`)
 // it for each request, so that a change of a list takes effect at the next one. [X1, X2]
 func (l *Sessions) Allowed(who *session.Identity) bool {
 	return (l.Deny == nil || !l.Deny.Includes(who)) && (l.Allow == nil || l.Allow.Includes(who))
+}
+
+// NoAccess returns the refusal of an account that is not allowed. Its page names the account.
+func (l *Sessions) NoAccess(who *session.Identity) refusal.Reply {
+	denied := l.Deny != nil && l.Deny.Includes(who)
+	return refusal.Reply{Code: refusal.NoAccess, User: who.Username, NotListed: !denied}
 }
 
 // HasUsernames reports whether a list has usernames. A username can change, and later belong to

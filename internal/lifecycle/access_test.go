@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
-const noAccess = "This account has no access here."
+const noAccess = "No access"
 
 func TestX1_WhoIsLetIn(t *testing.T) {
 	for _, c := range []struct {

@@ -94,7 +94,7 @@ func TestN12_NoSessionCountsBeforeTheListIsKnown(t *testing.T) {
 			}
 			waiting.Go(func() {
 				answer := stays.Get("/page")
-				sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+				sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in ")
 				if len(answer.Header["Set-Cookie"]) != 0 || answer.Location() != "" {
 					t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.Location())
 				}

@@ -18,7 +18,6 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/answer"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
-	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/renewal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -230,8 +229,10 @@ func (l *Sessions) RefuseAccess(v *request.State) error {
 	v.Drain()
 	l.RevokeLater(&v.Session)
 	v.W.Header().Add("Set-Cookie", l.Cookies.End())
+	reply := l.NoAccess(&v.Session.Identity)
+	reply.LoginURL = l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))
 	return &answer.Refusal{
-		Reply:  refusal.Reply{Code: refusal.NoAccess, LoginURL: l.Paths.OtherAccountURL(v.ReturnFor(l.Paths))},
+		Reply:  reply,
 		Notice: telemetry.NoticeAccessRefused,
 		Fields: append(l.Telemetry.Privacy.UserFields(&v.Session.Identity), SessionField(&v.Session)),
 	}

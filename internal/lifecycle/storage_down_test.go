@@ -53,7 +53,7 @@ func TestF1_DenyRefusesWhenNobodyCanTell(t *testing.T) {
 	mend := s.BreakStorage()
 	sitetest.Eventually(t, "a refusal", func() bool { return s.With(cookies).StatusCode == http.StatusServiceUnavailable })
 	answer := b.Get("/page")
-	sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in a moment.")
+	sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Please try again in ")
 	if len(answer.Header["Set-Cookie"]) != 0 || answer.Location() != "" {
 		t.Errorf("Set-Cookie %q, Location %q", answer.Header["Set-Cookie"], answer.Location())
 	}
@@ -64,8 +64,8 @@ func TestF1_DenyRefusesWhenNobodyCanTell(t *testing.T) {
 		t.Errorf("userinfo = %s", got.Status)
 	}
 	s.Instagram.ResetCalls()
-	sitetest.WantRefusal(t, s.NewBrowser().Get("/instagram_auth/login"), http.StatusServiceUnavailable, "Please try again in a moment.")
-	sitetest.WantRefusal(t, started.Get(back), http.StatusServiceUnavailable, "Please try again in a moment.")
+	sitetest.WantRefusal(t, s.NewBrowser().Get("/instagram_auth/login"), http.StatusServiceUnavailable, "Please try again in ")
+	sitetest.WantRefusal(t, started.Get(back), http.StatusServiceUnavailable, "Please try again in ")
 	if n := s.Calls(); n != 0 {
 		t.Errorf("Instagram was asked %d times", n)
 	}

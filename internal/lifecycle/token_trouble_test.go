@@ -172,7 +172,7 @@ func TestWhoLacksAPermissionCanSignOut(t *testing.T) {
 	b := s.NewBrowser()
 	b.SignIn("/page")
 	s.Load(sitetest.Config{Options: "scope instagram_business_basic " + sitetest.CommentsPermission + "\nrequire_scope " + sitetest.CommentsPermission})
-	if page := b.Get(sitetest.LogoutPath); !strings.Contains(page.Body, "You are signed in as "+sitetest.Username) {
+	if page := b.Get(sitetest.LogoutPath); !strings.Contains(page.Body, "You are signed in as @"+sitetest.Username) {
 		t.Errorf("page:\n%s", page.Body)
 	}
 }

@@ -47,7 +47,7 @@ func TestX1_AnAnswerThatIsGivenAgainAsksTheListsOfToday(t *testing.T) {
 	s.Load(sitetest.Config{Options: "deny " + sitetest.UserID})
 	again := sitetest.Navigation(t, http.MethodGet, back)
 	again.Header.Set("Cookie", cookies)
-	sitetest.WantRefusal(t, s.NewBrowser().Do(again), http.StatusForbidden, "This account has no access here.")
+	sitetest.WantRefusal(t, s.NewBrowser().Do(again), http.StatusForbidden, "No access")
 }
 
 // The person stays out of the log whatever disguise their profile comes in.

@@ -101,7 +101,7 @@ func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *Call
 	cb.who, res.who, res.permissionsUnknown = who, who, cb.token.Permissions == 0
 	if !f.Sessions.Allowed(&who) { // [X1]
 		f.Sessions.RevokeUserAtBlock(ctx, &who)
-		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.NoAccess}}
+		return &answer.Refusal{Reply: f.Sessions.NoAccess(&who)}
 	}
 	if f.Sessions.MissingPermissions(&who) == 0 || cb.token.Permissions == 0 {
 		res.token = f.Sessions.TokenForSession(ctx, from, cb.token, &res.who) // may list the permissions
@@ -142,7 +142,7 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 		return f.answerStale(v, cb)
 	case res.Refused == nil && !f.Sessions.Allowed(&res.who):
 		// A reload may have changed allow and deny since. [X1]
-		return cb.refuse(refusal.Reply{Code: refusal.NoAccess}, nil)
+		return cb.refuse(f.Sessions.NoAccess(&res.who), nil)
 	case res.Refused != nil:
 		f.revokeLostAccess(v, res)
 		// Finish has logged the refusal, once for all callbacks of this login.

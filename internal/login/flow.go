@@ -32,6 +32,7 @@ type Flow struct {
 	Client   *instagram.Client
 	Memory   *Memory
 	StepUp   []string // permissions that a link may ask for, beside those of every login
+	SeesMore bool     // the site gets more than the username and the account ID
 	Rate     Rate     // limit of failed sign-ins
 }
 

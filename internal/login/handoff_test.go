@@ -85,7 +85,7 @@ func TestP1_ASiteThatFailsAtAHandoffDoesNotPutTheCodeIntoTheLog(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff", After: "reverse_proxy " + sitetest.FreeAddr(t), LogFilter: sitetest.ProductionLogFormat(t)})
 	b := s.NewBrowser()
 	back := b.Window(b.Get("/instagram_auth/login"))
-	sitetest.WantRefusal(t, b.Get(back), http.StatusInternalServerError, "Something went wrong.")
+	sitetest.WantRefusal(t, b.Get(back), http.StatusInternalServerError, "Something went wrong")
 	if lines := s.Logged("your site failed to handle a login that was passed to it"); len(lines) != 1 {
 		t.Errorf("the operator is told %d times", len(lines))
 	}

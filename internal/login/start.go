@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -108,6 +109,9 @@ func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
 	return answer.Page(refusal.SignInPage{
 		LoginURL:         f.Paths.LoginURL(returnTo),
 		ProfessionalOnly: !f.Answers.AnyAccount,
+		Scopes:           slices.DeleteFunc(instagram.Permissions(math.MaxUint16).Names(), func(name string) bool { return !f.Client.Asks(name) }),
+		StepUp:           f.StepUp,
+		SeesMore:         f.SeesMore,
 		Look:             f.Answers.Look(v),
 	}).With(telemetry.OutcomeLoginPage)
 }

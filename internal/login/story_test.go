@@ -246,7 +246,7 @@ func TestC4_ACallbackThatIsLoadedAgainIsRefusedInTheSameWords(t *testing.T) {
 	}
 	all.Wait()
 	for _, answer := range answers {
-		sitetest.WantRefusal(t, answer, http.StatusForbidden, "This account has no access here.")
+		sitetest.WantRefusal(t, answer, http.StatusForbidden, "No access")
 	}
 	if lines := s.Logged("sign-in refused"); len(lines) != 1 || s.Instagram.Calls(simulator.Token) != 1 {
 		t.Errorf("%d lines, %d exchanges", len(lines), s.Instagram.Calls(simulator.Token))

@@ -36,6 +36,23 @@ func TestATemplateThatDoesNotKnowOfFramesIsNotShownInThem(t *testing.T) {
 	}
 }
 
+// The links of the layout lead out, and that of the page does not.
+func TestALayoutDoesNotVouchForThePageInIt(t *testing.T) {
+	site := siteOf(t, SiteConfig{Name: "Club", Help: "/help"})
+	pages, err := NewPages(PagesConfig{Site: site, Folder: folder(t, map[string]string{"error.html": `{{template "top" .}}OLD<a href="{{.LinkURL}}">{{.Link}}</a>{{template "bottom" .}}`})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := Reply{Code: SessionEnded, Wants: Page, PageURL: "/form", Look: Look{Pages: pages, HomeOpen: true, Framed: true}}
+	body := written(reply).Body.String()
+	if strings.Contains(body, "OLD") || strings.Count(body, `target="_top"`) != 3 {
+		t.Error(body)
+	}
+	if reply.Look.Framed = false; !strings.Contains(written(reply).Body.String(), "OLD") {
+		t.Error("the operator's page is not shown in a window")
+	}
+}
+
 func TestAFormIsAnsweredWithALinkAndNeverSentAgain(t *testing.T) {
 	for _, l := range languages {
 		for _, code := range []Code{SessionEnded, CrossSitePost} {

@@ -30,22 +30,42 @@ type words struct {
 	// Permissions say what Instagram's names of permissions mean.
 	Permissions map[string]string `json:"permissions"`
 
-	SignIn            wording `json:"sign_in"`
-	Framed            string  `json:"framed"`        // where the link leads, out of a frame
-	SignOut           string  `json:"sign_out"`      // the heading
-	SignedIn          string  `json:"signed_in"`     // with {user}
-	NotSignedIn       string  `json:"not_signed_in"` // on the page that signs out
-	SignedOut         wording `json:"signed_out"`
-	Deleted           wording `json:"deleted"`            // with {date}
-	SignInDeleted     wording `json:"sign_in_deleted"`    // likewise
-	DeletionRequested wording `json:"deletion_requested"` // likewise
-	DeletionUnknown   wording `json:"deletion_unknown"`
-	Labels            Labels  `json:"labels"`
+	// NotListed and Denied say of {user} why there is no access. Wait and WaitMinutes say how long
+	// to wait, {seconds} or {minutes}.
+	NotListed   string `json:"not_listed"`
+	Denied      string `json:"denied"`
+	Wait        string `json:"wait"`
+	WaitMinutes string `json:"wait_minutes"`
+
+	SignIn            signInWords `json:"sign_in"`
+	Framed            string      `json:"framed"`        // where the link leads, out of a frame
+	SignOut           string      `json:"sign_out"`      // the heading
+	SignedIn          string      `json:"signed_in"`     // with {user}
+	NotSignedIn       string      `json:"not_signed_in"` // on the page that signs out
+	SignedOut         wording     `json:"signed_out"`
+	Deleted           wording     `json:"deleted"`            // with {date}
+	SignInDeleted     wording     `json:"sign_in_deleted"`    // likewise
+	DeletionRequested wording     `json:"deletion_requested"` // likewise
+	DeletionUnknown   wording     `json:"deletion_unknown"`
+	Labels            Labels      `json:"labels"`
 
 	Account accountWords `json:"account"`
 
 	Day    string     `json:"day"` // {day}: its number in the month; {month}; {year}
 	Months [12]string `json:"months"`
+}
+
+// signInWords are those of the page that stands before Instagram's window.
+type signInWords struct {
+	Title, Link string
+	// Sees says what the sign-in learns, and SeesOnly also that it cannot act for the visitor.
+	Sees     string `json:"sees"`
+	SeesOnly string `json:"sees_only"`
+	// Asks and Later stand in front of lists of permissions.
+	Asks  string `json:"asks"`
+	Later string `json:"later"`
+	// Accounts says which accounts can sign in.
+	Accounts string `json:"accounts"`
 }
 
 // wording is what a page says: its heading, its sentence, a further line, and the label of
@@ -247,7 +267,7 @@ type facts struct {
 
 // filler returns what replaces the placeholders in texts of this language.
 func (l *Language) filler(f facts) *strings.Replacer {
-	pairs := []string{"{site}", l.isolated(f.site), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
+	pairs := []string{"{site}", l.isolated(f.site), "@{user}", l.isolated("@" + f.user), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
 	if !f.date.IsZero() {
 		pairs = append(pairs, "{date}", l.date(f.date))
 	}

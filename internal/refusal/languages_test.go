@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
+
+	"golang.org/x/text/language"
 )
 
 // texts returns every text of a language by where it stands.
@@ -73,10 +76,10 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 	for _, l := range languages {
 		look := Look{Language: l, Negotiated: true}
 		for name, w := range map[string]*httptest.ResponseRecorder{
-			l.Refusals[Cancelled].Text:  written(Reply{Code: Cancelled, Wants: Page, Look: look}),
-			l.SignIn.Text:               shown(SignInPage{LoginURL: "/l", Look: look}),
+			l.Refusals[Cancelled].Title: written(Reply{Code: Cancelled, Wants: Page, Look: look}),
+			l.SignIn.SeesOnly:           shown(SignInPage{LoginURL: "/l", Look: look}),
 			l.Labels.Everywhere:         shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay", Look: look}),
-			l.SignedOut.Hint:            shown(SignedOutPage{LoginURL: "/l", Look: look}),
+			l.SignedOut.Text:            shown(SignedOutPage{LoginURL: "/l", Look: look}),
 			l.NotSignedIn:               shown(SignOutPage{LoginURL: "/l", Look: look}),
 			l.date(deletedOn):           shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
 			l.Permissions["user_media"]: written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
@@ -92,7 +95,7 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 			}
 		}
 		object := written(Reply{Code: Cancelled, Wants: JSON, Look: look})
-		if !strings.Contains(object.Body.String(), english.Refusals[Cancelled].Text) || object.Header().Get("Vary") != "" {
+		if !strings.Contains(object.Body.String(), Cancelled.Text()) || object.Header().Get("Vary") != "" {
 			t.Errorf("%s: a program gets %s", l.tag, object.Body)
 		}
 	}
@@ -151,4 +154,65 @@ func FuzzE2_AcceptLanguage(f *testing.F) {
 			t.Errorf("%q: %s", line, got.tag)
 		}
 	})
+}
+
+// A new language is a new file: what is found is used, also for its neighbours.
+func TestEveryFileIsALanguage(t *testing.T) {
+	files := fstest.MapFS{}
+	for _, tag := range []string{"zh-Hant", "de", "en", "ar", "zh-Hans", "pt", "uk"} {
+		files["words/"+tag+".json"] = &fstest.MapFile{Data: []byte(`{"direction": "rtl"}`)}
+	}
+	all := readAll(files)
+	if len(all) != 7 || all[0].tag != "en" || all[1].tag != "ar" || all[1].Direction != "rtl" {
+		t.Fatalf("%v", all)
+	}
+	m := matcherOf(all)
+	for tag, want := range map[string]string{
+		"zh-CN": "zh-Hans", "zh": "zh-Hans", "zh-SG": "zh-Hans", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant", "zh-Hant-MO": "zh-Hant", "pt-BR": "pt", "pt-PT": "pt", "de-AT": "de", "de-CH": "de",
+		"ar-EG": "ar", "en-GB": "en", "uk": "uk", "ru": "", "ja": "", "nl": "", "ca": "", "gl": "", "lb": "de", "gsw": "de",
+	} {
+		wanted := language.MustParse(tag)
+		if _, i, confidence := m.Match(wanted); (confidence >= language.High) != (want != "") || want != "" && all[i].tag != want {
+			t.Errorf("%s: %s with confidence %v, want %q", tag, all[i].tag, confidence, want)
+		}
+	}
+	for name, text := range map[string]string{"an unknown key": `{"colour": 1}`, "no JSON": `{`} {
+		func() {
+			defer func() {
+				if cause := recover(); cause == nil || !strings.Contains(fmt.Sprint(cause), "words/xx.json") {
+					t.Errorf("%s: %v", name, cause)
+				}
+			}()
+			readAll(fstest.MapFS{"words/xx.json": &fstest.MapFile{Data: []byte(text)}})
+		}()
+	}
+}
+
+func TestEachLanguageHasADirectionAndDates(t *testing.T) {
+	rightToLeft := []string{"ar", "fa", "he", "ur"}
+	for _, l := range languages {
+		if l.Direction != "ltr" && l.Direction != "rtl" || (l.Direction == "rtl") != slices.Contains(rightToLeft, strings.Split(l.tag, "-")[0]) {
+			t.Errorf("%s is written %q", l.tag, l.Direction)
+		}
+		seen := make(map[string]bool)
+		for month := time.January; month <= time.December; month++ {
+			seen[l.date(time.Date(2031, month, 28, 0, 0, 0, 0, time.UTC))] = true
+		}
+		for date := range seen {
+			if !strings.Contains(date, "28") || !strings.Contains(date, "2031") || strings.ContainsAny(date, "{}") {
+				t.Errorf("%s: %q", l.tag, date)
+			}
+		}
+		if len(seen) != 12 {
+			t.Errorf("%s: %d months", l.tag, len(seen))
+		}
+	}
+}
+
+func TestPapersAreThoseOfTheStyleSheet(t *testing.T) {
+	for i, block := range regexp.MustCompile(`:root \{[^}]*\}`).FindAllString(style, -1) {
+		if paper := []colour{paperLight, paperDark}[i]; !strings.Contains(block, "--paper: "+paper.String()+";") {
+			t.Errorf("scheme %d has not the paper %s", i, paper)
+		}
+	}
 }

@@ -112,6 +112,10 @@ type View struct {
 	Status int
 	// Missing are permissions in words, on the page error.
 	Missing []string
+	// Asks are permissions in words that Instagram asks for at the sign-in, and Later those that
+	// the site may ask for later, on the page sign_in. Both are empty where the sign-in learns no
+	// more than Text says.
+	Asks, Later *Permissions
 	// SignOut is what the form of the page sign_out needs.
 	SignOut *SignOutForm
 	// Account is what the page account shows.
@@ -124,6 +128,14 @@ type View struct {
 	Labels Labels
 	// Style is the built-in style sheet, with the accent of the site.
 	Style template.CSS
+}
+
+// Permissions is a list of permissions.
+type Permissions struct {
+	// Intro is the sentence in front of the list.
+	Intro string
+	// Names are the permissions in words.
+	Names []string
 }
 
 // ViewSite is what a page shows of the site. Only Name is never empty.
@@ -167,6 +179,11 @@ func (l Look) fill(view *View, f facts) {
 	labels := &view.Labels
 	for _, text := range []*string{&view.Title, &view.Text, &view.Hint, &view.Link, &labels.Home, &labels.ReferenceUse} {
 		*text = filler.Replace(*text)
+	}
+	for _, list := range []*Permissions{view.Asks, view.Later} {
+		if list != nil {
+			list.Intro = filler.Replace(list.Intro)
+		}
 	}
 	if view.PageTitle = view.Title; !strings.Contains(view.Title, view.Site.Name) {
 		view.PageTitle += " · " + view.Site.Name

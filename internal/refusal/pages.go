@@ -2,30 +2,64 @@ package refusal
 
 import (
 	"net/http"
+	"slices"
 	"time"
 )
 
 // The pages that refuse nothing. They look like refusals and have the same headers. [E3]
 
 // SignInPage is the page that stands before Instagram's window where the operator
-// wants one: a single button, and who can use it.
+// wants one: whose it is, what the sign-in shares, a single button, and who can use it.
 type SignInPage struct {
 	// LoginURL is where the button leads: a path of this site.
 	LoginURL string
 	// ProfessionalOnly says that personal accounts cannot sign in.
 	ProfessionalOnly bool
-	Look             Look
+	// Scopes are the permissions that each sign-in asks for, and StepUp those that the site may
+	// ask for later.
+	Scopes, StepUp []string
+	// SeesMore says that the site learns more than the username and the account ID.
+	SeesMore bool
+	Look     Look
 }
 
 // Write answers with the page, as the 401 that it is.
 func (p SignInPage) Write(w http.ResponseWriter, head bool) {
-	words := p.Look.language().SignIn
-	view := View{Title: words.Title, Text: words.Text, Link: words.Link, LinkURL: p.LoginURL}
+	language := p.Look.language()
+	words := language.SignIn
+	view := View{Title: words.Title, Text: words.SeesOnly, Link: words.Link, LinkURL: p.LoginURL}
 	if p.ProfessionalOnly {
-		view.Hint = words.Hint
+		view.Hint = words.Accounts
 	}
+	if !only(reading, p.Scopes) || !only(reading, p.StepUp) {
+		view.Text = words.Sees // the site can act for the visitor
+	}
+	if p.SeesMore || !only(basic, p.Scopes) {
+		view.Asks = listOf(words.Asks, language.inWords(p.Scopes))
+	}
+	view.Later = listOf(words.Later, language.inWords(p.StepUp))
 	Reply{Code: LoginRequired}.SetHeaders(w.Header())
 	p.Look.show(w, signInFile, LoginRequired.Status(), draft{View: view}, head)
+}
+
+var (
+	// basic are the permissions of which the sign-in itself makes no use beyond the username and
+	// the account ID.
+	basic = []string{"user_profile", "user_media", "instagram_business_basic"}
+	// reading are those with which nobody can do anything in the visitor's name.
+	reading = append(slices.Clone(basic), "instagram_business_manage_insights")
+)
+
+// only reports whether all permissions are among the known ones.
+func only(known, permissions []string) bool {
+	return !slices.ContainsFunc(permissions, func(name string) bool { return !slices.Contains(known, name) })
+}
+
+func listOf(intro string, names []string) *Permissions {
+	if len(names) == 0 {
+		return nil
+	}
+	return &Permissions{intro, names}
 }
 
 // SignOutPage asks before it signs out: a GET changes nothing, and the form works

@@ -27,7 +27,7 @@ func TestL2_SigningOutIsAFormThatNeedsNoScript(t *testing.T) {
 		page       SignOutPage
 		text, form string
 	}{
-		"signed in":                         {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", SignedIn: true, Username: "jay.posiris_9"}, "You are signed in as jay.posiris_9.", choice + button},
+		"signed in":                         {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", SignedIn: true, Username: "jay.posiris_9"}, "You are signed in as @jay.posiris_9.", choice + button},
 		"not signed in":                     {SignOutPage{Action: "/a/logout", LoginURL: "/a/login"}, "You are not signed in.", ""},
 		"a name that belongs to no session": {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", Username: "jayposiris"}, "You are not signed in.", ""},
 	} {
@@ -61,7 +61,7 @@ func TestL3_ThePageAfterSigningOutHasALinkAndNoForm(t *testing.T) {
 	w := shown(SignedOutPage{LoginURL: "/a/login?return_to=%2Fx"})
 	page := w.Body.String()
 	// A link, and no form: form-action 'self' also holds for where a form is redirected to.
-	for _, needed := range []string{"<h1>Signed out</h1>\n<p>You are signed out.</p>", `<p><a class="button" href="/a/login?return_to=%2Fx">Sign in again</a></p>`} {
+	for _, needed := range []string{"<h1>Signed out</h1>\n<p>You may still be signed in at Instagram itself.", `<p><a class="button" href="/a/login?return_to=%2Fx">Sign in again</a></p>`} {
 		if w.Code != http.StatusOK || !strings.Contains(page, needed) || strings.Contains(page, "<form") {
 			t.Errorf("%d, want %s and no form\n%s", w.Code, needed, page)
 		}
@@ -94,7 +94,7 @@ func TestK4_TheDeletionPageTellsTheStateAndNoMore(t *testing.T) {
 			t.Errorf("state %d tells what was asked\n%s", row.state, page)
 		}
 		// A request ID on a page that is kept as a proof would only puzzle.
-		if strings.Contains(page, "Request <span>") {
+		if strings.Contains(page, "Reference <bdi>") {
 			t.Errorf("state %d has a request ID\n%s", row.state, page)
 		}
 	}

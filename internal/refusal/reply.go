@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -16,8 +17,8 @@ const (
 	JSON
 )
 
-// Reply is one refusal. All fields come from the handler: none holds text of a client or of
-// Instagram. [E2]
+// Reply is one refusal. All fields come from the handler: none holds text of a client, and of
+// Instagram's answers only User, which is checked. [E2]
 type Reply struct {
 	Code      Code
 	RequestID string
@@ -31,6 +32,10 @@ type Reply struct {
 	LogoutURL string
 	// Missing names the permissions, for MissingPermission; those of the configuration.
 	Missing []string
+	// User is the username of an account without access, for NoAccess; "" if it is unknown.
+	// NotListed says that `allow` lacks the account, rather than that `deny` has it.
+	User      string
+	NotListed bool
 	// Allow lists the methods, for Method.
 	Allow string
 	// RetryAfter is the wait before another attempt. Statuses 429 and 503 say at least one second.
@@ -92,27 +97,55 @@ func (r Reply) showPage(w http.ResponseWriter) {
 		Title: words.Title, Text: words.Text, Hint: words.Hint, Code: r.Code, Status: r.Code.Status(),
 		Missing: language.inWords(r.Missing), RequestID: r.RequestID,
 	}
-	address := r.LoginURL
-	switch {
-	case r.Code == ProviderRefused && r.AnyAccount:
-		view.Hint = ""
-	case r.Code == CrossSite:
-		address = r.LogoutURL
-	case r.Code == TooMany:
-		// The link is empty and so leads to this address, where the login
-		// goes on: it has a code in it that the page must not repeat. [P3]
-		view.Link = words.Link
-	case r.Code == SessionEnded, r.Code == CrossSitePost:
-		address = r.PageURL
-	}
-	if r.Look.Framed && r.Code == LoginRequired {
-		view.Hint = language.Framed
-	}
-	if words.Link != "" && address != "" && r.Code != TooMany {
+	r.detail(&view)
+	if address := r.wayOn(); words.Link != "" && (address != "" || r.reloads()) {
 		view.Link, view.LinkURL = words.Link, address
 	}
 	// At least two seconds, for the plural.
-	r.Look.show(w, errorFile, view.Status, draft{view, facts{seconds: max(2, r.seconds())}}, r.Head)
+	r.Look.show(w, errorFile, view.Status, draft{view, facts{user: r.User, seconds: max(2, r.seconds())}}, r.Head)
+}
+
+// minutesFrom is the wait from which on it is told in minutes.
+const minutesFrom = 3 * time.Minute
+
+// detail changes the words of a refusal where more is known.
+func (r Reply) detail(view *View) {
+	language := r.Look.language()
+	switch {
+	case r.Code == ProviderRefused && r.AnyAccount:
+		view.Hint = ""
+	case r.Code == NoAccess && r.User != "" && r.NotListed:
+		view.Text = language.NotListed
+	case r.Code == NoAccess && r.User != "":
+		view.Text = language.Denied
+	case r.Code == LoginRequired && r.Look.Framed:
+		view.Hint = language.Framed
+	case r.RetryAfter >= minutesFrom && r.Code == TooMany:
+		view.Text = language.WaitMinutes
+	case r.RetryAfter >= minutesFrom && r.Code != SignedOutHere:
+		view.Text += " " + language.WaitMinutes
+	case r.RetryAfter > 0 && r.Code != SignedOutHere && !strings.Contains(view.Text, "{seconds}"):
+		view.Text += " " + language.Wait
+	}
+}
+
+// reloads reports whether a refusal is over when the same page is loaded again. The link of its page
+// is empty and so leads to this address: it may have a code in it that the page must not repeat. [P3]
+func (r Reply) reloads() bool {
+	return r.Code == TooMany || r.Code == TooEarly || r.Code == StoreUnavailable
+}
+
+// wayOn returns where the link of the page leads, "" for nowhere.
+func (r Reply) wayOn() string {
+	switch {
+	case r.reloads():
+		return ""
+	case r.Code == CrossSite:
+		return r.LogoutURL
+	case r.Code == SessionEnded, r.Code == CrossSitePost:
+		return r.PageURL
+	}
+	return r.LoginURL
 }
 
 // write sends a response. A HEAD request gets the headers of a GET.

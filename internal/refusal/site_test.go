@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 )
 
 func siteOf(t *testing.T, c SiteConfig) Site {
@@ -121,5 +122,87 @@ func TestE3_AnyAccentCanBeRead(t *testing.T) {
 	if page := written(Reply{Code: Cancelled, Wants: Page, Look: Look{Pages: pagesOf(t, SiteConfig{Accent: "#ffd400"})}}); !strings.Contains(page.Body.String(), "--accent: #ffd400; --on-accent: #000000;") ||
 		strings.Contains(page.Header().Get("Content-Security-Policy"), hashOf(style)) {
 		t.Errorf("the accent is not on the page\n%s", page.Body)
+	}
+}
+
+func TestTheSignInPageClaimsNothingThatThePermissionsContradict(t *testing.T) {
+	const (
+		harmless = "We cannot post, message or follow for you."
+		asks     = "Instagram will ask you to allow Otter Club to:"
+		later    = "Otter Club may ask for more later:"
+	)
+	look := Look{Pages: pagesOf(t, SiteConfig{Name: "Otter Club"})}
+	for name, c := range map[string]struct {
+		page      SignInPage
+		has, lack []string
+	}{
+		"the default":           {SignInPage{Scopes: []string{"instagram_business_basic"}}, []string{harmless, "We see your username and account ID."}, []string{asks, later, "<li>"}},
+		"the former API":        {SignInPage{Scopes: []string{"user_profile", "user_media"}}, []string{harmless}, []string{asks, "business and creator"}},
+		"figures":               {SignInPage{Scopes: []string{"instagram_business_basic", "instagram_business_manage_insights"}}, []string{harmless, asks, "<li>See figures about"}, []string{later}},
+		"fields or a token":     {SignInPage{Scopes: []string{"instagram_business_basic"}, SeesMore: true}, []string{harmless, asks, "<li>See your profile, photos and videos</li>"}, []string{later}},
+		"publishing":            {SignInPage{Scopes: []string{"instagram_business_basic", "instagram_business_content_publish"}}, []string{asks, "<li>Publish photos"}, []string{harmless}},
+		"publishing, later":     {SignInPage{Scopes: []string{"instagram_business_basic"}, StepUp: []string{"instagram_business_content_publish"}}, []string{later, "<li>Publish photos"}, []string{harmless, asks}},
+		"comments, later":       {SignInPage{Scopes: []string{"instagram_business_basic"}, StepUp: []string{"instagram_business_manage_comments"}}, []string{later}, []string{harmless}},
+		"messages":              {SignInPage{Scopes: []string{"instagram_business_manage_messages"}}, []string{asks}, []string{harmless}},
+		"a permission of 2030":  {SignInPage{Scopes: []string{"instagram_business_fly"}}, []string{asks, "<li>instagram_business_fly</li>"}, []string{harmless}},
+		"professional accounts": {SignInPage{ProfessionalOnly: true}, []string{"Works with business and creator accounts.", "for free"}, nil},
+	} {
+		c.page.LoginURL, c.page.Look = "/in", look
+		page := shown(c.page).Body.String()
+		for _, text := range append(c.has, "<h1>Sign in to continue to Otter Club</h1>", "<title>Sign in to continue to Otter Club</title>") {
+			if !strings.Contains(page, text) {
+				t.Errorf("%s: %q is not on the page\n%s", name, text, page)
+			}
+		}
+		for _, text := range c.lack {
+			if strings.Contains(page, text) {
+				t.Errorf("%s: %q is on the page", name, text)
+			}
+		}
+	}
+}
+
+func TestARefusalSaysWhoAndHowLong(t *testing.T) {
+	look := Look{Pages: pagesOf(t, SiteConfig{Name: "Otter Club"})}
+	for text, reply := range map[string]Reply{
+		"@jay.otter_9 is not on the list of Otter Club.":                          {Code: NoAccess, User: "jay.otter_9", NotListed: true},
+		"@jay.otter_9 has no access to Otter Club.":                               {Code: NoAccess, User: "jay.otter_9"},
+		"This account has no access to Otter Club.":                               {Code: NoAccess},
+		"Wait 5 seconds, then reload this page.":                                  {Code: TooMany, RetryAfter: 5 * time.Second},
+		"Please try again in 60 minutes.":                                         {Code: TooMany, RetryAfter: time.Hour},
+		"Please try again in 5 seconds.":                                          {Code: StoreUnavailable, RetryAfter: 4100 * time.Millisecond},
+		"Instagram cannot be reached right now. Please try again in 10 seconds.":  {Code: ProviderUnreachable, RetryAfter: 10 * time.Second},
+		"Nobody can sign in here at the moment. Please try again in 20 minutes.":  {Code: AppBlocked, RetryAfter: 19*time.Minute + time.Second},
+		"Please try again. If it happens again, tell the operator of Otter Club.": {Code: Internal},
+	} {
+		reply.Wants, reply.Look, reply.LoginURL = Page, look, "/in"
+		if page := written(reply).Body.String(); !strings.Contains(page, "<p>"+text) || strings.Contains(page, "{") && strings.Contains(between(page, "<body>", "</body>"), "{") {
+			t.Errorf("%q is not on the page\n%s", text, page)
+		}
+		reply.Wants = JSON
+		if object := written(reply).Body.String(); strings.Contains(object, "otter") {
+			t.Errorf("a program is told who: %s", object)
+		}
+	}
+}
+
+// Placeholders in a value are text.
+func TestE2_AValueIsNoText(t *testing.T) {
+	look := Look{Pages: pagesOf(t, SiteConfig{Name: "{user} <b>&"})}
+	page := written(Reply{Code: NoAccess, Wants: Page, User: "{site}", NotListed: true, Look: look}).Body.String()
+	if !strings.Contains(page, "<p>@{site} is not on the list of {user} &lt;b&gt;&amp;.</p>") {
+		t.Error(page)
+	}
+}
+
+func TestNamesOfTheOtherDirectionAreKeptApart(t *testing.T) {
+	look := Look{Pages: pagesOf(t, SiteConfig{Name: "نادي"})}
+	if page := written(Reply{Code: NoAccess, Wants: Page, User: "jay", NotListed: true, Look: look}).Body.String(); !strings.Contains(page, "@jay is not on the list of \u2068نادي\u2069.") {
+		t.Error(page)
+	}
+	// The sign belongs to the name, wherever the text goes.
+	arabic := &Language{tag: "ar", words: words{Direction: "rtl"}}
+	if got := arabic.filler(facts{site: "Club", user: "jay"}).Replace("x @{user} y {site}"); got != "x \u2068@jay\u2069 y \u2068Club\u2069" {
+		t.Errorf("%q", got)
 	}
 }

@@ -79,9 +79,9 @@ func NewPages(c PagesConfig) (*Pages, error) {
 	return p, err
 }
 
-// LeaveOutSite reports whether templates of the operator show nothing of the site that is
+// LeavesOutSite reports whether templates of the operator show nothing of the site that is
 // configured, as those do that were written before there was one.
-func (p *Pages) LeaveOutSite() bool { return p.site.set && p.withoutSite }
+func (p *Pages) LeavesOutSite() bool { return p.site.set && p.withoutSite }
 
 // filesOf returns the names of a folder's templates.
 func filesOf(folder string) (names []string, err error) {
@@ -209,21 +209,28 @@ func (p *Pages) execute(file string, view View) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// render makes a page and says what it may load. In a frame, a template that does not know of frames
-// has a link that leads nowhere: the built-in page is shown instead.
+// render makes a page and says what it may load.
 func (p *Pages) render(file string, view View, framed bool) (body []byte, csp string) {
 	view.Style = p.style
-	if p.own == nil {
+	if p.own == nil || framed && !p.leadsOut(file, view) {
 		return renderBuiltIn(file, view), p.policy
 	}
 	body, err := p.execute(file, view)
-	switch {
-	case err != nil:
+	if err != nil {
 		p.report(err)
-	case !framed || view.LinkURL == "" || bytes.Contains(body, []byte(outOfFrame)):
-		return body, p.ownPolicy
+		return renderBuiltIn(file, view), p.policy
 	}
-	return renderBuiltIn(file, view), p.policy
+	return body, p.ownPolicy
+}
+
+// leadsOut reports whether the way on of an operator's template leads out of a frame. One that does
+// not know of frames has a link that leads nowhere. The other links of the page are left out here:
+// they are those of the layout, and say nothing of this one.
+func (p *Pages) leadsOut(file string, view View) bool {
+	view.Home, view.Elsewhere = "", nil
+	view.Site.Help, view.Site.Privacy, view.Site.Terms = "", "", ""
+	body, err := p.execute(file, view)
+	return err != nil || view.LinkURL == "" || bytes.Contains(body, []byte(outOfFrame))
 }
 
 func renderBuiltIn(file string, view View) []byte {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -34,8 +35,9 @@ func TestAnOperatorsTemplateTakesThePlaceOfTheBuiltInOne(t *testing.T) {
 		"error.html": `<h2 class="{{.Code}}">{{.Status}} {{.Title}}</h2>{{.Text}}{{with .Link}}<a href="{{$.LinkURL}}">{{.}}</a>{{end}}`,
 		"logo.png":   "not a template",
 	})}
+	look.Pages.site.Name = "Otter Club"
 	page := written(Reply{Code: Cancelled, Wants: Page, LoginURL: "/in", Look: look}).Body.String()
-	if page != `<h2 class="cancelled">403 Cancelled</h2>The sign-in was cancelled.<a href="/in">Sign in again</a>` {
+	if page != `<h2 class="cancelled">403 Sign-in cancelled</h2>Otter Club has learned nothing about you.<a href="/in">Sign in again</a>` {
 		t.Errorf("page = %s", page)
 	}
 	if page := shown(SignOutPage{Action: "/out", SignedIn: true, Look: look}).Body.String(); !strings.Contains(page, `<form method="post" action="/out">`) {
@@ -157,5 +159,61 @@ func TestTheBuiltInTemplatesAreAStart(t *testing.T) {
 	}
 	if again, err := WriteFiles(dir); err == nil || len(again) != 0 {
 		t.Errorf("files were replaced: %q", again)
+	}
+}
+
+// Files as they were written before there was a site, with every name and field of that time.
+var oldTemplates = map[string]string{
+	"layout.html": `{{define "top" -}}<html lang="{{.Language}}"><title>{{.Title}}</title><style>{{.Style}}</style><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Hint}}<p class="hint">{{.Hint}}</p>{{end}}{{end}}` +
+		`{{define "way on"}}{{if .Link}}<a href="{{.LinkURL}}"{{with .Target}} target="{{.}}"{{end}}>{{.Link}}</a>{{end}}{{end}}` +
+		`{{define "bottom"}}{{if .RequestID}}<p class="id">{{.Labels.Request}} <span>{{.RequestID}}</span></p>{{end}}</html>{{end}}`,
+	"error.html":         `{{template "top" .}}{{.Page}} {{.Code}} {{.Status}}{{range .Missing}}<li>{{.}}</li>{{end}}{{template "way on" .}}{{template "bottom" .}}`,
+	"sign_in.html":       `{{template "top" .}}{{.Page}}{{template "way on" .}}{{template "bottom" .}}`,
+	"signed_out.html":    `{{template "top" .}}{{.Page}}{{template "way on" .}}{{template "bottom" .}}`,
+	"sign_out.html":      `{{template "top" .}}{{with .SignOut}}{{.SignedIn}} {{.Username}}<form method="post" action="{{.Action}}"><input type="checkbox" name="everywhere" value="1">{{$.Labels.Everywhere}}<button>{{$.Labels.SignOut}}</button></form>{{end}}{{template "bottom" .}}`,
+	"data_deletion.html": `{{template "top" .}}{{if .Confirmation}}{{.Labels.Confirmation}} <span>{{.Confirmation}}</span>{{end}}{{template "bottom" .}}`,
+}
+
+func TestTemplatesOfBeforeRenderAsBefore(t *testing.T) {
+	for _, only := range [][]string{{"layout.html"}, {"error.html"}, {"sign_in.html", "sign_out.html"}, nil} {
+		files := make(map[string]string)
+		for name, text := range oldTemplates {
+			if only == nil || slices.Contains(only, name) {
+				files[name] = text
+			}
+		}
+		look := Look{Pages: load(t, files), Host: "example.com", HomeOpen: true}
+		if look.Pages.LeavesOutSite() {
+			t.Errorf("%q: a site that is not configured is missed", only)
+		}
+		refused := written(Reply{Code: MissingPermission, Wants: Page, Missing: []string{"user_media"}, LoginURL: "/in", RequestID: "d0a1b2c3-9999", Look: look}).Body.String()
+		signIn := shown(SignInPage{LoginURL: "/in", ProfessionalOnly: true, Scopes: []string{"user_media"}, StepUp: []string{"instagram_business_content_publish"}, Look: look}).Body.String()
+		signOut := shown(SignOutPage{Action: "/out", SignedIn: true, Username: "jay", Look: look}).Body.String()
+		for _, page := range []string{refused, signIn, signOut} {
+			if strings.Count(page, "<html") != 1 || strings.Count(page, "</html>") != 1 || strings.Count(page, "<h1>") != 1 || strings.Contains(page, "{site}") {
+				t.Errorf("%q: %s", only, page)
+			}
+		}
+		if only != nil {
+			continue
+		}
+		for page, parts := range map[string][]string{
+			refused: {`<html lang="en">`, "<title>A permission is missing</title>", "error missing_permission 403<li>See your photos and videos</li>", `<a href="/in">Continue to Instagram</a>`, `Request <span>d0a1b2c3-9999</span>`},
+			signIn:  {"sign_in<a href=\"/in\">Sign in with Instagram</a>", "<p>We see your username and account ID.</p>", `<p class="hint">Works with business and creator accounts.`},
+			signOut: {`true jay<form method="post" action="/out">`, "Also sign out on all other devices<button>Sign out</button>"},
+		} {
+			for _, part := range parts {
+				if !strings.Contains(page, part) {
+					t.Errorf("%q is not in\n%s", part, page)
+				}
+			}
+		}
+	}
+	old, err := NewPages(PagesConfig{Site: siteOf(t, SiteConfig{Name: "Club"}), Folder: folder(t, oldTemplates)})
+	if err != nil || !old.LeavesOutSite() {
+		t.Errorf("templates that leave out the site are not told: %v", err)
+	}
+	if some, err := NewPages(PagesConfig{Site: siteOf(t, SiteConfig{Name: "Club"}), Folder: folder(t, map[string]string{"error.html": oldTemplates["error.html"]})}); err != nil || some.LeavesOutSite() {
+		t.Errorf("the built-in layout shows the site: %v", err)
 	}
 }

@@ -39,8 +39,8 @@ const (
 	byScript     = "Sec-Fetch-Mode: cors|Sec-Fetch-Dest: empty|Sec-Fetch-Site: same-origin"
 	fromWorker   = "Sec-Fetch-Mode: navigate|Sec-Fetch-Dest: empty|Sec-Fetch-Site: same-origin"
 	formKind     = "Content-Type: application/x-www-form-urlencoded"
-	notSaved     = "Your session has ended. What you sent was not saved."
-	anotherSite  = "You came from another site."
+	notSaved     = "What you sent was not saved."
+	anotherSite  = "You came from another site"
 	corsQuestion = "Origin: https://app.example|Access-Control-Request-Method: PUT|Access-Control-Request-Headers: content-type|Accept: */*|Sec-Fetch-Mode: cors"
 )
 

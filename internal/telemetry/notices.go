@@ -73,13 +73,14 @@ var (
 var (
 	NoticePlainHTTP = Notice{"redirect_uri is plain http: cookies are sent without Secure and without their __Host- prefix; use https in production", actionNeeded,
 		"nothing to change for a test on this machine; otherwise give the site https, and write https:// in redirect_uri"}
-	NoticeWeakSecret      = Notice{"session keys are derived from an app_secret of fewer than 32 characters", actionNeeded, remedySecret}
-	NoticeNoSecret        = Notice{"session keys are derived from the app secret: anyone who knows it can forge sessions", actionNeeded, remedySecret}
-	NoticeGuessableSecret = Notice{"the new session secret in its file is easy to guess: anyone who guesses it can forge sessions", actionNeeded, "write a new one into the file, made with: openssl rand -hex 32"}
-	NoticeTokenInDebug    = Notice{"debug logs of later handlers contain the access token", actionNeeded, "give the default log the format instagram_auth, or remove debug from the global options"}
-	NoticeForceOutdated   = Notice{"authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth", actionNeeded, "write authorize force_reauth true instead"}
-	NoticeUsernames       = Notice{"usernames can change and change owner; list numeric user IDs instead", actionNeeded, "the log line \"signed in\" has the user_id of each account: write that instead of the @username"}
-	NoticeLongPicture     = Notice{"fields has profile_picture_url, which is too long for the session cookie and for a header; use this handler's picture path instead", actionNeeded,
+	NoticeWeakSecret       = Notice{"session keys are derived from an app_secret of fewer than 32 characters", actionNeeded, remedySecret}
+	NoticeNoSecret         = Notice{"session keys are derived from the app secret: anyone who knows it can forge sessions", actionNeeded, remedySecret}
+	NoticeGuessableSecret  = Notice{"the new session secret in its file is easy to guess: anyone who guesses it can forge sessions", actionNeeded, "write a new one into the file, made with: openssl rand -hex 32"}
+	NoticeTokenInDebug     = Notice{"debug logs of later handlers contain the access token", actionNeeded, "give the default log the format instagram_auth, or remove debug from the global options"}
+	NoticeForceOutdated    = Notice{"authorize force_authentication is no longer documented by Meta and may do nothing; use force_reauth", actionNeeded, "write authorize force_reauth true instead"}
+	NoticePagesWithoutSite = Notice{"the templates in pages do not show the name of the site", actionNeeded, "use {{.Site.Name}} in layout.html; caddy instagram-auth pages writes one that does"}
+	NoticeUsernames        = Notice{"usernames can change and change owner; list numeric user IDs instead", actionNeeded, "the log line \"signed in\" has the user_id of each account: write that instead of the @username"}
+	NoticeLongPicture      = Notice{"fields has profile_picture_url, which is too long for the session cookie and for a header; use this handler's picture path instead", actionNeeded,
 		"remove profile_picture_url from fields, and show the picture from the path in this line"}
 	NoticePictureToken = Notice{"the picture needs a stored access token: add token long_lived; until then its path answers 404", actionNeeded,
 		"add token { long_lived }, or set picture off and remove profile_picture_url from fields"}
