@@ -37,7 +37,9 @@ var client = http.Client{
 
 // ask returns the latest media of the person whom a token stands for.
 func ask(graph, token string) (latest []media, err error) {
-	query := url.Values{"fields": {"id,caption,media_url,thumbnail_url,permalink"}, "limit": {"6"}, "access_token": {token}}
+	query := url.Values{
+		"fields": {"id,caption,media_url,thumbnail_url,permalink"}, "limit": {"6"}, "access_token": {token},
+	}
 	answer, err := client.Get(graph + "/me/media?" + query.Encode())
 	if err != nil {
 		return nil, errors.Unwrap(err) // without the address, which has the token in it

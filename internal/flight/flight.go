@@ -37,7 +37,9 @@ func New[K comparable, V any](abandon, keep time.Duration) *Group[K, V] {
 // Do returns the value of the work for a key, and begins the work unless it is under way already
 // or its value is kept. The work gets the values of ctx, and not its end, and says whether its
 // value is to be kept. It must not panic. ok is false where ctx ended before the value was there.
-func (g *Group[K, V]) Do(ctx context.Context, key K, work func(context.Context) (value V, keep bool)) (value V, ok bool) {
+func (g *Group[K, V]) Do(
+	ctx context.Context, key K, work func(context.Context) (value V, keep bool),
+) (value V, ok bool) {
 	c := g.join(ctx, key, work)
 	defer g.leave(c)
 	select {

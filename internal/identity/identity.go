@@ -103,7 +103,8 @@ func New(headers map[string]string, fields []string, forwardAs string) (*Injecto
 	for field, name := range headers {
 		known := []string{fieldUserID, FieldUsername, fieldAppScopedID, FieldPermissions}
 		if !slices.Contains(known, field) && !slices.Contains(fields, field) {
-			return nil, option.Errorf("headers", "%q is not one of %s; list it in fields first", field, strings.Join(known, ", "))
+			return nil, option.Errorf("headers", "%q is not one of %s; list it in fields first",
+				field, strings.Join(known, ", "))
 		}
 		names[field] = name
 	}
@@ -118,7 +119,8 @@ func New(headers map[string]string, fields []string, forwardAs string) (*Injecto
 	for _, name := range []string{headerUserID, headerUsername} {
 		// The default names are stripped even if headers replaces them: the site may still
 		// read them, and a client must never fill them in. [H1]
-		if !slices.ContainsFunc(stripped, func(other string) bool { return headerguard.Fold(other) == headerguard.Fold(name) }) {
+		sameHeader := func(other string) bool { return headerguard.Fold(other) == headerguard.Fold(name) }
+		if !slices.ContainsFunc(stripped, sameHeader) {
 			stripped = append(stripped, name)
 		}
 	}

@@ -75,7 +75,11 @@ var (
 
 // NewFailures allows n failed attempts in a time to each of size remembered clients.
 func NewFailures(n int, per time.Duration, size int, now func() time.Time) *Failures {
-	f := &Failures{now: now, hasFailed: newRecent(rememberFailures, keepFailures), hasSucceeded: newRecent(rememberFailures, keepFailures)}
+	f := &Failures{
+		now:          now,
+		hasFailed:    newRecent(rememberFailures, keepFailures),
+		hasSucceeded: newRecent(rememberFailures, keepFailures),
+	}
 	for i := range f.byClient {
 		f.byClient[i] = NewRate(1, 1, size, now)
 	}

@@ -104,7 +104,8 @@ func (r *reader) tag(t html.Token, end bool) {
 	case t.Data == "form":
 		r.inForm = true
 		r.forms = append(r.forms, form{
-			method: strings.ToLower(attribute(t, "method")), action: strings.TrimSpace(attribute(t, "action")), hidden: make(map[string]string),
+			method: strings.ToLower(attribute(t, "method")), action: strings.TrimSpace(attribute(t, "action")),
+			hidden: make(map[string]string),
 		})
 	case t.Data == "input" || t.Data == "button":
 		r.inButton = r.field(t)

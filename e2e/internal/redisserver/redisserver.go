@@ -47,7 +47,8 @@ func (s *Server) Run() {
 	s.said.Reset()
 	// It writes to its log before it answers. Without fsync that survives the death
 	// of the process, which is what tests are about.
-	s.cmd = exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
+	s.cmd = exec.Command(program, "--port", port, "--bind", "127.0.0.1", "--dir", s.dir,
+		"--save", "", "--appendonly", "yes", "--appendfsync", "everysec")
 	s.cmd.Stdout, s.cmd.Stderr = &s.said, &s.said
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatalf("starting redis-server: %v", err)
