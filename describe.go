@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/review"
 )
 
-// This file says of a block what Meta's App Review asks.
+// This file collects from a block what Meta's App Review wants to know.
 
 // describeBlock checks a block of a configuration without its app ID, its secrets and its
 // endpoints: a review is prepared before they are there.

@@ -86,7 +86,7 @@ var appMarks = []struct {
 	{" Line/", Line},
 	{"Telegram-Android/", Telegram},
 	{" KAKAOTALK", KakaoTalk},
-	{"; wv)", OtherApp}, // what Android's WebView says of itself
+	{"; wv)", OtherApp}, // how the WebView of Android names itself
 }
 
 // AppOf returns the app in whose browser a request was made.

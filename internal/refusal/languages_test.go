@@ -84,7 +84,7 @@ func TestPagesAreInTheLanguageThatIsAskedFor(t *testing.T) {
 			l.date(deletedOn):           shown(DeletionPage{State: DeletionDone, Day: deletedOn, Code: "abc", Look: look}),
 			l.Permissions["user_media"]: written(Reply{Code: MissingPermission, Missing: []string{"user_media"}, Wants: Page, Look: look}),
 			l.DeletionRequested.Hint:    shown(DeletionPage{State: DeletionPending, Day: deletedOn, Code: "abc", Look: look}),
-			strings.ReplaceAll(l.SignedIn, "{user}", l.isolated("jay_otter")): shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay_otter", Look: look}),
+			strings.ReplaceAll(l.SignedIn, "@{user}", l.isolated("@jay_otter")): shown(SignOutPage{Action: "/o", SignedIn: true, Username: "jay_otter", Look: look}),
 		} {
 			page := w.Body.String()
 			if !strings.Contains(page, name) || !strings.Contains(page, `<html lang="`+l.tag+`" dir="`+l.Direction+`">`) || strings.Contains(page, "{user}") || strings.Contains(page, "{site}") {

@@ -9,7 +9,7 @@ import (
 // data writes what can be said about the visitors' data.
 func (k *kit) data() {
 	k.section("Answers about data handling")
-	k.say("These are facts about this block, for the questions on data handling. What your own site does with the data, only you know.")
+	k.paragraph("These are facts about this block, for the questions on data handling. What your own site does with the data, only you know.")
 	k.field("Which data do you get from Meta?")
 	k.paste(k.received())
 	k.field("What for?")
@@ -22,7 +22,7 @@ func (k *kit) data() {
 	k.paste(k.deleted()...)
 	k.field("How are they protected?")
 	k.paste(k.guarded())
-	k.say("Only you can answer these:")
+	k.paragraph("Only you can answer these:")
 	for _, question := range []string{
 		"who is responsible for the data, with name, address and country",
 		"whether authorities have asked for data, and what you do when they ask",
@@ -73,14 +73,14 @@ func (k *kit) logged() string {
 	var plainly, hashed []string
 	for _, value := range []struct {
 		is  Logged
-		say string
+		name string
 	}{{k.LogsAddress, "IP address"}, {k.LogsUserID, "account ID"}} {
 		switch value.is {
 		case LoggedHashed:
-			hashed = append(hashed, value.say)
+			hashed = append(hashed, value.name)
 		case LoggedNever:
 		default:
-			plainly = append(plainly, value.say)
+			plainly = append(plainly, value.name)
 		}
 	}
 	if k.LogsUsername {

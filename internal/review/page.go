@@ -22,8 +22,8 @@ func (p *page) section(title string) {
 	fmt.Fprintf(&p.text, "\n%d. %s\n", p.number, strings.ToUpper(title))
 }
 
-// say writes a paragraph to the operator.
-func (p *page) say(format string, args ...any) {
+// paragraph writes a paragraph to the operator.
+func (p *page) paragraph(format string, args ...any) {
 	p.text.WriteByte('\n')
 	p.wrap("", "", fmt.Sprintf(format, args...))
 }

@@ -158,13 +158,13 @@ func (k *kit) title() {
 
 // ended is all that there is to say about Basic Display.
 func (k *kit) ended() {
-	k.say("This block has api basic_display. Meta switched that API off on 2024-12-04: nobody can sign in with it, and there is nothing left to review.")
-	k.say("Remove the option api, or write api instagram_login. Take the permissions of basic_display out of scope. Your app at Meta needs the product Instagram. Then run this command again.")
+	k.paragraph("This block has api basic_display. Meta switched that API off on 2024-12-04: nobody can sign in with it, and there is nothing left to review.")
+	k.paragraph("Remove the option api, or write api instagram_login. Take the permissions of basic_display out of scope. Your app at Meta needs the product Instagram. Then run this command again.")
 }
 
 func (k *kit) introduction(docs string) {
-	k.say("Indented text is for Meta's forms. Fill in what stands in [brackets]. Delete what is not true of your site. Meta renames its fields now and then: use the text that answers the question.")
-	k.say("This is not legal advice, and it promises no approval. What is known of Meta's rules was collected in November 2026:")
+	k.paragraph("Indented text is for Meta's forms. Fill in what stands in [brackets]. Delete what is not true of your site. Meta renames its fields now and then: use the text that answers the question.")
+	k.paragraph("This is not legal advice, and it promises no approval. What is known of Meta's rules was collected in November 2026:")
 	k.field("What Meta allows, and the four gates", docs+"before-you-start.md")
 	k.field("How to use this text", docs+"app-review.md")
 }

@@ -10,11 +10,11 @@ import (
 // addresses are what the dashboard asks for.
 func (k *kit) addresses() {
 	k.section("Addresses to register")
-	k.say("In the App Dashboard, API setup with Instagram login, Business login settings. Fill in all three, and compare them after saving: the dashboard may add a slash.")
+	k.paragraph("In the App Dashboard, API setup with Instagram login, Business login settings. Fill in all three, and compare them after saving: the dashboard may add a slash.")
 	k.field("OAuth redirect URI", k.RedirectURIs...)
 	k.field("Deauthorize callback URL", k.Deauthorize)
 	k.field("Data deletion request URL", k.DataDeletion)
-	k.say("In App settings, Basic:")
+	k.paragraph("In App settings, Basic:")
 	k.field("Privacy policy URL", or(k.Privacy, "[the address of your privacy policy, which opens without a sign-in]"))
 	if k.Terms != "" {
 		k.field("Terms of service URL", k.Terms)
@@ -37,7 +37,7 @@ var reasons = map[string]reason{
 // reasons writes why the app needs each permission.
 func (k *kit) reasons() {
 	k.section("Why the app needs each permission")
-	k.say("How does your app use this permission? One text for each.")
+	k.paragraph("How does your app use this permission? One text for each.")
 	k.field(basic)
 	k.paste(
 		fmt.Sprintf("%s (%s) is [a members' area for the creators and shops that work with us]. Members sign in with their own Instagram professional account, a business or a creator account.", k.name, k.origin),
@@ -49,7 +49,7 @@ func (k *kit) reasons() {
 		k.field(permission)
 		k.reasonFor(permission)
 	}
-	k.say("Meta's own words on what each permission may be used for, to compare yours with:")
+	k.paragraph("Meta's own words on what each permission may be used for, to compare yours with:")
 	k.field("Permissions reference", "https://developers.facebook.com/docs/permissions")
 }
 
@@ -152,7 +152,7 @@ func (k *kit) ownPage() string {
 // screencast writes the script: what to do, what is seen, and the caption.
 func (k *kit) screencast() {
 	k.section("Script for the screencast")
-	k.say("Record 60 to 90 seconds, with the address bar in the picture, in English or with English captions. Use a professional test account. Show no password: cut or blur it.")
+	k.paragraph("Record 60 to 90 seconds, with the address bar in the picture, in English or with English captions. Use a professional test account. Show no password: cut or blur it.")
 	scene := 0
 	show := func(do, seen, caption string) {
 		scene++
@@ -203,7 +203,7 @@ func (k *kit) signOut() string {
 // steps writes what the reviewer does.
 func (k *kit) steps() {
 	k.section("Steps for the reviewer")
-	k.say("The reviewer must be able to repeat the screencast. Give them a professional account whose sign-in asks for no second factor. Until the app has Advanced Access, only Instagram testers can sign in: invite this account, accept the invitation as that account, and sign in with it once yourself.")
+	k.paragraph("The reviewer must be able to repeat the screencast. Give them a professional account whose sign-in asks for no second factor. Until the app has Advanced Access, only Instagram testers can sign in: invite this account, accept the invitation as that account, and sign in with it once yourself.")
 	steps := []string{
 		"Open " + k.start() + ".",
 		"Press " + k.button() + ".",
