@@ -417,7 +417,8 @@ func (h *Handler) makeFlows() {
 		Shared: s.Shared, Sessions: h.sessions, Codes: s.secrets.sessionKeys.Codes(), Marks: s.secrets.appKeys.Marks(),
 		Memory: h.memory.endpoint, Fields: h.Fields, LogoutTarget: s.logoutTarget, PictureMode: s.picture,
 		PassDeauthorize: s.passDeauthorize, PassDataDeletion: s.passDataDeletion, Required: h.protect.Required,
-		PassSignedIn: h.gate.PassSignedIn, PictureSources: s.client.PictureSources(), AppsURL: s.client.AppsURL(),
+		PassSignedIn: h.gate.PassSignedIn, RedirectToCanonical: h.logins.RedirectToCanonical,
+		PictureSources: s.client.PictureSources(), AppsURL: s.client.AppsURL(),
 	}
 }
 

@@ -26,7 +26,7 @@ type note struct {
 	Code      refusal.Code `json:"c"`
 	RequestID string       `json:"r,omitempty"` // of the request that was refused, as in the log
 	Missing   []string     `json:"m,omitempty"`
-	User      string       `json:"u,omitempty"` // the account without access
+	User      string       `json:"u,omitempty"` // the account without access, or of the session that goes on
 	NotListed bool         `json:"l,omitempty"`
 	Retry     int64        `json:"t,omitempty"` // when to try again, in Unix seconds
 }

@@ -52,9 +52,8 @@ func run(command *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if port < 1 || port > 65535 {
-		remedy := typed + " --port " + strconv.Itoa(defaultPort)
-		return cli.Usage(remedy, "--port %d: a port is a number from 1 to 65535", port)
+	if err := checkPort(port); err != nil {
+		return err
 	}
 	folder, err := os.MkdirTemp("", "instagram_auth-demo-")
 	if err != nil {
@@ -67,6 +66,18 @@ func run(command *cobra.Command, _ []string) error {
 	}
 	fmt.Fprintf(command.OutOrStdout(), "Demo ready: http://localhost:%d/\n", port)
 	select {} // Caddy ends the process when a signal arrives
+}
+
+// checkPort returns an error for a port that the demo cannot have.
+func checkPort(port int) error {
+	remedy := typed + " --port " + strconv.Itoa(defaultPort)
+	switch {
+	case port < 1 || port > 65535:
+		return cli.Usage(remedy, "--port %d: a port is a number from 1 to 65535", port)
+	case port == 443:
+		return cli.Usage(remedy, "--port 443: the demo speaks plain http, and port 443 is for https")
+	}
+	return nil
 }
 
 // start runs the demo's Caddyfile with its own ports and its own storage below folder.

@@ -37,3 +37,11 @@ func TestAnotherPortIsTheNextOneThatIsFreeAndNotUsed(t *testing.T) {
 		t.Errorf("after the last port comes %d", got)
 	}
 }
+
+func TestPortsThatTheDemoCannotHaveAreRefused(t *testing.T) {
+	for port, fine := range map[int]bool{0: false, 65536: false, 443: false, 1: true, 80: true, defaultPort: true, 65535: true} {
+		if err := checkPort(port); (err == nil) != fine {
+			t.Errorf("port %d: %v", port, err)
+		}
+	}
+}

@@ -44,8 +44,8 @@ func (e *Endpoints) accountPage(v *request.State) refusal.AccountPage {
 		Username: s.Username, UserID: s.UserID,
 		Since: s.Issued, Until: s.End(e.Sessions.Lifetime),
 		Granted: granted.Names(), Acting: granted.Acting().Names(),
-		// A session may still hold a token of an earlier configuration.
-		NoToken:   !e.Sessions.KeepToken && s.Token.Access == "",
+		// The session decides, not the option: it may be older than the configuration.
+		NoToken:   s.Token.Access == "" || !e.Now().Before(s.Token.Expires),
 		LogoutURL: e.Paths.Of(address.Logout), AnotherURL: e.Paths.OtherAccountURL(e.Paths.Of(address.Account)), AppsURL: e.AppsURL,
 		Look: e.Answers.Look(v),
 	}

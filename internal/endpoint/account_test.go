@@ -339,3 +339,14 @@ func TestTheAccountPageAtBasicDisplay(t *testing.T) {
 		t.Errorf("a picture that Basic Display does not have:\n%s", answer.Body)
 	}
 }
+
+// The page speaks of the visitor's own session, which can be older than the option token.
+func TestP7_TheAccountPageClaimsNoTokenThatTheSessionDoesNotHave(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{})
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	s.Load(sitetest.Config{Options: keptToken})
+	if answer := b.Get("/instagram_auth/account"); answer.StatusCode != http.StatusOK || !strings.Contains(answer.Body, "keeps no access token") {
+		t.Errorf("a session without a token: %s\n%s", answer.Status, answer.Body)
+	}
+}

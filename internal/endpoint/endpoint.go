@@ -39,6 +39,8 @@ type Endpoints struct {
 	// PassSignedIn returns nil for a visitor who is signed in, and otherwise the answer that asks
 	// for a sign-in. It expects the standing that lifecycle.Sessions.Recognize has found.
 	PassSignedIn func(*request.State) error
+	// RedirectToCanonical redirects to the same page on a host where visitors can sign in.
+	RedirectToCanonical func(*request.State) error
 	// PictureSources are the hosts to which PictureRedirect leads, for a Content-Security-Policy.
 	PictureSources []string
 	// AppsURL is Instagram's page on which people remove apps.

@@ -29,6 +29,10 @@ func (e *Endpoints) Logout(v *request.State) error {
 	if v.R.Method == http.MethodPost {
 		return e.signOut(v)
 	}
+	if !e.Paths.SignsIn(v.R.Host) && v.Audience() == audience.Navigation {
+		// The session's cookie belongs to another host: this page would say that there is none.
+		return e.RedirectToCanonical(v)
+	}
 	e.Sessions.Recognize(v)
 	return answer.Page(refusal.SignOutPage{
 		Look: e.Answers.Look(v), Action: e.Paths.Of(address.Logout), LoginURL: e.Paths.LoginURL("/"),

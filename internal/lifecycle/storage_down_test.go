@@ -16,7 +16,7 @@ func TestL3_F1_SigningOutWithoutAStorageIsHonest(t *testing.T) {
 	stolen := b.CookieHeader()
 	mend := s.BreakStorage()
 	answer := b.Logout(nil)
-	sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "You are signed out in this browser.")
+	sitetest.WantRefusal(t, answer, http.StatusServiceUnavailable, "Signed out in this browser")
 	if answer.Header.Get("Retry-After") == "" || !strings.Contains(answer.Body, `href="/instagram_auth/login"`) || len(b.Cookies()) != 0 {
 		t.Errorf("Retry-After %q, cookies %q", answer.Header.Get("Retry-After"), b.Cookies())
 	}

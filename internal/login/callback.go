@@ -108,16 +108,19 @@ func (f *Flow) answerDenied(v *request.State, cb CallbackState) error {
 		return f.answerStale(v, cb)
 	}
 	v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
-	code := refusal.ProviderRefused
+	reply := refusal.Reply{Code: refusal.ProviderRefused}
 	switch {
 	case cb.Cancelled():
-		code = refusal.Cancelled
+		reply.Code = refusal.Cancelled
+		if f.Sessions.Recognize(v); v.Standing != request.Anonymous {
+			reply.User = v.Session.Username // the earlier session goes on
+		}
 	case cb.AsError().AppState() == instagram.AppRestricted:
-		code = refusal.AppBlocked // for this visitor only: anyone can forge such a query
+		reply.Code = refusal.AppBlocked // for this visitor only: anyone can forge such a query
 	case cb.Temporary():
-		code = refusal.ProviderError
+		reply.Code = refusal.ProviderError
 	}
-	return cb.refuse(refusal.Reply{Code: code}, &instagram.WindowError{Callback: cb.Callback})
+	return cb.refuse(reply, &instagram.WindowError{Callback: cb.Callback})
 }
 
 // exchangeOnce exchanges the code for an identity and answers. A second callback during that time

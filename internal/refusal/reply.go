@@ -32,8 +32,9 @@ type Reply struct {
 	LogoutURL string
 	// Missing names the permissions, for MissingPermission; those of the configuration.
 	Missing []string
-	// User is the username of an account without access, for NoAccess; "" if it is unknown.
-	// NotListed says that `allow` lacks the account, rather than that `deny` has it.
+	// User is the username of an account without access, for NoAccess, or of the session that goes
+	// on, for Cancelled; "" if there is none or it is unknown. NotListed says that `allow` lacks the
+	// account, rather than that `deny` has it.
 	User      string
 	NotListed bool
 	// Allow lists the methods, for Method.
@@ -121,6 +122,8 @@ func (r Reply) detail(view *View) {
 		view.Text = language.NotListed
 	case r.Code == NoAccess && r.User != "":
 		view.Text = language.Denied
+	case r.Code == Cancelled && r.User != "":
+		view.Text = language.SignedIn
 	case r.Code == LoginRequired && r.Look.Framed:
 		view.Hint = language.Framed
 	case r.RetryAfter >= minutesFrom && r.Code == TooMany:
