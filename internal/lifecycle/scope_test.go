@@ -152,7 +152,7 @@ func TestWhoCancelsAStepUpKeepsTheSession(t *testing.T) {
 	start := b.Get("/instagram_auth/login?scope=" + sitetest.CommentsPermission)
 	request := sitetest.Navigation(t, http.MethodPost, start.Location())
 	sitetest.SetBody(request, "action=cancel")
-	sitetest.WantRefusal(t, b.Get(b.Do(request).Location()), http.StatusForbidden, "has learned nothing about you.")
+	sitetest.WantRefusal(t, b.Get(b.Do(request).Location()), http.StatusForbidden, "has learned nothing new about you.")
 	if page := b.Get("/page"); page.StatusCode != http.StatusOK {
 		t.Errorf("answered %s", page.Status)
 	}
