@@ -49,7 +49,7 @@ func (e *Endpoints) accountPage(v *request.State) refusal.AccountPage {
 		LogoutURL: e.Paths.Of(address.Logout), AnotherURL: e.Paths.OtherAccountURL(e.Paths.Of(address.Account)), AppsURL: e.AppsURL,
 		Look: e.Answers.Look(v),
 	}
-	if left := page.Until.Sub(e.Now()); e.Sessions.Idle < left {
+	if s.Seen.Add(e.Sessions.Idle).Before(page.Until) {
 		page.Idle = e.Sessions.Idle
 	}
 	if e.PictureMode != PictureOff && hasToken {
