@@ -190,7 +190,7 @@ func TestAPersonCancelsAndFindsAWayBack(t *testing.T) {
 	s := startSite(t, "/private*", "", greeting)
 	tab := newBrowser(t, "")
 	run(t, tab, chromedp.Navigate(s.origin+"/private"), chromedp.WaitVisible("#cancel"), chromedp.Click("#cancel"), chromedp.WaitVisible("a.button"))
-	if got := look(t, tab); !strings.Contains(got.text, "has learned nothing about you.") {
+	if got := look(t, tab); !strings.Contains(got.text, "has learned nothing new about you.") {
 		t.Fatalf("page = %q", got.text)
 	}
 	shoot(t, tab, "cancelled")

@@ -24,7 +24,7 @@ var mutants = []mutant{
 	{"L2", "a worker passes another site's form on", `return ok && origin == own.Origin || !ok && audience.FromHost(origin, v.R.Host)`, `return true || audience.FromHost(origin, own.Origin)`, ""},
 	{"R3", "a script is a page to come back to", `case ".js", ".mjs", ".cjs":`, `case "none":`, ""},
 	{"A3", "the canonical host is the one that was asked for", `page := to.Origin + v.OriginalPage()`, `page := "https://" + v.R.Host + v.OriginalPage()`, ""},
-	{"A7", "moves are not counted", `if moves >= session.MaxMoves {`, `if false {`, ""},
+	{"A7", "moves are not counted", `if moves >= session.MaxMoves {`, `if moves >= 1000*session.MaxMoves {`, ""},
 	{"A7", "a callback beside its path is a page", `if back, ok := h.logins.Astray(v); ok {`, `if back, ok := h.logins.Astray(v); ok && v == nil {`, ""},
 	{"L3", "signing out leads where a session is needed", `if !e.asksToSignIn(v, target) {`, `if true {`, ""},
 	{"L3", "who is not signed in may sign out", `	if p.SignedIn {`, `	if true {`, "."},

@@ -39,7 +39,7 @@ var refusals = []struct {
 		request.Host = "unlisted.test"
 		return b.Do(request)
 	}},
-	{code: "cancelled", status: 403, text: "has learned nothing about you.", deleted: true, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
+	{code: "cancelled", status: 403, text: "has learned nothing new about you.", deleted: true, reach: func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 		state := sitetest.Query(b.T, b.Get("/private").Location()).Get("state")
 		return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&error_description=The+user+denied+your+request&state=" + state)
 	}},

@@ -40,19 +40,20 @@ func (e *Endpoints) Account(v *request.State) error {
 func (e *Endpoints) accountPage(v *request.State) refusal.AccountPage {
 	s := &v.Session
 	granted := instagram.Permissions(s.Permissions)
+	// The session decides, not the option: it may be older than the configuration.
+	hasToken := s.Token.Access != "" && e.Now().Before(s.Token.Expires)
 	page := refusal.AccountPage{
 		Username: s.Username, UserID: s.UserID,
 		Since: s.Issued, Until: s.End(e.Sessions.Lifetime),
 		Granted: granted.Names(), Acting: granted.Acting().Names(),
-		// The session decides, not the option: it may be older than the configuration.
-		NoToken:   s.Token.Access == "" || !e.Now().Before(s.Token.Expires),
+		NoToken:   !hasToken,
 		LogoutURL: e.Paths.Of(address.Logout), AnotherURL: e.Paths.OtherAccountURL(e.Paths.Of(address.Account)), AppsURL: e.AppsURL,
 		Look: e.Answers.Look(v),
 	}
-	if left := page.Until.Sub(e.Now()); e.Sessions.Idle < left {
+	if s.Seen.Add(e.Sessions.Idle).Before(page.Until) {
 		page.Idle = e.Sessions.Idle
 	}
-	if e.PictureMode != PictureOff && s.Token.Access != "" && e.Now().Before(s.Token.Expires) {
+	if e.PictureMode != PictureOff && hasToken {
 		page.PictureURL = e.Paths.Of(address.Picture)
 		page.PictureSources = []string{"'self'"}
 		if e.PictureMode == PictureRedirect { // browsers hold the policy against redirects, too

@@ -274,6 +274,31 @@ func TestP7_ThePolicyAllowsThePictureAndNoOtherImage(t *testing.T) {
 	}
 }
 
+// A token without token long_lived lasts an hour, and the session longer.
+func TestTheAccountPageClaimsNoTokenThatHasExpired(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{Options: "token {\n forward_as X-Token\n}\npicture proxy"})
+	cookies, err := session.New(session.Config{
+		Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour, Tokens: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for left, kept := range map[time.Duration]bool{time.Minute: true, -time.Minute: false} {
+		_, line, _, err := cookies.Create(session.Session{
+			Identity: sitetest.Somebody(), Token: session.Token{Access: "IGAAexample", Issued: time.Now().Add(left - time.Hour), Expires: time.Now().Add(left)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, _, _ := strings.Cut(line, ";")
+		answer := s.Send(sitetest.Navigation(t, http.MethodGet, accountPath), []string{pair})
+		wantOnPage(t, answer, sitetest.UserID)
+		if says := strings.Contains(answer.Body, "This site keeps an access token"); says != kept || strings.Contains(answer.Body, "<img") != kept {
+			t.Errorf("%s left: says that a token is kept: %v\n%s", left, says, answer.Body)
+		}
+	}
+}
+
 func TestTheAccountPageClaimsNothingAboutPermissionsThatIsNotKnown(t *testing.T) {
 	const comments = sitetest.CommentsPermission
 	s := sitetest.Start(t, sitetest.Config{})

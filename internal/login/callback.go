@@ -53,6 +53,10 @@ func (f *Flow) Callback(v *request.State) error {
 	}
 	query, ok := instagram.ParseCallback(v.OriginalURL.RawQuery, session.StateLength)
 	if !ok {
+		// Of a login that began before an upgrade: it has expired.
+		query, ok = instagram.ParseCallback(v.OriginalURL.RawQuery, session.EarlierStateLength)
+	}
+	if !ok {
 		return new(CallbackState).refuse(refusal.Reply{Code: refusal.BadRequest}, MalformedCallback(v.OriginalURL.RawQuery))
 	}
 	cb := CallbackState{Callback: query, redirect: redirect}

@@ -75,6 +75,7 @@ func TestC1_ACallbackThatMayBeForgedIsExpiredAsBefore(t *testing.T) {
 		agent, target string
 	}{
 		"a made-up state":                  {s.NewBrowser(), instagramOnIOS, sitetest.Callback + "?code=x&state=" + strings.Repeat("x", session.StateLength)},
+		"a state of an earlier version":    {b, instagramOnIOS, sitetest.Callback + "?code=" + code + "&state=" + state[:session.EarlierStateLength]},
 		"a state that was changed":         {s.NewBrowser(), instagramOnIOS, sitetest.Callback + "?code=" + code + "&state=" + state[:100] + flipped(state[100]) + state[101:]},
 		"a nonce of another state":         {s.NewBrowser(), instagramOnIOS, sitetest.Callback + "?code=" + code + "&state=" + sitetest.Query(t, usedBack).Get("state")[:43] + state[43:]},
 		"a login that was finished":        {s.NewBrowser(), instagramOnIOS, usedBack},

@@ -52,7 +52,7 @@ func TestTheOperatorIsToldWhatToChange(t *testing.T) {
 		{"visitor cancelled", sitetest.Config{}, func(_ *sitetest.Site, b *sitetest.Browser) sitetest.Response {
 			state := sitetest.Query(b.T, b.Get("/").Location()).Get("state")
 			return b.Get(sitetest.Callback + "?error=access_denied&error_reason=user_denied&state=" + state)
-		}, 403, "has learned nothing about you.", ""},
+		}, 403, "has learned nothing new about you.", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sitetest.Start(t, c.config)

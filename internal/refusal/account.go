@@ -24,7 +24,7 @@ type AccountPage struct {
 	Granted []string
 	// Acting are those of Granted that do more than read.
 	Acting []string
-	// NoToken says that the sign-in has kept no access token.
+	// NoToken says that the session has no access token, or one that has expired.
 	NoToken bool
 	// LogoutURL is where the forms are sent, and AnotherURL where the visitor can sign in with
 	// another account. Both are paths of this site.

@@ -107,8 +107,9 @@ var languages = readAll(wordFiles)
 // english is the default. It always has a file.
 var english = languages[0]
 
-// matcher finds the language that is meant by a tag, such as zh-Hant by zh-TW.
-var matcher = matcherOf(languages)
+// matcher finds the language that is meant by a tag, such as zh-Hant by zh-TW. bases are those of
+// languages: zh for zh-Hant.
+var matcher, bases = matcherOf(languages)
 
 // readAll reads all languages in the folder words. A file that cannot be read is a mistake in this
 // module.
@@ -124,17 +125,16 @@ func readAll(files fs.FS) (all []*Language) {
 		}
 		all = append(all, l)
 	}
-	slices.SortStableFunc(all, func(a, b *Language) int {
-		return cmp.Or(cmp.Compare(btoi(b.tag == "en"), btoi(a.tag == "en")), strings.Compare(a.tag, b.tag))
+	slices.SortFunc(all, func(a, b *Language) int {
+		switch {
+		case a.tag == "en":
+			return -1
+		case b.tag == "en":
+			return 1
+		}
+		return strings.Compare(a.tag, b.tag)
 	})
 	return all
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // read reads the file of a language. It fails for a key that no page uses.
@@ -149,12 +149,14 @@ func (l *Language) read(files fs.FS, name string) error {
 	return decoder.Decode(&l.words)
 }
 
-func matcherOf(all []*Language) language.Matcher {
+func matcherOf(all []*Language) (_ language.Matcher, bases []language.Base) {
 	var tags []language.Tag
 	for _, l := range all {
-		tags = append(tags, language.MustParse(l.tag))
+		tag := language.MustParse(l.tag)
+		base, _ := tag.Base()
+		tags, bases = append(tags, tag), append(bases, base)
 	}
-	return language.NewMatcher(tags)
+	return language.NewMatcher(tags), bases
 }
 
 // Tags returns the tags of all languages.
@@ -178,19 +180,23 @@ func LanguageOf(tag string) *Language {
 	return nil
 }
 
-// Closest returns the language that speakers of another one read without effort, such as that of
-// `de` for `de-AT` and that of `zh-Hant` for `zh-HK`. It returns nil if there is none, and for
-// everything that is not a language tag.
+// Closest returns the language that a tag means, such as that of `de` for `de-AT` and that of
+// `zh-Hant` for `zh-HK`. It returns nil if there is none, and for everything that is not a language
+// tag. Other languages are never the answer: the matcher offers Russian for Armenian, and English
+// for Urdu, though the visitor may prefer another of the languages.
 func Closest(tag string) *Language {
 	if len(tag) > maxTag {
 		return nil
 	}
 	wanted, err := language.Parse(tag)
-	if err != nil || wanted == language.Und {
+	if err != nil {
 		return nil
 	}
-	// Below high confidence the matcher offers a language that only many of the speakers know.
-	if _, i, confidence := matcher.Match(wanted); confidence >= language.High {
+	base, confidence := wanted.Base()
+	if confidence != language.Exact || !slices.Contains(bases, base) { // "und-DE" does not say which
+		return nil
+	}
+	if _, i, confidence := matcher.Match(wanted); confidence >= language.High && bases[i] == base {
 		return languages[i]
 	}
 	return nil

@@ -125,6 +125,7 @@ func TestTheVisitorsPreferenceCounts(t *testing.T) {
 		{nil, "en"}, {[]string{""}, "en"}, {[]string{"de"}, "de"}, {[]string{"de-AT,de;q=0.9,en;q=0.8"}, "de"}, {[]string{"pt-BR"}, "pt"},
 		{[]string{"sv, tr;q=0.4"}, "tr"}, {[]string{"en;q=0.5, fr;q=0.7"}, "fr"}, {[]string{"fr;q=0.7, en;q=0.7"}, "fr"}, {[]string{"DE"}, "de"},
 		{[]string{"de;q=0"}, "en"}, {[]string{"de;q=0, es;q=0.001"}, "es"}, {[]string{"*"}, "en"}, {[]string{"sv", "it"}, "it"}, {[]string{"ja", "it"}, "ja"}, {[]string{"zh-TW"}, "zh-Hant"}, {[]string{"zh-HK"}, "zh-Hant"}, {[]string{"zh-CN"}, "zh-Hans"}, {[]string{"zh"}, "zh-Hans"}, {[]string{"ar-EG"}, "ar"}, {[]string{"in"}, "id"}, {[]string{"en, de"}, "en"},
+		{[]string{"hy, fr;q=0.5"}, "fr"}, {[]string{"ur, ar;q=0.5"}, "ar"}, {[]string{"bn, hi;q=0.5"}, "hi"}, {[]string{"eu, fr;q=0.5"}, "fr"}, {[]string{"und-DE, fr;q=0.5"}, "fr"}, {[]string{"de-AA"}, "de"},
 		{[]string{"de;q=1.5"}, "en"}, {[]string{"de;q=-1"}, "en"}, {[]string{"de;q=abc"}, "en"}, {[]string{"de;level=1"}, "en"}, {[]string{"de;q=0.1234"}, "en"},
 		{[]string{"de_AT"}, "de"}, {[]string{"deutsch"}, "en"}, {[]string{"de;q=1.000"}, "de"}, {[]string{"de;q=1."}, "de"}, {[]string{"\tde ;\tq=0.3"}, "de"},
 		{[]string{strings.Repeat("xx,", 31) + "de"}, "de"}, {[]string{strings.Repeat("xx,", 32) + "de"}, "en"}, {[]string{strings.Repeat("x", 600) + ",de"}, "en"},
@@ -168,7 +169,7 @@ func TestEveryFileIsALanguage(t *testing.T) {
 	if len(all) != 7 || all[0].tag != "en" || all[1].tag != "ar" || all[1].Direction != "rtl" {
 		t.Fatalf("%v", all)
 	}
-	m := matcherOf(all)
+	m, _ := matcherOf(all)
 	for tag, want := range map[string]string{
 		"zh-CN": "zh-Hans", "zh": "zh-Hans", "zh-SG": "zh-Hans", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant", "zh-Hant-MO": "zh-Hant", "pt-BR": "pt", "pt-PT": "pt", "de-AT": "de", "de-CH": "de",
 		"ar-EG": "ar", "en-GB": "en", "uk": "uk", "ru": "", "ja": "", "nl": "", "ca": "", "gl": "", "lb": "de", "gsw": "de",

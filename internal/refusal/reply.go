@@ -126,11 +126,14 @@ func (r Reply) detail(view *View) {
 		view.Text = language.SignedIn
 	case r.Code == LoginRequired && r.Look.Framed:
 		view.Hint = language.Framed
-	case r.RetryAfter >= minutesFrom && r.Code == TooMany:
-		view.Text = language.WaitMinutes
-	case r.RetryAfter >= minutesFrom && r.Code != SignedOutHere:
+	case r.Code == SignedOutHere:
+	case strings.Contains(view.Text, "{seconds}"):
+		if r.RetryAfter >= minutesFrom {
+			view.Text = language.WaitMinutes
+		}
+	case r.RetryAfter >= minutesFrom:
 		view.Text += " " + language.WaitMinutes
-	case r.RetryAfter > 0 && r.Code != SignedOutHere && !strings.Contains(view.Text, "{seconds}"):
+	case r.RetryAfter > 0:
 		view.Text += " " + language.Wait
 	}
 }

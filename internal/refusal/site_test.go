@@ -171,6 +171,7 @@ func TestARefusalSaysWhoAndHowLong(t *testing.T) {
 		"Wait 5 seconds, then reload this page.":                                  {Code: TooMany, RetryAfter: 5 * time.Second},
 		"Please try again in 60 minutes.":                                         {Code: TooMany, RetryAfter: time.Hour},
 		"Please try again in 5 seconds.":                                          {Code: StoreUnavailable, RetryAfter: 4100 * time.Millisecond},
+		"Please try again in 4 minutes.":                                          {Code: StoreUnavailable, RetryAfter: 4 * time.Minute},
 		"Instagram cannot be reached right now. Please try again in 10 seconds.":  {Code: ProviderUnreachable, RetryAfter: 10 * time.Second},
 		"Nobody can sign in here at the moment. Please try again in 20 minutes.":  {Code: AppBlocked, RetryAfter: 19*time.Minute + time.Second},
 		"Please try again. If it happens again, tell the operator of Otter Club.": {Code: Internal},

@@ -37,7 +37,7 @@ func TestAnOperatorsTemplateTakesThePlaceOfTheBuiltInOne(t *testing.T) {
 	})}
 	look.Pages.site.Name = "Otter Club"
 	page := written(Reply{Code: Cancelled, Wants: Page, LoginURL: "/in", Look: look}).Body.String()
-	if page != `<h2 class="cancelled">403 Sign-in cancelled</h2>Otter Club has learned nothing about you.<a href="/in">Sign in again</a>` {
+	if page != `<h2 class="cancelled">403 Sign-in cancelled</h2>Otter Club has learned nothing new about you.<a href="/in">Sign in again</a>` {
 		t.Errorf("page = %s", page)
 	}
 	if page := shown(SignOutPage{Action: "/out", SignedIn: true, Look: look}).Body.String(); !strings.Contains(page, `<form method="post" action="/out">`) {

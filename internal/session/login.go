@@ -33,6 +33,10 @@ const (
 	// StateLength is the length of a state, in characters. It is a constant, so that nobody can
 	// change what is accepted.
 	StateLength = nonceText + ((overhead+originSize)*8+5)/6
+
+	// EarlierStateLength is the length of states that are a nonce alone, as earlier versions made
+	// them. No login belongs to them.
+	EarlierStateLength = nonceText
 )
 
 // Login is a login under way.
