@@ -18,8 +18,8 @@ import (
 // otherUsername is a second user, whose account the person has, too.
 const otherUsername = "other.person"
 
-// startAccountSite runs Caddy behind another site of it, with a user who has a picture. A path matcher
-// says what is protected, and the account page is not among it.
+// startAccountSite runs Caddy behind another site of it, with a user who has a picture. A path
+// matcher says what is protected, and the account page is not among it.
 func startAccountSite(t *testing.T, options string) *site {
 	t.Helper()
 	var picture bytes.Buffer

@@ -80,9 +80,9 @@ func ask[T any](t *testing.T, ctx context.Context, question chromedp.Action[T]) 
 	return answer
 }
 
-// eventually waits until a tab answers an expression with true. A tab that goes to another origin changes
-// its process where the opener policy says so: until the new page is there it answers with an error, and what
-// waits for nodes never sees the new ones.
+// eventually waits until a tab answers an expression with true. A tab that goes to another origin
+// changes its process where the opener policy says so. Until the new page is there it answers with
+// an error, and what waits for nodes never sees the new ones.
 func eventually(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
