@@ -80,12 +80,46 @@ func ask[T any](t *testing.T, ctx context.Context, question chromedp.Action[T]) 
 	return answer
 }
 
+// eventually waits until a tab answers an expression with true. A tab that goes to another origin
+// changes its process where the opener policy says so. Until the new page is there it answers with
+// an error, and what waits for nodes never sees the new ones.
+func eventually(t *testing.T, tab context.Context, expression string) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		holds, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression))
+		if err == nil && holds {
+			return
+		}
+		if time.Now().After(deadline) {
+			address, _ := chromedp.Run(tab, chromedp.Evaluate[string]("location.href"))
+			t.Fatalf("at %s: %s does not become true: %v", address, expression, err)
+		}
+	}
+}
+
+// see waits until a page has an element.
+func see(t *testing.T, tab context.Context, selector string) {
+	t.Helper()
+	eventually(t, tab, "document.readyState !== `loading` && document.querySelector(`"+selector+"`) !== null")
+}
+
+// click waits for elements and clicks them, one after the other.
+func click(t *testing.T, tab context.Context, selectors ...string) {
+	t.Helper()
+	for _, selector := range selectors {
+		see(t, tab, selector)
+		// The answer may get lost where the click leads to another page.
+		_, _ = chromedp.Run(tab, chromedp.Evaluate[any]("document.querySelector(`"+selector+"`).click()"))
+	}
+}
+
 // page is what a tab shows.
 type page struct{ address, hash, text string }
 
 func look(t *testing.T, ctx context.Context) page {
 	t.Helper()
-	return page{ask(t, ctx, chromedp.Location()), ask(t, ctx, chromedp.Evaluate[string]("location.hash")), ask(t, ctx, chromedp.Text("body"))}
+	shown := ask(t, ctx, chromedp.Evaluate[[]string]("[location.href, location.hash, document.body.innerText]"))
+	return page{shown[0], shown[1], shown[2]}
 }
 
 // want fails the test unless a tab shows a text at an address.

@@ -155,30 +155,11 @@ type tourist struct {
 	*demo
 }
 
-// see waits until a page has an element.
-func (p *tourist) see(selector string) {
-	p.t.Helper()
-	p.waitUntil(selector, func() bool {
-		there, err := chromedp.Run(p.tab, chromedp.Evaluate[bool]("document.querySelector(`"+selector+"`) !== null"))
-		return err == nil && there
-	})
-}
-
-// click waits for elements and clicks them, one after the other.
-func (p *tourist) click(selectors ...string) {
-	p.t.Helper()
-	for _, selector := range selectors {
-		p.see(selector)
-		// The answer may get lost where the click leads to another page.
-		_, _ = chromedp.Run(p.tab, chromedp.Evaluate[any]("document.querySelector(`"+selector+"`).click()"))
-	}
-}
-
 // signIn goes from the front page to the authorization window, and allows the site there.
 func (p *tourist) signIn() {
 	p.t.Helper()
 	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"))
-	p.click(`a[href="/private/"]`, `a[href^="/instagram_auth/login"].button`, accountNamed(username), "#allow")
+	click(p.t, p.tab, `a[href="/private/"]`, `a[href^="/instagram_auth/login"].button`, accountNamed(username), "#allow")
 	p.wantText("private", "Hello, "+username)
 }
 
@@ -186,7 +167,7 @@ func (p *tourist) signIn() {
 func (p *tourist) meet(name, text string, selectors ...string) {
 	p.t.Helper()
 	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"))
-	p.click(append([]string{"#step-refused a"}, selectors...)...)
+	click(p.t, p.tab, append([]string{"#step-refused a"}, selectors...)...)
 	p.wantText(name, text)
 }
 
@@ -210,7 +191,7 @@ func (p *tourist) wantText(name, text string) {
 func (p *tourist) press(selector, text string) {
 	p.t.Helper()
 	run(p.t, p.tab, chromedp.Navigate(p.origin+"/"))
-	p.click(selector)
+	click(p.t, p.tab, selector)
 	p.wantText("front", text)
 }
 
@@ -245,13 +226,13 @@ func TestTheTourOfTheDemo(t *testing.T) {
 	run(t, p.tab, chromedp.Navigate(d.origin+"/instagram_auth/account"))
 	p.wantText("account", "@"+username)
 	run(t, p.tab, chromedp.Navigate(d.origin+"/"))
-	p.click("#step-remove a")
-	p.see("#remove")
+	click(p.t, p.tab, "#step-remove a")
+	see(p.t, p.tab, "#remove")
 	shoot(t, p.tab, "demo-apps")
-	p.click("#remove")
-	p.see("#deauthorize")
+	click(p.t, p.tab, "#remove")
+	see(p.t, p.tab, "#deauthorize")
 	shoot(t, p.tab, "demo-removed")
-	p.click("#site")
+	click(p.t, p.tab, "#site")
 	p.wantText("after-removal", signedOut)
 	run(t, other.tab, chromedp.Navigate(d.origin+"/"))
 	other.wantText("after-removal", signedOut)

@@ -130,6 +130,12 @@ type View struct {
 	Style template.CSS
 }
 
+// WithoutHint returns the view for a template that shows the hint in another place than the layout.
+func (v View) WithoutHint() View {
+	v.Hint = ""
+	return v
+}
+
 // Permissions is a list of permissions.
 type Permissions struct {
 	// Intro is the sentence in front of the list.

@@ -89,7 +89,7 @@ func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 		view.SignOut = &SignOutForm{Action: p.Action, SignedIn: true, Username: p.Username}
 		view.Text, view.Home = language.SignedIn, home
 	} else {
-		file = signedOutFile
+		file, view.Title = signedOutFile, language.SignedOut.Title
 		view.Text, view.Link, view.LinkURL = language.NotSignedIn, language.SignIn.Link, p.LoginURL
 	}
 	SecurityHeaders(w.Header())

@@ -24,17 +24,17 @@ func TestL2_SigningOutIsAFormThatNeedsNoScript(t *testing.T) {
 	const button = `<p><button class="button" type="submit">Sign out</button></p>`
 	const choice = `<p><label class="choice"><input type="checkbox" name="everywhere" value="1"> Also sign out on all other devices</label></p>`
 	for name, row := range map[string]struct {
-		page       SignOutPage
-		text, form string
+		page              SignOutPage
+		title, text, form string
 	}{
-		"signed in":                         {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", SignedIn: true, Username: "jay.posiris_9"}, "You are signed in as @jay.posiris_9.", choice + button},
-		"not signed in":                     {SignOutPage{Action: "/a/logout", LoginURL: "/a/login"}, "You are not signed in.", ""},
-		"a name that belongs to no session": {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", Username: "jayposiris"}, "You are not signed in.", ""},
+		"signed in":                         {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", SignedIn: true, Username: "jay.posiris_9"}, "Sign out", "You are signed in as @jay.posiris_9.", choice + button},
+		"not signed in":                     {SignOutPage{Action: "/a/logout", LoginURL: "/a/login"}, "Signed out", "You are not signed in.", ""},
+		"a name that belongs to no session": {SignOutPage{Action: "/a/logout", LoginURL: "/a/login", Username: "jayposiris"}, "Signed out", "You are not signed in.", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := shown(row.page)
 			page := w.Body.String()
-			if w.Code != http.StatusOK || !strings.Contains(page, "<h1>Sign out</h1>\n<p>"+row.text+"</p>") {
+			if w.Code != http.StatusOK || !strings.Contains(page, "<h1>"+row.title+"</h1>\n<p>"+row.text+"</p>") {
 				t.Errorf("%d\n%s", w.Code, page)
 			}
 			if form := between(page, `<form method="post" action="/a/logout">`, "</form>"); form != row.form || strings.Count(page, "<form") != min(1, len(row.form)) {

@@ -33,7 +33,7 @@ func TestAPageSaysWhoseItIs(t *testing.T) {
 	page := w.Body.String()
 	for _, part := range []string{
 		"<bdi>Otter &amp; Co</bdi>", " · Otter &amp; Co</title>", `<img src="/logo.svg" alt="" `, `<a href="/privacy">Privacy</a>`,
-		`<a href="https://example.net/terms?x=1">Terms</a>`, `<a href="mailto:help@example.com">Help</a>`, "Reference <bdi>d0a1b2c3</bdi>.",
+		`<a href="https://example.net/terms?x=1">Terms</a>`, `<a href="mailto:help@example.com">Help</a>`, "Reference <bdi>d0a1b2c3</bdi><br>",
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("%s is not on the page\n%s", part, page)
@@ -165,16 +165,16 @@ func TestTheSignInPageClaimsNothingThatThePermissionsContradict(t *testing.T) {
 func TestARefusalSaysWhoAndHowLong(t *testing.T) {
 	look := Look{Pages: pagesOf(t, SiteConfig{Name: "Otter Club"})}
 	for text, reply := range map[string]Reply{
-		"@jay.otter_9 is not on the list of Otter Club.":                          {Code: NoAccess, User: "jay.otter_9", NotListed: true},
-		"@jay.otter_9 has no access to Otter Club.":                               {Code: NoAccess, User: "jay.otter_9"},
-		"This account has no access to Otter Club.":                               {Code: NoAccess},
-		"Wait 5 seconds, then reload this page.":                                  {Code: TooMany, RetryAfter: 5 * time.Second},
-		"Please try again in 60 minutes.":                                         {Code: TooMany, RetryAfter: time.Hour},
-		"Please try again in 5 seconds.":                                          {Code: StoreUnavailable, RetryAfter: 4100 * time.Millisecond},
-		"Please try again in 4 minutes.":                                          {Code: StoreUnavailable, RetryAfter: 4 * time.Minute},
-		"Instagram cannot be reached right now. Please try again in 10 seconds.":  {Code: ProviderUnreachable, RetryAfter: 10 * time.Second},
-		"Nobody can sign in here at the moment. Please try again in 20 minutes.":  {Code: AppBlocked, RetryAfter: 19*time.Minute + time.Second},
-		"Please try again. If it happens again, tell the operator of Otter Club.": {Code: Internal},
+		"@jay.otter_9 is not on the list of Otter Club.":                         {Code: NoAccess, User: "jay.otter_9", NotListed: true},
+		"@jay.otter_9 has no access to Otter Club.":                              {Code: NoAccess, User: "jay.otter_9"},
+		"This account has no access to Otter Club.":                              {Code: NoAccess},
+		"Wait 5 seconds, then reload this page.":                                 {Code: TooMany, RetryAfter: 5 * time.Second},
+		"Please try again in 60 minutes.":                                        {Code: TooMany, RetryAfter: time.Hour},
+		"Please try again in 5 seconds.":                                         {Code: StoreUnavailable, RetryAfter: 4100 * time.Millisecond},
+		"Please try again in 4 minutes.":                                         {Code: StoreUnavailable, RetryAfter: 4 * time.Minute},
+		"Instagram cannot be reached right now. Please try again in 10 seconds.": {Code: ProviderUnreachable, RetryAfter: 10 * time.Second},
+		"Nobody can sign in here at the moment. Please try again in 20 minutes.": {Code: AppBlocked, RetryAfter: 19*time.Minute + time.Second},
+		"Please try again.</p>":                                                  {Code: Internal},
 	} {
 		reply.Wants, reply.Look, reply.LoginURL = Page, look, "/in"
 		if page := written(reply).Body.String(); !strings.Contains(page, "<p>"+text) || strings.Contains(page, "{") && strings.Contains(between(page, "<body>", "</body>"), "{") {
@@ -205,5 +205,20 @@ func TestNamesOfTheOtherDirectionAreKeptApart(t *testing.T) {
 	arabic := &Language{tag: "ar", words: words{Direction: "rtl"}}
 	if got := arabic.filler(facts{site: "Club", user: "jay"}).Replace("x @{user} y {site}"); got != "x \u2068@jay\u2069 y \u2068Club\u2069" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestTheListsOfPermissionsStandAboveWhoCanSignIn(t *testing.T) {
+	page := shown(SignInPage{
+		LoginURL: "/in", ProfessionalOnly: true, Scopes: []string{"instagram_business_basic", "instagram_business_manage_comments"},
+		StepUp: []string{"instagram_business_content_publish"},
+	}).Body.String()
+	last := -1
+	for _, part := range []string{"<h1>", "We see your", "allow this site to:", "may ask for more later:", "Publish photos", "Works with business", `class="button"`} {
+		at := strings.Index(page, part)
+		if at <= last || strings.Count(page, part) != 1 {
+			t.Errorf("%q stands at %d, after %d\n%s", part, at, last, page)
+		}
+		last = at
 	}
 }
