@@ -108,3 +108,11 @@ func TestComposePublishesCaddyAloneAndKeepsItsData(t *testing.T) {
 		t.Errorf("builds %s in %s", caddy.Build.Dockerfile, caddy.Build.Context)
 	}
 }
+
+// After chown nobody but root may list the folder, so that the shell finds no file for a pattern.
+func TestTheCommandsForComposeNeedNoListOfTheFolderThatTheyGiveAway(t *testing.T) {
+	before, after, found := strings.Cut(commands(t, "Compose", 0), "sudo chown -R 10001 secrets")
+	if !found || !strings.Contains(before, "\nchmod 400 secrets/*\n") || strings.Contains(after, "secrets/") {
+		t.Errorf("before chown\n%s\nafter it\n%s", before, after)
+	}
+}

@@ -47,7 +47,8 @@ var (
 	image string
 )
 
-// caddyOfImage returns the Caddy that the Dockerfile builds. The first test that needs it builds it.
+// caddyOfImage returns the Caddy that the Dockerfile builds. The first test that needs it builds
+// it.
 func caddyOfImage(t *testing.T) string {
 	t.Helper()
 	once.Do(func() { image = buildImage(t, folder) })

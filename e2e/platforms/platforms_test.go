@@ -36,7 +36,8 @@ func TestTheModuleAndItsTestsTypeCheckOnEachPlatform(t *testing.T) {
 }
 
 func TestAFunctionThatOnePlatformLacksIsFound(t *testing.T) {
-	empty := map[string][]byte{filepath.Join(root(t), "internal", "cli", "owner_other.go"): []byte("//go:build !unix\n\npackage cli\n")}
+	file := filepath.Join(root(t), "internal", "cli", "owner_other.go")
+	empty := map[string][]byte{file: []byte("//go:build !unix\n\npackage cli\n")}
 	if problems, _ := typeErrors(t, "windows/amd64", empty, "./internal/doctor"); len(problems) == 0 {
 		t.Error("a function is missing on Windows, and nothing was found")
 	}
@@ -57,7 +58,9 @@ func root(t *testing.T) string {
 
 // typeErrors returns the errors of the packages that match a pattern and of their tests on a
 // platform, and the number of packages. overlay replaces the content of files.
-func typeErrors(t *testing.T, target string, overlay map[string][]byte, pattern string) (problems []string, checked int) {
+func typeErrors(
+	t *testing.T, target string, overlay map[string][]byte, pattern string,
+) (problems []string, checked int) {
 	t.Helper()
 	system, architecture, _ := strings.Cut(target, "/")
 	own := root(t) + string(filepath.Separator)

@@ -35,8 +35,8 @@ const (
 
 // appNames are the labels of the metric.
 var appNames = [apps]string{
-	"none", "instagram", "threads", "facebook", "messenger", "tiktok", "snapchat", "linkedin", "twitter", "pinterest", "wechat", "line",
-	"telegram", "kakaotalk", "other",
+	"none", "instagram", "threads", "facebook", "messenger", "tiktok", "snapchat", "linkedin", "twitter", "pinterest",
+	"wechat", "line", "telegram", "kakaotalk", "other",
 }
 
 // String returns the name of an app in metrics, `none` for NoApp.

@@ -49,8 +49,8 @@ type AccountView struct {
 	Unknown string
 	// Use says whether the site can use them later.
 	Use string
-	// LogoutURL is where a form signs out, with POST. A field `everywhere` with the value 1 ends all
-	// of the person's sessions.
+	// LogoutURL is where a form signs out, with POST. A field `everywhere` with the value 1 ends
+	// all of the person's sessions.
 	LogoutURL string
 	// AnotherURL is where the visitor can sign in with another account.
 	AnotherURL string

@@ -72,7 +72,7 @@ func (k *kit) kept() []string {
 func (k *kit) logged() string {
 	var plainly, hashed []string
 	for _, value := range []struct {
-		is  Logged
+		is   Logged
 		name string
 	}{{k.LogsAddress, "IP address"}, {k.LogsUserID, "account ID"}} {
 		switch value.is {

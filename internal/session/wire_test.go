@@ -246,7 +246,8 @@ func FuzzC9_OriginPlaintext(f *testing.F) {
 	})
 }
 
-// Two states can begin alike. Each is whole, and the nonce in the cookie decides which one is its own.
+// Two states can begin alike. Each is whole, and the nonce in the cookie decides which one is its
+// own.
 func TestC1_AStateThatBeginsAlikeIsAnotherOne(t *testing.T) {
 	c, err := New(Config{Secrets: []string{"secret"}, Instance: "1", Name: "ig", Lifetime: time.Hour})
 	if err != nil {
