@@ -23,6 +23,7 @@ import (
 
 const (
 	defaultPort = 8080
+	lastPort    = 65535
 	typed       = "go run ./cmd/caddy demo" // how the README starts it
 )
 
@@ -52,9 +53,9 @@ func run(command *cobra.Command, _ []string) error {
 	if err != nil {
 		return err
 	}
-	if port < 1 || port > 65535 {
+	if port < 1 || port > lastPort {
 		remedy := typed + " --port " + strconv.Itoa(defaultPort)
-		return cli.Usage(remedy, "--port %d: a port is a number from 1 to 65535", port)
+		return cli.Usage(remedy, "--port %d: a port is a number from 1 to %d", port, lastPort)
 	}
 	folder, err := os.MkdirTemp("", "instagram_auth-demo-")
 	if err != nil {
@@ -74,7 +75,11 @@ func start(port int, folder string, verbose bool) error {
 	caddy.TrapSignals()
 	hosts := loopback()
 	if !isFree(port, hosts) {
-		other := preferred(port+10, hosts)
+		other := port + 10
+		if other > lastPort {
+			other = defaultPort
+		}
+		other = preferred(other, hosts)
 		return cli.Failed(typed+" --port "+strconv.Itoa(other), "another program listens on port %d already", port)
 	}
 	if err := os.CopyFS(folder, example.Files); err != nil {
