@@ -49,7 +49,7 @@ var broken = []struct{ name, block, option, says string }{
 	{"parameter without value", sitetest.MinimalBlock("authorize force_reauth"), "authorize", "parameter and its value"},
 	{"unknown after_login", sitetest.MinimalBlock("after_login stay"), "after_login", "neither redirect nor handoff"},
 	{"unknown errors", sitetest.MinimalBlock("errors log"), "errors", "neither page nor handle"},
-	{"unknown language", sitetest.MinimalBlock("language xx"), "language", "not one of auto, en, de"},
+	{"unknown language", sitetest.MinimalBlock("language xx"), "language", "not one of auto, en, ar, de"},
 	{"a site without anything", sitetest.MinimalBlock("site {\n}"), "site", "empty block"},
 	{"a site name in two words", sitetest.MinimalBlock("site {\n name Otter Club\n}"), "site name", "in quotes"},
 	{"a site name with a control character", sitetest.MinimalBlock("site {\n name \"a\u202eb\"\n}"), "site name", "U+202E"},

@@ -59,7 +59,7 @@ var mistakenSecrets = []mistake{
 	{line: "scope a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "scope: \"…\" is not available in instagram_login; it has instagram_business_basic, instagram_business_content_publish, instagram_business_manage_messages, instagram_business_manage_comments, instagram_business_manage_insights"},
 	{line: "timeout a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "timeout: \"…\" is not a valid duration; try 10s, 12h or 7d"},
 	{line: "a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "unrecognized option \"…\""},
-	{line: "language a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "language: \"…\" is not one of auto, en, de, es, fr, it, pt, tr"},
+	{line: "language a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "language: \"…\" is not one of auto, en, ar, de, es, fr, hi, id, it, ja, ko, nl, pl, pt, ru, tr, zh-Hans, zh-Hant"},
 	{line: "path_prefix a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "path_prefix: \"…\" is not a plain path; write one such as /instagram_auth, without a slash at the end"},
 	{line: "allow a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "allow: \"…\" is neither a numeric Instagram user ID nor a username such as @jayposiris"},
 	{line: "redirect_uri a1b2c3d4e5f60718293a4b5c6d7e8f90", says: "redirect_uri: \"…\": not an absolute URL; write one such as https://example.com/auth/"},
