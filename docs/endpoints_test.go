@@ -180,3 +180,12 @@ func TestTheEndpointsPageHasTheStatusesOfTheTable(t *testing.T) {
 		}
 	}
 }
+
+func TestTheEndpointsPageNamesEveryRefusal(t *testing.T) {
+	page := project.Read(t, endpointsPage)
+	for _, code := range refusal.Codes() {
+		if !strings.Contains(page, "`"+string(code)+"`") {
+			t.Errorf("the page does not name %s", code)
+		}
+	}
+}

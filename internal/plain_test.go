@@ -204,6 +204,7 @@ var wide = []string{
 	"e2e/mutants",
 	"e2e/redisstorage",
 	"e2e/redisstorage tests",
+	"e2e/install tests",
 	"instagram",
 	"instagram tests",
 	"internal tests",

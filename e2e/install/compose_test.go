@@ -108,3 +108,29 @@ func TestComposePublishesCaddyAloneAndKeepsItsData(t *testing.T) {
 		t.Errorf("builds %s in %s", caddy.Build.Dockerfile, caddy.Build.Context)
 	}
 }
+
+// Compose asks for these variables in each of its commands, also in exec.
+func TestTheFileOfVariablesHasAllThatComposeAsksFor(t *testing.T) {
+	_, file, _ := strings.Cut(commands(t, "Compose", 0), "\ncat > .env <<'END'\n")
+	file, after, found := strings.Cut(file, "\nEND\n")
+	required := regexp.MustCompile(`\$\{(\w+):\?`).FindAllStringSubmatch(read(t, "packaging/compose.yaml"), -1)
+	if !found || len(required) < 2 || strings.Count("\n"+after, "\ndocker compose ") < 2 {
+		t.Fatalf("no file .env before the commands, or %d variables", len(required))
+	}
+	for _, variable := range required {
+		if !strings.Contains("\n"+file, "\n"+variable[1]+"=") {
+			t.Errorf(".env lacks %s", variable[1])
+		}
+	}
+	if !ignored(t, "packaging/.env") || !slices.Contains(strings.Fields(read(t, ".gitignore")), "/packaging/.env") {
+		t.Error("the build or git would get .env")
+	}
+}
+
+// After chown nobody but root may list the folder, so that the shell finds no file for a pattern.
+func TestTheCommandsForComposeNeedNoListOfTheFolderThatTheyGiveAway(t *testing.T) {
+	before, after, found := strings.Cut(commands(t, "Compose", 0), "sudo chown -R 10001 secrets")
+	if !found || !strings.Contains(before, "\nchmod 400 secrets/*\n") || strings.Contains(after, "secrets/") {
+		t.Errorf("before chown\n%s\nafter it\n%s", before, after)
+	}
+}

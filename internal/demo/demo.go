@@ -23,6 +23,7 @@ import (
 
 const (
 	defaultPort = 8080
+	lastPort    = 65535
 	typed       = "go run ./cmd/caddy demo" // how the README starts it
 )
 
@@ -72,8 +73,8 @@ func run(command *cobra.Command, _ []string) error {
 func checkPort(port int) error {
 	remedy := typed + " --port " + strconv.Itoa(defaultPort)
 	switch {
-	case port < 1 || port > 65535:
-		return cli.Usage(remedy, "--port %d: a port is a number from 1 to 65535", port)
+	case port < 1 || port > lastPort:
+		return cli.Usage(remedy, "--port %d: a port is a number from 1 to %d", port, lastPort)
 	case port == 443:
 		return cli.Usage(remedy, "--port 443: the demo speaks plain http, and port 443 is for https")
 	}
@@ -85,7 +86,11 @@ func start(port int, folder string, verbose bool) error {
 	caddy.TrapSignals()
 	hosts := loopback()
 	if !isFree(port, hosts) {
-		other := preferred(port+10, hosts)
+		other := port + 10
+		if other > lastPort {
+			other = defaultPort
+		}
+		other = preferred(other, hosts)
 		return cli.Failed(typed+" --port "+strconv.Itoa(other), "another program listens on port %d already", port)
 	}
 	if err := os.CopyFS(folder, example.Files); err != nil {

@@ -33,7 +33,7 @@ func isFree(port int, hosts []string) bool {
 // preferred returns a port, or the next one that is free and not used otherwise. If there is
 // none, it returns the port: then Caddy says what is wrong.
 func preferred(port int, hosts []string, used ...int) int {
-	for next := port; next < port+100 && next <= 65535; next++ {
+	for next := port; next < port+100 && next <= lastPort; next++ {
 		if !slices.Contains(used, next) && isFree(next, hosts) {
 			return next
 		}

@@ -53,7 +53,10 @@ func (k *kit) kept() []string {
 	case k.Token && k.Forwarded:
 		session += " The access token is in that cookie too, and our site gets it with the member's requests: [whether the site keeps it, where, and for how long]."
 	case k.Token:
-		session += " The access token is in that cookie too, and nowhere else."
+		session += " The access token is in that cookie too."
+	}
+	if k.Token && !k.Handoff {
+		session += " After the server has refreshed the values, they stay in its memory as well, until two days after the last request with an older cookie."
 	}
 	if !k.Token && !k.Handoff {
 		session += " The access token is dropped when the sign-in has ended."
@@ -64,6 +67,9 @@ func (k *kit) kept() []string {
 	server := "On the server, the part that signs members in keeps no profile. It keeps encrypted marks of sessions that were ended early, which name nobody, for up to 367 days."
 	if k.Handoff {
 		server = "On the server, the part that signs members in keeps no profile."
+	}
+	if k.Picture && !k.Handoff {
+		server += " Where a page shows the profile picture, the server's memory holds it, or its address, and uses it for ten minutes."
 	}
 	return []string{session, server, k.logged(), "[What your site itself stores of a member, where, and for how long.]"}
 }
@@ -119,9 +125,9 @@ func (k *kit) contact() string {
 }
 
 func (k *kit) guarded() string {
-	text := "The site is served over https. The access token never appears in addresses, pages or logs of the sign-in. Meta's callbacks count only with a valid signature."
+	text := "The site is served over https. The access token never appears in an address that a browser sees, in a page or in a log of the sign-in. Meta's callbacks count only with a valid signature."
 	if !k.Handoff {
-		text = "Sessions are encrypted and signed (AES-GCM) with a key that only our server has. " + text
+		text = "Sessions are encrypted, and protected against changes, with a key that only our server has (AES-256-GCM). " + text
 	}
 	if strings.HasPrefix(k.origin, "http:") {
 		text = strings.Replace(text, "The site is served over https. ", "", 1)

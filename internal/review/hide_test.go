@@ -31,11 +31,9 @@ func TestSecretsAreHiddenHoweverTheyAreWritten(t *testing.T) {
 		"partly escaped": "%30" + appSecret[1:], "with a character that nobody sees": appSecret[:8] + "\u200b" + appSecret[8:],
 		"with a control character": appSecret[:8] + "\x00" + appSecret[8:], "another hex": strings.Repeat("Ab", 16),
 	} {
+		// A control character becomes a space. The longer part behind it is hidden.
 		got := WithoutSecrets(text, secrets)
-		if name == "with a control character" {
-			continue // it is a space now, and each half is no secret
-		}
-		for _, form := range []string{appSecret[4:20], strings.ToUpper(appSecret[4:20]), "%33%34", "%2533%2534", "AbAbAb"} {
+		for _, form := range []string{appSecret[4:20], strings.ToUpper(appSecret[4:20]), appSecret[12:20], "%33%34", "%2533%2534", "AbAbAb"} {
 			if strings.Contains(got, form) {
 				t.Errorf("%s: %s", name, got)
 			}

@@ -73,20 +73,18 @@ func TestTheTextOfTwoSites(t *testing.T) {
 	}
 }
 
-func TestEachPermissionHasAReasonAScenePairAndAStep(t *testing.T) {
+func TestEachPermissionHasAReasonASceneAndAStep(t *testing.T) {
 	site := full()
 	text := Text(site, docs)
 	for _, permission := range append(site.Permissions, site.StepUp...) {
-		for _, want := range []string{"\n  " + permission + "\n"} {
-			if !strings.Contains(text, want) {
-				t.Errorf("no text has the heading %q", want)
-			}
+		if want := "\n  " + permission + "\n"; !strings.Contains(text, want) {
+			t.Errorf("no text has the heading %q", want)
 		}
-		for section, words := range map[string]string{"SCREENCAST": permission, "REVIEWER": permission} {
+		for section, next := range map[string]string{"\n4. SCRIPT FOR THE SCREENCAST\n": "\n5. ", "\n5. STEPS FOR THE REVIEWER\n": "\n6. "} {
 			_, after, _ := strings.Cut(text, section)
-			after, _, _ = strings.Cut(after, "\n\n6.")
-			if !strings.Contains(strings.Join(strings.Fields(after), " "), words) {
-				t.Errorf("%s does not show %s", section, words)
+			after, _, found := strings.Cut(after, next)
+			if !found || !strings.Contains(strings.Join(strings.Fields(after), " "), permission) {
+				t.Errorf("%s does not show %s", section, permission)
 			}
 		}
 	}
@@ -122,8 +120,9 @@ func TestTheNotesFitTheBlock(t *testing.T) {
 		{"a permission nobody knows", func(s *Site) { s.StepUp = []string{"instagram_business_new"} }, "can [what the permission allows]", ""},
 		{"a privacy policy", func(s *Site) { s.Privacy = "https://example.com/p" }, "\n    https://example.com/p\n", "Meta asks for a privacy policy"},
 		{"a handoff", func(s *Site) { s.Handoff, s.Start, s.Forwarded = true, "", true }, "[the page of your site that shows both]", "session cookie"},
-		{"a kept token", func(s *Site) { s.Token = true }, "is in that cookie too, and nowhere else", "is dropped"},
-		{"a dropped token", func(*Site) {}, "is dropped", "too, and nowhere else"},
+		{"a kept token", func(s *Site) { s.Token = true }, "stay in its memory as well, until two days", "is dropped"},
+		{"a dropped token", func(*Site) {}, "is dropped", "in its memory"},
+		{"a picture", func(s *Site) { s.Picture = true }, "holds it, or its address, and uses it for ten minutes", ""},
 		{"no logs", func(s *Site) { s.LogsUserID, s.LogsAddress = LoggedNever, LoggedNever }, "neither IP address nor account ID", ""},
 		{"pseudonyms", func(s *Site) { s.LogsUserID, s.LogsAddress = LoggedHashed, LoggedHashed }, "contain pseudonyms of the IP address and account ID", ""},
 		{"no address at all", func(s *Site) { s.RedirectURIs = nil }, "[your site]", ""},
