@@ -172,8 +172,8 @@ func readAxe(t *testing.T) string {
 	return string(axe)
 }
 
-// wantNoFinding fails the test if the checker finds something on the page of a tab, or if the page is
-// wider than a small phone.
+// wantNoFinding fails the test if the checker finds something on the page of a tab, or if the page
+// is wider than a small phone.
 func wantNoFinding(t *testing.T, tab context.Context, axe, name string, schemes []string) {
 	t.Helper()
 	run(t, tab, chromedp.EmulateViewport(320, 720))
