@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 // axeRun checks a page by the rules of WCAG 2.2, A and AA, and what axe calls best
@@ -27,7 +29,11 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 		p.Day, p.Code, p.Look = day, strings.Repeat("aaaqlnx3kk5gya", 3), look
 		return func(w http.ResponseWriter) { p.Write(w, false) }
 	}
+	elsewhere := &refusal.Elsewhere{Address: "https://example.com/private/album?x=1", OpenURL: "instagram://extbrowser/?url=x"}
 	all := map[string]func(http.ResponseWriter){
+		"sign-in-in-an-app": func(w http.ResponseWriter) {
+			refusal.SignInPage{LoginURL: "/login", ProfessionalOnly: true, Elsewhere: elsewhere, Look: look}.Write(w, false)
+		},
 		"sign-in": func(w http.ResponseWriter) {
 			refusal.SignInPage{
 				LoginURL: "/login", ProfessionalOnly: true, Look: look, SeesMore: true,
@@ -64,6 +70,9 @@ func pagesOfOurs(look refusal.Look) map[string]func(http.ResponseWriter) {
 		if code == refusal.MissingPermission {
 			reply.Missing = []string{"instagram_business_manage_comments", "instagram_business_manage_insights"}
 		}
+		if code == refusal.OtherBrowser {
+			reply.Elsewhere = elsewhere
+		}
 		all["refusal-"+string(code)] = func(w http.ResponseWriter) { reply.Write(w) }
 	}
 	return all
@@ -87,46 +96,115 @@ func sitePages(t *testing.T) *refusal.Pages {
 }
 
 func TestE3_EveryPageIsForEverybody(t *testing.T) {
+	axe := readAxe(t)
+	pages := sitePages(t)
+	looks := map[string]refusal.Look{"bare": {Host: "example.com"}}
+	for _, tag := range []string{"en", "de", "ar", "ja"} {
+		language := refusal.LanguageOf(tag)
+		if language == nil {
+			t.Fatalf("there is no file for %s", tag)
+		}
+		looks[tag] = refusal.Look{Language: language, Pages: pages, HomeOpen: true}
+	}
+	for tag, look := range looks {
+		t.Run(tag, func(t *testing.T) {
+			t.Parallel()
+			show := pagesOfOurs(look)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if write := show[strings.TrimPrefix(r.URL.Path, "/")]; write != nil {
+					write(always200{w})
+				}
+			}))
+			defer server.Close()
+			schemes := []string{"light"}
+			if tag == "en" || tag == "bare" { // other languages have the same colours
+				schemes = append(schemes, "dark")
+			}
+			tab := newBrowser(t, "")
+			for name := range show {
+				run(t, tab, chromedp.Navigate(server.URL+"/"+name))
+				wantNoFinding(t, tab, axe, tag+"-"+name, schemes)
+			}
+			if len(show) < 40 {
+				t.Errorf("%d pages", len(show))
+			}
+		})
+	}
+}
+
+func TestE3_ThePagesOfTheSimulatorAreForEverybody(t *testing.T) {
+	axe := readAxe(t)
+	site := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer site.Close()
+	instagram := simulateInstagram(t, site.URL+"/")
+	window := instagram + "/oauth/authorize?" + url.Values{
+		"client_id": {appID}, "redirect_uri": {site.URL + "/"}, "response_type": {"code"}, "scope": {"instagram_business_basic"},
+	}.Encode()
+	tab := newBrowser(t, "")
+	for _, page := range []struct{ name, address, press, element string }{
+		{"accounts", instagram + "/accounts/manage_access/", "", "#sign-in"},
+		{"window", window, "", "#allow"},
+		{"", "", "#allow", "html:not(:has(#allow))"},
+		{"connected", instagram + "/accounts/manage_access/", "", "#remove"},
+		{"removed", "", "#remove", "#deauthorize"},
+	} {
+		if page.press != "" {
+			click(t, tab, page.press)
+		}
+		if page.address != "" {
+			run(t, tab, chromedp.Navigate(page.address))
+		}
+		see(t, tab, page.element)
+		if page.name != "" {
+			wantNoFinding(t, tab, axe, "simulator-"+page.name, []string{"light", "dark"})
+		}
+	}
+	wantFinding(t, tab, axe)
+}
+
+// readAxe returns the checker as a script.
+func readAxe(t *testing.T) string {
+	t.Helper()
 	axe, err := os.ReadFile("axe/node_modules/axe-core/axe.min.js")
 	if err != nil {
 		t.Fatalf("%v: run npm ci in e2e/axe", err)
 	}
-	show := make(map[string]func(http.ResponseWriter))
-	pages := sitePages(t)
-	for _, tag := range []string{"en", "de", "ar", "ja"} {
-		language := refusal.LanguageOf(tag)
-		if language == nil {
-			continue // has no file yet
-		}
-		for name, write := range pagesOfOurs(refusal.Look{Language: language, Pages: pages, HomeOpen: true}) {
-			show["/"+tag+"/"+name] = write
+	return string(axe)
+}
+
+// wantNoFinding fails the test if the checker finds something on the page of a tab, or if the page
+// is wider than a small phone.
+func wantNoFinding(t *testing.T, tab context.Context, axe, name string, schemes []string) {
+	t.Helper()
+	run(t, tab, chromedp.EmulateViewport(320, 720))
+	_ = ask(t, tab, chromedp.Evaluate[int](axe+"; 0"))
+	for _, scheme := range schemes {
+		run(t, tab, colours(scheme))
+		if findings := ask(t, tab, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise)); findings != "" {
+			t.Errorf("%s, %s:\n%s", name, scheme, findings)
 		}
 	}
-	for name, write := range pagesOfOurs(refusal.Look{Host: "example.com"}) {
-		show["/bare/"+name] = write
+	if ask(t, tab, chromedp.Evaluate[bool]("document.documentElement.scrollWidth > innerWidth")) {
+		t.Errorf("%s is wider than the window", name)
 	}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if write := show[r.URL.Path]; write != nil {
-			write(always200{w})
-		}
-	}))
-	defer server.Close()
-	tab := newBrowser(t, "")
-	for path := range show {
-		run(t, tab, chromedp.Navigate(server.URL+path), chromedp.EmulateViewport(320, 720))
-		_ = ask(t, tab, chromedp.Evaluate[int](string(axe)+"; 0"))
-		for _, scheme := range []string{"light", "dark"} {
-			run(t, tab, colours(scheme))
-			if findings := ask(t, tab, chromedp.Evaluate[string](axeRun, chromedp.EvalAwaitPromise)); findings != "" {
-				t.Errorf("%s, %s:\n%s", path, scheme, findings)
-			}
-		}
-		shoot(t, tab, "page"+strings.ReplaceAll(path, "/", "-"))
+	if os.Getenv("SCREENSHOTS") != "" {
+		shoot(t, tab, "page-"+name)
 	}
-	if len(show) < 50 {
-		t.Errorf("%d pages", len(show))
+}
+
+// simulateInstagram runs a simulated Instagram with one person and one app.
+func simulateInstagram(t *testing.T, redirectURI string) (address string) {
+	t.Helper()
+	sim, err := simulator.New(simulator.Config{
+		App:   simulator.App{ID: appID, Secret: appSecret, RedirectURIs: []string{redirectURI}, Live: true},
+		Users: []simulator.User{{ID: userID, Username: username, AccountType: "business"}},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantFinding(t, tab, string(axe))
+	server := httptest.NewServer(sim)
+	t.Cleanup(func() { sim.Close(); server.Close() })
+	return server.URL
 }
 
 // always200 leaves the status out: a browser tries some of them again by itself.
