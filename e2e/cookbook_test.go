@@ -152,13 +152,30 @@ func whoIsThere(w http.ResponseWriter, r *http.Request) {
 func (k *kitchen) cook() {
 	k.Helper()
 	k.start()
-	k.caddy.waitUntil("a certificate", func() bool {
-		connection, err := tls.Dial("tcp", "127.0.0.1:"+k.https, &tls.Config{ServerName: "example.com", InsecureSkipVerify: true})
-		if err == nil {
-			_ = connection.Close()
+	for _, host := range k.hosts() { // each gets a certificate of its own, one after the other
+		k.caddy.waitUntil("a certificate of "+host, func() bool {
+			connection, err := tls.Dial("tcp", "127.0.0.1:"+k.https, &tls.Config{ServerName: host, InsecureSkipVerify: true})
+			if err == nil {
+				_ = connection.Close()
+			}
+			return err == nil
+		})
+	}
+}
+
+// siteAddresses matches the addresses in front of a site's block.
+var siteAddresses = regexp.MustCompile(`(?m)^([a-z].*) \{$`)
+
+// hosts returns the hosts that the recipe serves by https.
+func (k *kitchen) hosts() (hosts []string) {
+	for _, line := range siteAddresses.FindAllStringSubmatch(k.recipe.caddyfile, -1) {
+		for _, address := range strings.FieldsFunc(line[1], func(r rune) bool { return r == ',' || r == ' ' }) {
+			if strings.HasSuffix(address, "example.com") && !strings.HasPrefix(address, "http://") {
+				hosts = append(hosts, address)
+			}
 		}
-		return err == nil
-	})
+	}
+	return hosts
 }
 
 func (k *kitchen) start() {

@@ -39,7 +39,9 @@ func TestAnotherPortIsTheNextOneThatIsFreeAndNotUsed(t *testing.T) {
 }
 
 func TestPortsThatTheDemoCannotHaveAreRefused(t *testing.T) {
-	for port, fine := range map[int]bool{0: false, 65536: false, 443: false, 1: true, 80: true, defaultPort: true, 65535: true} {
+	for port, fine := range map[int]bool{
+		0: false, 65536: false, 443: false, 1: true, 80: true, defaultPort: true, 65535: true,
+	} {
 		if err := checkPort(port); (err == nil) != fine {
 			t.Errorf("port %d: %v", port, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // A visitor who is signed in can cancel a request for a further permission or for another account.
 func TestACancelledSignInDoesNotClaimThatASignedInVisitorIsUnknown(t *testing.T) {
-	const unknown, known = "has learned nothing about you", "You are signed in as @jayposiris."
+	const unknown, known = "has learned nothing new about you", "You are signed in as @jayposiris."
 	cancel := func(b *sitetest.Browser) (answers []sitetest.Response) {
 		start := b.Get("/instagram_auth/login?another_account=true")
 		state := sitetest.Query(t, start.Location()).Get("state")

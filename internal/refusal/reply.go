@@ -32,9 +32,9 @@ type Reply struct {
 	LogoutURL string
 	// Missing names the permissions, for MissingPermission; those of the configuration.
 	Missing []string
-	// User is the username of an account without access, for NoAccess, or of the session that goes
-	// on, for Cancelled; "" if there is none or it is unknown. NotListed says that `allow` lacks the
-	// account, rather than that `deny` has it.
+	// User is the username of an account without access, for NoAccess, or of the session that
+	// goes on, for Cancelled; "" if there is none or it is unknown. NotListed says that `allow`
+	// lacks the account, rather than that `deny` has it.
 	User      string
 	NotListed bool
 	// Allow lists the methods, for Method.
