@@ -81,6 +81,10 @@ func TestH7_CallbacksOfOtherServicesReachTheSite(t *testing.T) {
 	b := s.NewBrowser()
 	start := b.Get("/page")
 	state := sitetest.Query(t, start.Location()).Get("state")
+	other := "-"
+	if strings.HasSuffix(state, other) {
+		other = "_"
+	}
 	for name, target := range map[string]string{
 		"another state":           "/oauth/github?code=abc&state=" + strings.Repeat("x", len(state)),
 		"a short one":             "/oauth/github?code=abc&state=xyz",
@@ -88,7 +92,7 @@ func TestH7_CallbacksOfOtherServicesReachTheSite(t *testing.T) {
 		"no state":                "/oauth/github?code=abc",
 		"an error":                "/oauth/github?error=access_denied&state=xyz",
 		"nearly the same path":    "/auth?code=abc&state=xyz",
-		"a state that is another": "/oauth/github?code=abc&state=" + state[:len(state)-1] + "-",
+		"a state that is another": "/oauth/github?code=abc&state=" + state[:len(state)-1] + other,
 	} {
 		before := s.Upstream.Count()
 		if answer := b.Get(target); answer.StatusCode != http.StatusOK || s.Upstream.Count() != before+1 || s.Upstream.Last(t).URL.String() != target {
