@@ -17,6 +17,9 @@ const (
 	JSON
 )
 
+// Reason says why a request with the code LoginRequired needs a sign-in, for programs.
+type Reason string
+
 // Reply is one refusal. All fields come from the handler: none holds text of a client, and of
 // Instagram's answers only User, which is checked. [E2]
 type Reply struct {
@@ -30,6 +33,8 @@ type Reply struct {
 	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
+	// Reason says why LoginRequired asks for a sign-in; "" for no reason. Only JSON has it.
+	Reason Reason
 	// Missing names the permissions, for MissingPermission; those of the configuration.
 	Missing []string
 	// User is the username of an account without access, for NoAccess, or of the session that
@@ -83,10 +88,11 @@ func (r Reply) json() []byte {
 	body, err := json.Marshal(struct {
 		Error     Code     `json:"error"`
 		Message   string   `json:"message"`
+		Reason    Reason   `json:"reason,omitempty"`
 		Missing   []string `json:"missing,omitempty"`
 		LoginURL  string   `json:"login_url,omitempty"`
 		RequestID string   `json:"request_id"`
-	}{r.Code, r.Code.Text(), r.Missing, r.LoginURL, r.RequestID})
+	}{r.Code, r.Code.Text(), r.Reason, r.Missing, r.LoginURL, r.RequestID})
 	if err != nil {
 		panic(err) // strings always marshal
 	}
