@@ -194,13 +194,17 @@ func TestL5_AfterAReloadTheNewBlockDecides(t *testing.T) {
 		change func(e *env, heir *block)
 		reason Reason
 	}{
-		"the same block goes on":                         {func(*env, *block) {}, ""},
-		"it denies the account":                          {func(_ *env, heir *block) { heir.answer(Denied) }, Denied},
-		"its secret is another one":                      {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
-		"its key is another one":                         {func(_ *env, heir *block) { heir.key = 2 }, ""},
-		"its key is another one, and it denies":          {func(_ *env, heir *block) { heir.key = 2; heir.answer(Denied) }, Denied},
-		"another block that cannot read the cookie":      {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
-		"the new configuration is not running yet":       {func(e *env, heir *block) { heir.dead.Store(true); heir.answer(Denied); e.block.dead.Store(false) }, ""},
+		"the same block goes on":                    {func(*env, *block) {}, ""},
+		"it denies the account":                     {func(_ *env, heir *block) { heir.answer(Denied) }, Denied},
+		"its secret is another one":                 {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
+		"its key is another one":                    {func(_ *env, heir *block) { heir.key = 2 }, ""},
+		"its key is another one, and it denies":     {func(_ *env, heir *block) { heir.key = 2; heir.answer(Denied) }, Denied},
+		"another block that cannot read the cookie": {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
+		"the new configuration is not running yet": {func(e *env, heir *block) {
+			heir.dead.Store(true)
+			heir.answer(Denied)
+			e.block.dead.Store(false)
+		}, ""},
 		"no configuration is running at this moment":     {func(_ *env, heir *block) { heir.dead.Store(true); heir.answer(Denied) }, ""},
 		"the old block would deny, and the new does not": {func(e *env, _ *block) { e.block.answer(Denied) }, ""},
 	} {
