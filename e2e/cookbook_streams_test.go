@@ -54,7 +54,31 @@ func websocketsAndEventStreams(k *kitchen) {
 	other.until(says("Signed in as " + username))
 	page.wantLive(userID + "|" + username + "|")
 
+	// The page is not told that the visitor signs out in the other tab: Caddy ends its connections.
+	run(k.T, other.tab, chromedp.Click("#sign-out button"))
+	page.until(says("Signed out") + ` && messages.childElementCount === 0`)
+	if got := page.eval(`closedWith`); got != "1008 session_ended" {
+		k.Errorf("the websocket was closed with %q", got)
+	}
+	other.until(says("Signed out"))
+	k.caddy.waitUntil("an app whose connections are closed", func() bool { return app.open.Load() == 0 })
+
+	// A new sign-in in the other tab.
+	run(k.T, other.tab, chromedp.Navigate("https://example.com/instagram_auth/login"))
+	page.wantLive(userID + "|" + username + "|")
+
+	// An event stream is enough. The operator's command ends all sessions of the person.
+	page.eval(`(socket.onclose = null, socket.close(), "")`)
+	if out, err := command("revoke", "--user", userID, "--address", k.admin); err != nil {
+		k.Fatalf("%v: %s", err, out)
+	}
+	page.until(says("Signed out") + ` && events.readyState === EventSource.CLOSED`)
+	other.until(says("Signed out"))
+	k.caddy.waitUntil("an app whose connections are closed", func() bool { return app.open.Load() == 0 })
+
 	// Somebody else has signed in: the page forgets what it has shown.
+	run(k.T, other.tab, chromedp.Navigate("https://example.com/instagram_auth/login"))
+	page.wantLive(userID + "|" + username + "|")
 	page.eval(`(user = "1", window.isTheSame = true, check(), "")`)
 	page.until(`window.isTheSame === undefined && ` + says("Signed in as "+username))
 }
@@ -70,7 +94,7 @@ func (c *chromium) wantLive(who string) {
 	c.t.Helper()
 	c.until(fmt.Sprintf(`document.querySelectorAll("#messages li").length >= 2 &&
 		["message for ", "event for "].every((start) => [...messages.children].some((line) => line.textContent === start + %q))`, who))
-	c.eval(`(socket.addEventListener("close", (event) => window.closed = event.code + " " + event.reason), "")`)
+	c.eval(`(socket.addEventListener("close", (event) => window.closedWith = event.code + " " + event.reason), "")`)
 }
 
 // wantNoHandshake asks for both connections without a session.
