@@ -39,9 +39,22 @@ func (c *Conn) endRequest() {
 		return
 	}
 	// HTTP/2 resets the stream. Other requests on the same connection go on.
-	controller, past := http.NewResponseController(c.writer), time.Unix(1, 0)
+	controller, past := http.NewResponseController(innermost(c.writer)), time.Unix(1, 0)
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
+}
+
+// innermost returns the writer of the HTTP server. It takes a deadline while the site writes. Writers
+// around it, such as the one with which Caddy limits slow clients, keep a deadline in a field, and
+// expect it from the site alone.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // endSocket says goodbye to a websocket, and closes it after closeWait whatever the client does.
@@ -51,7 +64,7 @@ func (c *Conn) endSocket(reason Reason) {
 	if c.raw() != nil {
 		_ = c.raw().Conn.SetDeadline(deadline)
 	} else {
-		_ = http.NewResponseController(c.writer).SetWriteDeadline(deadline)
+		_ = http.NewResponseController(innermost(c.writer)).SetWriteDeadline(deadline)
 	}
 	go c.socket().sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
 	time.AfterFunc(closeWait, func() {
