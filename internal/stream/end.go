@@ -44,9 +44,9 @@ func (c *Conn) endRequest() {
 	_ = controller.SetWriteDeadline(past)
 }
 
-// innermost returns the writer of the HTTP server. It takes a deadline while the site writes. Writers
-// around it, such as the one with which Caddy limits slow clients, keep a deadline in a field, and
-// expect it from the site alone.
+// innermost returns the writer of the HTTP server. It takes a deadline while the site writes. The
+// writers around it, such as the one with which Caddy limits slow clients, keep a deadline in a
+// field, and expect it from the site alone.
 func innermost(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
