@@ -190,3 +190,15 @@ func TestP4_AForeignPageLearnsNoReason(t *testing.T) {
 		}
 	}
 }
+
+func TestE1_HandleErrorsReceivesTheReason(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "errors handle", Before: "handle_errors {\n respond \"{http.auth.instagram_auth.error} {http.auth.instagram_auth.reason}\" \n}",
+	})
+	for _, path := range []string{userinfoPath, "/page"} {
+		answer := fetchWith(s, path, cookieFrom(t, 25*time.Hour, 24*time.Hour))
+		if answer.StatusCode != http.StatusUnauthorized || answer.Body != "login_required expired" {
+			t.Errorf("%s: answered %s %q", path, answer.Status, answer.Body)
+		}
+	}
+}
