@@ -62,7 +62,7 @@ func init() {
 // `{http.auth.user.app_scoped_id}` | An ID of the person that only your app gets
 // `{http.auth.user.<field>}` | Each of `fields` that Instagram returned
 // `{http.auth.user.permissions}` | The permissions that the visitor granted, separated by commas
-// `{http.auth.user.signed_in_at}` | When the visitor signed in, in UTC, such as `2026-03-01T12:00:00Z`
+// `{http.auth.user.signed_in_at}` | When the visitor signed in: `2026-03-01T12:00:00Z`
 // `{http.auth.user.access_token}` | The access token, only with `token forward_as`
 //
 // If the handler refuses a request, `{http.auth.instagram_auth.error}` is the code of the refusal,

@@ -68,8 +68,8 @@ type sharedState struct {
 	token    string
 	signedIn int64 // when the login was finished, in Unix seconds
 
-	// first and last are the blocks that have set an identity; with one, Caddy calls placeholder. values has the header values
-	// of first, which saves an allocation.
+	// first and last are the blocks that have set an identity; from the first one on, Caddy calls
+	// placeholder. values has the header values of first, which saves an allocation.
 	first, last *Injector
 	values      [inlineValues]string
 }

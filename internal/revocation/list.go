@@ -261,8 +261,8 @@ func (l *List) Ended(s Subject) bool {
 	return s.AtBlock != 0 && t.before(s.AtBlock) > s.Began
 }
 
-// EndedAlone reports whether a session has ended early by itself, and not only with all others of its
-// person or of everybody.
+// EndedAlone reports whether a session has ended early by itself, and not only with all others of
+// its person or of everybody.
 func (l *List) EndedAlone(s Subject) bool { return l.table.Load().before(s.Session) > s.Began }
 
 // Begin returns the moment from which a new session of a person counts, in Unix

@@ -19,7 +19,8 @@ type Found struct {
 	// sessions holds the first half in order, and then the last ones in turn.
 	sessions     [MaxTried]string
 	sessionCount int // of all that there were
-	// sessionSent says that there is a session cookie, also if its length shows that it cannot open.
+	// sessionSent says that there is a session cookie, also one whose length shows that it cannot
+	// open.
 	sessionSent bool
 	round       string
 	// logins stand in the request's order: browsers send the oldest first (RFC 6265, section 5.4).
