@@ -15,7 +15,7 @@ const (
 	Ended                     // the session ended before its time
 )
 
-// Diagnose finds out why Open returns no session. With Expired, Idle and Ended, it writes to s the
+// Diagnose finds out why Open returns no session; ended is as for Open. With Expired, Idle and Ended, it writes to s the
 // session that the answer is about: of several, the one whose login was finished last. It opens
 // each cookie as Open does, so that a cookie that does not open costs as much as one that
 // does. [Z1]
@@ -55,7 +55,7 @@ func (c *Cookies) problemOf(s *Session, ended func(*Session) bool) Problem {
 		return Expired
 	case s.Issued.After(now.Add(clockSkew)):
 		return Unreadable
-	case ended(s):
+	case ended != nil && ended(s):
 		return Ended
 	case !c.alive(s):
 		return Idle
