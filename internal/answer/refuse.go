@@ -32,6 +32,7 @@ import (
 const (
 	placeholderError   = "http.auth." + option.Directive + ".error"
 	placeholderMissing = "http.auth." + option.Directive + ".missing" // the permissions that it is about
+	placeholderReason  = "http.auth." + option.Directive + ".reason"  // why a program is signed out
 )
 
 // A Refusal is an error that refuses a request. Its code comes from the table of refusals.
@@ -284,6 +285,9 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	repl.Set(placeholderError, string(reply.Code))
 	if len(reply.Missing) > 0 {
 		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
+	}
+	if reply.Reason != "" {
+		repl.Set(placeholderReason, string(reply.Reason))
 	}
 	if !r.repeated {
 		if v.Outcome = telemetry.OutcomeRefused; reply.Code.AsksForLogin() {

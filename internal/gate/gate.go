@@ -67,7 +67,9 @@ func (g *Gate) ask(v *request.State) error {
 	case !g.Sessions.Paths.SignsIn(v.R.Host):
 		return g.Logins.RedirectToCanonical(v)
 	case asker != audience.Navigation:
-		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: g.Sessions.Paths.LoginURL(returnTo)})
+		reply := refusal.Reply{Code: refusal.LoginRequired, LoginURL: g.Sessions.Paths.LoginURL(returnTo)}
+		reply.Reason = g.Sessions.ReasonSignedOut(v)
+		return answer.Refuse(reply)
 	case g.LoginPage:
 		return g.Logins.ShowSignInPage(v, returnTo)
 	}
