@@ -258,12 +258,12 @@ var mutants = []mutant{
 	{"A4", "the address that a request was rewritten to decides alone", `	if current != asked {
 		if`, `	if false {
 		if`, ""},
-	{"N7", "an address has one form", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.Matches(v.R, p.Sets)`, ""},
+	{"N7", "an address has one form", `return p.matchesOtherwise(v, sets) || p.Matches(v.R, sets)`, `return p.Matches(v.R, sets)`, ""},
 	{"N7", "an address in overlong UTF-8 is good", `u.Path[0] != '/' || overlong(u.Path)`, `u.Path[0] != '/'`, "."},
 	{"N7", "dots always mean something", `segments[i] = "..."`, `_ = "..."`, "."},
 	{"N7", "a long address has all of its forms made", `	r.done = r.done || r.work > maxWork
 `, ``, ""},
-	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.matchesOtherwise(v)`, ""},
+	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v, sets) || p.Matches(v.R, sets)`, `return p.matchesOtherwise(v, sets)`, ""},
 	{"N7", "a changed address is not put back", `	defer restore()
 `, ``, ""},
 	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn {
