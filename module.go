@@ -194,8 +194,8 @@ type Handler struct {
 	// none.
 	StepUp []string `json:"step_up,omitempty"`
 
-	// How long ago a visitor may have signed in for some paths. A visitor whose sign-in is older, or
-	// who was not asked by Instagram then, signs in at Instagram again; all other pages take their
+	// How long ago a visitor can have signed in for some paths. A visitor with an older sign-in, or
+	// with one without `force_reauth`, signs in at Instagram again. All other pages take their
 	// session as before. If several entries match, the shortest duration counts. Default: none.
 	MaxAge []MaxAgeOptions `json:"max_age,omitempty"`
 

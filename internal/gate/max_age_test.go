@@ -32,7 +32,8 @@ func wantPage(t *testing.T, what string, answer sitetest.Response) {
 // wantAsked fails the test unless an answer leads to Instagram, which is to ask again.
 func wantAsked(t *testing.T, what string, answer sitetest.Response) {
 	t.Helper()
-	if answer.StatusCode != http.StatusFound || !strings.Contains(answer.Location(), "/oauth/authorize") || sitetest.Query(t, answer.Location()).Get("force_reauth") != "true" {
+	toWindow := answer.StatusCode == http.StatusFound && strings.Contains(answer.Location(), "/oauth/authorize")
+	if !toWindow || sitetest.Query(t, answer.Location()).Get("force_reauth") != "true" {
 		t.Errorf("%s: %s to %s\n%s", what, answer.Status, answer.Location(), answer.Body)
 	}
 }

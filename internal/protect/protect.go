@@ -50,6 +50,18 @@ func (p *Rules) MaxAge(v *request.State) (limit time.Duration, covered bool) {
 	return 0, false
 }
 
+// Covered returns the matchers of all requests that need a session; nil if no matcher says so.
+func (p *Rules) Covered() caddyhttp.MatcherSets {
+	if p.Sets == nil {
+		return nil
+	}
+	sets := slices.Clone(p.Sets)
+	for _, age := range p.MaxAges {
+		sets = append(sets, age.Sets...)
+	}
+	return sets
+}
+
 // limits reports whether a request is one of those that a MaxAge is for.
 func (p *Rules) limits(v *request.State, age MaxAge) bool {
 	if age.Sets == nil {

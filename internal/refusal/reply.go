@@ -46,7 +46,7 @@ type Reply struct {
 	// lacks the account, rather than that `deny` has it.
 	User      string
 	NotListed bool
-	// Account is the username of the account that is signed in, for OtherAccount, whose User is the
+	// Account is the username of the account that is signed in, for OtherAccount. Its User is the
 	// one that came instead; "" if its session has ended. SwitchURL is where the visitor can sign in
 	// with User; a path of this site.
 	Account   string
