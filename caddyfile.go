@@ -435,6 +435,9 @@ func (p *parser) maxAge(name string) error {
 	if age.Paths = args[1:]; len(age.Paths) == 0 {
 		age.Paths = nil
 	}
+	if problem := age.problem(); problem != "" { // here the line is known, if there are several
+		return p.fail("%s: %s", name, problem)
+	}
 	p.h.MaxAge = append(p.h.MaxAge, age)
 	return nil
 }

@@ -371,8 +371,11 @@ func (s *settings) resolveMaxAge(h *Handler, _ option.Resolver) error {
 		return option.Errorf("max_age", "is for instagram_login: the window of basic_display cannot ask a visitor to sign in again; remove max_age")
 	}
 	for _, o := range h.MaxAge {
-		if problem := s.maxAgeProblem(o); problem != "" {
+		if problem := o.problem(); problem != "" {
 			return option.Errorf("max_age", "%s", problem)
+		}
+		if i := slices.IndexFunc(o.Paths, s.Paths.IsBelow); i >= 0 {
+			return option.Errorf("max_age", "%q is below path_prefix, whose paths take any session; remove it", o.Paths[i])
 		}
 		age := protect.MaxAge{Duration: time.Duration(o.Duration)}
 		if len(o.Paths) > 0 {
@@ -380,7 +383,7 @@ func (s *settings) resolveMaxAge(h *Handler, _ option.Resolver) error {
 			if err := paths.Provision(caddy.Context{}); err != nil {
 				return option.Errorf("max_age", "%v", err)
 			}
-			age.Sets = caddyhttp.MatcherSets{{paths}}
+			age.Sets = caddyhttp.MatcherSets{{&paths}} // a pointer, as Caddy loads it
 		}
 		s.maxAges = append(s.maxAges, age)
 	}
@@ -388,8 +391,8 @@ func (s *settings) resolveMaxAge(h *Handler, _ option.Resolver) error {
 	return nil
 }
 
-// maxAgeProblem returns what is wrong with one max_age, "" for nothing.
-func (s *settings) maxAgeProblem(o MaxAgeOptions) string {
+// problem returns what is wrong with one max_age by itself, "" for nothing.
+func (o *MaxAgeOptions) problem() string {
 	if d := time.Duration(o.Duration); d < time.Minute || d > revocation.MaxLifetime {
 		return "write a duration between 1m and 366d, and then the paths, such as: max_age 10m /billing*"
 	}
@@ -399,8 +402,6 @@ func (s *settings) maxAgeProblem(o MaxAgeOptions) string {
 			return fmt.Sprintf("%q is not a path; write one such as /billing*", path)
 		case strings.ContainsAny(path, "?#{}"):
 			return fmt.Sprintf("%q is more than a path; write one such as /billing*, without a query and without placeholders", path)
-		case s.Paths.IsBelow(path):
-			return fmt.Sprintf("%q is below path_prefix, whose paths take any session; remove it", path)
 		}
 	}
 	return ""

@@ -92,7 +92,8 @@ func TestA9_ASignInWithoutAQuestionIsNeverFresh(t *testing.T) {
 func TestA9_AVisitorWithoutASessionIsAskedOnce(t *testing.T) {
 	s := sitetest.Start(t, billing(""))
 	for _, address := range []string{
-		"/billing", "/instagram_auth/login?return_to=/billing", "/instagram_auth/login?return_to=%2Fbilling%2Fx%23part", "/instagram_auth/login?return_to=/members&fresh=true",
+		"/billing", "/instagram_auth/login?return_to=/billing", "/instagram_auth/login?return_to=%2Fbilling%2Fx%23part",
+		"/instagram_auth/login?return_to=/members&fresh=true",
 	} {
 		b := s.NewBrowser()
 		wantAsked(t, address, b.Get(address))
@@ -102,8 +103,8 @@ func TestA9_AVisitorWithoutASessionIsAskedOnce(t *testing.T) {
 		}
 		wantPage(t, address+", and the page", b.Get("/billing"))
 	}
-	b := s.NewBrowser()
-	if start := b.Get("/instagram_auth/login?return_to=/members&fresh=false"); sitetest.Query(t, start.Location()).Has("force_reauth") {
+	start := s.NewBrowser().Get("/instagram_auth/login?return_to=/members&fresh=false")
+	if sitetest.Query(t, start.Location()).Has("force_reauth") {
 		t.Errorf("an ordinary link asks for more: %s", start.Location())
 	}
 }
@@ -115,7 +116,15 @@ func TestA9_EachClientGetsAnAnswerThatItUnderstands(t *testing.T) {
 
 	answer := b.Fetch("/billing/api")
 	object := sitetest.Decode(t, answer)
-	if answer.StatusCode != http.StatusUnauthorized || object["error"] != "login_required" || object["reason"] != "too_old" || object["login_url"] != "/instagram_auth/login?fresh=true" {
+	want := map[string]any{
+		"error": "login_required", "reason": "too_old", "login_url": "/instagram_auth/login?fresh=true",
+	}
+	for name, value := range want {
+		if object[name] != value {
+			t.Errorf("a program gets %s %v, want %v", name, object[name], value)
+		}
+	}
+	if answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a program: %s %v", answer.Status, object)
 	}
 	request := sitetest.Navigation(t, http.MethodGet, "/billing/api")
@@ -133,7 +142,8 @@ func TestA9_EachClientGetsAnAnswerThatItUnderstands(t *testing.T) {
 	request.Header.Set("HX-Current-URL", sitetest.Origin+"/members/area")
 	request.Header.Set("Sec-Fetch-Mode", "cors")
 	request.Header.Set("Sec-Fetch-Dest", "empty")
-	if answer = b.Do(request); answer.Header.Get("Hx-Redirect") != "/instagram_auth/login?fresh=true&return_to=%2Fmembers%2Farea" {
+	const afterPart = "/instagram_auth/login?fresh=true&return_to=%2Fmembers%2Farea"
+	if answer = b.Do(request); answer.Header.Get("Hx-Redirect") != afterPart {
 		t.Errorf("htmx: %s %v", answer.Status, answer.Header)
 	}
 
@@ -141,7 +151,9 @@ func TestA9_EachClientGetsAnAnswerThatItUnderstands(t *testing.T) {
 	request.Header.Set("Sec-Fetch-Site", "same-origin")
 	sitetest.SetBody(request, url.Values{"amount": {"5"}}.Encode())
 	answer = b.Do(request)
-	if sitetest.WantRefusal(t, answer, http.StatusUnauthorized, "What you sent was not saved. This page needs a recent sign-in."); !strings.Contains(answer.Body, `href="/billing/pay"`) {
+	const notSaved = "What you sent was not saved. This page needs a recent sign-in."
+	sitetest.WantRefusal(t, answer, http.StatusUnauthorized, notSaved)
+	if !strings.Contains(answer.Body, `href="/billing/pay"`) {
 		t.Errorf("a form:\n%s", answer.Body)
 	}
 	if n := s.Upstream.Count() - before; n != 0 {
@@ -161,7 +173,9 @@ func TestA9_EachClientGetsAnAnswerThatItUnderstands(t *testing.T) {
 
 func TestA9_ThePageWithOneButtonLeadsToANewSignIn(t *testing.T) {
 	s := sitetest.Start(t, billing("login_page"))
-	for who, b := range map[string]*sitetest.Browser{"an old session": signedInAgo(s, time.Hour), "no session": s.NewBrowser()} {
+	for who, b := range map[string]*sitetest.Browser{
+		"an old session": signedInAgo(s, time.Hour), "no session": s.NewBrowser(),
+	} {
 		page := b.Get("/billing")
 		const link = "/instagram_auth/login?fresh=true&amp;return_to=%2Fbilling"
 		if page.StatusCode != http.StatusUnauthorized || !strings.Contains(page.Body, `href="`+link+`"`) {
@@ -182,7 +196,9 @@ func TestA9_WithoutPathsEverythingProtectedNeedsARecentSignIn(t *testing.T) {
 }
 
 func TestA9_TheShortestTimeCounts(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Options: "max_age 12h\n max_age 1h /billing* /admin*\n max_age 2m /admin/keys"})
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "max_age 12h\n max_age 1h /billing* /admin*\n max_age 2m /admin/keys",
+	})
 	for ago, open := range map[time.Duration][4]bool{
 		time.Minute:      {true, true, true, true},
 		3 * time.Minute:  {true, true, true, false},
@@ -201,19 +217,22 @@ func TestA9_TheShortestTimeCounts(t *testing.T) {
 
 func TestA9_APathInAnySpellingNeedsARecentSignIn(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing* */export.php"})
-	cookie := signedInAgo(s, time.Hour).CookieHeader()
+	rest := " HTTP/1.1\r\nHost: " + sitetest.Host + "\r\nAccept: text/html\r\nConnection: close\r\n" +
+		"Cookie: " + signedInAgo(s, time.Hour).CookieHeader() + "\r\n\r\n"
 	for _, path := range []string{
-		"/billing", "/BILLING", "/%62illing", "//billing", "/./billing", "/x/../billing", "/x/%2e%2e/billing", "/billing/", "/billing;v=1", "/billing%3bv=1",
-		"/billing%2fx", "/x/..;/billing", "/x\\..\\billing", "/x%5c..%5cbilling", "/billing%00", "/%2562illing", "/x/export.php", "/x/EXPORT.PHP", "/x/export.php;a",
+		"/billing", "/BILLING", "/%62illing", "//billing", "/./billing", "/x/../billing", "/x/%2e%2e/billing",
+		"/billing/", "/billing;v=1", "/billing%3bv=1",
+		"/billing%2fx", "/x/..;/billing", "/x\\..\\billing", "/x%5c..%5cbilling", "/billing%00",
+		"/%2562illing", "/x/export.php", "/x/EXPORT.PHP", "/x/export.php;a",
 		"/%bilin", "/billing%", "//example.test/../billing", "/..//billing",
 	} {
-		answer := s.Raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+sitetest.Host+"\r\nAccept: text/html\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\nCookie: "+cookie+"\r\nConnection: close\r\n\r\n")
+		answer := s.Raw(t, "GET "+path+rest)
 		if answer.StatusCode == http.StatusOK {
 			t.Errorf("%s reaches the site", path)
 		}
 	}
 	for _, path := range []string{"/members", "/page", "/bill", "/x/billing", "/caf%C3%A9"} {
-		answer := s.Raw(t, "GET "+path+" HTTP/1.1\r\nHost: "+sitetest.Host+"\r\nAccept: text/html\r\nCookie: "+cookie+"\r\nConnection: close\r\n\r\n")
+		answer := s.Raw(t, "GET "+path+rest)
 		if answer.StatusCode != http.StatusOK {
 			t.Errorf("%s: %s", path, answer.Status)
 		}
@@ -221,7 +240,10 @@ func TestA9_APathInAnySpellingNeedsARecentSignIn(t *testing.T) {
 }
 
 func TestA9_RewritesDoNotHideAPath(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing*", Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page"})
+	s := sitetest.Start(t, sitetest.Config{
+		Matcher: "/members*", Options: "max_age 10m /billing*",
+		Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page",
+	})
 	b := signedInAgo(s, time.Hour)
 	wantAsked(t, "an address that is rewritten to the path", b.Get("/pretty"))
 	wantAsked(t, "the path, rewritten to another one", b.Get("/billing/old"))
@@ -230,5 +252,67 @@ func TestA9_RewritesDoNotHideAPath(t *testing.T) {
 		if wantPage(t, path, answer); windows != 1 {
 			t.Errorf("%s: %d windows", path, windows)
 		}
+	}
+}
+
+func TestA9_APathOfMaxAgeIsPublicNowhere(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Matcher: "/members*", Options: "max_age 10m / /billing*\n logout_target /billing",
+	})
+	b := signedInAgo(s, time.Minute)
+	answer := b.Logout(nil)
+	if !strings.Contains(answer.Body, "Signed out") || answer.Location() != "" {
+		t.Errorf("a sign-out leads to %s %s", answer.Status, answer.Location())
+	}
+	page := s.NewBrowser().Get("/instagram_auth/refused")
+	if strings.Contains(page.Body, `href="/"`) {
+		t.Errorf("a page leads back to the home, which needs a session:\n%s", page.Body)
+	}
+}
+
+func TestA9_MaxAgeIsRefusedWhereItCannotWork(t *testing.T) {
+	t.Setenv("TEST_SECRET", sitetest.AppSecret)
+	const paths = "max_age 10m /billing*"
+	for options, says := range map[string]string{
+		paths + "\nafter_login handoff":       "is for sessions of this handler",
+		paths + "\napi basic_display":         "is for instagram_login",
+		"max_age":                             "max_age: write a duration and the paths",
+		"max_age /billing*":                   `max_age: "/billing*" is not a valid duration`,
+		"max_age 10s /billing":                "max_age: write a duration between 1m and 366d, and then the paths",
+		"max_age 400d":                        "max_age: write a duration between 1m and 366d, and then the paths",
+		"max_age 10m billing":                 `max_age: "billing" is not a path; write one such as /billing*`,
+		"max_age 10m @billing":                `max_age: "@billing" is not a path; write one such as /billing*`,
+		"max_age 10m /billing /x?y=1":         `is more than a path; write one such as /billing*`,
+		"max_age 10m billing\nmax_age 20m /x": `"billing" is not a path; write one such as /billing*, at Caddyfile:13`,
+		"max_age 10m /instagram_auth/account": `max_age: "/instagram_auth/account" is below path_prefix, whose paths`,
+	} {
+		block := sitetest.MinimalBlock("session {\n secret 0123456789abcdef0123456789abcdef\n}\n" + options)
+		err := sitetest.Validate("http://a.test:8099 {\n"+block+"\n}", nil)
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "Caddyfile:") {
+			t.Errorf("%s:\n%v", options, err)
+		}
+	}
+	// JSON has no lines.
+	err := sitetest.Validate("http://a.test:8099 {\n"+sitetest.MinimalBlock("")+"\n}", func(config map[string]any) {
+		var find func(value any)
+		find = func(value any) {
+			switch value := value.(type) {
+			case map[string]any:
+				if value["handler"] == "instagram_auth" {
+					value["max_age"] = []any{map[string]any{"paths": []string{"/billing"}}}
+				}
+				for _, inner := range value {
+					find(inner)
+				}
+			case []any:
+				for _, inner := range value {
+					find(inner)
+				}
+			}
+		}
+		find(config)
+	})
+	if err == nil || !strings.Contains(err.Error(), "max_age: write a duration between 1m and 366d") {
+		t.Errorf("JSON without a duration: %v", err)
 	}
 }

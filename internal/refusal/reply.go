@@ -46,9 +46,9 @@ type Reply struct {
 	// lacks the account, rather than that `deny` has it.
 	User      string
 	NotListed bool
-	// Account is the username of the account that is signed in, for OtherAccount. Its User is the
-	// one that came instead; "" if its session has ended. SwitchURL is where the visitor can sign in
-	// with User; a path of this site.
+	// Account is the username of the account that is signed in, for OtherAccount; "" if its session
+	// has ended. User is then the account that came instead, and SwitchURL where the visitor can
+	// sign in with it; a path of this site.
 	Account   string
 	SwitchURL string
 	// Allow lists the methods, for Method.
