@@ -95,6 +95,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		revalidate    <duration>
 //		require_scope <permission>...
 //		step_up       <permission>...
+//		max_age       <duration> [<path>...]
 //
 //		log {
 //			client_ip on|hash|off
@@ -153,6 +154,7 @@ func newParser(d *caddyfile.Dispenser, h *Handler) *parser {
 		"logout_target": p.one(&h.LogoutTarget), "deauthorize": p.optional(&h.Deauthorize), "data_deletion": p.optional(&h.DataDeletion),
 		"rate_limit": p.rateLimit, "sync_interval": p.duration(&h.SyncInterval), "on_storage_failure": p.onStorageFailure, "timeout": p.duration(&h.Timeout),
 		"picture": p.one(&h.Picture), "revalidate": p.duration(&h.Revalidate), "require_scope": p.list(&h.RequireScope), "step_up": p.list(&h.StepUp),
+		"max_age": p.maxAge,
 
 		"site": p.subBlock, "site name": p.siteName, "site logo": p.one(&h.Site.Logo), "site accent": p.accent,
 		"site privacy": p.one(&h.Site.Privacy), "site terms": p.one(&h.Site.Terms), "site help": p.one(&h.Site.Help),
@@ -172,8 +174,8 @@ func newParser(d *caddyfile.Dispenser, h *Handler) *parser {
 func (p *parser) block(prefix string, option func(name string) error) error {
 	for nesting := p.Nesting(); p.NextBlock(nesting); {
 		name := prefix + p.Val()
-		// authorize stands once for each parameter of the window.
-		if first, twice := p.seen[name]; twice && name != "authorize" {
+		// authorize stands once for each parameter of the window, max_age once for each duration.
+		if first, twice := p.seen[name]; twice && name != "authorize" && name != "max_age" {
 			return p.twice(name, first.Line)
 		}
 		p.seen[name] = p.Token()
@@ -415,6 +417,29 @@ func (p *parser) parseDuration(name string, args []string, to *caddy.Duration) e
 		return p.fail("%s: %q is not a valid duration; write %s", name, text, short)
 	}
 	return p.fail("%s: %q is not a valid duration; try 10s, 12h or 7d", name, text)
+}
+
+// maxAge reads a duration and the paths that it is for.
+func (p *parser) maxAge(name string) error {
+	args, err := p.values(name)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		return p.fail("%s: write a duration and the paths, such as: max_age 10m /billing*", name)
+	}
+	var age MaxAgeOptions
+	if err := p.parseDuration(name, args[:1], &age.Duration); err != nil {
+		return err
+	}
+	if age.Paths = args[1:]; len(age.Paths) == 0 {
+		age.Paths = nil
+	}
+	if problem := age.problem(); problem != "" { // here the line is known, if there are several
+		return p.fail("%s: %s", name, problem)
+	}
+	p.h.MaxAge = append(p.h.MaxAge, age)
+	return nil
 }
 
 func (p *parser) rateLimit(name string) error {

@@ -198,6 +198,11 @@ type Handler struct {
 	// none.
 	StepUp []string `json:"step_up,omitempty"`
 
+	// How long ago a visitor can have signed in for some paths. A visitor with an older sign-in, or
+	// with one without `force_reauth`, signs in at Instagram again. All other pages take their
+	// session as before. If several entries match, the shortest duration counts. Default: none.
+	MaxAge []MaxAgeOptions `json:"max_age,omitempty"`
+
 	// Which personal data log lines and events contain.
 	Log LogOptions `json:"log,omitzero"`
 
@@ -270,6 +275,16 @@ type SessionOptions struct {
 	// Secrets of at least 32 bytes, from which the handler derives the session keys. The first one
 	// encrypts, all of them decrypt. Default: the app secret.
 	Secret []string `json:"secret,omitempty"`
+}
+
+// MaxAgeOptions say for which paths a sign-in must be recent.
+type MaxAgeOptions struct {
+	// Required. How long ago the sign-in can be, at least 1m.
+	Duration caddy.Duration `json:"duration,omitempty"`
+
+	// Paths as Caddy's `path` matcher reads them, such as `/billing*`. They need a session even if
+	// `protect` does not cover them. Default: all that `protect` covers.
+	Paths []string `json:"paths,omitempty"`
 }
 
 // TokenOptions say what happens to the access token. Only the session cookie keeps it, encrypted.
@@ -361,7 +376,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	if h.telemetry, err = telemetry.NewRecorder(logger, events, s.App, s.privacy, h.now); err != nil {
 		return err
 	}
-	h.protect = &protect.Rules{Otherwise: !s.Handoff, Telemetry: h.telemetry}
+	h.protect = &protect.Rules{Otherwise: !s.Handoff, MaxAges: s.maxAges, Telemetry: h.telemetry}
 	if h.protect.Sets, err = h.loadMatchers(ctx); err != nil {
 		return err
 	}
@@ -421,7 +436,7 @@ func (h *Handler) takePlace(ctx caddy.Context) error {
 func (h *Handler) makeFlows() {
 	s := &h.settings
 	h.logins = &login.Flow{
-		Shared: s.Shared, Sessions: h.sessions, Client: s.client, Memory: h.memory.logins, StepUp: h.StepUp, Rate: s.rate,
+		Shared: s.Shared, Sessions: h.sessions, Client: s.client, Memory: h.memory.logins, Rules: h.protect, StepUp: h.StepUp, Rate: s.rate,
 		SeesMore: s.KeepToken || len(h.Fields) > 0,
 	}
 	h.gate = &gate.Gate{

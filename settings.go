@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/address"
@@ -21,6 +22,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/returnpath"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
@@ -53,6 +55,7 @@ type settings struct {
 	privacy                           telemetry.Privacy
 	rate                              login.Rate
 	logoutTarget                      string
+	maxAges                           []protect.MaxAge
 	forwardAs                         string // the header of the token; "" for none
 	picture                           endpoint.PictureMode
 }
@@ -75,7 +78,7 @@ type secrets struct {
 func (h *Handler) resolve(replace option.Resolver) (s settings, err error) {
 	replace = replace.RefusingNames()
 	for _, step := range []func(*Handler, option.Resolver) error{
-		s.resolveAddresses, s.resolveModes, s.resolveClient, s.resolveToken, s.resolvePicture, s.resolveSession,
+		s.resolveAddresses, s.resolveModes, s.resolveClient, s.resolveToken, s.resolvePicture, s.resolveSession, s.resolveMaxAge,
 		s.resolveHeaders, s.resolveAccess, s.resolveEnds, s.resolveRateLimit, s.resolveLog, s.resolvePages,
 	} {
 		if err := step(h, replace); err != nil {
@@ -355,6 +358,53 @@ func (s *settings) resolveRateLimit(h *Handler, _ option.Resolver) error {
 		return option.Errorf("rate_limit", "write a duration between 1s and 24h after the number, such as %d 1m", o.Failures)
 	}
 	return nil
+}
+
+// resolveMaxAge checks which paths need a recent sign-in.
+func (s *settings) resolveMaxAge(h *Handler, _ option.Resolver) error {
+	switch {
+	case len(h.MaxAge) == 0:
+		return nil
+	case s.Handoff:
+		return option.Errorf("max_age", "is for sessions of this handler; with after_login handoff the site keeps its own, so remove max_age and let the site check how old they are")
+	case !s.client.CanReauthenticate():
+		return option.Errorf("max_age", "is for instagram_login: the window of basic_display cannot ask a visitor to sign in again; remove max_age")
+	}
+	for _, o := range h.MaxAge {
+		if problem := o.problem(); problem != "" {
+			return option.Errorf("max_age", "%s", problem)
+		}
+		if i := slices.IndexFunc(o.Paths, s.Paths.IsBelow); i >= 0 {
+			return option.Errorf("max_age", "%q is below path_prefix, whose paths take any session; remove it", o.Paths[i])
+		}
+		age := protect.MaxAge{Duration: time.Duration(o.Duration)}
+		if len(o.Paths) > 0 {
+			paths := caddyhttp.MatchPath(slices.Clone(o.Paths))
+			if err := paths.Provision(caddy.Context{}); err != nil {
+				return option.Errorf("max_age", "%v", err)
+			}
+			age.Sets = caddyhttp.MatcherSets{{&paths}} // a pointer, as Caddy loads it
+		}
+		s.maxAges = append(s.maxAges, age)
+	}
+	slices.SortStableFunc(s.maxAges, func(a, b protect.MaxAge) int { return cmp.Compare(a.Duration, b.Duration) })
+	return nil
+}
+
+// problem returns what is wrong with one max_age by itself, "" for nothing.
+func (o *MaxAgeOptions) problem() string {
+	if d := time.Duration(o.Duration); d < time.Minute || d > revocation.MaxLifetime {
+		return "write a duration between 1m and 366d, and then the paths, such as: max_age 10m /billing*"
+	}
+	for _, path := range o.Paths {
+		switch {
+		case !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "*"):
+			return fmt.Sprintf("%q is not a path; write one such as /billing*", path)
+		case strings.ContainsAny(path, "?#{}"):
+			return fmt.Sprintf("%q is more than a path; write one such as /billing*, without a query and without placeholders", path)
+		}
+	}
+	return ""
 }
 
 // resolvePicture checks how the picture is answered. Without a stored access token it is off,

@@ -29,7 +29,7 @@ import (
 func (h *Handler) inspected(logger *zap.Logger) *inspect.Block {
 	return &inspect.Block{
 		Handler: h, Logger: logger, Strict: h.StrictConfig,
-		Paths: h.settings.Paths, Matchers: h.protect.Sets, Handoff: h.settings.Handoff, HandleErrors: h.settings.handleErrors,
+		Paths: h.settings.Paths, Matchers: h.protect.Covered(), Handoff: h.settings.Handoff, HandleErrors: h.settings.handleErrors,
 		HeaderNames: h.settings.Identity.Guard().Names(),
 		Public:      h.publicPages(),
 		Cookie:      func(page string) (string, error) { return h.settings.Cookies.MarkMove(page, 1) }, // any cookie will do

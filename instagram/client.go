@@ -118,7 +118,7 @@ func (c *Client) AuthorizationURL(a Authorization) string {
 	for _, permission := range a.More {
 		b.WriteString(url.QueryEscape("," + permission))
 	}
-	reauthenticate := a.Reauthenticate && slices.Contains(c.family.params, paramReauthenticate)
+	reauthenticate := a.Reauthenticate && c.CanReauthenticate()
 	for _, p := range c.config.Authorize {
 		if p.Name != paramReauthenticate || !reauthenticate {
 			b.WriteString("&" + p.Name + "=" + p.Value)
@@ -128,6 +128,18 @@ func (c *Client) AuthorizationURL(a Authorization) string {
 		b.WriteString("&" + paramReauthenticate + "=true")
 	}
 	return b.String() + "&redirect_uri=" + url.QueryEscape(a.RedirectURI) + "&state=" + url.QueryEscape(a.State)
+}
+
+// CanReauthenticate reports whether the API has a way to ask for a new sign-in of a person who is
+// signed in at Instagram. BasicDisplay has none.
+func (c *Client) CanReauthenticate() bool {
+	return slices.Contains(c.family.params, paramReauthenticate)
+}
+
+// Reauthenticates reports whether AuthorizationURL asks Instagram to let the person sign in again,
+// because the login or the configuration wants that.
+func (c *Client) Reauthenticates(a Authorization) bool {
+	return c.CanReauthenticate() && (a.Reauthenticate || slices.Contains(c.config.Authorize, Param{paramReauthenticate, "true"}))
 }
 
 // Asks reports whether every login asks for a permission.

@@ -11,6 +11,28 @@ var mutants = []mutant{
 	{"A6", "a panic lets the request through", `*err = Refuse(refusal.Reply{Code: refusal.Internal})`, `*err = nil`, ""},
 	{"A6", "an own path that nobody answered goes on to the site", `if err == nil && !v.HandedOff && v.Deliver == nil {`, `if false {`, ""},
 	{"A7", "rounds are not counted", `if rounds >= session.MaxRounds {`, `if false {`, ""},
+	{"A9", "each session is fresh while it is young", `	if !s.Reauthenticated {
+		return time.Time{}
+	}
+`, ``, ""},
+	{"A9", "a fresh sign-in never becomes too old", `v.FreshUntil = v.Session.Fresh(limit); !g.Sessions.Now().After(v.FreshUntil) {`, `v.FreshUntil = v.Session.Fresh(limit); !v.FreshUntil.IsZero() {`, ""},
+	{"A9", "each sign-in counts as one that asked", `login.Reauthenticate = f.Client.Reauthenticates(window)`, `login.Reauthenticate = true`, ""},
+	{"A9", "Instagram is not asked for a new sign-in", `window.Reauthenticate = fresh || start.anotherAccount`, `window.Reauthenticate = start.anotherAccount`, ""},
+	{"A9", "another account replaces the session", `account != 0 && !f.Sessions.HasKey(&who, account)`, `account != 0 && !f.Sessions.HasKey(&who, account) && ctx == nil`, ""},
+	{"A9", "a new sign-in is for any account", `		login.Account = f.signedIn(v)
+`, `		_ = f.signedIn
+`, ""},
+	{"A9", "a return address needs no more than another", `	page, _, _ = strings.Cut(page, "#")
+	return !v.At(page,`, `	return page == "" || !v.At("/",`, ""},
+	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
+	{"A9", "any field says that a sign-in was fresh", `r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated`, ``, ""},
+	{"A9", "each login has asked for a new sign-in", `rounds&bitReauthenticate != 0`, `rounds != 0x3e`, ""},
+	{"A9", "the longest time counts", `return cmp.Compare(a.Duration, b.Duration)`, `return cmp.Compare(b.Duration, a.Duration)`, ""},
+	{"A9", "a path of max_age is public elsewhere", ` || slices.ContainsFunc(p.MaxAges, func(age MaxAge) bool { return p.limits(v, age) })`, ``, ""},
+	{"A9", "sites that keep their own sessions can have max_age", `	case s.Handoff:
+		return option.Errorf("max_age",`, `	case false:
+		return option.Errorf("max_age",`, ""},
+	{"A9", "a window that cannot ask again is enough", `	case !s.client.CanReauthenticate():`, `	case false:`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "."},
 	{"A4", "a preflight may mean another method", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "."},
 	{"A4", "a preflight may have become another request", `g.AllowPreflight && v.R.Method == http.MethodOptions`, `g.AllowPreflight`, ""},
@@ -266,17 +288,15 @@ var mutants = []mutant{
 	{"A4", "the address that a request was rewritten to decides alone", `	if current != asked {
 		if`, `	if false {
 		if`, ""},
-	{"N7", "an address has one form", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.Matches(v.R, p.Sets)`, ""},
+	{"N7", "an address has one form", `return p.matchesOtherwise(v, sets) || p.Matches(v.R, sets)`, `return p.Matches(v.R, sets)`, ""},
 	{"N7", "an address in overlong UTF-8 is good", `u.Path[0] != '/' || overlong(u.Path)`, `u.Path[0] != '/'`, "."},
 	{"N7", "dots always mean something", `segments[i] = "..."`, `_ = "..."`, "."},
 	{"N7", "a long address has all of its forms made", `	r.done = r.done || r.work > maxWork
 `, ``, ""},
-	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v) || p.Matches(v.R, p.Sets)`, `return p.matchesOtherwise(v)`, ""},
+	{"N7", "what matchers found in a form stays", `return p.matchesOtherwise(v, sets) || p.Matches(v.R, sets)`, `return p.matchesOtherwise(v, sets)`, ""},
 	{"N7", "a changed address is not put back", `	defer restore()
 `, ``, ""},
-	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn {
-		return f.redirectTo`, `	if false {
-		return f.redirectTo`, ""},
+	{"C6", "an old tab shows an error to somebody who is signed in", `	if v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo)) {`, `	if v == nil {`, ""},
 	{"T1", "any version of TLS will do", `MinVersion: tls.VersionTLS12`, `MinVersion: tls.VersionTLS10`, ""},
 	{"S8", "a session cookie may be large", `longest := maxCookie`, `longest := 8 * maxCookie`, "."},
 	{"H4", "a header may be of any length", `return value, len(value) <= maxValue`, `return value, true`, "."},

@@ -120,6 +120,7 @@ const (
 	ParamReturnTo       = "return_to"       // the page to return to
 	ParamScope          = "scope"           // permissions to request beside the usual ones
 	ParamAnotherAccount = "another_account" // "true" lets the visitor choose another account
+	ParamFresh          = "fresh"           // "true" lets the visitor sign in at Instagram again
 )
 
 // LoginURL returns the address of the sign-in link. more are permissions to request beside the
@@ -136,6 +137,15 @@ func (p *Paths) LoginURL(returnTo string, more ...string) string {
 // one at once.
 func (p *Paths) OtherAccountURL(returnTo string) string {
 	return p.loginLink(append([]string{ParamAnotherAccount + "=true"}, returnQuery(returnTo)...))
+}
+
+// FreshURL is LoginURL with a sign-in at Instagram even for a visitor who is signed in there. [A9]
+func (p *Paths) FreshURL(returnTo string, more ...string) string {
+	query := append([]string{ParamFresh + "=true"}, returnQuery(returnTo)...)
+	if len(more) > 0 {
+		query = append(query, ParamScope+"="+strings.Join(more, ","))
+	}
+	return p.loginLink(query)
 }
 
 func returnQuery(returnTo string) []string {

@@ -300,6 +300,9 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 		// A request that wants JSON, such as userinfo, gets no redirect.
 		v.W.Header().Set("Hx-Redirect", reply.LoginURL)
 	}
+	if reply.Code == refusal.OtherAccount {
+		reply.SwitchURL = a.Paths.OtherAccountURL(returnOf(reply.LoginURL))
+	}
 	a.leaveCallback(v, r, reply)
 	status := reply.Code.Status()
 	if a.HandleErrors && !a.keepFromLog(v, r, status) {
@@ -358,8 +361,11 @@ func (a *Writer) Catch(err *error) {
 // LoginURLFor returns the address for another attempt after a refusal. An account without access
 // needs a link that lets the visitor choose another: Instagram would sign the same one in again.
 func (a *Writer) LoginURLFor(code refusal.Code, returnTo string) string {
-	if code == refusal.NoAccess {
+	switch code {
+	case refusal.NoAccess:
 		return a.Paths.OtherAccountURL(returnTo)
+	case refusal.OtherAccount:
+		return a.Paths.FreshURL(returnTo)
 	}
 	return a.Paths.LoginURL(returnTo)
 }

@@ -28,6 +28,7 @@ type note struct {
 	Missing   []string     `json:"m,omitempty"`
 	User      string       `json:"u,omitempty"` // the account without access, or of the session that goes on
 	NotListed bool         `json:"l,omitempty"`
+	Account   string       `json:"a,omitempty"` // the account that is signed in, if another one came
 	Retry     int64        `json:"t,omitempty"` // when to try again, in Unix seconds
 }
 
@@ -42,7 +43,7 @@ func (a *Writer) leaveCallback(v *request.State, r *Refusal, reply refusal.Reply
 	case refusal.TooEarly, refusal.TooMany, refusal.StoreUnavailable, refusal.Method:
 		return
 	}
-	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing, User: reply.User, NotListed: reply.NotListed}
+	n := note{Code: reply.Code, RequestID: telemetry.RequestID(v.R), Missing: reply.Missing, User: reply.User, NotListed: reply.NotListed, Account: reply.Account}
 	if reply.RetryAfter > 0 {
 		n.Retry = a.Now().Add(reply.RetryAfter).Unix()
 	}
@@ -84,7 +85,7 @@ func (a *Writer) Refused(v *request.State) error {
 	text, ok := a.Cookies.OpenNote(query.Get(paramNote))
 	if ok && json.Unmarshal([]byte(text), &n) == nil && n.Code.Status() != 0 {
 		reply.Code, reply.RequestID, reply.Missing = n.Code, n.RequestID, n.Missing
-		reply.User, reply.NotListed = n.User, n.NotListed
+		reply.User, reply.NotListed, reply.Account = n.User, n.NotListed, n.Account
 		if n.Retry != 0 {
 			reply.RetryAfter = max(time.Second, time.Unix(n.Retry, 0).Sub(a.Now()))
 		}

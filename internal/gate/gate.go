@@ -27,14 +27,28 @@ type Gate struct {
 // Pass returns nil for a request that may go on to the site, and otherwise the answer to it. It
 // expects the standing that lifecycle.Sessions.Recognize has found.
 func (g *Gate) Pass(v *request.State) error {
+	if limit, covered := g.Rules.MaxAge(v); covered {
+		if v.Standing != request.SignedIn {
+			return g.pass(v, true)
+		}
+		if v.FreshUntil = v.Session.Fresh(limit); !g.Sessions.Now().After(v.FreshUntil) {
+			return nil
+		}
+		v.LimitBody()
+		return g.ask(v, true) // [A9]
+	}
 	if v.Standing != request.SignedIn && v.Standing != request.NotAllowed && !g.Rules.Required(v) {
 		return nil
 	}
-	return g.PassSignedIn(v)
+	return g.pass(v, false)
 }
 
 // PassSignedIn is Pass for a page that needs a session whatever `protect` says.
-func (g *Gate) PassSignedIn(v *request.State) error {
+func (g *Gate) PassSignedIn(v *request.State) error { return g.pass(v, false) }
+
+// pass lets a visitor through who is signed in. fresh says that others must sign in at Instagram
+// even if they are signed in there.
+func (g *Gate) pass(v *request.State, fresh bool) error {
 	switch v.Standing {
 	case request.SignedIn:
 		return nil
@@ -43,14 +57,18 @@ func (g *Gate) PassSignedIn(v *request.State) error {
 		return g.Sessions.RefuseAccess(v)
 	}
 	v.LimitBody()
-	return g.ask(v)
+	return g.ask(v, fresh)
 }
 
 // ask sends a navigation to Instagram. Scripts, forms and frames cannot sign in, and each gets an
 // answer that it understands. [A8]
-func (g *Gate) ask(v *request.State) error {
+func (g *Gate) ask(v *request.State, fresh bool) error {
 	asker, returnTo := v.Audience(), v.ReturnFor(g.Sessions.Paths) // both need the body, which Drain reads
 	v.Drain()
+	loginURL := g.Sessions.Paths.LoginURL(returnTo)
+	if fresh {
+		loginURL = g.Sessions.Paths.FreshURL(returnTo)
+	}
 	switch {
 	case v.Malformed:
 		return answer.Refuse(refusal.Reply{Code: refusal.BadRequest})
@@ -67,35 +85,47 @@ func (g *Gate) ask(v *request.State) error {
 	case !g.Sessions.Paths.SignsIn(v.R.Host):
 		return g.Logins.RedirectToCanonical(v)
 	case asker != audience.Navigation:
-		reply := refusal.Reply{Code: refusal.LoginRequired, LoginURL: g.Sessions.Paths.LoginURL(returnTo)}
-		reply.Reason = g.Sessions.ReasonSignedOut(v)
-		return answer.Refuse(reply)
+		reason := refusal.ReasonTooOld
+		if v.Standing != request.SignedIn {
+			reason = g.Sessions.ReasonSignedOut(v)
+		}
+		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, Reason: reason, LoginURL: loginURL})
 	case g.LoginPage:
-		return g.Logins.ShowSignInPage(v, returnTo)
+		return g.Logins.ShowSignInPage(v, returnTo, loginURL)
 	}
-	return g.Logins.Start(v, login.StartOptions{ReturnTo: returnTo})
+	return g.Logins.Start(v, login.StartOptions{ReturnTo: returnTo, Fresh: fresh})
 }
 
 // refuseForm tells the visitor that their form was not saved. A redirect to Instagram would lose
 // it silently, and many sites' Content-Security-Policy blocks such a redirect.
 func (g *Gate) refuseForm(v *request.State) error {
 	code := refusal.SessionEnded
-	if audience.IsFromAnotherSite(v.R) {
+	if v.Standing == request.SignedIn {
+		code = refusal.TooOld
+	} else if audience.IsFromAnotherSite(v.R) {
 		// The session may be valid: browsers send no Lax cookie with another site's form.
 		code = refusal.CrossSitePost
 	}
 	page := v.ReturnFor(g.Sessions.Paths)
-	if !g.requiredToRead(v) {
+	switch {
+	case g.asksToRead(v):
+	case code == refusal.TooOld:
+		page = g.Sessions.Paths.FreshURL(page) // that page takes this session
+	default:
 		page = g.Sessions.Paths.LoginURL(page) // that page is public and would not start a sign-in
 	}
 	return answer.Refuse(refusal.Reply{Code: code, PageURL: page})
 }
 
-// requiredToRead reports whether a GET of the same address needs a session, too.
-func (g *Gate) requiredToRead(v *request.State) bool {
+// asksToRead reports whether a GET of the same address would start a sign-in, too.
+func (g *Gate) asksToRead(v *request.State) bool {
 	method := v.R.Method
 	v.R.Method = http.MethodGet
 	defer func() { v.R.Method = method }()
+	if v.Standing == request.SignedIn {
+		limit, covered := g.Rules.MaxAge(v)
+		return covered && g.Sessions.Now().After(v.Session.Fresh(limit))
+	}
 	return g.Rules.Required(v)
 }
 

@@ -95,6 +95,11 @@ func (l *Sessions) keysOf(who *session.Identity) revocation.Subject {
 	return keys
 }
 
+// HasKey reports whether a key of session.Keys.User is that of an account.
+func (l *Sessions) HasKey(who *session.Identity, key uint64) bool {
+	return l.keysOf(who).User == revocation.Key(key)
+}
+
 // NewSession returns a new session that began after all revocations of the account. It has no
 // cookie yet: see Create.
 func (l *Sessions) NewSession(who session.Identity, token session.Token) session.Session {

@@ -189,13 +189,16 @@ func (l *Sessions) Find(found *session.Found) (s session.Session, ok bool) {
 	return l.Cookies.Open(found, l.isRevoked)
 }
 
-// Create returns a new session for a verified identity, and its Set-Cookie line. The error is that
-// of encrypting the cookie.
+// Create returns a new session for a verified identity, and its Set-Cookie line. reauthenticated
+// says that Instagram was asked to let the person sign in again. The error is that of encrypting
+// the cookie.
 func (l *Sessions) Create(
-	ctx context.Context, who session.Identity, token session.Token,
+	ctx context.Context, who session.Identity, token session.Token, reauthenticated bool,
 ) (s session.Session, cookie string, err error) {
 	l.List.CatchUp(ctx)
-	s, cookie, dropped, err := l.Cookies.Create(l.NewSession(who, token))
+	s = l.NewSession(who, token)
+	s.Reauthenticated = reauthenticated
+	s, cookie, dropped, err := l.Cookies.Create(s)
 	if err != nil {
 		return s, "", err
 	}

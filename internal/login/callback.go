@@ -87,7 +87,7 @@ func (f *Flow) answerStale(v *request.State, cb CallbackState) error {
 	if cb.State != "" {
 		v.W.Header().Add("Set-Cookie", f.Cookies.Finish(cb.State))
 	}
-	if v.Standing == request.SignedIn {
+	if v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo)) {
 		return f.redirectTo(cb.login.ReturnTo)
 	}
 	if app, ok := f.beganElsewhere(v, &cb); ok {

@@ -103,6 +103,9 @@ func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *Call
 		f.Sessions.RevokeUserAtBlock(ctx, &who)
 		return &answer.Refusal{Reply: f.Sessions.NoAccess(&who)}
 	}
+	if account := cb.login.Account; account != 0 && !f.Sessions.HasKey(&who, account) {
+		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.OtherAccount, User: who.Username}, Cause: errOtherAccount} // [A9]
+	}
 	if f.Sessions.MissingPermissions(&who) == 0 || cb.token.Permissions == 0 {
 		res.token = f.Sessions.TokenForSession(ctx, from, cb.token, &res.who) // may list the permissions
 	}
@@ -112,7 +115,7 @@ func (f *Flow) authorize(ctx context.Context, from telemetry.Requester, cb *Call
 		}
 		return &answer.Refusal{Reply: f.Answers.Missing(missing, ""), Cause: ErrNotGranted}
 	}
-	if err := f.createSession(ctx, from, res); err != nil {
+	if err := f.createSession(ctx, from, cb.login.Reauthenticate, res); err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Cause: err}
 	}
 	return nil
@@ -147,6 +150,9 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 		f.revokeLostAccess(v, res)
 		// Finish has logged the refusal, once for all callbacks of this login.
 		reply := res.Refused.Reply
+		if old, ok := f.Sessions.Find(&v.Found); ok && reply.Code == refusal.OtherAccount {
+			reply.Account = old.Username
+		}
 		reply.LoginURL = f.Answers.LoginURLFor(reply.Code, cb.login.ReturnTo)
 		return &answer.Refusal{Reply: reply, KeepsLogin: !res.Spent}
 	}
@@ -204,10 +210,10 @@ func (f *Flow) revokeLostAccess(v *request.State, res *result) {
 
 // createSession creates the session of a verified identity. With Handoff there is none: the site
 // keeps the sessions.
-func (f *Flow) createSession(ctx context.Context, from telemetry.Requester, res *result) (err error) {
+func (f *Flow) createSession(ctx context.Context, from telemetry.Requester, reauthenticated bool, res *result) (err error) {
 	var fields []zap.Field
 	if !f.Handoff {
-		if res.session, res.Cookie, err = f.Sessions.Create(ctx, res.who, res.token); err != nil {
+		if res.session, res.Cookie, err = f.Sessions.Create(ctx, res.who, res.token, reauthenticated); err != nil {
 			return err
 		}
 		fields = append(fields, lifecycle.SessionField(&res.session))

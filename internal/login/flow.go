@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/flight"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
@@ -31,6 +32,7 @@ type Flow struct {
 	Sessions *lifecycle.Sessions
 	Client   *instagram.Client
 	Memory   *Memory
+	Rules    *protect.Rules
 	StepUp   []string // permissions that a link may ask for, beside those of every login
 	SeesMore bool     // the site gets more than the username and the account ID
 	Rate     Rate     // limit of failed sign-ins

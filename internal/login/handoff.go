@@ -27,6 +27,12 @@ var (
 	// ErrStale is the cause of a refusal of a callback without a valid login.
 	ErrStale = telemetry.NewCause("the login has expired, was used before, or belongs to another browser",
 		"nothing to change for one visitor; if it happens to everybody, check the clock of this machine, that all nodes have the same secrets and redirect_uri, and that nothing redirects the callback to another host, which does not get the login cookie")
+	// errOtherAccount is the cause of a refusal of a login that was for one account.
+	errOtherAccount = telemetry.NewCause("the page asked for a new sign-in of the account that was signed in, and another account came",
+		"nothing to change: the visitor chooses on the page between the two accounts")
+	// errStillTooOld is the cause of a refusal that ends a redirect loop at max_age.
+	errStillTooOld = telemetry.NewOperatorCause("sign-ins that this browser has just finished are too old for max_age",
+		"check that the clocks of all nodes are right, and that all nodes run the same version of the module with the same max_age")
 	// errOtherBrowser is the cause of a refusal of a callback in a browser without any login.
 	errOtherBrowser = telemetry.NewCause("the login began in another browser, or the browser no longer has its cookie",
 		"nothing to change: apps open links in browsers of their own, and the page tells the visitor what to do; in_app_browser_total counts how often it happens")

@@ -22,7 +22,7 @@ import (
 // The start of a login. The login cookie binds it to this browser.
 
 // Login answers the login path, which the site's own button leads to. Its query may hold return_to,
-// scope and another_account.
+// scope, another_account and fresh.
 func (f *Flow) Login(v *request.State) error {
 	if err := answer.Allow(v, http.MethodGet, http.MethodHead); err != nil {
 		return err
@@ -45,22 +45,30 @@ func (f *Flow) Login(v *request.State) error {
 			Notice: telemetry.NoticeForeignScope, Cause: err,
 		}
 	}
+	again := f.Paths.LoginURL(returnTo, extra...)
+	fresh := isTrue(query, address.ParamFresh)
+	if fresh {
+		again = f.Paths.FreshURL(returnTo, extra...)
+	}
 	if v.Audience() != audience.Navigation {
 		// No login cookie for an image or a prefetch. [A8]
-		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: f.Paths.LoginURL(returnTo, extra...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, LoginURL: again})
 	}
-	another := err == nil && slices.Equal(query[address.ParamAnotherAccount], []string{"true"})
 	if len(extra) > 0 && v.IsForeign(f.Paths) {
 		// Another site may start a login, but not ask for further permissions in this site's
 		// name: a page shows them to the visitor first. [A2]
-		return answer.Refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: extra, LoginURL: f.Paths.LoginURL(returnTo, extra...)})
+		return answer.Refuse(refusal.Reply{Code: refusal.MissingPermission, Missing: extra, LoginURL: again})
 	}
-	return f.Start(v, StartOptions{ReturnTo: returnTo, extraScopes: extra, anotherAccount: another})
+	another := isTrue(query, address.ParamAnotherAccount)
+	return f.Start(v, StartOptions{ReturnTo: returnTo, Fresh: fresh, extraScopes: extra, anotherAccount: another})
 }
+
+func isTrue(query url.Values, name string) bool { return slices.Equal(query[name], []string{"true"}) }
 
 // StartOptions says how a login begins. The zero value is an ordinary one.
 type StartOptions struct {
 	ReturnTo       string   // path on this site to return to
+	Fresh          bool     // have Instagram ask again, for the account that is signed in here
 	extraScopes    []string // permissions beside those of every login
 	anotherAccount bool     // have Instagram ask which account
 }
@@ -87,10 +95,22 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 	if rounds >= session.MaxRounds {
 		// Remove the mark, so that the visitor can try again with other browser settings.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
+		if v.Standing == request.SignedIn { // the browser does keep the cookie of its session
+			return answer.RefuseLogin(&v.Session.Identity, start.ReturnTo, refusal.Reply{Code: refusal.LoginExpired}, errStillTooOld)
+		}
 		return answer.RefuseLogin(new(session.Identity), start.ReturnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
+	window := instagram.Authorization{RedirectURI: redirect.URI, More: start.extraScopes}
 	login := session.Login{RedirectURI: redirect.URI, ReturnTo: start.ReturnTo, Rounds: rounds, App: uint8(audience.AppOf(v.R))}
-	state, setCookies, err := f.Cookies.Start(login, &v.Found)
+	fresh := start.Fresh || !f.isFresh(v, start.ReturnTo)
+	window.Reauthenticate = fresh || start.anotherAccount
+	login.Reauthenticate = f.Client.Reauthenticates(window)
+	if fresh && !start.anotherAccount {
+		login.Account = f.signedIn(v)
+	}
+	var setCookies []string
+	var err error
+	window.State, setCookies, err = f.Cookies.Start(login, &v.Found)
 	if err != nil {
 		return &answer.Refusal{Reply: refusal.Reply{Code: refusal.Internal}, Notice: telemetry.NoticeStartFailed, Cause: err}
 	}
@@ -98,16 +118,37 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 		v.W.Header().Add("Set-Cookie", line)
 	}
 	// Never 307 or 308, which would resend the body. [A5]
-	return answer.Redirect(http.StatusFound, f.Client.AuthorizationURL(instagram.Authorization{
-		RedirectURI: redirect.URI, State: state, More: start.extraScopes, Reauthenticate: start.anotherAccount,
-	})).With(telemetry.OutcomeRedirected)
+	return answer.Redirect(http.StatusFound, f.Client.AuthorizationURL(window)).With(telemetry.OutcomeRedirected)
+}
+
+// isFresh reports whether the session of a request is fresh enough for a page of this host, where
+// max_age covers the page. Instagram signs a person in again without a question, so a new session
+// alone would not do: a login for such a page asks Instagram for more. [A9]
+func (f *Flow) isFresh(v *request.State, page string) bool {
+	if len(f.Rules.MaxAges) == 0 {
+		return true
+	}
+	page, _, _ = strings.Cut(page, "#")
+	return !v.At(page, func(v *request.State) bool {
+		limit, covered := f.Rules.MaxAge(v)
+		return covered && (v.Standing != request.SignedIn || f.Now().After(v.Session.Fresh(limit)))
+	})
+}
+
+// signedIn returns the key of the account that is signed in, 0 for none.
+func (f *Flow) signedIn(v *request.State) uint64 {
+	if f.Handoff {
+		return 0 // the site keeps the sessions
+	}
+	s, _ := f.Sessions.Find(&v.Found)
+	return s.Keys.User
 }
 
 // ShowSignInPage answers with a page that has one button. The login starts when the visitor presses
-// it.
-func (f *Flow) ShowSignInPage(v *request.State, returnTo string) error {
+// it, at loginURL.
+func (f *Flow) ShowSignInPage(v *request.State, returnTo, loginURL string) error {
 	return answer.Page(refusal.SignInPage{
-		LoginURL:         f.Paths.LoginURL(returnTo),
+		LoginURL:         loginURL,
 		ProfessionalOnly: !f.Answers.AnyAccount,
 		Scopes:           slices.DeleteFunc(instagram.Permissions(math.MaxUint16).Names(), func(name string) bool { return !f.Client.Asks(name) }),
 		StepUp:           f.StepUp,

@@ -37,6 +37,11 @@ type words struct {
 	Wait        string `json:"wait"`
 	WaitMinutes string `json:"wait_minutes"`
 
+	// OtherThan is the text of OtherAccount where {account} is signed in, and SwitchAccount the
+	// label of the link that signs {user} in instead.
+	OtherThan     string `json:"other_than"`
+	SwitchAccount string `json:"switch_account"`
+
 	SignIn            signInWords `json:"sign_in"`
 	InApp             string      `json:"in_app"`        // on the page sign_in, to visitors in the browser of an app
 	Framed            string      `json:"framed"`        // where the link leads, out of a frame
@@ -272,14 +277,14 @@ func (l *Language) inWords(names []string) (list []string) {
 
 // facts are the values of the placeholders in words. A value is never searched for placeholders.
 type facts struct {
-	site, user, app string
-	date            time.Time
-	seconds         int64
+	site, user, app, account string
+	date                     time.Time
+	seconds                  int64
 }
 
 // filler returns what replaces the placeholders in texts of this language.
 func (l *Language) filler(f facts) *strings.Replacer {
-	pairs := []string{"{site}", l.isolated(f.site), "@{user}", l.isolated("@" + f.user), "{user}", l.isolated(f.user), "{app}", l.isolated(f.app)}
+	pairs := []string{"{site}", l.isolated(f.site), "@{user}", l.isolated("@" + f.user), "{user}", l.isolated(f.user), "@{account}", l.isolated("@" + f.account), "{account}", l.isolated(f.account), "{app}", l.isolated(f.app)}
 	if !f.date.IsZero() {
 		pairs = append(pairs, "{date}", l.date(f.date))
 	}

@@ -100,6 +100,9 @@ type View struct {
 	// Link is the label of the way on, and LinkURL where it leads, a path of this site;
 	// both are empty where there is none.
 	Link, LinkURL string
+	// Other is the label of a second way on, and OtherURL where it leads, a path of this site; both
+	// are empty where there is none.
+	Other, OtherURL string
 	// Home is where the way back leads, a path of this site; empty where there is none.
 	Home string
 	// Elsewhere offers to open the page in another browser; nil where that does not help.
@@ -201,7 +204,7 @@ func (l Look) fill(view *View, f facts) {
 	f.site = view.Site.Name
 	filler := language.filler(f)
 	labels := &view.Labels
-	for _, text := range []*string{&view.Title, &view.Text, &view.Hint, &view.Link, &labels.Home, &labels.ReferenceUse} {
+	for _, text := range []*string{&view.Title, &view.Text, &view.Hint, &view.Link, &view.Other, &labels.Home, &labels.ReferenceUse} {
 		*text = filler.Replace(*text)
 	}
 	for _, list := range []*Permissions{view.Asks, view.Later} {

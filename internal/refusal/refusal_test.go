@@ -22,6 +22,8 @@ var promised = map[Code]struct {
 }{
 	LoginRequired:       {401, "Please sign in."},
 	SessionEnded:        {401, "Your session has ended. What you sent was not saved."},
+	TooOld:              {401, "This needs a recent sign-in. What you sent was not saved."},
+	OtherAccount:        {403, "This is another Instagram account than the one that was signed in here."},
 	CrossSitePost:       {401, "You came from another site. What it sent was not passed on, because your browser did not say who you are."},
 	OtherBrowser:        {400, "The sign-in began in another browser, or took too long."},
 	LoginExpired:        {400, "This sign-in is no longer valid. Please start again."},

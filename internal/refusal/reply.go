@@ -28,6 +28,7 @@ const (
 	ReasonIdle       Reason = "idle"       // the session was not used for too long
 	ReasonSignedOut  Reason = "signed_out" // this one session was ended
 	ReasonRevoked    Reason = "revoked"    // all sessions of the account or of everybody were ended
+	ReasonTooOld     Reason = "too_old"    // it counts, but the page needs a more recent sign-in
 )
 
 // Reply is one refusal. All fields come from the handler: none holds text of a client, and of
@@ -39,7 +40,8 @@ type Reply struct {
 	// LoginURL is where the visitor can start again; a path of this site, or for BadHost an
 	// address of another host of it. It is left out of pages whose refusal has no way on.
 	LoginURL string
-	// PageURL is the page to go on to, for SessionEnded and CrossSitePost; a path of this site.
+	// PageURL is the page to go on to, for SessionEnded, TooOld and CrossSitePost; a path of this
+	// site.
 	PageURL string
 	// LogoutURL is the sign-out page, for CrossSite; a path of this site.
 	LogoutURL string
@@ -52,6 +54,11 @@ type Reply struct {
 	// lacks the account, rather than that `deny` has it.
 	User      string
 	NotListed bool
+	// Account is the username of the account that is signed in, for OtherAccount; "" if its session
+	// has ended. User is then the account that came instead, and SwitchURL where the visitor can
+	// sign in with it; a path of this site.
+	Account   string
+	SwitchURL string
 	// Allow lists the methods, for Method.
 	Allow string
 	// RetryAfter is the wait before another attempt. Statuses 429 and 503 say at least one second.
@@ -120,9 +127,12 @@ func (r Reply) showPage(w http.ResponseWriter) {
 	if address := r.wayOn(); words.Link != "" && (address != "" || r.reloads()) {
 		view.Link, view.LinkURL = words.Link, address
 	}
+	if r.Code == OtherAccount && r.SwitchURL != "" {
+		view.Other, view.OtherURL = language.SwitchAccount, r.SwitchURL
+	}
 	view.Elsewhere = r.Look.elsewhere(r.Elsewhere)
 	// At least two seconds, for the plural.
-	r.Look.show(w, errorFile, view.Status, draft{view, facts{user: r.User, seconds: max(2, r.seconds())}}, r.Head)
+	r.Look.show(w, errorFile, view.Status, draft{view, facts{user: r.User, account: r.Account, seconds: max(2, r.seconds())}}, r.Head)
 }
 
 // minutesFrom is the wait from which on it is told in minutes.
@@ -140,6 +150,8 @@ func (r Reply) detail(view *View) {
 		view.Text = language.Denied
 	case r.Code == Cancelled && r.User != "":
 		view.Text = language.SignedIn
+	case r.Code == OtherAccount && r.Account != "":
+		view.Text = language.OtherThan
 	case r.Code == LoginRequired && r.Look.Framed:
 		view.Hint = language.Framed
 	case r.Code == SignedOutHere:
@@ -168,7 +180,7 @@ func (r Reply) wayOn() string {
 		return ""
 	case r.Code == CrossSite:
 		return r.LogoutURL
-	case r.Code == SessionEnded, r.Code == CrossSitePost:
+	case r.Code == SessionEnded, r.Code == TooOld, r.Code == CrossSitePost:
 		return r.PageURL
 	}
 	return r.LoginURL

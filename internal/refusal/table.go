@@ -15,6 +15,8 @@ type Code string
 const (
 	LoginRequired       Code = "login_required"
 	SessionEnded        Code = "session_ended"
+	TooOld              Code = "too_old"
+	OtherAccount        Code = "other_account"
 	CrossSitePost       Code = "cross_site_post"
 	LoginExpired        Code = "login_expired"
 	OtherBrowser        Code = "other_browser"
@@ -53,6 +55,8 @@ const (
 var statuses = map[Code]int{
 	LoginRequired:       http.StatusUnauthorized,
 	SessionEnded:        http.StatusUnauthorized,
+	TooOld:              http.StatusUnauthorized,
+	OtherAccount:        http.StatusForbidden,
 	CrossSitePost:       http.StatusUnauthorized,
 	LoginExpired:        http.StatusBadRequest,
 	OtherBrowser:        http.StatusBadRequest,
@@ -90,6 +94,8 @@ var statuses = map[Code]int{
 var messages = map[Code]string{
 	LoginRequired:       "Please sign in.",
 	SessionEnded:        "Your session has ended. What you sent was not saved.",
+	TooOld:              "This needs a recent sign-in. What you sent was not saved.",
+	OtherAccount:        "This is another Instagram account than the one that was signed in here.",
 	CrossSitePost:       "You came from another site. What it sent was not passed on, because your browser did not say who you are.",
 	LoginExpired:        "This sign-in is no longer valid. Please start again.",
 	OtherBrowser:        "The sign-in began in another browser, or took too long.",

@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -34,12 +35,15 @@ type State struct {
 	// audience is the result of Audience, 0 before the first call.
 	audience audience.Audience
 
-	Found     session.Found
-	Session   session.Session
-	Standing  Standing
-	Missing   instagram.Permissions // the permissions that lack, with MissingPermission
-	Renewed   bool                  // Session is newer than its cookie
-	Malformed bool                  // servers would read the address in different ways
+	Found    session.Found
+	Session  session.Session
+	Standing Standing
+	Missing  instagram.Permissions // the permissions that lack, with MissingPermission
+	Renewed  bool                  // Session is newer than its cookie
+	// FreshUntil is when the sign-in of Session becomes too old for this request. It is zero if
+	// no max_age covers the request.
+	FreshUntil time.Time
+	Malformed  bool // servers would read the address in different ways
 
 	Outcome   telemetry.Outcome
 	HandedOff bool // the site answers the callback of this login

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/binary"
 	"strings"
 	"time"
 )
@@ -52,8 +53,41 @@ type Login struct {
 	// App is a number of the caller's for the app in whose browser the login began, 0 for none. The
 	// state keeps it, and the cookie does not: Resume leaves it out, and Origin returns it.
 	App uint8
+	// Reauthenticate says that the login asks Instagram to let the person sign in again.
+	Reauthenticate bool
+	// Account is the key of the one account that the login is for, 0 for any account. It is that of
+	// Keys.User. [A9]
+	Account uint64
 	// Nonce makes the login usable once. Start fills it in.
 	Nonce [nonceLength]byte
+}
+
+// The byte with the rounds has two bits more. Earlier versions take them for more rounds, and the
+// account for the beginning of a path, which is none: they finish such a login on the front page.
+const (
+	bitReauthenticate = 0x80
+	bitAccount        = 0x40
+	maskRounds        = 0x3f
+)
+
+// appendRounds writes what readRounds reads.
+func appendRounds(b []byte, l *Login) []byte {
+	rounds := byte(min(l.Rounds, MaxRounds))
+	if l.Reauthenticate {
+		rounds |= bitReauthenticate
+	}
+	if l.Account == 0 {
+		return append(b, rounds)
+	}
+	return binary.BigEndian.AppendUint64(append(b, rounds|bitAccount), l.Account)
+}
+
+func readRounds(r *reader, l *Login) {
+	rounds := r.number(1)
+	l.Rounds, l.Reauthenticate = int(rounds&maskRounds), rounds&bitReauthenticate != 0
+	if rounds&bitAccount != 0 {
+		l.Account = r.number(8)
+	}
 }
 
 // Start begins a login. It returns the state for the authorization window and
@@ -68,7 +102,7 @@ func (c *Cookies) Start(l Login, f *Found) (state string, setCookies []string, e
 
 	plaintext := append(make([]byte, 0, 128+len(l.ReturnTo)), l.Nonce[:]...)
 	plaintext = appendTime(plaintext, c.now())
-	plaintext = append(plaintext, byte(min(l.Rounds, MaxRounds)))
+	plaintext = appendRounds(plaintext, &l)
 	room := encoding.DecodedLen(maxLoginCookie-len(name)-len("=")) - overhead - len(plaintext)
 	plaintext = append(plaintext, shorten(l.ReturnTo, room)...)
 
@@ -177,7 +211,7 @@ func (c *Cookies) openLogin(cookie login, state, redirectURI string) (Login, boo
 	l := Login{RedirectURI: redirectURI}
 	copy(l.Nonce[:], r.take(nonceLength))
 	started := r.time()
-	l.Rounds = int(r.number(1))
+	readRounds(&r, &l)
 	l.ReturnTo = r.take(len(r.rest))
 	expected := encoding.EncodeToString(l.Nonce[:])
 	if !r.done() || subtle.ConstantTimeCompare([]byte(expected), []byte(state[:nonceText])) != 1 {

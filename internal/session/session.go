@@ -55,6 +55,18 @@ type Session struct {
 	// when it was issued, or later, see Create. In milliseconds, so that a session that
 	// a visitor begins at once after another one is a different one.
 	Began time.Time
+	// Reauthenticated says that the login asked Instagram to let the person sign in again, rather
+	// than to go on with the account that the browser was signed in with there. [A9]
+	Reauthenticated bool
+}
+
+// Fresh returns the time until which the login of a session counts as fresh where that lasts for
+// maxAge: the zero time if it never did. [A9]
+func (s *Session) Fresh(maxAge time.Duration) (until time.Time) {
+	if !s.Reauthenticated {
+		return time.Time{}
+	}
+	return s.Issued.Add(maxAge)
 }
 
 // End returns when a session ends whatever happens, where sessions last for lifetime
@@ -218,11 +230,19 @@ func appendSession(b []byte, s Session) []byte {
 	b = appendString(b, s.UserID)
 	b = appendString(b, s.AppScopedID)
 	b = appendString(b, s.Username)
+	if s.Reauthenticated {
+		b = appendField(b, Field{Value: reauthenticated})
+	}
 	for _, f := range s.Fields {
 		b = appendField(b, f)
 	}
 	return b
 }
+
+// reauthenticated is the value of a field without a name in front of the others, which says that
+// Session.Reauthenticated is set. Earlier versions take it for a field that nobody asks for, and
+// keep it: their layout is unchanged, and so nobody is signed out by an update or its reversal.
+const reauthenticated = "r"
 
 // The kinds of token, as one byte in front.
 const (
@@ -314,9 +334,16 @@ func readTexts(s *Session, plaintext []byte) bool {
 	r := reader{rest: string(plaintext[fixedSize:])}
 	s.Token = readToken(&r)
 	s.UserID, s.AppScopedID, s.Username = r.string(), r.string(), r.string()
-	s.Fields = nil
+	s.Fields, s.Reauthenticated = nil, false
 	for r.rest != "" && !r.broken {
-		s.Fields = append(s.Fields, Field{r.string(), r.string()})
+		f := Field{r.string(), r.string()}
+		if f.Name == "" {
+			// Every session has one spelling alone. [S3]
+			r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated
+			s.Reauthenticated = true
+			continue
+		}
+		s.Fields = append(s.Fields, f)
 	}
 	return r.done()
 }

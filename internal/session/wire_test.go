@@ -25,10 +25,11 @@ func TestS3_EncodingIsUnambiguous(t *testing.T) {
 	for range 2000 {
 		s := Session{Issued: time.Unix(1, 0), Expires: time.Unix(1<<40, 0)}
 		s.UserID, s.AppScopedID, s.Username = randomText(t, 1000), randomText(t, 1000), randomText(t, 1000)
-		s.Fields = []Field{{randomText(t, 1000), randomText(t, 1000)}}
+		s.Fields = []Field{{"f" + randomText(t, 1000), randomText(t, 1000)}}
+		s.Reauthenticated = len(s.UserID)%2 == 0
 		encoded := appendSession(nil, s)
 		got, ok := readSession(string(encoded))
-		if !ok || got.UserID != s.UserID || got.AppScopedID != s.AppScopedID || got.Username != s.Username || got.Fields[0] != s.Fields[0] || !got.Expires.Equal(s.Expires) {
+		if !ok || got.UserID != s.UserID || got.AppScopedID != s.AppScopedID || got.Username != s.Username || got.Fields[0] != s.Fields[0] || got.Reauthenticated != s.Reauthenticated || !got.Expires.Equal(s.Expires) {
 			t.Fatalf("%+v became %+v, %v", s, got, ok)
 		}
 		if _, ok := readSession(string(encoded) + "x"); ok {
@@ -147,6 +148,8 @@ func FuzzSessionPlaintext(f *testing.F) {
 	f.Add(strings.Repeat("\x00", fixedSize+7))
 	f.Add(string(appendSession(nil, Session{Token: Token{Access: "T", LongLived: true}})))
 	f.Add(string(appendSession(nil, Session{Identity: Identity{UserID: "1"}})) + "\x00")
+	f.Add(string(appendSession(nil, Session{Reauthenticated: true, Identity: Identity{UserID: "1", Fields: []Field{{"name", "Jay"}}}})))
+	f.Add(string(appendSession(nil, Session{Identity: Identity{UserID: "1", Fields: []Field{{"name", "Jay"}, {"", reauthenticated}}}})))
 	f.Fuzz(func(t *testing.T, plaintext string) {
 		if s, ok := readSession(plaintext); ok && string(appendSession(nil, s)) != plaintext {
 			t.Errorf("%q became %q", plaintext, appendSession(nil, s))
@@ -164,11 +167,11 @@ func FuzzC9_SessionFields(f *testing.F) {
 		if len(id)+len(scoped)+len(username)+len(field)+len(value) > maxSealed {
 			return // Create has refused it long before.
 		}
-		who := Identity{id, scoped, username, uint16(issued), []Field{{field, value}, {value, field}}}
+		who := Identity{id, scoped, username, uint16(issued), []Field{{"f" + field, value}, {"v" + value, field}}}
 		s := Session{Identity: who, Issued: time.Unix(issued, 0), Expires: time.Unix(expires, 0)}
 		s.ID[0], s.ID[31] = byte(issued), byte(expires)
 		s.Seen, s.Began, s.Keys = time.Unix(expires, 0), time.UnixMilli(issued), Keys{uint64(issued), uint64(expires), 1}
-		s.Checked = time.Unix(issued, 0)
+		s.Checked, s.Reauthenticated = time.Unix(issued, 0), expires%2 == 0
 		if value != "" {
 			s.Token = Token{value, issued%2 == 0, time.Unix(issued, 0), time.Unix(expires, 0)}
 		}

@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/simulator"
 )
 
 // Somebody returns the identity of the user of the tests.
@@ -40,6 +42,31 @@ func (s *Site) OlderCookie(token string, ago time.Duration) string {
 	_, line, _, err := cookies.Create(session.Session{
 		Identity: Somebody(), Keys: session.Keys{Session: 4711 + 4*sessions.Add(1), User: 4712, AppScoped: 4713},
 		Token: session.Token{Access: token, LongLived: true, Issued: issued, Expires: issued.Add(60 * 24 * time.Hour)},
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	value, _, _ := strings.Cut(strings.TrimPrefix(line, SessionCookie+"="), ";")
+	return value
+}
+
+// ReauthenticatedCookie returns the session cookie of a user of the simulated Instagram who some
+// time ago signed in where Instagram was asked to let them sign in again.
+func (s *Site) ReauthenticatedCookie(user simulator.User, ago time.Duration) string {
+	s.T.Helper()
+	cookies, err := session.New(session.Config{
+		Secrets: []string{AppSecret}, Instance: AppID + " /instagram_auth", Name: "instagram_auth", Lifetime: 7 * 24 * time.Hour,
+		Now: func() time.Time { return time.Now().Add(-ago) },
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	_, line, _, err := cookies.Create(session.Session{
+		Identity: session.Identity{UserID: user.ID, AppScopedID: user.AppScopedID, Username: user.Username},
+		Keys: session.Keys{
+			Session: 4711 + 4*sessions.Add(1), User: uint64(revocation.UserKey(AppID, user.ID)), AppScoped: uint64(revocation.UserKey(AppID, user.AppScopedID)),
+		},
+		Reauthenticated: true,
 	})
 	if err != nil {
 		s.T.Fatal(err)
