@@ -2,6 +2,7 @@ package revocation
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -20,8 +21,8 @@ const (
 	// maxLine is longer than any line of a snapshot.
 	maxLine = 64 << 10
 
-	// staleReplacement is the age at which a replacement is that of a process that was killed.
-	staleReplacement = time.Minute
+	// staleLock is the age at which a lock is that of a process that was killed.
+	staleLock = 5 * time.Minute
 
 	// appendAttempts is how often lines are written again because another process has just put
 	// another file in the place of the one that they were written to.
@@ -95,7 +96,16 @@ func (f *snapshotFile) openToAppend() (*os.File, error) {
 
 // open opens the file if it is a regular one. Nobody can have it open another one by a link, or
 // wait for a pipe.
-func (f *snapshotFile) open(flag int) (*os.File, error) {
+func (f *snapshotFile) open(flag int) (file *os.File, err error) {
+	for range appendAttempts {
+		if file, err = f.tryOpen(flag); !errors.Is(err, errReplaced) {
+			break
+		}
+	}
+	return file, err
+}
+
+func (f *snapshotFile) tryOpen(flag int) (*os.File, error) {
 	before, err := os.Lstat(f.path)
 	if err != nil {
 		return nil, err
@@ -176,26 +186,35 @@ func trimLine(line []byte) []byte {
 
 // replace puts a file with other lines in the place of the file. build gets the old lines, writes
 // the new ones, and returns where the last old line that it has read ends. What is appended to the
-// old file meanwhile is kept. If another process is replacing the file, replace does nothing.
+// old file meanwhile is kept. If another process is replacing the file, replace does nothing, and
+// returns 0.
 func (f *snapshotFile) replace(build func(old io.Reader, to io.Writer) (read int64, err error)) (size int64, err error) {
-	fresh, err := f.begin()
-	if fresh == nil || err != nil {
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
 		return 0, err
 	}
-	inPlace := false
+	unlock, err := f.lock()
+	if unlock == nil {
+		return 0, err
+	}
+	defer unlock()
+	name := f.path + ".new"
+	_ = os.Remove(name) // of a process that was killed
+	fresh, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	moved := false
 	defer func() {
 		_ = fresh.Close()
-		if !inPlace {
-			_ = os.Remove(fresh.Name())
+		if !moved {
+			_ = os.Remove(name)
 		}
 	}()
-	var from io.Reader = new(emptyReader)
-	old, err := f.open(os.O_RDONLY)
-	if err == nil {
+	old := f.openOld()
+	from := io.Reader(bytes.NewReader(nil))
+	if old != nil {
 		defer old.Close()
 		from = old
-	} else {
-		old = nil // what cannot be read is lost
 	}
 	buffered := bufio.NewWriterSize(fresh, 1<<20)
 	_, _ = buffered.WriteString(snapshotHeading) // Flush has the error
@@ -203,7 +222,7 @@ func (f *snapshotFile) replace(build func(old io.Reader, to io.Writer) (read int
 	if err := errors.Join(err, buffered.Flush(), fresh.Sync()); err != nil {
 		return 0, err
 	}
-	if inPlace, err = f.takePlace(fresh, old, read); err != nil {
+	if moved, err = f.takePlace(fresh, old, read); err != nil {
 		return 0, err
 	}
 	info, err := os.Lstat(f.path)
@@ -213,24 +232,34 @@ func (f *snapshotFile) replace(build func(old io.Reader, to io.Writer) (read int
 	return info.Size(), nil
 }
 
-type emptyReader struct{}
-
-func (emptyReader) Read([]byte) (int, error) { return 0, io.EOF }
-
-// begin makes the new file. It is also the lock of those that replace: nil says that another
-// process has it.
-func (f *snapshotFile) begin() (*os.File, error) {
-	name := f.path + ".new"
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
-		return nil, err
+// openOld opens the file that is to be replaced. Where there is none, it makes one, because another
+// process may be about to. It returns nil for one that cannot be read, whose lines are lost.
+func (f *snapshotFile) openOld() *os.File {
+	if made, err := f.openToAppend(); err == nil {
+		_ = made.Close()
 	}
+	old, err := f.open(os.O_RDONLY)
+	if err != nil {
+		return nil
+	}
+	return old
+}
+
+// lock keeps other processes from replacing the file. unlock is nil if one of them does so now, or
+// with an error.
+func (f *snapshotFile) lock() (unlock func(), err error) {
+	name := f.path + ".lock"
 	for range 2 {
-		file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
-		if err == nil || !errors.Is(err, fs.ErrExist) {
-			return file, err
+		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			_ = file.Close()
+			return func() { _ = os.Remove(name) }, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return nil, err
 		}
 		info, err := os.Lstat(name)
-		if err == nil && time.Since(info.ModTime()) < staleReplacement {
+		if err == nil && time.Since(info.ModTime()).Abs() < staleLock {
 			return nil, nil
 		}
 		_ = os.Remove(name)

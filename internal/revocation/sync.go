@@ -75,7 +75,9 @@ func (l *List) Sync(ctx context.Context) {
 		l.sweepBeside(ctx, m, seen.full)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
-	l.afterLook(m, kept, seen, err)
+	if ctx.Err() == nil { // otherwise the program is ending
+		l.afterLook(m, kept, seen, err)
+	}
 }
 
 // watchClock tells the operator of a clock that was set to another time: a session of a
