@@ -33,6 +33,7 @@ func benchHandler(b testing.TB, protect caddyhttp.RawMatcherSets) *Handler {
 // the end of the test.
 func provisionedWith(t testing.TB, h *Handler, storage revocation.Storage) *Handler {
 	t.Helper()
+	t.Setenv("XDG_DATA_HOME", t.TempDir()) // tests share no local copy of the revoked sessions
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
 	h.AppID, h.RedirectURI = "1", []string{"https://example.test/auth/"}

@@ -392,7 +392,9 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 		return err
 	}
 	s.Now, s.Storage, s.Telemetry, s.Answers = h.now, storage, h.telemetry, h.answers
-	s.Live = func() bool { return placement.Live(serverOf(ctx)) }
+	server := serverOf(ctx)
+	s.Live = func() bool { return placement.Live(server) }
+	s.Snapshot = revocation.SnapshotFile(caddy.AppDataDir(), s.App)
 	s.Memory, s.OnForget = h.memory.sessions, h.memory.endpoint.Forget
 	s.Provider = provider.New(&telemetry.Client{Client: s.client, Telemetry: h.telemetry}, h.memory.provider, s.api, h.Fields)
 	if s.Rotation, err = h.watchSecrets(); err != nil {

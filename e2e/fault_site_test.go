@@ -28,6 +28,7 @@ type faulty struct {
 	env         []string
 	storage     string // a Caddyfile's
 	file, admin string
+	home        string // its data folder is in it, also after a restart
 	sites       []*faultSite
 	process     *process
 
@@ -58,7 +59,7 @@ type faultSite struct {
 
 // newFaulty prepares a Caddy with a number of sites.
 func newFaulty(t *testing.T, binary, storage string, sites int, options string) *faulty {
-	f := &faulty{t: t, binary: binary, storage: storage, file: filepath.Join(t.TempDir(), "Caddyfile"), admin: "127.0.0.1:" + freePort(t)}
+	f := &faulty{t: t, binary: binary, storage: storage, file: filepath.Join(t.TempDir(), "Caddyfile"), admin: "127.0.0.1:" + freePort(t), home: t.TempDir()}
 	for i := range sites {
 		s := &faultSite{caddy: f, app: fmt.Sprint(990602627938098 + i), address: "127.0.0.1:" + freePort(t), options: options, firstID: 17841405793187218 + 100*i}
 		s.cluster = &cluster{t: t}
@@ -124,8 +125,7 @@ func (f *faulty) run() {
 	if err := os.WriteFile(f.file, []byte(f.caddyfile("")), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
-	home := f.t.TempDir()
-	env := slices.Concat(f.env, []string{"HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home, "GORACE=halt_on_error=1 atexit_sleep_ms=0"})
+	env := slices.Concat(f.env, []string{"HOME=" + f.home, "XDG_DATA_HOME=" + f.home, "XDG_CONFIG_HOME=" + f.home, "GORACE=halt_on_error=1 atexit_sleep_ms=0"})
 	f.read, f.heard = 0, nil
 	f.process = start(f.t, env, "sh", "-c", f.shell+"\n"+`exec "$0" run --config "$1" --adapter caddyfile`, f.binary, f.file)
 	for _, s := range f.sites {

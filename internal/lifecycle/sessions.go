@@ -59,6 +59,9 @@ type Config struct {
 	Vault   *session.Vault
 	Storage revocation.Storage
 	Memory  *Memory
+	// Snapshot is the file in which this node keeps the revocation list for a start without the
+	// storage; "" for none.
+	Snapshot string
 
 	Allow, Deny  *AccountList          // nil for no list
 	Required     instagram.Permissions // to sign in; 0 for none
@@ -151,7 +154,8 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Paths.Redirects[0].URI, l.Rotation)
 	leave := l.List.Join(revocation.Member{
 		Storage: l.Storage, Sealer: l.Vault, Logger: logger.With(telemetry.LabelApp, app),
-		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0, OnChange: l.Memory.Open.Wake,
+		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0,
+		Snapshot: l.Snapshot, OnChange: l.Memory.Open.Wake,
 	})
 	leaveOpen := l.Memory.Open.Join(l.connections)
 	l.leaveList = func() { leave(); leaveOpen(); hide(); forget() }

@@ -104,16 +104,19 @@ type Sealer interface {
 // name returns the key under which an entry is stored in a bucket. The entry is bound
 // to the bucket: moved elsewhere, it does not open. [F3]
 func (e entry) name(bucket string, s Sealer) (string, error) {
-	plaintext := make([]byte, 0, entrySize)
-	plaintext = append(plaintext, byte(e.kind))
-	plaintext = binary.BigEndian.AppendUint64(plaintext, uint64(e.key))
-	plaintext = binary.BigEndian.AppendUint64(plaintext, uint64(e.before))
-	plaintext = binary.BigEndian.AppendUint64(plaintext, uint64(e.expires))
-	sealed, err := s.Seal(plaintext, []byte(bucket))
+	sealed, err := s.Seal(e.appendTo(make([]byte, 0, entrySize)), []byte(bucket))
 	if err != nil {
 		return "", err
 	}
 	return path.Join(bucket, encodeName(sealed)), nil
+}
+
+// appendTo appends the entry as readEntry reads it.
+func (e entry) appendTo(plaintext []byte) []byte {
+	plaintext = append(plaintext, byte(e.kind))
+	plaintext = binary.BigEndian.AppendUint64(plaintext, uint64(e.key))
+	plaintext = binary.BigEndian.AppendUint64(plaintext, uint64(e.before))
+	return binary.BigEndian.AppendUint64(plaintext, uint64(e.expires))
 }
 
 func encodeName(sealed []byte) string { return strings.ToLower(nameEncoding.EncodeToString(sealed)) }

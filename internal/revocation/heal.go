@@ -72,6 +72,7 @@ func (l *List) heal(m *Member, all []found) (healed int, done bool) {
 			return healed, false // the rest of the room is for sessions that end now
 		}
 		l.queue.add(e)
+		l.snapshot.learn(record{e, true})
 		if !before {
 			h.first = now
 		}

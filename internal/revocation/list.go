@@ -46,6 +46,9 @@ type Member struct {
 	Interval time.Duration
 	// Lifetime is that of the member's sessions. The default is MaxLifetime.
 	Lifetime time.Duration
+	// Snapshot is the file of the node's local copy, for a start while the storage is down. It is
+	// the one that SnapshotFile names. The default is none.
+	Snapshot string
 	// Strict says that a storage which was emptied is a fault that somebody has to see to.
 	Strict bool
 	// OnChange is called when the list knows of more revoked sessions than before. It must not
@@ -81,6 +84,9 @@ type List struct {
 	refused   atomic.Bool  // nothing is written into a storage that was emptied
 	foreignAt atomic.Int64 // when they were spoken of last, in Unix seconds
 
+	snapshot snapshot
+	local    gatekeeper // of the disk that has it
+
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
 	state    syncState    // failing and unreadable also under mu
@@ -100,7 +106,7 @@ func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
 		app: app, root: root(app), now: now, born: now().UnixMilli(),
-		storage: make(gatekeeper, operationsAtATime), queue: newQueue(),
+		storage: make(gatekeeper, operationsAtATime), local: make(gatekeeper, operationsAtATime), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))
@@ -130,7 +136,9 @@ func (l *List) Close() {
 	l.cancel()
 	<-l.done
 	l.sweeper.all.Wait()
+	l.closeSnapshot()
 	l.storage.drain()
+	l.local.drain()
 }
 
 // nudge has the list look into the storage now.

@@ -19,7 +19,7 @@ const (
 
 // Remedy tells an operator what to do about a storage that fails.
 const Remedy = "check Caddy's storage: its disk space, its permissions, its limit of open files, or the server that it is on; " +
-	"what is queued is written once the storage works, unless Caddy stops before"
+	"what is queued is written once the storage works, also after a restart"
 
 var errBusy = errors.New("too many storage operations are in progress")
 

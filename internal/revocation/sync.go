@@ -53,6 +53,7 @@ func (l *List) Sync(ctx context.Context) {
 		return
 	}
 	l.beforeLook(m)
+	kept := l.recall(m)
 	unwritten := l.flush(ctx)
 	start := l.now()
 	l.watchClock(m, start)
@@ -74,6 +75,9 @@ func (l *List) Sync(ctx context.Context) {
 		l.sweepBeside(ctx, m, seen.full)
 	}
 	l.report(ctx, m, errors.Join(err, unwritten))
+	if ctx.Err() == nil { // otherwise the program is ending
+		l.afterLook(m, kept, seen, err)
+	}
 }
 
 // watchClock tells the operator of a clock that was set to another time: a session of a
@@ -154,8 +158,8 @@ func (l *List) readEntry(key string, sealers []Sealer) (e entry, sealer int, ok 
 		return e, 0, false
 	}
 	if e, sealer, ok = readName(bucket, name, sealers); ok {
-		if e = e.lasting(); l.believable(e) {
-			l.note(e)
+		if e = e.lasting(); l.believable(e) && l.note(e) {
+			l.snapshot.learn(record{entry: e})
 		}
 	}
 	return e, sealer, ok

@@ -37,6 +37,7 @@ func (l *List) EndSession(ctx context.Context, s Subject, expires time.Time) err
 func (l *List) EndSessionLater(s Subject, expires time.Time) {
 	if e := l.ending(s, expires); l.note(e) {
 		l.keep(e)
+		l.keepLocally(record{e, true})
 		l.nudge()
 	}
 }
@@ -102,13 +103,16 @@ func (l *List) end(ctx context.Context, e entry) error {
 	l.mu.Unlock()
 	err := l.store(ctx, e)
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.queue.end(e.id())
-	if err == nil {
-		return nil
+	if err != nil {
+		l.queue.add(e)
 	}
-	l.queue.add(e)
-	return errors.Join(ErrNotWritten, err)
+	l.mu.Unlock()
+	l.keepLocally(record{e, err != nil})
+	if err != nil {
+		return errors.Join(ErrNotWritten, err)
+	}
+	return nil
 }
 
 func (l *List) unwritten(id entryID) bool {
@@ -211,6 +215,8 @@ var errNoMember = errors.New("no handler uses the list")
 
 // flush writes a part of what is queued, and reports what kept it from writing.
 func (l *List) flush(ctx context.Context) error {
+	var written []record
+	defer func() { l.keepLocally(written...) }()
 	for n, start := 0, l.now(); n < writesPerSync && l.now().Sub(start) < flushTime; n++ {
 		l.mu.Lock()
 		e, ok := l.queue.first()
@@ -224,6 +230,7 @@ func (l *List) flush(ctx context.Context) error {
 		l.mu.Lock()
 		l.queue.written(e)
 		l.mu.Unlock()
+		written = append(written, record{entry: e})
 	}
 	return nil
 }
@@ -236,10 +243,14 @@ func (l *List) lastFlush() {
 	for err == nil && l.Status().Queued > 0 {
 		err = l.flush(ctx)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if left := len(l.queue.order); left > 0 && len(l.members) > 0 {
-		l.members[len(l.members)-1].Logger.Error("revoked sessions could not be written before Caddy stopped; other nodes will not learn of them", "count", left, "error", err,
+	m, left := l.current(), l.Status().Queued
+	switch {
+	case left == 0 || m == nil:
+	case l.keptLocally(m):
+		m.Logger.Warn("revoked sessions could not be written before Caddy stopped; this node writes them when it starts again", "count", left, "error", err,
+			"remedy", "repair the storage, and start Caddy again on this machine with the same data folder")
+	default:
+		m.Logger.Error("revoked sessions could not be written before Caddy stopped; other nodes will not learn of them", "count", left, "error", err,
 			"remedy", "their log lines have the session: revoke them again once the storage works, with caddy instagram-auth revoke")
 	}
 }

@@ -77,6 +77,7 @@ type Config struct {
 // startSite runs Caddy until the end of the test.
 func Start(t *testing.T, c Config) *Site {
 	t.Helper()
+	t.Setenv("XDG_DATA_HOME", StorageDir(t)) // tests share no local copy of the revoked sessions
 	s := &Site{T: t, Addr: FreeAddr(t), Upstream: NewUpstream(t), LogFile: filepath.Join(t.TempDir(), "caddy.log"), Storage: StorageDir(t)}
 	s.Instagram, s.Endpoints = NewInstagram(t, c)
 	s.Load(c)

@@ -1,0 +1,121 @@
+package revocation
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"path"
+	"slices"
+)
+
+// A line of a snapshot is sealed, in base64. Where blocks of one app have secrets of their own, it
+// has the same sealed for each of them, with commas between, and opens with any.
+//
+// What is sealed is the kind of the line, when it was written, and up to linefulOf entries. Each
+// line is bound to the app: one of another app, or a name from the storage, does not open. [F3, F7]
+
+const (
+	// linefulOf is how many entries a line has at the most. One that is damaged takes them along.
+	linefulOf = 32
+
+	lineHeader = 1 + 8
+	recordSize = entrySize + 1
+)
+
+// lineKind says what a line is. A line of any other kind is one of a newer version.
+type lineKind byte
+
+const (
+	someEntries lineKind = iota + 1
+	// goodLook says that everything was known at that moment: the storage had been read.
+	goodLook
+)
+
+// record is an entry of a snapshot. A queued one is not in the storage yet.
+type record struct {
+	entry
+	queued bool
+}
+
+var lineEncoding = base64.RawURLEncoding.Strict()
+
+// snapshotData is what lines are bound to.
+func snapshotData(root string) []byte { return []byte("snapshot of " + path.Dir(root)) }
+
+// lineSealer seals lines for all sealers.
+type lineSealer struct {
+	sealers []Sealer
+	data    []byte
+	now     int64 // in Unix seconds
+}
+
+// appendLines appends the lines of some records.
+func (s *lineSealer) appendLines(lines []byte, records []record) (_ []byte, err error) {
+	for some := range slices.Chunk(records, linefulOf) {
+		if lines, err = s.appendLine(lines, someEntries, some); err != nil {
+			return lines, err
+		}
+	}
+	return lines, nil
+}
+
+func (s *lineSealer) appendLine(lines []byte, kind lineKind, records []record) ([]byte, error) {
+	plaintext := make([]byte, 0, lineHeader+len(records)*recordSize)
+	plaintext = binary.BigEndian.AppendUint64(append(plaintext, byte(kind)), uint64(s.now))
+	for _, r := range records {
+		plaintext = r.appendTo(plaintext)
+		if r.queued {
+			plaintext = append(plaintext, 1)
+		} else {
+			plaintext = append(plaintext, 0)
+		}
+	}
+	for i, sealer := range s.sealers {
+		sealed, err := sealer.Seal(plaintext, s.data)
+		if err != nil {
+			return lines, err
+		}
+		if i > 0 {
+			lines = append(lines, ',')
+		}
+		lines = lineEncoding.AppendEncode(lines, sealed)
+	}
+	return append(lines, '\n'), nil
+}
+
+// readLine returns what a line says. ok is false for everything that was not sealed by one of the
+// sealers for the snapshot of this app.
+func readLine(line []byte, sealers []Sealer, data []byte) (kind lineKind, written int64, records []record, ok bool) {
+	for len(line) > 0 {
+		var one []byte
+		one, line, _ = bytes.Cut(line, []byte{','})
+		sealed, err := lineEncoding.AppendDecode(nil, one)
+		if err != nil {
+			continue
+		}
+		for _, s := range sealers {
+			if plaintext, err := s.Open(sealed, data); err == nil {
+				return readPlainLine(plaintext)
+			}
+		}
+	}
+	return 0, 0, nil, false
+}
+
+func readPlainLine(b []byte) (kind lineKind, written int64, records []record, ok bool) {
+	if len(b) < lineHeader || (len(b)-lineHeader)%recordSize != 0 {
+		return 0, 0, nil, false
+	}
+	kind, written = lineKind(b[0]), int64(binary.BigEndian.Uint64(b[1:]))
+	if kind != someEntries && kind != goodLook {
+		return 0, 0, nil, false
+	}
+	for some := range slices.Chunk(b[lineHeader:], recordSize) {
+		e, ok := readEntry(some[:entrySize])
+		if !ok {
+			return 0, 0, nil, false
+		}
+		records = append(records, record{e, some[entrySize] != 0})
+	}
+	return kind, written, records, true
+}
