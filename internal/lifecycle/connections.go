@@ -18,7 +18,7 @@ func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
 	if !v.FreshUntil.IsZero() {
 		visit.FreshUntil = v.FreshUntil.Unix()
 	}
-	v.R = l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visit)
+	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visit)
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.
