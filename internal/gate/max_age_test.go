@@ -242,12 +242,13 @@ func TestA9_APathInAnySpellingNeedsARecentSignIn(t *testing.T) {
 func TestA9_RewritesDoNotHideAPath(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{
 		Matcher: "/members*", Options: "max_age 10m /billing*",
-		Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page",
+		Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page\n @app path /app/*\n uri @app strip_prefix /app",
 	})
 	b := signedInAgo(s, time.Hour)
 	wantAsked(t, "an address that is rewritten to the path", b.Get("/pretty"))
+	wantAsked(t, "the path below another one", b.Get("/app/billing"))
 	wantAsked(t, "the path, rewritten to another one", b.Get("/billing/old"))
-	for _, path := range []string{"/pretty", "/billing/old"} {
+	for _, path := range []string{"/pretty", "/billing/old", "/app/billing"} {
 		answer, windows := signedInAgo(s, time.Hour).Follow(path)
 		if wantPage(t, path, answer); windows != 1 {
 			t.Errorf("%s: %d windows", path, windows)
