@@ -73,8 +73,8 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	return b, nil
 }
 
-// coveredRaw returns the matchers of all requests that need a session, as JSON: those of protect, and
-// the paths of max_age.
+// coveredRaw returns the matchers of all requests that need a session, as JSON: those of protect,
+// and the paths of max_age.
 func (h *Handler) coveredRaw() caddyhttp.RawMatcherSets {
 	all := slices.Clone(h.ProtectRaw)
 	for _, age := range h.MaxAge {
