@@ -50,7 +50,7 @@ func TestA9_ASignInGrowsTooOldWithTime(t *testing.T) {
 	v.signInFor("/billing")
 	v.wantOpen(n, "/billing", true)
 
-	// While the clock is an hour behind, the session is one from the future. Later it is as old as it is.
+	// While the clock is an hour behind, the session is one from the future.
 	w.at.advance(-time.Hour)
 	v.wantOpen(n, "/billing", false)
 	w.at.advance(time.Hour)
