@@ -64,7 +64,7 @@ func (h *Handler) admit(v *request.State) (err error) {
 	// 5 Identity: the site learns who the visitor is.
 	if v.Standing == request.SignedIn {
 		v.Outcome = telemetry.OutcomeSignedIn
-		h.settings.Identity.Inject(v, &v.Session.Identity, h.settings.Identity.Forwarded(&v.Session.Token, h.now()))
+		h.settings.Identity.Inject(v, &v.Session.Identity, v.Session.Issued, h.settings.Identity.Forwarded(&v.Session.Token, h.now()))
 	}
 	return nil
 }

@@ -63,10 +63,13 @@ func init() {
 // `{http.auth.user.app_scoped_id}` | An ID of the person that only your app gets
 // `{http.auth.user.<field>}` | Each of `fields` that Instagram returned
 // `{http.auth.user.permissions}` | The permissions that the visitor granted, separated by commas
+// `{http.auth.user.signed_in_at}` | When the visitor signed in: `2026-03-01T12:00:00Z`
 // `{http.auth.user.access_token}` | The access token, only with `token forward_as`
 //
 // If the handler refuses a request, `{http.auth.instagram_auth.error}` is the code of the refusal,
 // such as `login_expired`. `{http.auth.instagram_auth.missing}` lists missing permissions.
+// `{http.auth.instagram_auth.reason}` says why a program without a session is signed out, such as
+// `expired`.
 type Handler struct {
 	// Required. The Instagram app ID (not the Facebook app ID of the same app).
 	AppID string `json:"app_id,omitempty"`

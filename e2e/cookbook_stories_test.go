@@ -15,6 +15,7 @@ var stories = map[string]func(*kitchen){
 	"PHP with a front controller":                phpApp,
 	"A static site with templates":               staticSite,
 	"A single-page app with an API":              singlePageApp,
+	"A page that notices the end of its session": noticesTheEnd,
 	"A sign-in in a pop-up":                      aPopUp,
 	"An API for another host":                    anAPIForAnotherHost,
 	"A service worker":                           aServiceWorker,

@@ -155,6 +155,14 @@ var mutants = []mutant{
 	{"N11", "an error of the site's is the end of a callback", `recorder.passed && !recorder.success():`, `recorder.passed && recorder.status == 0:`, ""},
 	// Cookies and sessions.
 	{"S1", "the ID of a session is not random", `rand.Read(id[:]) // never fails: crypto/rand ends the program instead`, `_ = rand.Reader`, "."},
+	{"S2", "a cookie that does not open has a reason of its own", `if next != Unreadable && (problem == Unreadable ||`, `if (problem == Unreadable ||`, ""},
+	{"S2", "an older session gives the reason", `found.Issued.After(s.Issued)) {`, `!found.Issued.After(s.Issued)) {`, ""},
+	{"S2", "the reason calls a revocation a sign-out", `if l.List.EndedAlone(l.subject(&s)) && `, `if `, ""},
+	{"S2", "the reason calls lost access a sign-out", `&& l.Allowed(&s.Identity) && l.MissingPermissions(&s.Identity) == 0 {`, `{`, ""},
+	{"P4", "a page of another site learns the reason", `	if v.IsForeign(l.Paths) {
+		return ""
+	}`, ``, ""},
+	{"S7", "userinfo says that an unused session outlives its end", `if end := s.End(c.lifetime); end.Before(until) {`, `if end := s.End(c.lifetime); false {`, ""},
 	{"S2", "nonces repeat", `rand.Read(nonce[12:]) // never fails, see there`, ``, ""},
 	{"S2", "line breaks inside a value are passed over", `if err != nil || n != encoding.DecodedLen(len(value)) {`, `if err != nil {`, ""},
 	{"S4", "all purposes have one key", `nil, string(p), 32)`, `nil, "instagram_auth", 32)`, ""},

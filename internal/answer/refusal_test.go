@@ -113,7 +113,7 @@ func TestC8_OurAnswerIsTheAnswer(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{})
 	b := s.NewBrowser()
 	b.SignIn("/")
-	if got := sitetest.Decode(t, b.Fetch("/instagram_auth/userinfo")); got["id"] != sitetest.UserID || got["username"] != sitetest.Username || got["expires_at"] == "" || fmt.Sprint(got["permissions"]) != "[instagram_business_basic]" || len(got) != 4 {
+	if got := sitetest.Decode(t, b.Fetch("/instagram_auth/userinfo")); got["id"] != sitetest.UserID || got["username"] != sitetest.Username || got["expires_at"] == "" || got["auth_time"] == "" || fmt.Sprint(got["permissions"]) != "[instagram_business_basic]" || len(got) != 5 {
 		t.Errorf("userinfo = %v", got)
 	}
 	if n := s.Upstream.Count(); n != 0 {

@@ -32,6 +32,7 @@ import (
 const (
 	placeholderError   = "http.auth." + option.Directive + ".error"
 	placeholderMissing = "http.auth." + option.Directive + ".missing" // the permissions that it is about
+	placeholderReason  = "http.auth." + option.Directive + ".reason"  // why a program is signed out
 )
 
 // A Refusal is an error that refuses a request. Its code comes from the table of refusals.
@@ -209,7 +210,7 @@ func (a *Writer) host(asked string) string {
 // can panic: the page that is about to be shown is more important than its link, so the panic is
 // logged and the link left out.
 func (a *Writer) homeOpen(v *request.State) (open bool) {
-	if a.NeedsSession == nil || a.Paths.IsOwn(homePath) {
+	if a.NeedsSession == nil || a.Paths.IsOwn(refusal.HomePath) {
 		return false
 	}
 	defer func() {
@@ -222,11 +223,8 @@ func (a *Writer) homeOpen(v *request.State) (open bool) {
 			open = false
 		}
 	}()
-	return !v.At(homePath, a.NeedsSession)
+	return !v.At(refusal.HomePath, a.NeedsSession)
 }
-
-// homePath is the site's home.
-const homePath = "/"
 
 // Answer answers a request that a *Refusal or an *Own stops. It returns any other error, and the
 // status of a refusal that HandleErrors leaves to the site.
@@ -284,6 +282,9 @@ func (a *Writer) refuse(v *request.State, r *Refusal) error {
 	repl.Set(placeholderError, string(reply.Code))
 	if len(reply.Missing) > 0 {
 		repl.Set(placeholderMissing, strings.Join(reply.Missing, ","))
+	}
+	if reply.Reason != "" {
+		repl.Set(placeholderReason, string(reply.Reason))
 	}
 	if !r.repeated {
 		if v.Outcome = telemetry.OutcomeRefused; reply.Code.AsksForLogin() {

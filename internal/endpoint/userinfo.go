@@ -24,7 +24,11 @@ func (e *Endpoints) Userinfo(v *request.State) error {
 	e.Sessions.SetRenewedCookie(v)
 	v.W.Header().Set("Vary", "Cookie")
 	info := map[string]any{
-		"id": v.Session.UserID, identity.FieldUsername: v.Session.Username, "expires_at": v.Session.End(e.Sessions.Lifetime).UTC(),
+		"id": v.Session.UserID, identity.FieldUsername: v.Session.Username,
+		"auth_time": v.Session.Issued.UTC(), "expires_at": v.Session.End(e.Sessions.Lifetime).UTC(),
+	}
+	if until := e.Cookies.IdleUntil(&v.Session); !until.IsZero() {
+		info["idle_until"] = until.UTC() // of the renewed cookie, if this answer has one
 	}
 	for _, f := range v.Session.Fields {
 		if slices.Contains(e.Fields, f.Name) {
@@ -63,9 +67,10 @@ func (e *Endpoints) requireOwnVisitor(v *request.State) error {
 // requireLogin refuses a request without a session, as JSON with the address of the login.
 func (e *Endpoints) requireLogin(v *request.State) error {
 	reply := refusal.Reply{Code: refusal.LoginRequired, Wants: refusal.JSON, LoginURL: e.Paths.LoginURL(v.ReturnFor(e.Paths))}
+	reply.Reason = e.Sessions.ReasonSignedOut(v)
 	if !e.Paths.SignsIn(v.R.Host) {
 		to := e.Paths.CanonicalFor(v.R.Host)
-		reply.Code, reply.LoginURL = refusal.BadHost, to.Origin+e.Paths.Of(address.Login)
+		reply.Code, reply.Reason, reply.LoginURL = refusal.BadHost, "", to.Origin+e.Paths.Of(address.Login)
 	}
 	return answer.Refuse(reply)
 }

@@ -65,12 +65,9 @@ func (g *Gate) pass(v *request.State, fresh bool) error {
 func (g *Gate) ask(v *request.State, fresh bool) error {
 	asker, returnTo := v.Audience(), v.ReturnFor(g.Sessions.Paths) // both need the body, which Drain reads
 	v.Drain()
-	loginURL, reason := g.Sessions.Paths.LoginURL(returnTo), refusal.Reason("")
+	loginURL := g.Sessions.Paths.LoginURL(returnTo)
 	if fresh {
 		loginURL = g.Sessions.Paths.FreshURL(returnTo)
-	}
-	if v.Standing == request.SignedIn {
-		reason = refusal.ReasonTooOld
 	}
 	switch {
 	case v.Malformed:
@@ -88,6 +85,7 @@ func (g *Gate) ask(v *request.State, fresh bool) error {
 	case !g.Sessions.Paths.SignsIn(v.R.Host):
 		return g.Logins.RedirectToCanonical(v)
 	case asker != audience.Navigation:
+		reason := g.Sessions.ReasonSignedOut(v)
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, Reason: reason, LoginURL: loginURL})
 	case g.LoginPage:
 		return g.Logins.ShowSignInPage(v, returnTo, loginURL)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
@@ -249,5 +250,34 @@ func TestH7_WithoutASessionNothingIsSet(t *testing.T) {
 	// A placeholder that nobody has set stays as it is written.
 	if got := s.NewBrowser().Get("/public").Body; got != "[{http.auth.user.id}{http.auth.user.username}]" {
 		t.Errorf("body = %q", got)
+	}
+}
+
+func TestThePlaceholderSaysWhenTheVisitorSignedIn(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "session {\n idle 1h\n}", Matcher: "/private*",
+		After: "respond \"<{http.auth.user.signed_in_at}> <{http.request.header.X-Instagram-Signed-In-At}>\"",
+	})
+	at := time.Now().Add(-20 * time.Minute)
+	cookie := sitetest.SealSession(t, session.Config{
+		Secrets: []string{sitetest.AppSecret}, Instance: sitetest.AppID + " /instagram_auth", Name: "instagram_auth",
+		Lifetime: time.Hour, Now: func() time.Time { return at },
+	}, sitetest.Somebody())
+	b := s.NewBrowser()
+	request := sitetest.Navigation(t, http.MethodGet, "/private")
+	request.Header.Set("Cookie", cookie)
+	answer := b.Do(request)
+	want := "<" + at.UTC().Truncate(time.Second).Format(time.RFC3339) + "> <>"
+	if answer.Body != want || answer.Header.Get("Set-Cookie") == "" {
+		t.Errorf("the page says %q, want %q; Set-Cookie %q", answer.Body, want, answer.Header.Get("Set-Cookie"))
+	}
+	// The renewed cookie keeps the moment of the sign-in.
+	pair, _, _ := strings.Cut(answer.Header.Get("Set-Cookie"), ";")
+	request.Header.Set("Cookie", pair)
+	if again := b.Do(request); again.Body != want {
+		t.Errorf("after the renewal the page says %q, want %q", again.Body, want)
+	}
+	if got := s.NewBrowser().Get("/public").Body; got != "<{http.auth.user.signed_in_at}> <>" {
+		t.Errorf("without a session the page says %q", got)
 	}
 }

@@ -28,6 +28,7 @@ const (
 	FieldUsername    = "username"
 	fieldAppScopedID = "app_scoped_id"
 	FieldPermissions = "permissions"
+	fieldSignedInAt  = "signed_in_at" // a placeholder alone
 	fieldToken       = "access_token"
 
 	// HeaderOff, in place of a header's name, sends no header for a field.
@@ -62,13 +63,13 @@ var eventHeaders = []string{headerEvent, headerEventUser, headerEventIssued}
 // decides, and no field of an earlier identity remains. It lives as long as the request:
 // Caddy's access log reads placeholders at the very end.
 type sharedState struct {
-	headers []string // the names of the headers that are set
-	user    session.Identity
-	token   string
-	mapped  bool // Caddy calls placeholder
+	headers  []string // the names of the headers that are set
+	user     session.Identity
+	token    string
+	signedIn int64 // when the login was finished, in Unix seconds
 
-	// first and last are the blocks that have set an identity. values has the header values
-	// of first, which saves an allocation.
+	// first and last are the blocks that have set an identity; from the first one on, Caddy calls
+	// placeholder. values has the header values of first, which saves an allocation.
 	first, last *Injector
 	values      [inlineValues]string
 }
@@ -153,11 +154,12 @@ func (in *Injector) Strip(v *request.State) {
 	in.guard.StripTrailers(v.R)
 }
 
-// Inject sets the identity headers and placeholders of a request. token is the result of
-// Forwarded. Placeholders within values are not expanded. [H4, H6, P4]
-func (in *Injector) Inject(v *request.State, user *session.Identity, token string) {
+// Inject sets the identity headers and placeholders of a request. signedIn is when the login was
+// finished, and token the result of Forwarded. Placeholders within values are not
+// expanded. [H4, H6, P4]
+func (in *Injector) Inject(v *request.State, user *session.Identity, signedIn time.Time, token string) {
 	p := in.shared(v)
-	p.user, p.token = *user, token
+	p.user, p.signedIn, p.token = *user, signedIn.Unix(), token
 	values := p.values[:]
 	if p.first != in || len(in.headers) > len(values) {
 		values = make([]string, len(in.headers))
@@ -182,6 +184,7 @@ func (in *Injector) Inject(v *request.State, user *session.Identity, token strin
 // of another. [H7]
 func (in *Injector) shared(v *request.State) *sharedState {
 	p, ok := v.Vars[setVar].(*sharedState)
+	mapped := ok && p.last != nil
 	switch {
 	case !ok:
 		p = &sharedState{headers: in.headerNames, first: in}
@@ -198,8 +201,7 @@ func (in *Injector) shared(v *request.State) *sharedState {
 	repl := v.R.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	// Another authentication module may have set placeholders of another user.
 	repl.DeleteByPrefix(placeholderUser)
-	if !p.mapped {
-		p.mapped = true
+	if !mapped {
 		repl.Map(p.placeholder)
 	}
 	return p
@@ -217,6 +219,8 @@ func (p *sharedState) placeholder(key string) (any, bool) {
 		return p.user.UserID, true
 	case fieldAppScopedID:
 		return p.user.AppScopedID, true
+	case fieldSignedInAt:
+		return time.Unix(p.signedIn, 0).UTC().Format(time.RFC3339), true
 	case fieldToken:
 		return p.token, p.token != ""
 	case fieldUserID:

@@ -71,7 +71,7 @@ func (f *Flow) handOff(v *request.State, cb CallbackState, who *session.Identity
 	live := *v.R.URL
 	live.RawQuery = HandOffQuery(live.RawQuery, returnTo)
 	v.R.URL, v.R.RequestURI = &live, live.RequestURI()
-	f.Identity.Inject(v, who, token)
+	f.Identity.Inject(v, who, f.Now(), token)
 	v.HandedOff, v.Outcome = true, telemetry.OutcomePassedOn
 }
 

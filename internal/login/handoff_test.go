@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
@@ -47,6 +48,16 @@ func TestN6_HandoffTakesTheCodeOutOfTheOriginalAddressToo(t *testing.T) {
 	handed := b.Get(b.Window(b.Get("/instagram_auth/login?return_to=/page")))
 	if want := "/auth/?return_to=%2Fpage|/auth/?return_to=%2Fpage|" + sitetest.UserID; handed.Body != want {
 		t.Errorf("the site saw %q, want %q", handed.Body, want)
+	}
+}
+
+func TestHandoffSaysWhenTheVisitorSignedIn(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{Options: "after_login handoff", After: "respond {http.auth.user.signed_in_at}"})
+	b := s.NewBrowser()
+	began := time.Now().Truncate(time.Second)
+	at, err := time.Parse(time.RFC3339, b.Get(b.Window(b.Get("/instagram_auth/login"))).Body)
+	if err != nil || at.Location() != time.UTC || at.Before(began) || at.After(time.Now()) {
+		t.Errorf("signed in at %v, %v", at, err)
 	}
 }
 

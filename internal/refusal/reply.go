@@ -20,8 +20,16 @@ const (
 // Reason says why a request with the code LoginRequired needs a sign-in, for programs.
 type Reason string
 
-// ReasonTooOld: there is a session, and the page needs a more recent sign-in.
-const ReasonTooOld Reason = "too_old"
+// The reasons of a session that does not count.
+const (
+	ReasonNoSession  Reason = "no_session" // the request has no session cookie
+	ReasonUnreadable Reason = "unreadable" // no session cookie opens: forged, cut, or of another key
+	ReasonExpired    Reason = "expired"    // the session has reached its end
+	ReasonIdle       Reason = "idle"       // the session was not used for too long
+	ReasonSignedOut  Reason = "signed_out" // this one session was ended
+	ReasonRevoked    Reason = "revoked"    // all sessions of the account or of everybody were ended
+	ReasonTooOld     Reason = "too_old"    // the session is valid, and the page needs a more recent sign-in
+)
 
 // Reply is one refusal. All fields come from the handler: none holds text of a client, and of
 // Instagram's answers only User, which is checked. [E2]

@@ -264,6 +264,10 @@ func (l *List) Ended(s Subject) bool {
 	return s.AtBlock != 0 && t.before(s.AtBlock) > s.Began
 }
 
+// EndedAlone reports whether a session has ended early by itself, and not only with all others of
+// its person or of everybody.
+func (l *List) EndedAlone(s Subject) bool { return l.table.Load().before(s.Session) > s.Began }
+
 // Begin returns the moment from which a new session of a person counts, in Unix
 // milliseconds: now, or later where the end of their older ones was dated later to cover
 // clocks that are ahead. A new login always outlives what ended the old ones.

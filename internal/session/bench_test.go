@@ -36,5 +36,14 @@ func BenchmarkNotSignedIn(b *testing.B) {
 			}
 			b.ReportMetric(float64(each)/float64(first), "of-wrong-key")
 		})
+		// Telling a program why costs the same once more.
+		b.Run(way.name+"/why", func(b *testing.B) {
+			found, s := c.Find([]string{way.cookie}), new(session.Session)
+			for b.Loop() {
+				if c.Diagnose(s, &found, way.ended) == session.NoProblem {
+					b.Fatal("signed in")
+				}
+			}
+		})
 	}
 }

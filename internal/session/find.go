@@ -19,7 +19,10 @@ type Found struct {
 	// sessions holds the first half in order, and then the last ones in turn.
 	sessions     [MaxTried]string
 	sessionCount int // of all that there were
-	round        string
+	// sessionSent says that there is a session cookie, also one whose length shows that it cannot
+	// open.
+	sessionSent bool
+	round       string
 	// logins stand in the request's order: browsers send the oldest first (RFC 6265, section 5.4).
 	logins []login
 
@@ -90,6 +93,7 @@ func (c *Cookies) note(f *Found, pair string, at span) {
 	switch {
 	case !ok || value == "":
 	case name == c.name:
+		f.sessionSent = true
 		if mayBeSealed(value) {
 			f.noteSession(value)
 		}

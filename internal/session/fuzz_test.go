@@ -44,6 +44,8 @@ func FuzzC9_CookieHeader(f *testing.F) {
 		found := c.Find([]string{header})
 		if s, ok := c.Open(&found, nil); ok && (!slices.Contains(values(header, name), value) || !reflect.DeepEqual(s.Identity, somebody())) {
 			t.Errorf("%q is a session of %+v", header, s.Identity)
+		} else if problem := c.Diagnose(&s, &found, nil); (problem == session.NoProblem) != ok {
+			t.Errorf("%q opened %v, and has the problem %d", header, ok, problem)
 		}
 		ours := 0
 		for pair := range strings.SplitSeq(header, ";") {

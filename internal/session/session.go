@@ -171,8 +171,12 @@ func (c *Cookies) Renew(s *Session, changed bool) (setCookie string, dropped []s
 	if !changed && now.Sub(s.Seen) < c.idle/10 {
 		return "", nil, nil
 	}
+	seen := s.Seen
 	s.Seen = now
-	return c.handOver(s, now)
+	if setCookie, dropped, err = c.handOver(s, now); err != nil {
+		s.Seen = seen
+	}
+	return setCookie, dropped, err
 }
 
 // room is how many bytes of plaintext fit into the session cookie.
