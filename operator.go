@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
@@ -53,7 +54,7 @@ func runningApps() map[string]operator.App {
 func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	h := &Handler{now: time.Now, protect: new(protect.Rules)}
 	err := option.WrongKind(json.Unmarshal(raw, h))
-	b := &doctor.Block{Handler: h, AppID: h.AppID, AppSecret: h.AppSecret, SessionSecret: h.Session.Secret, RedirectURI: h.RedirectURI, Protect: h.ProtectRaw}
+	b := &doctor.Block{Handler: h, AppID: h.AppID, AppSecret: h.AppSecret, SessionSecret: h.Session.Secret, RedirectURI: h.RedirectURI, Protect: h.coveredRaw()}
 	if err == nil {
 		h.settings, err = h.resolveLoaded()
 	}
@@ -70,6 +71,18 @@ func openBlock(raw json.RawMessage) (*doctor.Block, error) {
 	}
 	b.Endpoints, b.WindowClosed = finding.Endpoints(s.api, s.endpoints, h.now())
 	return b, nil
+}
+
+// coveredRaw returns the matchers of all requests that need a session, as JSON: those of protect,
+// and the paths of max_age.
+func (h *Handler) coveredRaw() caddyhttp.RawMatcherSets {
+	all := slices.Clone(h.ProtectRaw)
+	for _, age := range h.MaxAge {
+		if paths, err := json.Marshal(age.Paths); err == nil && len(h.ProtectRaw) > 0 && len(age.Paths) > 0 {
+			all = append(all, caddy.ModuleMap{"path": paths})
+		}
+	}
+	return all
 }
 
 // checkSecrets returns the doctor's findings about the secrets.

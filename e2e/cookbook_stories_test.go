@@ -21,6 +21,7 @@ var stories = map[string]func(*kitchen){
 	"A service worker":                           aServiceWorker,
 	"Forms that another site sends":              formsOfAnotherSite,
 	"Only some paths":                            somePaths,
+	"A page that needs a recent sign-in":         recentSignIn,
 	"Several hosts":                              severalHosts,
 	"Behind another TLS proxy":                   behindAProxy,
 	"Two apps on one site":                       twoApps,
@@ -99,6 +100,40 @@ func somePaths(k *kitchen) {
 	}
 	k.want("a member", g.get("https://example.com/account/"), "200 /account/: "+seenAs)
 	k.want("a member elsewhere", g.get("https://example.com/members/terms"), "200 /members/terms: "+seenAs)
+}
+
+func recentSignIn(k *kitchen) {
+	script := k.recipe.files["client.js"]
+	k.serve(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/members":
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = fmt.Fprintf(w, `<!doctype html><title>Shop</title><div id="pay"><button onclick="pay(5)">Pay</button></div><script>%s</script>`, script)
+		case r.Method == http.MethodPost:
+			_, _ = fmt.Fprint(w, "Paid by "+r.Header.Get("X-Instagram-Username"))
+		default:
+			whoIsThere(w, r)
+		}
+	})
+	k.cook()
+	g := k.guest()
+	k.want("a member", g.get("https://example.com/members/x"), "200 /members/x: "+seenAs)
+	k.want("a script", g.fetch("https://example.com/api/billing"), `401 {"error":"login_required","message":"Please sign in.","reason":"too_old","login_url":"/instagram_auth/login?fresh=true"`)
+	k.want("the bills", g.get("https://example.com/billing?month=5"), "200 /billing: "+seenAs)
+	k.want("a script after that", g.fetch("https://example.com/api/billing"), "200 /api/billing: "+seenAs)
+	k.want("a member after that", g.get("https://example.com/members/x"), "200 /members/x: "+seenAs)
+	k.want("nobody", k.guest().fetch("https://example.com/billing"), "401 ")
+
+	// A page asks its visitor, who comes back to it and pays.
+	tab := k.tab()
+	run(k.T, tab, chromedp.Navigate("https://example.com/members"), chromedp.WaitVisible("#pay button"), chromedp.Click("#pay button"), chromedp.WaitVisible("#pay a"))
+	if text := ask(k.T, tab, chromedp.Text("#pay a")); text != "Please sign in again to pay" {
+		k.Errorf("the page says %q", text)
+	}
+	run(k.T, tab, chromedp.Click("#pay a"), chromedp.WaitVisible("#pay button"))
+	want(k.T, tab, "https://example.com/members", "Pay")
+	run(k.T, tab, chromedp.Click("#pay button"))
+	eventually(k.T, tab, `document.querySelector("#pay")?.textContent === "Paid by `+username+`"`)
 }
 
 func severalHosts(k *kitchen) {

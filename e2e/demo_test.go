@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/chromedp/chromedp"
 )
 
@@ -108,6 +111,72 @@ func TestTheDemoKeepsItsDataInAFolderOfItsOwnAndDeletesIt(t *testing.T) {
 		t.Errorf("afterwards there is %v, %v", kept, err)
 	}
 	d.wantQuiet()
+}
+
+func TestTheDemoEndsAtOnceAndDeletesItsFolderHoweverOftenCtrlCIsPressed(t *testing.T) {
+	for _, impatient := range []bool{false, true} {
+		d := startDemoAt(t, freePort(t))
+		host := strings.TrimPrefix(d.origin, "http://")
+		held, err := net.Dial("tcp", host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer held.Close()
+		// A form whose body does not come. Caddy asks for it once the handler reads it.
+		_, err = io.WriteString(held, "POST /instagram_auth/logout HTTP/1.1\r\nHost: "+host+"\r\nSec-Fetch-Site: same-origin\r\n"+
+			"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line, err := bufio.NewReader(held).ReadString('\n'); err != nil || !strings.HasPrefix(line, "HTTP/1.1 100 ") {
+			t.Fatalf("the form was answered %q, %v", line, err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- d.cmd.Wait() }()
+		_ = d.cmd.Process.Signal(syscall.SIGINT)
+		if impatient { // presses the keys until the demo is gone
+			for range time.Tick(5 * time.Millisecond) {
+				if d.cmd.Process.Signal(syscall.SIGINT) != nil {
+					break
+				}
+			}
+		}
+		err = <-ended
+		if code := d.cmd.ProcessState.ExitCode(); code != caddy.ExitCodeSuccess && (!impatient || code != caddy.ExitCodeForceQuit) {
+			t.Errorf("impatient = %v: it ends with %v", impatient, err)
+		}
+		if kept, err := os.ReadDir(d.parent); err != nil || len(kept) != 0 {
+			t.Errorf("impatient = %v: afterwards there is %v, %v", impatient, kept, err)
+		}
+		d.wantQuiet()
+	}
+}
+
+func TestDemosThatStartTogetherHavePortsOfTheirOwn(t *testing.T) {
+	ports := []string{freePort(t), freePort(t), freePort(t)}
+	demos := make([]*process, len(ports))
+	for i, port := range ports {
+		env := []string{"HOME=" + t.TempDir(), "XDG_DATA_HOME=", "XDG_CONFIG_HOME=", "TMPDIR=" + t.TempDir(), "GORACE=halt_on_error=1 atexit_sleep_ms=0"}
+		demos[i] = start(t, env, caddyBinary, "demo", "--port", port)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	windows := make(map[string]string)
+	for i, d := range demos {
+		d.waitUntil("a ready line", func() bool { return strings.Contains(d.out.String(), "Demo ready: ") })
+		answer, err := client.Get("http://localhost:" + ports[i] + "/instagram_auth/login")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		window, err := answer.Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other := windows[window.Host]; other != "" {
+			t.Errorf("the demos on the ports %s and %s have one Instagram, %s", other, ports[i], window.Host)
+		}
+		windows[window.Host] = ports[i]
+	}
 }
 
 func TestTheDemoNamesTheCommandWhereItsPortIsTaken(t *testing.T) {

@@ -27,6 +27,9 @@ var mutants = []mutant{
 	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
 	{"A9", "any field says that a sign-in was fresh", `r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated`, ``, ""},
 	{"A9", "each login has asked for a new sign-in", `rounds&bitReauthenticate != 0`, `rounds != 0x3e`, ""},
+	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.FreshUntil.Unix()
+`, `		visit.FreshUntil = 0
+`, ""},
 	{"A9", "the longest time counts", `return cmp.Compare(a.Duration, b.Duration)`, `return cmp.Compare(b.Duration, a.Duration)`, ""},
 	{"A9", "a path of max_age is public elsewhere", ` || slices.ContainsFunc(p.MaxAges, func(age MaxAge) bool { return p.limits(v, age) })`, ``, ""},
 	{"A9", "sites that keep their own sessions can have max_age", `	case s.Handoff:

@@ -210,7 +210,7 @@ func (a *Writer) host(asked string) string {
 // can panic: the page that is about to be shown is more important than its link, so the panic is
 // logged and the link left out.
 func (a *Writer) homeOpen(v *request.State) (open bool) {
-	if a.NeedsSession == nil || a.Paths.IsOwn(homePath) {
+	if a.NeedsSession == nil || a.Paths.IsOwn(refusal.HomePath) {
 		return false
 	}
 	defer func() {
@@ -223,11 +223,8 @@ func (a *Writer) homeOpen(v *request.State) (open bool) {
 			open = false
 		}
 	}()
-	return !v.At(homePath, a.NeedsSession)
+	return !v.At(refusal.HomePath, a.NeedsSession)
 }
-
-// homePath is the site's home.
-const homePath = "/"
 
 // Answer answers a request that a *Refusal or an *Own stops. It returns any other error, and the
 // status of a refusal that HandleErrors leaves to the site.

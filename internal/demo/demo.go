@@ -3,7 +3,6 @@
 package demo
 
 import (
-	"context"
 	"crypto/rand"
 	"fmt"
 	"io/fs"
@@ -56,17 +55,20 @@ func run(command *cobra.Command, _ []string) error {
 	if err := checkPort(port); err != nil {
 		return err
 	}
+	signals := endSignals()
 	folder, err := os.MkdirTemp("", "instagram_auth-demo-")
 	if err != nil {
 		return cli.Failed("", "making a folder for the demo's data: %s", err)
 	}
-	caddy.OnExit(func(context.Context) { _ = os.RemoveAll(folder) })
-	if err := start(port, folder, cli.Flagged(command, "verbose")); err != nil {
-		_ = os.RemoveAll(folder)
+	go endAt(signals, folder)
+	held := new(ports)
+	if err := start(port, folder, held, cli.Flagged(command, "verbose")); err != nil {
+		remove(folder)
 		return err
 	}
 	fmt.Fprintf(command.OutOrStdout(), "Demo ready: http://localhost:%d/\n", port)
-	select {} // Caddy ends the process when a signal arrives
+	defer held.release()
+	select {} // endAt ends the process
 }
 
 // checkPort returns an error for a port that the demo cannot have.
@@ -82,15 +84,14 @@ func checkPort(port int) error {
 }
 
 // start runs the demo's Caddyfile with its own ports and its own storage below folder.
-func start(port int, folder string, verbose bool) error {
-	caddy.TrapSignals()
+func start(port int, folder string, held *ports, verbose bool) error {
 	hosts := loopback()
-	if !isFree(port, hosts) {
+	if !held.take(port, hosts) {
 		other := port + 10
 		if other > lastPort {
 			other = defaultPort
 		}
-		other = preferred(other, hosts)
+		other = held.takeNext(other, hosts)
 		return cli.Failed(typed+" --port "+strconv.Itoa(other), "another program listens on port %d already", port)
 	}
 	if err := os.CopyFS(folder, example.Files); err != nil {
@@ -100,12 +101,11 @@ func start(port int, folder string, verbose bool) error {
 	if verbose {
 		level = "INFO"
 	}
-	instagram := preferred(9100, hosts, port)
 	settings := map[string]string{
 		"DEMO_SITE":      "http://localhost:" + strconv.Itoa(port),
 		"DEMO_PORT":      strconv.Itoa(port),
-		"DEMO_INSTAGRAM": "http://localhost:" + strconv.Itoa(instagram),
-		"DEMO_UPSTREAM":  strconv.Itoa(preferred(9001, hosts, port, instagram)),
+		"DEMO_INSTAGRAM": "http://localhost:" + strconv.Itoa(held.takeNext(9100, hosts)),
+		"DEMO_UPSTREAM":  strconv.Itoa(held.takeNext(9001, hosts)),
 		"DEMO_BIND":      strings.Join(hosts, " "),
 		"DEMO_PAGES":     strconv.Quote(filepath.ToSlash(filepath.Join(folder, "site"))),
 		"DEMO_STORAGE":   strconv.Quote(filepath.ToSlash(filepath.Join(folder, "storage"))),

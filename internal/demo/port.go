@@ -2,7 +2,6 @@ package demo
 
 import (
 	"net"
-	"slices"
 	"strconv"
 )
 
@@ -30,13 +29,41 @@ func isFree(port int, hosts []string) bool {
 	return true
 }
 
-// preferred returns a port, or the next one that is free and not used otherwise. If there is
-// none, it returns the port: then Caddy says what is wrong.
-func preferred(port int, hosts []string, used ...int) int {
+// ports are ports that a demo has chosen. Between the choice and the moment when Caddy listens,
+// another demo must not choose the same port. So each port is held by a UDP socket of the same
+// number, which only one process can have and which does not stand in Caddy's way.
+type ports struct{ held []net.PacketConn }
+
+// take holds a port if no program listens on it and no other demo holds it, and reports whether
+// that is so.
+func (p *ports) take(port int, hosts []string) bool {
+	socket, err := net.ListenPacket("udp", hosts[0]+":"+strconv.Itoa(port))
+	if err != nil {
+		return false
+	}
+	if !isFree(port, hosts) {
+		_ = socket.Close()
+		return false
+	}
+	p.held = append(p.held, socket)
+	return true
+}
+
+// takeNext takes a port, or the next one that it can take, and returns it. If there is none, it
+// returns the port: then Caddy says what is wrong.
+func (p *ports) takeNext(port int, hosts []string) int {
 	for next := port; next < port+100 && next <= lastPort; next++ {
-		if !slices.Contains(used, next) && isFree(next, hosts) {
+		if p.take(next, hosts) {
 			return next
 		}
 	}
 	return port
+}
+
+// release lets other demos have the ports.
+func (p *ports) release() {
+	for _, socket := range p.held {
+		_ = socket.Close()
+	}
+	p.held = nil
 }

@@ -2,6 +2,8 @@ package demo
 
 import (
 	"net"
+	"strconv"
+	"sync"
 	"testing"
 )
 
@@ -24,17 +26,61 @@ func TestAPortIsTakenIfAProgramListensOnOneOfTheHosts(t *testing.T) {
 	}
 }
 
-func TestAnotherPortIsTheNextOneThatIsFreeAndNotUsed(t *testing.T) {
+func TestAnotherPortIsTheNextOneThatIsFreeAndNotHeld(t *testing.T) {
+	var one, other ports
+	defer one.release()
+	defer other.release()
 	taken := listen(t, "127.0.0.1")
-	next := preferred(taken, loopback())
+	next := one.takeNext(taken, loopback())
 	if next <= taken || !isFree(next, loopback()) {
 		t.Errorf("after %d comes %d", taken, next)
 	}
-	if got := preferred(taken, loopback(), next); got <= next {
-		t.Errorf("%d is used, and %d comes instead", next, got)
+	if other.take(next, loopback()) || one.take(next, loopback()) {
+		t.Errorf("%d was taken twice", next)
 	}
-	if got := preferred(65535, []string{"127.0.0.1"}, 65535); got != 65535 {
-		t.Errorf("after the last port comes %d", got)
+	if got := other.takeNext(taken, loopback()); got <= next {
+		t.Errorf("%d is held, and %d comes instead", next, got)
+	}
+	one.release()
+	if !other.take(next, loopback()) {
+		t.Errorf("%d is still held", next)
+	}
+	if got := one.takeNext(next, loopback()[:1]); got == next {
+		t.Errorf("%d was taken twice", next)
+	}
+	last := listenPacket(t, lastPort)
+	if got := one.takeNext(lastPort, loopback()); got != lastPort {
+		t.Errorf("after the last port comes %d (held: %v)", got, last)
+	}
+}
+
+// listenPacket holds a port of UDP until the end of the test, if no other program has it.
+func listenPacket(t *testing.T, port int) bool {
+	t.Helper()
+	socket, err := net.ListenPacket("udp", "127.0.0.1:"+strconv.Itoa(port))
+	if err == nil {
+		t.Cleanup(func() { _ = socket.Close() })
+	}
+	return err == nil
+}
+
+// Demos that start in the same instant look for a port at the same time.
+func TestDemosThatStartTogetherGetPortsOfTheirOwn(t *testing.T) {
+	first := listen(t, "127.0.0.1") // so that none gets the first one
+	var all [8]ports
+	var chosen [len(all)]int
+	var wait sync.WaitGroup
+	for i := range all {
+		defer all[i].release()
+		wait.Go(func() { chosen[i] = all[i].takeNext(first, loopback()) })
+	}
+	wait.Wait()
+	seen := make(map[int]bool)
+	for _, port := range chosen {
+		if seen[port] || port == first {
+			t.Errorf("chosen %v after %d", chosen, first)
+		}
+		seen[port] = true
 	}
 }
 

@@ -85,10 +85,7 @@ func (g *Gate) ask(v *request.State, fresh bool) error {
 	case !g.Sessions.Paths.SignsIn(v.R.Host):
 		return g.Logins.RedirectToCanonical(v)
 	case asker != audience.Navigation:
-		reason := refusal.ReasonTooOld
-		if v.Standing != request.SignedIn {
-			reason = g.Sessions.ReasonSignedOut(v)
-		}
+		reason := g.Sessions.ReasonSignedOut(v)
 		return answer.Refuse(refusal.Reply{Code: refusal.LoginRequired, Reason: reason, LoginURL: loginURL})
 	case g.LoginPage:
 		return g.Logins.ShowSignInPage(v, returnTo, loginURL)

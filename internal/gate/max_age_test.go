@@ -242,12 +242,14 @@ func TestA9_APathInAnySpellingNeedsARecentSignIn(t *testing.T) {
 func TestA9_RewritesDoNotHideAPath(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{
 		Matcher: "/members*", Options: "max_age 10m /billing*",
-		Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page",
+		Before: "rewrite /pretty /billing/1\n rewrite /billing/old /page\n" +
+			"@app path /app/*\n uri @app strip_prefix /app",
 	})
 	b := signedInAgo(s, time.Hour)
 	wantAsked(t, "an address that is rewritten to the path", b.Get("/pretty"))
+	wantAsked(t, "the path below another one", b.Get("/app/billing"))
 	wantAsked(t, "the path, rewritten to another one", b.Get("/billing/old"))
-	for _, path := range []string{"/pretty", "/billing/old"} {
+	for _, path := range []string{"/pretty", "/billing/old", "/app/billing"} {
 		answer, windows := signedInAgo(s, time.Hour).Follow(path)
 		if wantPage(t, path, answer); windows != 1 {
 			t.Errorf("%s: %d windows", path, windows)
@@ -314,5 +316,35 @@ func TestA9_MaxAgeIsRefusedWhereItCannotWork(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "max_age: write a duration between 1m and 366d") {
 		t.Errorf("JSON without a duration: %v", err)
+	}
+}
+
+// How a session began is the handler's own business: the site learns the fields that it asked for.
+func TestA9_TheSiteDoesNotSeeWhetherASignInWasFresh(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "max_age 10m /billing*\n fields name\n headers {\n name X-Name\n }",
+		After:   "route {\n header Seen \"{http.auth.user.}|{http.auth.user.name}\"\n reverse_proxy {upstream}\n}",
+	})
+	for _, page := range []string{"/page", "/billing"} {
+		b := s.NewBrowser()
+		b.SignIn(page)
+		answer := b.Get(page)
+		// Caddy knows no placeholder without a name.
+		if seen := answer.Header.Get("Seen"); seen != "{http.auth.user.}|Jay Posiris" {
+			t.Errorf("after a sign-in for %s, the placeholders are %q", page, seen)
+		}
+		header := s.Upstream.Last(t).Header
+		if header.Get("X-Name") != "Jay%20Posiris" {
+			t.Errorf("the site got %v", header)
+		}
+		for name, values := range header {
+			if values[0] == "r" || values[0] == "" {
+				t.Errorf("the site got %s %q", name, values)
+			}
+		}
+		object := sitetest.Decode(t, b.Fetch("/instagram_auth/userinfo"))
+		if _, there := object[""]; there || object["name"] != "Jay Posiris" {
+			t.Errorf("userinfo is %v", object)
+		}
 	}
 }

@@ -15,6 +15,9 @@ func (l *Sessions) ReasonSignedOut(v *request.State) refusal.Reason {
 	if v.IsForeign(l.Paths) {
 		return ""
 	}
+	if v.Standing == request.SignedIn {
+		return refusal.ReasonTooOld // the session counts, but not here
+	}
 	if l.Handoff {
 		return refusal.ReasonNoSession // the site keeps the sessions, and no cookie counts
 	}

@@ -133,7 +133,7 @@ func (p AccountPage) Write(w http.ResponseWriter, head bool) {
 	if account.Use = words.Token; p.NoToken {
 		account.Use = words.NoToken
 	}
-	view := View{Title: words.Title, Text: words.Text, Home: home, Account: account}
+	view := View{Title: words.Title, Text: words.Text, Home: HomePath, Account: account}
 	header := w.Header()
 	SecurityHeaders(header)
 	header.Set("Cross-Origin-Resource-Policy", "same-origin")

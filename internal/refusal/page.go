@@ -180,8 +180,8 @@ type SignOutForm struct {
 // and short enough to be read out.
 const referenceLength = 8
 
-// home is the way back. A page without a way on has one in any case.
-const home = "/"
+// HomePath is the path of the site's home. A page without a way on has a link there in any case.
+const HomePath = "/"
 
 // elsewhere returns an offer in the language of the page.
 func (l Look) elsewhere(offer *Elsewhere) *Elsewhere {
@@ -217,7 +217,7 @@ func (l Look) fill(view *View, f facts) {
 	}
 	view.Reference = view.RequestID[:min(len(view.RequestID), referenceLength)]
 	if view.Home == "" && (l.HomeOpen || view.Link == "" && view.SignOut == nil) {
-		view.Home = home
+		view.Home = HomePath
 	}
 	if l.Framed {
 		view.Target = outOfFrame

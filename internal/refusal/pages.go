@@ -87,7 +87,7 @@ func (p SignOutPage) Write(w http.ResponseWriter, head bool) {
 	file, view := signOutFile, View{Title: language.SignOut}
 	if p.SignedIn {
 		view.SignOut = &SignOutForm{Action: p.Action, SignedIn: true, Username: p.Username}
-		view.Text, view.Home = language.SignedIn, home
+		view.Text, view.Home = language.SignedIn, HomePath
 	} else {
 		file, view.Title = signedOutFile, language.SignedOut.Title
 		view.Text, view.Link, view.LinkURL = language.NotSignedIn, language.SignIn.Link, p.LoginURL

@@ -28,7 +28,7 @@ const (
 	ReasonIdle       Reason = "idle"       // the session was not used for too long
 	ReasonSignedOut  Reason = "signed_out" // this one session was ended
 	ReasonRevoked    Reason = "revoked"    // all sessions of the account or of everybody were ended
-	ReasonTooOld     Reason = "too_old"    // it counts, but the page needs a more recent sign-in
+	ReasonTooOld     Reason = "too_old"    // the session is valid, and the page needs a more recent sign-in
 )
 
 // Reply is one refusal. All fields come from the handler: none holds text of a client, and of

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -35,9 +34,6 @@ type SiteError struct {
 
 // Error returns option and problem.
 func (e *SiteError) Error() string { return e.Option + ": " + e.Problem }
-
-// maxSiteName is how long the name of a site may be, in characters.
-const maxSiteName = 64
 
 // ParseSite checks the description of the site. Its errors are *SiteError.
 func ParseSite(c SiteConfig) (site Site, err error) {
@@ -67,37 +63,8 @@ func ParseSite(c SiteConfig) (site Site, err error) {
 	return site, nil
 }
 
-// nameProblem returns what is wrong with a site's name, or "".
-func nameProblem(name string) string {
-	switch {
-	case !utf8.ValidString(name):
-		return "is not valid UTF-8; save the file as UTF-8"
-	case utf8.RuneCountInString(name) > maxSiteName:
-		return fmt.Sprintf("has %d characters; write at most %d", utf8.RuneCountInString(name), maxSiteName)
-	case name != strings.TrimSpace(name):
-		return "begins or ends with a space; remove it"
-	case unreplaced.MatchString(name):
-		return fmt.Sprintf("%q has a placeholder, which is not replaced here; write the name itself", name)
-	}
-	for _, r := range name {
-		if r != ' ' && !unicode.IsGraphic(r) || unicode.IsSpace(r) && r != ' ' || isInvisible(r) {
-			return fmt.Sprintf("has a character that cannot be seen (%U); type the name again", r)
-		}
-	}
-	return ""
-}
-
 // unreplaced matches a placeholder of Caddy.
 var unreplaced = regexp.MustCompile(`\{(\$|env\.|file\.|http\.|args)`)
-
-// isInvisible reports whether a character shows nothing by itself, or changes how others are shown.
-func isInvisible(r rune) bool {
-	switch {
-	case unicode.Is(unicode.Cf, r), unicode.Is(unicode.Variation_Selector, r), unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r):
-		return true
-	}
-	return r == '\u2800' || r == '\u3164' || r == '\uffa0' || r == '\u115f' || r == '\u1160'
-}
 
 // parseAddress returns an address as it may stand in a page and in a header. problem is what is
 // wrong with it, or "".

@@ -61,9 +61,20 @@ func TestE3_ALogoOfAnotherHostIsAllOfItThatAPageLoads(t *testing.T) {
 func TestE2_WhatIsWrongAboutASiteIsRefused(t *testing.T) {
 	long := strings.Repeat("ä", maxSiteName)
 	siteOf(t, SiteConfig{Name: long})
-	siteOf(t, SiteConfig{Name: "Joe’s “Café” – 100 % 🦦 नमस्ते"})
+	for _, name := range []string{
+		"Joe’s “Café” – 100 % 🦦 नमस्ते", "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627", // books in Persian, whose two parts do not join
+		"\u0915\u094d\u200d\u0937", "\u0915\u094d\u200c\u0937", "\u0d28\u0d4d\u200d", "\u0dc1\u0dca\u200d\u0dbb\u0dd3", // Devanagari, Malayalam, Sinhala
+		"\U0001f469\u200d\U0001f4bb", "\U0001f469\U0001f3fd\u200d\U0001f680", "I \u2764\ufe0f cats", "\u2764\ufe0f\u200d\U0001f525", "\U0001f3f3\ufe0f\u200d\U0001f308",
+		"\U0001f468\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466", "\u26f9\U0001f3fd\u200d\u2642\ufe0f", "\U0001f642\u200d\u2194\ufe0f", "Route 6\ufe0f\u20e3", "#\ufe0f\u20e3",
+		"\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f pub", "\u203c\ufe0f", "\u2122\ufe0f", "\u845b\U000e0100", "\u1820\u180b", "\u231a\ufe0e",
+	} {
+		siteOf(t, SiteConfig{Name: name})
+	}
 	for option, values := range map[string][]string{
-		"name":    {long + "x", "a\u202eb", "a\u200bb", "a\nb", "a\x00b", " a", "a ", "a\u00a0b", "\ufeffa", "a\u3164b", "{env.NAME}", "a\xffb", "a\u2066b", "a\u00adb"},
+		"name": {long + "x", "a\u202eb", "a\u200bb", "a\nb", "a\x00b", " a", "a ", "a\u00a0b", "\ufeffa", "a\u3164b", "{env.NAME}", "a\xffb", "a\u2066b", "a\u00adb", "a\u200db", "a\u200cb", "\u200da",
+			"\u06a9\u200c", "\u06a9\u200c\u200c\u0647", "\u06a9\u200c a", "\u0915\u094d\u200d\u200d\u0937", "\U0001f469\u200d", "\U0001f469\u200d\u200d\U0001f4bb", "\U0001f469\u200c\U0001f4bb", "a\ufe0f", "6\ufe0f",
+			"\u2764\ufe0f\ufe0f", "\u2764\ufe0f\ufe0e", "\u2764\u034f", "\U0001f3f4\U000e0067", "\U0001f3f4\U000e007f", "\U0001f3f4" + strings.Repeat("\U000e0067", 20) + "\U000e007f", "a\U000e0067\U000e007f", "a\U000e0100", "\u845b\U000e0100\U000e0101", "\u06a9\u200b\u0647", "\u0915\u200e",
+		},
 		"logo":    {"logo.png", "//evil.example/x", "/\\evil.example", "http://example.com/x", "javascript:alert(1)", "data:image/png,x", "https://", "https://a b/x", "https://u:p@example.com/x", "/a b", "/a\nb", "https://ex;ample.com/x", "https://example.com,x/y", "mailto:a@b.example", "https:example.com", "{env.LOGO}", "https://exa'mple.com/"},
 		"privacy": {"privacy", "ftp://example.com", "mailto:a@b.example", "\t/x"},
 		"terms":   {"?x", "#x"},
@@ -220,5 +231,18 @@ func TestTheListsOfPermissionsStandAboveWhoCanSignIn(t *testing.T) {
 			t.Errorf("%q stands at %d, after %d\n%s", part, at, last, page)
 		}
 		last = at
+	}
+}
+
+func TestTheMessageSaysWhereANameHasACharacterThatCannotBeSeen(t *testing.T) {
+	for name, want := range map[string]string{
+		"Caf\u200b\u00e9":        `name: has a character that cannot be seen (U+200B) after "Caf"; delete it there`,
+		"\ufeffOtter":            `name: has a character that cannot be seen (U+FEFF) at its beginning; delete it there`,
+		"The Otter Club\u200d s": `name: has a character that cannot be seen (U+200D) after "ter Club"; delete it there`,
+		"Otter\u00a0Club":        `name: has a space of another kind (U+00A0) after "Otter"; write an ordinary space`,
+	} {
+		if _, err := ParseSite(SiteConfig{Name: name}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", name, err, want)
+		}
 	}
 }

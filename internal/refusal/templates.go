@@ -166,7 +166,7 @@ const sampleSite = "Sample Site 5150"
 func samples(style template.CSS) []sample {
 	site := ViewSite{Name: sampleSite, Logo: "/sample/logo", Privacy: "/sample/privacy", Terms: "/sample/terms", Help: "/sample/help"}
 	signOut := View{
-		Page: "sign_out", Language: "en", Direction: "ltr", Title: "Title", PageTitle: "Title · " + sampleSite, Text: "Text", Site: site, Home: home,
+		Page: "sign_out", Language: "en", Direction: "ltr", Title: "Title", PageTitle: "Title · " + sampleSite, Text: "Text", Site: site, Home: HomePath,
 		Labels: english.Labels, Style: style,
 	}
 	signedIn, signedOut := signOut, signOut

@@ -15,10 +15,10 @@ const (
 	Ended                     // the session ended before its time
 )
 
-// Diagnose finds out why Open returns no session; ended is as for Open. With Expired, Idle and Ended, it writes to s the
-// session that the answer is about: of several, the one whose login was finished last. It opens
-// each cookie as Open does, so that a cookie that does not open costs as much as one that
-// does. [Z1]
+// Diagnose finds out why Open returns no session; ended is as for Open. With Expired, Idle and
+// Ended, it writes to s the session that the answer is about: of several, the one whose login was
+// finished last. It opens each cookie as Open does, so that a cookie that does not open costs as
+// much as one that does. [Z1]
 func (c *Cookies) Diagnose(s *Session, f *Found, ended func(*Session) bool) Problem {
 	if !f.sessionSent {
 		return NoCookie

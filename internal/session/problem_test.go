@@ -40,6 +40,7 @@ func TestS2_WhatIsWrongWithACookie(t *testing.T) {
 		"ended":                          {good, always, session.Ended, start.Add(time.Hour)},
 		"the newest of three":            {old + "; " + good + "; " + idle, always, session.Ended, start.Add(time.Hour)},
 		"the newest that opens":          {future + "; " + old + "; " + wrongKey + "; " + idle, never, session.Idle, start.Add(30 * time.Minute)},
+		"the future behind an idle one":  {idle + "; " + future, never, session.Idle, start.Add(30 * time.Minute)},
 		"a good one behind an ended one": {old + "; " + good, never, session.NoProblem, time.Time{}},
 		"behind many planted ones":       {strings.Repeat(wrongKey+"; ", 50) + idle, never, session.Idle, start.Add(30 * time.Minute)},
 	} {

@@ -81,3 +81,31 @@ func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
 		t.Errorf("logged %v", lines)
 	}
 }
+
+func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{Options: "max_age 1m /events/bills*\n sync_interval 1s"})
+	events(s)
+	b := s.NewBrowser()
+	b.Plant(sitetest.SessionCookie, s.ReauthenticatedCookie(sitetest.Users()[0], 50*time.Second))
+	bills, news := openStream(t, s, b, "/events/bills"), openStream(t, s, b, "/events/news")
+	<-bills
+	<-news
+	select {
+	case line, open := <-bills:
+		if open {
+			t.Errorf("the stream goes on with %q", line)
+		}
+	case <-time.After(25 * time.Second):
+		t.Error("the stream is still open 75 s after the sign-in")
+	}
+	select {
+	case <-news:
+		t.Error("a stream that takes any session has ended")
+	default:
+	}
+	s.WaitForLog("ended open connections whose session has ended", 1)
+	lines := s.Logged("ended open connections whose session has ended")
+	if len(lines) != 1 || lines[0]["too_old"] != 1.0 {
+		t.Errorf("logged %v", lines)
+	}
+}
