@@ -133,7 +133,8 @@ func TestF7_FaultsOfTheLocalCopy(t *testing.T) {
 		r.process.waitUntil("a whole file", func() bool {
 			info, err := os.Lstat(r.snapshot(r.site))
 			content, readErr := os.ReadFile(r.snapshot(r.site))
-			return err == nil && readErr == nil && info.Mode().IsRegular() && (d.name == "a link to it" || !bytes.HasPrefix(content, damaged))
+			_, lockErr := os.Lstat(r.snapshot(r.site) + ".lock")
+			return err == nil && readErr == nil && os.IsNotExist(lockErr) && info.Mode().IsRegular() && (d.name == "a link to it" || !bytes.HasPrefix(content, damaged))
 		})
 	}
 	r.tooOld(table, len(damages))
