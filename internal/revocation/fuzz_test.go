@@ -95,8 +95,8 @@ func FuzzF7_Snapshots(f *testing.F) {
 	})
 }
 
-// FuzzF7_SealedLines takes what is sealed under the right key for a line, as that of a newer version
-// might be.
+// FuzzF7_SealedLines takes what is sealed under the right key for a line, as that of a newer
+// version might be.
 func FuzzF7_SealedLines(f *testing.F) {
 	e := entry{oneSession, 7, always, 1_900_000_000}
 	for _, seed := range [][]byte{nil, {1}, make([]byte, lineHeader), append([]byte{1}, make([]byte, lineHeader-1)...), append([]byte{2}, make([]byte, lineHeader-1)...), append(append([]byte{1}, make([]byte, lineHeader-1)...), append(e.appendTo(nil), 1)...)} {

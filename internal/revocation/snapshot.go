@@ -283,14 +283,14 @@ func (l *List) afterLook(m *Member, c *recollection, seen look, err error) {
 // useRest has everything count that the snapshot has. A storage that can be read has it all, unless
 // it was emptied, or restored from a backup: then the next look finds what it lacks.
 func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
-	count, lacking, now := len(c.queued), 0, l.now().Unix()
+	count, missed, now := len(c.queued), 0, l.now().Unix()
 	for _, e := range c.rest {
 		if !l.believable(e) {
 			continue
 		}
 		count++
 		if l.note(e) && e.expires > now {
-			lacking++
+			missed++
 		}
 	}
 	switch {
@@ -298,10 +298,10 @@ func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
 		m.Logger.Warn("the storage cannot be read; the local copy of the revoked sessions is in use", "age", l.ageOf(c.looked), "count", count,
 			"error", failed, "remedy", Remedy)
 		return
-	case lacking == 0:
+	case missed == 0:
 		return
 	case !seen.entries:
-		m.Logger.Warn("the storage has no revoked sessions; those of the local copy count, and Caddy writes them to the storage", "age", l.ageOf(c.looked), "count", lacking,
+		m.Logger.Warn("the storage has no revoked sessions; those of the local copy count, and Caddy writes them to the storage", "age", l.ageOf(c.looked), "count", missed,
 			"remedy", "if you have changed or emptied the storage on purpose, there is nothing to do; otherwise mount or configure the previous storage")
 	}
 	l.state.fullAt = time.Time{} // see heal
