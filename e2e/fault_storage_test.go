@@ -19,8 +19,8 @@ type outage struct {
 	name string
 	// begin and end break the storage of a Caddy that may or may not run.
 	begin, end func(d *disk)
-	// unnoticed says that every operation seems to work.
-	unnoticed bool
+	// unnoticed says that every operation seems to work, unreadable that nothing can be read.
+	unnoticed, unreadable bool
 }
 
 // disk is where the storage of a Caddy is.
@@ -78,13 +78,15 @@ func replaced(d *disk, is bool) {
 func outages() []outage {
 	garbage := onCommand("answers garbage", faultystorage.Garbage)
 	garbage.unnoticed = true
+	failing := onCommand("fails on every call", faultystorage.Failing)
+	failing.unreadable = true
 	return []outage{
 		onCommand("slower than 2 s", faultystorage.Slow),
-		onCommand("fails on every call", faultystorage.Failing),
+		failing,
 		garbage,
 		onCommand("read-only", faultystorage.ReadOnly),
 		{name: "full disk", begin: func(d *disk) { full(d, true) }, end: func(d *disk) { full(d, false) }},
-		{name: "a file where its folder was", begin: func(d *disk) { replaced(d, true) }, end: func(d *disk) { replaced(d, false) }},
+		{name: "a file where its folder was", begin: func(d *disk) { replaced(d, true) }, end: func(d *disk) { replaced(d, false) }, unreadable: true},
 	}
 }
 
@@ -141,6 +143,9 @@ func aboutStorage(l line) bool {
 	msg := l.text("msg")
 	return strings.HasPrefix(msg, "the storage") || strings.Contains(msg, "from the storage failed")
 }
+
+// aboutCopy matches a line about the local copy of the revoked sessions.
+func aboutCopy(l line) bool { return strings.Contains(l.text("msg"), "local copy") }
 
 // whileRunning breaks the storage under a Caddy that runs.
 func (s *storageStory) whileRunning() {
@@ -216,7 +221,7 @@ func (s *storageStory) atStart() {
 	s.run()
 	s.running = true
 	page := site.stays.get(site.address, "/private", byLink)
-	// Until the storage can be read, nobody can know who has signed out.
+	// Caddy knows from its local copy who has signed out.
 	forgotten := "403"
 	switch again := replay.get(site.address, "/private", byLink); again.status {
 	case http.StatusOK:
@@ -233,8 +238,10 @@ func (s *storageStory) atStart() {
 	switch {
 	case s.outage.unnoticed:
 		operator = messages(s.warned(s.t, 0, func(l line) bool { return strings.Contains(l.text("msg"), "cannot be read") }))
+	case s.outage.unreadable:
+		operator = messages(s.warned(s.t, 0, aboutCopy))
 	case forgotten != "sent to Instagram":
-		operator = messages(s.warned(s.t, 0, aboutStorage))
+		operator = messages(s.warned(s.t, 0, func(l line) bool { return aboutStorage(l) && !aboutCopy(l) }))
 	}
 	s.see("start-up", visitor, operator, nil)
 	time.Sleep(time.Second) // some looks into the storage that fails

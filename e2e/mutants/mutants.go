@@ -235,6 +235,16 @@ var mutants = []mutant{
 	{"N14", "older ends on other nodes stay", `!(covered[i] && minute < quiet)`, `!(false && covered[i] && minute < quiet)`, ""},
 	{"N14", "single sign-outs have no bound", `whole.Sub(now) > budgetBurst*budgetEvery`, `whole.Sub(now) > 1000*budgetBurst*budgetEvery`, ""},
 	{"N14", "an end beyond the budget ends newer sessions", `entry{kind: kind, key: key, before: s.Began + 1}.lasting()`, `entry{kind: kind, key: key, before: s.Began + 1000}.lasting()`, ""},
+	{"F7", "the local copy is not used", `	if c != nil {
+		l.useRest(m, c, seen, err)
+	}`, ``, ""},
+	{"F7", "what has ended is not in the local copy", `	l.keepLocally(record{e, err != nil})
+`, ``, ""},
+	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
+`, ``, ""},
+	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
+	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
+	{"F7", "what is appended while the local copy is replaced is lost", `	return true, copyRest()`, `	return true, nil`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", `if !f.Sessions.Allowed(&who) { // [X1]`, `if false {`, ""},

@@ -101,7 +101,7 @@ func BenchmarkStorage(b *testing.B) {
 // benchList returns a list that does nothing by itself.
 func benchList(b *testing.B, storage Storage) *List {
 	b.Helper()
-	l := &List{queue: newQueue(), root: root("123"), now: time.Now, storage: make(gatekeeper, operationsAtATime)}
+	l := &List{queue: newQueue(), root: root("123"), now: time.Now, storage: make(gatekeeper, operationsAtATime), local: make(gatekeeper, operationsAtATime)}
 	l.table.Store(newTable(smallestTable))
 	l.members = []*Member{{Storage: storage, Sealer: newVault(b, testSecret), Logger: slog.New(slog.DiscardHandler)}}
 	return l
@@ -112,4 +112,43 @@ func heap() uint64 {
 	runtime.GC()
 	runtime.ReadMemStats(&stats)
 	return stats.HeapAlloc
+}
+
+// BenchmarkSnapshot is what the local copy costs: an append beside each end, writing it anew, and
+// reading it at a start.
+func BenchmarkSnapshot(b *testing.B) {
+	for _, entries := range []int{1000, 100_000, 1_000_000} {
+		l := benchList(b, nil)
+		l.mu.Lock()
+		m := l.members[0]
+		m.Snapshot = SnapshotFile(b.TempDir(), "123")
+		l.mu.Unlock()
+		for _, key := range randomKeys(entries) {
+			l.note(entry{oneSession, key, always, l.now().Add(testLifetime).Unix()})
+		}
+		l.replaceNow(m)
+		b.Run(fmt.Sprint(entries, "/append"), func(b *testing.B) {
+			for b.Loop() {
+				l.keepLocally(record{entry: entry{oneSession, 1, always, l.now().Unix()}})
+			}
+		})
+		b.Run(fmt.Sprint(entries, "/replace"), func(b *testing.B) {
+			for b.Loop() {
+				l.replaceNow(m)
+			}
+			info, err := os.Stat(m.Snapshot)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(info.Size())/float64(entries), "B/entry")
+		})
+		b.Run(fmt.Sprint(entries, "/read"), func(b *testing.B) {
+			for b.Loop() {
+				l.snapshot.recalled = nil
+				if c := l.recall(m); c == nil || len(c.rest) < entries {
+					b.Fatal("not read")
+				}
+			}
+		})
+	}
 }

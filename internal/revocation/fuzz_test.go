@@ -70,3 +70,49 @@ func FuzzF3_Notes(f *testing.F) {
 		}
 	})
 }
+
+// FuzzF7_Snapshots reads any bytes as the local copy: nothing panics, and nothing counts that was
+// not sealed for it.
+func FuzzF7_Snapshots(f *testing.F) {
+	v, data := newVault(f, testSecret), snapshotData(root("123"))
+	sealer := lineSealer{[]Sealer{v}, data, 1_800_000_000}
+	whole, err := sealer.appendLines(nil, []record{{entry{oneSession, 7, always, 1_900_000_000}, true}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range [][]byte{nil, []byte("\n\n#\n"), []byte(",,,"), whole, whole[:len(whole)/2], append([]byte(snapshotHeading), whole...), append(whole, whole...)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		end, err := readLines(bytes.NewReader(content), func(line []byte) {
+			if _, _, records, ok := readLine(line, []Sealer{v}, data); ok && (len(records) != 1 || records[0].key != 7) {
+				t.Errorf("%q has %v", line, records)
+			}
+		})
+		if err != nil || end < 0 || end > int64(len(content)) {
+			t.Errorf("%d, %v", end, err)
+		}
+	})
+}
+
+// FuzzF7_SealedLines takes what is sealed under the right key for a line, as that of a newer
+// version might be.
+func FuzzF7_SealedLines(f *testing.F) {
+	e := entry{oneSession, 7, always, 1_900_000_000}
+	for _, seed := range [][]byte{nil, {1}, make([]byte, lineHeader), append([]byte{1}, make([]byte, lineHeader-1)...), append([]byte{2}, make([]byte, lineHeader-1)...), append(append([]byte{1}, make([]byte, lineHeader-1)...), append(e.appendTo(nil), 1)...)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, plaintext []byte) {
+		kind, written, records, ok := readPlainLine(plaintext)
+		if !ok {
+			return
+		}
+		again := binary.BigEndian.AppendUint64([]byte{byte(kind)}, uint64(written))
+		for i, r := range records {
+			again = append(r.appendTo(again), plaintext[lineHeader+(i+1)*recordSize-1])
+		}
+		if !bytes.Equal(again, plaintext) {
+			t.Errorf("%x was read as %x", plaintext, again)
+		}
+	})
+}

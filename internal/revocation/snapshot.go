@@ -17,8 +17,8 @@ import (
 // each node keeps what it knows in a file on its own disk, too. [F7]
 //
 // Everything that ends is appended at once. From time to time, the file is written anew without
-// what has expired. It is read once, before the first look into the storage: what had not reached
-// the storage is queued again, and all of it counts if that look fails.
+// what has expired. It is read once, before the first look into the storage. What had not reached
+// the storage is queued again. The rest counts after that look, whether it succeeds or fails.
 
 const (
 	// markEvery is how often the file is told that the storage was read.
@@ -151,7 +151,11 @@ func (l *List) reportSnapshot(m *Member, err error) {
 		}
 		return
 	}
-	s.lacks, s.restUntil = true, l.now().Add(snapshotRest)
+	s.lacks = true
+	if errors.Is(err, errNotAFile) {
+		return // a file takes its place
+	}
+	s.restUntil = l.now().Add(snapshotRest)
 	if !s.failed {
 		s.failed = true
 		m.Logger.Warn("writing the local copy of the revoked sessions failed", "file", m.Snapshot, "error", err, "remedy", SnapshotRemedy)
@@ -210,6 +214,9 @@ func (l *List) recall(m *Member) *recollection {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil && !errors.Is(err, errTooLarge):
+		s.mu.Lock()
+		s.lacks = true
+		s.mu.Unlock()
 		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", DamageRemedy)
 		return nil
 	case c.newest != 0 && l.now().Unix()-c.newest > int64(MaxLifetime/time.Second):
@@ -255,14 +262,13 @@ func (l *List) queueAgain(m *Member, c *recollection) {
 	}
 }
 
-// afterLook has the rest of the snapshot count if the storage cannot be read or has lost
-// everything, and brings the snapshot up to date.
+// afterLook has the rest of the snapshot count, and brings the snapshot up to date.
 func (l *List) afterLook(m *Member, c *recollection, seen look, err error) {
 	s := &l.snapshot
 	first := err == nil && !s.storeRead
 	s.storeRead = s.storeRead || err == nil
-	if c != nil && (err != nil || seen.full && !seen.entries) {
-		l.useRest(m, c, err)
+	if c != nil {
+		l.useRest(m, c, seen, err)
 	}
 	if l.snapshotOf(m) == nil {
 		s.learned, s.tooMany = nil, false
@@ -274,25 +280,32 @@ func (l *List) afterLook(m *Member, c *recollection, seen look, err error) {
 	}
 }
 
-// useRest has everything count that the snapshot has.
-func (l *List) useRest(m *Member, c *recollection, failed error) {
-	count := len(c.queued)
+// useRest has everything count that the snapshot has. A storage that can be read has it all, unless
+// it was emptied, or restored from a backup: then the next look finds what it lacks.
+func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
+	count, missed, now := len(c.queued), 0, l.now().Unix()
 	for _, e := range c.rest {
-		if l.believable(e) {
-			l.note(e)
-			count++
+		if !l.believable(e) {
+			continue
+		}
+		count++
+		if l.note(e) && e.expires > now {
+			missed++
 		}
 	}
 	switch {
 	case failed != nil:
 		m.Logger.Warn("the storage cannot be read; the local copy of the revoked sessions is in use", "age", l.ageOf(c.looked), "count", count,
 			"error", failed, "remedy", Remedy)
-	case count > len(c.queued):
-		l.state.fullAt = time.Time{} // what the storage lacks is written there
-		l.nudge()
-		m.Logger.Warn("the storage has no revoked sessions; those of the local copy count, and Caddy writes them to the storage", "age", l.ageOf(c.looked), "count", count,
+		return
+	case missed == 0:
+		return
+	case !seen.entries:
+		m.Logger.Warn("the storage has no revoked sessions; those of the local copy count, and Caddy writes them to the storage", "age", l.ageOf(c.looked), "count", missed,
 			"remedy", "if you have changed or emptied the storage on purpose, there is nothing to do; otherwise mount or configure the previous storage")
 	}
+	l.state.fullAt = time.Time{} // see heal
+	l.nudge()
 }
 
 // learn notes what a look has found, to be kept on this machine.

@@ -22,7 +22,7 @@ const (
 	maxLine = 64 << 10
 
 	// staleLock is the age at which a lock is that of a process that was killed.
-	staleLock = 5 * time.Minute
+	staleLock = time.Minute
 
 	// appendAttempts is how often lines are written again because another process has just put
 	// another file in the place of the one that they were written to.
