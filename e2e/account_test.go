@@ -180,6 +180,30 @@ func TestP7_TheAccountPageShowsThePictureAndIsNotFramed(t *testing.T) {
 	}
 }
 
+// An account without a picture has a drawn head in its place, and no empty spot.
+func TestTheAccountPageHasSomethingInThePlaceOfAMissingPicture(t *testing.T) {
+	s := startAccountSite(t, "token {\n long_lived\n}")
+	tab := newBrowser(t, "")
+	openAccount(t, tab, s.origin+"/instagram_auth/account", otherUsername)
+	eventually(t, tab, `document.images[0].complete && document.images[0].naturalWidth === 0`)
+	shoot(t, tab, "account-without-picture")
+	shot, err := png.Decode(bytes.NewReader(ask(t, tab, chromedp.CaptureScreenshot())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := ask(t, tab, chromedp.Evaluate[[]int](`(box => [box.left + box.width / 2, box.top, box.bottom].map(Math.round))(document.images[0].getBoundingClientRect())`))
+	// Down the middle of the circle: ground, head, ground, shoulders.
+	changes := 0
+	for y := place[1] + 6; y < place[2]-6; y++ {
+		if shot.At(place[0], y) != shot.At(place[0], y-1) {
+			changes++
+		}
+	}
+	if changes < 3 {
+		t.Errorf("the place of the picture has %d borders", changes)
+	}
+}
+
 // pictureWidth waits for the one picture of a page, and fails the test if it is broken.
 func pictureWidth(t *testing.T, tab context.Context) int {
 	t.Helper()
