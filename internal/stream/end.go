@@ -39,19 +39,19 @@ func (c *Conn) endRequest() {
 		return
 	}
 	// HTTP/2 resets the stream. Other requests on the same connection go on.
-	controller, past := http.NewResponseController(innermost(c.writer)), time.Unix(1, 0)
+	controller, past := c.controller(), time.Unix(1, 0)
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
 }
 
-// innermost returns the writer of the HTTP server. It takes a deadline while the site writes. The
-// writers around it, such as the one with which Caddy limits slow clients, keep a deadline in a
-// field, and expect it from the site alone.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
+// controller returns the controls of the server's own response writer, which are safe for
+// concurrent use. Those of the writers around it, such as Caddy's, need not be.
+func (c *Conn) controller() *http.ResponseController {
+	w := c.writer
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return w
+			return http.NewResponseController(w)
 		}
 		w = wrapper.Unwrap()
 	}
@@ -64,7 +64,7 @@ func (c *Conn) endSocket(reason Reason) {
 	if c.raw() != nil {
 		_ = c.raw().Conn.SetDeadline(deadline)
 	} else {
-		_ = http.NewResponseController(innermost(c.writer)).SetWriteDeadline(deadline)
+		_ = c.controller().SetWriteDeadline(deadline)
 	}
 	go c.socket().sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
 	time.AfterFunc(closeWait, func() {
