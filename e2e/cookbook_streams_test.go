@@ -11,6 +11,8 @@ import (
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
 )
 
 // liveApp has a websocket and an event stream. Both say first who the visitor is, and then stay
@@ -57,15 +59,17 @@ func websocketsAndEventStreams(k *kitchen) {
 	// The page is not told that the visitor signs out in the other tab: Caddy ends its connections.
 	run(k.T, other.tab, chromedp.Click("#sign-out button"))
 	page.until(says("Signed out") + ` && messages.childElementCount === 0`)
-	if got := page.eval(`closedWith`); got != "1008 session_ended" {
-		k.Errorf("the websocket was closed with %q", got)
-	}
+	page.until(`window.closedWith === "1008 session_ended"`)
 	other.until(says("Signed out"))
 	k.caddy.waitUntil("an app whose connections are closed", func() bool { return app.open.Load() == 0 })
 
 	// A new sign-in in the other tab.
 	run(k.T, other.tab, chromedp.Navigate("https://example.com/instagram_auth/login"))
 	page.wantLive(userID + "|" + username + "|")
+
+	// Another sign-in replaces the session. The page connects again with the new one.
+	run(k.T, other.tab, chromedp.Navigate("https://example.com/instagram_auth/login"))
+	page.until(`window.closedWith === "1008 session_ended" && socket.readyState === WebSocket.OPEN && events.readyState === EventSource.OPEN`)
 
 	// An event stream is enough. The operator's command ends all sessions of the person.
 	page.eval(`(socket.onclose = null, socket.close(), "")`)
@@ -81,6 +85,35 @@ func websocketsAndEventStreams(k *kitchen) {
 	page.wantLive(userID + "|" + username + "|")
 	page.eval(`(user = "1", window.isTheSame = true, check(), "")`)
 	page.until(`window.isTheSame === undefined && ` + says("Signed in as "+username))
+
+	// A reload keeps the connections. Then the new configuration denies the person.
+	page.wantLive(userID + "|" + username + "|")
+	k.deny(userID)
+	page.until(`window.closedWith === "1008 session_ended" && messages.childElementCount === 0`)
+	for _, tab := range []*chromium{page, other} { // only the first one learns why
+		tab.until(says("Signed out") + ` || ` + says(refusal.NoAccess.Text()))
+	}
+}
+
+// deny reloads the configuration with a person on the list of those who are kept out.
+func (k *kitchen) deny(user string) {
+	k.Helper()
+	running, err := http.Get("http://" + k.admin + "/config/")
+	if err != nil {
+		k.Fatal(err)
+	}
+	const block = `"handler":"instagram_auth"`
+	changed := strings.ReplaceAll(body(k.T, running), block, block+`,"deny":["`+user+`"]`)
+	if !strings.Contains(changed, "deny") {
+		k.Fatalf("no block is in %s", changed)
+	}
+	answer, err := http.Post("http://"+k.admin+"/load", "application/json", strings.NewReader(changed))
+	if err != nil {
+		k.Fatal(err)
+	}
+	if text := body(k.T, answer); answer.StatusCode != http.StatusOK {
+		k.Fatalf("reload: %d %s", answer.StatusCode, text)
+	}
 }
 
 // says is whether the page shows a state.
@@ -94,7 +127,7 @@ func (c *chromium) wantLive(who string) {
 	c.t.Helper()
 	c.until(fmt.Sprintf(`document.querySelectorAll("#messages li").length >= 2 &&
 		["message for ", "event for "].every((start) => [...messages.children].some((line) => line.textContent === start + %q))`, who))
-	c.eval(`(socket.addEventListener("close", (event) => window.closedWith = event.code + " " + event.reason), "")`)
+	c.eval(`(socket.addEventListener("close", (event) => window.closedWith = event.code + " " + event.reason), window.closedWith = undefined, "")`)
 }
 
 // wantNoHandshake asks for both connections without a session.
