@@ -120,6 +120,8 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	w.ResponseWriter = v.W
 	if v.Standing == request.SignedIn {
 		h.sessions.PrepareResponse(v, w)
+		h.sessions.Enter(v, w)
+		defer w.Conn.Leave()
 	}
 	err := next.ServeHTTP(w, v.R)
 	w.Amend() // error pages and empty answers may differ by visitor, too

@@ -8,6 +8,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/login"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -22,8 +23,13 @@ type sharedMemory struct {
 	endpoint *endpoint.Memory
 }
 
-// Destruct implements caddy.Destructor. The memory owns no resources.
-func (*sharedMemory) Destruct() error { return nil }
+// Destruct implements caddy.Destructor. Caddy calls it after the last configuration with the block.
+// Nothing could say any more when the sessions of open connections end, so they end now. A Caddy
+// that exits closes them itself.
+func (m *sharedMemory) Destruct() error {
+	m.sessions.Open.Close(!caddy.Exiting())
+	return nil
+}
 
 // memories keeps the memory of a block while one configuration replaces another: a reload must not
 // make used logins usable again.
@@ -65,9 +71,9 @@ func (h *Handler) returnMemory() error {
 // scrapes, so that requests pay nothing for these metrics.
 type stateMetrics struct{}
 
-func stateMetric(name, help string) *prometheus.Desc {
+func stateMetric(name, help string, labels ...string) *prometheus.Desc {
 	o := telemetry.Opts(name, help)
-	return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), o.Help, []string{telemetry.LabelApp}, nil)
+	return prometheus.NewDesc(prometheus.BuildFQName(o.Namespace, o.Subsystem, o.Name), o.Help, append([]string{telemetry.LabelApp}, labels...), nil)
 }
 
 var (
@@ -77,7 +83,8 @@ var (
 	metricUnreadable = stateMetric("revoked_sessions_unreadable", "Entries of the storage that could not be decrypted.")
 	metricLastRead   = stateMetric("revoked_sessions_last_read_timestamp_seconds", "When the storage was last read, in Unix seconds; 0 if it never was.")
 	metricBreaker    = stateMetric("breaker_open", "1 while the circuit breaker is open: calls failed in a row and none has succeeded since; 0 otherwise.")
-	allStateMetrics  = []*prometheus.Desc{metricEnded, metricQueued, metricLost, metricUnreadable, metricLastRead, metricBreaker}
+	metricOpen       = stateMetric("open_connections", "Websockets, event streams and other open connections of signed-in visitors, by kind.", telemetry.LabelKind)
+	allStateMetrics  = []*prometheus.Desc{metricEnded, metricQueued, metricLost, metricUnreadable, metricLastRead, metricBreaker, metricOpen}
 )
 
 // Describe implements prometheus.Collector.
@@ -106,14 +113,21 @@ func (stateMetrics) Collect(to chan<- prometheus.Metric) {
 		return true
 	})
 	open := make(map[string]float64) // blocks of one app have a breaker each
+	connections := make(map[string]stream.Counts)
 	memories.Range(func(_, value any) bool {
 		m := value.(*sharedMemory)
 		if open[m.app] += 0; m.provider.Breaker.Open() {
 			open[m.app] = 1
 		}
+		counts := connections[m.app]
+		counts.Add(m.sessions.Open.Count())
+		connections[m.app] = counts
 		return true
 	})
 	for app, value := range open {
 		to <- prometheus.MustNewConstMetric(metricBreaker, prometheus.GaugeValue, value, app)
+		for _, kind := range stream.Kinds() {
+			to <- prometheus.MustNewConstMetric(metricOpen, prometheus.GaugeValue, float64(connections[app][kind]), app, kind.String())
+		}
 	}
 }

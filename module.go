@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/protect"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/provider"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -373,6 +374,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 		return err
 	}
 	s.Now, s.Storage, s.Telemetry, s.Answers = h.now, storage, h.telemetry, h.answers
+	s.Live = func() bool { return placement.Live(serverOf(ctx)) }
 	s.Memory, s.OnForget = h.memory.sessions, h.memory.endpoint.Forget
 	s.Provider = provider.New(&telemetry.Client{Client: s.client, Telemetry: h.telemetry}, h.memory.provider, s.api, h.Fields)
 	if s.Rotation, err = h.watchSecrets(); err != nil {
@@ -386,9 +388,18 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	return h.takePlace(ctx)
 }
 
+// serverOf returns the server that the handler is loaded for, nil outside of one.
+func serverOf(ctx caddy.Context) *caddyhttp.Server {
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	return server
+}
+
 // takePlace finds the block's place on its server and reserves its own paths there.
 func (h *Handler) takePlace(ctx caddy.Context) error {
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	server := serverOf(ctx)
+	if server != nil {
+		server.RegisterConnContext(stream.WithConn)
+	}
 	place, err := h.place(server)
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ var floors = [][]string{
 		"internal/project", "internal/redact", "internal/refusal", "internal/renewal", "internal/returnpath", "internal/review", "internal/revocation", "internal/routes",
 		"internal/secretfile", "internal/session", "internal/spelling", "example", "example/media",
 	},
-	{"internal/audience", "internal/demo", "internal/finding", "internal/logformat", "internal/windowpage", "simulator"},
+	{"internal/audience", "internal/demo", "internal/finding", "internal/logformat", "internal/stream", "internal/windowpage", "simulator"},
 	{"internal/option"},
 	{"internal/address", "internal/rotation", "internal/telemetry"}, // what every request needs
 	{"internal/request", "internal/provider", "internal/inspect", "internal/placement"},

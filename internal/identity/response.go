@@ -1,11 +1,15 @@
 package identity
 
 import (
+	"bufio"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 )
 
 // ResponseWriter completes the site's response headers just before they are sent.
@@ -29,6 +33,9 @@ type ResponseWriter struct {
 	// Unmark is the Set-Cookie line that deletes the mark of a finished login, "" for none.
 	Unmark string
 
+	// Conn is the request among the open connections of signed-in visitors. [L5]
+	Conn stream.Conn
+
 	amended bool
 	// vary and cacheControl hold the values of the headers that Amend sets, which saves an
 	// allocation each. They are not shared, because Caddy's header directive changes values
@@ -43,6 +50,7 @@ func (s *ResponseWriter) Amend() {
 	}
 	s.amended = true
 	header := s.Header()
+	s.Conn.NoteHeader(header)
 	switch vary := header["Vary"]; {
 	case !s.Private && !s.HandedOff && isPublic(header):
 	case len(vary) == 0:
@@ -129,30 +137,53 @@ func (s *ResponseWriter) WriteHeader(status int) {
 		s.Amend()
 	}
 	s.ResponseWriter.WriteHeader(status)
+	s.Conn.NoteStatus(status, s.Header())
 }
 
 // Write completes the headers before the first byte.
 func (s *ResponseWriter) Write(b []byte) (int, error) {
 	s.Amend()
+	if socket := s.Conn.Socket(); socket != nil {
+		return socket.Write(b)
+	}
+	if s.Conn.Ended() {
+		return 0, stream.ErrEnded
+	}
 	return s.ResponseWriter.Write(b)
 }
 
 // ReadFrom completes the headers before the first byte.
 func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 	s.Amend()
+	if s.Conn.Socket() != nil {
+		return io.Copy(struct{ io.Writer }{s}, r)
+	}
 	return s.ResponseWriterWrapper.ReadFrom(r)
 }
 
 // FlushError serves http.ResponseController. Flushing sends the headers.
 func (s *ResponseWriter) FlushError() error {
 	s.Amend()
+	if socket := s.Conn.Socket(); socket != nil {
+		return socket.Flush()
+	}
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 
 // Flush serves handlers that use http.Flusher.
 func (s *ResponseWriter) Flush() { _ = s.FlushError() }
 
+// Hijack lets the site take over the network connection, which still ends with the session.
+func (s *ResponseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(s.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Conn.Hijacked(conn, rw), rw, nil
+}
+
 var (
+	_ http.Hijacker = (*ResponseWriter)(nil)
 	_ http.Flusher  = (*ResponseWriter)(nil)
 	_ io.ReaderFrom = (*ResponseWriter)(nil)
 )

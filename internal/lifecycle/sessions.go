@@ -23,6 +23,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/revocation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/rotation"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
 
@@ -69,6 +70,9 @@ type Config struct {
 	SyncInterval time.Duration         // between two reads of the revocation list
 	MaxStaleness time.Duration         // fail closed with an older revocation list; 0 for never
 
+	// Live reports whether the block is part of the running configuration. nil means that it is.
+	Live func() bool
+
 	// OnForget is called when the data of the matching sessions must be dropped from every cache.
 	OnForget func(match func(key uint64, s session.Session) bool)
 }
@@ -82,6 +86,8 @@ type Sessions struct {
 	Refreshes  []refreshTask               // the configured kinds
 	isRevoked  func(*session.Session) bool // Revoked, converted once: no allocation per request
 	leaveList  func()
+
+	connections *connections
 }
 
 // Memory holds refreshed data that has not reached a cookie yet. It outlives a reload of the
@@ -90,6 +96,8 @@ type Memory struct {
 	// Tokens and Profiles are the two kinds of refresh. They are separate, so that a failure of
 	// one does not delay the other.
 	Tokens, Profiles *renewal.Group[session.Session]
+	// Open has the open connections, which may live longer than the configuration.
+	Open *stream.Registry
 }
 
 // NewMemory returns an empty memory.
@@ -97,13 +105,14 @@ func NewMemory(now func() time.Time) *Memory {
 	refreshes := func() *renewal.Group[session.Session] {
 		return renewal.New[session.Session](maxRemembered, MaxConcurrentRefreshes, keepResult, now)
 	}
-	return &Memory{refreshes(), refreshes()}
+	return &Memory{refreshes(), refreshes(), stream.New(now)}
 }
 
 // New returns the sessions of a block and joins the revocation list of its app. The error is that
 // of opening the list. The caller must call Close.
 func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	l := &Sessions{Config: c, Background: newBackground()}
+	l.connections = &connections{l}
 	if err := l.joinList(logger); err != nil {
 		return nil, err
 	}
@@ -142,9 +151,10 @@ func (l *Sessions) joinList(logger *slog.Logger) error {
 	hide, forget := list.Privacies.Join(&l.Telemetry.Privacy), list.Blocks.Join(l.Paths.Redirects[0].URI, l.Rotation)
 	leave := l.List.Join(revocation.Member{
 		Storage: l.Storage, Sealer: l.Vault, Logger: logger.With(telemetry.LabelApp, app),
-		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0,
+		Interval: l.SyncInterval, Lifetime: l.Lifetime, Strict: l.MaxStaleness != 0, OnChange: l.Memory.Open.Wake,
 	})
-	l.leaveList = func() { leave(); hide(); forget() }
+	leaveOpen := l.Memory.Open.Join(l.connections)
+	l.leaveList = func() { leave(); leaveOpen(); hide(); forget() }
 	return nil
 }
 
@@ -219,6 +229,9 @@ func (l *Sessions) RenewedCookie(v *request.State) string {
 	line, _, err := l.Cookies.Renew(&v.Session, v.Renewed)
 	if err != nil {
 		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err)
+	}
+	if line != "" {
+		l.Memory.Open.Touch(&v.Session)
 	}
 	return line
 }

@@ -48,7 +48,10 @@ type Member struct {
 	Lifetime time.Duration
 	// Strict says that a storage which was emptied is a fault that somebody has to see to.
 	Strict bool
-	Logger *slog.Logger
+	// OnChange is called when the list knows of more revoked sessions than before. It must not
+	// wait. It may be nil.
+	OnChange func()
+	Logger   *slog.Logger
 }
 
 // List is what one node knows of the revoked sessions of one app. It is safe for concurrent use,

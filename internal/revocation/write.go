@@ -129,6 +129,25 @@ func (l *List) keep(e entry) {
 
 // note takes an entry into the mirror.
 func (l *List) note(e entry) (isNew bool) {
+	if isNew = l.mirror(e); isNew {
+		l.announce()
+	}
+	return isNew
+}
+
+// announce tells the members that more sessions have ended.
+func (l *List) announce() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, m := range l.members {
+		if m.OnChange != nil {
+			m.OnChange()
+		}
+	}
+}
+
+// mirror adds an entry to the table.
+func (l *List) mirror(e entry) (isNew bool) {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	if e.kind == everyone {

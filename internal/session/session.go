@@ -274,6 +274,20 @@ func (c *Cookies) OpenInto(s *Session, f *Found, ended func(*Session) bool) bool
 	return false
 }
 
+// Reads reports whether one of the found cookies carries the session with this ID, alive or not.
+func (c *Cookies) Reads(f *Found, id [IDSize]byte) bool {
+	buf := scratches.Get().(*scratch)
+	defer scratches.Put(buf)
+	keys := c.keys().session
+	for _, value := range f.sessions[:min(f.sessionCount, MaxTried)] {
+		plaintext, err := keys.openInto(buf, value, c.sessionAD)
+		if err == nil && len(plaintext) >= IDSize && [IDSize]byte(plaintext[:IDSize]) == id {
+			return true
+		}
+	}
+	return false
+}
+
 // fixedSize is the part at fixed places: ID, five times, three keys, permissions.
 const fixedSize = IDSize + 5*8 + 3*8 + 2
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/limit"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/option"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/refusal"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 )
 
 // This file has the metrics, which live in Caddy's registry. Labels are the app ID and fixed
@@ -26,6 +27,8 @@ const (
 	labelShare    = "share"
 	labelCode     = "code"
 	labelBrowser  = "browser"
+	LabelKind     = labelKind
+	labelReason   = "reason"
 
 	ResultOK = "ok"
 )
@@ -107,6 +110,8 @@ var (
 
 	metricInApp = counters("in_app_browser_total", "Sign-ins that came back without their cookie from or to the browser of an app, by app.", labelBrowser)
 
+	metricCut = counters("connections_cut_total", "Open connections that were ended because their session had ended, by reason.", labelReason)
+
 	metricSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "caddy", Subsystem: option.Directive, Name: "provider_call_duration_seconds", Help: "How long calls to Instagram took.",
 		Buckets: []float64{0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 60}, // a call takes at most a minute
@@ -116,7 +121,7 @@ var (
 	vectors = []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricInApp, metricSeconds, metricInFlight}
+	}{metricRequests, metricLogins, metricRefusals, metricCalls, MetricRefreshes, metricLimited, metricFailed, metricOpenings, metricInApp, metricCut, metricSeconds, metricInFlight}
 )
 
 // appMetrics has the series of one app. All blocks of the app share it.
@@ -155,6 +160,11 @@ func newAppMetrics(app string) *appMetrics {
 	metricLimited.WithLabelValues(app, LimitForged)
 	for _, browser := range audience.Apps() {
 		metricInApp.WithLabelValues(app, browser.String())
+	}
+	for _, reason := range stream.Reasons() {
+		if reason != stream.Removed {
+			metricCut.WithLabelValues(app, string(reason))
+		}
 	}
 	for _, share := range limit.Shares() {
 		metricFailed.WithLabelValues(app, share.String())

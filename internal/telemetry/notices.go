@@ -16,6 +16,7 @@ var (
 	NoticePermissionWithdrawn = Notice{"session revoked: Instagram withdrew a permission, or the new username is not allowed", NoAction, ""}
 	NoticeAccessRefused       = Notice{"access refused", NoAction, ""}
 	NoticeBreakerClosed       = Notice{"breaker closed: Instagram answers again", NoAction, ""}
+	NoticeConnectionsEnded    = Notice{"ended open connections whose session has ended", NoAction, ""}
 	NoticeSecretsLoaded       = Notice{"secrets loaded", NoAction, ""}
 	NoticeSecretsRotating     = Notice{"secrets are being rotated: older secrets are still accepted", NoAction, ""}
 

@@ -79,6 +79,11 @@ func (t *Recorder) CountInApp(browser audience.App) {
 	metricInApp.WithLabelValues(t.app, browser.String()).Inc()
 }
 
+// CountCut counts open connections that were ended.
+func (t *Recorder) CountCut(reason string, n int) {
+	metricCut.WithLabelValues(t.app, reason).Add(float64(n))
+}
+
 // CountOpening counts an opening of the circuit breaker.
 func (t *Recorder) CountOpening() { t.metrics.openings.Inc() }
 

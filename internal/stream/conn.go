@@ -1,0 +1,186 @@
+// Package stream knows the open connections of signed-in visitors on this node: websockets and
+// other upgrades, event streams, and requests that take long. It ends those whose session has
+// ended.
+//
+// It does not know when a session ends: a Block says so.
+package stream
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+)
+
+// LongAfter is the age from which any request counts as an open connection. A shorter one ends by
+// itself: to cut it would only lose the answer to what the visitor did just before signing out.
+const LongAfter = time.Minute
+
+// Kind says what a request has become.
+type Kind uint32
+
+// The kinds of open connections. Of these, a Request alone is never ended.
+const (
+	Request     Kind = iota // shorter than LongAfter
+	Long                    // longer than that
+	EventStream             // answered with text/event-stream
+	Websocket
+	Upgrade // to another protocol than websocket
+	kinds   = iota
+)
+
+// String returns the kind as metrics name it.
+func (k Kind) String() string {
+	return [kinds]string{"request", "long", "event_stream", "websocket", "upgrade"}[k]
+}
+
+// Kinds returns the kinds of open connections.
+func Kinds() []Kind { return []Kind{Long, EventStream, Websocket, Upgrade} }
+
+// Reason says why a connection ends, as metrics and log lines name it. "" means that it goes on.
+type Reason string
+
+// The reasons.
+const (
+	Revoked           Reason = "revoked"            // the session was revoked
+	Expired           Reason = "expired"            // the session reached its lifetime
+	Idle              Reason = "idle"               // the session was not used for too long
+	Denied            Reason = "denied"             // allow or deny excludes the account
+	MissingPermission Reason = "missing_permission" // the session lacks a required permission
+	TooOld            Reason = "too_old"            // max_age asks for a more recent sign-in
+	Unverifiable      Reason = "unverifiable"       // the session's cookie can no longer be read
+	Unknown           Reason = "unknown"            // the storage cannot say whether it is revoked
+	Removed           Reason = "removed"            // no block of the configuration can check it
+)
+
+// Reasons returns all reasons.
+func Reasons() []Reason {
+	return []Reason{Revoked, Expired, Idle, Denied, MissingPermission, TooOld, Unverifiable, Unknown, Removed}
+}
+
+// Visit is the session with which a connection was opened.
+type Visit struct {
+	// Session and Found must stay unchanged until Leave.
+	Session *session.Session
+	Found   *session.Found
+	// FreshUntil is when the page needs a more recent sign-in. It is zero if it never does.
+	FreshUntil time.Time
+	// Began is when the request came. Used is the last use of the session that this node knows,
+	// which it learned at UsedAt.
+	Began, Used, UsedAt time.Time
+}
+
+// Over reports whether a moment has passed that lay ahead at since. It looks at the wall clock and
+// at the monotonic one: a clock that is set back lets no connection live longer, and neither does a
+// machine that slept.
+func Over(end, since, now time.Time) bool {
+	return !now.Round(0).Before(end) || now.Sub(since) >= end.Sub(since.Round(0))
+}
+
+// Block is a block of the configuration. It says whose connections may go on.
+type Block interface {
+	// Key names the block. It is the same after a reload.
+	Key() uint64
+	// Live reports whether the block is part of the running configuration.
+	Live() bool
+	// Opens reports whether the block can read the cookie of a session.
+	Opens(*Visit) bool
+	// Verdict says why a connection must end.
+	Verdict(v *Visit, now time.Time) Reason
+	// Report is told how many connections were ended.
+	Report(ended map[Reason]int)
+	// Interval is the time between two looks at all connections.
+	Interval() time.Duration
+}
+
+// Conn is one request of a signed-in visitor while the site answers it. The zero value is no
+// request, and all methods accept it. See Registry.Enter.
+type Conn struct {
+	visit      Visit
+	block      Block
+	shard      *shard
+	next, prev *Conn
+
+	kind  atomic.Uint32
+	ended atomic.Bool // nothing more is to be sent or received
+
+	mu       sync.Mutex // guards the rest, which ending and leaving share
+	left     bool       // the site has answered; what is below belongs to others
+	detached bool       // the handler has returned, and somebody else serves raw
+	writer   http.ResponseWriter
+	ctx      context.Context
+	cancel   context.CancelFunc // of the request, with HTTP/3
+	major    int                // the version of HTTP
+	raw      *rawConn           // after an upgrade with HTTP/1
+	socket   *Socket            // of a websocket
+}
+
+// Kind returns what the request has become by now.
+func (c *Conn) Kind(now time.Time) Kind {
+	kind := Kind(c.kind.Load())
+	if kind == Request && now.Sub(c.visit.Began) >= LongAfter {
+		return Long
+	}
+	return kind
+}
+
+// Ended reports whether the connection was ended: nothing more may be sent.
+func (c *Conn) Ended() bool { return c.ended.Load() }
+
+// Socket returns the writer of a websocket over HTTP/2 or HTTP/3, nil for any other request.
+func (c *Conn) Socket() *Socket {
+	if c.raw != nil {
+		return nil // its connection has the socket
+	}
+	return c.socket
+}
+
+// NoteHeader looks at the headers of the site's response, which are about to be sent.
+func (c *Conn) NoteHeader(header http.Header) {
+	if c.shard == nil || len(header["Content-Type"]) == 0 {
+		return
+	}
+	const eventStream = "text/event-stream"
+	if t := header["Content-Type"][0]; len(t) >= len(eventStream) && strings.EqualFold(t[:len(eventStream)], eventStream) {
+		c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))
+	}
+}
+
+// NoteStatus looks at the status of the site's response, which has just been sent.
+func (c *Conn) NoteStatus(status int, header http.Header) {
+	if c.shard == nil || status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		return
+	}
+	switch {
+	case status == http.StatusSwitchingProtocols:
+		kind := Upgrade
+		if strings.EqualFold(header.Get("Upgrade"), "websocket") {
+			kind = Websocket
+		}
+		c.kind.Store(uint32(kind))
+	case c.socket != nil && status >= 300:
+		// The site refuses the websocket, and a page follows.
+		c.mu.Lock()
+		c.socket = nil
+		c.mu.Unlock()
+		c.kind.Store(uint32(Request))
+	case c.socket != nil:
+		c.socket.start()
+	}
+}
+
+type connKey struct{}
+
+// WithConn adds a network connection to the context of its requests. It is for
+// caddyhttp.Server.RegisterConnContext.
+func WithConn(ctx context.Context, conn net.Conn) context.Context {
+	if ctx.Value(connKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, connKey{}, conn)
+}

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// closeWait is how long a websocket has to answer the close frame.
+const closeWait = time.Second
+
+// end ends a connection, and reports whether it was still open. It does not wait for the client.
+func (c *Conn) end(reason Reason) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.left || c.raw != nil && c.raw.closed || c.ended.Swap(true) {
+		return false
+	}
+	switch {
+	case c.socket != nil:
+		c.endSocket(reason)
+	case c.raw != nil:
+		closeNow(c.raw.Conn)
+	default:
+		c.endRequest()
+	}
+	return true
+}
+
+// endRequest ends a request whose response is under way. The caller holds c.mu, so that the
+// connection cannot belong to the next request yet.
+func (c *Conn) endRequest() {
+	if c.cancel != nil {
+		c.cancel()
+	}
+	if conn, ok := c.ctx.Value(connKey{}).(net.Conn); ok && c.major == 1 {
+		closeNow(conn)
+		return
+	}
+	// HTTP/2 resets the stream. Other requests on the same connection go on.
+	controller, past := http.NewResponseController(c.writer), time.Unix(1, 0)
+	_ = controller.SetReadDeadline(past)
+	_ = controller.SetWriteDeadline(past)
+}
+
+// endSocket says goodbye to a websocket, and closes it after closeWait whatever the client does.
+// The caller holds c.mu.
+func (c *Conn) endSocket(reason Reason) {
+	deadline := time.Now().Add(closeWait)
+	if c.raw != nil {
+		_ = c.raw.Conn.SetDeadline(deadline)
+	} else {
+		_ = http.NewResponseController(c.writer).SetWriteDeadline(deadline)
+	}
+	socket := c.socket
+	go socket.sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
+	time.AfterFunc(closeWait, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		switch {
+		case c.raw != nil:
+			closeNow(c.raw.Conn)
+		case !c.left:
+			c.endRequest()
+		}
+	})
+}
+
+// closeNow closes a network connection without a farewell: that of TLS could wait for a client that
+// does not read.
+func closeNow(conn net.Conn) {
+	for {
+		wrapped, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = wrapped.NetConn()
+	}
+	_ = conn.Close()
+}
+
+// requestBody is what a client sends on a websocket over HTTP/2 or HTTP/3. Once the connection was
+// ended, the site gets nothing more of it.
+type requestBody struct {
+	io.ReadCloser
+	conn *Conn
+}
+
+// Read implements io.Reader.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if !b.conn.ended.Load() {
+		return n, err
+	}
+	return discard(b.ReadCloser, p, err)
+}
+
+// discard reads on until the client closes or the connection is closed. Closing it with unread data
+// could make the client lose the close frame.
+func discard(from io.Reader, p []byte, err error) (int, error) {
+	for err == nil {
+		_, err = from.Read(p)
+	}
+	return 0, ErrEnded
+}

@@ -1,0 +1,193 @@
+package stream
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+)
+
+// ErrEnded is the error of a connection that was ended.
+var ErrEnded = errors.New("the session of this connection has ended")
+
+// Close codes of a websocket. [RFC 6455, 7.4.1, and the registry of IANA]
+const (
+	goingAway       = 1001
+	policyViolation = 1008
+	tryAgainLater   = 1013
+)
+
+// ReasonText is the reason in the close frame of a websocket whose session has ended.
+const ReasonText = "session_ended"
+
+// closeFrame returns the frame that ends a websocket. Only a session that has ended gets 1008.
+func closeFrame(reason Reason) []byte {
+	code, text := uint16(policyViolation), ReasonText
+	switch reason {
+	case Removed:
+		code, text = goingAway, ""
+	case Unknown:
+		code, text = tryAgainLater, ""
+	}
+	frame := []byte{0x80 | opClose, byte(2 + len(text))}
+	return append(binary.BigEndian.AppendUint16(frame, code), text...)
+}
+
+// Socket passes on what the site sends on a websocket. It keeps track of frames, so that a close
+// frame can be sent between two of them.
+type Socket struct {
+	mu      sync.Mutex
+	under   io.Writer // an http.ResponseWriter or a network connection
+	frames  frames
+	started bool   // the handshake was sent
+	goodbye []byte // the close frame that is due; nil for none
+	done    bool   // nothing more is sent
+}
+
+// start says that the handshake is over: what follows are frames.
+func (s *Socket) start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.started = true
+}
+
+// Write passes bytes of the site on. Once a close frame is due, it sends the rest of the frame that
+// is under way, and the close frame. All else is dropped, and counts as written: an error would
+// make the site close the connection before the client has answered.
+func (s *Socket) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return len(p), nil
+	}
+	s.started = true
+	if s.goodbye == nil {
+		n, err := s.under.Write(p)
+		s.frames.skip(p[:n])
+		return n, err
+	}
+	end := s.frames.finish(p)
+	if n, err := s.under.Write(p[:end]); err != nil {
+		return n, err
+	}
+	if s.frames.between() {
+		return len(p), s.sendGoodbye()
+	}
+	return len(p), nil
+}
+
+// Flush flushes what was written.
+func (s *Socket) Flush() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flush()
+}
+
+func (s *Socket) flush() error {
+	if w, ok := s.under.(http.ResponseWriter); ok {
+		return http.NewResponseController(w).Flush()
+	}
+	return nil
+}
+
+// sayGoodbye sends a close frame as soon as no frame is under way.
+func (s *Socket) sayGoodbye(frame []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.goodbye = frame
+	if s.started && s.frames.between() {
+		_ = s.sendGoodbye()
+	}
+}
+
+// sendGoodbye sends the close frame, unless the site has sent one.
+func (s *Socket) sendGoodbye() error {
+	s.done = true
+	if s.frames.closed {
+		return nil
+	}
+	if _, err := s.under.Write(s.goodbye); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// drop says that the response has ended: its writer belongs to nobody now.
+func (s *Socket) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+}
+
+// opClose is the opcode of a close frame.
+const opClose = 8
+
+// frames follows the frames in one direction of a websocket. [RFC 6455, 5.2]
+type frames struct {
+	head   [10]byte // opcode and length
+	have   int      // how much of head was seen; 0 between two frames
+	left   uint64   // of the payload and its mask
+	closed bool     // a close frame has begun
+}
+
+func (f *frames) between() bool { return f.have == 0 }
+
+// skip follows bytes that were sent.
+func (f *frames) skip(p []byte) {
+	for len(p) > 0 {
+		p = p[f.finish(p):]
+	}
+}
+
+// finish follows bytes up to the end of the frame that is under way or begins with them, and returns
+// how many these are.
+func (f *frames) finish(p []byte) (n int) {
+	for n < len(p) {
+		if f.left == 0 {
+			f.head[f.have] = p[n]
+			f.have++
+			n++
+			if f.have < f.headLength() {
+				continue
+			}
+			f.closed = f.closed || f.head[0]&0x0f == opClose
+			f.left = f.payload()
+		}
+		step := min(f.left, uint64(len(p)-n))
+		n += int(step)
+		if f.left -= step; f.left == 0 {
+			f.have = 0
+			return n
+		}
+	}
+	return n
+}
+
+// headLength returns the length of the head as far as its first bytes tell.
+func (f *frames) headLength() int {
+	if f.have < 2 {
+		return 2
+	}
+	switch f.head[1] & 0x7f {
+	case 126:
+		return 4
+	case 127:
+		return 10
+	}
+	return 2
+}
+
+// payload returns the length of what follows the head.
+func (f *frames) payload() (length uint64) {
+	switch length = uint64(f.head[1] & 0x7f); length {
+	case 126:
+		length = uint64(binary.BigEndian.Uint16(f.head[2:]))
+	case 127:
+		length = binary.BigEndian.Uint64(f.head[2:])
+	}
+	if f.head[1]&0x80 != 0 {
+		length += 4 // the mask
+	}
+	return length
+}

@@ -1,0 +1,160 @@
+package stream
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// restBetweenSweeps bounds what a flood of sign-outs costs.
+	restBetweenSweeps = 100 * time.Millisecond
+
+	defaultInterval = 5 * time.Second
+)
+
+// Join makes a block say whose connections may go on. leave ends that; further calls of it do
+// nothing.
+func (g *Registry) Join(b Block) (leave func()) {
+	g.mu.Lock()
+	g.blocks = append(g.blocks, b)
+	g.mu.Unlock()
+	g.starts.Do(func() { g.stopped.Go(g.run) })
+	g.Wake() // the interval may be shorter now
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.blocks = slices.DeleteFunc(g.blocks, func(other Block) bool { return other == b })
+	}
+}
+
+// Wake has all connections looked at now: the list of revoked sessions has changed.
+func (g *Registry) Wake() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Close ends the looks at connections, and with cut all open ones: no block is left that could say
+// whether their sessions go on. It must be called after the last block has left.
+func (g *Registry) Close(cut bool) {
+	g.ends.Do(func() {
+		close(g.stop)
+		g.stopped.Wait()
+		if cut {
+			g.Sweep()
+		}
+	})
+}
+
+func (g *Registry) run() {
+	for {
+		timer := time.NewTimer(g.interval())
+		select {
+		case <-g.stop:
+			timer.Stop()
+			return
+		case <-g.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+		g.Sweep()
+		select {
+		case <-g.stop:
+			return
+		case <-time.After(restBetweenSweeps):
+		}
+	}
+}
+
+func (g *Registry) interval() time.Duration {
+	shortest := time.Duration(0)
+	for _, b := range g.members() {
+		if every := b.Interval(); shortest == 0 || every < shortest {
+			shortest = every
+		}
+	}
+	if shortest <= 0 {
+		return defaultInterval
+	}
+	return shortest
+}
+
+func (g *Registry) members() []Block {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.blocks)
+}
+
+// ending is a connection that is to end.
+type ending struct {
+	conn   *Conn
+	reason Reason
+	block  Block
+}
+
+// Sweep looks at all open connections, and ends those whose session has ended. Registries call it
+// themselves; tests need not wait for that.
+func (g *Registry) Sweep() {
+	members := g.members()
+	live := slices.DeleteFunc(slices.Clone(members), func(b Block) bool { return !b.Live() })
+	if len(live) == 0 && len(members) > 0 {
+		return // a configuration starts or stops at this moment
+	}
+	slices.Reverse(live)
+	now := g.now()
+	var endings []ending
+	g.each(func(c *Conn) {
+		if c.Kind(now) == Request || c.ended.Load() {
+			return
+		}
+		if reason, block := c.verdict(live, now); reason != "" {
+			endings = append(endings, ending{c, reason, block})
+		}
+	})
+	ended := make(map[Block]map[Reason]int)
+	for _, e := range endings {
+		if !e.conn.end(e.reason) {
+			continue
+		}
+		if ended[e.block] == nil {
+			ended[e.block] = make(map[Reason]int)
+		}
+		ended[e.block][e.reason]++
+	}
+	for block, counts := range ended {
+		block.Report(counts)
+	}
+}
+
+// verdict asks the block of a connection, or the one that has taken its place in a reload. live has
+// the newest first. A cookie that the new block cannot read is good for nothing there.
+func (c *Conn) verdict(live []Block, now time.Time) (Reason, Block) {
+	if !slices.Contains(live, c.block) {
+		heir, ok := heirOf(c.block, live, &c.visit)
+		switch {
+		case !ok:
+			return Removed, c.block
+		case !heir.Opens(&c.visit):
+			return Unverifiable, heir
+		}
+		c.block = heir
+	}
+	return c.block.Verdict(&c.visit, now), c.block
+}
+
+// heirOf returns the live block with the same key. If the key has changed, any block counts that
+// can read the cookie.
+func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
+	for _, b := range live {
+		if b.Key() == old.Key() {
+			return b, true
+		}
+	}
+	for _, b := range live {
+		if b.Opens(v) {
+			return b, true
+		}
+	}
+	return nil, false
+}
