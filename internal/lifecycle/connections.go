@@ -38,18 +38,19 @@ func (c *connections) Opens(v *stream.Visit) bool {
 // session.
 func (c *connections) Verdict(v *stream.Visit, now time.Time) stream.Reason {
 	l, s := c.sessions, v.Session
+	seen, learned := v.LastUse()
 	switch {
 	case l.Revoked(s):
 		return stream.Revoked
 	case stream.Over(s.End(l.Lifetime), v.Began, now):
 		return stream.Expired
-	case l.Idle > 0 && stream.Over(v.Used.Add(l.Idle), v.UsedAt, now):
+	case l.Idle > 0 && stream.Over(seen.Add(l.Idle), learned, now):
 		return stream.Idle
 	case !l.Allowed(&s.Identity):
 		return stream.Denied
 	case l.MissingPermissions(&s.Identity) != 0:
 		return stream.MissingPermission
-	case !v.FreshUntil.IsZero() && stream.Over(v.FreshUntil, v.Began, now):
+	case v.FreshUntil != 0 && stream.Over(time.Unix(v.FreshUntil, 0), v.Began, now):
 		return stream.TooOld
 	case l.MaxStaleness != 0 && l.List.Stale(l.MaxStaleness):
 		return stream.Unknown

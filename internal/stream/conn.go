@@ -68,11 +68,23 @@ type Visit struct {
 	// Session and Found must stay unchanged until Leave.
 	Session *session.Session
 	Found   *session.Found
-	// FreshUntil is when the page needs a more recent sign-in. It is zero if it never does.
-	FreshUntil time.Time
-	// Began is when the request came. Used is the last use of the session that this node knows,
-	// which it learned at UsedAt.
-	Began, Used, UsedAt time.Time
+	// FreshUntil is when the page needs a more recent sign-in, in Unix seconds; 0 for never.
+	FreshUntil int64
+	// Began is when the request came.
+	Began time.Time
+
+	use *use
+}
+
+// use is a use of a session that a renewed cookie tells of.
+type use struct{ seen, learned time.Time }
+
+// LastUse returns the last use of the session that this node knows of, and when it learned that.
+func (v *Visit) LastUse() (seen, learned time.Time) {
+	if v.use != nil {
+		return v.use.seen, v.use.learned
+	}
+	return v.Session.Seen, v.Began
 }
 
 // Over reports whether a moment has passed that lay ahead at since. It looks at the wall clock and
@@ -112,12 +124,33 @@ type Conn struct {
 	mu       sync.Mutex // guards the rest, which ending and leaving share
 	left     bool       // the site has answered; what is below belongs to others
 	detached bool       // the handler has returned, and somebody else serves raw
+	major    uint8      // the version of HTTP
 	writer   http.ResponseWriter
 	ctx      context.Context
-	cancel   context.CancelFunc // of the request, with HTTP/3
-	major    int                // the version of HTTP
-	raw      *rawConn           // after an upgrade with HTTP/1
-	socket   *Socket            // of a websocket
+	more     *more // nil for most requests
+}
+
+// more is what few requests need.
+type more struct {
+	cancel context.CancelFunc // of the request, with HTTP/3
+	raw    *rawConn           // after an upgrade with HTTP/1
+	socket *Socket            // of a websocket
+}
+
+// raw returns the network connection that the site has taken over, nil for none.
+func (c *Conn) raw() *rawConn {
+	if c.more == nil {
+		return nil
+	}
+	return c.more.raw
+}
+
+// socket returns that of a websocket, nil for any other request.
+func (c *Conn) socket() *Socket {
+	if c.more == nil {
+		return nil
+	}
+	return c.more.socket
 }
 
 // Kind returns what the request has become by now.
@@ -134,10 +167,10 @@ func (c *Conn) Ended() bool { return c.ended.Load() }
 
 // Socket returns the writer of a websocket over HTTP/2 or HTTP/3, nil for any other request.
 func (c *Conn) Socket() *Socket {
-	if c.raw != nil {
+	if c.raw() != nil {
 		return nil // its connection has the socket
 	}
-	return c.socket
+	return c.socket()
 }
 
 // NoteHeader looks at the headers of the site's response, which are about to be sent.
@@ -146,7 +179,8 @@ func (c *Conn) NoteHeader(header http.Header) {
 		return
 	}
 	const eventStream = "text/event-stream"
-	if t := header["Content-Type"][0]; len(t) >= len(eventStream) && strings.EqualFold(t[:len(eventStream)], eventStream) {
+	got := header["Content-Type"][0]
+	if len(got) >= len(eventStream) && strings.EqualFold(got[:len(eventStream)], eventStream) {
 		c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))
 	}
 }
@@ -163,14 +197,15 @@ func (c *Conn) NoteStatus(status int, header http.Header) {
 			kind = Websocket
 		}
 		c.kind.Store(uint32(kind))
-	case c.socket != nil && status >= 300:
+	case c.socket() == nil:
+	case status >= 300:
 		// The site refuses the websocket, and a page follows.
 		c.mu.Lock()
-		c.socket = nil
+		c.more.socket = nil
 		c.mu.Unlock()
 		c.kind.Store(uint32(Request))
-	case c.socket != nil:
-		c.socket.start()
+	default:
+		c.socket().start()
 	}
 }
 

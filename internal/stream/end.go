@@ -14,14 +14,14 @@ const closeWait = time.Second
 func (c *Conn) end(reason Reason) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left || c.raw != nil && c.raw.closed || c.ended.Swap(true) {
+	if c.left || c.raw() != nil && c.raw().closed || c.ended.Swap(true) {
 		return false
 	}
 	switch {
-	case c.socket != nil:
+	case c.socket() != nil:
 		c.endSocket(reason)
-	case c.raw != nil:
-		closeNow(c.raw.Conn)
+	case c.raw() != nil:
+		closeNow(c.raw().Conn)
 	default:
 		c.endRequest()
 	}
@@ -31,8 +31,8 @@ func (c *Conn) end(reason Reason) bool {
 // endRequest ends a request whose response is under way. The caller holds c.mu, so that the
 // connection cannot belong to the next request yet.
 func (c *Conn) endRequest() {
-	if c.cancel != nil {
-		c.cancel()
+	if c.more != nil && c.more.cancel != nil {
+		c.more.cancel()
 	}
 	if conn, ok := c.ctx.Value(connKey{}).(net.Conn); ok && c.major == 1 {
 		closeNow(conn)
@@ -48,19 +48,18 @@ func (c *Conn) endRequest() {
 // The caller holds c.mu.
 func (c *Conn) endSocket(reason Reason) {
 	deadline := time.Now().Add(closeWait)
-	if c.raw != nil {
-		_ = c.raw.Conn.SetDeadline(deadline)
+	if c.raw() != nil {
+		_ = c.raw().Conn.SetDeadline(deadline)
 	} else {
 		_ = http.NewResponseController(c.writer).SetWriteDeadline(deadline)
 	}
-	socket := c.socket
-	go socket.sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
+	go c.socket().sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
 	time.AfterFunc(closeWait, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		switch {
-		case c.raw != nil:
-			closeNow(c.raw.Conn)
+		case c.raw() != nil:
+			closeNow(c.raw().Conn)
 		case !c.left:
 			c.endRequest()
 		}

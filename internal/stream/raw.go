@@ -23,10 +23,11 @@ func (c *Conn) Hijacked(conn net.Conn, rw *bufio.ReadWriter) net.Conn {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.raw = raw
+	c.needMore()
+	c.more.raw = raw
 	if Kind(c.kind.Load()) == Websocket {
-		c.socket = &Socket{under: conn, started: true}
-		raw.socket = c.socket
+		raw.socket = &Socket{under: conn, started: true}
+		c.more.socket = raw.socket
 	} else {
 		c.kind.Store(uint32(Upgrade)) // the site answers the handshake itself
 	}

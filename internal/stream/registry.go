@@ -47,19 +47,19 @@ func New(now func() time.Time) *Registry {
 // caller must call c.Leave once the site has answered, also after a panic.
 func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block Block, v Visit) *http.Request {
 	v.Began = g.now()
-	v.Used, v.UsedAt = v.Session.Seen, v.Began
-	c.visit, c.block, c.writer, c.major = v, block, w, r.ProtoMajor
+	c.visit, c.block, c.writer, c.major = v, block, w, uint8(r.ProtoMajor)
 	if r.ProtoMajor == 3 {
 		// Nothing else wakes up a handler that waits for its upstream: HTTP/1 has a connection to
 		// close, and HTTP/2 a stream to reset.
 		ctx, cancel := context.WithCancel(r.Context())
-		r, c.cancel = r.WithContext(ctx), cancel
+		r, c.more = r.WithContext(ctx), &more{cancel: cancel}
 	}
 	if protocol := extendedConnect(r); protocol != "" {
+		c.needMore()
 		c.kind.Store(uint32(Upgrade))
 		if protocol == "websocket" {
 			c.kind.Store(uint32(Websocket))
-			c.socket = &Socket{under: w}
+			c.more.socket = &Socket{under: w}
 		}
 		r.Body = &requestBody{r.Body, c}
 	}
@@ -73,6 +73,12 @@ func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block 
 	s.first = c
 	s.mu.Unlock()
 	return r
+}
+
+func (c *Conn) needMore() {
+	if c.more == nil {
+		c.more = new(more)
+	}
 }
 
 // extendedConnect returns the protocol that an extended CONNECT asks for, "" for any other request.
@@ -99,13 +105,13 @@ func (c *Conn) Leave() {
 		return
 	}
 	c.mu.Lock()
-	if c.raw != nil && !c.raw.closed {
+	if raw := c.raw(); raw != nil && !raw.closed {
 		c.detach()
 		c.mu.Unlock()
 		return
 	}
 	c.left = true
-	socket := c.socket
+	socket := c.Socket()
 	c.mu.Unlock()
 	if socket != nil {
 		socket.drop()
@@ -158,8 +164,11 @@ func (g *Registry) each(f func(*Conn)) {
 func (g *Registry) Touch(s *session.Session) {
 	now := g.now()
 	g.each(func(c *Conn) {
-		if c.visit.Session.Keys.Session == s.Keys.Session && s.Seen.After(c.visit.Used) {
-			c.visit.Used, c.visit.UsedAt = s.Seen, now
+		if c.visit.Session.Keys.Session != s.Keys.Session {
+			return
+		}
+		if seen, _ := c.visit.LastUse(); s.Seen.After(seen) {
+			c.visit.use = &use{s.Seen, now}
 		}
 	})
 }

@@ -76,7 +76,8 @@ func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
 	default:
 	}
 	s.WaitForLog("ended open connections whose session has ended", 1)
-	if lines := s.Logged("ended open connections whose session has ended"); len(lines) != 1 || lines[0]["revoked"] != 1.0 {
+	lines := s.Logged("ended open connections whose session has ended")
+	if len(lines) != 1 || lines[0]["revoked"] != 1.0 {
 		t.Errorf("logged %v", lines)
 	}
 }

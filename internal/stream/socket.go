@@ -140,8 +140,8 @@ func (f *frames) skip(p []byte) {
 	}
 }
 
-// finish follows bytes up to the end of the frame that is under way or begins with them, and returns
-// how many these are.
+// finish follows bytes up to the end of the frame that is under way or begins with them, and
+// returns how many these are.
 func (f *frames) finish(p []byte) (n int) {
 	for n < len(p) {
 		if f.left == 0 {
