@@ -88,9 +88,7 @@ func dialLine(t *testing.T, version httpVersion, address string) roundTripper {
 // newStreamRequest makes a request as a browser's script does. It ends with the test.
 func newStreamRequest(t *testing.T, method, path, cookies string) *http.Request {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	request, err := http.NewRequestWithContext(ctx, method, "https://example.test"+path, nil)
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://example.test"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,10 +99,18 @@ func newStreamRequest(t *testing.T, method, path, cookies string) *http.Request 
 	return request
 }
 
+// answerOf sends a request and waits a while for the head of the answer.
+func answerOf(line roundTripper, request *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(request.Context())
+	late := time.AfterFunc(20*time.Second, cancel)
+	defer late.Stop()
+	return line.RoundTrip(request.WithContext(ctx))
+}
+
 // openStream asks for a page that goes on and on, and returns its answer.
 func openStream(t *testing.T, line roundTripper, path, cookies string) *http.Response {
 	t.Helper()
-	answer, err := line.RoundTrip(newStreamRequest(t, http.MethodGet, path, cookies))
+	answer, err := answerOf(line, newStreamRequest(t, http.MethodGet, path, cookies))
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
@@ -143,7 +149,7 @@ func openWebsocket(t *testing.T, version httpVersion, line roundTripper, path, c
 			request.Proto = "websocket"
 		}
 	}
-	answer, err := line.RoundTrip(request)
+	answer, err := answerOf(line, request)
 	if err != nil {
 		t.Fatalf("a websocket over %s: %v", version, err)
 	}

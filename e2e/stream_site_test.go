@@ -23,6 +23,7 @@ type streamCluster struct {
 	upstream *streamUpstream
 	secure   map[*node]string // addresses
 	proxy    string           // further lines of reverse_proxy
+	handler  string           // what answers instead, "" for reverse_proxy
 }
 
 // withWebsocketsOverHTTP2 makes Go's HTTP/2 server and client offer extended CONNECT.
@@ -54,6 +55,12 @@ func (s *streamCluster) start(n *node, env ...string) {
 	if err := os.WriteFile(n.file, []byte(s.caddyfile(n, "")), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
+	s.run(n, env...)
+}
+
+// run is start where the configuration has been written.
+func (s *streamCluster) run(n *node, env ...string) {
+	s.t.Helper()
 	n.process = runBinary(s.t, n.binary, n.file, append(env, withWebsocketsOverHTTP2), n.address, s.secure[n], n.admin)
 	n.process.waitUntil("a certificate", func() bool {
 		client := &http.Transport{TLSClientConfig: withoutCheck("http/1.1"), DisableKeepAlives: true}
@@ -72,6 +79,10 @@ func (s *streamCluster) start(n *node, env ...string) {
 
 // caddyfile is a node's configuration, with further lines in its instagram_auth.
 func (s *streamCluster) caddyfile(n *node, further string) string {
+	handler := s.handler
+	if handler == "" {
+		handler = fmt.Sprintf("reverse_proxy %s {\n%s\n}", s.upstream.address, s.proxy)
+	}
 	return fmt.Sprintf(`{
 		admin %s
 		auto_https disable_redirects
@@ -91,9 +102,7 @@ func (s *streamCluster) caddyfile(n *node, further string) string {
 			%s
 			%s
 		}
-		reverse_proxy %s {
-			%s
-		}
+		%s
 	}
 	http://:%s {
 		import site
@@ -102,7 +111,7 @@ func (s *streamCluster) caddyfile(n *node, further string) string {
 		tls internal
 		import site
 	}`, n.admin, s.storage.caddyfile, s.global, appID, appSecret, callback, s.instagram, syncInterval, s.options, further,
-		s.upstream.address, s.proxy, portOf(n.address), portOf(s.secure[n]))
+		handler, portOf(n.address), portOf(s.secure[n]))
 }
 
 // load replaces a node's configuration by one with further lines.
@@ -119,7 +128,16 @@ func idOf(v *visitor) string {
 	return fmt.Sprint(17841405793187218 + number)
 }
 
-// holder is a visitor with a session that was made elsewhere, some time ago.
+// newcomer is a visitor who has signed in on a node.
+func (s *streamCluster) newcomer(name string, n *node) *visitor {
+	s.t.Helper()
+	v := s.visitor(name)
+	v.signIn(n.address, n.address)
+	return v
+}
+
+// holder is a visitor with a session that was made elsewhere, some time ago. It can expire, but
+// a list of revoked sessions does not know it.
 func (s *streamCluster) holder(name string, ago time.Duration) *visitor {
 	s.t.Helper()
 	v := s.visitor(name)
@@ -159,6 +177,7 @@ type openPage struct {
 
 	ended  chan struct{} // closed when the page has ended; then the rest is known
 	at     time.Time
+	told   time.Time // when a websocket got its close frame
 	code   int // of the close frame
 	reason string
 	after  int // what came after it, in bytes
@@ -219,7 +238,7 @@ func (p *openPage) listen(answers bool) {
 		case kind == pingFrame:
 			_ = p.wire.send(pongFrame, payload)
 		case kind == closeFrame:
-			p.code = 1005
+			p.code, p.told = 1005, time.Now()
 			if len(payload) >= 2 {
 				p.code, p.reason = int(payload[0])<<8|int(payload[1]), string(payload[2:])
 			}
@@ -271,8 +290,14 @@ const (
 const closing = time.Second
 
 // wantCut waits until pages have ended, for at most a sync interval and what else the test
-// allows, and wants each to have been told so.
+// allows, and wants each websocket to have been told that its session has ended.
 func (s *streamCluster) wantCut(began time.Time, allowed time.Duration, pages ...*openPage) {
+	s.t.Helper()
+	s.wantEnd(began, allowed, policyViolation, sessionEnded, pages...)
+}
+
+// wantEnd is wantCut where websockets are told something else.
+func (s *streamCluster) wantEnd(began time.Time, allowed time.Duration, code int, reason string, pages ...*openPage) {
 	s.t.Helper()
 	var longest time.Duration
 	for _, p := range pages {
@@ -282,13 +307,17 @@ func (s *streamCluster) wantCut(began time.Time, allowed time.Duration, pages ..
 			s.t.Errorf("%s goes on after %s", p.what, time.Since(began).Round(time.Millisecond))
 			continue
 		}
-		took := p.at.Sub(began)
-		longest = max(longest, took)
-		if took > syncInterval+tolerance+allowed {
-			s.t.Errorf("%s ended after %s", p.what, took.Round(time.Millisecond))
+		took, told := p.at.Sub(began), p.at.Sub(began)
+		if p.wire != nil { // then there is time for an answer
+			told = p.told.Sub(began)
+			took -= closing
 		}
-		if p.wire != nil && (p.code != policyViolation || p.reason != sessionEnded || p.after != 0) {
-			s.t.Errorf("%s ended with the code %d, %q, %d bytes after it, %v", p.what, p.code, p.reason, p.after, p.err)
+		longest = max(longest, told)
+		if max(told, took) > syncInterval+tolerance+allowed {
+			s.t.Errorf("%s was told after %s, and ended after %s", p.what, told.Round(time.Millisecond), p.at.Sub(began).Round(time.Millisecond))
+		}
+		if p.wire != nil && (p.code != code || p.reason != reason || p.after != 0) {
+			s.t.Errorf("%s ended with the code %d, %q, %d bytes after it, %v; want %d, %q", p.what, p.code, p.reason, p.after, p.err, code, reason)
 		}
 		if errors.Is(p.err, errBrokenFrame) {
 			s.t.Errorf("%s: %v", p.what, p.err)
@@ -319,3 +348,6 @@ func (n *node) streamMetrics() (open, cut map[string]int) {
 	}
 	return open, cut
 }
+
+// streamBinary is the program of these tests.
+var streamBinary = fastBinary
