@@ -39,9 +39,22 @@ func (c *Conn) endRequest() {
 		return
 	}
 	// HTTP/2 resets the stream. Other requests on the same connection go on.
-	controller, past := http.NewResponseController(c.writer), time.Unix(1, 0)
+	controller, past := c.controller(), time.Unix(1, 0)
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
+}
+
+// controller returns the controls of the server's own response writer, which are safe for
+// concurrent use. Those of the writers around it, such as Caddy's, need not be.
+func (c *Conn) controller() *http.ResponseController {
+	w := c.writer
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return http.NewResponseController(w)
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // endSocket says goodbye to a websocket, and closes it after closeWait whatever the client does.
@@ -51,7 +64,7 @@ func (c *Conn) endSocket(reason Reason) {
 	if c.raw() != nil {
 		_ = c.raw().Conn.SetDeadline(deadline)
 	} else {
-		_ = http.NewResponseController(c.writer).SetWriteDeadline(deadline)
+		_ = c.controller().SetWriteDeadline(deadline)
 	}
 	go c.socket().sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
 	time.AfterFunc(closeWait, func() {

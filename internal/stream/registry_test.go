@@ -1,0 +1,350 @@
+package stream
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+)
+
+// block is a Block whose answers a test sets.
+type block struct {
+	key    uint64
+	dead   atomic.Bool
+	blind  atomic.Bool
+	reason atomic.Pointer[Reason]
+
+	mu       sync.Mutex
+	reported map[Reason]int
+}
+
+func (b *block) Key() uint64             { return b.key }
+func (b *block) Live() bool              { return !b.dead.Load() }
+func (b *block) Opens(*Visit) bool       { return !b.blind.Load() }
+func (b *block) Interval() time.Duration { return time.Hour }
+
+func (b *block) Verdict(*Visit, time.Time) Reason {
+	if reason := b.reason.Load(); reason != nil {
+		return *reason
+	}
+	return ""
+}
+
+func (b *block) say(reason Reason) { b.reason.Store(&reason) }
+
+func (b *block) Report(ended map[Reason]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.reported == nil {
+		b.reported = make(map[Reason]int)
+	}
+	for reason, n := range ended {
+		b.reported[reason] += n
+	}
+}
+
+func (b *block) count(reason Reason) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reported[reason]
+}
+
+// env is a registry behind a real server. Requests for /wait are answered when the test says so.
+type env struct {
+	*Registry
+	t      *testing.T
+	server *httptest.Server
+	clock  atomic.Int64 // seconds that the clock is ahead
+	block  *block
+	kind   Kind
+	in     chan *Conn
+	out    chan struct{}
+	served atomic.Int32
+}
+
+func newEnv(t *testing.T) *env {
+	e := &env{t: t, block: &block{key: 1}, kind: EventStream, in: make(chan *Conn), out: make(chan struct{})}
+	began := time.Now()
+	e.Registry = New(func() time.Time { return began.Add(time.Duration(e.clock.Load()) * time.Second) })
+	e.server = httptest.NewUnstartedServer(http.HandlerFunc(e.serve))
+	e.server.Config.ConnContext = WithConn
+	e.server.Start()
+	leave := e.Join(e.block)
+	t.Cleanup(func() {
+		e.server.CloseClientConnections()
+		leave()
+		e.Close(false)
+		e.server.Close()
+	})
+	return e
+}
+
+func (e *env) serve(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/wait" {
+		_, _ = io.WriteString(w, "ok")
+		return
+	}
+	c := new(Conn)
+	e.Enter(c, w, r, e.block, Visit{Session: new(session.Session), Found: new(session.Found)})
+	defer c.Leave()
+	c.kind.Store(uint32(e.kind))
+	_ = http.NewResponseController(w).Flush() // a client asks again if a connection ends before that
+	e.in <- c
+	select {
+	case <-e.out:
+		_, _ = io.WriteString(w, "answered")
+	case <-r.Context().Done():
+	}
+	e.served.Add(1)
+}
+
+// ask sends a request that waits, and returns what becomes of it.
+func (e *env) ask() (c *Conn, result <-chan string) {
+	e.t.Helper()
+	answers := make(chan string, 1)
+	go func() {
+		answer, err := e.server.Client().Get(e.server.URL + "/wait")
+		if err != nil {
+			answers <- "cut"
+			return
+		}
+		body, err := io.ReadAll(answer.Body)
+		_ = answer.Body.Close()
+		if err != nil {
+			answers <- "cut"
+			return
+		}
+		answers <- string(body)
+	}()
+	return <-e.in, answers
+}
+
+func TestL5_TheBlockSaysWhichConnectionsEnd(t *testing.T) {
+	for _, reason := range Reasons()[:7] {
+		e := newEnv(t)
+		_, result := e.ask()
+		e.Sweep()
+		if n := e.Count()[EventStream]; n != 1 {
+			t.Errorf("%d event streams are open, want 1", n)
+		}
+		e.block.say(reason)
+		e.Sweep()
+		if got := <-result; got != "cut" || e.block.count(reason) != 1 {
+			t.Errorf("%s: %q, reported %v", reason, got, e.block.reported)
+		}
+	}
+}
+
+func TestL5_AShortRequestIsNeverCutAndALongOneIs(t *testing.T) {
+	e := newEnv(t)
+	e.kind = Request
+	_, short := e.ask()
+	e.block.say(Revoked)
+	e.Sweep()
+	e.out <- struct{}{}
+	if got := <-short; got != "answered" {
+		t.Errorf("the short request was %s", got)
+	}
+	_, long := e.ask()
+	e.clock.Add(59)
+	e.Sweep()
+	if n := e.Count(); n[Request] != 1 || n[Long] != 0 {
+		t.Errorf("after 59 s: %v", n)
+	}
+	e.clock.Add(1)
+	if n := e.Count(); n[Long] != 1 {
+		t.Errorf("after a minute: %v", n)
+	}
+	e.Sweep()
+	if got := <-long; got != "cut" {
+		t.Errorf("the long request was %s", got)
+	}
+}
+
+// A proxy in front sends many visitors' requests over one connection.
+func TestL5_TheNextRequestOnAConnectionIsNotCut(t *testing.T) {
+	e := newEnv(t)
+	c, first := e.ask()
+	e.out <- struct{}{}
+	if got := <-first; got != "answered" {
+		t.Fatalf("the first request was %s", got)
+	}
+	for e.Count()[EventStream] != 0 {
+		time.Sleep(time.Millisecond) // until the handler has returned
+	}
+	_, second := e.ask() // over the same connection
+	if c.end(Revoked) {
+		t.Error("a request that is over was ended")
+	}
+	e.out <- struct{}{}
+	if got := <-second; got != "answered" {
+		t.Errorf("the second request was %s", got)
+	}
+}
+
+func TestL5_AfterAReloadTheNewBlockDecides(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(e *env, heir *block)
+		reason Reason
+	}{
+		"the same block goes on":                         {func(*env, *block) {}, ""},
+		"it denies the account":                          {func(_ *env, heir *block) { heir.say(Denied) }, Denied},
+		"its secret is another one":                      {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
+		"its key is another one":                         {func(_ *env, heir *block) { heir.key = 2 }, ""},
+		"its key is another one, and it denies":          {func(_ *env, heir *block) { heir.key = 2; heir.say(Denied) }, Denied},
+		"another block that cannot read the cookie":      {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
+		"the new configuration is not running yet":       {func(e *env, heir *block) { heir.dead.Store(true); heir.say(Denied); e.block.dead.Store(false) }, ""},
+		"no configuration is running at this moment":     {func(_ *env, heir *block) { heir.dead.Store(true); heir.say(Denied) }, ""},
+		"the old block would deny, and the new does not": {func(e *env, _ *block) { e.block.say(Denied) }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			_, result := e.ask()
+			heir := &block{key: 1}
+			defer e.Join(heir)()
+			e.block.dead.Store(true)
+			c.change(e, heir)
+			e.Sweep()
+			if c.reason == "" {
+				e.out <- struct{}{}
+				if got := <-result; got != "answered" {
+					t.Errorf("the connection was %s", got)
+				}
+				return
+			}
+			if got := <-result; got != "cut" || heir.count(c.reason)+e.block.count(c.reason) != 1 {
+				t.Errorf("the connection was %s; reported %v and %v", got, heir.reported, e.block.reported)
+			}
+		})
+	}
+}
+
+func TestL5_WithTheLastBlockItsConnectionsEnd(t *testing.T) {
+	for _, cut := range []bool{true, false} {
+		e := newEnv(t)
+		leave := e.Join(&block{key: 5})
+		_, result := e.ask()
+		leave()
+		e.mu.Lock()
+		e.blocks = nil
+		e.mu.Unlock()
+		e.Close(cut)
+		want := "cut"
+		if !cut {
+			want = "answered"
+			e.out <- struct{}{}
+		}
+		if got := <-result; got != want {
+			t.Errorf("cut is %v: the connection was %s", cut, got)
+		}
+	}
+}
+
+func TestL5_AUseOfTheSessionIsNoted(t *testing.T) {
+	e := newEnv(t)
+	c, result := e.ask()
+	seen := time.Unix(1000, 0)
+	e.Touch(&session.Session{Seen: seen, Keys: session.Keys{Session: 5}})
+	if got, _ := c.visit.LastUse(); !got.IsZero() {
+		t.Errorf("another session's use counts: %v", got)
+	}
+	e.clock.Add(3)
+	e.Touch(&session.Session{Seen: seen})
+	if got, learned := c.visit.LastUse(); !got.Equal(seen) || learned != e.now() {
+		t.Errorf("used at %v, learned at %v", got, learned)
+	}
+	e.Touch(&session.Session{Seen: seen.Add(-time.Second)})
+	if got, _ := c.visit.LastUse(); !got.Equal(seen) {
+		t.Errorf("an older cookie takes a use back: %v", got)
+	}
+	e.out <- struct{}{}
+	<-result
+}
+
+// A connection that the site has taken over may outlive the handler.
+func TestL5_ATakenConnectionEndsAfterItsHandlerHasReturned(t *testing.T) {
+	b := &block{key: 1}
+	g := New(time.Now)
+	defer g.Close(false)
+	defer g.Join(b)()
+	taken := make(chan net.Conn, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := new(Conn)
+		g.Enter(c, w, r, b, Visit{Session: &session.Session{Began: time.Unix(7, 0)}, Found: new(session.Found)})
+		defer c.Leave()
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		taken <- c.Hijacked(conn, rw)
+		c.visit.Session.Began = time.Unix(8, 0) // as a state that is used again would do
+	}))
+	defer server.Close()
+	client, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\nHost: x\r\n\r\nearly"); err != nil {
+		t.Fatal(err)
+	}
+	conn := <-taken
+	early := make([]byte, 5)
+	if _, err := io.ReadFull(conn, early); string(early) != "early" || err != nil {
+		t.Errorf("read %q, %v", early, err)
+	}
+	for detached := false; !detached; time.Sleep(time.Millisecond) {
+		g.each(func(c *Conn) { c.mu.Lock(); detached = c.detached; c.mu.Unlock() })
+	}
+	if n := g.Count()[Upgrade]; n != 1 {
+		t.Fatalf("%d upgrades are open, want 1", n)
+	}
+	b.say(Revoked)
+	g.Sweep()
+	if _, err := client.Read(early); err != io.EOF {
+		t.Errorf("the client reads %v", err)
+	}
+	if _, err := conn.Write(early); err == nil {
+		t.Error("the site could write")
+	}
+	_ = conn.Close()
+	if n := g.Count()[Upgrade]; n != 0 {
+		t.Errorf("%d upgrades are open after the end", n)
+	}
+}
+
+func TestOverLooksAtBothClocks(t *testing.T) {
+	since := time.Now()
+	end := since.Round(0).Add(time.Hour)
+	for name, c := range map[string]struct {
+		now  time.Time
+		over bool
+	}{
+		"before it":                    {since.Add(time.Hour - time.Second), false},
+		"at it":                        {since.Add(time.Hour), true},
+		"the wall clock alone says so": {since.Add(time.Hour).Round(0), true},
+		"the clock was set back, without another": {since.Round(0).Add(-time.Hour), false},
+	} {
+		if got := Over(end, since, c.now); got != c.over {
+			t.Errorf("%s: over is %v", name, got)
+		}
+	}
+}
+
+// An open connection pays for itself with this and little else.
+func TestAnOpenConnectionTakesLittleMemory(t *testing.T) {
+	if size := unsafe.Sizeof(Conn{}); size > 192 {
+		t.Errorf("a request takes %d bytes, want at most 192", size)
+	}
+	if size := unsafe.Sizeof(Conn{}) + unsafe.Sizeof(more{}) + unsafe.Sizeof(rawConn{}) + unsafe.Sizeof(Socket{}); size > 300+128 {
+		t.Errorf("a websocket takes %d bytes", size)
+	}
+}
