@@ -68,7 +68,7 @@ func TestL5_AConnectionOfAProxyIsNotCutUnderTheNextVisitor(t *testing.T) {
 			for round := range 12 {
 				first, second := s.newcomer(fmt.Sprint("visitor", 1+i), n), s.holder("visitor9", 0)
 				from, _, err := someEvents(proxy, n.address, first, func() {
-					time.Sleep(time.Duration(50+10*round) * time.Millisecond) // in the middle, at the end, and after it
+					time.Sleep(time.Duration(25*round) * time.Millisecond) // in the middle, at the end, and after it
 					first.twin().wantLogout(n, nil)
 				})
 				if err != nil {

@@ -350,4 +350,4 @@ func (n *node) streamMetrics() (open, cut map[string]int) {
 }
 
 // streamBinary is the program of these tests.
-var streamBinary = fastBinary
+var streamBinary = raceBinary
