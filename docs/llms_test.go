@@ -76,6 +76,8 @@ Facts that are easily mistaken:
 - redirect_uri must equal the registered one to the last character. Its path must not be below path_prefix.
 - The site gets X-Instagram-User-Id and X-Instagram-Username; placeholders are {http.auth.user.id} and {http.auth.user.username}.
 - Link to /instagram_auth/login?return_to=/page to sign in. Sign out with a POST form to /instagram_auth/logout.
+- A websocket or an event stream ends with its session: close code 1008 with the reason session_ended, or a closed stream. Ask
+  /instagram_auth/userinfo whether the visitor is still signed in.
 - Secrets are best written as {file./absolute/path} or {env.NAME}.
 
 ## Smallest configuration

@@ -1,15 +1,12 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/chromedp/chromedp"
-	"github.com/coder/websocket"
 )
 
 // stories are what the recipes promise, by their headings in the cookbook.
@@ -26,7 +23,7 @@ var stories = map[string]func(*kitchen){
 	"Several hosts":                              severalHosts,
 	"Behind another TLS proxy":                   behindAProxy,
 	"Two apps on one site":                       twoApps,
-	"Websockets":                                 websockets,
+	"Websockets and event streams":               websocketsAndEventStreams,
 	"A password or an address as another way in": anotherWayIn,
 	"A site with sessions of its own":            shopSessions,
 	"Several nodes":                              severalNodes,
@@ -145,30 +142,6 @@ func twoApps(k *kitchen) {
 	k.want("both", g.get("https://example.com/studio"), "200 /studio: "+seenAs+" "+seenAs)
 	g.logout()
 	k.want("signed out of one", g.get("https://example.com/"), "200 /: [|] "+seenAs)
-}
-
-func websockets(k *kitchen) {
-	k.serve(echo)
-	k.cook()
-	g := k.guest()
-	ctx, cancel := context.WithTimeout(k.Context(), 20*time.Second)
-	defer cancel()
-	dial := func() (*websocket.Conn, *http.Response, error) {
-		return websocket.Dial(ctx, "wss://example.com/live", &websocket.DialOptions{HTTPClient: g.client, HTTPHeader: http.Header{"X-Instagram-User-Id": {"1"}}})
-	}
-	if _, answer, err := dial(); err == nil || answer == nil || answer.StatusCode != http.StatusUnauthorized {
-		k.Errorf("a handshake without a session: %v, %v", answer, err)
-	}
-	g.get("https://example.com/live") // signs in; the app refuses what is no handshake
-	socket, _, err := dial()
-	if err != nil {
-		k.Fatal(err)
-	}
-	defer socket.CloseNow()
-	_, greeting, err := socket.Read(ctx)
-	if want := userID + "|" + username + "|"; err != nil || string(greeting) != want {
-		k.Errorf("greeting %q, %v; want %q", greeting, err, want)
-	}
 }
 
 func anotherWayIn(k *kitchen) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -80,6 +81,7 @@ type kitchen struct {
 	apps       []string // their IDs
 	replaced   []string // in the Caddyfile, from and to
 	https      string   // the port of the newest Caddy
+	admin      string   // the address of its admin endpoint, "" for none
 	caddy      *process
 }
 
@@ -192,7 +194,7 @@ func (k *kitchen) start() {
 		})
 	}
 	k.https = freePort(k.T)
-	global := fmt.Sprintf("admin off\nskip_install_trust\nlocal_certs\nhttp_port %s\nhttps_port %s\nauto_https disable_redirects\n", freePort(k.T), k.https)
+	global := fmt.Sprintf("admin %s\nskip_install_trust\nlocal_certs\nhttp_port %s\nhttps_port %s\nauto_https disable_redirects\n", cmp.Or(k.admin, "off"), freePort(k.T), k.https)
 	if rest, ok := strings.CutPrefix(text, "{\n"); ok {
 		text = "{\n" + global + rest
 	} else {

@@ -76,7 +76,7 @@ type Visit struct {
 	use *use
 }
 
-// use is a use of a session that a renewed cookie tells of.
+// use is a use of a session, which a renewed cookie reports.
 type use struct{ seen, learned time.Time }
 
 // LastUse returns the last use of the session that this node knows of, and when it learned that.

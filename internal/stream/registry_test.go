@@ -37,7 +37,7 @@ func (b *block) Verdict(*Visit, time.Time) Reason {
 	return ""
 }
 
-func (b *block) say(reason Reason) { b.reason.Store(&reason) }
+func (b *block) answer(reason Reason) { b.reason.Store(&reason) }
 
 func (b *block) Report(ended map[Reason]int) {
 	b.mu.Lock()
@@ -134,7 +134,7 @@ func TestL5_TheBlockSaysWhichConnectionsEnd(t *testing.T) {
 		if n := e.Count()[EventStream]; n != 1 {
 			t.Errorf("%d event streams are open, want 1", n)
 		}
-		e.block.say(reason)
+		e.block.answer(reason)
 		e.Sweep()
 		if got := <-result; got != "cut" || e.block.count(reason) != 1 {
 			t.Errorf("%s: %q, reported %v", reason, got, e.block.reported)
@@ -146,7 +146,7 @@ func TestL5_AShortRequestIsNeverCutAndALongOneIs(t *testing.T) {
 	e := newEnv(t)
 	e.kind = Request
 	_, short := e.ask()
-	e.block.say(Revoked)
+	e.block.answer(Revoked)
 	e.Sweep()
 	e.out <- struct{}{}
 	if got := <-short; got != "answered" {
@@ -194,15 +194,19 @@ func TestL5_AfterAReloadTheNewBlockDecides(t *testing.T) {
 		change func(e *env, heir *block)
 		reason Reason
 	}{
-		"the same block goes on":                         {func(*env, *block) {}, ""},
-		"it denies the account":                          {func(_ *env, heir *block) { heir.say(Denied) }, Denied},
-		"its secret is another one":                      {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
-		"its key is another one":                         {func(_ *env, heir *block) { heir.key = 2 }, ""},
-		"its key is another one, and it denies":          {func(_ *env, heir *block) { heir.key = 2; heir.say(Denied) }, Denied},
-		"another block that cannot read the cookie":      {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
-		"the new configuration is not running yet":       {func(e *env, heir *block) { heir.dead.Store(true); heir.say(Denied); e.block.dead.Store(false) }, ""},
-		"no configuration is running at this moment":     {func(_ *env, heir *block) { heir.dead.Store(true); heir.say(Denied) }, ""},
-		"the old block would deny, and the new does not": {func(e *env, _ *block) { e.block.say(Denied) }, ""},
+		"the same block goes on":                    {func(*env, *block) {}, ""},
+		"it denies the account":                     {func(_ *env, heir *block) { heir.answer(Denied) }, Denied},
+		"its secret is another one":                 {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
+		"its key is another one":                    {func(_ *env, heir *block) { heir.key = 2 }, ""},
+		"its key is another one, and it denies":     {func(_ *env, heir *block) { heir.key = 2; heir.answer(Denied) }, Denied},
+		"another block that cannot read the cookie": {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
+		"the new configuration is not running yet": {func(e *env, heir *block) {
+			heir.dead.Store(true)
+			heir.answer(Denied)
+			e.block.dead.Store(false)
+		}, ""},
+		"no configuration is running at this moment":     {func(_ *env, heir *block) { heir.dead.Store(true); heir.answer(Denied) }, ""},
+		"the old block would deny, and the new does not": {func(e *env, _ *block) { e.block.answer(Denied) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEnv(t)
@@ -307,7 +311,7 @@ func TestL5_ATakenConnectionEndsAfterItsHandlerHasReturned(t *testing.T) {
 	if n := g.Count()[Upgrade]; n != 1 {
 		t.Fatalf("%d upgrades are open, want 1", n)
 	}
-	b.say(Revoked)
+	b.answer(Revoked)
 	g.Sweep()
 	if _, err := client.Read(early); err != io.EOF {
 		t.Errorf("the client reads %v", err)
