@@ -136,19 +136,27 @@ func (s *streamCluster) newcomer(name string, n *node) *visitor {
 	return v
 }
 
-// holder is a visitor with a session that was made elsewhere, some time ago. It can expire, but
-// a list of revoked sessions does not know it.
+// holderLifetime is how long the sessions of holders last.
+const holderLifetime = 3 * time.Hour
+
+// holderKeys counts what a list of revoked sessions knows holders by.
+var holderKeys atomic.Uint64
+
+// holder is a visitor with a session that was made elsewhere, some time ago.
 func (s *streamCluster) holder(name string, ago time.Duration) *visitor {
 	s.t.Helper()
 	v := s.visitor(name)
 	cookies, err := session.New(session.Config{
-		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: time.Hour,
+		Secrets: []string{appSecret}, Instance: appID + " /instagram_auth", Name: "instagram_auth", Lifetime: holderLifetime,
 		Now: func() time.Time { return time.Now().Add(-ago) },
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, header, _, err := cookies.Create(session.Session{Identity: session.Identity{UserID: idOf(v), Username: name}})
+	first := 4 * holderKeys.Add(1)
+	_, header, _, err := cookies.Create(session.Session{
+		Identity: session.Identity{UserID: idOf(v), Username: name}, Keys: session.Keys{Session: first, User: first + 1, AppScoped: first + 2},
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

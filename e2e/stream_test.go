@@ -70,8 +70,8 @@ func TestL5_OpenConnectionsEndWhenTheSessionExpires(t *testing.T) {
 	n := s.nodes[0]
 	lines := s.lines(n)
 	staying := s.openAll(s.holder("visitor2", 0), lines)
-	ago := time.Hour - 6*time.Second
-	expires := time.Now().Add(-ago).Truncate(time.Second).Add(time.Hour)
+	ago := holderLifetime - 6*time.Second
+	expires := time.Now().Add(-ago).Truncate(time.Second).Add(holderLifetime)
 	leaves := s.holder("visitor1", ago)
 	leaving := s.openAll(leaves, lines)
 	s.wantCut(expires, 0, leaving...)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 // long poll, a slow download, and some that behave badly.
 type streamUpstream struct {
 	address string
+	handler http.Handler
 
 	mu   sync.Mutex
 	open map[string]int // by path and user name
+	sent atomic.Int64   // by wall and flood, in messages
 }
 
 // tick is how often the pages say something.
@@ -37,7 +40,7 @@ func startStreamUpstream(t *testing.T) *streamUpstream {
 		mux.HandleFunc(path, u.counted(path, page))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, nameOf(r)) })
-	u.address = serve(t, mux)
+	u.handler, u.address = mux, serve(t, mux)
 	return u
 }
 
@@ -111,6 +114,7 @@ func (u *streamUpstream) wall(w http.ResponseWriter, r *http.Request) {
 	defer connection.CloseNow()
 	ctx := connection.CloseRead(r.Context())
 	for long := []byte(strings.Repeat("x", 60_000)); connection.Write(ctx, websocket.MessageText, long) == nil; {
+		u.sent.Add(1)
 	}
 }
 
@@ -174,6 +178,7 @@ func (u *streamUpstream) quiet(w http.ResponseWriter, r *http.Request) {
 func (u *streamUpstream) flood(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	for long := strings.Repeat("x", 60_000); r.Context().Err() == nil && sayEvent(w, long) == nil; {
+		u.sent.Add(1)
 	}
 }
 
