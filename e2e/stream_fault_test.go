@@ -171,23 +171,35 @@ func (f *streamFault) ignoresTheClose() {
 	}
 }
 
+// wallClock is the clock of a node with the program clockBinary.
+type wallClock struct{ file string }
+
+func newWallClock(t *testing.T) wallClock {
+	t.Helper()
+	return wallClock{filepath.Join(t.TempDir(), "clock")}
+}
+
+func (c wallClock) env() string { return "E2E_CLOCK=" + c.file }
+
+// set puts the clock ahead of the right time, and waits until the node has noticed.
+func (c wallClock) set(n *node, ahead time.Duration) {
+	n.t.Helper()
+	jumps := func() int { return strings.Count(n.process.out.String(), `"msg":"the clock`) }
+	before := jumps()
+	if err := errors.Join(os.WriteFile(c.file+".next", []byte(ahead.String()), 0o600), os.Rename(c.file+".next", c.file)); err != nil {
+		n.t.Fatal(err)
+	}
+	n.process.waitUntil("a warning about the clock", func() bool { return jumps() > before })
+}
+
 // clockSetBack leaves the clock of the other node alone. Somebody whose session is older than an
 // hour signs out on the node with the wrong clock, and somebody else on the other.
 func (f *streamFault) clockSetBack() {
-	file := filepath.Join(f.t.TempDir(), "clock")
-	set := func(ahead time.Duration) {
-		f.t.Helper()
-		jumps := func() int { return strings.Count(f.node.process.out.String(), `"msg":"the clock`) }
-		before := jumps()
-		if err := errors.Join(os.WriteFile(file+".next", []byte(ahead.String()), 0o600), os.Rename(file+".next", file)); err != nil {
-			f.t.Fatal(err)
-		}
-		f.node.process.waitUntil("a warning about the clock", func() bool { return jumps() > before })
-	}
-	f.begin(clockBinary, "E2E_CLOCK="+file)
+	clock := newWallClock(f.t)
+	f.begin(clockBinary, clock.env())
 	old, young := f.holder("visitor3", 2*time.Hour), f.leaves
 	here, elsewhere := f.openAll(old, f.lines), f.openAll(young, f.lines)
-	set(-time.Hour)
+	clock.set(f.node, -time.Hour)
 	f.wantOpen(f.staying...)
 	f.wantOpen(here...)
 	f.leaves = old.twin()
@@ -195,7 +207,7 @@ func (f *streamFault) clockSetBack() {
 	f.wantCut(time.Now(), 0, here...)
 	f.wantOpen(f.staying...)
 	young.twin().wantLogout(f.nodes[1], nil)
-	set(0)
+	clock.set(f.node, 0)
 	f.wantCut(time.Now(), 0, elsewhere...)
 	f.row("a logout on this node meanwhile", "all connections of the session end in time; those of others go on")
 	f.leaves = young

@@ -21,6 +21,7 @@ import (
 
 // A request that was sent just before the sign-out gets its whole answer.
 func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
+	t.Parallel()
 	s := startStreams(t, streamBinary, 1)
 	n, v := s.nodes[0], s.newcomer("visitor1", s.nodes[0])
 	lines := s.lines(n)
@@ -57,6 +58,7 @@ func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
 // A proxy in front gives the connection of one visitor to the next. The end of the first
 // one's session, at whatever moment, does not break the answer to the second one.
 func TestL5_AConnectionOfAProxyIsNotCutUnderTheNextVisitor(t *testing.T) {
+	t.Parallel()
 	s := startStreams(t, streamBinary, 1)
 	n := s.nodes[0]
 	var finished, cut atomic.Int64
@@ -125,6 +127,7 @@ func someEvents(proxy *http.Transport, address string, v *visitor, meanwhile fun
 
 // With a proxy in front, the close of a websocket reaches the visitor, too.
 func TestL5_OpenConnectionsEndThroughAProxyInFront(t *testing.T) {
+	t.Parallel()
 	s := startStreams(t, streamBinary, 2)
 	n, leaves, stays := s.nodes[0], s.newcomer("visitor1", s.nodes[0]), s.newcomer("visitor2", s.nodes[0])
 	front := &node{t: t, name: "the proxy", address: "127.0.0.1:" + freePort(t), admin: "127.0.0.1:" + freePort(t), binary: n.binary, file: filepath.Join(t.TempDir(), "Caddyfile")}
@@ -148,6 +151,7 @@ func TestL5_OpenConnectionsEndThroughAProxyInFront(t *testing.T) {
 // The configuration is loaded again and again while visitors use the site. Nobody's
 // connection ends, and what was open before still ends with its session.
 func TestL5_AReloadUnderLoadCutsNobodyWhoseSessionIsGood(t *testing.T) {
+	t.Parallel()
 	s := newStreams(t, streamBinary)
 	s.proxy = "stream_close_delay 5m"
 	s.start(s.nodes[0])

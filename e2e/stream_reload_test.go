@@ -10,6 +10,7 @@ import (
 // storage that cannot be asked.
 
 func TestL5_AReloadEndsTheConnectionsThatItNoLongerAllows(t *testing.T) {
+	t.Parallel()
 	for _, change := range []struct {
 		name, reason, said string
 		code               int
@@ -58,6 +59,7 @@ func TestL5_AReloadEndsTheConnectionsThatItNoLongerAllows(t *testing.T) {
 // With on_storage_failure deny, a node that cannot ask the storage lets nobody in, and keeps
 // nobody.
 func TestL5_AStorageThatCannotBeAskedEndsConnectionsWithDeny(t *testing.T) {
+	t.Parallel()
 	for _, choice := range []string{"keep", "deny 3s"} {
 		t.Run(choice, func(t *testing.T) {
 			t.Parallel()
@@ -92,6 +94,7 @@ while (true) { echo "data: ", $_SERVER["HTTP_X_INSTAGRAM_USERNAME"], "\n\n"; flu
 // php-fpm has two workers here: one that is not free again after the end of a session would
 // keep the next visitor waiting.
 func TestL5_AnEventStreamOfPHPEndsWithItsSession(t *testing.T) {
+	t.Parallel()
 	socket, root := startPHP(t, phpEvents)
 	s := newStreams(t, streamBinary)
 	s.handler = "root " + root + "\nphp_fastcgi unix/" + socket

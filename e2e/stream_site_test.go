@@ -186,7 +186,7 @@ type openPage struct {
 	ended  chan struct{} // closed when the page has ended; then the rest is known
 	at     time.Time
 	told   time.Time // when a websocket got its close frame
-	code   int // of the close frame
+	code   int       // of the close frame
 	reason string
 	after  int // what came after it, in bytes
 	err    error

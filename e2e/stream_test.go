@@ -11,6 +11,7 @@ import (
 // What is open for a visitor ends with the session, whatever ends that, over each version
 // of HTTP. What is open for others on the same connections goes on.
 func TestL5_OpenConnectionsEndWithTheirSession(t *testing.T) {
+	t.Parallel()
 	for _, story := range []struct {
 		name, reason string
 		extra        time.Duration // what it may take beside the interval
@@ -66,6 +67,7 @@ func (s *streamCluster) wantCounted(n *node, gone *visitor, reason string) {
 
 // A session that ends by itself takes with it what is open, and not a second earlier.
 func TestL5_OpenConnectionsEndWhenTheSessionExpires(t *testing.T) {
+	t.Parallel()
 	s := startStreams(t, streamBinary, 1)
 	n := s.nodes[0]
 	lines := s.lines(n)
@@ -84,6 +86,64 @@ func TestL5_OpenConnectionsEndWhenTheSessionExpires(t *testing.T) {
 	s.wantCounted(n, leaves, "expired")
 }
 
+// A page that is open does not keep its session in use, whatever is said on it. Other requests do.
+func TestL5_OpenConnectionsEndWhenTheSessionIsIdle(t *testing.T) {
+	t.Parallel()
+	clock := newWallClock(t)
+	s := newStreams(t, clockBinary, "session {\n idle 10m\n}")
+	n := s.nodes[0]
+	s.start(n, clock.env())
+	leaves, stays := s.newcomer("visitor1", n), s.newcomer("visitor2", n)
+	lines := s.lines(n)
+	staying, leaving := s.openAll(stays, lines), s.openAll(leaves, lines)
+	clock.set(n, 6*time.Minute)
+	if !stays.alive(n) {
+		t.Fatal("somebody has been signed out")
+	}
+	for _, p := range leaving {
+		if p.wire != nil {
+			if err := p.wire.send(textFrame, []byte("I am here")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	s.wantOpen(leaving...)
+	s.wantOpen(staying...)
+	clock.set(n, 12*time.Minute)
+	s.wantCut(time.Now(), 0, leaving...)
+	s.wantOpen(staying...)
+	s.wantCounted(n, leaves, "idle")
+}
+
+// A download that takes longer than a minute is an open connection like any other. Until then it is
+// a request that may finish.
+func TestL5_LongRequestsEndWithTheirSession(t *testing.T) {
+	t.Parallel()
+	s := newStreams(t, clockBinary) // for which three seconds are a minute
+	n := s.nodes[0]
+	s.start(n)
+	leaves, stays := s.newcomer("visitor1", n), s.newcomer("visitor2", n)
+	lines := s.lines(n)
+	var leaving, staying []*openPage
+	for _, version := range streamVersions {
+		leaving = append(leaving, s.events(leaves, version, lines[version], "/private/endless"))
+		staying = append(staying, s.events(stays, version, lines[version], "/private/endless"))
+	}
+	open, cut := n.streamMetrics()
+	if len(open) != 0 {
+		t.Errorf("open are %v from the beginning", open)
+	}
+	leaves.twin().wantLogout(n, nil)
+	s.wantOpen(leaving...)
+	n.process.waitUntil("long requests", func() bool {
+		open, cut = n.streamMetrics()
+		return cut["revoked"] == 3 && open["long"] == 3
+	})
+	s.wantCut(time.Now(), 0, leaving...)
+	s.wantOpen(staying...)
+	s.wantNothingLeft(n, leaves.name)
+}
+
 // revoke calls the operator's command for a node.
 func (s *streamCluster) revoke(n *node, args ...string) {
 	s.t.Helper()
@@ -98,6 +158,7 @@ func (s *streamCluster) revoke(n *node, args ...string) {
 // Pages that stay open know their visitor over each version of HTTP, also where visitors
 // share a connection.
 func TestH1_PagesThatStayOpenKnowTheirVisitor(t *testing.T) {
+	t.Parallel()
 	s := startStreams(t, streamBinary, 1)
 	lines := s.lines(s.nodes[0])
 	pages := append(s.openAll(s.holder("visitor1", 0), lines), s.openAll(s.holder("visitor2", 0), lines)...)

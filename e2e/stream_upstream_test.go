@@ -36,6 +36,7 @@ func startStreamUpstream(t *testing.T) *streamUpstream {
 	for path, page := range map[string]http.HandlerFunc{
 		"/private/chat": u.chat, "/private/events": u.events, "/private/flood": u.flood, "/private/wall": u.wall, "/private/rude": u.rude,
 		"/private/poll": u.poll, "/private/download": u.download, "/private/some": u.someEvents, "/private/quiet": u.quiet,
+		"/private/endless": u.endless,
 	} {
 		mux.HandleFunc(path, u.counted(path, page))
 	}
@@ -158,6 +159,12 @@ func (u *streamUpstream) events(w http.ResponseWriter, r *http.Request) {
 func sayEvent(w io.Writer, text string) error {
 	_, err := fmt.Fprintf(w, "data: %s\n\n", text)
 	return err
+}
+
+// endless is a download without an end.
+func (u *streamUpstream) endless(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain")
+	beats(w, r, 0, func(int) error { return sayEvent(w, nameOf(r)) })
 }
 
 // someEvents is an event stream that ends by itself.
