@@ -14,7 +14,7 @@ import (
 // Enter adds a request that goes on to the site to the open connections of the block. w writes the
 // site's response, and its Conn must leave once the site has answered. [L5]
 func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
-	v.R = l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, stream.Visit{Session: &v.Session, Found: &v.Found})
+	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, stream.Visit{Session: &v.Session, Found: &v.Found})
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.

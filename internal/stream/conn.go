@@ -124,33 +124,36 @@ type Conn struct {
 	mu       sync.Mutex // guards the rest, which ending and leaving share
 	left     bool       // the site has answered; what is below belongs to others
 	detached bool       // the handler has returned, and somebody else serves raw
-	major    uint8      // the version of HTTP
 	writer   http.ResponseWriter
-	ctx      context.Context
-	more     *more // nil for most requests
+	upgraded *upgraded // nil for most requests
+	// lever ends the request: with HTTP/1 it is the context.Context with the network connection,
+	// with HTTP/3 the context.CancelFunc of the request. HTTP/2 needs none.
+	lever any
 }
 
-// more is what few requests need.
-type more struct {
-	cancel context.CancelFunc // of the request, with HTTP/3
-	raw    *rawConn           // after an upgrade with HTTP/1
-	socket *Socket            // of a websocket
+// upgraded is what a request needs beside that speaks another protocol than HTTP.
+type upgraded struct {
+	raw       net.Conn // that the site has taken over; nil with extended CONNECT
+	early     *[]byte  // what the client sent on raw before; nil for nothing
+	closed    bool     // the site has closed raw; guarded by Conn.mu
+	websocket bool
+	socket    Socket // of a websocket
 }
 
-// raw returns the network connection that the site has taken over, nil for none.
-func (c *Conn) raw() *rawConn {
-	if c.more == nil {
+// raw returns the connection that the site has taken over, nil for none.
+func (c *Conn) raw() net.Conn {
+	if c.upgraded == nil {
 		return nil
 	}
-	return c.more.raw
+	return c.upgraded.raw
 }
 
 // socket returns that of a websocket, nil for any other request.
 func (c *Conn) socket() *Socket {
-	if c.more == nil {
+	if c.upgraded == nil || !c.upgraded.websocket {
 		return nil
 	}
-	return c.more.socket
+	return &c.upgraded.socket
 }
 
 // Kind returns what the request has become by now.
@@ -201,7 +204,7 @@ func (c *Conn) NoteStatus(status int, header http.Header) {
 	case status >= 300:
 		// The site refuses the websocket, and a page follows.
 		c.mu.Lock()
-		c.more.socket = nil
+		c.upgraded.websocket = false
 		c.mu.Unlock()
 		c.kind.Store(uint32(Request))
 	default:

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -14,14 +15,14 @@ const closeWait = time.Second
 func (c *Conn) end(reason Reason) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left || c.raw() != nil && c.raw().closed || c.ended.Swap(true) {
+	if c.left || c.raw() != nil && c.upgraded.closed || c.ended.Swap(true) {
 		return false
 	}
 	switch {
 	case c.socket() != nil:
 		c.endSocket(reason)
 	case c.raw() != nil:
-		closeNow(c.raw().Conn)
+		closeNow(c.raw())
 	default:
 		c.endRequest()
 	}
@@ -31,12 +32,14 @@ func (c *Conn) end(reason Reason) bool {
 // endRequest ends a request whose response is under way. The caller holds c.mu, so that the
 // connection cannot belong to the next request yet.
 func (c *Conn) endRequest() {
-	if c.more != nil && c.more.cancel != nil {
-		c.more.cancel()
-	}
-	if conn, ok := c.ctx.Value(connKey{}).(net.Conn); ok && c.major == 1 {
-		closeNow(conn)
-		return
+	switch lever := c.lever.(type) {
+	case context.CancelFunc:
+		lever()
+	case context.Context:
+		if conn, ok := lever.Value(connKey{}).(net.Conn); ok {
+			closeNow(conn)
+			return
+		}
 	}
 	// HTTP/2 resets the stream. Other requests on the same connection go on.
 	controller, past := c.controller(), time.Unix(1, 0)
@@ -62,17 +65,17 @@ func (c *Conn) controller() *http.ResponseController {
 func (c *Conn) endSocket(reason Reason) {
 	deadline := time.Now().Add(closeWait)
 	if c.raw() != nil {
-		_ = c.raw().Conn.SetDeadline(deadline)
+		_ = c.raw().SetDeadline(deadline)
 	} else {
 		_ = c.controller().SetWriteDeadline(deadline)
 	}
-	go c.socket().sayGoodbye(closeFrame(reason)) // it may wait for a client that does not read
+	go c.socket().sayGoodbye(farewellFor(reason)) // it may wait for a client that does not read
 	time.AfterFunc(closeWait, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		switch {
 		case c.raw() != nil:
-			closeNow(c.raw().Conn)
+			closeNow(c.raw())
 		case !c.left:
 			c.endRequest()
 		}

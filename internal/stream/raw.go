@@ -12,45 +12,42 @@ func (c *Conn) Hijacked(conn net.Conn, rw *bufio.ReadWriter) net.Conn {
 	if c.shard == nil {
 		return conn
 	}
-	raw := &rawConn{Conn: conn, owner: c}
+	up := &upgraded{raw: conn, websocket: Kind(c.kind.Load()) == Websocket}
+	up.socket.under, up.socket.started = conn, true
 	if n := rw.Reader.Buffered(); n > 0 {
 		early, _ := rw.Reader.Peek(n)
-		raw.early = bytes.Clone(early)
+		early = bytes.Clone(early)
+		up.early = &early
 	}
-	rw.Reader.Reset(raw)
+	taken := &rawConn{conn, c}
+	rw.Reader.Reset(taken)
 	if rw.Writer.Buffered() == 0 {
-		rw.Writer.Reset(raw)
+		rw.Writer.Reset(taken)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.needMore()
-	c.more.raw = raw
-	if Kind(c.kind.Load()) == Websocket {
-		raw.socket = &Socket{under: conn, started: true}
-		c.more.socket = raw.socket
-	} else {
+	if c.upgraded = up; !up.websocket {
 		c.kind.Store(uint32(Upgrade)) // the site answers the handshake itself
 	}
 	if c.ended.Load() {
 		closeNow(conn) // it was ended just before
 	}
-	return raw
+	return taken
 }
 
 // rawConn is a network connection that the site has taken over.
 type rawConn struct {
 	net.Conn
-	owner  *Conn
-	socket *Socket // nil if it is not known to be a websocket
-	early  []byte  // what the client sent before
-	closed bool    // guarded by owner.mu
+	owner *Conn
 }
 
 // Read implements io.Reader. Once the connection was ended, the site gets nothing more.
 func (r *rawConn) Read(p []byte) (int, error) {
-	if len(r.early) > 0 && !r.owner.ended.Load() {
-		n := copy(p, r.early)
-		r.early = r.early[n:]
+	if up := r.owner.upgraded; up.early != nil && !r.owner.ended.Load() {
+		n := copy(p, *up.early)
+		if *up.early = (*up.early)[n:]; len(*up.early) == 0 {
+			up.early = nil
+		}
 		return n, nil
 	}
 	n, err := r.Conn.Read(p)
@@ -62,8 +59,8 @@ func (r *rawConn) Read(p []byte) (int, error) {
 
 // Write implements io.Writer.
 func (r *rawConn) Write(p []byte) (int, error) {
-	if r.socket != nil {
-		return r.socket.Write(p)
+	if socket := r.owner.socket(); socket != nil {
+		return socket.Write(p)
 	}
 	if r.owner.ended.Load() {
 		return 0, ErrEnded
@@ -83,7 +80,7 @@ func (r *rawConn) CloseWrite() error {
 func (r *rawConn) Close() error {
 	c := r.owner
 	c.mu.Lock()
-	r.closed = true
+	c.upgraded.closed = true
 	detached := c.detached
 	c.mu.Unlock()
 	if detached {

@@ -43,27 +43,30 @@ func New(now func() time.Time) *Registry {
 	return &Registry{now: now, wake: make(chan struct{}, 1), stop: make(chan struct{})}
 }
 
-// Enter adds a request that the site is about to answer, and returns the request to pass on. The
-// caller must call c.Leave once the site has answered, also after a panic.
-func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block Block, v Visit) *http.Request {
+// Enter adds a request that the site is about to answer. The caller must call c.Leave once the site
+// has answered, also after a panic.
+func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block Block, v Visit) {
 	v.Began = g.now()
-	c.visit, c.block, c.writer, c.major = v, block, w, uint8(r.ProtoMajor)
-	if r.ProtoMajor == 3 {
-		// Nothing else wakes up a handler that waits for its upstream: HTTP/1 has a connection to
-		// close, and HTTP/2 a stream to reset.
-		ctx, cancel := context.WithCancel(r.Context())
-		r, c.more = r.WithContext(ctx), &more{cancel: cancel}
-	}
-	if protocol := extendedConnect(r); protocol != "" {
-		c.needMore()
+	c.visit, c.block, c.writer = v, block, w
+	switch protocol := extendedConnect(r); {
+	case protocol != "":
 		c.kind.Store(uint32(Upgrade))
+		c.upgraded = new(upgraded)
 		if protocol == "websocket" {
 			c.kind.Store(uint32(Websocket))
-			c.more.socket = &Socket{under: w}
+			c.upgraded.websocket, c.upgraded.socket.under = true, w
 		}
 		r.Body = &requestBody{r.Body, c}
+	case r.ProtoMajor == 3:
+		// Nothing else wakes up a handler that waits for its upstream: HTTP/1 has a connection to
+		// close, and HTTP/2 a stream to reset. The request is changed in place, because a copy
+		// would stay in memory as long as the connection is open.
+		ctx, cancel := context.WithCancel(r.Context())
+		c.lever = cancel
+		*r = *r.WithContext(ctx)
+	case r.ProtoMajor == 1:
+		c.lever = r.Context()
 	}
-	c.ctx = r.Context()
 	s := &g.shards[uint64(v.Began.UnixNano())/shardNanoseconds%shardCount]
 	s.mu.Lock()
 	c.shard, c.next = s, s.first
@@ -72,13 +75,6 @@ func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block 
 	}
 	s.first = c
 	s.mu.Unlock()
-	return r
-}
-
-func (c *Conn) needMore() {
-	if c.more == nil {
-		c.more = new(more)
-	}
 }
 
 // extendedConnect returns the protocol that an extended CONNECT asks for, "" for any other request.
@@ -105,7 +101,7 @@ func (c *Conn) Leave() {
 		return
 	}
 	c.mu.Lock()
-	if raw := c.raw(); raw != nil && !raw.closed {
+	if c.raw() != nil && !c.upgraded.closed {
 		c.detach()
 		c.mu.Unlock()
 		return

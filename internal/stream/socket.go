@@ -21,17 +21,28 @@ const (
 // ReasonText is the reason in the close frame of a websocket whose session has ended.
 const ReasonText = "session_ended"
 
-// closeFrame returns the frame that ends a websocket. Only a session that has ended gets 1008.
-func closeFrame(reason Reason) []byte {
-	code, text := uint16(policyViolation), ReasonText
+// farewell is the close code with which a websocket ends, 0 for none yet.
+type farewell uint16
+
+// farewellFor returns the close code for a reason. Only a session that has ended gets 1008.
+func farewellFor(reason Reason) farewell {
 	switch reason {
 	case Removed:
-		code, text = goingAway, ""
+		return goingAway
 	case Unknown:
-		code, text = tryAgainLater, ""
+		return tryAgainLater
+	}
+	return policyViolation
+}
+
+// frame returns the close frame.
+func (f farewell) frame() []byte {
+	text := ""
+	if f == policyViolation {
+		text = ReasonText
 	}
 	frame := []byte{0x80 | opClose, byte(2 + len(text))}
-	return append(binary.BigEndian.AppendUint16(frame, code), text...)
+	return append(binary.BigEndian.AppendUint16(frame, uint16(f)), text...)
 }
 
 // Socket passes on what the site sends on a websocket. It keeps track of frames, so that a close
@@ -40,9 +51,9 @@ type Socket struct {
 	mu      sync.Mutex
 	under   io.Writer // an http.ResponseWriter or a network connection
 	frames  frames
-	started bool   // the handshake was sent
-	goodbye []byte // the close frame that is due; nil for none
-	done    bool   // nothing more is sent
+	started bool     // the handshake was sent
+	done    bool     // nothing more is sent
+	goodbye farewell // the close frame that is due
 }
 
 // start says that the handshake is over: what follows are frames.
@@ -62,7 +73,7 @@ func (s *Socket) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	s.started = true
-	if s.goodbye == nil {
+	if s.goodbye == 0 {
 		n, err := s.under.Write(p)
 		s.frames.skip(p[:n])
 		return n, err
@@ -92,10 +103,10 @@ func (s *Socket) flush() error {
 }
 
 // sayGoodbye sends a close frame as soon as no frame is under way.
-func (s *Socket) sayGoodbye(frame []byte) {
+func (s *Socket) sayGoodbye(code farewell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.goodbye = frame
+	s.goodbye = code
 	if s.started && s.frames.between() {
 		_ = s.sendGoodbye()
 	}
@@ -107,7 +118,7 @@ func (s *Socket) sendGoodbye() error {
 	if s.frames.closed {
 		return nil
 	}
-	if _, err := s.under.Write(s.goodbye); err != nil {
+	if _, err := s.under.Write(s.goodbye.frame()); err != nil {
 		return err
 	}
 	return s.flush()
@@ -125,9 +136,9 @@ const opClose = 8
 
 // frames follows the frames in one direction of a websocket. [RFC 6455, 5.2]
 type frames struct {
-	head   [10]byte // opcode and length
-	have   int      // how much of head was seen; 0 between two frames
 	left   uint64   // of the payload and its mask
+	head   [10]byte // opcode and length
+	have   uint8    // how much of head was seen; 0 between two frames
 	closed bool     // a close frame has begun
 }
 
@@ -165,7 +176,7 @@ func (f *frames) finish(p []byte) (n int) {
 }
 
 // headLength returns the length of the head as far as its first bytes tell.
-func (f *frames) headLength() int {
+func (f *frames) headLength() uint8 {
 	if f.have < 2 {
 		return 2
 	}

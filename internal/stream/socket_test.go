@@ -44,7 +44,7 @@ func FuzzL5_ACloseFrameStandsBetweenTwoFrames(f *testing.F) {
 			sent = append(sent, frame(opcodes[rng.IntN(len(opcodes))], sizes[rng.IntN(len(sizes))], rng.IntN(4) == 0)...)
 			ends = append(ends, len(sent))
 		}
-		goodbye := closeFrame(Revoked)
+		goodbye := farewellFor(Revoked)
 		var got bytes.Buffer
 		s := &Socket{under: &got, started: true}
 		said := -1
@@ -66,7 +66,7 @@ func FuzzL5_ACloseFrameStandsBetweenTwoFrames(f *testing.F) {
 			return
 		}
 		end := ends[slices.IndexFunc(ends, func(end int) bool { return end >= said })]
-		if want := append(slices.Clone(sent[:end]), goodbye...); !bytes.Equal(got.Bytes(), want) {
+		if want := append(slices.Clone(sent[:end]), goodbye.frame()...); !bytes.Equal(got.Bytes(), want) {
 			t.Fatalf("said at %d, frames end at %v: got %d bytes, want %d", said, ends, got.Len(), len(want))
 		}
 	})
@@ -76,7 +76,7 @@ func TestL5_ASocketThatTheSiteHasClosedGetsNoSecondCloseFrame(t *testing.T) {
 	var got bytes.Buffer
 	s := &Socket{under: &got, started: true}
 	_, _ = s.Write(frame(opClose, 2, false))
-	s.sayGoodbye(closeFrame(Revoked))
+	s.sayGoodbye(farewellFor(Revoked))
 	if !bytes.Equal(got.Bytes(), frame(opClose, 2, false)) {
 		t.Errorf("sent %x", got.Bytes())
 	}
@@ -85,7 +85,7 @@ func TestL5_ASocketThatTheSiteHasClosedGetsNoSecondCloseFrame(t *testing.T) {
 func TestL5_BeforeTheHandshakeNoFrameIsSent(t *testing.T) {
 	var got bytes.Buffer
 	s := &Socket{under: &got}
-	s.sayGoodbye(closeFrame(Revoked))
+	s.sayGoodbye(farewellFor(Revoked))
 	if got.Len() != 0 {
 		t.Errorf("sent %x", got.Bytes())
 	}
@@ -94,7 +94,7 @@ func TestL5_BeforeTheHandshakeNoFrameIsSent(t *testing.T) {
 // A client tells an ended session from a server that is about to come back.
 func TestL5_OnlyAnEndedSessionClosesWith1008(t *testing.T) {
 	for _, reason := range Reasons() {
-		frame := closeFrame(reason)
+		frame := farewellFor(reason).frame()
 		code, text := binary.BigEndian.Uint16(frame[2:]), string(frame[4:])
 		want, wantText := uint16(1008), ReasonText
 		switch reason {
