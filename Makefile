@@ -2,7 +2,7 @@
 # which the machine should do nothing else. BENCH takes flags; with -scale it measures how the cost grows with cookies, lists,
 # instances and cores instead, and writes docs/evidence/scale.md. `cd e2e && go run ./bench -help` lists them.
 
-.PHONY: bench bench-quick fuzz floods soak mutants gremlins faults reference format
+.PHONY: bench bench-quick fuzz floods streams soak mutants gremlins faults reference format
 
 bench:
 	cd e2e && go run ./bench -out ../docs/evidence $(BENCH)
@@ -22,6 +22,10 @@ fuzz:
 # What floods do to signed-in visitors, memory and goroutines: docs/evidence/floods.md. A tenth of it runs with the tests.
 floods:
 	cd e2e && FLOODS=full go test -count=1 -v -timeout 60m -run '^TestD1_FloodsLeaveNothingBehind$$' .
+
+# What 10,000 open connections cost, and how soon they end: docs/evidence/streams.md. A tenth of it runs with the tests.
+streams:
+	cd e2e && STREAMS=full go test -count=1 -v -timeout 15m -run '^TestL5_WhatOpenConnectionsCost$$' .
 
 # People and trouble for a long time: SOAK is how long, SEED repeats what happened. A minute of it runs with the tests.
 SOAK ?= 20m

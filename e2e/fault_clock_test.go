@@ -38,37 +38,43 @@ func jumpingNow() time.Time {
 }
 `
 
-// clockBinary is the program of the nodes with that clock.
+// clockBinary is the program of the nodes with that clock. A request is long after three seconds
+// there: how long a request takes is measured by the monotonic clock.
 var clockBinary = sync.OnceValues(func() (string, error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return "", err
 	}
-	text, err := os.ReadFile(filepath.Join(root, "module.go"))
-	if err != nil {
-		return "", err
-	}
-	changed := strings.Replace(string(text), "h.now = time.Now\n", "h.now = jumpingNow\n", 1)
-	if changed == string(text) {
-		return "", errors.New("module.go takes its clock from elsewhere than this test expects")
-	}
-	overlay := map[string]map[string]string{"Replace": {}}
-	for name, content := range map[string]string{"module.go": changed, "clock_jumping.go": jumpingClock} {
-		file := filepath.Join(binaries, name)
-		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+	files := map[string]string{"clock_jumping.go": jumpingClock}
+	for file, line := range map[string][2]string{
+		"module.go":               {"h.now = time.Now\n", "h.now = jumpingNow\n"},
+		"internal/stream/conn.go": {"const LongAfter = time.Minute\n", "const LongAfter = 3 * time.Second\n"},
+	} {
+		text, err := os.ReadFile(filepath.Join(root, file))
+		if err != nil {
 			return "", err
 		}
-		overlay["Replace"][filepath.Join(root, name)] = file
+		if files[file] = strings.Replace(string(text), line[0], line[1], 1); files[file] == string(text) {
+			return "", fmt.Errorf("%s has no line %q", file, line[0])
+		}
+	}
+	overlay := map[string]map[string]string{"Replace": {}}
+	for to, content := range files {
+		from := filepath.Join(binaries, filepath.Base(to))
+		if err := os.WriteFile(from, []byte(content), 0o600); err != nil {
+			return "", err
+		}
+		overlay["Replace"][filepath.Join(root, to)] = from
 	}
 	list, err := json.Marshal(overlay)
 	if err != nil {
 		return "", err
 	}
-	file := filepath.Join(binaries, "overlay.json")
-	if err := os.WriteFile(file, list, 0o600); err != nil {
+	from := filepath.Join(binaries, "overlay.json")
+	if err := os.WriteFile(from, list, 0o600); err != nil {
 		return "", err
 	}
-	return build("cluster-clock", ".", "-race", "-overlay", file)
+	return build("cluster-clock", ".", "-race", "-overlay", from)
 })
 
 // watch is a site and the clock of its Caddy.

@@ -1,0 +1,181 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// What the end of a session must leave alone: ordinary requests, other visitors, and what
+// is open while the configuration is loaded again.
+
+// A request that was sent just before the sign-out gets its whole answer.
+func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
+	t.Parallel()
+	s := startStreams(t, streamBinary, 1)
+	n, v := s.nodes[0], s.newcomer("visitor1", s.nodes[0])
+	lines := s.lines(n)
+	var all sync.WaitGroup
+	for _, version := range streamVersions {
+		for path, want := range map[string]string{"/private/poll": v.name, "/private/download": strings.Repeat("x", 40_000)} {
+			request := newStreamRequest(t, http.MethodGet, path, cookie+"="+v.cookies[cookie])
+			all.Go(func() {
+				answer, err := lines[version].RoundTrip(request)
+				if err != nil {
+					t.Errorf("%s over %s: %v", path, version, err)
+					return
+				}
+				defer answer.Body.Close()
+				if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || string(text) != want {
+					t.Errorf("%s over %s was answered %s, %d of %d bytes, %v", path, version, answer.Status, len(text), len(want), err)
+				}
+			})
+		}
+	}
+	n.process.waitUntil("six requests at the site", func() bool { return s.upstream.openFor(v.name) == 6 })
+	replay := v.twin()
+	v.wantLogout(n, nil)
+	replay.wantOut(n)
+	if s.upstream.openFor(v.name) != 6 {
+		t.Fatal("the requests were over too soon for this test")
+	}
+	all.Wait()
+	if _, cut := n.streamMetrics(); len(cut) != 0 {
+		t.Errorf("cut were %v", cut)
+	}
+}
+
+// A proxy in front gives the connection of one visitor to the next. The end of the first
+// one's session, at whatever moment, does not break the answer to the second one.
+func TestL5_AConnectionOfAProxyIsNotCutUnderTheNextVisitor(t *testing.T) {
+	t.Parallel()
+	s := startStreams(t, streamBinary, 1)
+	n := s.nodes[0]
+	var finished, cut atomic.Int64
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			proxy := &http.Transport{MaxConnsPerHost: 1}
+			defer proxy.CloseIdleConnections()
+			for round := range 12 {
+				first, second := s.newcomer(fmt.Sprint("visitor", 1+i), n), s.holder("visitor9", 0)
+				from, _, err := someEvents(proxy, n.address, first, func() {
+					time.Sleep(time.Duration(25*round) * time.Millisecond) // in the middle, at the end, and after it
+					first.twin().wantLogout(n, nil)
+				})
+				if err != nil {
+					cut.Add(1)
+				}
+				to, events, secondErr := someEvents(proxy, n.address, second, func() {})
+				if secondErr != nil || events != 4 {
+					t.Errorf("round %d: the next visitor got %d events, %v", round, events, secondErr)
+				}
+				if err == nil && from == to {
+					finished.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	t.Logf("%d first visitors were cut; %d connections went on to a second one", cut.Load(), finished.Load())
+	if cut.Load() == 0 || finished.Load() == 0 {
+		t.Error("this test meets only one of both")
+	}
+}
+
+// someEvents reads an event stream that ends by itself. It returns the connection, and how
+// many events came.
+func someEvents(proxy *http.Transport, address string, v *visitor, meanwhile func()) (from net.Addr, events int, err error) {
+	request, err := v.request(http.MethodGet, address, "/private/some", byOwnScript, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	request = request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) { from = got.Conn.LocalAddr() },
+	}))
+	answer, err := proxy.RoundTrip(request)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, 0, errors.New(answer.Status)
+	}
+	var beside sync.WaitGroup
+	beside.Go(meanwhile)
+	err = readEvents(answer.Body, func(text string) {
+		if text == v.name {
+			events++
+		}
+	})
+	beside.Wait()
+	if err == io.EOF {
+		err = nil
+	}
+	return from, events, err
+}
+
+// With a proxy in front, the close of a websocket reaches the visitor, too.
+func TestL5_OpenConnectionsEndThroughAProxyInFront(t *testing.T) {
+	t.Parallel()
+	s := startStreams(t, streamBinary, 2)
+	n, leaves, stays := s.nodes[0], s.newcomer("visitor1", s.nodes[0]), s.newcomer("visitor2", s.nodes[0])
+	front := &node{t: t, name: "the proxy", address: "127.0.0.1:" + freePort(t), admin: "127.0.0.1:" + freePort(t), binary: n.binary, file: filepath.Join(t.TempDir(), "Caddyfile")}
+	s.secure[front] = "127.0.0.1:" + freePort(t)
+	text := s.caddyfile(front, "")
+	before, rest, _ := strings.Cut(text, "instagram_auth")
+	_, rest, _ = strings.Cut(rest, "reverse_proxy")
+	text = before + "reverse_proxy" + strings.Replace(rest, s.upstream.address, n.address, 1)
+	if err := os.WriteFile(front.file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.run(front)
+	lines := s.lines(front)
+	staying, leaving := s.openAll(stays, lines), s.openAll(leaves, lines)
+	leaves.wantLogout(s.nodes[1], nil)
+	s.wantCut(time.Now(), 0, leaving...)
+	s.wantOpen(staying...)
+	s.wantCounted(n, leaves, "revoked")
+}
+
+// The configuration is loaded again and again while visitors use the site. Nobody's
+// connection ends, and what was open before still ends with its session.
+func TestL5_AReloadUnderLoadCutsNobodyWhoseSessionIsGood(t *testing.T) {
+	t.Parallel()
+	s := newStreams(t, streamBinary)
+	s.proxy = "stream_close_delay 5m"
+	s.start(s.nodes[0])
+	s.start(s.nodes[1])
+	n, leaves, stays := s.nodes[0], s.newcomer("visitor1", s.nodes[0]), s.newcomer("visitor2", s.nodes[0])
+	lines := s.lines(n)
+	staying, leaving := s.openAll(stays, lines), s.openAll(leaves, lines)
+	l := &load{t: t, began: time.Now(), stop: make(chan struct{}), tries: 10, pace: 20 * time.Millisecond}
+	t.Cleanup(l.end)
+	for i := range 4 {
+		v := s.holder(fmt.Sprint("visitor", 20+i), 0)
+		l.clients.Go(func() { l.ask(n.address, v.page) })
+	}
+	for i := range 6 {
+		s.load(n, fmt.Sprintf("timeout %ds", 5+i))
+		s.wantOpen(staying...)
+		s.wantOpen(leaving...)
+	}
+	if _, cut := n.streamMetrics(); len(cut) != 0 {
+		t.Errorf("cut were %v", cut)
+	}
+	leaves.wantLogout(s.nodes[1], nil)
+	s.wantCut(time.Now(), 0, leaving...)
+	s.wantOpen(staying...)
+	l.end()
+	s.wantCounted(n, leaves, "revoked")
+}
