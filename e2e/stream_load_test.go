@@ -215,7 +215,7 @@ func bytesOf(t *testing.T, kind string) int {
 	registry := stream.New(time.Now)
 	visit := stream.Visit{Session: new(session.Session), Found: new(session.Found)}
 	writer := httptest.NewRecorder()
-	requests, passed := make([]*http.Request, count), make([]*http.Request, count)
+	requests := make([]*http.Request, count)
 	connections, pages := make([]*stream.Conn, count), make([]net.Conn, count)
 	buffers := bufio.NewReadWriter(bufio.NewReader(strings.NewReader("")), bufio.NewWriter(writer))
 	connection, other := net.Pipe()
@@ -235,7 +235,8 @@ func bytesOf(t *testing.T, kind string) int {
 	before := heapNow()
 	for i, request := range requests {
 		c := new(stream.Conn)
-		connections[i], passed[i] = c, registry.Enter(c, writer, request, goodBlock{}, visit)
+		registry.Enter(c, writer, request, goodBlock{}, visit)
+		connections[i] = c
 		switch {
 		case !websocket:
 			c.NoteHeader(events)
@@ -252,7 +253,7 @@ func bytesOf(t *testing.T, kind string) int {
 		t.Fatalf("%s: open are %v", kind, open)
 	}
 	runtime.KeepAlive(requests)
-	runtime.KeepAlive(passed)
+	runtime.KeepAlive(requests)
 	runtime.KeepAlive(connections)
 	runtime.KeepAlive(pages)
 	return int(after-before) / count

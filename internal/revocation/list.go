@@ -91,6 +91,7 @@ type List struct {
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
 	state    syncState    // failing and unreadable also under mu
 	lastSync atomic.Int64 // of the last good one, in Unix seconds; 0 before it
+	setBy    atomic.Int64 // by how much the clock was set since the start, in nanoseconds
 
 	first     chan struct{} // closed after the first sync, good or bad
 	firstOnce sync.Once

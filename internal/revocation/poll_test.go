@@ -220,3 +220,30 @@ func TestL1_ASlowQueueKeepsNobodyFromReading(t *testing.T) {
 		m.inTrouble(nil)
 	})
 }
+
+// A clock that somebody sets says where the clocks of the other nodes are: where it was.
+func TestL1_ANodeWhoseClockWasSetHearsOfTheOthers(t *testing.T) {
+	for _, by := range []time.Duration{-time.Hour, -20 * time.Minute, time.Hour, 25 * time.Hour} {
+		bubble(t, func(t *testing.T) {
+			m := newMemory()
+			a, b := newNode(t, m), newNode(t, m)
+			b.move(by)
+			b.setBy.Store(int64(by)) // as watchClock does by the monotonic clock, which this one lacks
+			b.sync()
+			one, other := newKey(), b.person("17")
+			other.Began = a.now().UnixMilli()
+			a.end(t, one)
+			if err := a.EndUser(context.Background(), other.User); err != nil {
+				t.Fatal(err)
+			}
+			m.made("")
+			b.sync()
+			if !b.knows(one) || !b.Ended(other) {
+				t.Errorf("set by %s: the session has ended %v, those of the person %v", by, b.knows(one), b.Ended(other))
+			}
+			if listed := m.made("list"); slices.Contains(listed, b.root) {
+				t.Errorf("set by %s: it has listed everything: %q", by, listed)
+			}
+		})
+	}
+}

@@ -93,6 +93,7 @@ func (l *List) watchClock(m *Member, now time.Time) {
 	if jump.Abs() <= clockSkew {
 		return
 	}
+	l.setBy.Add(int64(jump))
 	m.Logger.Warn("the clock of this machine has jumped", "by", jump.Round(time.Second).String(),
 		"remedy", "check that the time is right now, and how it is synchronized; until then, sessions and logins dated more than a minute into the future do not count")
 }
@@ -116,8 +117,29 @@ func sameStorage(a, b *Member) bool {
 // poll lists the buckets that may have changed since the last look: back as far as a
 // clock may be behind and a write may take, ahead as far as a clock may be ahead.
 func (l *List) poll(ctx context.Context, m *Member, now time.Time) error {
+	for _, shift := range l.otherClocks() {
+		if err := l.pollAt(ctx, m, now.Add(shift), shift); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// otherClocks returns how far from this clock other nodes may write. If this clock was set, those
+// whose clocks were not write where it would be without that.
+func (l *List) otherClocks() []time.Duration {
+	setBy := time.Duration(l.setBy.Load())
+	if setBy.Abs() <= clockSkew {
+		return []time.Duration{0}
+	}
+	return []time.Duration{0, -setBy}
+}
+
+// pollAt is poll for nodes whose clocks are ahead by shift. now is the time there.
+func (l *List) pollAt(ctx context.Context, m *Member, now time.Time, shift time.Duration) error {
 	sealers := l.sealers()
-	for minute := minuteOf(l.state.polledAt.Add(-clockSkew - operationTimeout)); minute <= minuteOf(now.Add(clockSkew)); minute++ {
+	from := l.state.polledAt.Add(shift - clockSkew - operationTimeout)
+	for minute := minuteOf(from); minute <= minuteOf(now.Add(clockSkew)); minute++ {
 		keys, err := l.list(ctx, m, bucketOf(l.root, minute), operationTimeout)
 		for _, key := range keys {
 			if _, _, ok := l.readEntry(key, sealers); !ok && len(path.Base(key)) >= shortestName {
@@ -171,9 +193,11 @@ func (l *List) believable(e entry) bool {
 	return e.expires > l.now().Add(-grace).Unix() && !l.ahead(e)
 }
 
-// ahead reports whether an entry is of a clock that is far ahead.
+// ahead reports whether an entry is of a clock that is far ahead: of this one, and of what it would
+// be had it not been set back.
 func (l *List) ahead(e entry) bool {
-	return e.kind != oneSession && e.before > l.now().Add(fullEvery).UnixMilli()
+	now := l.now().Add(max(0, -time.Duration(l.setBy.Load())))
+	return e.kind != oneSession && e.before > now.Add(fullEvery).UnixMilli()
 }
 
 // report tells the operator that the storage fails, how old the list is, and when it works again.
