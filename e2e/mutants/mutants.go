@@ -244,7 +244,13 @@ var mutants = []mutant{
 `, ``, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
-	{"F7", "what is appended while the local copy is replaced is lost", `	return true, copyRest()`, `	return true, nil`, ""},
+	{"F7", "what is appended while the local copy is replaced is lost", `		if old == nil {
+			return nil
+		}
+		n, err`, `		if true {
+			return nil
+		}
+		n, err`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", `if !f.Sessions.Allowed(&who) { // [X1]`, `if false {`, ""},
