@@ -14,11 +14,16 @@ import (
 // Enter adds a request that goes on to the site to the open connections of the block. w writes the
 // site's response, and its Conn must leave once the site has answered. [L5]
 func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
+	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visitOf(v))
+}
+
+// visitOf returns the session of a request as open connections know it.
+func visitOf(v *request.State) stream.Visit {
 	visit := stream.Visit{Session: &v.Session, Found: &v.Found}
 	if !v.FreshUntil.IsZero() {
 		visit.FreshUntil = v.FreshUntil.Unix()
 	}
-	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visit)
+	return visit
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.
