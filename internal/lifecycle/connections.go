@@ -40,7 +40,7 @@ func (c *connections) Interval() time.Duration { return c.sessions.SyncInterval 
 
 // Opens implements stream.Block.
 func (c *connections) Opens(v *stream.Visit) bool {
-	return !c.sessions.Handoff && c.sessions.Cookies.Reads(v.Found, v.Session.ID)
+	return c.sessions.Cookies.Reads(v.Found, v.Session.ID)
 }
 
 // Verdict implements stream.Block. It comes to the same result as a request would with the same
@@ -49,6 +49,8 @@ func (c *connections) Verdict(v *stream.Visit, now time.Time) stream.Reason {
 	l, s := c.sessions, v.Session
 	seen, learned := v.LastUse()
 	switch {
+	case l.Handoff:
+		return stream.Unverifiable // the site keeps the sessions, and no cookie counts
 	case l.Revoked(s):
 		return stream.Revoked
 	case stream.Over(s.End(l.Lifetime), v.Began, now):

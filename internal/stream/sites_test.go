@@ -82,6 +82,35 @@ func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
+// Caddy runs handle_errors after the handler has returned.
+func TestL5_WhatHandleErrorsStreamsEndsWithTheSession(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Before: "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
+		After:  "error /missing* 404\nreverse_proxy {upstream}",
+	})
+	events(s)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	answer, err := b.HTTP.Do(sitetest.Navigation(t, http.MethodGet, "/missing").WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	in := bufio.NewReader(answer.Body)
+	if line, err := in.ReadString('\n'); line != "data: hello\n" || err != nil {
+		t.Fatalf("the stream begins with %q, %v", line, err)
+	}
+	if who := s.Upstream.Last(t).Header.Get("X-Instagram-Username"); who != sitetest.Username {
+		t.Errorf("the upstream sees %q", who)
+	}
+	b.Logout(nil)
+	if line, err := in.ReadString('\n'); err == nil || ctx.Err() != nil {
+		t.Errorf("the stream goes on: %q, %v", line, err)
+	}
+}
+
 func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "max_age 1m /events/bills*\n sync_interval 1s"})
 	events(s)
