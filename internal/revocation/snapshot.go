@@ -53,6 +53,7 @@ type snapshot struct {
 	mu         sync.Mutex
 	file       *snapshotFile // nil before the first use
 	size, base int64         // in bytes: now, and when it was written anew
+	carried    int64         // in bytes: what does not open
 	lacks      bool          // something that this node knows
 	sealedFor  string        // whom it was written anew for
 	markedAt   time.Time
@@ -167,6 +168,7 @@ type recollection struct {
 	rest              []entry           // in the storage, too
 	queued            map[entryID]entry // not in the storage
 	lines, unreadable int
+	unopened          int   // lines that do not open, also those that an operator has heard of
 	newest, looked    int64 // when the last line was written, and the storage was read
 }
 
@@ -189,6 +191,14 @@ func (c *recollection) add(kind lineKind, written int64, records []record) {
 	}
 }
 
+// addUnopened counts a line that does not open. Of one with a date, the operator has heard.
+func (c *recollection) addUnopened(line []byte) {
+	c.unopened++
+	if _, _, heard := dateOf(line); !heard {
+		c.unreadable++
+	}
+}
+
 // recall reads the snapshot before the first look into the storage, and again while that fails and
 // a new member has secrets that may open more. What was not in the storage counts, and is queued.
 func (l *List) recall(m *Member) *recollection {
@@ -206,7 +216,7 @@ func (l *List) recall(m *Member) *recollection {
 			if kind, written, records, ok := readLine(line, sealers, data); ok {
 				c.add(kind, written, records)
 			} else {
-				c.unreadable++
+				c.addUnopened(line)
 			}
 		})
 	})
@@ -224,7 +234,7 @@ func (l *List) recall(m *Member) *recollection {
 			"age", l.ageOf(c.newest), "remedy", "there is nothing to do: Caddy writes the copy again when it has read the storage")
 		return nil
 	}
-	if s.unopened = c.unreadable > 0; s.unopened || err != nil {
+	if s.unopened = c.unopened > 0; c.unreadable > 0 || err != nil {
 		m.Logger.Warn("parts of the local copy of the revoked sessions cannot be read and are ignored", "file", file.path,
 			"unreadable", c.unreadable, "lines", c.lines, "error", err, "remedy", DamageRemedy)
 	}
@@ -354,7 +364,7 @@ func (l *List) worthReplacing(first, full bool) bool {
 	if s.replacing || l.now().Before(s.restUntil) {
 		return false
 	}
-	outgrown := s.size > 2*max(s.base, smallestSnapshot) || full && s.size > 2*max(live, smallestSnapshot)
+	outgrown := s.size > 2*max(s.base, smallestSnapshot) || full && s.size > 2*max(live+s.carried, smallestSnapshot)
 	return first || outgrown || s.lacks || s.base != 0 && s.sealedFor != ids
 }
 
@@ -412,10 +422,11 @@ func (l *List) closeSnapshot() {
 }
 
 // writeAll writes what this node knows, and what only the old file has: another process that shares
-// it may know more.
+// it may know more, and one with other secrets may need what does not open here.
 func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 	sealers, sealer := l.sealers(), l.lineSealer()
 	t, kept := l.table.Load(), recollection{queued: make(map[entryID]entry)}
+	var unopened []byte
 	known := func(r record) bool {
 		return !r.queued && r.kind != everyone && t.before(r.key) >= r.before
 	}
@@ -423,6 +434,8 @@ func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 		if kind, written, records, ok := readLine(line, sealers, sealer.data); ok {
 			waits := func(r record) bool { _, waits := kept.queued[r.id()]; return waits }
 			kept.add(kind, written, slices.DeleteFunc(records, func(r record) bool { return known(r) && !waits(r) }))
+		} else if dated, ok := datedLine(line, l.now()); ok && len(unopened)+len(dated) < maxUnopened {
+			unopened = append(append(unopened, dated...), '\n')
 		}
 	})
 	if err != nil && !errors.Is(err, errTooLarge) {
@@ -433,7 +446,16 @@ func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 		kept.queued[e.id()] = e.joined(cmp.Or(kept.queued[e.id()], e))
 	}
 	l.mu.Unlock()
-	return read, l.writeRecords(to, sealer, t, &kept)
+	l.snapshot.noteCarried(len(unopened))
+	_, err = to.Write(unopened)
+	return read, errors.Join(err, l.writeRecords(to, sealer, t, &kept))
+}
+
+// noteCarried notes how many bytes of the file do not open.
+func (s *snapshot) noteCarried(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.carried = int64(size)
 }
 
 // writeRecords writes the table, what else was kept, and last what is queued.

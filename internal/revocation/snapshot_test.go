@@ -275,6 +275,70 @@ func TestF7_ACopyWithOtherSecretsOrOfAnotherAppDoesNotCount(t *testing.T) {
 	})
 }
 
+// A wrong secret that is put right again must not have cost what was in the copy, and least of all
+// what is nowhere else.
+func TestF7_AStartWithAWrongSecretLosesNothingOfTheCopy(t *testing.T) {
+	wrong := sealedWith(t, "another secret, of thirty-two bytes")
+	for name, storageIsDown := range map[string]bool{"while the storage is down": true, "while the storage works": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				folder, storage := t.TempDir(), newMemory()
+				storage.outage(true)
+				first, out := newNode(t, storage, snapshotIn(folder)), newKey()
+				_ = first.EndSession(t.Context(), Subject{Session: out}, first.now().Add(time.Hour))
+				first.killed()
+				storage.outage(storageIsDown)
+				for range 2 {
+					mistaken := newNode(t, storage, snapshotIn(folder), wrong)
+					mistaken.settled()
+					mistaken.Close()
+					mistaken.leave()
+				}
+				storage.outage(true)
+				if right := newNode(t, storage, snapshotIn(folder)); !right.knows(out) {
+					t.Errorf("the copy has lost a revoked session: %s", right.log.lines.String())
+				}
+			})
+		})
+	}
+}
+
+func TestF7_WhatDoesNotOpenIsKeptForAWeekAndReportedOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		folder, storage := t.TempDir(), newMemory()
+		first := newNode(t, storage, snapshotIn(folder))
+		first.end(t, newKey())
+		first.killed()
+		wrong := sealedWith(t, "another secret, of thirty-two bytes")
+		size := func(days int) (lines, warnings int) {
+			n := newNode(t, storage, snapshotIn(folder), wrong)
+			defer n.killed()
+			n.settled()
+			n.clock.move(time.Duration(days) * 24 * time.Hour)
+			n.replaceNow(n.current())
+			content, err := os.ReadFile(SnapshotFile(folder, "123"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for line := range bytes.Lines(content) {
+				if _, _, dated := dateOf(line); dated {
+					lines++
+				}
+			}
+			return lines, n.log.count("parts of the local copy")
+		}
+		if lines, warnings := size(0); lines == 0 || warnings != 1 {
+			t.Errorf("at first: %d lines, %d warnings", lines, warnings)
+		}
+		if lines, warnings := size(6); lines == 0 || warnings != 0 {
+			t.Errorf("after six days: %d lines, %d warnings", lines, warnings)
+		}
+		if lines, _ := size(8); lines != 0 {
+			t.Errorf("after eight days: %d lines", lines)
+		}
+	})
+}
+
 // What is sealed for the storage does not open here, and the reverse.
 func TestF3_F7_NamesOfTheStorageAndLinesOfTheLocalCopyAreNotExchanged(t *testing.T) {
 	v, data := newVault(t, testSecret), snapshotData(root("123"))

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"path"
 	"slices"
+	"strconv"
+	"time"
 )
 
 // A line of a snapshot is sealed, in base64. Where blocks of one app have secrets of their own, it
@@ -17,6 +19,11 @@ import (
 const (
 	// linefulOf is how many entries a line has at the most. One that is damaged takes them along.
 	linefulOf = 32
+
+	// keepUnopened is how long a line is kept that does not open, and maxUnopened how many bytes of
+	// such lines.
+	keepUnopened = 7 * 24 * time.Hour
+	maxUnopened  = 16 << 20
 
 	lineHeader = 1 + 8
 	recordSize = entrySize + 1
@@ -118,4 +125,37 @@ func readPlainLine(b []byte) (kind lineKind, written int64, records []record, ok
 		records = append(records, record{e, some[entrySize] != 0})
 	}
 	return kind, written, records, true
+}
+
+// A line that does not open may have another secret: that of another process, or the right one
+// while this one is a mistake. So it is kept for a while, with a date in front of it, which stands
+// where the line of another secret could.
+
+// datedLine returns a line that does not open as it is kept until its time is over: with the date
+// of the first time. ok is false for one that cannot have been sealed, or whose time is over.
+func datedLine(line []byte, now time.Time) (dated []byte, ok bool) {
+	since, rest := now.Unix(), line
+	if at, behind, ok := dateOf(line); ok {
+		since, rest = min(at, since), behind
+	}
+	if now.Unix()-since > int64(keepUnopened/time.Second) || len(rest) < lineEncoding.EncodedLen(lineHeader) {
+		return nil, false
+	}
+	if slices.ContainsFunc(rest, func(c byte) bool { return bytes.IndexByte(lineAlphabet, c) < 0 }) {
+		return nil, false
+	}
+	return append(append(strconv.AppendInt(nil, since, 10), ','), rest...), true
+}
+
+// lineAlphabet is what a line consists of.
+var lineAlphabet = []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_,")
+
+// dateOf returns the date in front of a line, and what is behind it. ok is false without a date.
+func dateOf(line []byte) (at int64, behind []byte, ok bool) {
+	date, behind, ok := bytes.Cut(line, []byte{','})
+	if !ok || len(date) > len("99999999999") {
+		return 0, nil, false
+	}
+	at, err := strconv.ParseInt(string(date), 10, 64)
+	return at, behind, err == nil
 }
