@@ -2,8 +2,10 @@ package instagramauth
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,8 +62,12 @@ func connect(t *testing.T, options *Handler) *connection {
 }
 
 // get sends one request of the visitor, and returns the cookie that the answer sets.
-func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) {
+func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) { return c.send(1, site) }
+
+// send is get over a version of HTTP.
+func (c *connection) send(version int, site caddyhttp.HandlerFunc) (cookie string) {
 	r := httptest.NewRequest(http.MethodGet, "https://example.test/events", nil)
+	r.ProtoMajor = version
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	r.Header.Set("Cookie", c.cookie)
 	w := httptest.NewRecorder()
@@ -75,6 +81,29 @@ func (c *connection) ended() bool {
 	result := make(chan error)
 	c.writes <- result
 	return <-result != nil
+}
+
+// A client must be able to tell half a file from the whole.
+func TestL5_HalfAResponseOverHTTP3IsBrokenOff(t *testing.T) {
+	c := connect(t, &Handler{})
+	defer func() {
+		if cause := recover(); cause != http.ErrAbortHandler {
+			t.Errorf("the handler ends with %v", cause)
+		}
+	}()
+	c.send(3, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte("data: hello\n\n"))
+		_ = c.h.sessions.Revoke(context.Background(), &c.session)
+		c.h.memory.sessions.Open.Sweep()
+		if r.Context().Err() == nil {
+			t.Error("the request goes on")
+		}
+		if n, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("the rest")); n != 0 || err == nil {
+			t.Errorf("the site sends %d bytes more, %v", n, err)
+		}
+		return nil
+	})
 }
 
 func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {

@@ -168,6 +168,13 @@ func (c *Conn) Kind(now time.Time) Kind {
 // Ended reports whether the connection was ended: nothing more may be sent.
 func (c *Conn) Ended() bool { return c.ended.Load() }
 
+// NeedsWatch reports whether each piece of the response must be written through the record: with
+// HTTP/3, Caddy moves the deadline that ends a stream at each piece.
+func (c *Conn) NeedsWatch() bool {
+	_, byContext := c.lever.(context.CancelFunc)
+	return byContext
+}
+
 // Socket returns the writer of a websocket over HTTP/2 or HTTP/3, nil for any other request.
 func (c *Conn) Socket() *Socket {
 	if c.raw() != nil {
