@@ -25,6 +25,7 @@ type failedRequest struct {
 	session  session.Session
 	found    session.Found
 	visit    stream.Visit
+	inner    *failedRequest // of a block within this one; nil for none
 }
 
 // String returns "": an operator can print the request's variables. [P1]
@@ -34,6 +35,7 @@ func (*failedRequest) String() string { return "" }
 func (l *Sessions) Failed(v *request.State) {
 	f := &failedRequest{sessions: l, session: v.Session, found: v.Found, visit: visitOf(v)}
 	f.visit.Session, f.visit.Found = &f.session, &f.found
+	f.inner, _ = caddyhttp.GetVar(v.R.Context(), failedVar).(*failedRequest)
 	caddyhttp.SetVar(v.R.Context(), failedVar, f)
 }
 
@@ -42,8 +44,11 @@ type ErrorRoute struct{ Sessions *Sessions }
 
 // ServeHTTP adds a failed request of a signed-in visitor to the open connections again.
 func (e ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	f, ok := caddyhttp.GetVar(r.Context(), failedVar).(*failedRequest)
-	if !ok || f.sessions != e.Sessions {
+	f, _ := caddyhttp.GetVar(r.Context(), failedVar).(*failedRequest)
+	for f != nil && f.sessions != e.Sessions {
+		f = f.inner
+	}
+	if f == nil {
 		return next.ServeHTTP(w, r)
 	}
 	own := new(identity.ResponseWriter)

@@ -138,3 +138,37 @@ func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 		t.Errorf("logged %v", lines)
 	}
 }
+
+// Both blocks have let the request through, so that either session can end what handle_errors
+// streams.
+func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.T) {
+	for _, prefix := range []string{"/instagram_auth", "/missing/inner"} {
+		s := sitetest.Start(t, sitetest.Config{
+			Before: "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
+			After: "handle /missing* {\n" + strings.NewReplacer(sitetest.RedirectURI, sitetest.Origin+"/missing/auth/").Replace(
+				sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")) + "\nerror 404\n}\nreverse_proxy {upstream}",
+			Redirects: []string{sitetest.Origin + "/missing/auth/"},
+		})
+		events(s)
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		b.SignIn("/missing/page")
+		lines := openStream(t, s, b, "/missing")
+		if line := <-lines; line != "data: hello" {
+			t.Fatalf("the stream begins with %q", line)
+		}
+		request := b.LogoutRequest(nil)
+		request.URL.Path = prefix + "/logout"
+		if answer := b.Do(request); answer.StatusCode >= 400 {
+			t.Fatalf("%s: the sign-out is answered %s", prefix, answer.Status)
+		}
+		select {
+		case line, open := <-lines:
+			if open {
+				t.Errorf("%s: the stream goes on with %q", prefix, line)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the stream is still open 10 s after the sign-out", prefix)
+		}
+	}
+}
