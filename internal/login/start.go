@@ -106,7 +106,9 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 	window.Reauthenticate = fresh || start.anotherAccount
 	login.Reauthenticate = f.Client.Reauthenticates(window)
 	if fresh && !start.anotherAccount {
-		login.Account = f.signedIn(v)
+		var granted []string
+		login.Account, granted = f.signedIn(v)
+		window.More = union(start.extraScopes, granted)
 	}
 	var setCookies []string
 	var err error
@@ -135,13 +137,24 @@ func (f *Flow) isFresh(v *request.State, page string) bool {
 	})
 }
 
-// signedIn returns the key of the account that is signed in, 0 for none.
-func (f *Flow) signedIn(v *request.State) uint64 {
+// signedIn returns the key of the account that is signed in, 0 for none, and the permissions that
+// it has granted beside those of every login: a new sign-in must not take them away.
+func (f *Flow) signedIn(v *request.State) (account uint64, granted []string) {
 	if f.Handoff {
-		return 0 // the site keeps the sessions
+		return 0, nil // the site keeps the sessions
 	}
-	s, _ := f.Sessions.Find(&v.Found)
-	return s.Keys.User
+	s, ok := f.Sessions.Find(&v.Found)
+	if !ok {
+		return 0, nil
+	}
+	all := instagram.Permissions(s.Permissions).Names()
+	return s.Keys.User, slices.DeleteFunc(all, func(name string) bool { return !slices.Contains(f.StepUp, name) })
+}
+
+// union returns the names of one list and those that only the other one has.
+func union(names, others []string) []string {
+	listed := func(name string) bool { return slices.Contains(names, name) }
+	return slices.Concat(names, slices.DeleteFunc(others, listed))
 }
 
 // ShowSignInPage answers with a page that has one button. The login starts when the visitor presses
