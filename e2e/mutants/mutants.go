@@ -19,8 +19,8 @@ var mutants = []mutant{
 	{"A9", "each sign-in counts as one that asked", `login.Reauthenticate = f.Client.Reauthenticates(window)`, `login.Reauthenticate = true`, ""},
 	{"A9", "Instagram is not asked for a new sign-in", `window.Reauthenticate = fresh || start.anotherAccount`, `window.Reauthenticate = start.anotherAccount`, ""},
 	{"A9", "another account replaces the session", `account != 0 && !f.Sessions.HasKey(&who, account)`, `account != 0 && !f.Sessions.HasKey(&who, account) && ctx == nil`, ""},
-	{"A9", "a new sign-in is for any account", `		login.Account = f.signedIn(v)
-`, `		_ = f.signedIn
+	{"A9", "a new sign-in is for any account", `		login.Account, granted = f.signedIn(v)
+`, `		_, granted = f.signedIn(v)
 `, ""},
 	{"A9", "a return address needs no more than another", `	page, _, _ = strings.Cut(page, "#")
 	return !v.At(page,`, `	return page == "" || !v.At("/",`, ""},
@@ -243,6 +243,7 @@ var mutants = []mutant{
 	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
 `, ``, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
+	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
 	{"F7", "what is appended while the local copy is replaced is lost", `	return true, copyRest()`, `	return true, nil`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
