@@ -125,8 +125,11 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	}
 	err := next.ServeHTTP(w, v.R)
 	w.Amend() // error pages and empty answers may differ by visitor, too
-	if err != nil && v.HandedOff {
+	switch {
+	case err != nil && v.HandedOff:
 		return h.answers.Answer(v, h.answers.SiteFailed(err))
+	case err != nil && v.Standing == request.SignedIn:
+		h.sessions.Failed(v) // handle_errors may answer
 	}
 	return err
 }

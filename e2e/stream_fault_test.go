@@ -97,7 +97,7 @@ func (f *streamFault) neverAnswers() {
 		f.wantOpen(p)
 		f.leave()
 		f.wantCut(time.Now(), 0, p)
-		if waited := p.at.Sub(p.told); waited < closing/2 {
+		if waited := p.at.Sub(p.framed); waited < closing/2 {
 			f.t.Errorf("%s was closed after %s", p.what, waited)
 		}
 		f.wantNothingLeft(f.node, f.leaves.name)

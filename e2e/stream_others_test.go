@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// What the end of a session must leave alone: ordinary requests, other visitors, and what
-// is open while the configuration is loaded again.
+// The end of a session must leave these alone: ordinary requests, other visitors, and
+// connections while the configuration is loaded again.
 
 // A request that was sent just before the sign-out gets its whole answer.
 func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
@@ -111,14 +111,14 @@ func someEvents(proxy *http.Transport, address string, v *visitor, meanwhile fun
 	if answer.StatusCode != http.StatusOK {
 		return nil, 0, errors.New(answer.Status)
 	}
-	var beside sync.WaitGroup
-	beside.Go(meanwhile)
+	var background sync.WaitGroup
+	background.Go(meanwhile)
 	err = readEvents(answer.Body, func(text string) {
 		if text == v.name {
 			events++
 		}
 	})
-	beside.Wait()
+	background.Wait()
 	if err == io.EOF {
 		err = nil
 	}
@@ -149,7 +149,7 @@ func TestL5_OpenConnectionsEndThroughAProxyInFront(t *testing.T) {
 }
 
 // The configuration is loaded again and again while visitors use the site. Nobody's
-// connection ends, and what was open before still ends with its session.
+// connection ends, and connections of before still ends with its session.
 func TestL5_AReloadUnderLoadCutsNobodyWhoseSessionIsGood(t *testing.T) {
 	t.Parallel()
 	s := newStreams(t, streamBinary)

@@ -185,7 +185,7 @@ type openPage struct {
 
 	ended  chan struct{} // closed when the page has ended; then the rest is known
 	at     time.Time
-	told   time.Time // when a websocket got its close frame
+	framed time.Time // when a websocket got its close frame
 	code   int       // of the close frame
 	reason string
 	after  int // what came after it, in bytes
@@ -246,7 +246,7 @@ func (p *openPage) listen(answers bool) {
 		case kind == pingFrame:
 			_ = p.wire.send(pongFrame, payload)
 		case kind == closeFrame:
-			p.code, p.told = 1005, time.Now()
+			p.code, p.framed = 1005, time.Now()
 			if len(payload) >= 2 {
 				p.code, p.reason = int(payload[0])<<8|int(payload[1]), string(payload[2:])
 			}
@@ -288,7 +288,7 @@ func (s *streamCluster) wantOpen(pages ...*openPage) {
 	}
 }
 
-// sessionEnded is what a websocket of a session that has ended is told.
+// sessionEnded is what a websocket of a session that has ended is framed.
 const (
 	policyViolation = 1008
 	sessionEnded    = "session_ended"
@@ -298,13 +298,13 @@ const (
 const closing = time.Second
 
 // wantCut waits until pages have ended, for at most a sync interval and what else the test
-// allows, and wants each websocket to have been told that its session has ended.
+// allows, and wants each websocket to have been framed that its session has ended.
 func (s *streamCluster) wantCut(began time.Time, allowed time.Duration, pages ...*openPage) {
 	s.t.Helper()
 	s.wantEnd(began, allowed, policyViolation, sessionEnded, pages...)
 }
 
-// wantEnd is wantCut where websockets are told something else.
+// wantEnd is wantCut where websockets are framed something else.
 func (s *streamCluster) wantEnd(began time.Time, allowed time.Duration, code int, reason string, pages ...*openPage) {
 	s.t.Helper()
 	var longest time.Duration
@@ -315,14 +315,14 @@ func (s *streamCluster) wantEnd(began time.Time, allowed time.Duration, code int
 			s.t.Errorf("%s goes on after %s", p.what, time.Since(began).Round(time.Millisecond))
 			continue
 		}
-		took, told := p.at.Sub(began), p.at.Sub(began)
+		took, framed := p.at.Sub(began), p.at.Sub(began)
 		if p.wire != nil { // then there is time for an answer
-			told = p.told.Sub(began)
+			framed = p.framed.Sub(began)
 			took -= closing
 		}
-		longest = max(longest, told)
-		if max(told, took) > syncInterval+tolerance+allowed {
-			s.t.Errorf("%s was told after %s, and ended after %s", p.what, told.Round(time.Millisecond), p.at.Sub(began).Round(time.Millisecond))
+		longest = max(longest, framed)
+		if max(framed, took) > syncInterval+tolerance+allowed {
+			s.t.Errorf("%s was framed after %s, and ended after %s", p.what, framed.Round(time.Millisecond), p.at.Sub(began).Round(time.Millisecond))
 		}
 		if p.wire != nil && (p.code != code || p.reason != reason || p.after != 0) {
 			s.t.Errorf("%s ended with the code %d, %q, %d bytes after it, %v; want %d, %q", p.what, p.code, p.reason, p.after, p.err, code, reason)

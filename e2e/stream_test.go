@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// What is open for a visitor ends with the session, whatever ends that, over each version
-// of HTTP. What is open for others on the same connections goes on.
+// The streams of a visitor end with the session, whatever ends that, over each version of HTTP.
+// Those of others on the same connections go on.
 func TestL5_OpenConnectionsEndWithTheirSession(t *testing.T) {
 	t.Parallel()
 	for _, story := range []struct {
@@ -65,7 +65,7 @@ func (s *streamCluster) wantCounted(n *node, gone *visitor, reason string) {
 	}
 }
 
-// A session that ends by itself takes with it what is open, and not a second earlier.
+// A session that ends by itself takes its streams with it, and not a second earlier.
 func TestL5_OpenConnectionsEndWhenTheSessionExpires(t *testing.T) {
 	t.Parallel()
 	s := startStreams(t, streamBinary, 1)

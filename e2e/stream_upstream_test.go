@@ -131,8 +131,8 @@ func (u *streamUpstream) rude(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// beats calls say at each tick, until it fails or the visitor has gone.
-func beats(w http.ResponseWriter, r *http.Request, times int, say func(i int) error) {
+// beats calls write at each tick, until it fails or the visitor has gone.
+func beats(w http.ResponseWriter, r *http.Request, times int, write func(i int) error) {
 	controller := http.NewResponseController(w)
 	if controller.Flush() != nil {
 		return
@@ -145,7 +145,7 @@ func beats(w http.ResponseWriter, r *http.Request, times int, say func(i int) er
 			return
 		case <-beat.C:
 		}
-		if say(i) != nil || controller.Flush() != nil {
+		if write(i) != nil || controller.Flush() != nil {
 			return
 		}
 	}

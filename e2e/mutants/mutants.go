@@ -36,6 +36,47 @@ var mutants = []mutant{
 		return option.Errorf("max_age",`, `	case false:
 		return option.Errorf("max_age",`, ""},
 	{"A9", "a window that cannot ask again is enough", `	case !s.client.CanReauthenticate():`, `	case false:`, ""},
+	// Open connections.
+	{"L5", "a revoked session keeps its connections", `	case l.Revoked(s):
+		return stream.Revoked`, `	case false:
+		return stream.Revoked`, "."},
+	{"L5", "the lifetime ends no connection", `case stream.Over(s.End(l.Lifetime), v.Began, now):`, `case false:`, "."},
+	{"L5", "the idle limit ends no connection", `case l.Idle > 0 && stream.Over(`, `case l.Idle < 0 && stream.Over(`, "."},
+	{"L5", "deny ends no connection", `	case !l.Allowed(&s.Identity):
+		return stream.Denied`, `	case false:
+		return stream.Denied`, "."},
+	{"L5", "a missing permission ends no connection", `	case l.MissingPermissions(&s.Identity) != 0:
+		return`, `	case false:
+		return`, "."},
+	{"L5", "a storage that is silent ends no connection", `case l.MaxStaleness != 0 && l.List.Stale(l.MaxStaleness):`, `case false:`, "."},
+	{"L5", "a site that keeps the sessions keeps older connections", `	case l.Handoff:
+		return stream.Unverifiable`, `	case false:
+		return stream.Unverifiable`, "."},
+	{"L5", "a use on this node does not count", `	if line != "" {
+		l.Memory.Open.Touch(&v.Session)
+	}`, `	if line == "" {
+		l.Memory.Open.Touch(&v.Session)
+	}`, "."},
+	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
+	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() {`, `if c.ended.Load() {`, ""},
+	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
+	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
+	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
+		return 0, stream.ErrEnded
+	}`, ``, "."},
+	{"L5", "a close frame stands within another frame", `if s.started && s.frames.between() {`, `if s.started {`, ""},
+	{"L5", "a configuration that is not running decides", `return !b.Live() })`, `return false })`, ""},
+	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
+	{"L5", "without a block all goes on", `		case !ok:
+			return Removed, c.block`, `		case !ok:
+			return "", c.block`, ""},
+	{"L5", "what begins late goes on without a block", `for g.Sweep(); !g.isEmpty(); g.Sweep() {`, `for g.Sweep(); false; g.Sweep() {`, ""},
+	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
+`, ``, "internal/stream"},
+	{"L5", "sign-outs wait for the next look", `	for _, m := range l.members {
+		if m.OnChange != nil {`, `	for _, m := range l.members[:0] {
+		if m.OnChange != nil {`, "internal/revocation"},
+	{"L1", "a clock that was set hides sign-outs on other nodes", `return []time.Duration{0, -setBy}`, `return []time.Duration{0}`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "."},
 	{"A4", "a preflight may mean another method", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "."},
 	{"A4", "a preflight may have become another request", `g.AllowPreflight && v.R.Method == http.MethodOptions`, `g.AllowPreflight`, ""},
@@ -245,7 +286,13 @@ var mutants = []mutant{
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
-	{"F7", "what is appended while the local copy is replaced is lost", `	return true, copyRest()`, `	return true, nil`, ""},
+	{"F7", "what is appended while the local copy is replaced is lost", `		if old == nil {
+			return nil
+		}
+		n, err`, `		if true {
+			return nil
+		}
+		n, err`, ""},
 	{"F3", "an entry has many names", `if err != nil || name != encodeName(sealed) {`, `if err != nil {`, ""},
 	// Who may come in, and how often.
 	{"X1", "everybody may sign in", `if !f.Sessions.Allowed(&who) { // [X1]`, `if false {`, ""},
@@ -283,8 +330,8 @@ var mutants = []mutant{
 	if missed > 0 {`, `	if !ok && missed > 0 {`, ""},
 	{"P3", "the callback's address is a Referer", `		header.Set("Referrer-Policy", "no-referrer") // [P3]
 `, ``, ""},
-	{"P4", "a flush sends headers that are not complete", `	s.Amend()
-	return http.NewResponseController(s.ResponseWriter).Flush()`, `	return http.NewResponseController(s.ResponseWriter).Flush()`, ""},
+	{"P4", "a flush sends headers that are not complete", `FlushError() error {
+	s.complete()`, `FlushError() error {`, ""},
 	{"P4", "a stream waits for its end", `return http.NewResponseController(s.ResponseWriter).Flush()`, `return nil`, ""},
 	{"P4", "caches may keep a visitor's page", `	if s.Private && len(header["Cache-Control"]) == 0 {`, `	if false {`, ""},
 	{"P4", "caches do not tell visitors apart", `		header["Vary"] = s.vary[:1:1]

@@ -36,7 +36,7 @@ type ResponseWriter struct {
 	// Conn is the request among the open connections of signed-in visitors. [L5]
 	Conn stream.Conn
 
-	amended bool
+	amended, noted bool
 	// vary and cacheControl hold the values of the headers that Amend sets, which saves an
 	// allocation each. They are not shared, because Caddy's header directive changes values
 	// in place.
@@ -50,7 +50,6 @@ func (s *ResponseWriter) Amend() {
 	}
 	s.amended = true
 	header := s.Header()
-	s.Conn.NoteHeader(header)
 	switch vary := header["Vary"]; {
 	case !s.Private && !s.HandedOff && isPublic(header):
 	case len(vary) == 0:
@@ -130,11 +129,20 @@ func variesByCookie(vary []string) bool {
 	return false
 }
 
+// complete completes the headers and looks at them. The response is about to begin.
+func (s *ResponseWriter) complete() {
+	s.Amend()
+	if !s.noted {
+		s.noted = true
+		s.Conn.NoteHeader(s.Header())
+	}
+}
+
 // WriteHeader completes the headers and sends them.
 func (s *ResponseWriter) WriteHeader(status int) {
 	// A response follows each informational one, except after a protocol switch. [RFC 9110, 15.2]
 	if status >= 200 || status == http.StatusSwitchingProtocols {
-		s.Amend()
+		s.complete()
 	}
 	s.ResponseWriter.WriteHeader(status)
 	s.Conn.NoteStatus(status, s.Header())
@@ -142,7 +150,7 @@ func (s *ResponseWriter) WriteHeader(status int) {
 
 // Write completes the headers before the first byte.
 func (s *ResponseWriter) Write(b []byte) (int, error) {
-	s.Amend()
+	s.complete()
 	if socket := s.Conn.Socket(); socket != nil {
 		return socket.Write(b)
 	}
@@ -154,7 +162,7 @@ func (s *ResponseWriter) Write(b []byte) (int, error) {
 
 // ReadFrom completes the headers before the first byte.
 func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
-	s.Amend()
+	s.complete()
 	if s.Conn.Socket() != nil {
 		return io.Copy(struct{ io.Writer }{s}, r)
 	}
@@ -163,7 +171,7 @@ func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError serves http.ResponseController. Flushing sends the headers.
 func (s *ResponseWriter) FlushError() error {
-	s.Amend()
+	s.complete()
 	if socket := s.Conn.Socket(); socket != nil {
 		return socket.Flush()
 	}

@@ -14,11 +14,16 @@ import (
 // Enter adds a request that goes on to the site to the open connections of the block. w writes the
 // site's response, and its Conn must leave once the site has answered. [L5]
 func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
+	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visitOf(v))
+}
+
+// visitOf returns the session of a request as open connections know it.
+func visitOf(v *request.State) stream.Visit {
 	visit := stream.Visit{Session: &v.Session, Found: &v.Found}
 	if !v.FreshUntil.IsZero() {
 		visit.FreshUntil = v.FreshUntil.Unix()
 	}
-	l.Memory.Open.Enter(&w.Conn, w.ResponseWriter, v.R, l.connections, visit)
+	return visit
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.
@@ -35,7 +40,7 @@ func (c *connections) Interval() time.Duration { return c.sessions.SyncInterval 
 
 // Opens implements stream.Block.
 func (c *connections) Opens(v *stream.Visit) bool {
-	return !c.sessions.Handoff && c.sessions.Cookies.Reads(v.Found, v.Session.ID)
+	return c.sessions.Cookies.Reads(v.Found, v.Session.ID)
 }
 
 // Verdict implements stream.Block. It comes to the same result as a request would with the same
@@ -44,6 +49,8 @@ func (c *connections) Verdict(v *stream.Visit, now time.Time) stream.Reason {
 	l, s := c.sessions, v.Session
 	seen, learned := v.LastUse()
 	switch {
+	case l.Handoff:
+		return stream.Unverifiable // the site keeps the sessions, and no cookie counts
 	case l.Revoked(s):
 		return stream.Revoked
 	case stream.Over(s.End(l.Lifetime), v.Began, now):

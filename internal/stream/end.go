@@ -108,14 +108,19 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	if !b.conn.ended.Load() {
 		return n, err
 	}
-	return discard(b.ReadCloser, p, err)
+	return discard(b.ReadCloser, p, n, err)
 }
 
-// discard reads on until the client closes or the connection is closed. Closing it with unread data
-// could make the client lose the close frame.
-func discard(from io.Reader, p []byte, err error) (int, error) {
-	for err == nil {
-		_, err = from.Read(p)
+// discard reads on until the client answers the close frame, or the connection is closed. Closing
+// it with unread data could make the client lose the close frame. The first n bytes of p were read
+// before.
+func discard(from io.Reader, p []byte, n int, err error) (int, error) {
+	for err == nil && !isCloseFrame(p[:n]) {
+		n, err = from.Read(p)
 	}
 	return 0, ErrEnded
 }
+
+// isCloseFrame reports whether bytes of a client look like the answer to a close frame. If they
+// only look like it, the connection closes a little earlier.
+func isCloseFrame(p []byte) bool { return len(p) > 0 && p[0] == 0x80|opClose }

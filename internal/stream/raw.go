@@ -54,7 +54,7 @@ func (r *rawConn) Read(p []byte) (int, error) {
 	if !r.owner.ended.Load() {
 		return n, err
 	}
-	return discard(r.Conn, p, err)
+	return discard(r.Conn, p, n, err)
 }
 
 // Write implements io.Writer.

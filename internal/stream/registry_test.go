@@ -194,18 +194,27 @@ func TestL5_AfterAReloadTheNewBlockDecides(t *testing.T) {
 		change func(e *env, heir *block)
 		reason Reason
 	}{
-		"the same block goes on":                    {func(*env, *block) {}, ""},
-		"it denies the account":                     {func(_ *env, heir *block) { heir.answer(Denied) }, Denied},
-		"its secret is another one":                 {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
-		"its key is another one":                    {func(_ *env, heir *block) { heir.key = 2 }, ""},
-		"its key is another one, and it denies":     {func(_ *env, heir *block) { heir.key = 2; heir.answer(Denied) }, Denied},
-		"another block that cannot read the cookie": {func(_ *env, heir *block) { heir.key = 2; heir.blind.Store(true) }, Removed},
+		"the same block goes on": {func(*env, *block) {}, ""},
+		"it denies the account":  {func(_ *env, heir *block) { heir.answer(Denied) }, Denied},
+		"its secret is another":  {func(_ *env, heir *block) { heir.blind.Store(true) }, Unverifiable},
+		"its key is another one": {func(_ *env, heir *block) { heir.key = 2 }, ""},
+		"its key is another one, and it denies": {func(_ *env, heir *block) {
+			heir.key = 2
+			heir.answer(Denied)
+		}, Denied},
+		"another block that cannot read the cookie": {func(_ *env, heir *block) {
+			heir.key = 2
+			heir.blind.Store(true)
+		}, Removed},
 		"the new configuration is not running yet": {func(e *env, heir *block) {
 			heir.dead.Store(true)
 			heir.answer(Denied)
 			e.block.dead.Store(false)
 		}, ""},
-		"no configuration is running at this moment":     {func(_ *env, heir *block) { heir.dead.Store(true); heir.answer(Denied) }, ""},
+		"no configuration is running at this moment": {func(_ *env, heir *block) {
+			heir.dead.Store(true)
+			heir.answer(Denied)
+		}, ""},
 		"the old block would deny, and the new does not": {func(e *env, _ *block) { e.block.answer(Denied) }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,6 +257,26 @@ func TestL5_WithTheLastBlockItsConnectionsEnd(t *testing.T) {
 		if got := <-result; got != want {
 			t.Errorf("cut is %v: the connection was %s", cut, got)
 		}
+	}
+}
+
+// A reload takes a block away while a handshake is under way.
+func TestL5_WhatBecomesAStreamAfterTheLastBlockHasLeftEnds(t *testing.T) {
+	e := newEnv(t)
+	e.kind = Request
+	c, result := e.ask()
+	e.mu.Lock()
+	e.blocks = nil
+	e.mu.Unlock()
+	e.Close(true)
+	c.kind.Store(uint32(EventStream))
+	select {
+	case got := <-result:
+		if got != "cut" {
+			t.Errorf("the connection was %s", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the connection is still open")
 	}
 }
 

@@ -82,6 +82,35 @@ func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
 	}
 }
 
+// Caddy runs handle_errors after the handler has returned.
+func TestL5_WhatHandleErrorsStreamsEndsWithTheSession(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Before: "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
+		After:  "error /missing* 404\nreverse_proxy {upstream}",
+	})
+	events(s)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	answer, err := b.HTTP.Do(sitetest.Navigation(t, http.MethodGet, "/missing").WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	in := bufio.NewReader(answer.Body)
+	if line, err := in.ReadString('\n'); line != "data: hello\n" || err != nil {
+		t.Fatalf("the stream begins with %q, %v", line, err)
+	}
+	if who := s.Upstream.Last(t).Header.Get("X-Instagram-Username"); who != sitetest.Username {
+		t.Errorf("the upstream sees %q", who)
+	}
+	b.Logout(nil)
+	if line, err := in.ReadString('\n'); err == nil || ctx.Err() != nil {
+		t.Errorf("the stream goes on: %q, %v", line, err)
+	}
+}
+
 func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "max_age 1m /events/bills*\n sync_interval 1s"})
 	events(s)
@@ -107,5 +136,39 @@ func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 	lines := s.Logged("ended open connections whose session has ended")
 	if len(lines) != 1 || lines[0]["too_old"] != 1.0 {
 		t.Errorf("logged %v", lines)
+	}
+}
+
+// Both blocks have let the request through, so that either session can end what handle_errors
+// streams.
+func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.T) {
+	for _, prefix := range []string{"/instagram_auth", "/missing/inner"} {
+		s := sitetest.Start(t, sitetest.Config{
+			Before: "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
+			After: "handle /missing* {\n" + strings.NewReplacer(sitetest.RedirectURI, sitetest.Origin+"/missing/auth/").Replace(
+				sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")) + "\nerror 404\n}\nreverse_proxy {upstream}",
+			Redirects: []string{sitetest.Origin + "/missing/auth/"},
+		})
+		events(s)
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		b.SignIn("/missing/page")
+		lines := openStream(t, s, b, "/missing")
+		if line := <-lines; line != "data: hello" {
+			t.Fatalf("the stream begins with %q", line)
+		}
+		request := b.LogoutRequest(nil)
+		request.URL.Path = prefix + "/logout"
+		if answer := b.Do(request); answer.StatusCode >= 400 {
+			t.Fatalf("%s: the sign-out is answered %s", prefix, answer.Status)
+		}
+		select {
+		case line, open := <-lines:
+			if open {
+				t.Errorf("%s: the stream goes on with %q", prefix, line)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the stream is still open 10 s after the sign-out", prefix)
+		}
 	}
 }

@@ -41,7 +41,8 @@ func FuzzL5_ACloseFrameStandsBetweenTwoFrames(f *testing.F) {
 		ends := []int{0}
 		for range count%8 + 1 {
 			opcodes := []byte{0, 1, 2, 9, 10}
-			sent = append(sent, frame(opcodes[rng.IntN(len(opcodes))], sizes[rng.IntN(len(sizes))], rng.IntN(4) == 0)...)
+			opcode, size := opcodes[rng.IntN(len(opcodes))], sizes[rng.IntN(len(sizes))]
+			sent = append(sent, frame(opcode, size, rng.IntN(4) == 0)...)
 			ends = append(ends, len(sent))
 		}
 		goodbye := farewellFor(Revoked)

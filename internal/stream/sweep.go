@@ -35,16 +35,30 @@ func (g *Registry) Wake() {
 	}
 }
 
-// Close ends the looks at connections, and with cut all open ones: no block is left that could say
-// whether their sessions go on. It must be called after the last block has left.
+// Close ends the looks at connections. With cut, all open connections end first, and so do requests
+// that become such after it: no block is left that could say whether their sessions go on. It must
+// be called after the last block has left.
 func (g *Registry) Close(cut bool) {
 	g.ends.Do(func() {
 		close(g.stop)
 		g.stopped.Wait()
 		if cut {
-			g.Sweep()
+			go g.drain()
 		}
 	})
+}
+
+// drain ends what becomes an open connection, until no request is left.
+func (g *Registry) drain() {
+	for g.Sweep(); !g.isEmpty(); g.Sweep() {
+		time.Sleep(restBetweenSweeps)
+	}
+}
+
+func (g *Registry) isEmpty() bool {
+	empty := true
+	g.each(func(*Conn) { empty = false })
+	return empty
 }
 
 func (g *Registry) run() {

@@ -1,0 +1,125 @@
+package instagramauth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/certmagic"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/instagram"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/lifecycle"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+)
+
+// connection is an event stream that a site sends to a visitor.
+type connection struct {
+	t       *testing.T
+	h       *Handler
+	at      *clock
+	session session.Session
+	cookie  string
+	writes  chan chan error
+	over    chan struct{}
+}
+
+// connect signs a visitor in, who then opens an event stream.
+func connect(t *testing.T, options *Handler) *connection {
+	t.Helper()
+	c := &connection{t: t, at: new(clock), writes: make(chan chan error), over: make(chan struct{})}
+	options.AppSecret, options.now = []string{benchSecret}, c.at.now
+	c.h = provisionedWith(t, options, &certmagic.FileStorage{Path: t.TempDir()})
+	who := session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"}
+	var line string
+	var err error
+	if c.session, line, err = c.h.sessions.Create(t.Context(), who, session.Token{}, false); err != nil {
+		t.Fatal(err)
+	}
+	c.cookie = pairOf(line)
+	began := make(chan struct{})
+	go func() {
+		defer close(c.over)
+		c.get(func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_, err := w.Write([]byte("data: hello\n\n"))
+			close(began)
+			for result := range c.writes {
+				_, err = w.Write([]byte("data: secret\n\n"))
+				result <- err
+			}
+			return err
+		})
+	}()
+	<-began
+	t.Cleanup(func() { close(c.writes); <-c.over })
+	return c
+}
+
+// get sends one request of the visitor, and returns the cookie that the answer sets.
+func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) {
+	r := httptest.NewRequest(http.MethodGet, "https://example.test/events", nil)
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
+	r.Header.Set("Cookie", c.cookie)
+	w := httptest.NewRecorder()
+	_ = c.h.ServeHTTP(w, r, site)
+	return w.Header().Get("Set-Cookie")
+}
+
+// ended has the connections looked at, and reports whether the site can still write.
+func (c *connection) ended() bool {
+	c.h.memory.sessions.Open.Sweep()
+	result := make(chan error)
+	c.writes <- result
+	return <-result != nil
+}
+
+func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {
+	lasting := caddy.Duration(24 * time.Hour)
+	for name, c := range map[string]struct {
+		options Handler
+		change  func(c *connection)
+		ended   bool
+	}{
+		"nothing happens":      {Handler{}, func(*connection) {}, false},
+		"it is revoked":        {Handler{}, func(c *connection) { _ = c.h.sessions.Revoke(context.Background(), &c.session) }, true},
+		"everywhere":           {Handler{}, func(c *connection) { _ = c.h.sessions.RevokeUser(context.Background(), &c.session) }, true},
+		"all sessions":         {Handler{}, func(c *connection) { _ = c.h.sessions.List.EndAll(context.Background()) }, true},
+		"another is revoked":   {Handler{}, func(c *connection) { _ = c.h.sessions.List.EndSessionByKey(context.Background(), 5) }, false},
+		"a second too early":   {Handler{Session: SessionOptions{Lifetime: lasting}}, func(c *connection) { c.at.advance(24*time.Hour - time.Second) }, false},
+		"its lifetime is over": {Handler{Session: SessionOptions{Lifetime: lasting}}, func(c *connection) { c.at.advance(24 * time.Hour) }, true},
+		"it is not used":       {Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}}, func(c *connection) { c.at.advance(time.Hour) }, true},
+		"another request uses it": {Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}}, func(c *connection) {
+			c.at.advance(50 * time.Minute)
+			if c.get(func(http.ResponseWriter, *http.Request) error { return nil }) == "" {
+				c.t.Error("the session was not renewed")
+			}
+			c.at.advance(50 * time.Minute)
+		}, false},
+		"deny lists the account": {Handler{}, func(c *connection) {
+			c.h.sessions.Deny, _ = lifecycle.ParseAccounts("deny", []string{"17841405793187218"})
+		}, true},
+		"allow lists another one": {Handler{}, func(c *connection) {
+			c.h.sessions.Allow, _ = lifecycle.ParseAccounts("allow", []string{"1"})
+		}, true},
+		"a permission is required": {Handler{}, func(c *connection) { c.h.sessions.Required = instagram.Permissions(1) }, true},
+		"the storage is silent":    {Handler{}, func(c *connection) { c.h.sessions.MaxStaleness = time.Minute; c.at.advance(time.Hour) }, true},
+		"but may be":               {Handler{}, func(c *connection) { c.at.advance(time.Hour) }, false},
+		"the clock is set back":    {Handler{}, func(c *connection) { c.at.advance(-time.Hour) }, false},
+		"the site keeps sessions":  {Handler{}, func(c *connection) { c.h.sessions.Handoff = true }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			open := connect(t, &c.options)
+			if open.ended() {
+				t.Fatal("the connection has ended at once")
+			}
+			c.change(open)
+			if got := open.ended(); got != c.ended {
+				t.Errorf("ended is %v", got)
+			}
+		})
+	}
+}
