@@ -73,6 +73,8 @@ var mutants = []mutant{
 	{"L5", "what begins late goes on without a block", `for g.Sweep(); !g.isEmpty(); g.Sweep() {`, `for g.Sweep(); false; g.Sweep() {`, ""},
 	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
 `, ``, "internal/stream"},
+	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
+`, ``, "."},
 	{"L5", "sign-outs wait for the next look", `	for _, m := range l.members {
 		if m.OnChange != nil {`, `	for _, m := range l.members[:0] {
 		if m.OnChange != nil {`, "internal/revocation"},

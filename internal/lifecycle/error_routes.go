@@ -56,5 +56,7 @@ func (e ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	own.Amend() // the headers are complete: error pages change them as they like
 	e.Sessions.Memory.Open.Enter(&own.Conn, w, r, e.Sessions.connections, f.visit)
 	defer own.Conn.Leave()
-	return next.ServeHTTP(own, r)
+	err := next.ServeHTTP(own, r)
+	own.Conn.AbortIfCut()
+	return err
 }
