@@ -57,14 +57,16 @@ var mutants = []mutant{
 		l.Memory.Open.Touch(&v.Session)
 	}`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
-	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() {`, `if c.ended.Load() {`, ""},
+	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
 	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
 	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
 		return 0, stream.ErrEnded
 	}`, ``, "."},
 	{"L5", "a close frame stands within another frame", `if s.started && s.frames.between() {`, `if s.started {`, ""},
-	{"L5", "a configuration that is not running decides", `return !b.Live() })`, `return false })`, ""},
+	{"L5", "a configuration that is not running decides", `		if b.Live() {
+			live, newest`, `		if true {
+			live, newest`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
@@ -72,7 +74,8 @@ var mutants = []mutant{
 	{"L5", "what begins late goes on without a block", `for g.Sweep(); !g.isEmpty(); g.Sweep() {`, `for g.Sweep(); false; g.Sweep() {`, ""},
 	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
 `, ``, ""},
-	{"L5", "half a response over HTTP/3 looks like the whole", `	if s.Conn.NeedsWatch() && s.Conn.Ended() {`, `	if false {`, "."},
+	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
+`, ``, "."},
 	{"L5", "sign-outs wait for the next look", `	for _, m := range l.members {
 		if m.OnChange != nil {`, `	for _, m := range l.members[:0] {
 		if m.OnChange != nil {`, ""},

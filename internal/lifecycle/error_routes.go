@@ -63,6 +63,6 @@ func (f *failedRequest) serve(w http.ResponseWriter, r *http.Request, next caddy
 	f.sessions.Memory.Open.Enter(&own.Conn, w, r, f.sessions.connections, f.visit)
 	defer own.Conn.Leave()
 	err := f.inner.serve(own, r, next)
-	own.AbortIfEnded()
+	own.Conn.AbortIfCut()
 	return err
 }
