@@ -680,3 +680,26 @@ func TestF7_EachBlocksSecretOpensTheCopy(t *testing.T) {
 		}
 	})
 }
+
+// A process whose disk hangs longer than a lock lasts comes back while another writes the file.
+func TestF7_NobodyMovesTheHalfWrittenFileOfAnother(t *testing.T) {
+	f := &snapshotFile{path: filepath.Join(t.TempDir(), "snapshot")}
+	if _, err := f.append([]byte("old\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.replace(func(_ io.Reader, to io.Writer) (int64, error) {
+		name := f.path + ".new"
+		if err := errors.Join(os.Remove(name), os.WriteFile(name, []byte("half"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(to, "new\n")
+		return 0, err
+	})
+	content, readErr := os.ReadFile(f.path)
+	if readErr != nil || !errors.Is(err, errReplaced) || !strings.Contains(string(content), "old") {
+		t.Errorf("%v, %v: %s", err, readErr, content)
+	}
+	if _, err := os.Lstat(f.path + ".new"); err != nil {
+		t.Errorf("the other's file: %v", err)
+	}
+}
