@@ -163,7 +163,7 @@ func (s *ResponseWriter) Write(b []byte) (int, error) {
 // ReadFrom completes the headers before the first byte.
 func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 	s.complete()
-	if s.Conn.Socket() != nil || s.Conn.CopiesByWrite() {
+	if s.Conn.Socket() != nil || s.Conn.NeedsWatch() {
 		return io.Copy(struct{ io.Writer }{s}, r)
 	}
 	return s.ResponseWriterWrapper.ReadFrom(r)
@@ -180,6 +180,15 @@ func (s *ResponseWriter) FlushError() error {
 
 // Flush serves handlers that use http.Flusher.
 func (s *ResponseWriter) Flush() { _ = s.FlushError() }
+
+// AbortIfEnded breaks the response off if its connection was ended, so that no client takes half of
+// a file for the whole. It is called once the site has answered, and panics as Caddy's proxy does.
+// With HTTP/1 and HTTP/2 the client has seen the end already.
+func (s *ResponseWriter) AbortIfEnded() {
+	if s.Conn.NeedsWatch() && s.Conn.Ended() {
+		panic(http.ErrAbortHandler)
+	}
+}
 
 // Hijack lets the site take over the network connection, which still ends with the session.
 func (s *ResponseWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {

@@ -42,6 +42,9 @@ func (l *Sessions) Failed(v *request.State) {
 // ErrorRoute is a handler that comes before those of handle_errors.
 type ErrorRoute struct{ Sessions *Sessions }
 
+// PassesAll tells the checks at start that the handler answers nothing.
+func (ErrorRoute) PassesAll() {}
+
 // ServeHTTP adds a failed request of a signed-in visitor to the open connections again.
 func (e ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	f, _ := caddyhttp.GetVar(r.Context(), failedVar).(*failedRequest)
@@ -57,6 +60,6 @@ func (e ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	e.Sessions.Memory.Open.Enter(&own.Conn, w, r, e.Sessions.connections, f.visit)
 	defer own.Conn.Leave()
 	err := next.ServeHTTP(own, r)
-	own.Conn.AbortIfCut()
+	own.AbortIfEnded()
 	return err
 }

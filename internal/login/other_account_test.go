@@ -44,6 +44,24 @@ func refusedPage(b *sitetest.Browser, answer sitetest.Response) sitetest.Respons
 
 const staying, switching = "Sign in with the previous account", "Switch to @maria.sees"
 
+// Whoever signs in again for a page keeps what they have granted for another one.
+func TestN5_AFreshSignInKeepsThePermissionsOfStepUp(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "max_age 10m /billing*\nstep_up " + sitetest.CommentsPermission, Window: "-",
+	})
+	b := s.NewBrowser()
+	start := b.Get("/instagram_auth/login?scope=" + sitetest.CommentsPermission)
+	if answer := b.Allowing(start, sitetest.CommentsPermission); answer.StatusCode != http.StatusSeeOther {
+		t.Fatalf("answered %s", answer.Status)
+	}
+	if scope := sitetest.Query(t, b.Get("/billing").Location()).Get("scope"); !strings.Contains(scope, sitetest.CommentsPermission) {
+		t.Errorf("the new sign-in asks for %q", scope)
+	}
+	if scope := sitetest.Query(t, s.NewBrowser().Get("/billing").Location()).Get("scope"); strings.Contains(scope, sitetest.CommentsPermission) {
+		t.Errorf("somebody else is asked for %q", scope)
+	}
+}
+
 func TestA9_AnotherAccountReplacesNoSession(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing*", Window: "-"})
 	b := s.NewBrowser()
