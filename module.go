@@ -431,7 +431,7 @@ func (h *Handler) takePlace(ctx caddy.Context) error {
 			h.settings.Paths.Redirects[0].URI, strings.Join(hosts, ", "))
 	}
 	place.PutInFront(server, h.settings.Identity.Guard())
-	place.BeforeErrors(server, lifecycle.ErrorRoute{Sessions: h.sessions})
+	place.BeforeErrors(server, lifecycle.ErrorRoute{})
 	return nil
 }
 

@@ -286,6 +286,7 @@ var mutants = []mutant{
 	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
 `, ``, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
+	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
 	{"F7", "what is appended while the local copy is replaced is lost", `		if old == nil {
 			return nil

@@ -39,27 +39,30 @@ func (l *Sessions) Failed(v *request.State) {
 	caddyhttp.SetVar(v.R.Context(), failedVar, f)
 }
 
-// ErrorRoute is a handler that comes before those of handle_errors.
-type ErrorRoute struct{ Sessions *Sessions }
+// ErrorRoute is a handler that comes before those of handle_errors. One serves all blocks of a
+// server.
+type ErrorRoute struct{}
 
 // PassesAll tells the checks at start that the handler answers nothing.
 func (ErrorRoute) PassesAll() {}
 
 // ServeHTTP adds a failed request of a signed-in visitor to the open connections again.
-func (e ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	f, _ := caddyhttp.GetVar(r.Context(), failedVar).(*failedRequest)
-	for f != nil && f.sessions != e.Sessions {
-		f = f.inner
-	}
+	return f.serve(w, r, next)
+}
+
+// serve is ServeHTTP for a request and those of the blocks within. nil is none.
+func (f *failedRequest) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if f == nil {
 		return next.ServeHTTP(w, r)
 	}
 	own := new(identity.ResponseWriter)
 	own.ResponseWriter = w
 	own.Amend() // the headers are complete: error pages change them as they like
-	e.Sessions.Memory.Open.Enter(&own.Conn, w, r, e.Sessions.connections, f.visit)
+	f.sessions.Memory.Open.Enter(&own.Conn, w, r, f.sessions.connections, f.visit)
 	defer own.Conn.Leave()
-	err := next.ServeHTTP(own, r)
+	err := f.inner.serve(own, r, next)
 	own.AbortIfEnded()
 	return err
 }

@@ -214,3 +214,33 @@ func TestA9_ABrowserThatKeepsNoNewCookieIsNoLoop(t *testing.T) {
 	}
 	t.Errorf("a loop: %d windows", windows)
 }
+
+func TestA9_ANewSignInKeepsThePermissionsThatTheVisitorHasGrantedBefore(t *testing.T) {
+	const comments = "instagram_business_manage_comments"
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing*\nstep_up " + comments, Window: "-"})
+	b := s.NewBrowser()
+	stepUp := b.Get("/instagram_auth/login?return_to=/members&scope=" + comments)
+	request := sitetest.Navigation(t, http.MethodPost, stepUp.Location())
+	sitetest.SetBody(request, url.Values{"action": {"allow"}, "user": {sitetest.Username}, "permission": {comments}}.Encode())
+	b.Get(b.Do(request).Location())
+	b.Get("/members")
+	if who := b.Get("/instagram_auth/userinfo").Body; !strings.Contains(who, comments) {
+		t.Fatalf("at first: %s", who)
+	}
+	for _, address := range []string{"/billing", "/instagram_auth/login?fresh=true", "/instagram_auth/login?fresh=true&scope=" + comments} {
+		window, err := url.Parse(b.Get(address).Location())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scope := window.Query().Get("scope"); scope != "instagram_business_basic,"+comments {
+			t.Errorf("%s asks for %q", address, scope)
+		}
+	}
+	window, err := url.Parse(s.NewBrowser().Get("/billing").Location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scope := window.Query().Get("scope"); scope != "instagram_business_basic" {
+		t.Errorf("somebody who is not signed in is asked for %q", scope)
+	}
+}

@@ -5,8 +5,30 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
+
+// On a server of a thousand sites, an error page would otherwise pass a thousand handlers.
+func TestAllBlocksOfAServerShareOneErrorRoute(t *testing.T) {
+	block := strings.ReplaceAll(sitetest.DefaultBlock(""), sitetest.Host, "other.test")
+	sitetest.Start(t, sitetest.Config{
+		Block: "respond /never 404",
+		After: "error 404\nhandle_errors {\nrespond \"error page\"\n}",
+		Extra: "http://example.test:{port} {\n" + sitetest.DefaultBlock("") + "\n}\nhttp://other.test:{port} {\n" + block + "\n}",
+	})
+	app, err := caddy.ActiveContext().App("http")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, server := range app.(*caddyhttp.App).Servers {
+		if server.Errors != nil && len(server.Errors.Routes) != 2 {
+			t.Errorf("%s has %d error routes, want that of the site and one more", name, len(server.Errors.Routes))
+		}
+	}
+}
 
 // Caddy provisions the routes of handle_errors while a block there takes its place.
 func TestABlockInHandleErrorsLeavesTheErrorPagesAsTheyAre(t *testing.T) {

@@ -207,7 +207,7 @@ func (c *Conn) NoteStatus(status int, header http.Header) {
 			kind = Websocket
 		}
 		c.kind.Store(uint32(kind))
-	case c.socket() == nil:
+	case c.Socket() == nil:
 	case status >= 300:
 		// The site refuses the websocket, and a page follows.
 		c.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
@@ -30,6 +31,9 @@ type Registry struct {
 
 	mu     sync.Mutex
 	blocks []Block // the newest last
+
+	abandoned atomic.Bool // no block is left, and none comes again
+	draining  atomic.Bool // all that is left is being ended
 
 	wake    chan struct{}
 	stop    chan struct{}
@@ -75,6 +79,9 @@ func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block 
 	}
 	s.first = c
 	s.mu.Unlock()
+	if g.abandoned.Load() {
+		g.drain()
+	}
 }
 
 // extendedConnect returns the protocol that an extended CONNECT asks for, "" for any other request.

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"net/http"
@@ -236,6 +237,78 @@ func TestL5_AfterAReloadTheNewBlockDecides(t *testing.T) {
 				t.Errorf("the connection was %s; reported %v and %v", got, heir.reported, e.block.reported)
 			}
 		})
+	}
+}
+
+// A server of the new configuration answers a little before that configuration counts as running.
+// The older one may lack the secret, or deny the account.
+func TestL5_WhatANewConfigurationAnswersIsNotJudgedByTheOldOne(t *testing.T) {
+	e := newEnv(t)
+	e.block.blind.Store(true)
+	heir := &block{key: 1}
+	heir.dead.Store(true)
+	leave := e.Join(heir)
+	defer leave()
+	c := e.enter(heir, EventStream)
+	defer c.Leave()
+	if e.Sweep(); c.Ended() {
+		t.Errorf("ended by the old block: %v", e.block.reported)
+	}
+	heir.dead.Store(false)
+	heir.answer(Revoked)
+	if e.Sweep(); !c.Ended() {
+		t.Error("the new block does not end it")
+	}
+	other := e.enter(heir, EventStream)
+	defer other.Leave()
+	heir.dead.Store(true)
+	leave() // it could not start
+	if e.Sweep(); !other.Ended() {
+		t.Error("what a configuration that could not start has answered goes on")
+	}
+}
+
+// enter adds a request without a connection.
+func (e *env) enter(b Block, kind Kind) *Conn {
+	c := new(Conn)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	e.Enter(c, httptest.NewRecorder(), r, b, Visit{Session: new(session.Session), Found: new(session.Found)})
+	c.kind.Store(uint32(kind))
+	return c
+}
+
+// A request may have waited somewhere in front of the handler meanwhile.
+func TestL5_AfterTheLastBlockLateRequestsEndToo(t *testing.T) {
+	e := newEnv(t)
+	e.mu.Lock()
+	e.blocks = nil
+	e.mu.Unlock()
+	e.Close(true)
+	for range 2 {
+		c := e.enter(e.block, EventStream)
+		for deadline := time.Now().Add(10 * time.Second); !c.Ended(); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("it goes on")
+			}
+		}
+		c.Leave()
+		for e.draining.Load() {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+func TestL5_ATakenWebsocketStaysOneWhateverTheSiteSaysLater(t *testing.T) {
+	e := newEnv(t)
+	c := e.enter(e.block, Websocket)
+	defer c.Leave()
+	client, server := net.Pipe()
+	defer client.Close()
+	taken := c.Hijacked(server, bufio.NewReadWriter(bufio.NewReader(server), bufio.NewWriter(server)))
+	defer taken.Close()
+	c.NoteStatus(http.StatusBadGateway, make(http.Header))
+	if got := c.Kind(time.Now()); got != Websocket {
+		t.Errorf("it is %s", got)
 	}
 }
 

@@ -61,6 +61,9 @@ func (s *Socket) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.started = true
+	if s.goodbye != 0 && s.frames.between() {
+		_ = s.sendGoodbye()
+	}
 }
 
 // Write passes bytes of the site on. Once a close frame is due, it sends the rest of the frame that
@@ -77,6 +80,9 @@ func (s *Socket) Write(p []byte) (int, error) {
 		n, err := s.under.Write(p)
 		s.frames.skip(p[:n])
 		return n, err
+	}
+	if s.frames.between() { // it was due before the handshake
+		return len(p), s.sendGoodbye()
 	}
 	end := s.frames.finish(p)
 	if n, err := s.under.Write(p[:end]); err != nil {

@@ -92,6 +92,25 @@ func TestL5_BeforeTheHandshakeNoFrameIsSent(t *testing.T) {
 	}
 }
 
+// No frame that begins after the session has ended reaches the client.
+func TestL5_ACloseFrameThatIsDueComesBeforeTheFirstFrame(t *testing.T) {
+	for name, begin := range map[string]func(*Socket){
+		"after the handshake":       (*Socket).start,
+		"with the handshake itself": func(*Socket) {},
+	} {
+		var got bytes.Buffer
+		s := &Socket{under: &got}
+		s.sayGoodbye(farewellFor(Revoked))
+		begin(s)
+		if _, err := s.Write(frame(1, 5, false)); err != nil {
+			t.Error(err)
+		}
+		if want := farewellFor(Revoked).frame(); !bytes.Equal(got.Bytes(), want) {
+			t.Errorf("%s: sent %x, want %x", name, got.Bytes(), want)
+		}
+	}
+}
+
 // A client tells an ended session from a server that is about to come back.
 func TestL5_OnlyAnEndedSessionClosesWith1008(t *testing.T) {
 	for _, reason := range Reasons() {

@@ -43,16 +43,28 @@ func (g *Registry) Close(cut bool) {
 		close(g.stop)
 		g.stopped.Wait()
 		if cut {
-			go g.drain()
+			g.abandoned.Store(true)
+			g.drain()
 		}
 	})
 }
 
-// drain ends what becomes an open connection, until no request is left.
+// drain ends in the background what becomes an open connection, until no request is left.
 func (g *Registry) drain() {
-	for g.Sweep(); !g.isEmpty(); g.Sweep() {
-		time.Sleep(restBetweenSweeps)
+	if g.draining.Swap(true) {
+		return
 	}
+	go func() {
+		for {
+			for g.Sweep(); !g.isEmpty(); g.Sweep() {
+				time.Sleep(restBetweenSweeps)
+			}
+			g.draining.Store(false)
+			if g.isEmpty() || g.draining.Swap(true) { // one may have come in between
+				return
+			}
+		}
+	}()
 }
 
 func (g *Registry) isEmpty() bool {
@@ -110,16 +122,14 @@ type ending struct {
 // Sweep looks at all open connections, and ends those whose session has ended. Registries call it
 // themselves; tests need not wait for that.
 func (g *Registry) Sweep() {
-	members := g.members()
-	live := slices.DeleteFunc(slices.Clone(members), func(b Block) bool { return !b.Live() })
-	if len(live) == 0 && len(members) > 0 {
+	live, starting, ok := g.split()
+	if !ok {
 		return // a configuration starts or stops at this moment
 	}
-	slices.Reverse(live)
 	now := g.now()
 	var endings []ending
 	g.each(func(c *Conn) {
-		if c.Kind(now) == Request || c.ended.Load() {
+		if c.Kind(now) == Request || c.ended.Load() || slices.Contains(starting, c.block) {
 			return
 		}
 		if reason, block := c.verdict(live, now); reason != "" {
@@ -139,6 +149,21 @@ func (g *Registry) Sweep() {
 	for block, counts := range ended {
 		block.Report(counts)
 	}
+}
+
+// split returns the live blocks, the newest first, and those of a configuration that is about to
+// take over: it may answer requests already, which the older blocks know nothing of. ok is false if
+// there are blocks and none is live.
+func (g *Registry) split() (live, starting []Block, ok bool) {
+	members := g.members()
+	newest := -1
+	for i, b := range members {
+		if b.Live() {
+			live, newest = append(live, b), i
+		}
+	}
+	slices.Reverse(live)
+	return live, members[newest+1:], len(live) > 0 || len(members) == 0
 }
 
 // verdict asks the block of a connection, or the one that has taken its place in a reload. live has
