@@ -27,6 +27,8 @@ type connection struct {
 	cookie  string
 	writes  chan chan error
 	over    chan struct{}
+	cut     bool // the site can no longer write
+	aborted bool // instead of ending like a whole response; valid when over
 }
 
 // connect signs a visitor in, who then opens an event stream.
@@ -45,6 +47,13 @@ func connect(t *testing.T, options *Handler) *connection {
 	began := make(chan struct{})
 	go func() {
 		defer close(c.over)
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			} else if p != nil {
+				c.aborted = true
+			}
+		}()
 		c.get(func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, err := w.Write([]byte("data: hello\n\n"))
@@ -57,7 +66,12 @@ func connect(t *testing.T, options *Handler) *connection {
 		})
 	}()
 	<-began
-	t.Cleanup(func() { close(c.writes); <-c.over })
+	t.Cleanup(func() {
+		close(c.writes)
+		if <-c.over; c.aborted != c.cut {
+			t.Errorf("cut off is %v, and the response was aborted is %v", c.cut, c.aborted)
+		}
+	})
 	return c
 }
 
@@ -80,7 +94,8 @@ func (c *connection) ended() bool {
 	c.h.memory.sessions.Open.Sweep()
 	result := make(chan error)
 	c.writes <- result
-	return <-result != nil
+	c.cut = <-result != nil
+	return c.cut
 }
 
 // A client must be able to tell half a file from the whole.

@@ -142,6 +142,8 @@ func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 // Both blocks have let the request through, so that either session can end what handle_errors
 // streams.
 func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.T) {
+	inner := sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")
+	inner = strings.Replace(inner, sitetest.RedirectURI, sitetest.Origin+"/missing/auth/", 1)
 	for _, prefix := range []string{"/instagram_auth", "/missing/inner"} {
 		inner := strings.ReplaceAll(sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}"),
 			sitetest.RedirectURI, sitetest.Origin+"/missing/auth/")
