@@ -58,14 +58,17 @@ var mutants = []mutant{
 		l.Memory.Open.Touch(&v.Session)
 	}`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
-	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() {`, `if c.ended.Load() {`, ""},
+	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() ||`, `if c.ended.Load() ||`, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
 	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
 	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
 		return 0, stream.ErrEnded
 	}`, ``, "."},
 	{"L5", "a close frame stands within another frame", `if s.started && s.frames.between() {`, `if s.started {`, ""},
-	{"L5", "a configuration that is not running decides", `return !b.Live() })`, `return false })`, ""},
+	{"L5", "a configuration that is not running decides", `if b.Live() {`, `if true {`, ""},
+	{"L5", "the old configuration ends what the new one has answered", `|| slices.Contains(starting, c.block) {`, `|| len(starting) < 0 {`, ""},
+	{"L5", "nobody looks at what comes after the last block", `if g.abandoned.Load() {`, `if false {`, ""},
+	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
