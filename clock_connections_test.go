@@ -2,8 +2,10 @@ package instagramauth
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +27,8 @@ type connection struct {
 	cookie  string
 	writes  chan chan error
 	over    chan struct{}
+	cut     bool // the site can no longer write
+	aborted bool // instead of ending like a whole response; valid when over
 }
 
 // connect signs a visitor in, who then opens an event stream.
@@ -43,6 +47,13 @@ func connect(t *testing.T, options *Handler) *connection {
 	began := make(chan struct{})
 	go func() {
 		defer close(c.over)
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				panic(p)
+			} else if p != nil {
+				c.aborted = true
+			}
+		}()
 		c.get(func(w http.ResponseWriter, _ *http.Request) error {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_, err := w.Write([]byte("data: hello\n\n"))
@@ -55,13 +66,22 @@ func connect(t *testing.T, options *Handler) *connection {
 		})
 	}()
 	<-began
-	t.Cleanup(func() { close(c.writes); <-c.over })
+	t.Cleanup(func() {
+		close(c.writes)
+		if <-c.over; c.aborted != c.cut {
+			t.Errorf("cut off is %v, and the response was aborted is %v", c.cut, c.aborted)
+		}
+	})
 	return c
 }
 
 // get sends one request of the visitor, and returns the cookie that the answer sets.
-func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) {
+func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) { return c.send(1, site) }
+
+// send is get over a version of HTTP.
+func (c *connection) send(version int, site caddyhttp.HandlerFunc) (cookie string) {
 	r := httptest.NewRequest(http.MethodGet, "https://example.test/events", nil)
+	r.ProtoMajor = version
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	r.Header.Set("Cookie", c.cookie)
 	w := httptest.NewRecorder()
@@ -74,7 +94,32 @@ func (c *connection) ended() bool {
 	c.h.memory.sessions.Open.Sweep()
 	result := make(chan error)
 	c.writes <- result
-	return <-result != nil
+	c.cut = <-result != nil
+	return c.cut
+}
+
+// A client must be able to tell half a file from the whole.
+func TestL5_HalfAResponseOverHTTP3IsBrokenOff(t *testing.T) {
+	c := connect(t, &Handler{})
+	c.cut = true // the event stream belongs to the same session
+	defer func() {
+		if cause := recover(); cause != http.ErrAbortHandler {
+			t.Errorf("the handler ends with %v", cause)
+		}
+	}()
+	c.send(3, func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = w.Write([]byte("data: hello\n\n"))
+		_ = c.h.sessions.Revoke(context.Background(), &c.session)
+		c.h.memory.sessions.Open.Sweep()
+		if r.Context().Err() == nil {
+			t.Error("the request goes on")
+		}
+		if n, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader("the rest")); n != 0 || err == nil {
+			t.Errorf("the site sends %d bytes more, %v", n, err)
+		}
+		return nil
+	})
 }
 
 func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {

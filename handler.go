@@ -124,6 +124,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 		defer w.Conn.Leave()
 	}
 	err := next.ServeHTTP(w, v.R)
+	w.Conn.AbortIfCut()
 	w.Amend() // error pages and empty answers may differ by visitor, too
 	switch {
 	case err != nil && v.HandedOff:

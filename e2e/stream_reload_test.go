@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -110,5 +113,34 @@ func TestL5_AnEventStreamOfPHPEndsWithItsSession(t *testing.T) {
 		leaves.wantLogout(s.nodes[1], nil)
 		s.wantCut(time.Now(), 0, p)
 		s.wantOpen(staying)
+	}
+}
+
+// A file server knows nothing of the end of the request's context, and returns as if all were sent.
+func TestL5_AResponseThatIsCutOffDoesNotEndLikeAWholeOne(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "private"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "private", "file"), make([]byte, 64<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := newStreams(t, streamBinary)
+	s.handler = "handle /private/file {\nroot " + root + "\nheader Content-Type text/event-stream\nfile_server\n}\nreverse_proxy " + s.upstream.address
+	s.start(s.nodes[0])
+	n := s.nodes[0]
+	lines := s.lines(n)
+	for _, version := range streamVersions {
+		v := s.newcomer("visitor1", n)
+		body := openStream(t, lines[version], "/private/file", cookie+"="+v.cookies[cookie]).Body
+		if _, err := io.ReadFull(body, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
+		}
+		v.wantLogout(n, nil)
+		n.process.waitUntil("the end of the response", func() bool { open, _ := n.streamMetrics(); return len(open) == 0 })
+		if got, err := io.Copy(io.Discard, body); err == nil {
+			t.Errorf("over %s, the response ends like a whole one after %d bytes", version, got)
+		}
 	}
 }

@@ -19,9 +19,8 @@ var mutants = []mutant{
 	{"A9", "each sign-in counts as one that asked", `login.Reauthenticate = f.Client.Reauthenticates(window)`, `login.Reauthenticate = true`, ""},
 	{"A9", "Instagram is not asked for a new sign-in", `window.Reauthenticate = fresh || start.anotherAccount`, `window.Reauthenticate = start.anotherAccount`, ""},
 	{"A9", "another account replaces the session", `account != 0 && !f.Sessions.HasKey(&who, account)`, `account != 0 && !f.Sessions.HasKey(&who, account) && ctx == nil`, ""},
-	{"A9", "a new sign-in is for any account", `		login.Account = f.signedIn(v)
-`, `		_ = f.signedIn
-`, ""},
+	{"A9", "a new sign-in is for any account", `		login.Account = s.Keys.User
+`, ``, ""},
 	{"A9", "a return address needs no more than another", `	page, _, _ = strings.Cut(page, "#")
 	return !v.At(page,`, `	return page == "" || !v.At("/",`, ""},
 	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
@@ -58,14 +57,16 @@ var mutants = []mutant{
 		l.Memory.Open.Touch(&v.Session)
 	}`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
-	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() ||`, `if c.ended.Load() ||`, ""},
+	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
 	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
 	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
 		return 0, stream.ErrEnded
 	}`, ``, "."},
 	{"L5", "a close frame stands within another frame", `if s.started && s.frames.between() {`, `if s.started {`, ""},
-	{"L5", "a configuration that is not running decides", `if b.Live() {`, `if true {`, ""},
+	{"L5", "a configuration that is not running decides", `		if b.Live() {
+			live, newest`, `		if true {
+			live, newest`, ""},
 	{"L5", "the old configuration ends what the new one has answered", `|| slices.Contains(starting, c.block) {`, `|| len(starting) < 0 {`, ""},
 	{"L5", "nobody looks at what comes after the last block", `if g.abandoned.Load() {`, `if false {`, ""},
 	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
@@ -75,10 +76,14 @@ var mutants = []mutant{
 			return "", c.block`, ""},
 	{"L5", "what begins late goes on without a block", `for g.Sweep(); !g.isEmpty(); g.Sweep() {`, `for g.Sweep(); false; g.Sweep() {`, ""},
 	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
-`, ``, "internal/stream"},
+`, ``, ""},
+	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
+`, ``, "."},
 	{"L5", "sign-outs wait for the next look", `	for _, m := range l.members {
 		if m.OnChange != nil {`, `	for _, m := range l.members[:0] {
-		if m.OnChange != nil {`, "internal/revocation"},
+		if m.OnChange != nil {`, ""},
+	{"N5", "a fresh sign-in loses the permissions of step_up", `		window.More = f.withGranted(window.More, &s)
+`, ``, ""},
 	{"L1", "a clock that was set hides sign-outs on other nodes", `return []time.Duration{0, -setBy}`, `return []time.Duration{0}`, ""},
 	{"A4", "whatever asks with OPTIONS is a preflight", `isOne(header["Origin"]) && isOne(header["Access-Control-Request-Method"])`, `true`, "."},
 	{"A4", "a preflight may mean another method", `switch headerguard.Fold(name) {`, `switch headerguard.Fold(name[:0]) {`, "."},
@@ -287,6 +292,7 @@ var mutants = []mutant{
 	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
 `, ``, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
+	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
 	{"F7", "what is appended while the local copy is replaced is lost", `		if old == nil {
 			return nil

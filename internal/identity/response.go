@@ -163,7 +163,7 @@ func (s *ResponseWriter) Write(b []byte) (int, error) {
 // ReadFrom completes the headers before the first byte.
 func (s *ResponseWriter) ReadFrom(r io.Reader) (int64, error) {
 	s.complete()
-	if s.Conn.Socket() != nil {
+	if s.Conn.Socket() != nil || s.Conn.CopiesByWrite() {
 		return io.Copy(struct{ io.Writer }{s}, r)
 	}
 	return s.ResponseWriterWrapper.ReadFrom(r)

@@ -43,12 +43,16 @@ func (l *Sessions) Failed(v *request.State) {
 // server.
 type ErrorRoute struct{}
 
+// PassesAll tells the checks at start that the handler answers nothing.
+func (ErrorRoute) PassesAll() {}
+
 // ServeHTTP adds a failed request of a signed-in visitor to the open connections again.
 func (ErrorRoute) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	f, _ := caddyhttp.GetVar(r.Context(), failedVar).(*failedRequest)
 	return f.serve(w, r, next)
 }
 
+// serve is ServeHTTP for a request and those of the blocks within. nil is none.
 func (f *failedRequest) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if f == nil {
 		return next.ServeHTTP(w, r)
@@ -58,5 +62,7 @@ func (f *failedRequest) serve(w http.ResponseWriter, r *http.Request, next caddy
 	own.Amend() // the headers are complete: error pages change them as they like
 	f.sessions.Memory.Open.Enter(&own.Conn, w, r, f.sessions.connections, f.visit)
 	defer own.Conn.Leave()
-	return f.inner.serve(own, r, next)
+	err := f.inner.serve(own, r, next)
+	own.Conn.AbortIfCut()
+	return err
 }

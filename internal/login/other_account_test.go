@@ -44,6 +44,24 @@ func refusedPage(b *sitetest.Browser, answer sitetest.Response) sitetest.Respons
 
 const staying, switching = "Sign in with the previous account", "Switch to @maria.sees"
 
+// Whoever signs in again for a page keeps what they have granted for another one.
+func TestN5_AFreshSignInKeepsThePermissionsOfStepUp(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "max_age 10m /billing*\nstep_up " + sitetest.CommentsPermission, Window: "-",
+	})
+	b := s.NewBrowser()
+	start := b.Get("/instagram_auth/login?scope=" + sitetest.CommentsPermission)
+	if answer := b.Allowing(start, sitetest.CommentsPermission); answer.StatusCode != http.StatusSeeOther {
+		t.Fatalf("answered %s", answer.Status)
+	}
+	if scope := sitetest.Query(t, b.Get("/billing").Location()).Get("scope"); !strings.Contains(scope, sitetest.CommentsPermission) {
+		t.Errorf("the new sign-in asks for %q", scope)
+	}
+	if scope := sitetest.Query(t, s.NewBrowser().Get("/billing").Location()).Get("scope"); strings.Contains(scope, sitetest.CommentsPermission) {
+		t.Errorf("somebody else is asked for %q", scope)
+	}
+}
+
 func TestA9_AnotherAccountReplacesNoSession(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing*", Window: "-"})
 	b := s.NewBrowser()
@@ -195,4 +213,34 @@ func TestA9_ABrowserThatKeepsNoNewCookieIsNoLoop(t *testing.T) {
 		address = answer.Location()
 	}
 	t.Errorf("a loop: %d windows", windows)
+}
+
+func TestA9_ANewSignInKeepsThePermissionsThatTheVisitorHasGrantedBefore(t *testing.T) {
+	const comments = "instagram_business_manage_comments"
+	s := sitetest.Start(t, sitetest.Config{Matcher: "/members*", Options: "max_age 10m /billing*\nstep_up " + comments, Window: "-"})
+	b := s.NewBrowser()
+	stepUp := b.Get("/instagram_auth/login?return_to=/members&scope=" + comments)
+	request := sitetest.Navigation(t, http.MethodPost, stepUp.Location())
+	sitetest.SetBody(request, url.Values{"action": {"allow"}, "user": {sitetest.Username}, "permission": {comments}}.Encode())
+	b.Get(b.Do(request).Location())
+	b.Get("/members")
+	if who := b.Get("/instagram_auth/userinfo").Body; !strings.Contains(who, comments) {
+		t.Fatalf("at first: %s", who)
+	}
+	for _, address := range []string{"/billing", "/instagram_auth/login?fresh=true", "/instagram_auth/login?fresh=true&scope=" + comments} {
+		window, err := url.Parse(b.Get(address).Location())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if scope := window.Query().Get("scope"); scope != "instagram_business_basic,"+comments {
+			t.Errorf("%s asks for %q", address, scope)
+		}
+	}
+	window, err := url.Parse(s.NewBrowser().Get("/billing").Location())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if scope := window.Query().Get("scope"); scope != "instagram_business_basic" {
+		t.Errorf("somebody who is not signed in is asked for %q", scope)
+	}
 }

@@ -95,8 +95,8 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 	if rounds >= session.MaxRounds {
 		// Remove the mark, so that the visitor can try again with other browser settings.
 		v.W.Header().Add("Set-Cookie", f.Cookies.Unmark())
-		if v.Standing == request.SignedIn { // the browser does keep the cookie of its session
-			return answer.RefuseLogin(&v.Session.Identity, start.ReturnTo, refusal.Reply{Code: refusal.LoginExpired}, errStillTooOld)
+		if s := f.signedIn(v); s.Keys.User != 0 { // the browser does keep the cookie of its session
+			return answer.RefuseLogin(&s.Identity, start.ReturnTo, refusal.Reply{Code: refusal.LoginExpired}, errStillTooOld)
 		}
 		return answer.RefuseLogin(new(session.Identity), start.ReturnTo, refusal.Reply{Code: refusal.CookiesBlocked}, nil)
 	}
@@ -106,7 +106,9 @@ func (f *Flow) Start(v *request.State, start StartOptions) error {
 	window.Reauthenticate = fresh || start.anotherAccount
 	login.Reauthenticate = f.Client.Reauthenticates(window)
 	if fresh && !start.anotherAccount {
-		login.Account = f.signedIn(v)
+		s := f.signedIn(v)
+		login.Account = s.Keys.User
+		window.More = f.withGranted(window.More, &s)
 	}
 	var setCookies []string
 	var err error
@@ -135,13 +137,23 @@ func (f *Flow) isFresh(v *request.State, page string) bool {
 	})
 }
 
-// signedIn returns the key of the account that is signed in, 0 for none.
-func (f *Flow) signedIn(v *request.State) uint64 {
-	if f.Handoff {
-		return 0 // the site keeps the sessions
+// signedIn returns the session of the account that is signed in, the zero one for none.
+func (f *Flow) signedIn(v *request.State) (s session.Session) {
+	if !f.Handoff { // where the site keeps the sessions, no cookie counts
+		s, _ = f.Sessions.Find(&v.Found)
 	}
-	s, _ := f.Sessions.Find(&v.Found)
-	return s.Keys.User
+	return s
+}
+
+// withGranted adds the permissions of step_up that a session has: a new sign-in for the same
+// account must not lose them.
+func (f *Flow) withGranted(more []string, s *session.Session) []string {
+	for _, name := range instagram.Permissions(s.Permissions).Names() {
+		if slices.Contains(f.StepUp, name) && !slices.Contains(more, name) {
+			more = append(slices.Clip(more), name)
+		}
+	}
+	return more
 }
 
 // ShowSignInPage answers with a page that has one button. The login starts when the visitor presses

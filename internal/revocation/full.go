@@ -102,7 +102,7 @@ func (l *List) compact() {
 	defer l.writing.Unlock()
 	needed := l.now().Add(-grace).Unix()
 	if t := l.table.Load(); t.live(needed) < t.used/2 {
-		l.table.Store(t.rebuilt(needed))
+		l.table.Store(t.rebuilt(needed, 0))
 	}
 }
 

@@ -294,6 +294,8 @@ func (l *List) afterLook(m *Member, c *recollection, seen look, err error) {
 // it was emptied, or restored from a backup: then the next look finds what it lacks.
 func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
 	count, missed, now := len(c.queued), 0, l.now().Unix()
+	l.makeRoom(len(c.rest))
+	defer l.makeRoom(0)
 	for _, e := range c.rest {
 		if !l.believable(e) {
 			continue

@@ -339,6 +339,39 @@ func TestF7_WhatDoesNotOpenIsKeptForAWeekAndReportedOnce(t *testing.T) {
 	})
 }
 
+// The entries come in the order of the table that they were in. A smaller one would take them all
+// at one end: a million took more than a minute.
+func TestF7_ManyEntriesAreTakenIntoATableThatHasRoomForThem(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n := newNode(t, newMemory(), snapshotIn(t.TempDir()))
+		full, c := newTable(smallestTable), &recollection{}
+		for range 20_000 {
+			if full.full() {
+				full = full.rebuilt(0, 0)
+			}
+			full.add(entry{oneSession, newKey(), always, n.now().Add(testLifetime).Unix()})
+		}
+		for i := range full.slots {
+			if e, ok := full.slots[i].entry(); ok {
+				c.rest = append(c.rest, e)
+			}
+		}
+		n.makeRoom(len(c.rest))
+		roomy := n.table.Load()
+		for _, e := range c.rest {
+			n.note(e)
+		}
+		if n.table.Load() != roomy {
+			t.Error("the room was too small")
+		}
+		n.table.Store(newTable(smallestTable))
+		n.useRest(n.current(), c, look{}, errOutage)
+		if got, want := len(n.table.Load().slots), 20_000*8/3; got != want {
+			t.Errorf("%d slots at the end, want %d", got, want)
+		}
+	})
+}
+
 // What is sealed for the storage does not open here, and the reverse.
 func TestF3_F7_NamesOfTheStorageAndLinesOfTheLocalCopyAreNotExchanged(t *testing.T) {
 	v, data := newVault(t, testSecret), snapshotData(root("123"))
@@ -646,4 +679,27 @@ func TestF7_EachBlocksSecretOpensTheCopy(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A process whose disk hangs longer than a lock lasts comes back while another writes the file.
+func TestF7_NobodyMovesTheHalfWrittenFileOfAnother(t *testing.T) {
+	f := &snapshotFile{path: filepath.Join(t.TempDir(), "snapshot")}
+	if _, err := f.append([]byte("old\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.replace(func(_ io.Reader, to io.Writer) (int64, error) {
+		name := f.path + ".new"
+		if err := errors.Join(os.Remove(name), os.WriteFile(name, []byte("half"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		_, err := io.WriteString(to, "new\n")
+		return 0, err
+	})
+	content, readErr := os.ReadFile(f.path)
+	if readErr != nil || !errors.Is(err, errReplaced) || !strings.Contains(string(content), "old") {
+		t.Errorf("%v, %v: %s", err, readErr, content)
+	}
+	if _, err := os.Lstat(f.path + ".new"); err != nil {
+		t.Errorf("the other's file: %v", err)
+	}
 }

@@ -282,6 +282,14 @@ func (f *snapshotFile) takePlace(fresh, old *os.File, read int64) (moved bool, e
 	if err := copyRest(); err != nil {
 		return false, err
 	}
+	// Whoever took so long that their lock was taken for an old one must not move another's file.
+	info, err := fresh.Stat()
+	if err != nil {
+		return false, err
+	}
+	if there, err := os.Lstat(fresh.Name()); err != nil || !os.SameFile(there, info) {
+		return true, errReplaced // and nothing of this one is left to remove
+	}
 	if runtime.GOOS == "windows" { // where open files keep their names
 		err := fresh.Close()
 		if old != nil {

@@ -101,9 +101,10 @@ func (t *table) live(now int64) (n int) {
 	return n
 }
 
-// rebuilt returns a table with the entries that have not expired and room for half as many again.
-func (t *table) rebuilt(now int64) *table {
-	fresh := newTable(max(smallestTable, t.live(now)*8/3))
+// rebuilt returns a table with the entries that have not expired, with further ones to come, and
+// with room for half as many again.
+func (t *table) rebuilt(now int64, further int) *table {
+	fresh := newTable(max(smallestTable, (t.live(now)+further)*8/3))
 	for i := range t.slots {
 		if s := &t.slots[i]; s.key.Load() != 0 && s.expires.Load() > now {
 			fresh.add(entry{key: Key(s.key.Load()), before: s.before.Load(), expires: s.expires.Load()})

@@ -25,7 +25,7 @@ func TestATableHoldsWhatAPlainMapHolds(t *testing.T) {
 			e.key = known[randomBelow(int64(len(known)))] // to be joined
 		}
 		if table.full() {
-			table = table.rebuilt(now)
+			table = table.rebuilt(now, 0)
 			maps.DeleteFunc(plain, func(_ Key, h held) bool { return h.expires <= now })
 		}
 		old, isKnown := plain[e.key]
@@ -69,7 +69,7 @@ func TestD5_AnEntryIsNeverMoreThan64Bytes(t *testing.T) {
 	perEntry := func() float64 { return float64(len(table.slots)*size) / float64(table.used) }
 	for _, key := range keys {
 		if table.full() {
-			table = table.rebuilt(0)
+			table = table.rebuilt(0, 0)
 			growths++
 			if b := perEntry(); b > worst {
 				worst = b
@@ -94,7 +94,7 @@ func TestD5_AnEntryIsNeverMoreThan64Bytes(t *testing.T) {
 		for i, key := range keys {
 			part.add(entry{oneSession, key, always, int64(min(1, live/(i+1)))})
 		}
-		table = part.rebuilt(0)
+		table = part.rebuilt(0, 0)
 		if b := perEntry(); b > 64 || table.used != live {
 			t.Errorf("%d of %d live: %d entries of %.1f bytes", live, entries, table.used, b)
 		}

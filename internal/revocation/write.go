@@ -161,11 +161,20 @@ func (l *List) mirror(e entry) (isNew bool) {
 	}
 	t := l.table.Load()
 	if t.full() {
-		t = t.rebuilt(l.now().Add(-grace).Unix())
+		t = t.rebuilt(l.now().Add(-grace).Unix(), 0)
 	}
 	isNew = t.add(e)
 	l.table.Store(t)
 	return isNew
+}
+
+// makeRoom gives the table room for further entries, and takes away what is too much. Many entries
+// in the order of a larger table would be added to one end of a smaller one, and each would take
+// longer than the one before.
+func (l *List) makeRoom(further int) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.table.Store(l.table.Load().rebuilt(l.now().Add(-grace).Unix(), further))
 }
 
 // store writes an entry into the bucket of this minute, for everybody who must be able

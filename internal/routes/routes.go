@@ -45,11 +45,17 @@ func (Provisioned) Matchers(route *caddyhttp.Route) (caddyhttp.MatcherSets, erro
 	return route.MatcherSets, nil
 }
 
+// PassesAll marks a handler of this module that lets every request pass and that no configuration
+// names.
+type PassesAll interface{ PassesAll() }
+
 // Handlers returns the handlers of a route.
 func (Provisioned) Handlers(route *caddyhttp.Route) []any {
-	handlers := make([]any, len(route.Handlers))
-	for i, handler := range route.Handlers {
-		handlers[i] = handler
+	handlers := make([]any, 0, len(route.Handlers))
+	for _, handler := range route.Handlers {
+		if _, own := handler.(PassesAll); !own {
+			handlers = append(handlers, handler)
+		}
 	}
 	return handlers
 }

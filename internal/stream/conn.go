@@ -168,6 +168,22 @@ func (c *Conn) Kind(now time.Time) Kind {
 // Ended reports whether the connection was ended: nothing more may be sent.
 func (c *Conn) Ended() bool { return c.ended.Load() }
 
+// AbortIfCut is called when the handler of a request returns. If the response was cut off, it
+// panics with http.ErrAbortHandler: half a response must not end like a whole one, and
+// handle_errors must not add to it. A websocket has said goodbye, and ends as it is.
+func (c *Conn) AbortIfCut() {
+	if c.ended.Load() && c.raw() == nil && c.socket() == nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// CopiesByWrite reports whether Write must see all of the response, as with HTTP/3: there, only a
+// deadline ends what a handler sends, and Caddy sets its own before each part of a file.
+func (c *Conn) CopiesByWrite() bool {
+	_, isHTTP3 := c.lever.(context.CancelFunc)
+	return isHTTP3
+}
+
 // Socket returns the writer of a websocket over HTTP/2 or HTTP/3, nil for any other request.
 func (c *Conn) Socket() *Socket {
 	if c.raw() != nil {

@@ -312,6 +312,26 @@ func TestL5_ATakenWebsocketStaysOneWhateverTheSiteSaysLater(t *testing.T) {
 	}
 }
 
+// Two sites of one app share their cookies' secret, and not the people whom they deny.
+func TestL5_AnotherSitesBlockDoesNotJudgeAConnection(t *testing.T) {
+	for _, other := range []Reason{"", Denied} {
+		e := newEnv(t)
+		_, result := e.ask()
+		heir, neighbour := &block{key: 2}, &block{key: 3}
+		neighbour.answer(other)
+		defer e.Join(heir)()
+		defer e.Join(neighbour)()
+		e.block.dead.Store(true)
+		e.Sweep()
+		if e.block.count(Removed) != 1 {
+			e.out <- struct{}{} // it went on, or was ended for another reason
+		}
+		if got := <-result; got != "cut" || e.block.count(Removed) != 1 || neighbour.count(other) != 0 {
+			t.Errorf("%q: the connection was %s, reported %v and %v", other, got, e.block.reported, neighbour.reported)
+		}
+	}
+}
+
 func TestL5_WithTheLastBlockItsConnectionsEnd(t *testing.T) {
 	for _, cut := range []bool{true, false} {
 		e := newEnv(t)

@@ -51,7 +51,7 @@ func events(s *sitetest.Site) {
 }
 
 func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
-	s := sitetest.Start(t, sitetest.Config{})
+	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1m"}) // the own node does not wait for it
 	events(s)
 	b, other := s.NewBrowser(), s.NewBrowser()
 	b.SignIn("/page")
@@ -142,11 +142,14 @@ func TestL5_A9_AnEventStreamEndsWhenTheSignInBecomesTooOldForIt(t *testing.T) {
 // Both blocks have let the request through, so that either session can end what handle_errors
 // streams.
 func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.T) {
+	inner := sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")
+	inner = strings.Replace(inner, sitetest.RedirectURI, sitetest.Origin+"/missing/auth/", 1)
 	for _, prefix := range []string{"/instagram_auth", "/missing/inner"} {
+		inner := strings.ReplaceAll(sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}"),
+			sitetest.RedirectURI, sitetest.Origin+"/missing/auth/")
 		s := sitetest.Start(t, sitetest.Config{
-			Before: "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
-			After: "handle /missing* {\n" + strings.NewReplacer(sitetest.RedirectURI, sitetest.Origin+"/missing/auth/").Replace(
-				sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")) + "\nerror 404\n}\nreverse_proxy {upstream}",
+			Before:    "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
+			After:     "handle /missing* {\n" + inner + "\nerror 404\n}\nreverse_proxy {upstream}",
 			Redirects: []string{sitetest.Origin + "/missing/auth/"},
 		})
 		events(s)

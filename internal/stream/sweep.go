@@ -182,18 +182,26 @@ func (c *Conn) verdict(live []Block, now time.Time) (Reason, Block) {
 	return c.block.Verdict(&c.visit, now), c.block
 }
 
-// heirOf returns the live block with the same key. If the key has changed, any block counts that
-// can read the cookie.
+// heirOf returns the live block with the same key. If the key has changed, it is the one block that
+// can read the cookie. Of several, nobody knows which one speaks for the page: that of another site
+// may allow and deny other people.
 func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	for _, b := range live {
 		if b.Key() == old.Key() {
 			return b, true
 		}
 	}
+	var heir Block
 	for _, b := range live {
-		if b.Opens(v) {
-			return b, true
+		if !b.Opens(v) {
+			continue
+		}
+		if heir != nil && heir.Key() != b.Key() {
+			return nil, false
+		}
+		if heir == nil {
+			heir = b // the newest
 		}
 	}
-	return nil, false
+	return heir, heir != nil
 }
