@@ -67,6 +67,9 @@ var mutants = []mutant{
 	{"L5", "a configuration that is not running decides", `		if b.Live() {
 			live, newest`, `		if true {
 			live, newest`, ""},
+	{"L5", "the old configuration ends what the new one has answered", `|| slices.Contains(starting, c.block) {`, `|| len(starting) < 0 {`, ""},
+	{"L5", "nobody looks at what comes after the last block", `if g.abandoned.Load() {`, `if false {`, ""},
+	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
