@@ -150,7 +150,8 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 		f.revokeLostAccess(v, res)
 		// Finish has logged the refusal, once for all callbacks of this login.
 		reply := res.Refused.Reply
-		if old, ok := f.Sessions.Find(&v.Found); ok && reply.Code == refusal.OtherAccount {
+		// If the other account has signed in meanwhile, in another tab, it is named once.
+		if old, ok := f.Sessions.Find(&v.Found); ok && reply.Code == refusal.OtherAccount && old.UserID != res.who.UserID {
 			reply.Account = old.Username
 		}
 		reply.LoginURL = f.Answers.LoginURLFor(reply.Code, cb.login.ReturnTo)

@@ -163,14 +163,12 @@ func (g *Registry) each(f func(*Conn)) {
 	}
 }
 
-// Touch notes that a session was used, as its renewed cookie says.
+// Touch notes that a session was used just now, as its renewed cookie says. That may be an earlier
+// time than before: the clock may have been set back.
 func (g *Registry) Touch(s *session.Session) {
 	now := g.now()
 	g.each(func(c *Conn) {
-		if c.visit.Session.Keys.Session != s.Keys.Session {
-			return
-		}
-		if seen, _ := c.visit.LastUse(); s.Seen.After(seen) {
+		if c.visit.Session.Keys.Session == s.Keys.Session {
 			c.visit.use = &use{s.Seen, now}
 		}
 	})
