@@ -145,8 +145,6 @@ func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.
 	inner := sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}")
 	inner = strings.Replace(inner, sitetest.RedirectURI, sitetest.Origin+"/missing/auth/", 1)
 	for _, prefix := range []string{"/instagram_auth", "/missing/inner"} {
-		inner := strings.ReplaceAll(sitetest.DefaultBlock("path_prefix /missing/inner\nsession {\ncookie inner\n}"),
-			sitetest.RedirectURI, sitetest.Origin+"/missing/auth/")
 		s := sitetest.Start(t, sitetest.Config{
 			Before:    "handle_errors {\nrewrite * /events\nreverse_proxy {upstream}\n}",
 			After:     "handle /missing* {\n" + inner + "\nerror 404\n}\nreverse_proxy {upstream}",
