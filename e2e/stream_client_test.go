@@ -60,6 +60,7 @@ func dialLine(t *testing.T, version httpVersion, address string) roundTripper {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = connection.Close() })
+		//lint:ignore SA1019 http.Transport refuses the header :protocol of an extended CONNECT
 		line, err := new(http2.Transport).NewClientConn(connection)
 		if err != nil {
 			t.Fatal(err)
