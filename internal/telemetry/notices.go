@@ -117,8 +117,8 @@ const remedyFile = "write the whole secret into the file again, and let the user
 var RefusalNotices = map[refusal.Code]Notice{
 	// Caused by the visitor, or by the sender of the request.
 	refusal.LoginRequired: {}, refusal.SessionEnded: {}, refusal.CrossSitePost: {}, refusal.LoginExpired: {}, refusal.OtherBrowser: {},
-	refusal.BadRequest: {},
-	refusal.Cancelled:  {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
+	refusal.BadRequest: {}, refusal.TooOld: {}, refusal.OtherAccount: {},
+	refusal.Cancelled: {}, refusal.Method: {}, refusal.TooEarly: {}, refusal.TooMany: {}, refusal.PrivateAccount: {}, refusal.NoAccess: {},
 	refusal.MissingPermission: {}, refusal.CrossSite: {}, refusal.BadSignature: {}, refusal.TooLarge: {}, refusal.BadType: {},
 	refusal.NoPicture: {}, refusal.NoToken: {}, refusal.NoAccountPage: {}, refusal.CookiesBlocked: {Remedy: remedyCookiesBlocked},
 	refusal.BadHost: {}, // an OperatorCause makes it WARN
