@@ -69,10 +69,9 @@ func (g *Group[K, V]) join(ctx context.Context, key K, work func(context.Context
 	return c
 }
 
-// finish hands the value over. The value of cancelled work is of no use to later callers.
+// finish hands the value over. The value of cancelled work is of no use to later callers. A value
+// that is not kept is gone by the time when the first caller has it: the next one begins again.
 func (g *Group[K, V]) finish(key K, c *call[V], value V, keep bool) {
-	c.value = value
-	close(c.done)
 	forget := func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -80,9 +79,11 @@ func (g *Group[K, V]) finish(key K, c *call[V], value V, keep bool) {
 	}
 	if keep {
 		time.AfterFunc(g.keep, forget)
-		return
+	} else {
+		forget()
 	}
-	forget()
+	c.value = value
+	close(c.done)
 }
 
 // leave gives the work some time for somebody else to come before it is cancelled.

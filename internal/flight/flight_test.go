@@ -144,3 +144,14 @@ func TestAValueThatIsNotToBeKeptIsForThoseWhoWaitAlone(t *testing.T) {
 		}
 	})
 }
+
+// A visitor may try again as soon as they have the answer.
+func TestAValueThatIsNotKeptIsGoneWithTheFirstAnswer(t *testing.T) {
+	g := flight.New[int, int](time.Minute, time.Minute)
+	for i := range 10_000 {
+		got, ok := g.Do(t.Context(), 1, func(context.Context) (int, bool) { return i, false })
+		if !ok || got != i {
+			t.Fatalf("the call %d got the value %d", i, got)
+		}
+	}
+}
