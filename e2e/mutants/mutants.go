@@ -74,7 +74,8 @@ var mutants = []mutant{
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
 			return "", c.block`, ""},
-	{"L5", "what begins late goes on without a block", `for g.Sweep(); !g.isEmpty(); g.Sweep() {`, `for g.Sweep(); false; g.Sweep() {`, ""},
+	{"L5", "what begins late goes on without a block", `			g.abandoned.Store(true)
+			g.drain()`, `			g.Sweep()`, ""},
 	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
 `, ``, ""},
 	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
