@@ -51,11 +51,7 @@ var mutants = []mutant{
 	{"L5", "a site that keeps the sessions keeps older connections", `	case l.Handoff:
 		return stream.Unverifiable`, `	case false:
 		return stream.Unverifiable`, "."},
-	{"L5", "a use on this node does not count", `	if line != "" {
-		l.Memory.Open.Touch(&v.Session)
-	}`, `	if line == "" {
-		l.Memory.Open.Touch(&v.Session)
-	}`, "."},
+	{"L5", "a use on this node does not count", `	if line != "" && l.Idle > 0 {`, `	if line == "" && l.Idle > 0 {`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
 	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},

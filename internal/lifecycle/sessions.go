@@ -237,7 +237,7 @@ func (l *Sessions) RenewedCookie(v *request.State) string {
 	if err != nil {
 		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err)
 	}
-	if line != "" {
+	if line != "" && l.Idle > 0 {
 		l.Memory.Open.Touch(&v.Session)
 	}
 	return line
