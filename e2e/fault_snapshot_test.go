@@ -174,14 +174,21 @@ func (r *restarts) tooOld(table *faultTable, story int) {
 	table.add(r.t, story, row)
 }
 
-func TestF7_WhoSignedOutStaysOutIfANodeStartsWhileTheStorageIsDown(t *testing.T) {
+// restartsWithPeople returns a site in a Caddy with the race detector, and somebody who is about to
+// sign out.
+func restartsWithPeople(t *testing.T) (r *restarts, leaving *visitor) {
+	t.Helper()
 	binary, err := raceBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRestarts(t, binary, 1)
+	r = newRestarts(t, binary, 1)
 	r.site.people()
-	leaving := r.site.newcomer("visitor5")
+	return r, r.site.newcomer("visitor5")
+}
+
+func TestF7_WhoSignedOutStaysOutIfANodeStartsWhileTheStorageIsDown(t *testing.T) {
+	r, leaving := restartsWithPeople(t)
 	replay, gone := leaving.twin(), r.site.gone.twin()
 	r.storageIs(faultystorage.Failing)
 	if answer := r.site.signOut(leaving); answer.status != http.StatusServiceUnavailable {
@@ -215,13 +222,7 @@ func TestF7_WhoSignedOutStaysOutIfANodeStartsWhileTheStorageIsDown(t *testing.T)
 
 // With the storage up again, a start writes what was never answered as written.
 func TestF7_ALogoutOfAnOutageIsInTheStorageAfterAKillAndAStart(t *testing.T) {
-	binary, err := raceBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRestarts(t, binary, 1)
-	r.site.people()
-	leaving := r.site.newcomer("visitor5")
+	r, leaving := restartsWithPeople(t)
 	replay := leaving.twin()
 	r.storageIs(faultystorage.Failing)
 	r.site.signOut(leaving)
