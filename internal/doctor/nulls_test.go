@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/sitetest"
 )
 
@@ -30,9 +28,6 @@ func examineJSON(t *testing.T, text string) (said string) {
 }
 
 func TestTheDoctorReadsNull(t *testing.T) {
-	before := caddy.DefaultStorage.Path
-	caddy.DefaultStorage.Path = t.TempDir()
-	t.Cleanup(func() { caddy.DefaultStorage.Path = before })
 	for text, want := range map[string]string{
 		`null`:          "standard input is null: there is no configuration in it",
 		`{"apps":null}`: "standard input loads",

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/doctor"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/finding"
 )
@@ -16,16 +18,39 @@ import (
 const module = "github.com/caddy-instagram/caddy-instagram-auth"
 
 // Main runs the tests of a package, for its TestMain. The doctor then finds that Caddy was built
-// with a Go without known vulnerabilities, whatever Go runs the tests. The run fails if goroutines
-// of this module are left when all tests have ended.
+// with a Go without known vulnerabilities, whatever Go runs the tests. Caddy's data folder is one
+// of this run, set before any goroutine can read it. The run fails if goroutines of this module are
+// left when all tests have ended.
 func Main(m *testing.M) {
 	doctor.OfModule.Go = "go" + finding.FixedGo(26)
+	data, err := ownData()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	status := m.Run()
 	if left := remainingGoroutines(10 * time.Second); left != "" && status == 0 {
 		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
 		status = 1
 	}
+	if err := os.RemoveAll(data); err != nil && status == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
 	os.Exit(status)
+}
+
+// ownData gives this process a data folder of its own, so that no test writes into that of the
+// person who runs it. The caller removes it.
+func ownData() (folder string, err error) {
+	if folder, err = os.MkdirTemp("", "caddy-data-"); err != nil {
+		return "", err
+	}
+	if err := os.Setenv("XDG_DATA_HOME", folder); err != nil {
+		return "", err
+	}
+	caddy.DefaultStorage.Path = caddy.AppDataDir()
+	return folder, nil
 }
 
 // remainingGoroutines waits until no goroutine but that of TestMain runs code of this module. It
