@@ -45,8 +45,9 @@ user_pref("services.settings.server", "data:,");
 user_pref("toolkit.telemetry.unified", false);
 `
 
-// newFirefox starts Firefox with an empty profile of its own.
-func newFirefox(t *testing.T) *firefox {
+// newFirefox starts Firefox with an empty profile of its own. The preferences are added to
+// those that each Firefox has here.
+func newFirefox(t *testing.T, preferences ...string) *firefox {
 	t.Helper()
 	profile, err := os.MkdirTemp("", "firefox")
 	if err != nil {
@@ -54,7 +55,7 @@ func newFirefox(t *testing.T) *firefox {
 	}
 	// Firefox still writes for a moment after it has ended, which t.TempDir calls a failure.
 	t.Cleanup(func() { _ = os.RemoveAll(profile) })
-	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(firefoxPreferences+strings.Join(preferences, "\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := start(t, []string{"HOME=" + profile, "MOZ_CRASHREPORTER_DISABLE=1"}, "firefox-esr", "--headless", "--marionette", "--profile", profile)
@@ -76,7 +77,7 @@ func newFirefox(t *testing.T) *firefox {
 	if err := f.read(&greeting); err != nil || greeting.MarionetteProtocol != 3 {
 		t.Fatalf("Firefox greets with %+v, %v", greeting, err)
 	}
-	f.do("WebDriver:NewSession", map[string]any{"capabilities": map[string]any{"alwaysMatch": map[string]any{"acceptInsecureCerts": true}}})
+	f.do("WebDriver:NewSession", map[string]any{"acceptInsecureCerts": true})
 	t.Cleanup(func() { _, _ = f.call("Marionette:Quit", map[string]any{"flags": []string{"eForceQuit"}}) })
 	return f
 }
