@@ -28,7 +28,7 @@ type Kind uint32
 const (
 	Request     Kind = iota // shorter than LongAfter
 	Long                    // longer than that
-	EventStream             // answered with text/event-stream
+	EventStream             // answered with one of eventStreams
 	Websocket
 	Upgrade // to another protocol than websocket
 	kinds   = iota
@@ -192,15 +192,20 @@ func (c *Conn) Socket() *Socket {
 	return c.socket()
 }
 
+// eventStreams are the media types of responses that by their nature have no end. With the second
+// one, cameras send pictures, each in the place of the one before.
+var eventStreams = []string{"text/event-stream", "multipart/x-mixed-replace"}
+
 // NoteHeader looks at the headers of the site's response, which are about to be sent.
 func (c *Conn) NoteHeader(header http.Header) {
 	if c.shard == nil || len(header["Content-Type"]) == 0 {
 		return
 	}
-	const eventStream = "text/event-stream"
 	got := header["Content-Type"][0]
-	if len(got) >= len(eventStream) && strings.EqualFold(got[:len(eventStream)], eventStream) {
-		c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))
+	for _, eventStream := range eventStreams {
+		if len(got) >= len(eventStream) && strings.EqualFold(got[:len(eventStream)], eventStream) {
+			c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))
+		}
 	}
 }
 

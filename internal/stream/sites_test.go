@@ -37,13 +37,17 @@ func openStream(t *testing.T, s *sitetest.Site, b *sitetest.Browser, path string
 	return lines
 }
 
-// events makes the upstream answer with an event stream that says hello and then nothing.
+// events makes the upstream answer with an event stream that says hello and then nothing. Below
+// /events/camera, it is one of pictures, with the header of a camera on sale.
 func events(s *sitetest.Site) {
 	s.Upstream.Respond(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/events") {
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
+		if strings.HasPrefix(r.URL.Path, "/events/camera") {
+			w.Header().Set("Content-Type", "multipart/x-mixed-replace;boundary=boundarydonotcross")
+		}
 		_, _ = w.Write([]byte("data: hello\n"))
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
@@ -51,12 +55,19 @@ func events(s *sitetest.Site) {
 }
 
 func TestL5_AnEventStreamEndsWithItsSession(t *testing.T) {
+	for _, path := range []string{"/events", "/events/camera"} {
+		t.Run(path, func(t *testing.T) { wantEndOfStream(t, path) })
+	}
+}
+
+// wantEndOfStream signs out a visitor who has a stream open, while another visitor's goes on.
+func wantEndOfStream(t *testing.T, path string) {
 	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1m"}) // the own node does not wait for it
 	events(s)
 	b, other := s.NewBrowser(), s.NewBrowser()
 	b.SignIn("/page")
 	other.SignIn("/page")
-	mine, theirs := openStream(t, s, b, "/events"), openStream(t, s, other, "/events")
+	mine, theirs := openStream(t, s, b, path), openStream(t, s, other, path)
 	if line := <-mine; line != "data: hello" {
 		t.Fatalf("the stream begins with %q", line)
 	}
