@@ -38,17 +38,32 @@ func jumpingNow() time.Time {
 }
 `
 
-// clockBinary is the program of the nodes with that clock. A request is long after three seconds
-// there: how long a request takes is measured by the monotonic clock.
+// agingRequests returns by how much requests are older than they are, because how long a request
+// takes is measured by the monotonic clock. The file name that the clock's has with .aged says it.
+const agingRequests = `package stream
+
+import (
+	"os"
+	"time"
+)
+
+func aged() time.Duration {
+	text, _ := os.ReadFile(os.Getenv("E2E_CLOCK") + ".aged")
+	older, _ := time.ParseDuration(string(text))
+	return older
+}
+`
+
+// clockBinary is the program of the nodes with that clock, and with such requests.
 var clockBinary = sync.OnceValues(func() (string, error) {
 	root, err := filepath.Abs("..")
 	if err != nil {
 		return "", err
 	}
-	files := map[string]string{"clock_jumping.go": jumpingClock}
+	files := map[string]string{"clock_jumping.go": jumpingClock, "internal/stream/requests_aging.go": agingRequests}
 	for file, line := range map[string][2]string{
 		"module.go":               {"h.now = time.Now\n", "h.now = jumpingNow\n"},
-		"internal/stream/conn.go": {"const LongAfter = time.Minute\n", "const LongAfter = 3 * time.Second\n"},
+		"internal/stream/conn.go": {"now.Sub(c.visit.Began) >= LongAfter", "now.Sub(c.visit.Began)+aged() >= LongAfter"},
 	} {
 		text, err := os.ReadFile(filepath.Join(root, file))
 		if err != nil {

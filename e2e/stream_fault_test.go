@@ -181,6 +181,14 @@ func newWallClock(t *testing.T) wallClock {
 
 func (c wallClock) env() string { return "E2E_CLOCK=" + c.file }
 
+// age makes all requests of the node older than they are.
+func (c wallClock) age(t *testing.T, older time.Duration) {
+	t.Helper()
+	if err := errors.Join(os.WriteFile(c.file+".next", []byte(older.String()), 0o600), os.Rename(c.file+".next", c.file+".aged")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // set puts the clock ahead of the right time, and waits until the node has noticed.
 func (c wallClock) set(n *node, ahead time.Duration) {
 	n.t.Helper()

@@ -119,9 +119,10 @@ func TestL5_OpenConnectionsEndWhenTheSessionIsIdle(t *testing.T) {
 // a request that may finish.
 func TestL5_LongRequestsEndWithTheirSession(t *testing.T) {
 	t.Parallel()
-	s := newStreams(t, clockBinary) // for which three seconds are a minute
+	clock := newWallClock(t)
+	s := newStreams(t, clockBinary)
 	n := s.nodes[0]
-	s.start(n)
+	s.start(n, clock.env())
 	leaves, stays := s.newcomer("visitor1", n), s.newcomer("visitor2", n)
 	lines := s.lines(n)
 	var leaving, staying []*openPage
@@ -133,11 +134,14 @@ func TestL5_LongRequestsEndWithTheirSession(t *testing.T) {
 	if len(open) != 0 {
 		t.Errorf("open are %v from the beginning", open)
 	}
+	witness := s.events(leaves, 1, lines[1], "/private/events")
 	leaves.twin().wantLogout(n, nil)
+	s.wantCut(time.Now(), 0, witness)
 	s.wantOpen(leaving...)
+	clock.age(t, time.Minute)
 	n.process.waitUntil("long requests", func() bool {
 		open, cut = n.streamMetrics()
-		return cut["revoked"] == 3 && open["long"] == 3
+		return cut["revoked"] == 1+3 && open["long"] == 3
 	})
 	s.wantCut(time.Now(), 0, leaving...)
 	s.wantOpen(staying...)

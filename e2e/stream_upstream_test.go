@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -23,6 +24,7 @@ type streamUpstream struct {
 
 	mu   sync.Mutex
 	open map[string]int // by path and user name
+	full chan struct{}  // closed when poll and download may end
 	sent atomic.Int64   // by wall and flood, in messages
 }
 
@@ -31,7 +33,7 @@ const tick = 50 * time.Millisecond
 
 func startStreamUpstream(t *testing.T) *streamUpstream {
 	t.Helper()
-	u := &streamUpstream{open: make(map[string]int)}
+	u := &streamUpstream{open: make(map[string]int), full: make(chan struct{})}
 	mux := http.NewServeMux()
 	for path, page := range map[string]http.HandlerFunc{
 		"/private/chat": u.chat, "/private/events": u.events, "/private/flood": u.flood, "/private/wall": u.wall, "/private/rude": u.rude,
@@ -189,19 +191,29 @@ func (u *streamUpstream) flood(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// poll answers at once, but only after two seconds.
+// poll answers when the test lets it.
 func (u *streamUpstream) poll(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-r.Context().Done():
-	case <-time.After(2 * time.Second):
+	case <-u.full:
 		_, _ = io.WriteString(w, nameOf(r))
 	}
 }
 
-// download takes two seconds, too, and sends all the time.
+// download sends all the time, and ends when the test lets it.
 func (u *streamUpstream) download(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	beats(w, r, 40, func(int) error { _, err := io.WriteString(w, strings.Repeat("x", 1000)); return err })
+	errFull := errors.New("all is sent")
+	beats(w, r, 0, func(int) error {
+		select {
+		case <-u.full:
+			_, _ = io.WriteString(w, "the end")
+			return errFull
+		default:
+			_, err := io.WriteString(w, strings.Repeat("x", 1000))
+			return err
+		}
+	})
 }
 
 // readEvents calls each for every event of a stream, until it ends.
