@@ -192,8 +192,8 @@ func (c *Conn) Socket() *Socket {
 	return c.socket()
 }
 
-// eventStreams are the media types of responses that by their nature have no end. With the second
-// one, cameras send pictures, each in the place of the one before.
+// eventStreams are the media types of responses that usually have no end. With the second one,
+// cameras send pictures, each in the place of the one before.
 var eventStreams = []string{"text/event-stream", "multipart/x-mixed-replace"}
 
 // NoteHeader looks at the headers of the site's response, which are about to be sent.
@@ -201,9 +201,10 @@ func (c *Conn) NoteHeader(header http.Header) {
 	if c.shard == nil || len(header["Content-Type"]) == 0 {
 		return
 	}
-	got := header["Content-Type"][0]
+	mediaType, _, _ := strings.Cut(header["Content-Type"][0], ";")
+	mediaType = strings.TrimSpace(mediaType)
 	for _, eventStream := range eventStreams {
-		if len(got) >= len(eventStream) && strings.EqualFold(got[:len(eventStream)], eventStream) {
+		if strings.EqualFold(mediaType, eventStream) {
 			c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))
 		}
 	}
