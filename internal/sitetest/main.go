@@ -3,6 +3,7 @@ package sitetest
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -33,7 +34,7 @@ func Main(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "goroutines are left:\n%s\n", left)
 		status = 1
 	}
-	if err := os.RemoveAll(data); err != nil && status == 0 {
+	if err := removeFolder(data); err != nil && status == 0 {
 		fmt.Fprintln(os.Stderr, err)
 		status = 1
 	}
@@ -50,6 +51,7 @@ func ownData() (folder string, err error) {
 		return "", err
 	}
 	caddy.DefaultStorage.Path = caddy.AppDataDir()
+	caddy.ConfigAutosavePath = filepath.Join(folder, "autosave.json")
 	return folder, nil
 }
 

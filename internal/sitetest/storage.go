@@ -19,15 +19,22 @@ func StorageDir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		for range 100 {
-			if os.RemoveAll(dir) == nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		if err := removeFolder(dir); err != nil {
+			t.Error(err)
 		}
-		t.Errorf("%s cannot be removed", dir)
 	})
 	return dir
+}
+
+// removeFolder removes a folder into which Caddy may still write for a moment.
+func removeFolder(name string) (err error) {
+	for range 100 {
+		if err = os.RemoveAll(name); err == nil {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return err
 }
 
 // Stored returns what this module keeps in the storage of a site, less the marker.
