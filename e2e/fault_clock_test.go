@@ -38,8 +38,9 @@ func jumpingNow() time.Time {
 }
 `
 
-// agingRequests returns by how much requests are older than they are, because how long a request
-// takes is measured by the monotonic clock. The file name that the clock's has with .aged says it.
+// agingRequests has requests count as older than they are: their age comes from the monotonic
+// clock, which jumpingNow leaves alone. By how much stands in a file, named like the clock's with
+// .aged behind it.
 const agingRequests = `package stream
 
 import (
