@@ -3,12 +3,9 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/target"
@@ -103,8 +100,7 @@ func websocketsAndEventStreams(k *kitchen) {
 // firefoxNoticesTheEnd has the page in Firefox, and ends the session behind it.
 func (k *kitchen) firefoxNoticesTheEnd(app *liveApp) {
 	k.Helper()
-	_, port, _ := net.SplitHostPort(tunnelTo(k.T, "example.com:443", "127.0.0.1:"+k.https))
-	page := newFirefox(k.T, `user_pref("network.proxy.type", 1);`, `user_pref("network.proxy.ssl", "127.0.0.1");`, `user_pref("network.proxy.ssl_port", `+port+`);`)
+	page := newFirefox(k.T, `user_pref("network.dns.forceResolve", "127.0.0.1");`, `user_pref("network.socket.forcePort", "443=`+k.https+`");`)
 	page.open("https://example.com/")
 	page.until(says("Signed out"))
 	page.open("https://example.com/instagram_auth/login")
@@ -117,38 +113,6 @@ func (k *kitchen) firefoxNoticesTheEnd(app *liveApp) {
 	}
 	page.until(says("Signed out") + ` && window.eval('window.closedWith === "1008 session_ended" && messages.childElementCount === 0')`)
 	k.caddy.waitUntil("an app whose connections are closed", func() bool { return app.open.Load() == 0 })
-}
-
-// tunnelTo is an HTTP proxy that connects to an address in place of the only one that may be asked
-// for. It returns its own address.
-func tunnelTo(t *testing.T, asked, address string) string {
-	return serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != asked {
-			http.Error(w, "not here", http.StatusForbidden)
-			return
-		}
-		far, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer far.Close()
-		near, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer near.Close()
-		_, _ = io.WriteString(near, "HTTP/1.1 200 OK\r\n\r\n")
-		ended := make(chan struct{}, 2)
-		pass := func(to, from net.Conn) {
-			_, _ = io.Copy(to, from)
-			ended <- struct{}{}
-		}
-		go pass(far, near)
-		go pass(near, far)
-		<-ended
-	}))
 }
 
 // deny reloads the configuration with a person on the list of those who are kept out.

@@ -39,8 +39,8 @@ func jumpingNow() time.Time {
 `
 
 // agingRequests has requests count as older than they are: their age comes from the monotonic
-// clock, which jumpingNow leaves alone. By how much stands in a file, named like the clock's with
-// .aged behind it.
+// clock, which jumpingNow leaves alone. The file beside the clock's, with .aged behind its name,
+// says by how much.
 const agingRequests = `package stream
 
 import (
@@ -106,11 +106,17 @@ type watch struct {
 func (w *watch) set(ahead time.Duration) {
 	w.t.Helper()
 	from := len(w.caddy.listen())
-	next := w.file + ".next"
-	if err := errors.Join(os.WriteFile(next, []byte(ahead.String()), 0o600), os.Rename(next, w.file)); err != nil {
-		w.t.Fatal(err)
-	}
+	replaceFile(w.t, w.file, ahead.String())
 	w.caddy.warned(w.t, from, aboutClock)
+}
+
+// replaceFile writes a file that another process reads, never in part.
+func replaceFile(t *testing.T, name, text string) {
+	t.Helper()
+	next := name + ".next"
+	if err := errors.Join(os.WriteFile(next, []byte(text), 0o600), os.Rename(next, name)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func aboutClock(l line) bool { return strings.HasPrefix(l.text("msg"), "the clock") }

@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -184,9 +182,7 @@ func (c wallClock) env() string { return "E2E_CLOCK=" + c.file }
 // age makes all requests of the node older than they are.
 func (c wallClock) age(t *testing.T, older time.Duration) {
 	t.Helper()
-	if err := errors.Join(os.WriteFile(c.file+".next", []byte(older.String()), 0o600), os.Rename(c.file+".next", c.file+".aged")); err != nil {
-		t.Fatal(err)
-	}
+	replaceFile(t, c.file+".aged", older.String())
 }
 
 // set puts the clock ahead of the right time, and waits until the node has noticed.
@@ -194,9 +190,7 @@ func (c wallClock) set(n *node, ahead time.Duration) {
 	n.t.Helper()
 	jumps := func() int { return strings.Count(n.process.out.String(), `"msg":"the clock`) }
 	before := jumps()
-	if err := errors.Join(os.WriteFile(c.file+".next", []byte(ahead.String()), 0o600), os.Rename(c.file+".next", c.file)); err != nil {
-		n.t.Fatal(err)
-	}
+	replaceFile(n.t, c.file, ahead.String())
 	n.process.waitUntil("a warning about the clock", func() bool { return jumps() > before })
 }
 

@@ -27,8 +27,8 @@ func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
 	n, v := s.nodes[0], s.newcomer("visitor1", s.nodes[0])
 	lines := s.lines(n)
 	var all sync.WaitGroup
-	let := sync.OnceFunc(func() { close(s.upstream.full) })
-	t.Cleanup(let)
+	finish := sync.OnceFunc(func() { close(s.upstream.done) })
+	t.Cleanup(finish)
 	for _, version := range streamVersions {
 		for path, end := range map[string]string{"/private/poll": v.name, "/private/download": "the end"} {
 			request := newStreamRequest(t, http.MethodGet, path, cookie+"="+v.cookies[cookie])
@@ -51,7 +51,7 @@ func TestL5_ShortRequestsFinishAfterTheSignOut(t *testing.T) {
 	v.wantLogout(n, nil)
 	replay.wantOut(n)
 	s.wantCut(time.Now(), 0, witness)
-	let()
+	finish()
 	all.Wait()
 	var cut map[string]int
 	n.process.waitUntil("a count", func() bool {

@@ -3,7 +3,6 @@ package e2e
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +23,7 @@ type streamUpstream struct {
 
 	mu   sync.Mutex
 	open map[string]int // by path and user name
-	full chan struct{}  // closed when poll and download may end
+	done chan struct{}  // closed when poll and download may end
 	sent atomic.Int64   // by wall and flood, in messages
 }
 
@@ -33,7 +32,7 @@ const tick = 50 * time.Millisecond
 
 func startStreamUpstream(t *testing.T) *streamUpstream {
 	t.Helper()
-	u := &streamUpstream{open: make(map[string]int), full: make(chan struct{})}
+	u := &streamUpstream{open: make(map[string]int), done: make(chan struct{})}
 	mux := http.NewServeMux()
 	for path, page := range map[string]http.HandlerFunc{
 		"/private/chat": u.chat, "/private/events": u.events, "/private/flood": u.flood, "/private/wall": u.wall, "/private/rude": u.rude,
@@ -195,7 +194,7 @@ func (u *streamUpstream) flood(w http.ResponseWriter, r *http.Request) {
 func (u *streamUpstream) poll(w http.ResponseWriter, r *http.Request) {
 	select {
 	case <-r.Context().Done():
-	case <-u.full:
+	case <-u.done:
 		_, _ = io.WriteString(w, nameOf(r))
 	}
 }
@@ -203,12 +202,11 @@ func (u *streamUpstream) poll(w http.ResponseWriter, r *http.Request) {
 // download sends all the time, and ends when the test lets it.
 func (u *streamUpstream) download(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/octet-stream")
-	errFull := errors.New("all is sent")
 	beats(w, r, 0, func(int) error {
 		select {
-		case <-u.full:
+		case <-u.done:
 			_, _ = io.WriteString(w, "the end")
-			return errFull
+			return io.EOF
 		default:
 			_, err := io.WriteString(w, strings.Repeat("x", 1000))
 			return err

@@ -56,6 +56,7 @@ var mutants = []mutant{
 	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
 	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
+	{"L5", "the pictures of a camera are not known", `"text/event-stream", "multipart/x-mixed-replace"}`, `"text/event-stream"}`, ""},
 	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
 		return 0, stream.ErrEnded
 	}`, ``, "."},

@@ -41,8 +41,8 @@ func Main(m *testing.M) {
 	os.Exit(status)
 }
 
-// ownData gives this process a data folder of its own, so that no test writes into that of the
-// person who runs it. The caller removes it.
+// ownData gives this process a data folder of its own, in which Caddy also saves its configuration.
+// So no test writes into the folders of the person who runs it. The caller removes it.
 func ownData() (folder string, err error) {
 	if folder, err = os.MkdirTemp("", "caddy-data-"); err != nil {
 		return "", err
