@@ -32,14 +32,14 @@ func (s *store) Lock(ctx context.Context, name string) error {
 	for {
 		took, err := s.client.SetNX(ctx, lockKey+name, token, lockLife).Result()
 		if err != nil {
-			return wrap("locking", name, err)
+			return wrap(ctx, "locking", name, err)
 		}
 		if took {
 			break
 		}
 		select {
 		case <-ctx.Done():
-			return wrap("locking", name, ctx.Err())
+			return wrap(ctx, "locking", name, ctx.Err())
 		case <-time.After(lockPoll):
 		}
 	}
@@ -87,5 +87,5 @@ func (s *store) Unlock(ctx context.Context, name string) error {
 	}
 	l.stop()
 	<-l.ended
-	return wrap("unlocking", name, release.Run(ctx, s.client, []string{lockKey + name}, l.token).Err())
+	return wrap(ctx, "unlocking", name, release.Run(ctx, s.client, []string{lockKey + name}, l.token).Err())
 }

@@ -61,13 +61,13 @@ func (s *store) Store(ctx context.Context, key string, value []byte) error {
 		}
 		return nil
 	})
-	return wrap("storing", key, err)
+	return wrap(ctx, "storing", key, err)
 }
 
 // Load reads a file.
 func (s *store) Load(ctx context.Context, key string) ([]byte, error) {
 	value, err := s.client.HGet(ctx, fileKey+clean(key), "value").Bytes()
-	return value, wrap("loading", key, err)
+	return value, wrap(ctx, "loading", key, err)
 }
 
 // deletion removes a file or a directory with all that is in it, and then the
@@ -92,7 +92,7 @@ var deletion = redis.NewScript(`
 
 // Delete removes a file or a directory. What is not there is no error.
 func (s *store) Delete(ctx context.Context, key string) error {
-	return wrap("deleting", key, deletion.Run(ctx, s.client, nil, fileKey, directoryKey, clean(key)).Err())
+	return wrap(ctx, "deleting", key, deletion.Run(ctx, s.client, nil, fileKey, directoryKey, clean(key)).Err())
 }
 
 // Exists tells whether there is a file or a directory.
@@ -110,7 +110,7 @@ func (s *store) List(ctx context.Context, key string, recursive bool) (keys []st
 	}
 	children, err := s.client.ZRange(ctx, directoryKey+directory, 0, -1).Result()
 	if err != nil {
-		return nil, wrap("listing", key, err)
+		return nil, wrap(ctx, "listing", key, err)
 	}
 	if len(children) == 0 {
 		// A set without members does not exist; a file has nothing in it.
@@ -135,7 +135,7 @@ func (s *store) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error)
 	key = clean(key)
 	values, err := s.client.HMGet(ctx, fileKey+key, "value", "modified").Result()
 	if err != nil {
-		return certmagic.KeyInfo{}, wrap("asking for", key, err)
+		return certmagic.KeyInfo{}, wrap(ctx, "asking for", key, err)
 	}
 	if value, ok := values[0].(string); ok {
 		text, _ := values[1].(string)
@@ -146,7 +146,7 @@ func (s *store) Stat(ctx context.Context, key string) (certmagic.KeyInfo, error)
 	if err == nil && n == 0 {
 		err = redis.Nil
 	}
-	return certmagic.KeyInfo{Key: key}, wrap("asking for", key, err)
+	return certmagic.KeyInfo{Key: key}, wrap(ctx, "asking for", key, err)
 }
 
 // String says where the storage is, for logs.
@@ -163,13 +163,16 @@ func split(key string) (directory, name string) {
 }
 
 // wrap adds what was attempted, and says in the words of certmagic that something is
-// not there.
-func wrap(attempt, key string, err error) error {
+// not there, and in those of the context that its time is over: the client gives the
+// deadline to the connection, whose time-out is another error and can come first.
+func wrap(ctx context.Context, attempt, key string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if err == redis.Nil {
 		err = fs.ErrNotExist
+	} else if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		err = context.DeadlineExceeded
 	}
 	return fmt.Errorf("%s %s: %w", attempt, key, err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"slices"
 	"strconv"
@@ -173,6 +174,30 @@ func TestALockLivesWithItsHolder(t *testing.T) {
 	}
 	if two.client.Exists(t.Context(), lockKey+"x").Val() != 1 {
 		t.Error("a lost lock was released")
+	}
+}
+
+func TestTheEndOfAContextIsItsOwnError(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	s := newStore(silent.Addr().String())
+	defer s.client.Close()
+	for what, call := range map[string]func(ctx context.Context) error{
+		"Load":   func(ctx context.Context) error { _, err := s.Load(ctx, "a"); return err },
+		"Stat":   func(ctx context.Context) error { _, err := s.Stat(ctx, "a"); return err },
+		"List":   func(ctx context.Context) error { _, err := s.List(ctx, "a", false); return err },
+		"Store":  func(ctx context.Context) error { return s.Store(ctx, "a", nil) },
+		"Delete": func(ctx context.Context) error { return s.Delete(ctx, "a") },
+		"Lock":   func(ctx context.Context) error { return s.Lock(ctx, "a") },
+	} {
+		soon, cancel := context.WithTimeout(t.Context(), timeout/10)
+		if err := call(soon); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s at the end of its context: %v", what, err)
+		}
+		cancel()
 	}
 }
 
