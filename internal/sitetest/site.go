@@ -108,7 +108,10 @@ func (s *Site) Load(c Config) {
 	if err := caddy.Load(config, true); err != nil {
 		s.T.Fatalf("loading: %v", err)
 	}
-	// The server that has been replaced may go on for a moment with connections that it has.
+	// Caddy does not wait until the server that has been replaced has closed its socket, and the
+	// kernel gives new connections to either.
+	Eventually(s.T, "one server listens", func() bool { return caddy.ListenerUsage("tcp", s.Addr) == 1 })
+	// The replaced server may go on for a moment with connections that it has.
 	s.browsers.Lock()
 	defer s.browsers.Unlock()
 	for _, transport := range s.transports {
