@@ -161,6 +161,38 @@ func (p *process) waitFor(address string) {
 	})
 }
 
+// waitForOneListener waits after a reload until one socket is open at each address. Caddy does not
+// wait for that itself, and the kernel gives new connections to either server; those that wait at
+// the old one when it closes are broken.
+func (p *process) waitForOneListener(addresses ...string) {
+	p.t.Helper()
+	for _, address := range addresses {
+		p.waitUntil("one socket at "+address, func() bool { return listeners(p.t, address) == 1 })
+	}
+}
+
+// listeners returns how many sockets listen at the port of an address.
+func listeners(t *testing.T, address string) (n int) {
+	t.Helper()
+	number, err := strconv.ParseUint(portOf(address), 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const listening = "0A" // see proc_net_tcp(5)
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		text, err := os.ReadFile(table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], fmt.Sprintf(":%04X", number)) && f[3] == listening {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // waitUntil waits for a condition, for a while.
 func (p *process) waitUntil(what string, holds func() bool) {
 	p.t.Helper()

@@ -150,20 +150,12 @@ func (f *faulty) reload(further string) {
 	f.settle()
 }
 
-// settle waits until the sockets of the configuration before are closed, whose waiting
-// connections are broken, with or without this module.
+// settle waits until the sockets of the configuration before are closed.
 func (f *faulty) settle() {
 	f.t.Helper()
-	inARow := 0
-	f.process.waitUntil("answers in a row", func() bool {
-		answer, err := admin.Get("http://" + f.sites[0].address + "/")
-		if inARow++; err != nil {
-			inARow = 0
-			return false
-		}
-		_ = answer.Body.Close()
-		return inARow == 10
-	})
+	for _, s := range f.sites {
+		f.process.waitForOneListener(s.address)
+	}
 }
 
 func postConfig(address, caddyfile string) error {

@@ -77,6 +77,7 @@ func (r *rotator) reload(env ...string) (said string, err error) {
 	command := exec.Command(r.binary, "reload", "--force", "--config", r.file, "--adapter", "caddyfile", "--address", r.admin)
 	command.Env = append(os.Environ(), env...)
 	out, err := command.CombinedOutput()
+	r.process.waitForOneListener(r.address)
 	return string(out), err
 }
 

@@ -120,6 +120,7 @@ func (s *streamCluster) load(n *node, further string) {
 	if err := postConfig(n.admin, s.caddyfile(n, further)); err != nil {
 		s.t.Fatal(err)
 	}
+	n.process.waitForOneListener(n.address, s.secure[n])
 }
 
 // idOf is the ID of a visitor at Instagram.

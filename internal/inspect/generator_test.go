@@ -283,6 +283,7 @@ func TestN17_WhatCaddySaysAtStartIsWhatItAnswers(t *testing.T) {
 			}
 			continue
 		}
+		sitetest.WaitForOneServer(t, g.addr)
 		g.client.CloseIdleConnections()
 		s := g.said(caddyfile)
 		tally[s.kind()]++

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -108,15 +109,22 @@ func (s *Site) Load(c Config) {
 	if err := caddy.Load(config, true); err != nil {
 		s.T.Fatalf("loading: %v", err)
 	}
-	// Caddy does not wait until the server that has been replaced has closed its socket, and the
-	// kernel gives new connections to either. A site on a Unix socket has none there.
-	Eventually(s.T, "one server listens", func() bool { return caddy.ListenerUsage("tcp", ":"+Port(s.Addr)) <= 1 })
+	if !strings.Contains(c.Before, "bind unix/") {
+		WaitForOneServer(s.T, s.Addr)
+	}
 	// The replaced server may go on for a moment with connections that it has.
 	s.browsers.Lock()
 	defer s.browsers.Unlock()
 	for _, transport := range s.transports {
 		transport.CloseIdleConnections()
 	}
+}
+
+// WaitForOneServer waits after a reload until one server listens at the port of an address. Caddy
+// does not wait for that itself, and the kernel gives new connections to either server.
+func WaitForOneServer(t *testing.T, addr string) {
+	t.Helper()
+	Eventually(t, "one server listens", func() bool { return caddy.ListenerUsage("tcp", ":"+Port(addr)) == 1 })
 }
 
 // With sends a request to a page with these cookies and nothing else of a browser.
