@@ -40,7 +40,7 @@ func connect(t *testing.T, options *Handler) *connection {
 	who := session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"}
 	var line string
 	var err error
-	if c.session, line, err = c.h.sessions.Create(t.Context(), who, session.Token{}, false); err != nil {
+	if c.session, line, err = c.h.sessions.Create(t.Context(), who, session.Token{}, len(options.MaxAge) > 0); err != nil {
 		t.Fatal(err)
 	}
 	c.cookie = pairOf(line)
@@ -120,6 +120,22 @@ func TestL5_HalfAResponseOverHTTP3IsBrokenOff(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Requests and open connections must agree, or a page that is shown loses its event stream.
+func TestA9_ARequestAndAnOpenConnectionAgreeOnTheSecond(t *testing.T) {
+	c := connect(t, &Handler{MaxAge: []MaxAgeOptions{{Duration: caddy.Duration(10 * time.Minute)}}})
+	for _, step := range []struct {
+		passed time.Duration
+		tooOld bool
+	}{{10*time.Minute - time.Second, false}, {time.Second, true}, {time.Second, true}} {
+		c.at.advance(step.passed)
+		refused := true
+		c.get(func(http.ResponseWriter, *http.Request) error { refused = false; return nil })
+		if ended := c.ended(); refused != step.tooOld || ended != step.tooOld {
+			t.Errorf("%v later: a request is refused: %v, the connection has ended: %v", step.passed, refused, ended)
+		}
+	}
 }
 
 func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {

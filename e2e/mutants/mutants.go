@@ -15,7 +15,9 @@ var mutants = []mutant{
 		return time.Time{}
 	}
 `, ``, ""},
-	{"A9", "a fresh sign-in never becomes too old", `v.FreshUntil = v.Session.Fresh(limit); !g.Sessions.Now().After(v.FreshUntil) {`, `v.FreshUntil = v.Session.Fresh(limit); !v.FreshUntil.IsZero() {`, ""},
+	{"A9", "a fresh sign-in never becomes too old", `return !stream.Over(s.Fresh(maxAge), now, now)`, `return !s.Fresh(maxAge).IsZero() || now.IsZero()`, ""},
+	{"A9", "a preflight brings a sign-in that is too old to the site", `		v.Standing = request.Anonymous // also with a sign-in that is too old [A9]
+`, ``, ""},
 	{"A9", "each sign-in counts as one that asked", `login.Reauthenticate = f.Client.Reauthenticates(window)`, `login.Reauthenticate = true`, ""},
 	{"A9", "Instagram is not asked for a new sign-in", `window.Reauthenticate = fresh || start.anotherAccount`, `window.Reauthenticate = start.anotherAccount`, ""},
 	{"A9", "another account replaces the session", `account != 0 && !f.Sessions.HasKey(&who, account)`, `account != 0 && !f.Sessions.HasKey(&who, account) && ctx == nil`, ""},
@@ -26,7 +28,7 @@ var mutants = []mutant{
 	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
 	{"A9", "any field says that a sign-in was fresh", `r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated`, ``, ""},
 	{"A9", "each login has asked for a new sign-in", `rounds&bitReauthenticate != 0`, `rounds != 0x3e`, ""},
-	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.FreshUntil.Unix()
+	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
 `, `		visit.FreshUntil = 0
 `, ""},
 	{"A9", "the longest time counts", `return cmp.Compare(a.Duration, b.Duration)`, `return cmp.Compare(b.Duration, a.Duration)`, ""},

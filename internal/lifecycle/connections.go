@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
@@ -20,8 +21,8 @@ func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
 // visitOf returns the session of a request as open connections know it.
 func visitOf(v *request.State) stream.Visit {
 	visit := stream.Visit{Session: &v.Session, Found: &v.Found}
-	if !v.FreshUntil.IsZero() {
-		visit.FreshUntil = v.FreshUntil.Unix()
+	if v.MaxAge != 0 {
+		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
 	}
 	return visit
 }
@@ -67,6 +68,13 @@ func (c *connections) Verdict(v *stream.Visit, now time.Time) stream.Reason {
 		return stream.Unknown
 	}
 	return ""
+}
+
+// IsFresh reports whether the sign-in of a session is recent enough for a page where that lasts for
+// maxAge. As with any lifetime, it no longer is at the very end. [A9]
+func (l *Sessions) IsFresh(s *session.Session, maxAge time.Duration) bool {
+	now := l.Now()
+	return !stream.Over(s.Fresh(maxAge), now, now)
 }
 
 // Report implements stream.Block.
