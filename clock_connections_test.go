@@ -122,6 +122,60 @@ func TestL5_HalfAResponseOverHTTP3IsBrokenOff(t *testing.T) {
 	})
 }
 
+// public answers as a site does whose answer any cache may show. So it can set no cookie.
+func public(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	_, err := w.Write([]byte("data: hello\n\n"))
+	return err
+}
+
+// A request whose answer carries the renewed cookie has used the session. In the browser, nothing
+// else says so.
+func TestL5_AConnectionLastsAsLongAsTheCookieThatItsAnswerLeaves(t *testing.T) {
+	for name, site := range map[string]struct {
+		answers  caddyhttp.HandlerFunc
+		ends     bool
+		advances time.Duration
+	}{
+		"a private answer":          {func(w http.ResponseWriter, _ *http.Request) error { _, err := w.Write(nil); return err }, false, 50 * time.Minute},
+		"an answer for any visitor": {public, true, 15 * time.Minute},
+		"no answer yet":             {func(http.ResponseWriter, *http.Request) error { return nil }, false, 50 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+			c.at.advance(50 * time.Minute)
+			defer func() {
+				if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+					panic(cause)
+				} else if aborted := cause != nil; aborted != site.ends {
+					t.Errorf("the connection is broken off: %v", aborted)
+				}
+				c.ended()
+			}()
+			c.send(2, func(w http.ResponseWriter, r *http.Request) error {
+				_ = site.answers(w, r)
+				c.at.advance(site.advances)
+				c.h.memory.sessions.Open.Sweep()
+				return nil
+			})
+		})
+	}
+}
+
+func TestL1_ASlowAnswerBringsNoRevokedSessionBack(t *testing.T) {
+	c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+	c.at.advance(50 * time.Minute)
+	cookie := c.get(func(w http.ResponseWriter, _ *http.Request) error {
+		_ = c.h.sessions.Revoke(context.Background(), &c.session)
+		_, err := w.Write(nil)
+		return err
+	})
+	if cookie != "" {
+		t.Errorf("the answer sets %s", cookie)
+	}
+	c.ended()
+}
+
 // Requests and open connections must agree, or a page that is shown loses its event stream.
 func TestA9_ARequestAndAnOpenConnectionAgreeOnTheSecond(t *testing.T) {
 	c := connect(t, &Handler{MaxAge: []MaxAgeOptions{{Duration: caddy.Duration(10 * time.Minute)}}})
@@ -160,6 +214,13 @@ func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {
 			}
 			c.at.advance(50 * time.Minute)
 		}, false},
+		"another request uses it, and caches may show its answer": {Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}}, func(c *connection) {
+			c.at.advance(50 * time.Minute)
+			if c.get(public) != "" {
+				c.t.Error("the session was renewed")
+			}
+			c.at.advance(50 * time.Minute)
+		}, true},
 		"deny lists the account": {Handler{}, func(c *connection) {
 			c.h.sessions.Deny, _ = lifecycle.ParseAccounts("deny", []string{"17841405793187218"})
 		}, true},

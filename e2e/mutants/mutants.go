@@ -53,7 +53,13 @@ var mutants = []mutant{
 	{"L5", "a site that keeps the sessions keeps older connections", `	case l.Handoff:
 		return stream.Unverifiable`, `	case false:
 		return stream.Unverifiable`, "."},
-	{"L5", "a use on this node does not count", `	if line != "" && l.Idle > 0 {`, `	if line == "" && l.Idle > 0 {`, "."},
+	{"L5", "a use on this node does not count", `	if l.Idle > 0 {
+		l.Memory.Open.Touch(`, `	if l.Idle < 0 {
+		l.Memory.Open.Touch(`, "."},
+	{"L5", "a cookie that is not sent counts as a use", `			w.Conn.Unrenewed(seen)
+`, `			_ = seen
+`, "."},
+	{"L1", "a slow response brings a revoked session back", `if !possible || l.Revoked(renewed) {`, `if !possible {`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
 	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
@@ -75,7 +81,7 @@ var mutants = []mutant{
 			return "", c.block`, ""},
 	{"L5", "what begins late goes on without a block", `			g.abandoned.Store(true)
 			g.drain()`, `			g.Sweep()`, ""},
-	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
+	{"L5", "handle_errors streams on", `		h.sessions.Failed(v, &w.Conn) // handle_errors may answer
 `, ``, ""},
 	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
 `, ``, "."},
@@ -133,7 +139,7 @@ var mutants = []mutant{
 	{"L3", "signing out leads to the account page", `path == e.Paths.Of(address.Login) || path == e.Paths.Of(address.Account)`, `path == e.Paths.Of(address.Login)`, ""},
 	{"P3", "a refused callback keeps its address", `	v.W.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
 	{"P4", "a public answer varies by cookie", `case !s.Private && !s.HandedOff && isPublic(header):`, `case false:`, ""},
-	{"P4", "an answer for everybody takes a mark along", `if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {`, `if s.Renewed != "" || s.Unmark != "" {`, ""},
+	{"P4", "an answer for everybody takes a mark along", `if s.Unmark != "" && possible {`, `if s.Unmark != "" {`, ""},
 	{"R1", "a backslash in the path is kept", "strings.Contains(path, `\\`) || ", ``, "."},
 	{"R3", "a long address loses its query", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "."},
 	{"S8", "long logins give up no older ones", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, ""},
