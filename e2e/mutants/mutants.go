@@ -76,6 +76,7 @@ var mutants = []mutant{
 	{"L5", "nobody looks at what comes after the last block", `if g.abandoned.Load() {`, `if false {`, ""},
 	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
+	{"L5", "another site's block decides about a site that is gone", `old.Config().has(b.Key()) || !b.Opens(v)`, `!b.Opens(v)`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
 			return "", c.block`, ""},

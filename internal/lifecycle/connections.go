@@ -28,10 +28,16 @@ func visitOf(v *request.State) stream.Visit {
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.
-type connections struct{ sessions *Sessions }
+type connections struct {
+	sessions *Sessions
+	config   *stream.Config
+}
 
 // Key implements stream.Block.
 func (c *connections) Key() uint64 { return uint64(c.sessions.Block) }
+
+// Config implements stream.Block.
+func (c *connections) Config() *stream.Config { return c.config }
 
 // Live implements stream.Block.
 func (c *connections) Live() bool { return c.sessions.Live == nil || c.sessions.Live() }

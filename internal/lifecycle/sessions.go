@@ -73,6 +73,8 @@ type Config struct {
 	SyncInterval time.Duration         // between two reads of the revocation list
 	MaxStaleness time.Duration         // fail closed with an older revocation list; 0 for never
 
+	// Configuration identifies the configuration of Caddy that the block is a part of.
+	Configuration any
 	// Live reports whether the block is part of the running configuration. nil means that it is.
 	Live func() bool
 
@@ -115,7 +117,7 @@ func NewMemory(now func() time.Time) *Memory {
 // of opening the list. The caller must call Close.
 func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	l := &Sessions{Config: c, Background: newBackground()}
-	l.connections = &connections{l}
+	l.connections = &connections{l, l.Memory.Open.Config(l.Configuration)}
 	if err := l.joinList(logger); err != nil {
 		return nil, err
 	}

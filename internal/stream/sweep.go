@@ -2,6 +2,7 @@ package stream
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -12,10 +13,54 @@ const (
 	defaultInterval = 5 * time.Second
 )
 
+// Config has the keys of the blocks of one configuration of Caddy. Connections that outlive the
+// configuration keep it.
+type Config struct {
+	id any
+
+	mu   sync.Mutex
+	keys []uint64
+}
+
+// Config returns what the blocks of one configuration share, which id identifies. Without an id,
+// nothing is known of other blocks.
+func (g *Registry) Config(id any) *Config {
+	if id == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.blocks {
+		if c := b.Config(); c != nil && c.id == id {
+			return c
+		}
+	}
+	return &Config{id: id}
+}
+
+func (c *Config) add(key uint64) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys = append(c.keys, key)
+}
+
+func (c *Config) has(key uint64) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.keys, key)
+}
+
 // Join makes a block say whose connections may go on. leave ends that; further calls of it do
 // nothing.
 func (g *Registry) Join(b Block) (leave func()) {
 	g.mu.Lock()
+	b.Config().add(b.Key())
 	g.blocks = append(g.blocks, b)
 	g.mu.Unlock()
 	g.starts.Do(func() { g.stopped.Go(g.run) })
@@ -182,9 +227,9 @@ func (c *Conn) verdict(live []Block, now time.Time) (Reason, Block) {
 	return c.block.Verdict(&c.visit, now), c.block
 }
 
-// heirOf returns the live block with the same key. If the key has changed, it is the one block that
-// can read the cookie. Of several, nobody knows which one speaks for the page: that of another site
-// may allow and deny other people.
+// heirOf returns the live block with the same key. If the key has changed, it is the one new block
+// that can read the cookie. A block that was there beside the old one is that of another site, which
+// may allow and deny other people. Of several new ones, nobody knows which one speaks for the page.
 func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	for _, b := range live {
 		if b.Key() == old.Key() {
@@ -193,7 +238,7 @@ func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	}
 	var heir Block
 	for _, b := range live {
-		if !b.Opens(v) {
+		if old.Config().has(b.Key()) || !b.Opens(v) {
 			continue
 		}
 		if heir != nil && heir.Key() != b.Key() {
