@@ -176,6 +176,28 @@ func TestL1_ASlowAnswerBringsNoRevokedSessionBack(t *testing.T) {
 	c.ended()
 }
 
+// Other tabs of the browser ask with the cookie that they have: the new one must have come by then.
+func TestL5_AReplacedSessionKeepsItsConnectionsUntilTheNewCookieIsThere(t *testing.T) {
+	c := connect(t, &Handler{})
+	done := c.h.sessions.Replace(&c.session)
+	if !c.h.sessions.Revoked(&c.session) {
+		t.Error("the session is not revoked at once")
+	}
+	c.at.advance(2 * time.Second) // the disk is slow
+	if c.ended() {
+		t.Error("the connection ends before the answer to the sign-in")
+	}
+	done()
+	c.at.advance(time.Second - time.Millisecond)
+	if c.ended() {
+		t.Error("the connection ends with the answer to the sign-in")
+	}
+	c.at.advance(time.Millisecond)
+	if !c.ended() {
+		t.Error("the connection goes on")
+	}
+}
+
 // Requests and open connections must agree, or a page that is shown loses its event stream.
 func TestA9_ARequestAndAnOpenConnectionAgreeOnTheSecond(t *testing.T) {
 	c := connect(t, &Handler{MaxAge: []MaxAgeOptions{{Duration: caddy.Duration(10 * time.Minute)}}})

@@ -77,6 +77,9 @@ var mutants = []mutant{
 	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
 	{"L5", "another site's block decides about a site that is gone", `old.Config().has(b.Key()) || !b.Opens(v)`, `!b.Opens(v)`, ""},
+	{"L5", "a replaced session keeps its connections", `return !until.IsZero() && !now.Before(until)`, `return until.IsZero()`, ""},
+	{"L5", "other tabs hear of a new sign-in before its cookie is there", `reason != "" && (reason != Revoked || !ok)`, `reason != "" && (reason != Revoked || !ok || ok)`, ""},
+	{"L5", "a replaced session is not denied", `reason != "" && (reason != Revoked || !ok)`, `reason != "" && !ok`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
 			return "", c.block`, ""},
@@ -232,7 +235,7 @@ var mutants = []mutant{
 	{"S9", "what cannot be sealed takes a place", `if mayBeSealed(value) {`, `if true {`, "."},
 	{"S9", "all login cookies are kept", `if len(f.logins) == 2*keptLogins {`, `if false {`, "."},
 	{"L3", "a sign-out that did not see all cookies claims success", `	case v.Found.Crowded():`, `	case false:`, ""},
-	{"S10", "the old session lives on after a new login", `f.Sessions.RevokeLater(&old)`, `_ = old`, ""},
+	{"S10", "the old session lives on after a new login", `defer f.Sessions.Replace(&old)()`, `_ = old`, ""},
 	// What the site is told.
 	{"H1", "forged identity headers reach the site", `	h.settings.Identity.Strip(v)
 	v.TakeCookies(h.settings.Cookies)

@@ -31,6 +31,9 @@ type Registry struct {
 
 	mu     sync.Mutex
 	blocks []Block // the newest last
+	// replaced are the sessions that a new sign-in has replaced a moment ago, by key, with the time
+	// until which their connections go on; the zero time if nobody knows yet.
+	replaced map[uint64]time.Time
 
 	abandoned atomic.Bool // no block is left, and none comes again
 	draining  atomic.Bool // all that is left is being ended

@@ -404,6 +404,36 @@ func TestL5_ABlockThatWasThereBesideTheOldOneIsNoHeir(t *testing.T) {
 	}
 }
 
+func TestL5_OnlyTheReplacementOfItsSessionPutsAnEndOff(t *testing.T) {
+	replaced := &session.Session{Keys: session.Keys{Session: 7}}
+	for name, c := range map[string]struct {
+		reason Reason
+		of     uint64 // the session of the connection
+		ended  bool
+	}{
+		"replaced":                   {Revoked, 7, false},
+		"replaced, and denied":       {Denied, 7, true},
+		"another session is revoked": {Revoked, 8, true},
+	} {
+		e := newEnv(t)
+		conn := e.enter(e.block, EventStream)
+		conn.visit.Session.Keys.Session = c.of
+		done := e.Replacing(replaced)
+		e.block.answer(c.reason)
+		for range 2 {
+			if e.Sweep(); conn.Ended() != c.ended {
+				t.Errorf("%s: ended is %v", name, conn.Ended())
+			}
+			done() // of a callback that came twice
+		}
+		e.clock.Add(1)
+		if e.Sweep(); !conn.Ended() || len(e.replaced) != 0 {
+			t.Errorf("%s: ended is %v, and %v is remembered", name, conn.Ended(), e.replaced)
+		}
+		conn.Leave()
+	}
+}
+
 func TestL5_WithTheLastBlockItsConnectionsEnd(t *testing.T) {
 	for _, cut := range []bool{true, false} {
 		e := newEnv(t)

@@ -93,6 +93,35 @@ func wantEndOfStream(t *testing.T, path string) {
 	}
 }
 
+// The page of another tab asks at once why its connection has ended. If the browser did not have the
+// new cookie by then, the page would say that the visitor is signed out.
+func TestL5_S10_ANewSignInEndsTheOldSessionsStreamsAfterItsAnswer(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1m"})
+	events(s)
+	for range 5 {
+		b := s.NewBrowser()
+		b.SignIn("/page")
+		lines := openStream(t, s, b, "/events")
+		<-lines
+		old := b.CookieHeader()
+		b.SignIn("/instagram_auth/login?return_to=/page")
+		s.WantAlive(old, false)
+		select {
+		case <-lines:
+			t.Error("the stream has ended before the answer to the new sign-in")
+		default:
+		}
+		select {
+		case line, open := <-lines:
+			if open {
+				t.Errorf("the stream goes on with %q", line)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the stream is still open 10 s after the new sign-in")
+		}
+	}
+}
+
 // Caddy runs handle_errors after the handler has returned.
 func TestL5_WhatHandleErrorsStreamsEndsWithTheSession(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{

@@ -1,9 +1,12 @@
 package stream
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 const (
@@ -11,6 +14,10 @@ const (
 	restBetweenSweeps = 100 * time.Millisecond
 
 	defaultInterval = 5 * time.Second
+
+	// untilReplaced is the time that the cookie of a new sign-in has to reach the browser. It is the
+	// shortest interval that can be configured.
+	untilReplaced = time.Second
 )
 
 // Config has the keys of the blocks of one configuration of Caddy. Connections that outlive the
@@ -78,6 +85,36 @@ func (g *Registry) Wake() {
 	case g.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Replacing puts off the end of the connections of a session that is about to be revoked, because
+// its browser gets the cookie of a new one. It ends a second after done: never later than the
+// longest time between two looks. An end for any other reason is not put off.
+func (g *Registry) Replacing(s *session.Session) (done func()) {
+	key := s.Keys.Session
+	note := func(until time.Time) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.replaced == nil {
+			g.replaced = make(map[uint64]time.Time)
+		}
+		g.replaced[key] = until
+	}
+	note(time.Time{})
+	return func() {
+		note(g.now().Add(untilReplaced))
+		time.AfterFunc(untilReplaced, g.Wake)
+	}
+}
+
+// goingOn returns the sessions whose connections may go on for a moment, although they are revoked.
+func (g *Registry) goingOn(now time.Time) map[uint64]time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.replaced, func(_ uint64, until time.Time) bool {
+		return !until.IsZero() && !now.Before(until)
+	})
+	return maps.Clone(g.replaced)
 }
 
 // Close ends the looks at connections. With cut, all open connections end first, and so do requests
@@ -172,12 +209,14 @@ func (g *Registry) Sweep() {
 		return // a configuration starts or stops at this moment
 	}
 	now := g.now()
+	goingOn := g.goingOn(now)
 	var endings []ending
 	g.each(func(c *Conn) {
 		if c.Kind(now) == Request || c.ended.Load() || slices.Contains(starting, c.block) {
 			return
 		}
-		if reason, block := c.verdict(live, now); reason != "" {
+		reason, block := c.verdict(live, now)
+		if _, ok := goingOn[c.visit.Session.Keys.Session]; reason != "" && (reason != Revoked || !ok) {
 			endings = append(endings, ending{c, reason, block})
 		}
 	})
