@@ -234,8 +234,8 @@ func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter)
 	}
 }
 
-// SetRenewedCookie adds the renewed session cookie to a response of this handler, if one is due, and
-// reports whether it is.
+// SetRenewedCookie adds the renewed session cookie to a response of this handler, if one is due,
+// and reports whether it is.
 func (l *Sessions) SetRenewedCookie(v *request.State) (due bool) {
 	line := l.renewedCookie(v)
 	if line == "" {

@@ -93,8 +93,8 @@ func wantEndOfStream(t *testing.T, path string) {
 	}
 }
 
-// The page of another tab asks at once why its connection has ended. If the browser did not have the
-// new cookie by then, the page would say that the visitor is signed out.
+// The page of another tab asks at once why its connection has ended. If the browser did not have
+// the new cookie by then, the page would say that the visitor is signed out.
 func TestL5_S10_ANewSignInEndsTheOldSessionsStreamsAfterItsAnswer(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1m"})
 	events(s)
@@ -210,9 +210,9 @@ func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.
 	}
 }
 
-// Two sites of one app share their cookies. So a reload that takes one away leaves one block that can
-// read its cookies, and that is the other site's. A site that only has another redirect_uri keeps
-// its connections, and the other site has no say in them.
+// Two sites of one app share their cookies. So a reload that takes one away leaves one block that
+// can read its cookies, and that is the other site's. A site that only has another redirect_uri
+// keeps its connections, and the other site has no say in them.
 func TestL5_AReloadThatTakesASiteAwayEndsItsConnectionsAndNoOthers(t *testing.T) {
 	neighbour := func(host, callback, options string) string {
 		block := strings.Replace(sitetest.DefaultBlock(options), sitetest.RedirectURI, "https://"+host+callback, 1)
@@ -225,7 +225,9 @@ func TestL5_AReloadThatTakesASiteAwayEndsItsConnectionsAndNoOthers(t *testing.T)
 	}{
 		"it is gone":                   {"", true},
 		"it has another redirect URI":  {neighbour("a.test", "/other/", interval), false},
-		"another site comes beside it": {neighbour("a.test", "/auth/", interval) + neighbour("b.test", "/auth/", interval+"\ndeny "+sitetest.UserID), false},
+		"another site comes beside it": {
+			neighbour("a.test", "/auth/", interval) + neighbour("b.test", "/auth/", interval+"\ndeny "+sitetest.UserID), false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := sitetest.Config{Options: interval, Extra: neighbour("a.test", "/auth/", interval)}

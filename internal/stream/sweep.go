@@ -15,8 +15,8 @@ const (
 
 	defaultInterval = 5 * time.Second
 
-	// untilReplaced is the time that the cookie of a new sign-in has to reach the browser. It is the
-	// shortest interval that can be configured.
+	// untilReplaced is the time that the cookie of a new sign-in has to reach the browser. It is
+	// the shortest interval that can be configured.
 	untilReplaced = time.Second
 )
 
@@ -267,8 +267,9 @@ func (c *Conn) verdict(live []Block, now time.Time) (Reason, Block) {
 }
 
 // heirOf returns the live block with the same key. If the key has changed, it is the one new block
-// that can read the cookie. A block that was there beside the old one is that of another site, which
-// may allow and deny other people. Of several new ones, nobody knows which one speaks for the page.
+// that can read the cookie. A block that was there beside the old one is that of another site,
+// which may allow and deny other people. Of several new ones, nobody knows which one speaks for
+// the page.
 func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	for _, b := range live {
 		if b.Key() == old.Key() {
