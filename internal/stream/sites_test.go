@@ -218,15 +218,15 @@ func TestL5_AReloadThatTakesASiteAwayEndsItsConnectionsAndNoOthers(t *testing.T)
 		block := strings.Replace(sitetest.DefaultBlock(options), sitetest.RedirectURI, "https://"+host+callback, 1)
 		return "http://" + host + ":{port} {\n" + block + "\nreverse_proxy {upstream}\n}\n"
 	}
-	const interval = "sync_interval 1s"
+	const interval, denies = "sync_interval 1s", "sync_interval 1s\ndeny " + sitetest.UserID
 	for name, c := range map[string]struct {
 		after string // the other sites after the reload
 		ends  bool
 	}{
-		"it is gone":                   {"", true},
-		"it has another redirect URI":  {neighbour("a.test", "/other/", interval), false},
+		"it is gone":                  {"", true},
+		"it has another redirect URI": {neighbour("a.test", "/other/", interval), false},
 		"another site comes beside it": {
-			neighbour("a.test", "/auth/", interval) + neighbour("b.test", "/auth/", interval+"\ndeny "+sitetest.UserID), false,
+			neighbour("a.test", "/auth/", interval) + neighbour("b.test", "/auth/", denies), false,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
