@@ -201,6 +201,7 @@ func (n *node) cpu(meanwhile time.Duration) time.Duration {
 type goodBlock struct{}
 
 func (goodBlock) Key() uint64                                    { return 1 }
+func (goodBlock) Config() *stream.Config                         { return nil }
 func (goodBlock) Live() bool                                     { return true }
 func (goodBlock) Opens(*stream.Visit) bool                       { return true }
 func (goodBlock) Verdict(*stream.Visit, time.Time) stream.Reason { return "" }
