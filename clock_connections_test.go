@@ -80,13 +80,16 @@ func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) { return c.
 
 // send is get over a version of HTTP.
 func (c *connection) send(version int, site caddyhttp.HandlerFunc) (cookie string) {
+	w := httptest.NewRecorder()
+	_ = c.h.ServeHTTP(w, c.request(version), site)
+	return w.Header().Get("Set-Cookie")
+}
+
+func (c *connection) request(version int) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "https://example.test/events", nil)
 	r.ProtoMajor = version
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	r.Header.Set("Cookie", c.cookie)
-	w := httptest.NewRecorder()
-	_ = c.h.ServeHTTP(w, r, site)
-	return w.Header().Get("Set-Cookie")
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 }
 
 // ended has the connections looked at, and reports whether the site can still write.
@@ -158,6 +161,36 @@ func TestL5_AConnectionLastsAsLongAsTheCookieThatItsAnswerLeaves(t *testing.T) {
 				c.h.memory.sessions.Open.Sweep()
 				return nil
 			})
+		})
+	}
+}
+
+func TestL5_WhatHandleErrorsAnswersLastsAsLongAsTheCookieThatIsSent(t *testing.T) {
+	for name, shared := range map[string]bool{"the cookie is renewed": false, "caches may show the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+			c.at.advance(50 * time.Minute)
+			w, r := httptest.NewRecorder(), c.request(2)
+			failed := c.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				if shared {
+					w.Header().Set("Cache-Control", "public")
+				}
+				return caddyhttp.Error(http.StatusBadGateway, nil)
+			}))
+			if sets := w.Header().Get("Set-Cookie") != ""; failed == nil || sets == shared {
+				t.Fatalf("%v, with a cookie: %v", failed, sets)
+			}
+			defer func() {
+				if aborted := recover() == http.ErrAbortHandler; aborted != shared {
+					t.Errorf("the connection is broken off: %v", aborted)
+				}
+				c.ended()
+			}()
+			_ = lifecycle.ErrorRoute{}.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				c.at.advance(15 * time.Minute)
+				c.h.memory.sessions.Open.Sweep()
+				return nil
+			}))
 		})
 	}
 }
