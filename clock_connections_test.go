@@ -40,7 +40,7 @@ func connect(t *testing.T, options *Handler) *connection {
 	who := session.Identity{UserID: "17841405793187218", AppScopedID: "25025320793187218", Username: "jayposiris"}
 	var line string
 	var err error
-	if c.session, line, err = c.h.sessions.Create(t.Context(), who, session.Token{}, false); err != nil {
+	if c.session, line, err = c.h.sessions.Create(t.Context(), who, session.Token{}, len(options.MaxAge) > 0); err != nil {
 		t.Fatal(err)
 	}
 	c.cookie = pairOf(line)
@@ -80,13 +80,16 @@ func (c *connection) get(site caddyhttp.HandlerFunc) (cookie string) { return c.
 
 // send is get over a version of HTTP.
 func (c *connection) send(version int, site caddyhttp.HandlerFunc) (cookie string) {
+	w := httptest.NewRecorder()
+	_ = c.h.ServeHTTP(w, c.request(version), site)
+	return w.Header().Get("Set-Cookie")
+}
+
+func (c *connection) request(version int) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "https://example.test/events", nil)
 	r.ProtoMajor = version
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 	r.Header.Set("Cookie", c.cookie)
-	w := httptest.NewRecorder()
-	_ = c.h.ServeHTTP(w, r, site)
-	return w.Header().Get("Set-Cookie")
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), nil, nil)
 }
 
 // ended has the connections looked at, and reports whether the site can still write.
@@ -122,6 +125,128 @@ func TestL5_HalfAResponseOverHTTP3IsBrokenOff(t *testing.T) {
 	})
 }
 
+// public answers as a site does whose answer any cache may show. So it can set no cookie.
+func public(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "public, max-age=60")
+	_, err := w.Write([]byte("data: hello\n\n"))
+	return err
+}
+
+// A request whose answer carries the renewed cookie has used the session. In the browser, nothing
+// else says so.
+func TestL5_AConnectionLastsAsLongAsTheCookieThatItsAnswerLeaves(t *testing.T) {
+	for name, site := range map[string]struct {
+		answers  caddyhttp.HandlerFunc
+		ends     bool
+		advances time.Duration
+	}{
+		"a private answer":          {func(w http.ResponseWriter, _ *http.Request) error { _, err := w.Write(nil); return err }, false, 50 * time.Minute},
+		"an answer for any visitor": {public, true, 15 * time.Minute},
+		"no answer yet":             {func(http.ResponseWriter, *http.Request) error { return nil }, false, 50 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+			c.at.advance(50 * time.Minute)
+			defer func() {
+				if cause := recover(); cause != nil && cause != http.ErrAbortHandler {
+					panic(cause)
+				} else if aborted := cause != nil; aborted != site.ends {
+					t.Errorf("the connection is broken off: %v", aborted)
+				}
+				c.ended()
+			}()
+			c.send(2, func(w http.ResponseWriter, r *http.Request) error {
+				_ = site.answers(w, r)
+				c.at.advance(site.advances)
+				c.h.memory.sessions.Open.Sweep()
+				return nil
+			})
+		})
+	}
+}
+
+func TestL5_WhatHandleErrorsAnswersLastsAsLongAsTheCookieThatIsSent(t *testing.T) {
+	for name, shared := range map[string]bool{"the cookie is renewed": false, "caches may show the answer": true} {
+		t.Run(name, func(t *testing.T) {
+			c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+			c.at.advance(50 * time.Minute)
+			w, r := httptest.NewRecorder(), c.request(2)
+			failed := c.h.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				if shared {
+					w.Header().Set("Cache-Control", "public")
+				}
+				return caddyhttp.Error(http.StatusBadGateway, nil)
+			}))
+			if sets := w.Header().Get("Set-Cookie") != ""; failed == nil || sets == shared {
+				t.Fatalf("%v, with a cookie: %v", failed, sets)
+			}
+			defer func() {
+				if aborted := recover() == http.ErrAbortHandler; aborted != shared {
+					t.Errorf("the connection is broken off: %v", aborted)
+				}
+				c.ended()
+			}()
+			_ = lifecycle.ErrorRoute{}.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				c.at.advance(15 * time.Minute)
+				c.h.memory.sessions.Open.Sweep()
+				return nil
+			}))
+		})
+	}
+}
+
+func TestL1_ASlowAnswerBringsNoRevokedSessionBack(t *testing.T) {
+	c := connect(t, &Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}})
+	c.at.advance(50 * time.Minute)
+	cookie := c.get(func(w http.ResponseWriter, _ *http.Request) error {
+		_ = c.h.sessions.Revoke(context.Background(), &c.session)
+		_, err := w.Write(nil)
+		return err
+	})
+	if cookie != "" {
+		t.Errorf("the answer sets %s", cookie)
+	}
+	c.ended()
+}
+
+// Other tabs of the browser ask with the cookie that they have: the new one must have come by then.
+func TestL5_AReplacedSessionKeepsItsConnectionsUntilTheNewCookieIsThere(t *testing.T) {
+	c := connect(t, &Handler{})
+	done := c.h.sessions.Replace(&c.session)
+	if !c.h.sessions.Revoked(&c.session) {
+		t.Error("the session is not revoked at once")
+	}
+	c.at.advance(2 * time.Second) // the disk is slow
+	if c.ended() {
+		t.Error("the connection ends before the answer to the sign-in")
+	}
+	done()
+	c.at.advance(time.Second - time.Millisecond)
+	if c.ended() {
+		t.Error("the connection ends with the answer to the sign-in")
+	}
+	c.at.advance(time.Millisecond)
+	if !c.ended() {
+		t.Error("the connection goes on")
+	}
+}
+
+// Requests and open connections must agree, or a page that is shown loses its event stream.
+func TestA9_ARequestAndAnOpenConnectionAgreeOnTheSecond(t *testing.T) {
+	c := connect(t, &Handler{MaxAge: []MaxAgeOptions{{Duration: caddy.Duration(10 * time.Minute)}}})
+	for _, step := range []struct {
+		passed time.Duration
+		tooOld bool
+	}{{10*time.Minute - time.Second, false}, {time.Second, true}, {time.Second, true}} {
+		c.at.advance(step.passed)
+		refused := true
+		c.get(func(http.ResponseWriter, *http.Request) error { refused = false; return nil })
+		if ended := c.ended(); refused != step.tooOld || ended != step.tooOld {
+			t.Errorf("%v later: a request is refused: %v, the connection has ended: %v", step.passed, refused, ended)
+		}
+	}
+}
+
 func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {
 	lasting := caddy.Duration(24 * time.Hour)
 	for name, c := range map[string]struct {
@@ -144,6 +269,13 @@ func TestL5_EachEndOfASessionEndsItsConnections(t *testing.T) {
 			}
 			c.at.advance(50 * time.Minute)
 		}, false},
+		"another request uses it, and caches may show its answer": {Handler{Session: SessionOptions{Idle: caddy.Duration(time.Hour)}}, func(c *connection) {
+			c.at.advance(50 * time.Minute)
+			if c.get(public) != "" {
+				c.t.Error("the session was renewed")
+			}
+			c.at.advance(50 * time.Minute)
+		}, true},
 		"deny lists the account": {Handler{}, func(c *connection) {
 			c.h.sessions.Deny, _ = lifecycle.ParseAccounts("deny", []string{"17841405793187218"})
 		}, true},

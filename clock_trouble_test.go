@@ -86,7 +86,7 @@ func TestAGoodTokenDoesNotGiveWayToOneThatIsTooLong(t *testing.T) {
 func TestP5_NothingOfASessionThatHasEndedStaysInMemory(t *testing.T) {
 	for name, end := range map[string]func(h *Handler, s session.Session) error{
 		"logout":     func(h *Handler, s session.Session) error { return h.sessions.Revoke(t.Context(), &s) },
-		"replaced":   func(h *Handler, s session.Session) error { h.sessions.RevokeLater(&s); return nil },
+		"replaced":   func(h *Handler, s session.Session) error { h.sessions.Replace(&s)(); return nil },
 		"everywhere": func(h *Handler, s session.Session) error { return h.sessions.RevokeUser(t.Context(), &s) },
 		"another node, or the operator": func(h *Handler, s session.Session) error {
 			err := h.sessions.List.EndAll(t.Context())

@@ -130,7 +130,7 @@ func (h *Handler) forward(v *request.State, next caddyhttp.Handler) error {
 	case err != nil && v.HandedOff:
 		return h.answers.Answer(v, h.answers.SiteFailed(err))
 	case err != nil && v.Standing == request.SignedIn:
-		h.sessions.Failed(v) // handle_errors may answer
+		h.sessions.Failed(v, &w.Conn) // handle_errors may answer
 	}
 	return err
 }

@@ -394,6 +394,7 @@ func (h *Handler) provision(ctx caddy.Context, storage revocation.Storage, event
 	s.Now, s.Storage, s.Telemetry, s.Answers = h.now, storage, h.telemetry, h.answers
 	server := serverOf(ctx)
 	s.Live = func() bool { return placement.Live(server) }
+	s.Configuration = ctx.GetMetricsRegistry() // Caddy makes one for each configuration
 	s.Snapshot = revocation.SnapshotFile(caddy.AppDataDir(), s.App)
 	s.Memory, s.OnForget = h.memory.sessions, h.memory.endpoint.Forget
 	s.Provider = provider.New(&telemetry.Client{Client: s.client, Telemetry: h.telemetry}, h.memory.provider, s.api, h.Fields)

@@ -15,7 +15,9 @@ var mutants = []mutant{
 		return time.Time{}
 	}
 `, ``, ""},
-	{"A9", "a fresh sign-in never becomes too old", `v.FreshUntil = v.Session.Fresh(limit); !g.Sessions.Now().After(v.FreshUntil) {`, `v.FreshUntil = v.Session.Fresh(limit); !v.FreshUntil.IsZero() {`, ""},
+	{"A9", "a fresh sign-in never becomes too old", `return !stream.Over(s.Fresh(maxAge), now, now)`, `return !s.Fresh(maxAge).IsZero() || now.IsZero()`, ""},
+	{"A9", "a preflight brings a sign-in that is too old to the site", `		v.Standing = request.Anonymous // also with a sign-in that is too old [A9]
+`, ``, ""},
 	{"A9", "each sign-in counts as one that asked", `login.Reauthenticate = f.Client.Reauthenticates(window)`, `login.Reauthenticate = true`, ""},
 	{"A9", "Instagram is not asked for a new sign-in", `window.Reauthenticate = fresh || start.anotherAccount`, `window.Reauthenticate = start.anotherAccount`, ""},
 	{"A9", "another account replaces the session", `account != 0 && !f.Sessions.HasKey(&who, account)`, `account != 0 && !f.Sessions.HasKey(&who, account) && ctx == nil`, ""},
@@ -26,7 +28,7 @@ var mutants = []mutant{
 	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
 	{"A9", "any field says that a sign-in was fresh", `r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated`, ``, ""},
 	{"A9", "each login has asked for a new sign-in", `rounds&bitReauthenticate != 0`, `rounds != 0x3e`, ""},
-	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.FreshUntil.Unix()
+	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
 `, `		visit.FreshUntil = 0
 `, ""},
 	{"A9", "the longest time counts", `return cmp.Compare(a.Duration, b.Duration)`, `return cmp.Compare(b.Duration, a.Duration)`, ""},
@@ -51,7 +53,13 @@ var mutants = []mutant{
 	{"L5", "a site that keeps the sessions keeps older connections", `	case l.Handoff:
 		return stream.Unverifiable`, `	case false:
 		return stream.Unverifiable`, "."},
-	{"L5", "a use on this node does not count", `	if line != "" && l.Idle > 0 {`, `	if line == "" && l.Idle > 0 {`, "."},
+	{"L5", "a use on this node does not count", `	if l.Idle > 0 {
+		l.Memory.Open.Touch(`, `	if l.Idle < 0 {
+		l.Memory.Open.Touch(`, "."},
+	{"L5", "a cookie that is not sent counts as a use", `			w.Conn.Unrenewed(seen)
+`, `			_ = seen
+`, "."},
+	{"L1", "a slow response brings a revoked session back", `if !possible || l.Revoked(renewed) {`, `if !possible {`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
 	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
@@ -68,12 +76,16 @@ var mutants = []mutant{
 	{"L5", "nobody looks at what comes after the last block", `if g.abandoned.Load() {`, `if false {`, ""},
 	{"L5", "a frame begins after the session has ended", `if s.frames.between() { // it was due`, `if false { // it was due`, ""},
 	{"L5", "a cookie that the new block cannot read is good enough", `case !heir.Opens(&c.visit):`, `case false:`, ""},
+	{"L5", "another site's block decides about a site that is gone", `old.Config().has(b.Key()) || !b.Opens(v)`, `!b.Opens(v)`, ""},
+	{"L5", "a replaced session keeps its connections", `return !until.IsZero() && !now.Before(until)`, `return until.IsZero()`, ""},
+	{"L5", "other tabs hear of a new sign-in before its cookie is there", `reason != "" && (reason != Revoked || !ok)`, `reason != "" && (reason != Revoked || !ok || ok)`, ""},
+	{"L5", "a replaced session is not denied", `reason != "" && (reason != Revoked || !ok)`, `reason != "" && !ok`, ""},
 	{"L5", "without a block all goes on", `		case !ok:
 			return Removed, c.block`, `		case !ok:
 			return "", c.block`, ""},
 	{"L5", "what begins late goes on without a block", `			g.abandoned.Store(true)
 			g.drain()`, `			g.Sweep()`, ""},
-	{"L5", "handle_errors streams on", `		h.sessions.Failed(v) // handle_errors may answer
+	{"L5", "handle_errors streams on", `		h.sessions.Failed(v, &w.Conn) // handle_errors may answer
 `, ``, ""},
 	{"L5", "half a response ends like a whole one", `	w.Conn.AbortIfCut()
 `, ``, "."},
@@ -131,7 +143,7 @@ var mutants = []mutant{
 	{"L3", "signing out leads to the account page", `path == e.Paths.Of(address.Login) || path == e.Paths.Of(address.Account)`, `path == e.Paths.Of(address.Login)`, ""},
 	{"P3", "a refused callback keeps its address", `	v.W.Header().Set("Refresh", "0; url="+page)`, `	_ = page`, ""},
 	{"P4", "a public answer varies by cookie", `case !s.Private && !s.HandedOff && isPublic(header):`, `case false:`, ""},
-	{"P4", "an answer for everybody takes a mark along", `if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {`, `if s.Renewed != "" || s.Unmark != "" {`, ""},
+	{"P4", "an answer for everybody takes a mark along", `if s.Unmark != "" && possible {`, `if s.Unmark != "" {`, ""},
 	{"R1", "a backslash in the path is kept", "strings.Contains(path, `\\`) || ", ``, "."},
 	{"R3", "a long address loses its query", `maxLoginCookie = 3 << 10`, `maxLoginCookie = 880`, "."},
 	{"S8", "long logins give up no older ones", `if room < 0 || len(logins)-i >= MaxLogins {`, `if len(logins)-i >= MaxLogins {`, ""},
@@ -223,7 +235,7 @@ var mutants = []mutant{
 	{"S9", "what cannot be sealed takes a place", `if mayBeSealed(value) {`, `if true {`, "."},
 	{"S9", "all login cookies are kept", `if len(f.logins) == 2*keptLogins {`, `if false {`, "."},
 	{"L3", "a sign-out that did not see all cookies claims success", `	case v.Found.Crowded():`, `	case false:`, ""},
-	{"S10", "the old session lives on after a new login", `f.Sessions.RevokeLater(&old)`, `_ = old`, ""},
+	{"S10", "the old session lives on after a new login", `defer f.Sessions.Replace(&old)()`, `_ = old`, ""},
 	// What the site is told.
 	{"H1", "forged identity headers reach the site", `	h.settings.Identity.Strip(v)
 	v.TakeCookies(h.settings.Cookies)

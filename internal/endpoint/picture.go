@@ -47,17 +47,14 @@ func (e *Endpoints) Picture(v *request.State) error {
 		return e.requireLogin(v) // the session was revoked during the call
 	}
 	// The renewed cookie must not get lost: the result of a refresh is given out once.
-	renewed := e.Sessions.RenewedCookie(v)
-	if renewed != "" {
-		v.W.Header().Add("Set-Cookie", renewed)
-	}
+	renewed := e.Sessions.SetRenewedCookie(v)
 	left := until.Sub(e.Now())
 	if found.Err != nil || found.Address == "" {
 		reply := e.pictureRefusal(v, found.Err, left)
 		reply.Wants = refusal.JSON // an <img> cannot show an HTML page
 		return answer.Refuse(reply)
 	}
-	if renewed != "" {
+	if renewed {
 		left = 0 // never set a session cookie on a cacheable response
 	}
 	return &answer.Own{Give: func(w http.ResponseWriter, r *http.Request) error {

@@ -28,14 +28,12 @@ type Gate struct {
 // expects the standing that lifecycle.Sessions.Recognize has found.
 func (g *Gate) Pass(v *request.State) error {
 	if limit, covered := g.Rules.MaxAge(v); covered {
-		if v.Standing != request.SignedIn {
-			return g.pass(v, true)
+		v.MaxAge = limit
+		if v.Standing == request.SignedIn && !g.Sessions.IsFresh(&v.Session, limit) {
+			v.LimitBody()
+			return g.ask(v, true) // [A9]
 		}
-		if v.FreshUntil = v.Session.Fresh(limit); !g.Sessions.Now().After(v.FreshUntil) {
-			return nil
-		}
-		v.LimitBody()
-		return g.ask(v, true) // [A9]
+		return g.pass(v, true)
 	}
 	if v.Standing != request.SignedIn && v.Standing != request.NotAllowed && !g.Rules.Required(v) {
 		return nil
@@ -79,6 +77,7 @@ func (g *Gate) ask(v *request.State, fresh bool) error {
 		g.Sessions.SetRenewedCookie(v)
 		return answer.Refuse(g.Answers.Missing(v.Missing, returnTo))
 	case asker == audience.Preflight && g.passesPreflight(v):
+		v.Standing = request.Anonymous // also with a sign-in that is too old [A9]
 		return nil
 	case asker.SendsForm():
 		return g.refuseForm(v)
@@ -121,7 +120,7 @@ func (g *Gate) asksToRead(v *request.State) bool {
 	defer func() { v.R.Method = method }()
 	if v.Standing == request.SignedIn {
 		limit, covered := g.Rules.MaxAge(v)
-		return covered && g.Sessions.Now().After(v.Session.Fresh(limit))
+		return covered && !g.Sessions.IsFresh(&v.Session, limit)
 	}
 	return g.Rules.Required(v)
 }

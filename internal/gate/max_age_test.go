@@ -348,3 +348,44 @@ func TestA9_TheSiteDoesNotSeeWhetherASignInWasFresh(t *testing.T) {
 		}
 	}
 }
+
+// Browsers send preflights without cookies. A client that sends one with an old session gets what
+// it would get without it.
+func TestA9_APreflightWithAnOldSignInReachesTheSiteWithoutIt(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{
+		Options: "allow_preflight\n max_age 10m /billing*",
+		After:   "route {\n header Seen \"{http.auth.user.id}\"\n reverse_proxy {upstream}\n}",
+	})
+	preflight := func(b *sitetest.Browser, path string) sitetest.Response {
+		request := sitetest.Navigation(t, http.MethodOptions, path)
+		request.Header = http.Header{"Origin": {"https://app.example"}, "Access-Control-Request-Method": {"PUT"}}
+		return b.Do(request)
+	}
+	ordinary := s.NewBrowser()
+	ordinary.SignIn("/page") // never fresh
+	for who, c := range map[string]struct {
+		b     *sitetest.Browser
+		path  string
+		known bool
+	}{
+		"a sign-in that is too old":     {signedInAgo(s, time.Hour), "/billing", false},
+		"a sign-in without a question":  {ordinary, "/billing", false},
+		"a recent sign-in":              {signedInAgo(s, time.Minute), "/billing", true},
+		"a page that takes any session": {signedInAgo(s, time.Hour), "/page", true},
+	} {
+		answer := preflight(c.b, c.path)
+		wantPage(t, who, answer)
+		header := s.Upstream.Last(t).Header
+		for _, name := range []string{"X-Instagram-User-Id", "X-Instagram-Username"} {
+			if known := header.Get(name) != ""; known != c.known {
+				t.Errorf("%s: the site gets %v", who, header)
+			}
+		}
+		if seen := answer.Header.Get("Seen"); strings.HasPrefix(seen, "{") == c.known {
+			t.Errorf("%s: the placeholder is %q", who, seen)
+		}
+		if private := answer.Header.Get("Cache-Control") == "private"; private != c.known {
+			t.Errorf("%s: counts as signed in: %v", who, answer.Header)
+		}
+	}
+}

@@ -25,10 +25,11 @@ type ResponseWriter struct {
 	// HandedOff says that the site answers the callback of a login.
 	HandedOff bool
 
-	// Renewed is the Set-Cookie line of a renewed session, "" for none. It is sent unless
-	// Revoked reports true by then: a slow response must not bring a revoked session back. [L1]
+	// Renewed is the Set-Cookie line of a renewed session, "" for none. Just before the headers are
+	// sent, Renew is told whether they may have it, and says whether they get it: a slow response
+	// must not bring a revoked session back. [L1]
 	Renewed string
-	Revoked func() bool
+	Renew   func(possible bool) bool
 
 	// Unmark is the Set-Cookie line that deletes the mark of a finished login, "" for none.
 	Unmark string
@@ -63,11 +64,12 @@ func (s *ResponseWriter) Amend() {
 		header["Cache-Control"] = s.cacheControl[:1:1]
 	}
 	// Never set a session cookie on a cacheable response; the next one will carry it.
-	if (s.Renewed != "" || s.Unmark != "") && !isShared(header) {
-		if s.Unmark != "" {
+	if s.Renewed != "" || s.Unmark != "" {
+		possible := !isShared(header)
+		if s.Unmark != "" && possible {
 			header.Add("Set-Cookie", s.Unmark)
 		}
-		if s.Renewed != "" && !s.Revoked() {
+		if s.Renewed != "" && s.Renew(possible) {
 			header.Add("Set-Cookie", s.Renewed)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/identity"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/request"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 	"github.com/caddy-instagram/caddy-instagram-auth/internal/telemetry"
 )
@@ -20,17 +21,23 @@ func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
 // visitOf returns the session of a request as open connections know it.
 func visitOf(v *request.State) stream.Visit {
 	visit := stream.Visit{Session: &v.Session, Found: &v.Found}
-	if !v.FreshUntil.IsZero() {
-		visit.FreshUntil = v.FreshUntil.Unix()
+	if v.MaxAge != 0 {
+		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
 	}
 	return visit
 }
 
 // connections says which open connections of a block may go on. It is a stream.Block.
-type connections struct{ sessions *Sessions }
+type connections struct {
+	sessions *Sessions
+	config   *stream.Config
+}
 
 // Key implements stream.Block.
 func (c *connections) Key() uint64 { return uint64(c.sessions.Block) }
+
+// Config implements stream.Block.
+func (c *connections) Config() *stream.Config { return c.config }
 
 // Live implements stream.Block.
 func (c *connections) Live() bool { return c.sessions.Live == nil || c.sessions.Live() }
@@ -67,6 +74,13 @@ func (c *connections) Verdict(v *stream.Visit, now time.Time) stream.Reason {
 		return stream.Unknown
 	}
 	return ""
+}
+
+// IsFresh reports whether the sign-in of a session is recent enough for a page where that lasts for
+// maxAge. As with any lifetime, it no longer is at the very end. [A9]
+func (l *Sessions) IsFresh(s *session.Session, maxAge time.Duration) bool {
+	now := l.Now()
+	return !stream.Over(s.Fresh(maxAge), now, now)
 }
 
 // Report implements stream.Block.

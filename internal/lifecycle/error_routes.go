@@ -31,9 +31,10 @@ type failedRequest struct {
 // String returns "": an operator can print the request's variables. [P1]
 func (*failedRequest) String() string { return "" }
 
-// Failed notes that the site has answered a signed-in visitor with an error.
-func (l *Sessions) Failed(v *request.State) {
-	f := &failedRequest{sessions: l, session: v.Session, found: v.Found, visit: visitOf(v)}
+// Failed notes that the site has answered a signed-in visitor with an error. c is the request among
+// the open connections.
+func (l *Sessions) Failed(v *request.State, c *stream.Conn) {
+	f := &failedRequest{sessions: l, session: v.Session, found: v.Found, visit: c.Visit()}
 	f.visit.Session, f.visit.Found = &f.session, &f.found
 	f.inner, _ = caddyhttp.GetVar(v.R.Context(), failedVar).(*failedRequest)
 	caddyhttp.SetVar(v.R.Context(), failedVar, f)

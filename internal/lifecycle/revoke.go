@@ -123,6 +123,19 @@ func (l *Sessions) RevokeLater(s *session.Session) {
 	l.List.EndSessionLater(l.subject(s), s.Expires)
 }
 
+// Replace revokes the session that a browser had before a new sign-in. The caller calls done when
+// the answer with the new cookie is about to be sent. The open connections of the old session end a
+// second after that: pages in other tabs ask at once why, and with the old cookie they would learn
+// that the visitor is signed out. They do end, because others may have the old cookie. [S10]
+//
+// Nothing else that revokes a session waits: no new cookie follows a sign-out, and an operator who
+// revokes or denies wants an end now.
+func (l *Sessions) Replace(old *session.Session) (done func()) {
+	done = l.Memory.Open.Replacing(old)
+	l.RevokeLater(old) // tells the open connections, before it writes to a disk that may be slow
+	return done
+}
+
 // RevokeUser revokes all sessions of an account, at all blocks of the app. It fails as Revoke does.
 func (l *Sessions) RevokeUser(ctx context.Context, s *session.Session) error {
 	l.ForgetUser(s.UserID)

@@ -73,6 +73,8 @@ type Config struct {
 	SyncInterval time.Duration         // between two reads of the revocation list
 	MaxStaleness time.Duration         // fail closed with an older revocation list; 0 for never
 
+	// Configuration identifies the configuration of Caddy that the block is a part of.
+	Configuration any
 	// Live reports whether the block is part of the running configuration. nil means that it is.
 	Live func() bool
 
@@ -115,7 +117,7 @@ func NewMemory(now func() time.Time) *Memory {
 // of opening the list. The caller must call Close.
 func New(logger *slog.Logger, c Config) (*Sessions, error) {
 	l := &Sessions{Config: c, Background: newBackground()}
-	l.connections = &connections{l}
+	l.connections = &connections{l, l.Memory.Open.Config(l.Configuration)}
 	if err := l.joinList(logger); err != nil {
 		return nil, err
 	}
@@ -217,28 +219,47 @@ func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter)
 		// The browser has sent the session cookie, so there is no redirect loop. [A7]
 		w.Unmark = l.Cookies.Unmark()
 	}
-	if w.Renewed = l.RenewedCookie(v); w.Renewed != "" {
-		keys, began := v.Session.Keys, v.Session.Began
-		w.Revoked = func() bool { return l.Revoked(&session.Session{Keys: keys, Began: began}) }
+	seen := v.Session.Seen
+	if w.Renewed = l.renewedCookie(v); w.Renewed == "" {
+		return
+	}
+	renewed := &session.Session{Keys: v.Session.Keys, Began: v.Session.Began, Seen: v.Session.Seen}
+	w.Renew = func(possible bool) bool {
+		if !possible || l.Revoked(renewed) {
+			w.Conn.Unrenewed(seen)
+			return false
+		}
+		l.noteUse(renewed)
+		return true
 	}
 }
 
-// SetRenewedCookie adds the renewed session cookie to a response of this handler, if one is due.
-func (l *Sessions) SetRenewedCookie(v *request.State) {
-	if line := l.RenewedCookie(v); line != "" {
-		v.W.Header().Add("Set-Cookie", line)
+// SetRenewedCookie adds the renewed session cookie to a response of this handler, if one is due,
+// and reports whether it is.
+func (l *Sessions) SetRenewedCookie(v *request.State) (due bool) {
+	line := l.renewedCookie(v)
+	if line == "" {
+		return false
+	}
+	v.W.Header().Add("Set-Cookie", line)
+	l.noteUse(&v.Session)
+	return true
+}
+
+// noteUse tells the open connections of a session that the browser gets a renewed cookie. Without
+// that cookie, the session would end in the browser, and its connections must not outlive it. [L5]
+func (l *Sessions) noteUse(renewed *session.Session) {
+	if l.Idle > 0 {
+		l.Memory.Open.Touch(renewed)
 	}
 }
 
-// RenewedCookie returns the Set-Cookie line of a session whose cookie is due for renewal, ""
+// renewedCookie returns the Set-Cookie line of a session whose cookie is due for renewal, ""
 // otherwise. A failure is logged, and the old cookie stays valid.
-func (l *Sessions) RenewedCookie(v *request.State) string {
+func (l *Sessions) renewedCookie(v *request.State) string {
 	line, _, err := l.Cookies.Renew(&v.Session, v.Renewed)
 	if err != nil {
 		l.Telemetry.NotifySampled(telemetry.NoticeRenewFailed, "", err)
-	}
-	if line != "" && l.Idle > 0 {
-		l.Memory.Open.Touch(&v.Session)
 	}
 	return line
 }

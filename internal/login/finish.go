@@ -169,7 +169,7 @@ func (f *Flow) answerCallback(v *request.State, cb CallbackState, res *result) e
 	v.W.Header().Add("Set-Cookie", res.Cookie)
 	v.W.Header().Add("Set-Cookie", mark)
 	if old, ok := f.Sessions.Find(&v.Found); ok && old.ID != res.session.ID { // from before the login [S10]
-		f.Sessions.RevokeLater(&old)
+		defer f.Sessions.Replace(&old)()
 	}
 	return f.redirectTo(cb.login.ReturnTo)
 }

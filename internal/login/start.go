@@ -133,7 +133,7 @@ func (f *Flow) isFresh(v *request.State, page string) bool {
 	page, _, _ = strings.Cut(page, "#")
 	return !v.At(page, func(v *request.State) bool {
 		limit, covered := f.Rules.MaxAge(v)
-		return covered && (v.Standing != request.SignedIn || f.Now().After(v.Session.Fresh(limit)))
+		return covered && (v.Standing != request.SignedIn || !f.Sessions.IsFresh(&v.Session, limit))
 	})
 }
 

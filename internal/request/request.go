@@ -35,15 +35,13 @@ type State struct {
 	// audience is the result of Audience, 0 before the first call.
 	audience audience.Audience
 
-	Found    session.Found
-	Session  session.Session
-	Standing Standing
-	Missing  instagram.Permissions // the permissions that lack, with MissingPermission
-	Renewed  bool                  // Session is newer than its cookie
-	// FreshUntil is when the sign-in of Session becomes too old for this request. It is zero if
-	// no max_age covers the request.
-	FreshUntil time.Time
-	Malformed  bool // servers would read the address in different ways
+	Found     session.Found
+	Session   session.Session
+	Standing  Standing
+	Missing   instagram.Permissions // the permissions that lack, with MissingPermission
+	Renewed   bool                  // Session is newer than its cookie
+	MaxAge    time.Duration         // that the sign-in of Session may have; 0 for any
+	Malformed bool                  // servers would read the address in different ways
 
 	Outcome   telemetry.Outcome
 	HandedOff bool // the site answers the callback of this login

@@ -98,6 +98,8 @@ func Over(end, since, now time.Time) bool {
 type Block interface {
 	// Key names the block. It is the same after a reload.
 	Key() uint64
+	// Config has the blocks of the same configuration, as Registry.Config returns it.
+	Config() *Config
 	// Live reports whether the block is part of the running configuration.
 	Live() bool
 	// Opens reports whether the block can read the cookie of a session.

@@ -31,6 +31,9 @@ type Registry struct {
 
 	mu     sync.Mutex
 	blocks []Block // the newest last
+	// replaced are the sessions that a new sign-in has replaced a moment ago, by key, with the time
+	// until which their connections go on; the zero time if nobody knows yet.
+	replaced map[uint64]time.Time
 
 	abandoned atomic.Bool // no block is left, and none comes again
 	draining  atomic.Bool // all that is left is being ended
@@ -163,8 +166,8 @@ func (g *Registry) each(f func(*Conn)) {
 	}
 }
 
-// Touch notes that a session was used just now, as its renewed cookie says. That may be an earlier
-// time than before: the clock may have been set back.
+// Touch notes that a session was used just now, as the renewed cookie says that the browser gets.
+// That may be an earlier time than before: the clock may have been set back.
 func (g *Registry) Touch(s *session.Session) {
 	now := g.now()
 	g.each(func(c *Conn) {
@@ -172,6 +175,24 @@ func (g *Registry) Touch(s *session.Session) {
 			c.visit.use = &use{s.Seen, now}
 		}
 	})
+}
+
+// Unrenewed notes that the browser does not get the cookie with which this request renewed its
+// session: the last use is the one before, at seen.
+func (c *Conn) Unrenewed(seen time.Time) {
+	if c.shard == nil {
+		return
+	}
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	c.visit.use = &use{seen, c.visit.Began}
+}
+
+// Visit returns the session of a request with its last use.
+func (c *Conn) Visit() Visit {
+	c.shard.mu.Lock()
+	defer c.shard.mu.Unlock()
+	return c.visit
 }
 
 // Counts has a number for each kind.

@@ -18,6 +18,7 @@ import (
 // block is a Block whose answers a test sets.
 type block struct {
 	key    uint64
+	config *Config
 	dead   atomic.Bool
 	blind  atomic.Bool
 	reason atomic.Pointer[Reason]
@@ -27,6 +28,7 @@ type block struct {
 }
 
 func (b *block) Key() uint64             { return b.key }
+func (b *block) Config() *Config         { return b.config }
 func (b *block) Live() bool              { return !b.dead.Load() }
 func (b *block) Opens(*Visit) bool       { return !b.blind.Load() }
 func (b *block) Interval() time.Duration { return time.Hour }
@@ -329,6 +331,107 @@ func TestL5_AnotherSitesBlockDoesNotJudgeAConnection(t *testing.T) {
 		if got := <-result; got != "cut" || e.block.count(Removed) != 1 || neighbour.count(other) != 0 {
 			t.Errorf("%q: the connection was %s, reported %v and %v", other, got, e.block.reported, neighbour.reported)
 		}
+	}
+}
+
+// A site that a reload takes away leaves its connections to no other site. A site whose key changes
+// keeps them.
+func TestL5_ABlockThatWasThereBesideTheOldOneIsNoHeir(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys   []uint64 // of the new configuration; the old one has 1 and 2
+		denies uint64
+		reason Reason
+	}{
+		"the site is gone":                        {[]uint64{2}, 0, Removed},
+		"the site is gone, and the other denies":  {[]uint64{2}, 2, Removed},
+		"the site has another key":                {[]uint64{2, 3}, 0, ""},
+		"the other one denies":                    {[]uint64{2, 3}, 2, ""},
+		"the site has another key, and it denies": {[]uint64{3, 2}, 3, Denied},
+		"two new ones":                            {[]uint64{2, 3, 4}, 0, Removed},
+		"nothing changes":                         {[]uint64{2, 1}, 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			join := func(config string, keys ...uint64) (blocks []*block) {
+				for _, key := range keys {
+					b := &block{key: key, config: e.Config(config)}
+					t.Cleanup(e.Join(b))
+					blocks = append(blocks, b)
+				}
+				return blocks
+			}
+			old := join("old", 1, 2)
+			conn := e.enter(old[0], EventStream)
+			defer conn.Leave()
+			fresh := join("new", c.keys...)
+			for _, b := range fresh {
+				if b.key == c.denies {
+					b.answer(Denied)
+				}
+			}
+			for _, b := range []*block{e.block, old[1], old[0]} { // a sweep may come in between
+				b.dead.Store(true)
+			}
+			reported := func(reason Reason) (n int) {
+				for _, b := range append(fresh, old[0]) {
+					n += b.count(reason)
+				}
+				return n
+			}
+			if e.Sweep(); conn.Ended() != (c.reason != "") || c.reason != "" && reported(c.reason) != 1 {
+				t.Errorf("ended is %v, reported %v", conn.Ended(), old[0].reported)
+			}
+			if c.reason != "" {
+				return
+			}
+			// The heir has the connection now, and may leave it to its own heir.
+			last := join("last", 2, 5)
+			for _, b := range fresh {
+				b.dead.Store(true)
+			}
+			if e.Sweep(); conn.Ended() {
+				t.Errorf("ended after another reload: %v", reported(Removed))
+			}
+			last[0].answer(Denied)
+			if e.Sweep(); conn.Ended() {
+				t.Error("the other site's block ends it")
+			}
+			last[1].answer(Denied)
+			if e.Sweep(); !conn.Ended() {
+				t.Error("its own block does not end it")
+			}
+		})
+	}
+}
+
+func TestL5_OnlyTheReplacementOfItsSessionPutsAnEndOff(t *testing.T) {
+	replaced := &session.Session{Keys: session.Keys{Session: 7}}
+	for name, c := range map[string]struct {
+		reason Reason
+		of     uint64 // the session of the connection
+		ended  bool
+	}{
+		"replaced":                   {Revoked, 7, false},
+		"replaced, and denied":       {Denied, 7, true},
+		"another session is revoked": {Revoked, 8, true},
+	} {
+		e := newEnv(t)
+		conn := e.enter(e.block, EventStream)
+		conn.visit.Session.Keys.Session = c.of
+		done := e.Replacing(replaced)
+		e.block.answer(c.reason)
+		for range 2 {
+			if e.Sweep(); conn.Ended() != c.ended {
+				t.Errorf("%s: ended is %v", name, conn.Ended())
+			}
+			done() // of a callback that came twice
+		}
+		e.clock.Add(1)
+		e.Sweep()
+		if left := e.goingOn(e.now()); !conn.Ended() || len(left) != 0 {
+			t.Errorf("%s: ended is %v, and %v is remembered", name, conn.Ended(), left)
+		}
+		conn.Leave()
 	}
 }
 

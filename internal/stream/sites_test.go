@@ -93,6 +93,31 @@ func wantEndOfStream(t *testing.T, path string) {
 	}
 }
 
+// The page of another tab asks at once why its connection has ended. If the browser did not have
+// the new cookie by then, the page would say that the visitor is signed out.
+func TestL5_S10_ANewSignInEndsTheOldSessionsStreamsAfterItsAnswer(t *testing.T) {
+	s := sitetest.Start(t, sitetest.Config{Options: "sync_interval 1m"})
+	events(s)
+	b := s.NewBrowser()
+	b.SignIn("/page")
+	lines := openStream(t, s, b, "/events")
+	<-lines
+	old, began := b.CookieHeader(), time.Now()
+	b.SignIn("/instagram_auth/login?return_to=/page")
+	s.WantAlive(old, false)
+	select {
+	case line, open := <-lines:
+		if open {
+			t.Errorf("the stream goes on with %q", line)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the stream is still open 10 s after the new sign-in")
+	}
+	if took := time.Since(began); took < time.Second {
+		t.Errorf("the stream has ended %v after the new sign-in began", took)
+	}
+}
+
 // Caddy runs handle_errors after the handler has returned.
 func TestL5_WhatHandleErrorsStreamsEndsWithTheSession(t *testing.T) {
 	s := sitetest.Start(t, sitetest.Config{
@@ -182,5 +207,81 @@ func TestL5_WhatHandleErrorsStreamsEndsWithEachSessionOfNestedBlocks(t *testing.
 		case <-time.After(10 * time.Second):
 			t.Errorf("%s: the stream is still open 10 s after the sign-out", prefix)
 		}
+	}
+}
+
+// Two sites of one app share their cookies. So a reload that takes one away leaves one block that
+// can read its cookies, and that is the other site's. A site that only has another redirect_uri
+// keeps its connections, and the other site has no say in them.
+func TestL5_AReloadThatTakesASiteAwayEndsItsConnectionsAndNoOthers(t *testing.T) {
+	neighbour := func(host, callback, options string) string {
+		block := strings.Replace(sitetest.DefaultBlock(options), sitetest.RedirectURI, "https://"+host+callback, 1)
+		return "http://" + host + ":{port} {\n" + block + "\nreverse_proxy {upstream}\n}\n"
+	}
+	const interval, denies = "sync_interval 1s", "sync_interval 1s\ndeny " + sitetest.UserID
+	for name, c := range map[string]struct {
+		after string // the other sites after the reload
+		ends  bool
+	}{
+		"it is gone":                  {"", true},
+		"it has another redirect URI": {neighbour("a.test", "/other/", interval), false},
+		"another site comes beside it": {
+			neighbour("a.test", "/auth/", interval) + neighbour("b.test", "/auth/", denies), false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := sitetest.Config{Options: interval, Extra: neighbour("a.test", "/auth/", interval)}
+			s := sitetest.Start(t, config)
+			events(s)
+			b, other := s.NewBrowser(), s.NewBrowser()
+			for _, visitor := range []*sitetest.Browser{b, other} {
+				visitor.SignIn("/page")
+			}
+			open := func(visitor *sitetest.Browser, address string) <-chan string {
+				request := sitetest.Navigation(t, http.MethodGet, address)
+				request.Header.Set("Cookie", visitor.CookieHeader())
+				answer, err := visitor.HTTP.Do(request)
+				if err != nil || answer.StatusCode != http.StatusOK {
+					t.Fatalf("%s: %v %v", address, answer, err)
+				}
+				t.Cleanup(func() { _ = answer.Body.Close() })
+				ended := make(chan string)
+				go func() {
+					_, _ = bufio.NewReader(answer.Body).ReadString(0)
+					close(ended)
+				}()
+				return ended
+			}
+			mine, theirs := open(b, "https://a.test/events"), open(other, sitetest.Origin+"/events")
+			config.Extra = c.after
+			s.Load(config)
+			if c.ends {
+				await(t, mine, "the stream of the site that is gone")
+				s.WaitForLog("ended open connections whose session has ended", 1)
+				if lines := s.Logged("ended open connections whose session has ended"); lines[0]["removed"] != 1.0 {
+					t.Errorf("logged %v", lines)
+				}
+				return
+			}
+			other.Logout(nil)
+			await(t, theirs, "a stream whose session has ended")
+			select {
+			case <-mine:
+				t.Error("the stream has ended")
+			default:
+			}
+			b.Logout(nil)
+			await(t, mine, "a stream whose session has ended")
+		})
+	}
+}
+
+// await fails the test unless a stream ends.
+func await(t *testing.T, ended <-chan string, what string) {
+	t.Helper()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Errorf("%s goes on", what)
 	}
 }

@@ -1,8 +1,12 @@
 package stream
 
 import (
+	"maps"
 	"slices"
+	"sync"
 	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
 )
 
 const (
@@ -10,12 +14,60 @@ const (
 	restBetweenSweeps = 100 * time.Millisecond
 
 	defaultInterval = 5 * time.Second
+
+	// untilReplaced is the time that the cookie of a new sign-in has to reach the browser. It is
+	// the shortest interval that can be configured.
+	untilReplaced = time.Second
 )
+
+// Config has the keys of the blocks of one configuration of Caddy. Connections that outlive the
+// configuration keep it.
+type Config struct {
+	id any
+
+	mu   sync.Mutex
+	keys []uint64
+}
+
+// Config returns what the blocks of one configuration share, which id identifies. Without an id,
+// nothing is known of other blocks.
+func (g *Registry) Config(id any) *Config {
+	if id == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, b := range g.blocks {
+		if c := b.Config(); c != nil && c.id == id {
+			return c
+		}
+	}
+	return &Config{id: id}
+}
+
+func (c *Config) add(key uint64) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys = append(c.keys, key)
+}
+
+func (c *Config) has(key uint64) bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Contains(c.keys, key)
+}
 
 // Join makes a block say whose connections may go on. leave ends that; further calls of it do
 // nothing.
 func (g *Registry) Join(b Block) (leave func()) {
 	g.mu.Lock()
+	b.Config().add(b.Key())
 	g.blocks = append(g.blocks, b)
 	g.mu.Unlock()
 	g.starts.Do(func() { g.stopped.Go(g.run) })
@@ -33,6 +85,36 @@ func (g *Registry) Wake() {
 	case g.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Replacing puts off the end of the connections of a session that is about to be revoked, because
+// its browser gets the cookie of a new one. It ends a second after done: never later than the
+// longest time between two looks. An end for any other reason is not put off.
+func (g *Registry) Replacing(s *session.Session) (done func()) {
+	key := s.Keys.Session
+	note := func(until time.Time) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.replaced == nil {
+			g.replaced = make(map[uint64]time.Time)
+		}
+		g.replaced[key] = until
+	}
+	note(time.Time{})
+	return func() {
+		note(g.now().Add(untilReplaced))
+		time.AfterFunc(untilReplaced, g.Wake)
+	}
+}
+
+// goingOn returns the sessions whose connections may go on for a moment, although they are revoked.
+func (g *Registry) goingOn(now time.Time) map[uint64]time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.DeleteFunc(g.replaced, func(_ uint64, until time.Time) bool {
+		return !until.IsZero() && !now.Before(until)
+	})
+	return maps.Clone(g.replaced)
 }
 
 // Close ends the looks at connections. With cut, all open connections end first, and so do requests
@@ -127,12 +209,14 @@ func (g *Registry) Sweep() {
 		return // a configuration starts or stops at this moment
 	}
 	now := g.now()
+	goingOn := g.goingOn(now)
 	var endings []ending
 	g.each(func(c *Conn) {
 		if c.Kind(now) == Request || c.ended.Load() || slices.Contains(starting, c.block) {
 			return
 		}
-		if reason, block := c.verdict(live, now); reason != "" {
+		reason, block := c.verdict(live, now)
+		if _, ok := goingOn[c.visit.Session.Keys.Session]; reason != "" && (reason != Revoked || !ok) {
 			endings = append(endings, ending{c, reason, block})
 		}
 	})
@@ -182,9 +266,10 @@ func (c *Conn) verdict(live []Block, now time.Time) (Reason, Block) {
 	return c.block.Verdict(&c.visit, now), c.block
 }
 
-// heirOf returns the live block with the same key. If the key has changed, it is the one block that
-// can read the cookie. Of several, nobody knows which one speaks for the page: that of another site
-// may allow and deny other people.
+// heirOf returns the live block with the same key. If the key has changed, it is the one new block
+// that can read the cookie. A block that was there beside the old one is that of another site,
+// which may allow and deny other people. Of several new ones, nobody knows which one speaks for
+// the page.
 func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	for _, b := range live {
 		if b.Key() == old.Key() {
@@ -193,7 +278,7 @@ func heirOf(old Block, live []Block, v *Visit) (Block, bool) {
 	}
 	var heir Block
 	for _, b := range live {
-		if !b.Opens(v) {
+		if old.Config().has(b.Key()) || !b.Opens(v) {
 			continue
 		}
 		if heir != nil && heir.Key() != b.Key() {
