@@ -289,6 +289,14 @@ var mutants = []mutant{
 `, ``, ""},
 	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
 `, ``, ""},
+	{"F7", "an entry of the local copy that lies ahead is dropped", `	s.all[e] = true
+`, ``, ""},
+	{"F7", "a clock that is behind brings old sessions back until it is set", `	if c.last <= latest.Unix() {`, `	if true || c.last <= latest.Unix() {`, ""},
+	{"F7", "a clock that was ahead signs everybody out at each start", `	if c.last <= latest.Unix() {`, `	if false && c.last <= latest.Unix() {`, ""},
+	{"F7", "nobody looks whether the clock was set", `	l.believeDue()
+	t := l.table.Load()
+	if t.before(s.Session)`, `	t := l.table.Load()
+	if t.before(s.Session)`, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},

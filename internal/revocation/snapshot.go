@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -170,6 +171,8 @@ type recollection struct {
 	lines, unreadable int
 	unopened          int   // lines that do not open, also those that an operator has heard of
 	newest, looked    int64 // when the last line was written, and the storage was read
+	last              int64 // when the last line with entries was written, even if that is not the newest
+	ahead             int   // entries whose time has not come
 }
 
 // add takes a line in.
@@ -177,6 +180,8 @@ func (c *recollection) add(kind lineKind, written int64, records []record) {
 	c.newest = max(c.newest, written)
 	if kind == goodLook {
 		c.looked = max(c.looked, written)
+	} else {
+		c.last = written
 	}
 	for _, r := range records {
 		r.entry = r.lasting()
@@ -261,7 +266,9 @@ func (l *List) queueAgain(m *Member, c *recollection) {
 		if e.expires <= l.now().Add(-grace).Unix() {
 			continue
 		}
-		if !l.ahead(e) {
+		if l.ahead(e) {
+			l.keepForLater(e, c)
+		} else {
 			l.note(e)
 		}
 		l.keep(e)
@@ -297,13 +304,20 @@ func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
 	l.makeRoom(len(c.rest))
 	defer l.makeRoom(0)
 	for _, e := range c.rest {
-		if !l.believable(e) {
+		if e.expires <= now-int64(grace/time.Second) {
 			continue
 		}
-		count++
+		if count++; l.ahead(e) {
+			l.keepForLater(e, c)
+			continue
+		}
 		if l.note(e) && e.expires > now {
 			missed++
 		}
+	}
+	if c.ahead > 0 {
+		m.Logger.Warn("the local copy has revoked sessions that are dated into the future: the clock of this machine is behind, or was ahead when they were written",
+			"count", c.ahead, "remedy", "check that the time is right now, and how it is synchronized; sessions that begin before these dates end when the clock gets there")
 	}
 	switch {
 	case failed != nil:
@@ -427,10 +441,15 @@ func (l *List) closeSnapshot() {
 // it may know more, and one with other secrets may need what does not open here.
 func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 	sealers, sealer := l.sealers(), l.lineSealer()
-	t, kept := l.table.Load(), recollection{queued: make(map[entryID]entry)}
+	later := l.later.entries() // first: the table gets what is no longer there
+	t, all, kept := l.table.Load(), l.everyone.Load(), recollection{queued: make(map[entryID]entry)}
 	var unopened []byte
 	known := func(r record) bool {
-		return !r.queued && r.kind != everyone && t.before(r.key) >= r.before
+		before := t.before(r.key)
+		if r.kind == everyone {
+			before = all
+		}
+		return !r.queued && (before >= r.before || later[r.entry])
 	}
 	read, err = readLines(old, func(line []byte) {
 		if kind, written, records, ok := readLine(line, sealers, sealer.data); ok {
@@ -448,6 +467,7 @@ func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 		kept.queued[e.id()] = e.joined(cmp.Or(kept.queued[e.id()], e))
 	}
 	l.mu.Unlock()
+	kept.rest = slices.AppendSeq(kept.rest, maps.Keys(later))
 	l.snapshot.noteCarried(len(unopened))
 	_, err = to.Write(unopened)
 	return read, errors.Join(err, l.writeRecords(to, sealer, t, &kept))
