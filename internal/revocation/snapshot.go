@@ -373,7 +373,7 @@ func (l *List) worthReplacing(first, full bool) bool {
 	ids := l.sealerIDs()
 	live := int64(0)
 	if full {
-		live = int64(l.table.Load().live(l.now().Unix())) * recordSize * 4 / 3 * int64(len(l.distinctSealers()))
+		live = l.lineSealer().sizeOf(l.table.Load().live(l.now().Unix()))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -484,7 +484,8 @@ func (s *snapshot) noteCarried(size int) {
 func (l *List) writeRecords(to io.Writer, sealer *lineSealer, t *table, kept *recollection) (err error) {
 	oldest := l.now().Add(-grace).Unix()
 	var lines []byte
-	some := make([]record, 0, linefulOf)
+	lineful := sealer.perLine()
+	some := make([]record, 0, lineful)
 	write := func(least int) {
 		if err != nil || len(some) < max(1, least) {
 			return
@@ -497,7 +498,7 @@ func (l *List) writeRecords(to io.Writer, sealer *lineSealer, t *table, kept *re
 	add := func(e entry, queued bool) {
 		if e.expires > oldest {
 			some = append(some, record{e, queued})
-			write(linefulOf)
+			write(lineful)
 		}
 	}
 	for i := range t.slots {
