@@ -108,7 +108,7 @@ func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
 		app: app, root: root(app), now: now, born: now().UnixMilli(),
-		storage: make(gatekeeper, operationsAtATime), local: make(gatekeeper, operationsAtATime), queue: newQueue(),
+		storage: storageGate(), local: localGate(), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))

@@ -37,8 +37,12 @@ const (
 )
 
 // SnapshotRemedy tells an operator what to do about a snapshot that cannot be written.
-const SnapshotRemedy = "let Caddy's user write to Caddy's data folder, and check the space on its disk; until then, " +
-	"a Caddy that restarts while the storage is down accepts revoked sessions"
+const SnapshotRemedy = "let Caddy's user write to this file's folder, in Caddy's data folder, and check that its disk answers and " +
+	"has space left; until then, a Caddy that restarts while the storage is down accepts revoked sessions"
+
+// ReadRemedy tells an operator what to do about a snapshot that the disk does not give.
+const ReadRemedy = "let Caddy's user read this file in Caddy's data folder, and check that its disk answers; until then, " +
+	"a Caddy that starts while the storage is down accepts revoked sessions"
 
 // DamageRemedy tells an operator what to do about a snapshot that cannot be read.
 const DamageRemedy = "if you have just replaced a secret without listing the old one, there is nothing to do; " +
@@ -232,7 +236,7 @@ func (l *List) recall(m *Member) *recollection {
 		s.mu.Lock()
 		s.lacks = true
 		s.mu.Unlock()
-		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", DamageRemedy)
+		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", ReadRemedy)
 		return nil
 	case c.newest != 0 && l.now().Unix()-c.newest > int64(MaxLifetime/time.Second):
 		m.Logger.Warn("the local copy of the revoked sessions is older than any session and is ignored", "file", file.path,
