@@ -298,6 +298,10 @@ var mutants = []mutant{
 	if t.before(s.Session)`, `	t := l.table.Load()
 	if t.before(s.Session)`, ""},
 	{"F7", "lines for many secrets are longer than what is read", `return min(max(1, (each-lineHeader-sealing)/recordSize), linefulOf)`, `return min(max(1, each), linefulOf)`, ""},
+	{"F7", "a clock that is set back brings back what seemed to have expired", `case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):`, `case s.triedAt.IsZero():`, ""},
+	{"F7", "a local copy that the disk did not give at first is not read", `	case s.unread:
+		return now.Sub(s.triedAt) >= snapshotRest`, `	case s.unread:
+		return false`, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},

@@ -259,3 +259,37 @@ func TestF7_ALookFindsWhatTimeHasComeFor(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is far ahead takes everything for expired, until it is set.
+func TestF7_AClockThatIsAheadAtTheStartAndIsSetBackBringsNobodyBack(t *testing.T) {
+	for name, end := range endings {
+		for stored, unwritten := range map[string]bool{"stored": false, "unwritten": true} {
+			for _, ahead := range []time.Duration{3 * 24 * time.Hour, 400 * 24 * time.Hour, 10_000 * 24 * time.Hour} {
+				t.Run(name+", "+stored+", by "+ahead.String(), func(t *testing.T) {
+					bubble(t, func(t *testing.T) {
+						storage := newMemory()
+						folder, old, recent := revokedLately(t, storage, unwritten, end)
+						storage.outage(true)
+						stopped := nodeAt(t, ahead, storage, snapshotIn(folder))
+						stopped.Close()
+						stopped.leave()
+						again := nodeAt(t, ahead, storage, snapshotIn(folder))
+						again.sync()
+						again.move(2*time.Hour - ahead)
+						again.sync()
+						again.sync()
+						if again.alive(old) || again.alive(recent) {
+							t.Errorf("alive %v, %v: %s", again.alive(old), again.alive(recent), again.log.lines.String())
+						}
+						storage.outage(false)
+						again.sync()
+						again.sync()
+						if third := nodeAt(t, 3*time.Hour, storage.healthy()); third.alive(old) || third.alive(recent) {
+							t.Error("the storage lacks it")
+						}
+					})
+				})
+			}
+		}
+	}
+}

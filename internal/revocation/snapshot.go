@@ -68,8 +68,10 @@ type snapshot struct {
 	all        sync.WaitGroup // of the replacement under way
 
 	// The one Sync under way owns the rest.
-	recalled  *Member // whose secrets have opened it; nil before it was read
-	unopened  bool    // that some lines did not
+	recalled  *Member   // whose secrets have opened it; nil before it was read
+	triedAt   time.Time // to read it
+	unread    bool      // and the disk did not give it
+	unopened  bool      // that some lines did not
 	learned   []record
 	tooMany   bool // were learned
 	storeRead bool // there was a good look
@@ -208,18 +210,34 @@ func (c *recollection) addUnopened(line []byte) {
 	}
 }
 
-// recall reads the snapshot before the first look into the storage, and again while that fails and
-// a new member has secrets that may open more. What was not in the storage counts, and is queued.
+// shouldRecall reports whether the snapshot is to be read: before the first look into the storage,
+// and again while that fails and a new member has secrets that may open more; after a rest if the
+// disk did not give it; and after the clock was set back, because what had expired may count again.
+func (s *snapshot) shouldRecall(m *Member, now time.Time) bool {
+	switch {
+	case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):
+		return true
+	case s.unread:
+		return now.Sub(s.triedAt) >= snapshotRest
+	}
+	return !s.storeRead && s.unopened && s.recalled != m
+}
+
+// recall reads the snapshot. What was not in the storage counts, and is queued.
 func (l *List) recall(m *Member) *recollection {
 	s := &l.snapshot
-	file := l.snapshotOf(m)
-	if file == nil || s.recalled != nil && (s.storeRead || !s.unopened || s.recalled == m) {
+	file, now, timeout := l.snapshotOf(m), l.now(), replaceTimeout
+	if file == nil || !s.shouldRecall(m, now) {
 		return nil
 	}
-	s.recalled = m
+	if s.unread && s.storeRead {
+		timeout = operationTimeout // what is new in the storage must not wait for this disk
+	}
+	warned := s.unread
+	s.recalled, s.triedAt, s.unread = m, now, false
 	c := &recollection{queued: make(map[entryID]entry)}
 	sealers, data := l.sealers(), snapshotData(l.root)
-	_, err := attempt(context.Background(), l.local, replaceTimeout, func(context.Context) (struct{}, error) {
+	_, err := attempt(context.Background(), l.local, timeout, func(context.Context) (struct{}, error) {
 		return struct{}{}, file.read(func(line []byte) {
 			c.lines++
 			if kind, written, records, ok := readLine(line, sealers, data); ok {
@@ -236,6 +254,9 @@ func (l *List) recall(m *Member) *recollection {
 		s.mu.Lock()
 		s.lacks = true
 		s.mu.Unlock()
+		if s.unread = true; warned {
+			return nil
+		}
 		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", ReadRemedy)
 		return nil
 	case c.newest != 0 && l.now().Unix()-c.newest > int64(MaxLifetime/time.Second):
@@ -425,7 +446,8 @@ func (l *List) replaceNow(m *Member) {
 	}
 }
 
-// closeSnapshot leaves a file without what nobody needs any more.
+// closeSnapshot leaves a file without what nobody needs any more. If the storage was never read, the
+// file is all that there is, and the clock may be wrong that takes its entries for expired.
 func (l *List) closeSnapshot() {
 	m := l.current()
 	if l.snapshotOf(m) == nil {
@@ -434,7 +456,8 @@ func (l *List) closeSnapshot() {
 	s := &l.snapshot
 	s.all.Wait()
 	s.mu.Lock()
-	idle := s.base != 0 && s.size == s.base && !s.lacks || l.now().Before(s.restUntil)
+	complete := !s.storeRead || s.base != 0 && s.size == s.base
+	idle := complete && !s.lacks || l.now().Before(s.restUntil)
 	s.mu.Unlock()
 	if !idle {
 		l.replaceNow(m)
