@@ -62,8 +62,9 @@ type snapshot struct {
 	lacks      bool          // something that this node knows
 	sealedFor  string        // whom it was written anew for
 	markedAt   time.Time
-	failed     bool // the operator knows
-	restUntil  time.Time
+	failed     bool      // the operator knows
+	restUntil  time.Time // before something is appended
+	anewAfter  time.Time // it may be written anew
 	replacing  bool
 	all        sync.WaitGroup // of the replacement under way
 
@@ -137,7 +138,7 @@ func (l *List) appendLocally(lines []byte) {
 		s.size = size
 	}
 	s.mu.Unlock()
-	l.reportSnapshot(m, err)
+	l.reportSnapshot(m, err, false)
 }
 
 // keptLocally reports whether the snapshot has everything.
@@ -147,13 +148,14 @@ func (l *List) keptLocally(m *Member) bool {
 	return m.Snapshot != "" && !l.snapshot.lacks
 }
 
-// reportSnapshot tells the operator that the snapshot cannot be written, once.
-func (l *List) reportSnapshot(m *Member, err error) {
+// reportSnapshot tells the operator that the snapshot cannot be written, once. One that cannot be
+// written anew can perhaps be appended to.
+func (l *List) reportSnapshot(m *Member, err error, anew bool) {
 	s := &l.snapshot
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		if s.failed {
+		if s.failed && !s.lacks {
 			s.failed = false
 			m.Logger.Info("the local copy of the revoked sessions can be written again")
 		}
@@ -163,7 +165,9 @@ func (l *List) reportSnapshot(m *Member, err error) {
 	if errors.Is(err, errNotAFile) {
 		return // a file takes its place
 	}
-	s.restUntil = l.now().Add(snapshotRest)
+	if s.anewAfter = l.now().Add(snapshotRest); !anew {
+		s.restUntil = s.anewAfter
+	}
 	if !s.failed {
 		s.failed = true
 		m.Logger.Warn("writing the local copy of the revoked sessions failed", "file", m.Snapshot, "error", err, "remedy", SnapshotRemedy)
@@ -402,12 +406,15 @@ func (l *List) worthReplacing(first, full bool) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.replacing || l.now().Before(s.restUntil) {
+	if s.replacing || l.now().Before(s.anewAfter) || s.mustStay() {
 		return false
 	}
 	outgrown := s.size > 2*max(s.base, smallestSnapshot) || full && s.size > 2*max(live+s.carried, smallestSnapshot)
 	return first || outgrown || s.lacks || s.base != 0 && s.sealedFor != ids
 }
+
+// mustStay reports whether the file, which the disk did not give, may be all that is known.
+func (s *snapshot) mustStay() bool { return s.unread && !s.storeRead }
 
 // sealerIDs names the secrets of all members.
 func (l *List) sealerIDs() (ids string) {
@@ -435,7 +442,7 @@ func (l *List) replaceNow(m *Member) {
 	size, err := attempt(context.Background(), l.local, replaceTimeout, func(context.Context) (int64, error) {
 		return file.replace(l.writeAll)
 	})
-	l.reportSnapshot(m, err)
+	l.reportSnapshot(m, err, true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replacing = false
@@ -457,7 +464,7 @@ func (l *List) closeSnapshot() {
 	s.all.Wait()
 	s.mu.Lock()
 	complete := !s.storeRead || s.base != 0 && s.size == s.base
-	idle := complete && !s.lacks || l.now().Before(s.restUntil)
+	idle := complete && !s.lacks || l.now().Before(s.anewAfter) || s.mustStay()
 	s.mu.Unlock()
 	if !idle {
 		l.replaceNow(m)
