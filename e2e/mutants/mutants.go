@@ -302,6 +302,8 @@ var mutants = []mutant{
 	{"F7", "a local copy that the disk did not give at first is not read", `	case s.unread:
 		return now.Sub(s.triedAt) >= snapshotRest`, `	case s.unread:
 		return false`, ""},
+	{"F7", "a local copy that cannot be read is written over while the storage is down", `return s.unread && !s.storeRead }`, `return false }`, ""},
+	{"F7", "a local copy that cannot be written anew is not appended to", `	if s.anewAfter = l.now().Add(snapshotRest); !anew {`, `	if s.anewAfter = l.now().Add(snapshotRest); true || !anew {`, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},
