@@ -453,8 +453,8 @@ func (l *List) replaceNow(m *Member) {
 	}
 }
 
-// closeSnapshot leaves a file without what nobody needs any more. If the storage was never read, the
-// file is all that there is, and the clock may be wrong that takes its entries for expired.
+// closeSnapshot leaves a file without what nobody needs any more. If the storage was never read,
+// the file is all that there is, and the clock may be wrong that takes its entries for expired.
 func (l *List) closeSnapshot() {
 	m := l.current()
 	if l.snapshotOf(m) == nil {
