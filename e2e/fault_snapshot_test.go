@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -240,5 +241,39 @@ func TestF7_ALogoutOfAnOutageIsInTheStorageAfterAKillAndAStart(t *testing.T) {
 	r.run()
 	if r.site.serves(replay) || !r.site.serves(r.site.stays) {
 		t.Error("the storage does not know of the logout, or of too much")
+	}
+}
+
+// A board without a clock chip starts with the time of its last stop, and its storage is on another
+// machine that does not answer.
+func TestF7_WhoSignedOutEverywhereStaysOutOnANodeWhoseClockIsBehind(t *testing.T) {
+	binary, err := clockBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRestarts(t, binary, 1)
+	r.site.people()
+	first, other := r.site.newcomer("visitor5"), r.site.newcomer("visitor5") // in two browsers
+	r.write(r.clock, "1h")
+	everywhere := url.Values{"everywhere": {"1"}}
+	answer := other.send(other.request(http.MethodPost, r.site.address, "/instagram_auth/logout", byForm, everywhere))
+	if answer.status != http.StatusSeeOther {
+		t.Fatalf("signing out everywhere was answered %d", answer.status)
+	}
+	for _, clock := range []string{"0s", "1h"} {
+		r.process.kill()
+		r.storageIs(faultystorage.Failing)
+		r.write(r.clock, "0s")
+		r.run()
+		r.write(r.clock, clock)
+		if r.site.serves(first) {
+			t.Errorf("a session is back with the clock at %s", clock)
+		}
+		if !r.site.serves(r.site.stays) {
+			t.Errorf("somebody else was signed out with the clock at %s", clock)
+		}
+	}
+	if lines := messages(r.warned(t, 0, aboutCopy)); !strings.Contains(lines, "the clock of this machine is behind") {
+		t.Errorf("logged: %s", lines)
 	}
 }

@@ -301,6 +301,21 @@ var mutants = []mutant{
 `, ``, ""},
 	{"F7", "what was not written is not queued again", `	l.queueAgain(m, c)
 `, ``, ""},
+	{"F7", "an entry of the local copy that lies ahead is dropped", `	s.all[e] = true
+`, ``, ""},
+	{"F7", "a clock that is behind brings old sessions back until it is set", `	if c.last <= latest.Unix() {`, `	if true || c.last <= latest.Unix() {`, ""},
+	{"F7", "a clock that was ahead signs everybody out at each start", `	if c.last <= latest.Unix() {`, `	if false && c.last <= latest.Unix() {`, ""},
+	{"F7", "nobody looks whether the clock was set", `	l.believeDue()
+	t := l.table.Load()
+	if t.before(s.Session)`, `	t := l.table.Load()
+	if t.before(s.Session)`, ""},
+	{"F7", "lines for many secrets are longer than what is read", `return min(max(1, (each-lineHeader-sealing)/recordSize), linefulOf)`, `return min(max(1, each), linefulOf)`, ""},
+	{"F7", "a clock that is set back brings back what seemed to have expired", `case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):`, `case s.triedAt.IsZero():`, ""},
+	{"F7", "a local copy that the disk did not give at first is not read", `	case s.unread:
+		return now.Sub(s.triedAt) >= snapshotRest`, `	case s.unread:
+		return false`, ""},
+	{"F7", "a local copy that cannot be read is written over while the storage is down", `return s.unread && !s.storeRead }`, `return false }`, ""},
+	{"F7", "a local copy that cannot be written anew is not appended to", `	if s.anewAfter = l.now().Add(snapshotRest); !anew {`, `	if s.anewAfter = l.now().Add(snapshotRest); true || !anew {`, ""},
 	{"F7", "the local copy of another app counts", `"snapshot of " + path.Dir(root)`, `"snapshot of " + path.Dir(root)[:0]`, ""},
 	{"F7", "a start with a wrong secret erases the local copy", `datedLine(line, l.now()); ok && len`, `datedLine(line, l.now()); false && ok && len`, ""},
 	{"F7", "a local copy counts however old it is", `c.newest > int64(MaxLifetime/time.Second)`, `c.newest > 1000*int64(MaxLifetime/time.Second)`, ""},

@@ -101,7 +101,7 @@ func BenchmarkStorage(b *testing.B) {
 // benchList returns a list that does nothing by itself.
 func benchList(b *testing.B, storage Storage) *List {
 	b.Helper()
-	l := &List{queue: newQueue(), root: root("123"), now: time.Now, storage: make(gatekeeper, operationsAtATime), local: make(gatekeeper, operationsAtATime)}
+	l := &List{queue: newQueue(), root: root("123"), now: time.Now, storage: storageGate(), local: localGate()}
 	l.table.Store(newTable(smallestTable))
 	l.members = []*Member{{Storage: storage, Sealer: newVault(b, testSecret), Logger: slog.New(slog.DiscardHandler)}}
 	return l

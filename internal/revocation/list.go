@@ -86,6 +86,7 @@ type List struct {
 
 	snapshot snapshot
 	local    gatekeeper // of the disk that has it
+	later    laterEntries
 
 	storage  gatekeeper
 	syncing  sync.Mutex   // held by the one Sync under way, which owns state
@@ -107,7 +108,7 @@ func New(app string, now func() time.Time) *List {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &List{
 		app: app, root: root(app), now: now, born: now().UnixMilli(),
-		storage: make(gatekeeper, operationsAtATime), local: make(gatekeeper, operationsAtATime), queue: newQueue(),
+		storage: storageGate(), local: localGate(), queue: newQueue(),
 		first: make(chan struct{}), wake: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}),
 	}
 	l.table.Store(newTable(smallestTable))
@@ -261,8 +262,10 @@ type Subject struct {
 	Began int64
 }
 
-// Ended reports whether a session has ended early. It takes no lock and asks no storage.
+// Ended reports whether a session has ended early. It asks no storage, and takes no lock unless the
+// time of something has come.
 func (l *List) Ended(s Subject) bool {
+	l.believeDue()
 	t := l.table.Load()
 	if t.before(s.Session) > s.Began || t.before(s.User) > s.Began {
 		return true
@@ -281,6 +284,7 @@ func (l *List) EndedAlone(s Subject) bool { return l.table.Load().before(s.Sessi
 // milliseconds: now, or later where the end of their older ones was dated later to cover
 // clocks that are ahead. A new login always outlives what ended the old ones.
 func (l *List) Begin(user, appScoped, atBlock Key) int64 {
+	l.believeDue()
 	t := l.table.Load()
 	return max(l.now().UnixMilli(), t.before(user), t.before(appScoped), t.before(atBlock), l.everyone.Load())
 }

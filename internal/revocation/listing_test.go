@@ -105,7 +105,7 @@ func TestF1_ANodeThatStartsWhileOthersWriteKnowsWhatIsWritten(t *testing.T) {
 	written := make(chan Key, 1000)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	c, log := &clock{}, &logbook{}
-	l := &List{queue: newQueue(), root: root("123"), now: c.now, storage: make(gatekeeper, operationsAtATime)}
+	l := &List{queue: newQueue(), root: root("123"), now: c.now, storage: storageGate()}
 	l.table.Store(newTable(smallestTable))
 	l.members = []*Member{{Storage: storage, Sealer: newVault(t, testSecret), Logger: slog.New(slog.NewTextHandler(log, nil))}}
 	go func() {
@@ -133,7 +133,7 @@ func TestF1_ANodeThatStartsWhileOthersWriteKnowsWhatIsWritten(t *testing.T) {
 		for range len(written) + 1 {
 			known = append(known, <-written)
 		}
-		reader := &List{queue: newQueue(), root: l.root, now: c.now, storage: make(gatekeeper, operationsAtATime), members: l.members}
+		reader := &List{queue: newQueue(), root: l.root, now: c.now, storage: storageGate(), members: l.members}
 		reader.table.Store(newTable(smallestTable))
 		if err := reader.readAll(t.Context(), l.members[0], new(look)); err != nil {
 			brokenOff++ // and tried again soon

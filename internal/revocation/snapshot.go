@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
@@ -36,8 +37,12 @@ const (
 )
 
 // SnapshotRemedy tells an operator what to do about a snapshot that cannot be written.
-const SnapshotRemedy = "let Caddy's user write to Caddy's data folder, and check the space on its disk; until then, " +
-	"a Caddy that restarts while the storage is down accepts revoked sessions"
+const SnapshotRemedy = "let Caddy's user write to this file's folder, in Caddy's data folder, and check that its disk answers and " +
+	"has space left; until then, a Caddy that restarts while the storage is down accepts revoked sessions"
+
+// ReadRemedy tells an operator what to do about a snapshot that the disk does not give.
+const ReadRemedy = "let Caddy's user read this file in Caddy's data folder, and check that its disk answers; until then, " +
+	"a Caddy that starts while the storage is down accepts revoked sessions"
 
 // DamageRemedy tells an operator what to do about a snapshot that cannot be read.
 const DamageRemedy = "if you have just replaced a secret without listing the old one, there is nothing to do; " +
@@ -57,14 +62,17 @@ type snapshot struct {
 	lacks      bool          // something that this node knows
 	sealedFor  string        // whom it was written anew for
 	markedAt   time.Time
-	failed     bool // the operator knows
-	restUntil  time.Time
+	failed     bool      // the operator knows
+	restUntil  time.Time // before something is appended
+	anewAfter  time.Time // it may be written anew
 	replacing  bool
 	all        sync.WaitGroup // of the replacement under way
 
 	// The one Sync under way owns the rest.
-	recalled  *Member // whose secrets have opened it; nil before it was read
-	unopened  bool    // that some lines did not
+	recalled  *Member   // whose secrets have opened it; nil before it was read
+	triedAt   time.Time // to read it
+	unread    bool      // and the disk did not give it
+	unopened  bool      // that some lines did not
 	learned   []record
 	tooMany   bool // were learned
 	storeRead bool // there was a good look
@@ -130,7 +138,7 @@ func (l *List) appendLocally(lines []byte) {
 		s.size = size
 	}
 	s.mu.Unlock()
-	l.reportSnapshot(m, err)
+	l.reportSnapshot(m, err, false)
 }
 
 // keptLocally reports whether the snapshot has everything.
@@ -140,13 +148,14 @@ func (l *List) keptLocally(m *Member) bool {
 	return m.Snapshot != "" && !l.snapshot.lacks
 }
 
-// reportSnapshot tells the operator that the snapshot cannot be written, once.
-func (l *List) reportSnapshot(m *Member, err error) {
+// reportSnapshot tells the operator that the snapshot cannot be written, once. One that cannot be
+// written anew can perhaps be appended to.
+func (l *List) reportSnapshot(m *Member, err error, anew bool) {
 	s := &l.snapshot
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err == nil {
-		if s.failed {
+		if s.failed && !s.lacks {
 			s.failed = false
 			m.Logger.Info("the local copy of the revoked sessions can be written again")
 		}
@@ -156,7 +165,9 @@ func (l *List) reportSnapshot(m *Member, err error) {
 	if errors.Is(err, errNotAFile) {
 		return // a file takes its place
 	}
-	s.restUntil = l.now().Add(snapshotRest)
+	if s.anewAfter = l.now().Add(snapshotRest); !anew {
+		s.restUntil = s.anewAfter
+	}
 	if !s.failed {
 		s.failed = true
 		m.Logger.Warn("writing the local copy of the revoked sessions failed", "file", m.Snapshot, "error", err, "remedy", SnapshotRemedy)
@@ -170,6 +181,8 @@ type recollection struct {
 	lines, unreadable int
 	unopened          int   // lines that do not open, also those that an operator has heard of
 	newest, looked    int64 // when the last line was written, and the storage was read
+	last              int64 // when the last line with entries was written, even if that is not the newest
+	ahead             int   // entries whose time has not come
 }
 
 // add takes a line in.
@@ -177,6 +190,8 @@ func (c *recollection) add(kind lineKind, written int64, records []record) {
 	c.newest = max(c.newest, written)
 	if kind == goodLook {
 		c.looked = max(c.looked, written)
+	} else {
+		c.last = written
 	}
 	for _, r := range records {
 		r.entry = r.lasting()
@@ -199,18 +214,34 @@ func (c *recollection) addUnopened(line []byte) {
 	}
 }
 
-// recall reads the snapshot before the first look into the storage, and again while that fails and
-// a new member has secrets that may open more. What was not in the storage counts, and is queued.
+// shouldRecall reports whether the snapshot is to be read: before the first look into the storage,
+// and again while that fails and a new member has secrets that may open more; after a rest if the
+// disk did not give it; and after the clock was set back, because what had expired may count again.
+func (s *snapshot) shouldRecall(m *Member, now time.Time) bool {
+	switch {
+	case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):
+		return true
+	case s.unread:
+		return now.Sub(s.triedAt) >= snapshotRest
+	}
+	return !s.storeRead && s.unopened && s.recalled != m
+}
+
+// recall reads the snapshot. What was not in the storage counts, and is queued.
 func (l *List) recall(m *Member) *recollection {
 	s := &l.snapshot
-	file := l.snapshotOf(m)
-	if file == nil || s.recalled != nil && (s.storeRead || !s.unopened || s.recalled == m) {
+	file, now, timeout := l.snapshotOf(m), l.now(), replaceTimeout
+	if file == nil || !s.shouldRecall(m, now) {
 		return nil
 	}
-	s.recalled = m
+	if s.unread && s.storeRead {
+		timeout = operationTimeout // what is new in the storage must not wait for this disk
+	}
+	warned := s.unread
+	s.recalled, s.triedAt, s.unread = m, now, false
 	c := &recollection{queued: make(map[entryID]entry)}
 	sealers, data := l.sealers(), snapshotData(l.root)
-	_, err := attempt(context.Background(), l.local, replaceTimeout, func(context.Context) (struct{}, error) {
+	_, err := attempt(context.Background(), l.local, timeout, func(context.Context) (struct{}, error) {
 		return struct{}{}, file.read(func(line []byte) {
 			c.lines++
 			if kind, written, records, ok := readLine(line, sealers, data); ok {
@@ -227,7 +258,10 @@ func (l *List) recall(m *Member) *recollection {
 		s.mu.Lock()
 		s.lacks = true
 		s.mu.Unlock()
-		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", DamageRemedy)
+		if s.unread = true; warned {
+			return nil
+		}
+		m.Logger.Warn("the local copy of the revoked sessions cannot be read and is ignored", "file", file.path, "error", err, "remedy", ReadRemedy)
 		return nil
 	case c.newest != 0 && l.now().Unix()-c.newest > int64(MaxLifetime/time.Second):
 		m.Logger.Warn("the local copy of the revoked sessions is older than any session and is ignored", "file", file.path,
@@ -261,7 +295,9 @@ func (l *List) queueAgain(m *Member, c *recollection) {
 		if e.expires <= l.now().Add(-grace).Unix() {
 			continue
 		}
-		if !l.ahead(e) {
+		if l.ahead(e) {
+			l.keepForLater(e, c)
+		} else {
 			l.note(e)
 		}
 		l.keep(e)
@@ -297,13 +333,20 @@ func (l *List) useRest(m *Member, c *recollection, seen look, failed error) {
 	l.makeRoom(len(c.rest))
 	defer l.makeRoom(0)
 	for _, e := range c.rest {
-		if !l.believable(e) {
+		if e.expires <= now-int64(grace/time.Second) {
 			continue
 		}
-		count++
+		if count++; l.ahead(e) {
+			l.keepForLater(e, c)
+			continue
+		}
 		if l.note(e) && e.expires > now {
 			missed++
 		}
+	}
+	if c.ahead > 0 {
+		m.Logger.Warn("the local copy has revoked sessions that are dated into the future: the clock of this machine is behind, or was ahead when they were written",
+			"count", c.ahead, "remedy", "check that the time is right now, and how it is synchronized; sessions that begin before these dates end when the clock gets there")
 	}
 	switch {
 	case failed != nil:
@@ -359,16 +402,19 @@ func (l *List) worthReplacing(first, full bool) bool {
 	ids := l.sealerIDs()
 	live := int64(0)
 	if full {
-		live = int64(l.table.Load().live(l.now().Unix())) * recordSize * 4 / 3 * int64(len(l.distinctSealers()))
+		live = l.lineSealer().sizeOf(l.table.Load().live(l.now().Unix()))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.replacing || l.now().Before(s.restUntil) {
+	if s.replacing || l.now().Before(s.anewAfter) || s.mustStay() {
 		return false
 	}
 	outgrown := s.size > 2*max(s.base, smallestSnapshot) || full && s.size > 2*max(live+s.carried, smallestSnapshot)
 	return first || outgrown || s.lacks || s.base != 0 && s.sealedFor != ids
 }
+
+// mustStay reports whether the file, which the disk did not give, may be all that is known.
+func (s *snapshot) mustStay() bool { return s.unread && !s.storeRead }
 
 // sealerIDs names the secrets of all members.
 func (l *List) sealerIDs() (ids string) {
@@ -396,7 +442,7 @@ func (l *List) replaceNow(m *Member) {
 	size, err := attempt(context.Background(), l.local, replaceTimeout, func(context.Context) (int64, error) {
 		return file.replace(l.writeAll)
 	})
-	l.reportSnapshot(m, err)
+	l.reportSnapshot(m, err, true)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replacing = false
@@ -407,7 +453,8 @@ func (l *List) replaceNow(m *Member) {
 	}
 }
 
-// closeSnapshot leaves a file without what nobody needs any more.
+// closeSnapshot leaves a file without what nobody needs any more. If the storage was never read,
+// the file is all that there is, and the clock may be wrong that takes its entries for expired.
 func (l *List) closeSnapshot() {
 	m := l.current()
 	if l.snapshotOf(m) == nil {
@@ -416,7 +463,8 @@ func (l *List) closeSnapshot() {
 	s := &l.snapshot
 	s.all.Wait()
 	s.mu.Lock()
-	idle := s.base != 0 && s.size == s.base && !s.lacks || l.now().Before(s.restUntil)
+	complete := !s.storeRead || s.base != 0 && s.size == s.base
+	idle := complete && !s.lacks || l.now().Before(s.anewAfter) || s.mustStay()
 	s.mu.Unlock()
 	if !idle {
 		l.replaceNow(m)
@@ -427,10 +475,15 @@ func (l *List) closeSnapshot() {
 // it may know more, and one with other secrets may need what does not open here.
 func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 	sealers, sealer := l.sealers(), l.lineSealer()
-	t, kept := l.table.Load(), recollection{queued: make(map[entryID]entry)}
+	later := l.later.entries() // first: the table gets what is no longer there
+	t, all, kept := l.table.Load(), l.everyone.Load(), recollection{queued: make(map[entryID]entry)}
 	var unopened []byte
 	known := func(r record) bool {
-		return !r.queued && r.kind != everyone && t.before(r.key) >= r.before
+		before := t.before(r.key)
+		if r.kind == everyone {
+			before = all
+		}
+		return !r.queued && (before >= r.before || later[r.entry])
 	}
 	read, err = readLines(old, func(line []byte) {
 		if kind, written, records, ok := readLine(line, sealers, sealer.data); ok {
@@ -448,6 +501,7 @@ func (l *List) writeAll(old io.Reader, to io.Writer) (read int64, err error) {
 		kept.queued[e.id()] = e.joined(cmp.Or(kept.queued[e.id()], e))
 	}
 	l.mu.Unlock()
+	kept.rest = slices.AppendSeq(kept.rest, maps.Keys(later))
 	l.snapshot.noteCarried(len(unopened))
 	_, err = to.Write(unopened)
 	return read, errors.Join(err, l.writeRecords(to, sealer, t, &kept))
@@ -464,7 +518,8 @@ func (s *snapshot) noteCarried(size int) {
 func (l *List) writeRecords(to io.Writer, sealer *lineSealer, t *table, kept *recollection) (err error) {
 	oldest := l.now().Add(-grace).Unix()
 	var lines []byte
-	some := make([]record, 0, linefulOf)
+	lineful := sealer.perLine()
+	some := make([]record, 0, lineful)
 	write := func(least int) {
 		if err != nil || len(some) < max(1, least) {
 			return
@@ -477,7 +532,7 @@ func (l *List) writeRecords(to io.Writer, sealer *lineSealer, t *table, kept *re
 	add := func(e entry, queued bool) {
 		if e.expires > oldest {
 			some = append(some, record{e, queued})
-			write(linefulOf)
+			write(lineful)
 		}
 	}
 	for i := range t.slots {

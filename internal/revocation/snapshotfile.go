@@ -262,7 +262,9 @@ func (f *snapshotFile) lock() (unlock func(), err error) {
 		if err == nil && time.Since(info.ModTime()).Abs() < staleLock {
 			return nil, nil
 		}
-		_ = os.Remove(name)
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
 	return nil, nil
 }

@@ -17,8 +17,16 @@ import (
 // line is bound to the app: one of another app, or a name from the storage, does not open. [F3, F7]
 
 const (
-	// linefulOf is how many entries a line has at the most. One that is damaged takes them along.
+	// linefulOf is how many entries a line has at the most, and fewer with many secrets: see
+	// perLine. A line that is damaged takes them along.
 	linefulOf = 32
+
+	// maxWritten is the length of the longest line that is written. A date and the line's end fit
+	// into the longest that is read.
+	maxWritten = maxLine - len("99999999999,\n")
+
+	// sealing is what sealing adds to a line, in bytes, or a little more.
+	sealing = 48
 
 	// keepUnopened is how long a line is kept that does not open, and maxUnopened how many bytes of
 	// such lines.
@@ -58,12 +66,26 @@ type lineSealer struct {
 
 // appendLines appends the lines of some records.
 func (s *lineSealer) appendLines(lines []byte, records []record) (_ []byte, err error) {
-	for some := range slices.Chunk(records, linefulOf) {
+	for some := range slices.Chunk(records, s.perLine()) {
 		if lines, err = s.appendLine(lines, someEntries, some); err != nil {
 			return lines, err
 		}
 	}
 	return lines, nil
+}
+
+// perLine returns how many entries a line has at the most: with the same sealed for each of many
+// secrets, it must not become longer than what is read.
+func (s *lineSealer) perLine() int {
+	each := lineEncoding.DecodedLen(maxWritten/max(1, len(s.sealers)) - len(","))
+	return min(max(1, (each-lineHeader-sealing)/recordSize), linefulOf)
+}
+
+// sizeOf returns how long so many entries are together, in bytes.
+func (s *lineSealer) sizeOf(entries int) int64 {
+	per := s.perLine()
+	one := lineEncoding.EncodedLen(lineHeader+sealing+per*recordSize) + len(",")
+	return int64(entries/per+1) * int64(one) * int64(len(s.sealers))
 }
 
 func (s *lineSealer) appendLine(lines []byte, kind lineKind, records []record) ([]byte, error) {
@@ -77,15 +99,21 @@ func (s *lineSealer) appendLine(lines []byte, kind lineKind, records []record) (
 			plaintext = append(plaintext, 0)
 		}
 	}
-	for i, sealer := range s.sealers {
+	length := 0
+	for _, sealer := range s.sealers {
 		sealed, err := sealer.Seal(plaintext, s.data)
 		if err != nil {
 			return lines, err
 		}
-		if i > 0 {
-			lines = append(lines, ',')
+		further := lineEncoding.EncodedLen(len(sealed))
+		switch {
+		case length == 0:
+		case length+len(",")+further > maxWritten: // the rest of hundreds of secrets
+			lines, length = append(lines, '\n'), 0
+		default:
+			lines, length = append(lines, ','), length+len(",")
 		}
-		lines = lineEncoding.AppendEncode(lines, sealed)
+		lines, length = lineEncoding.AppendEncode(lines, sealed), length+further
 	}
 	return append(lines, '\n'), nil
 }

@@ -21,21 +21,32 @@ const (
 const Remedy = "check Caddy's storage: its disk space, its permissions, its limit of open files, or the server that it is on; " +
 	"what is queued is written once the storage works, also after a restart"
 
-var errBusy = errors.New("too many storage operations are in progress")
+var errBusy = errors.New("too many operations are in progress")
 
-// gatekeeper lets a fixed number of storage operations run. A storage may ignore its
+// gatekeeper lets a fixed number of operations run. A storage may ignore its
 // context, as files on a disk that hangs do: such an operation is left behind and
 // keeps its place, so that their number is bounded.
-type gatekeeper chan struct{}
+type gatekeeper struct {
+	places chan struct{}
+	of     string // what it stands before, for the operator
+}
+
+func storageGate() gatekeeper {
+	return gatekeeper{make(chan struct{}, operationsAtATime), "the storage"}
+}
+
+func localGate() gatekeeper {
+	return gatekeeper{make(chan struct{}, operationsAtATime), "the disk of the local copy"}
+}
 
 // drain waits until no operation is under way, those that were left behind included,
 // but no longer than for one that hangs. No new operation can start by then.
 func (g gatekeeper) drain() {
 	timer := time.NewTimer(operationTimeout)
 	defer timer.Stop()
-	for range cap(g) {
+	for range cap(g.places) {
 		select {
-		case g <- struct{}{}:
+		case g.places <- struct{}{}:
 		case <-timer.C:
 			return
 		}
@@ -83,10 +94,10 @@ func perform(ctx context.Context, g gatekeeper, timeout time.Duration, operation
 func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, operation func(context.Context) (T, error)) (result T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	select {
-	case g <- struct{}{}:
+	case g.places <- struct{}{}:
 	case <-ctx.Done():
 		cancel()
-		return result, errBusy
+		return result, fmt.Errorf("%s: %w", g.of, errBusy)
 	}
 	type outcome struct {
 		result T
@@ -97,9 +108,9 @@ func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, op
 		var o outcome
 		defer func() {
 			if cause := recover(); cause != nil {
-				o.err = fmt.Errorf("the storage panicked: %T", cause)
+				o.err = fmt.Errorf("%s panicked: %T", g.of, cause)
 			}
-			<-g
+			<-g.places
 			ended <- o
 		}()
 		o.result, o.err = operation(ctx)
@@ -109,6 +120,6 @@ func attempt[T any](ctx context.Context, g gatekeeper, timeout time.Duration, op
 	case o := <-ended:
 		return o.result, o.err
 	case <-ctx.Done():
-		return result, fmt.Errorf("the storage did not answer: %w", context.Cause(ctx))
+		return result, fmt.Errorf("%s did not answer: %w", g.of, context.Cause(ctx))
 	}
 }

@@ -57,6 +57,7 @@ func (l *List) Sync(ctx context.Context) {
 	unwritten := l.flush(ctx)
 	start := l.now()
 	l.watchClock(m, start)
+	l.believeDue()
 	var err error
 	seen := look{full: l.wantsFull(m, start), unwritten: unwritten}
 	if seen.full {
@@ -196,8 +197,13 @@ func (l *List) believable(e entry) bool {
 // ahead reports whether an entry is of a clock that is far ahead: of this one, and of what it would
 // be had it not been set back.
 func (l *List) ahead(e entry) bool {
+	return e.kind != oneSession && e.before > l.aheadFrom()
+}
+
+// aheadFrom returns the moment, in Unix milliseconds, behind which an entry is ahead.
+func (l *List) aheadFrom() int64 {
 	now := l.now().Add(max(0, -time.Duration(l.setBy.Load())))
-	return e.kind != oneSession && e.before > now.Add(fullEvery).UnixMilli()
+	return now.Add(fullEvery).UnixMilli()
 }
 
 // report tells the operator that the storage fails, how old the list is, and when it works again.
