@@ -10,8 +10,8 @@ import (
 // Blocks of one app may have secrets of their own, and a change of all secrets doubles their
 // number. A line that is longer than the limit is not read.
 func TestF7_TheCopyOfManySecretsIsReadAgain(t *testing.T) {
-	const ends = 200
-	for _, secrets := range []int{1, 56, 100, 700} {
+	const ends = 70 // more than two lines of one secret
+	for _, secrets := range []int{1, 56, 100} {
 		t.Run(fmt.Sprint(secrets), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				for way, replace := range map[string]bool{"appended": false, "written anew": true} {
@@ -51,7 +51,7 @@ func TestF7_TheCopyOfManySecretsIsReadAgain(t *testing.T) {
 						if known := again.countKnown(keys); known != ends {
 							t.Errorf("%s: with the %s secret, %d of %d count", way, which, known, ends)
 						}
-						if secrets <= 100 && again.log.count("parts of the local copy") != 0 {
+						if again.log.count("parts of the local copy") != 0 {
 							t.Errorf("%s: %s", way, again.log.lines.String())
 						}
 						again.killed()
@@ -64,14 +64,14 @@ func TestF7_TheCopyOfManySecretsIsReadAgain(t *testing.T) {
 
 // Otherwise it would be written anew after each full look.
 func TestF7_TheCopyOfManySecretsIsNotOutgrownWhenItIsNew(t *testing.T) {
-	for _, secrets := range []int{1, 100, 300, 600} {
+	for _, secrets := range []int{1, 100, 300} {
 		bubble(t, func(t *testing.T) {
 			folder, storage := t.TempDir(), newMemory()
 			n := newNode(t, storage, snapshotIn(folder))
 			for i := range secrets - 1 {
 				n.join(t, storage, snapshotIn(folder), sealedWith(t, fmt.Sprintf("secret %030d", i)))
 			}
-			for range 1000 {
+			for range 200 {
 				n.note(entry{oneSession, newKey(), always, n.now().Add(testLifetime).Unix()})
 			}
 			n.settled()
