@@ -113,12 +113,13 @@ func (c *Conn) Leave() {
 		c.mu.Unlock()
 		return
 	}
-	c.left = true
-	socket := c.Socket()
-	c.mu.Unlock()
-	if socket != nil {
-		socket.drop()
+	if socket := c.Socket(); socket != nil {
+		c.mu.Unlock()
+		socket.drop() // before left is set: until then, endSocket ends a goodbye that hangs
+		c.mu.Lock()
 	}
+	c.left = true
+	c.mu.Unlock()
 	c.unlink()
 }
 

@@ -98,6 +98,9 @@ func (s *Socket) Write(p []byte) (int, error) {
 func (s *Socket) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return nil
+	}
 	return s.flush()
 }
 
@@ -108,10 +111,13 @@ func (s *Socket) flush() error {
 	return nil
 }
 
-// sayGoodbye sends a close frame as soon as no frame is under way.
+// sayGoodbye sends a close frame as soon as no frame is under way, unless the response has ended.
 func (s *Socket) sayGoodbye(code farewell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return
+	}
 	s.goodbye = code
 	if s.started && s.frames.between() {
 		_ = s.sendGoodbye()
@@ -130,7 +136,8 @@ func (s *Socket) sendGoodbye() error {
 	return s.flush()
 }
 
-// drop says that the response has ended: its writer belongs to nobody now.
+// drop says that the response has ended: its writer belongs to nobody after that. It waits for a
+// goodbye that is being sent.
 func (s *Socket) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

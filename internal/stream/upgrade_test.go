@@ -40,6 +40,13 @@ func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // extended returns a request that asks for another protocol, after it has entered.
 func (e *env) extended(major int, protocol string, body io.Reader) (c *Conn, r *http.Request, s *server) {
+	s = &server{ResponseRecorder: httptest.NewRecorder()}
+	c, r = e.extendedOn(s, major, protocol, body)
+	return c, r, s
+}
+
+// extendedOn is extended with a response writer of its own.
+func (e *env) extendedOn(w http.ResponseWriter, major int, protocol string, body io.Reader) (c *Conn, r *http.Request) {
 	r = httptest.NewRequest(http.MethodConnect, "/socket", body)
 	r.ProtoMajor, r.Proto = major, "HTTP/2.0"
 	if major == 2 {
@@ -47,10 +54,9 @@ func (e *env) extended(major int, protocol string, body io.Reader) (c *Conn, r *
 	} else {
 		r.Proto = protocol
 	}
-	s = &server{ResponseRecorder: httptest.NewRecorder()}
 	c = new(Conn)
-	e.Enter(c, wrapper{s}, r, e.block, Visit{Session: new(session.Session), Found: new(session.Found)})
-	return c, r, s
+	e.Enter(c, wrapper{w}, r, e.block, Visit{Session: new(session.Session), Found: new(session.Found)})
+	return c, r
 }
 
 func wait(t *testing.T, what string, until func() bool) {
