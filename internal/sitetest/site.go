@@ -110,7 +110,7 @@ func (s *Site) Load(c Config) {
 	}
 	// Caddy does not wait until the server that has been replaced has closed its socket, and the
 	// kernel gives new connections to either.
-	Eventually(s.T, "one server listens", func() bool { return caddy.ListenerUsage("tcp", s.Addr) == 1 })
+	Eventually(s.T, "one server listens", func() bool { return caddy.ListenerUsage("tcp", ":"+Port(s.Addr)) == 1 })
 	// The replaced server may go on for a moment with connections that it has.
 	s.browsers.Lock()
 	defer s.browsers.Unlock()
