@@ -22,7 +22,7 @@ func (c *Conn) end(reason Reason) bool {
 	case c.socket() != nil:
 		c.endSocket(reason)
 	case c.raw() != nil:
-		closeNow(c.raw())
+		c.closeConn(reset)
 	default:
 		c.endRequest()
 	}
@@ -32,14 +32,11 @@ func (c *Conn) end(reason Reason) bool {
 // endRequest ends a request whose response is under way. The caller holds c.mu, so that the
 // connection cannot belong to the next request yet.
 func (c *Conn) endRequest() {
-	switch lever := c.lever.(type) {
-	case context.CancelFunc:
-		lever()
-	case context.Context:
-		if conn, ok := lever.Value(connKey{}).(net.Conn); ok {
-			closeNow(conn)
-			return
-		}
+	if c.closeConn(reset) {
+		return
+	}
+	if cancel, ok := c.lever.(context.CancelFunc); ok {
+		cancel()
 	}
 	// HTTP/2 resets the stream. Other requests on the same connection go on.
 	controller, past := c.controller(), time.Unix(1, 0)
@@ -75,22 +72,55 @@ func (c *Conn) endSocket(reason Reason) {
 		defer c.mu.Unlock()
 		switch {
 		case c.raw() != nil:
-			closeNow(c.raw())
+			c.closeConn(orderly)
 		case !c.left:
 			c.endRequest()
 		}
 	})
 }
 
+// closing is how a network connection is closed.
+type closing bool
+
+const (
+	// orderly is for a websocket, which has said goodbye.
+	orderly closing = false
+	// reset is for what was cut off. With HTTP/1.0, the end of the connection can be the end of
+	// the response: only a reset tells a client that something is missing.
+	reset closing = true
+)
+
+// closeConn closes the network connection of a request over HTTP/1, and reports whether there is
+// one. It prefers the connection that the server has accepted: what the site has taken over can be
+// a wrapper around it, such as Caddy's for the access log.
+func (c *Conn) closeConn(how closing) bool {
+	if ctx, ok := c.lever.(context.Context); ok {
+		if conn, ok := ctx.Value(connKey{}).(net.Conn); ok {
+			closeNow(conn, how)
+			return true
+		}
+	}
+	if c.raw() == nil {
+		return false
+	}
+	closeNow(c.raw(), how)
+	return true
+}
+
 // closeNow closes a network connection without a farewell: that of TLS could wait for a client that
 // does not read.
-func closeNow(conn net.Conn) {
+func closeNow(conn net.Conn, how closing) {
 	for {
-		wrapped, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
+		if wrapper, ok := conn.(interface{ NetConn() net.Conn }); ok { // of TLS
+			conn = wrapper.NetConn()
+		} else if wrapper, ok := conn.(interface{ Raw() net.Conn }); ok { // of the PROXY protocol
+			conn = wrapper.Raw()
+		} else {
 			break
 		}
-		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && how == reset {
+		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
 }

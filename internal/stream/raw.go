@@ -30,7 +30,7 @@ func (c *Conn) Hijacked(conn net.Conn, rw *bufio.ReadWriter) net.Conn {
 		c.kind.Store(uint32(Upgrade)) // the site answers the handshake itself
 	}
 	if c.ended.Load() {
-		closeNow(conn) // it was ended just before
+		c.closeConn(reset) // it was ended just before
 	}
 	return taken
 }

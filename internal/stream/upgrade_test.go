@@ -133,8 +133,8 @@ func TestL5_OtherRequestsOverHTTP2AreReset(t *testing.T) {
 	}
 }
 
-// taken returns a websocket that the site has taken over, and the client's end of it.
-func (e *env) taken() (c *Conn, conn, client net.Conn) {
+// pair returns both ends of a network connection.
+func (e *env) pair() (at, client net.Conn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		e.t.Fatal(err)
@@ -143,11 +143,16 @@ func (e *env) taken() (c *Conn, conn, client net.Conn) {
 	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
 		e.t.Fatal(err)
 	}
-	at, err := listener.Accept()
-	if err != nil {
+	if at, err = listener.Accept(); err != nil {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() { _ = client.Close(); _ = at.Close() })
+	return at, client
+}
+
+// taken returns a websocket that the site has taken over, and the client's end of it.
+func (e *env) taken() (c *Conn, conn, client net.Conn) {
+	at, client := e.pair()
 	c = e.enter(e.block, Request)
 	c.NoteStatus(http.StatusSwitchingProtocols, http.Header{"Upgrade": {"WebSocket"}})
 	return c, c.Hijacked(at, bufio.NewReadWriter(bufio.NewReader(at), bufio.NewWriter(at))), client
