@@ -15,7 +15,7 @@ const closeWait = time.Second
 func (c *Conn) end(reason Reason) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left || c.raw() != nil && c.upgraded.closed || c.ended.Swap(true) {
+	if c.hasLeft() || c.raw() != nil && c.upgraded.closed || c.flow.Or(ended)&ended != 0 {
 		return false
 	}
 	switch {
@@ -35,23 +35,32 @@ func (c *Conn) endRequest() {
 	if c.closeConn(reset) {
 		return
 	}
-	if cancel, ok := c.lever.(context.CancelFunc); ok {
-		cancel()
-	}
-	// HTTP/2 resets the stream. Other requests on the same connection go on.
-	controller, past := c.controller(), time.Unix(1, 0)
+	// HTTP/2 resets the stream, whatever the handler does. Other requests on the same connection go
+	// on.
+	controller := c.controller()
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
+	if c.cancel != nil {
+		c.endHTTP3()
+	}
 }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // controller returns the controls of the server's own response writer, which are safe for
 // concurrent use. Those of the writers around it, such as Caddy's, need not be.
 func (c *Conn) controller() *http.ResponseController {
+	return http.NewResponseController(c.serverWriter())
+}
+
+// serverWriter returns the server's own response writer.
+func (c *Conn) serverWriter() http.ResponseWriter {
 	w := c.writer
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return http.NewResponseController(w)
+			return w
 		}
 		w = wrapper.Unwrap()
 	}
@@ -73,7 +82,7 @@ func (c *Conn) endSocket(reason Reason) {
 		switch {
 		case c.raw() != nil:
 			c.closeConn(orderly)
-		case !c.left:
+		case !c.hasLeft():
 			c.endRequest()
 		}
 	})
@@ -123,22 +132,6 @@ func closeNow(conn net.Conn, how closing) {
 		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
-}
-
-// requestBody is what a client sends on a websocket over HTTP/2 or HTTP/3. Once the connection was
-// ended, the site gets nothing more of it.
-type requestBody struct {
-	io.ReadCloser
-	conn *Conn
-}
-
-// Read implements io.Reader.
-func (b *requestBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if !b.conn.ended.Load() {
-		return n, err
-	}
-	return discard(b.ReadCloser, p, n, err)
 }
 
 // discard reads on until the client answers the close frame, or the connection is closed. Closing

@@ -431,7 +431,7 @@ func TestL5_ATakenConnectionEndsAfterItsHandlerHasReturned(t *testing.T) {
 		t.Errorf("read %q, %v", early, err)
 	}
 	for detached := false; !detached; time.Sleep(time.Millisecond) {
-		g.each(func(c *Conn) { c.mu.Lock(); detached = c.detached; c.mu.Unlock() })
+		g.each(func(c *Conn) { c.mu.Lock(); detached = c.upgraded.detached; c.mu.Unlock() })
 	}
 	if n := g.Count()[Upgrade]; n != 1 {
 		t.Fatalf("%d upgrades are open, want 1", n)

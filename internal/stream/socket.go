@@ -66,6 +66,13 @@ func (s *Socket) start() {
 	}
 }
 
+// hasStarted reports whether the site has accepted the websocket.
+func (s *Socket) hasStarted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
+}
+
 // Write passes bytes of the site on. Once a close frame is due, it sends the rest of the frame that
 // is under way, and the close frame. All else is dropped, and counts as written: an error would
 // make the site close the connection before the client has answered.
@@ -142,6 +149,16 @@ func (s *Socket) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
+}
+
+// tryDrop is drop unless something is being sent. It reports whether that has succeeded.
+func (s *Socket) tryDrop() bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	s.done = true
+	return true
 }
 
 // opClose is the opcode of a close frame.

@@ -129,7 +129,7 @@ func (g *Registry) Sweep() {
 	now := g.now()
 	var endings []ending
 	g.each(func(c *Conn) {
-		if c.Kind(now) == Request || c.ended.Load() || slices.Contains(starting, c.block) {
+		if c.Kind(now) == Request || c.Ended() || slices.Contains(starting, c.block) {
 			return
 		}
 		if reason, block := c.verdict(live, now); reason != "" {
