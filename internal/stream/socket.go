@@ -11,38 +11,46 @@ import (
 // ErrEnded is the error of a connection that was ended.
 var ErrEnded = errors.New("the session of this connection has ended")
 
-// Close codes of a websocket. [RFC 6455, 7.4.1, and the registry of IANA]
+// farewell is how a websocket ends, 0 for not yet.
+type farewell uint8
+
 const (
-	goingAway       = 1001
-	policyViolation = 1008
-	tryAgainLater   = 1013
+	sessionEnded farewell = iota + 1
+	signInTooOld
+	blockGone
+	storageFailed
 )
 
-// ReasonText is the reason in the close frame of a websocket whose session has ended.
-const ReasonText = "session_ended"
+// farewells are the close codes and reasons. With 1008, asking again with the same session is of no
+// use. [RFC 6455, 7.4.1, and the registry of IANA]
+var farewells = [...]struct {
+	code uint16
+	text string
+}{
+	sessionEnded:  {1008, "session_ended"},
+	signInTooOld:  {1008, "too_old"}, // for this page; the session goes on
+	blockGone:     {1001, ""},
+	storageFailed: {1013, ""},
+}
 
-// farewell is the close code with which a websocket ends, 0 for none yet.
-type farewell uint16
-
-// farewellFor returns the close code for a reason. Only a session that has ended gets 1008.
+// farewellFor returns how a websocket ends for a reason.
 func farewellFor(reason Reason) farewell {
 	switch reason {
+	case TooOld:
+		return signInTooOld
 	case Removed:
-		return goingAway
+		return blockGone
 	case Unknown:
-		return tryAgainLater
+		return storageFailed
 	}
-	return policyViolation
+	return sessionEnded
 }
 
 // frame returns the close frame.
 func (f farewell) frame() []byte {
-	text := ""
-	if f == policyViolation {
-		text = ReasonText
-	}
+	code, text := farewells[f].code, farewells[f].text
 	frame := []byte{0x80 | opClose, byte(2 + len(text))}
-	return append(binary.BigEndian.AppendUint16(frame, uint16(f)), text...)
+	return append(binary.BigEndian.AppendUint16(frame, code), text...)
 }
 
 // Socket passes on what the site sends on a websocket. It keeps track of frames, so that a close
