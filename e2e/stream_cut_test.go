@@ -226,8 +226,8 @@ func TestL5_NoClientHoldsUpTheEndUnderAnAccessLog(t *testing.T) {
 	}
 }
 
-// An upload over HTTP/3 whose handler waits for the site, and not for the client, at the moment of the
-// end. Caddy then puts off the deadline with the next read.
+// An upload over HTTP/3 whose handler waits for the site, and not for the client, when the session
+// ends. Caddy then puts off the deadline with the next read.
 func TestL5_AnUploadOverHTTP3EndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	s := newStreams(t, clockBinary)

@@ -183,8 +183,8 @@ func (u *streamUpstream) quiet(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// deaf is an event stream in which nothing happens, and whose site does not look whether the visitor
-// has gone.
+// deaf is an event stream in which nothing happens, and whose site does not look whether the
+// visitor has gone.
 func (u *streamUpstream) deaf(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	end := make(chan struct{})

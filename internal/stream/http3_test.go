@@ -66,8 +66,8 @@ func TestL5_AResponseOverHTTP3ThatHasBegunIsReset(t *testing.T) {
 	}
 }
 
-// While something is being sent, the stream is not touched: only a deadline ends that, and Caddy may
-// have put it off.
+// While something is being sent, the stream is not touched: only a deadline ends that, and Caddy
+// may have put it off.
 func TestL5_AResponseOverHTTP3IsResetAfterTheWriteThatIsUnderWay(t *testing.T) {
 	e := newEnv(t)
 	w := newQUICWriter(true)
