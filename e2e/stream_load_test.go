@@ -98,8 +98,12 @@ func (f *streamFault) thousands() {
 	took := crowd.wantNone(f.node, time.Now())
 	f.t.Logf("%d streams ended within %s", count, took.Round(time.Millisecond))
 	f.wantNothingLeft(f.node, f.leaves.name)
-	if open, cut := f.node.streamMetrics(); open["event_stream"] != 3 || cut["revoked"] != count {
-		f.t.Errorf("open are %v, cut were %v", open, cut)
+	f.node.process.waitUntil("the end of the requests", func() bool { // the site hears of it a little earlier
+		open, _ := f.node.streamMetrics()
+		return open["event_stream"] == 3
+	})
+	if _, cut := f.node.streamMetrics(); cut["revoked"] != count {
+		f.t.Errorf("cut were %v", cut)
 	}
 	f.row("a logout on another node", "all of them end; those of others go on")
 }
