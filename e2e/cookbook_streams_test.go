@@ -102,7 +102,7 @@ func websocketsAndEventStreams(k *kitchen) {
 	}
 }
 
-// asksForANewSignIn closes a page's websocket in the way of Caddy when the sign-in is too old for it.
+// asksForANewSignIn closes a page's websocket as Caddy does when the sign-in is too old for it.
 func (k *kitchen) asksForANewSignIn(page, other *chromium) {
 	k.Helper()
 	page.wantLive(userID + "|" + username + "|")
