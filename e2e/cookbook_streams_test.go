@@ -16,7 +16,7 @@ import (
 )
 
 // liveApp has a websocket and an event stream. Both say first who the visitor is, and then stay
-// open until the other end closes them.
+// open until the other end closes them. The websocket closes with the reason that it is sent.
 type liveApp struct{ open atomic.Int32 }
 
 func (a *liveApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -35,8 +35,11 @@ func (a *liveApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer connection.CloseNow()
-	if connection.Write(r.Context(), websocket.MessageText, []byte("message for "+who)) == nil {
-		_, _, _ = connection.Read(r.Context())
+	if connection.Write(r.Context(), websocket.MessageText, []byte("message for "+who)) != nil {
+		return
+	}
+	if _, reason, err := connection.Read(r.Context()); err == nil {
+		_ = connection.Close(websocket.StatusPolicyViolation, string(reason))
 	}
 }
 
@@ -88,6 +91,8 @@ func websocketsAndEventStreams(k *kitchen) {
 	page.eval(`(user = "1", window.isTheSame = true, check(), "")`)
 	page.until(`window.isTheSame === undefined && ` + says("Signed in as "+username))
 
+	k.asksForANewSignIn(page, other)
+
 	// A reload keeps the connections. Then the new configuration denies the person.
 	page.wantLive(userID + "|" + username + "|")
 	k.deny(userID)
@@ -95,6 +100,21 @@ func websocketsAndEventStreams(k *kitchen) {
 	for _, tab := range []*chromium{page, other} { // only the first one learns why
 		tab.until(says("Signed out") + ` || ` + says(refusal.NoAccess.Text()))
 	}
+}
+
+// asksForANewSignIn closes a page's websocket as Caddy does when the sign-in is too old for it.
+func (k *kitchen) asksForANewSignIn(page, other *chromium) {
+	k.Helper()
+	page.wantLive(userID + "|" + username + "|")
+	page.until(`Date.now() - Date.parse(signedInAt) > 2000`) // the next sign-in is a later one
+	page.eval(`(socket.send("too_old"), "")`)
+	const asks = "Please sign in again to go on"
+	page.until(says(asks) + ` && window.closedWith === "1008 too_old" && events.readyState === EventSource.CLOSED && messages.childElementCount > 0`)
+	page.until(`signIn.hidden === false && signIn.getAttribute("href") === "/instagram_auth/login?fresh=true&return_to=%2F"`)
+	page.eval(`(window.asked = false, check().then(() => (window.asked = true)), "")`) // as when the window gets the focus
+	page.until(`window.asked && socket.readyState === WebSocket.CLOSED && ` + says(asks))
+	run(k.T, other.tab, chromedp.Navigate("https://example.com/instagram_auth/login"))
+	page.until(says("Signed in as "+username) + ` && socket.readyState === WebSocket.OPEN && signIn.hidden`)
 }
 
 // firefoxNoticesTheEnd has the page in Firefox, and ends the session behind it.

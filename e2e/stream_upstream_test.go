@@ -21,10 +21,11 @@ type streamUpstream struct {
 	address string
 	handler http.Handler
 
-	mu   sync.Mutex
-	open map[string]int // by path and user name
-	done chan struct{}  // closed when poll and download may end
-	sent atomic.Int64   // by wall and flood, in messages
+	mu    sync.Mutex
+	open  map[string]int // by path and user name
+	done  chan struct{}  // closed when poll and download may end
+	sent  atomic.Int64   // by wall, flood and other, in messages; or by the client of an upload
+	deafs chan chan struct{}
 }
 
 // tick is how often the pages say something.
@@ -32,12 +33,12 @@ const tick = 50 * time.Millisecond
 
 func startStreamUpstream(t *testing.T) *streamUpstream {
 	t.Helper()
-	u := &streamUpstream{open: make(map[string]int), done: make(chan struct{})}
+	u := &streamUpstream{open: make(map[string]int), done: make(chan struct{}), deafs: make(chan chan struct{}, 10)}
 	mux := http.NewServeMux()
 	for path, page := range map[string]http.HandlerFunc{
 		"/private/chat": u.chat, "/private/events": u.events, "/private/flood": u.flood, "/private/wall": u.wall, "/private/rude": u.rude,
 		"/private/poll": u.poll, "/private/download": u.download, "/private/some": u.someEvents, "/private/quiet": u.quiet,
-		"/private/endless": u.endless,
+		"/private/endless": u.endless, "/private/deaf": u.deaf, "/private/other": u.other, "/private/upload": u.upload,
 	} {
 		mux.HandleFunc(path, u.counted(path, page))
 	}
@@ -180,6 +181,39 @@ func (u *streamUpstream) quiet(w http.ResponseWriter, r *http.Request) {
 	if sayEvent(w, nameOf(r)) == nil && http.NewResponseController(w).Flush() == nil {
 		<-r.Context().Done()
 	}
+}
+
+// deaf is an event stream in which nothing happens, and whose site does not look whether the
+// visitor has gone.
+func (u *streamUpstream) deaf(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	end := make(chan struct{})
+	u.deafs <- end
+	if sayEvent(w, nameOf(r)) == nil && http.NewResponseController(w).Flush() == nil {
+		<-end
+	}
+}
+
+// takeDeaf returns what ends the page deaf that was opened first.
+func (u *streamUpstream) takeDeaf() chan struct{} { return <-u.deafs }
+
+// other speaks another protocol than websocket, as fast as it is taken.
+func (u *streamUpstream) other(w http.ResponseWriter, r *http.Request) {
+	connection, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer connection.Close()
+	_, err = io.WriteString(connection, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+r.Header.Get("Upgrade")+"\r\n\r\n")
+	for long := make([]byte, 60_000); err == nil; u.sent.Add(1) {
+		_, err = connection.Write(long)
+	}
+}
+
+// upload reads what a visitor sends, once the test lets it.
+func (u *streamUpstream) upload(_ http.ResponseWriter, r *http.Request) {
+	<-u.done
+	_, _ = io.Copy(io.Discard, r.Body)
 }
 
 // flood is an event stream that sends as fast as it is taken.

@@ -60,14 +60,41 @@ var mutants = []mutant{
 `, `			_ = seen
 `, "."},
 	{"L1", "a slow response brings a revoked session back", `if !possible || l.Revoked(renewed) {`, `if !possible {`, "."},
-	{"L5", "the next request on the connection is cut", `	if c.left || c.raw()`, `	if c.raw()`, ""},
-	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.ended.Load() || `, `if c.ended.Load() || `, ""},
+	{"L5", "the next request on the connection is cut", `	if c.hasLeft() || c.raw()`, `	if c.raw()`, ""},
+	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.Ended() || `, `if c.Ended() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
 	{"L5", "an event stream is not known", `c.kind.CompareAndSwap(uint32(Request), uint32(EventStream))`, `c.kind.CompareAndSwap(uint32(Long), uint32(EventStream))`, ""},
 	{"L5", "the pictures of a camera are not known", `"text/event-stream", "multipart/x-mixed-replace"}`, `"text/event-stream"}`, ""},
-	{"L5", "the site goes on writing", `	if s.Conn.Ended() {
+	{"L5", "the site goes on writing", `	if !s.Conn.BeginWrite() {
 		return 0, stream.ErrEnded
-	}`, ``, "."},
+	}`, `	_ = s.Conn.BeginWrite()`, "."},
+	{"L5", "what a server holds back is sent after the end", `	if !s.Conn.BeginWrite() {
+		return stream.ErrEnded
+	}`, `	_ = s.Conn.BeginWrite()`, ""},
+	{"L5", "an HTTP/3 stream goes on until the handler's next output", `	resetStream(c.serverWriter())
+`, ``, ""},
+	{"L5", "an HTTP/3 stream is taken from a handler that writes", `if c.flow.Load()&^flags != 0 {`, `if false {`, ""},
+	{"L5", "an HTTP/3 stream is taken from a handler that changes headers", `sent.Kind() != reflect.Bool || !sent.Bool()`, `sent.Kind() != reflect.Bool`, ""},
+	{"L5", "a client over HTTP/3 keeps a connection by sending", `		_ = body.Close() // of the server's body; nothing undoes that
+`, `		_ = body
+`, ""},
+	{"L5", "a handshake over HTTP/3 goes on", `	c.cancel()
+	if body`, `	if body`, ""},
+	{"L5", "a goodbye is sent after the response", `	if s.done {
+		return
+	}
+	s.goodbye = code`, `	s.goodbye = code`, ""},
+	{"L5", "a goodbye that hangs holds the handler", `		c.mu.Unlock()
+		socket.drop() // before`, `		c.flow.Or(left)
+		c.mu.Unlock()
+		socket.drop() // before`, ""},
+	{"L5", "a farewell of TLS holds up all ends", `		if conn, ok := ctx.Value(connKey{}).(net.Conn); ok {
+			closeNow`, `		if conn, ok := ctx.Value(connKey{}).(net.Conn); ok && c.raw() == nil {
+			closeNow`, ""},
+	{"L5", "half a response over HTTP/1.0 ends like a whole one", `ok && how == reset {`, `ok && how != reset {`, ""},
+	{"L5", "a page cannot tell a session that goes on", `	case TooOld:
+		return signInTooOld`, `	case "":
+		return signInTooOld`, ""},
 	{"L5", "a close frame stands within another frame", `if s.started && s.frames.between() {`, `if s.started {`, ""},
 	{"L5", "a configuration that is not running decides", `		if b.Live() {
 			live, newest`, `		if true {

@@ -146,8 +146,19 @@ func (s *ResponseWriter) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		s.complete()
 	}
-	s.ResponseWriter.WriteHeader(status)
+	s.writeHeader(status)
 	s.Conn.NoteStatus(status, s.Header())
+}
+
+// writeHeader sends the headers, unless the session of the request has ended.
+func (s *ResponseWriter) writeHeader(status int) {
+	if s.Conn.Socket() == nil {
+		if !s.Conn.BeginWrite() {
+			return
+		}
+		defer s.Conn.EndWrite()
+	}
+	s.ResponseWriter.WriteHeader(status)
 }
 
 // Write completes the headers before the first byte.
@@ -156,9 +167,10 @@ func (s *ResponseWriter) Write(b []byte) (int, error) {
 	if socket := s.Conn.Socket(); socket != nil {
 		return socket.Write(b)
 	}
-	if s.Conn.Ended() {
+	if !s.Conn.BeginWrite() {
 		return 0, stream.ErrEnded
 	}
+	defer s.Conn.EndWrite()
 	return s.ResponseWriter.Write(b)
 }
 
@@ -177,6 +189,10 @@ func (s *ResponseWriter) FlushError() error {
 	if socket := s.Conn.Socket(); socket != nil {
 		return socket.Flush()
 	}
+	if !s.Conn.BeginWrite() {
+		return stream.ErrEnded
+	}
+	defer s.Conn.EndWrite()
 	return http.NewResponseController(s.ResponseWriter).Flush()
 }
 

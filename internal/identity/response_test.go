@@ -1,9 +1,14 @@
 package identity
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
+
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/session"
+	"github.com/caddy-instagram/caddy-instagram-auth/internal/stream"
 )
 
 func TestP4_SharedAnswersAreKnownByTheirHeaders(t *testing.T) {
@@ -50,5 +55,34 @@ func TestP4_AFlushSendsNoHeaderThatIsNotComplete(t *testing.T) {
 		if sent := recorder.Result().Header; sent.Get("Cache-Control") != "private" || sent.Get("Vary") != "Cookie" {
 			t.Errorf("%s: sent %v", name, sent)
 		}
+	}
+}
+
+// gone is a block of a configuration that has been replaced.
+type gone struct{ stream.Block }
+
+func (gone) Report(map[stream.Reason]int) {}
+
+// What a server holds back must not be sent after the end.
+func TestL5_AfterTheEndNothingIsSent(t *testing.T) {
+	for _, major := range []int{1, 2, 3} {
+		open := stream.New(time.Now)
+		w, recorder := new(ResponseWriter), httptest.NewRecorder()
+		w.ResponseWriter = recorder
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.ProtoMajor, r.Proto = major, "HTTP/3.0"
+		open.Enter(&w.Conn, recorder, r, gone{}, stream.Visit{Session: new(session.Session), Found: new(session.Found)})
+		w.Conn.NoteHeader(http.Header{"Content-Type": {"text/event-stream"}})
+		open.Sweep() // no block is there that could say that the session goes on
+		w.WriteHeader(http.StatusTeapot)
+		_, written := w.Write([]byte("late"))
+		flushed := w.FlushError()
+		if !errors.Is(written, stream.ErrEnded) || !errors.Is(flushed, stream.ErrEnded) {
+			t.Errorf("HTTP/%d: written %v, flushed %v", major, written, flushed)
+		}
+		if recorder.Code == http.StatusTeapot || recorder.Flushed || recorder.Body.Len() > 0 {
+			t.Errorf("HTTP/%d: sent %d, flushed %v, %q", major, recorder.Code, recorder.Flushed, recorder.Body)
+		}
+		w.Conn.Leave()
 	}
 }

@@ -120,24 +120,32 @@ type Conn struct {
 	shard      *shard
 	next, prev *Conn
 
-	kind  atomic.Uint32
-	ended atomic.Bool // nothing more is to be sent or received
+	kind atomic.Uint32
+	flow atomic.Uint32 // flags, and the number of writes over HTTP/3 that are under way
 
 	mu       sync.Mutex // guards the rest, which ending and leaving share
-	left     bool       // the site has answered; what is below belongs to others
-	detached bool       // the handler has returned, and somebody else serves raw
 	writer   http.ResponseWriter
 	upgraded *upgraded // nil for most requests
-	// lever ends the request: with HTTP/1 it is the context.Context with the network connection,
-	// with HTTP/3 the context.CancelFunc of the request. HTTP/2 needs none.
-	lever any
+	// lever is what else ends the request: with HTTP/1 the context.Context with the network
+	// connection; with HTTP/3, and with extended CONNECT over HTTP/2, the io.ReadCloser with the
+	// body of the request.
+	lever  any
+	cancel context.CancelFunc // of the request's context; nil unless over HTTP/3
 }
+
+// The flags in Conn.flow.
+const (
+	ended uint32 = 1 << 31 // nothing more is to be sent or received
+	left  uint32 = 1 << 30 // the site has answered; writer and what follows it belong to others
+	flags        = ended | left
+)
 
 // upgraded is what a request needs beside that speaks another protocol than HTTP.
 type upgraded struct {
 	raw       net.Conn // that the site has taken over; nil with extended CONNECT
 	early     *[]byte  // what the client sent on raw before; nil for nothing
 	closed    bool     // the site has closed raw; guarded by Conn.mu
+	detached  bool     // the handler has returned, and somebody else serves raw
 	websocket bool
 	socket    Socket // of a websocket
 }
@@ -168,22 +176,46 @@ func (c *Conn) Kind(now time.Time) Kind {
 }
 
 // Ended reports whether the connection was ended: nothing more may be sent.
-func (c *Conn) Ended() bool { return c.ended.Load() }
+func (c *Conn) Ended() bool { return c.flow.Load()&ended != 0 }
+
+// hasLeft reports whether the site has answered. The caller holds c.mu.
+func (c *Conn) hasLeft() bool { return c.flow.Load()&left != 0 }
 
 // AbortIfCut is called when the handler of a request returns. If the response was cut off, it
 // panics with http.ErrAbortHandler: half a response must not end like a whole one, and
-// handle_errors must not add to it. A websocket has said goodbye, and ends as it is.
+// handle_errors must not add to it. A websocket has said goodbye, and ends as it is, unless the
+// site had not accepted it yet.
 func (c *Conn) AbortIfCut() {
-	if c.ended.Load() && c.raw() == nil && c.socket() == nil {
+	if !c.Ended() || c.raw() != nil {
+		return
+	}
+	if socket := c.socket(); socket == nil || !socket.hasStarted() {
 		panic(http.ErrAbortHandler)
 	}
 }
 
 // CopiesByWrite reports whether Write must see all of the response, as with HTTP/3: there, only a
 // deadline ends what a handler sends, and Caddy sets its own before each part of a file.
-func (c *Conn) CopiesByWrite() bool {
-	_, isHTTP3 := c.lever.(context.CancelFunc)
-	return isHTTP3
+func (c *Conn) CopiesByWrite() bool { return c.cancel != nil }
+
+// BeginWrite reports whether something may be sent to the client, and EndWrite must follow then.
+// Websockets need neither.
+func (c *Conn) BeginWrite() bool {
+	if c.cancel == nil {
+		return !c.Ended()
+	}
+	if c.flow.Add(1)&ended == 0 {
+		return true
+	}
+	c.EndWrite()
+	return false
+}
+
+// EndWrite says that a write is over.
+func (c *Conn) EndWrite() {
+	if c.cancel != nil {
+		c.flow.Add(^uint32(0))
+	}
 }
 
 // Socket returns the writer of a websocket over HTTP/2 or HTTP/3, nil for any other request.

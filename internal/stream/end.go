@@ -15,14 +15,14 @@ const closeWait = time.Second
 func (c *Conn) end(reason Reason) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.left || c.raw() != nil && c.upgraded.closed || c.ended.Swap(true) {
+	if c.hasLeft() || c.raw() != nil && c.upgraded.closed || c.flow.Or(ended)&ended != 0 {
 		return false
 	}
 	switch {
 	case c.socket() != nil:
 		c.endSocket(reason)
 	case c.raw() != nil:
-		closeNow(c.raw())
+		c.closeConn(reset)
 	default:
 		c.endRequest()
 	}
@@ -32,29 +32,35 @@ func (c *Conn) end(reason Reason) bool {
 // endRequest ends a request whose response is under way. The caller holds c.mu, so that the
 // connection cannot belong to the next request yet.
 func (c *Conn) endRequest() {
-	switch lever := c.lever.(type) {
-	case context.CancelFunc:
-		lever()
-	case context.Context:
-		if conn, ok := lever.Value(connKey{}).(net.Conn); ok {
-			closeNow(conn)
-			return
-		}
+	if c.closeConn(reset) {
+		return
 	}
-	// HTTP/2 resets the stream. Other requests on the same connection go on.
-	controller, past := c.controller(), time.Unix(1, 0)
+	// HTTP/2 resets the stream, whatever the handler does. Other requests on the same connection go
+	// on.
+	controller := c.controller()
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
+	if c.cancel != nil {
+		c.endHTTP3()
+	}
 }
+
+// past is a deadline that has passed.
+var past = time.Unix(1, 0)
 
 // controller returns the controls of the server's own response writer, which are safe for
 // concurrent use. Those of the writers around it, such as Caddy's, need not be.
 func (c *Conn) controller() *http.ResponseController {
+	return http.NewResponseController(c.serverWriter())
+}
+
+// serverWriter returns the server's own response writer.
+func (c *Conn) serverWriter() http.ResponseWriter {
 	w := c.writer
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
-			return http.NewResponseController(w)
+			return w
 		}
 		w = wrapper.Unwrap()
 	}
@@ -75,40 +81,57 @@ func (c *Conn) endSocket(reason Reason) {
 		defer c.mu.Unlock()
 		switch {
 		case c.raw() != nil:
-			closeNow(c.raw())
-		case !c.left:
+			c.closeConn(orderly)
+		case !c.hasLeft():
 			c.endRequest()
 		}
 	})
 }
 
+// closing is how a network connection is closed.
+type closing bool
+
+const (
+	// orderly is for a websocket, which has said goodbye.
+	orderly closing = false
+	// reset is for what was cut off. With HTTP/1.0, the end of the connection can be the end of
+	// the response: only a reset tells a client that something is missing.
+	reset closing = true
+)
+
+// closeConn closes the network connection of a request over HTTP/1, and reports whether there is
+// one. It prefers the connection that the server has accepted: what the site has taken over can be
+// a wrapper around it, such as Caddy's for the access log.
+func (c *Conn) closeConn(how closing) bool {
+	if ctx, ok := c.lever.(context.Context); ok {
+		if conn, ok := ctx.Value(connKey{}).(net.Conn); ok {
+			closeNow(conn, how)
+			return true
+		}
+	}
+	if c.raw() == nil {
+		return false
+	}
+	closeNow(c.raw(), how)
+	return true
+}
+
 // closeNow closes a network connection without a farewell: that of TLS could wait for a client that
 // does not read.
-func closeNow(conn net.Conn) {
+func closeNow(conn net.Conn, how closing) {
 	for {
-		wrapped, ok := conn.(interface{ NetConn() net.Conn })
-		if !ok {
+		if wrapper, ok := conn.(interface{ NetConn() net.Conn }); ok { // of TLS
+			conn = wrapper.NetConn()
+		} else if wrapper, ok := conn.(interface{ Raw() net.Conn }); ok { // of the PROXY protocol
+			conn = wrapper.Raw()
+		} else {
 			break
 		}
-		conn = wrapped.NetConn()
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok && how == reset {
+		_ = tcp.SetLinger(0)
 	}
 	_ = conn.Close()
-}
-
-// requestBody is what a client sends on a websocket over HTTP/2 or HTTP/3. Once the connection was
-// ended, the site gets nothing more of it.
-type requestBody struct {
-	io.ReadCloser
-	conn *Conn
-}
-
-// Read implements io.Reader.
-func (b *requestBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if !b.conn.ended.Load() {
-		return n, err
-	}
-	return discard(b.ReadCloser, p, n, err)
 }
 
 // discard reads on until the client answers the close frame, or the connection is closed. Closing

@@ -29,8 +29,8 @@ func (c *Conn) Hijacked(conn net.Conn, rw *bufio.ReadWriter) net.Conn {
 	if c.upgraded = up; !up.websocket {
 		c.kind.Store(uint32(Upgrade)) // the site answers the handshake itself
 	}
-	if c.ended.Load() {
-		closeNow(conn) // it was ended just before
+	if c.Ended() {
+		c.closeConn(reset) // it was ended just before
 	}
 	return taken
 }
@@ -43,7 +43,7 @@ type rawConn struct {
 
 // Read implements io.Reader. Once the connection was ended, the site gets nothing more.
 func (r *rawConn) Read(p []byte) (int, error) {
-	if up := r.owner.upgraded; up.early != nil && !r.owner.ended.Load() {
+	if up := r.owner.upgraded; up.early != nil && !r.owner.Ended() {
 		n := copy(p, *up.early)
 		if *up.early = (*up.early)[n:]; len(*up.early) == 0 {
 			up.early = nil
@@ -51,7 +51,7 @@ func (r *rawConn) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := r.Conn.Read(p)
-	if !r.owner.ended.Load() {
+	if !r.owner.Ended() {
 		return n, err
 	}
 	return discard(r.Conn, p, n, err)
@@ -62,7 +62,7 @@ func (r *rawConn) Write(p []byte) (int, error) {
 	if socket := r.owner.socket(); socket != nil {
 		return socket.Write(p)
 	}
-	if r.owner.ended.Load() {
+	if r.owner.Ended() {
 		return 0, ErrEnded
 	}
 	return r.Conn.Write(p)
@@ -70,7 +70,7 @@ func (r *rawConn) Write(p []byte) (int, error) {
 
 // CloseWrite closes the direction to the client, if the connection can do that.
 func (r *rawConn) CloseWrite() error {
-	if half, ok := r.Conn.(interface{ CloseWrite() error }); ok && !r.owner.ended.Load() {
+	if half, ok := r.Conn.(interface{ CloseWrite() error }); ok && !r.owner.Ended() {
 		return half.CloseWrite()
 	}
 	return r.Close()
@@ -81,7 +81,7 @@ func (r *rawConn) Close() error {
 	c := r.owner
 	c.mu.Lock()
 	c.upgraded.closed = true
-	detached := c.detached
+	detached := c.upgraded.detached
 	c.mu.Unlock()
 	if detached {
 		c.unlink()

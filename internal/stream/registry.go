@@ -55,24 +55,28 @@ func New(now func() time.Time) *Registry {
 func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block Block, v Visit) {
 	v.Began = g.now()
 	c.visit, c.block, c.writer = v, block, w
-	switch protocol := extendedConnect(r); {
-	case protocol != "":
+	protocol := extendedConnect(r)
+	if protocol != "" {
 		c.kind.Store(uint32(Upgrade))
 		c.upgraded = new(upgraded)
-		if protocol == "websocket" {
-			c.kind.Store(uint32(Websocket))
-			c.upgraded.websocket, c.upgraded.socket.under = true, w
-		}
-		r.Body = &requestBody{r.Body, c}
+	}
+	if protocol == "websocket" {
+		c.kind.Store(uint32(Websocket))
+		c.upgraded.websocket, c.upgraded.socket.under = true, w
+	}
+	switch {
+	case r.ProtoMajor == 1:
+		c.lever = r.Context()
 	case r.ProtoMajor == 3:
 		// Nothing else wakes up a handler that waits for its upstream: HTTP/1 has a connection to
 		// close, and HTTP/2 a stream to reset. The request is changed in place, because a copy
 		// would stay in memory as long as the connection is open.
 		ctx, cancel := context.WithCancel(r.Context())
-		c.lever = cancel
+		c.cancel = cancel
 		*r = *r.WithContext(ctx)
-	case r.ProtoMajor == 1:
-		c.lever = r.Context()
+		c.watchBody(r)
+	case protocol != "":
+		c.watchBody(r)
 	}
 	s := &g.shards[uint64(v.Began.UnixNano())/shardNanoseconds%shardCount]
 	s.mu.Lock()
@@ -116,18 +120,19 @@ func (c *Conn) Leave() {
 		c.mu.Unlock()
 		return
 	}
-	c.left = true
-	socket := c.Socket()
-	c.mu.Unlock()
-	if socket != nil {
-		socket.drop()
+	if socket := c.Socket(); socket != nil {
+		c.mu.Unlock()
+		socket.drop() // before left is set: until then, endSocket ends a goodbye that hangs
+		c.mu.Lock()
 	}
+	c.flow.Or(left)
+	c.mu.Unlock()
 	c.unlink()
 }
 
 // detach copies what belongs to the request, which ends now.
 func (c *Conn) detach() {
-	c.detached = true
+	c.upgraded.detached = true
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
 	s, found := *c.visit.Session, *c.visit.Found

@@ -2,12 +2,14 @@ package stream
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -532,14 +534,14 @@ func TestL5_ATakenConnectionEndsAfterItsHandlerHasReturned(t *testing.T) {
 		t.Errorf("read %q, %v", early, err)
 	}
 	for detached := false; !detached; time.Sleep(time.Millisecond) {
-		g.each(func(c *Conn) { c.mu.Lock(); detached = c.detached; c.mu.Unlock() })
+		g.each(func(c *Conn) { c.mu.Lock(); detached = c.upgraded.detached; c.mu.Unlock() })
 	}
 	if n := g.Count()[Upgrade]; n != 1 {
 		t.Fatalf("%d upgrades are open, want 1", n)
 	}
 	b.answer(Revoked)
 	g.Sweep()
-	if _, err := client.Read(early); err != io.EOF {
+	if _, err := client.Read(early); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("the client reads %v", err)
 	}
 	if _, err := conn.Write(early); err == nil {

@@ -11,38 +11,46 @@ import (
 // ErrEnded is the error of a connection that was ended.
 var ErrEnded = errors.New("the session of this connection has ended")
 
-// Close codes of a websocket. [RFC 6455, 7.4.1, and the registry of IANA]
+// farewell is how a websocket ends, 0 for not yet.
+type farewell uint8
+
 const (
-	goingAway       = 1001
-	policyViolation = 1008
-	tryAgainLater   = 1013
+	sessionEnded farewell = iota + 1
+	signInTooOld
+	blockGone
+	storageFailed
 )
 
-// ReasonText is the reason in the close frame of a websocket whose session has ended.
-const ReasonText = "session_ended"
+// farewells are the close codes and reasons. With 1008, asking again with the same session is of no
+// use. [RFC 6455, 7.4.1, and the registry of IANA]
+var farewells = [...]struct {
+	code uint16
+	text string
+}{
+	sessionEnded:  {1008, "session_ended"},
+	signInTooOld:  {1008, "too_old"}, // for this page; the session goes on
+	blockGone:     {1001, ""},
+	storageFailed: {1013, ""},
+}
 
-// farewell is the close code with which a websocket ends, 0 for none yet.
-type farewell uint16
-
-// farewellFor returns the close code for a reason. Only a session that has ended gets 1008.
+// farewellFor returns how a websocket ends for a reason.
 func farewellFor(reason Reason) farewell {
 	switch reason {
+	case TooOld:
+		return signInTooOld
 	case Removed:
-		return goingAway
+		return blockGone
 	case Unknown:
-		return tryAgainLater
+		return storageFailed
 	}
-	return policyViolation
+	return sessionEnded
 }
 
 // frame returns the close frame.
 func (f farewell) frame() []byte {
-	text := ""
-	if f == policyViolation {
-		text = ReasonText
-	}
+	code, text := farewells[f].code, farewells[f].text
 	frame := []byte{0x80 | opClose, byte(2 + len(text))}
-	return append(binary.BigEndian.AppendUint16(frame, uint16(f)), text...)
+	return append(binary.BigEndian.AppendUint16(frame, code), text...)
 }
 
 // Socket passes on what the site sends on a websocket. It keeps track of frames, so that a close
@@ -64,6 +72,13 @@ func (s *Socket) start() {
 	if s.goodbye != 0 && s.frames.between() {
 		_ = s.sendGoodbye()
 	}
+}
+
+// hasStarted reports whether the site has accepted the websocket.
+func (s *Socket) hasStarted() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.started
 }
 
 // Write passes bytes of the site on. Once a close frame is due, it sends the rest of the frame that
@@ -98,6 +113,9 @@ func (s *Socket) Write(p []byte) (int, error) {
 func (s *Socket) Flush() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return nil
+	}
 	return s.flush()
 }
 
@@ -108,10 +126,13 @@ func (s *Socket) flush() error {
 	return nil
 }
 
-// sayGoodbye sends a close frame as soon as no frame is under way.
+// sayGoodbye sends a close frame as soon as no frame is under way, unless the response has ended.
 func (s *Socket) sayGoodbye(code farewell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return
+	}
 	s.goodbye = code
 	if s.started && s.frames.between() {
 		_ = s.sendGoodbye()
@@ -130,11 +151,22 @@ func (s *Socket) sendGoodbye() error {
 	return s.flush()
 }
 
-// drop says that the response has ended: its writer belongs to nobody now.
+// drop says that the response has ended: its writer belongs to nobody after that. It waits for a
+// goodbye that is being sent.
 func (s *Socket) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.done = true
+}
+
+// tryDrop is drop unless something is being sent. It reports whether that has succeeded.
+func (s *Socket) tryDrop() bool {
+	if !s.mu.TryLock() {
+		return false
+	}
+	defer s.mu.Unlock()
+	s.done = true
+	return true
 }
 
 // opClose is the opcode of a close frame.

@@ -111,13 +111,16 @@ func TestL5_ACloseFrameThatIsDueComesBeforeTheFirstFrame(t *testing.T) {
 	}
 }
 
-// A client tells an ended session from a server that is about to come back.
-func TestL5_OnlyAnEndedSessionClosesWith1008(t *testing.T) {
+// A client tells an ended session from a sign-in that is too old for the page, and both from a
+// server that is about to come back.
+func TestL5_TheCloseFrameSaysWhetherTheSessionHasEnded(t *testing.T) {
 	for _, reason := range Reasons() {
 		frame := farewellFor(reason).frame()
 		code, text := binary.BigEndian.Uint16(frame[2:]), string(frame[4:])
-		want, wantText := uint16(1008), ReasonText
+		want, wantText := uint16(1008), "session_ended"
 		switch reason {
+		case TooOld:
+			wantText = "too_old"
 		case Removed:
 			want, wantText = 1001, ""
 		case Unknown:

@@ -212,7 +212,7 @@ func (g *Registry) Sweep() {
 	goingOn := g.goingOn(now)
 	var endings []ending
 	g.each(func(c *Conn) {
-		if c.Kind(now) == Request || c.ended.Load() || slices.Contains(starting, c.block) {
+		if c.Kind(now) == Request || c.Ended() || slices.Contains(starting, c.block) {
 			return
 		}
 		reason, block := c.verdict(live, now)

@@ -40,6 +40,13 @@ func (w wrapper) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // extended returns a request that asks for another protocol, after it has entered.
 func (e *env) extended(major int, protocol string, body io.Reader) (c *Conn, r *http.Request, s *server) {
+	s = &server{ResponseRecorder: httptest.NewRecorder()}
+	c, r = e.extendedOn(s, major, protocol, body)
+	return c, r, s
+}
+
+// extendedOn is extended with a response writer of its own.
+func (e *env) extendedOn(w http.ResponseWriter, major int, protocol string, body io.Reader) (c *Conn, r *http.Request) {
 	r = httptest.NewRequest(http.MethodConnect, "/socket", body)
 	r.ProtoMajor, r.Proto = major, "HTTP/2.0"
 	if major == 2 {
@@ -47,10 +54,9 @@ func (e *env) extended(major int, protocol string, body io.Reader) (c *Conn, r *
 	} else {
 		r.Proto = protocol
 	}
-	s = &server{ResponseRecorder: httptest.NewRecorder()}
 	c = new(Conn)
-	e.Enter(c, wrapper{s}, r, e.block, Visit{Session: new(session.Session), Found: new(session.Found)})
-	return c, r, s
+	e.Enter(c, wrapper{w}, r, e.block, Visit{Session: new(session.Session), Found: new(session.Found)})
+	return c, r
 }
 
 func wait(t *testing.T, what string, until func() bool) {
@@ -127,8 +133,8 @@ func TestL5_OtherRequestsOverHTTP2AreReset(t *testing.T) {
 	}
 }
 
-// taken returns a websocket that the site has taken over, and the client's end of it.
-func (e *env) taken() (c *Conn, conn, client net.Conn) {
+// pair returns both ends of a network connection.
+func (e *env) pair() (at, client net.Conn) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		e.t.Fatal(err)
@@ -137,11 +143,16 @@ func (e *env) taken() (c *Conn, conn, client net.Conn) {
 	if client, err = net.Dial("tcp", listener.Addr().String()); err != nil {
 		e.t.Fatal(err)
 	}
-	at, err := listener.Accept()
-	if err != nil {
+	if at, err = listener.Accept(); err != nil {
 		e.t.Fatal(err)
 	}
 	e.t.Cleanup(func() { _ = client.Close(); _ = at.Close() })
+	return at, client
+}
+
+// taken returns a websocket that the site has taken over, and the client's end of it.
+func (e *env) taken() (c *Conn, conn, client net.Conn) {
+	at, client := e.pair()
 	c = e.enter(e.block, Request)
 	c.NoteStatus(http.StatusSwitchingProtocols, http.Header{"Upgrade": {"WebSocket"}})
 	return c, c.Hijacked(at, bufio.NewReadWriter(bufio.NewReader(at), bufio.NewWriter(at))), client
