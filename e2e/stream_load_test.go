@@ -118,12 +118,8 @@ func TestL5_WhatOpenConnectionsCost(t *testing.T) {
 			name := kind + " over " + version.String()
 			bytes := bytesOf(t, name)
 			lines = append(lines, fmt.Sprintf("| %s | %d |", name, bytes))
-			most := 300
-			if name == "websocket over HTTP/3" {
-				most = 400 // with what ends its handshake
-			}
-			if bytes > most {
-				t.Errorf("%s: %d bytes each, want %d at most", name, bytes, most)
+			if bytes > 300 {
+				t.Errorf("%s: %d bytes each, want 300 at most", name, bytes)
 			}
 		}
 	}
@@ -162,8 +158,7 @@ Measured on %s, on a machine with %d cores (%s/%s), %s. The clients and the site
 
 ## Memory
 
-What the handler adds to each open connection, in bytes. A test holds the limit of 300, and of 400 for a websocket over HTTP/3, whose
-handshake can be ended, too.
+What the handler adds to each open connection, in bytes. A test holds the limit of 300.
 
 | open connection | bytes |
 |---|---|

@@ -78,8 +78,11 @@ var mutants = []mutant{
 	{"L5", "a client over HTTP/3 keeps a connection by sending", `		_ = body.Close() // of the server's body; nothing undoes that
 `, `		_ = body
 `, ""},
-	{"L5", "a handshake over HTTP/3 goes on", `	c.cancel()
-	if body`, `	if body`, ""},
+	{"L5", "nothing wakes up a handler over HTTP/3", `		c.cancel()
+	}
+	if body`, `		_ = c.cancel
+	}
+	if body`, ""},
 	{"L5", "a goodbye is sent after the response", `	if s.done {
 		return
 	}

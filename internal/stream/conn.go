@@ -130,14 +130,15 @@ type Conn struct {
 	// connection; with HTTP/3, and with extended CONNECT over HTTP/2, the io.ReadCloser with the
 	// body of the request.
 	lever  any
-	cancel context.CancelFunc // of the request's context; nil unless over HTTP/3
+	cancel context.CancelFunc // of the request's context; nil unless over HTTP/3 without upgrade
 }
 
 // The flags in Conn.flow.
 const (
 	ended uint32 = 1 << 31 // nothing more is to be sent or received
 	left  uint32 = 1 << 30 // the site has answered; writer and what follows it belong to others
-	flags        = ended | left
+	http3 uint32 = 1 << 29 // the protocol of the request; set once, by Enter
+	flags        = ended | left | http3
 )
 
 // upgraded is what a request needs beside that speaks another protocol than HTTP.
@@ -178,6 +179,9 @@ func (c *Conn) Kind(now time.Time) Kind {
 // Ended reports whether the connection was ended: nothing more may be sent.
 func (c *Conn) Ended() bool { return c.flow.Load()&ended != 0 }
 
+// isHTTP3 reports whether the request came over HTTP/3.
+func (c *Conn) isHTTP3() bool { return c.flow.Load()&http3 != 0 }
+
 // hasLeft reports whether the site has answered. The caller holds c.mu.
 func (c *Conn) hasLeft() bool { return c.flow.Load()&left != 0 }
 
@@ -196,12 +200,12 @@ func (c *Conn) AbortIfCut() {
 
 // CopiesByWrite reports whether Write must see all of the response, as with HTTP/3: there, only a
 // deadline ends what a handler sends, and Caddy sets its own before each part of a file.
-func (c *Conn) CopiesByWrite() bool { return c.cancel != nil }
+func (c *Conn) CopiesByWrite() bool { return c.isHTTP3() }
 
 // BeginWrite reports whether something may be sent to the client, and EndWrite must follow then.
 // Websockets need neither.
 func (c *Conn) BeginWrite() bool {
-	if c.cancel == nil {
+	if !c.isHTTP3() {
 		return !c.Ended()
 	}
 	if c.flow.Add(1)&ended == 0 {
@@ -213,7 +217,7 @@ func (c *Conn) BeginWrite() bool {
 
 // EndWrite says that a write is over.
 func (c *Conn) EndWrite() {
-	if c.cancel != nil {
+	if c.isHTTP3() {
 		c.flow.Add(^uint32(0))
 	}
 }

@@ -40,7 +40,7 @@ func (c *Conn) endRequest() {
 	controller := c.controller()
 	_ = controller.SetReadDeadline(past)
 	_ = controller.SetWriteDeadline(past)
-	if c.cancel != nil {
+	if c.isHTTP3() {
 		c.endHTTP3()
 	}
 }

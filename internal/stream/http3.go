@@ -18,7 +18,9 @@ const requestCancelled = 0x10c
 // wakes up no handler that waits for something else, and Caddy puts it off before each part that it
 // reads or writes. The caller holds c.mu.
 func (c *Conn) endHTTP3() {
-	c.cancel()
+	if c.cancel != nil {
+		c.cancel()
+	}
 	if body, ok := c.lever.(io.Closer); ok {
 		_ = body.Close() // of the server's body; nothing undoes that
 	}

@@ -68,12 +68,10 @@ func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block 
 	case r.ProtoMajor == 1:
 		c.lever = r.Context()
 	case r.ProtoMajor == 3:
-		// Nothing else wakes up a handler that waits for its upstream: HTTP/1 has a connection to
-		// close, and HTTP/2 a stream to reset. The request is changed in place, because a copy
-		// would stay in memory as long as the connection is open.
-		ctx, cancel := context.WithCancel(r.Context())
-		c.cancel = cancel
-		*r = *r.WithContext(ctx)
+		c.flow.Or(http3)
+		if protocol == "" {
+			c.makeCancellable(r)
+		}
 		c.watchBody(r)
 	case protocol != "":
 		c.watchBody(r)
@@ -89,6 +87,17 @@ func (g *Registry) Enter(c *Conn, w http.ResponseWriter, r *http.Request, block 
 	if g.abandoned.Load() {
 		g.drain()
 	}
+}
+
+// makeCancellable gives the request a context that ends with the connection. Over HTTP/3, nothing
+// else wakes up a handler that waits for its upstream: HTTP/1 has a connection to close, and HTTP/2
+// a stream to reset. The request is changed in place, because a copy would stay in memory as long
+// as the connection is open. A websocket would pay 140 bytes for its handshake alone, and does
+// without.
+func (c *Conn) makeCancellable(r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	c.cancel = cancel
+	*r = *r.WithContext(ctx)
 }
 
 // extendedConnect returns the protocol that an extended CONNECT asks for, "" for any other request.
