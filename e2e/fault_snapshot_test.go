@@ -277,3 +277,25 @@ func TestF7_WhoSignedOutEverywhereStaysOutOnANodeWhoseClockIsBehind(t *testing.T
 		t.Errorf("logged: %s", lines)
 	}
 }
+
+// All that the local copy has looks expired until the clock is right.
+func TestF7_WhoSignedOutStaysOutOnANodeWhoseClockWasAheadAtItsStart(t *testing.T) {
+	binary, err := clockBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRestarts(t, binary, 1)
+	r.site.people()
+	leaving := r.site.newcomer("visitor5")
+	replay := leaving.twin()
+	r.site.signOut(leaving)
+	r.process.kill()
+	r.storageIs(faultystorage.Failing)
+	r.write(r.clock, "9600h")
+	r.run()
+	r.write(r.clock, "0s")
+	r.process.waitUntil("a node that knows of the sign-out again", func() bool { return !r.site.serves(replay) })
+	if !r.site.serves(r.site.stays) {
+		t.Error("somebody else was signed out")
+	}
+}

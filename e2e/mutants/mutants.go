@@ -28,7 +28,7 @@ var mutants = []mutant{
 	{"A9", "a callback that came twice leads to the page again and again", `v.Standing == request.SignedIn && f.isFresh(v, f.Paths.Safe(cb.login.ReturnTo))`, `v.Standing == request.SignedIn`, ""},
 	{"A9", "any field says that a sign-in was fresh", `r.broken = r.broken || s.Reauthenticated || s.Fields != nil || f.Value != reauthenticated`, ``, ""},
 	{"A9", "each login has asked for a new sign-in", `rounds&bitReauthenticate != 0`, `rounds != 0x3e`, ""},
-	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
+	{"A9", "an open connection stays when its sign-in has become too old", `		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // long ago, not 0, for one that was never fresh
 `, `		visit.FreshUntil = 0
 `, ""},
 	{"A9", "the longest time counts", `return cmp.Compare(a.Duration, b.Duration)`, `return cmp.Compare(b.Duration, a.Duration)`, ""},
@@ -59,7 +59,7 @@ var mutants = []mutant{
 	{"L5", "a cookie that is not sent counts as a use", `			w.Conn.Unrenewed(seen)
 `, `			_ = seen
 `, "."},
-	{"L1", "a slow response brings a revoked session back", `if !possible || l.Revoked(renewed) {`, `if !possible {`, "."},
+	{"L1", "a slow response brings a revoked session back", `w.Conn.TakenOver() || l.Revoked(renewed) {`, `w.Conn.TakenOver() {`, "."},
 	{"L5", "the next request on the connection is cut", `	if c.hasLeft() || c.raw()`, `	if c.raw()`, ""},
 	{"L5", "short requests are cut", `if c.Kind(now) == Request || c.Ended() || `, `if c.Ended() || `, ""},
 	{"L5", "long requests are not known", `if kind == Request && now.Sub(c.visit.Began) >= LongAfter {`, `if false {`, ""},
@@ -78,6 +78,11 @@ var mutants = []mutant{
 	{"L5", "a client over HTTP/3 keeps a connection by sending", `		_ = body.Close() // of the server's body; nothing undoes that
 `, `		_ = body
 `, ""},
+	{"L5", "a websocket that is accepted too late looks whole", `	if s.done {
+		return
+	}
+	s.started = true`, `	s.started = true`, ""},
+	{"L5", "a cookie that is not sent takes a later use back", `if c.visit.use == nil {`, `if true {`, ""},
 	{"L5", "nothing wakes up a handler over HTTP/3", `		c.cancel()
 	}
 	if body`, `		_ = c.cancel
@@ -340,7 +345,7 @@ var mutants = []mutant{
 	if t.before(s.Session)`, `	t := l.table.Load()
 	if t.before(s.Session)`, ""},
 	{"F7", "lines for many secrets are longer than what is read", `return min(max(1, (each-lineHeader-sealing)/recordSize), linefulOf)`, `return min(max(1, each), linefulOf)`, ""},
-	{"F7", "a clock that is set back brings back what seemed to have expired", `case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):`, `case s.triedAt.IsZero():`, ""},
+	{"F7", "a clock that is set back brings back what seemed to have expired", `case s.triedAt.IsZero(), now.Round(0).Before(s.triedAt.Round(0).Add(-clockSkew)):`, `case s.triedAt.IsZero():`, ""},
 	{"F7", "a local copy that the disk did not give at first is not read", `	case s.unread:
 		return now.Sub(s.triedAt) >= snapshotRest`, `	case s.unread:
 		return false`, ""},

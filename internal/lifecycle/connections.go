@@ -22,7 +22,7 @@ func (l *Sessions) Enter(v *request.State, w *identity.ResponseWriter) {
 func visitOf(v *request.State) stream.Visit {
 	visit := stream.Visit{Session: &v.Session, Found: &v.Found}
 	if v.MaxAge != 0 {
-		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // not 0 for a session that never was
+		visit.FreshUntil = v.Session.Fresh(v.MaxAge).Unix() // long ago, not 0, for one that was never fresh
 	}
 	return visit
 }

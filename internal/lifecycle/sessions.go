@@ -225,7 +225,7 @@ func (l *Sessions) PrepareResponse(v *request.State, w *identity.ResponseWriter)
 	}
 	renewed := &session.Session{Keys: v.Session.Keys, Began: v.Session.Began, Seen: v.Session.Seen}
 	w.Renew = func(possible bool) bool {
-		if !possible || l.Revoked(renewed) {
+		if !possible || w.Conn.Ended() || w.Conn.TakenOver() || l.Revoked(renewed) {
 			w.Conn.Unrenewed(seen)
 			return false
 		}

@@ -218,8 +218,8 @@ func (c *recollection) addUnopened(line []byte) {
 // and again while that fails and a new member has secrets that may open more; after a rest if the
 // disk did not give it; and after the clock was set back, because what had expired may count again.
 func (s *snapshot) shouldRecall(m *Member, now time.Time) bool {
-	switch {
-	case s.triedAt.IsZero(), now.Before(s.triedAt.Add(-clockSkew)):
+	switch { // Round(0): a monotonic clock goes on as if nothing had been set back
+	case s.triedAt.IsZero(), now.Round(0).Before(s.triedAt.Round(0).Add(-clockSkew)):
 		return true
 	case s.unread:
 		return now.Sub(s.triedAt) >= snapshotRest
@@ -442,7 +442,9 @@ func (l *List) replaceNow(m *Member) {
 	size, err := attempt(context.Background(), l.local, replaceTimeout, func(context.Context) (int64, error) {
 		return file.replace(l.writeAll)
 	})
-	l.reportSnapshot(m, err, true)
+	if err != nil || size > 0 { // otherwise, another process is writing it anew
+		l.reportSnapshot(m, err, true)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.replacing = false

@@ -198,8 +198,15 @@ func (c *Conn) AbortIfCut() {
 	}
 }
 
-// CopiesByWrite reports whether Write must see all of the response, as with HTTP/3: there, only a
-// deadline ends what a handler sends, and Caddy sets its own before each part of a file.
+// TakenOver reports whether the site has taken over the network connection.
+func (c *Conn) TakenOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.raw() != nil
+}
+
+// CopiesByWrite reports whether Write must see all of the response, as with HTTP/3, where
+// BeginWrite counts what is being sent.
 func (c *Conn) CopiesByWrite() bool { return c.isHTTP3() }
 
 // BeginWrite reports whether something may be sent to the client, and EndWrite must follow then.

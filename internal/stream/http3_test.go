@@ -176,22 +176,37 @@ func TestL5_AWebsocketOverHTTP3EndsForAClientThatSendsOn(t *testing.T) {
 	case <-time.After(10 * closeWait):
 		t.Error("the site is held")
 	}
+	c.Leave() // nothing more is written
 	if want := farewellFor(Revoked).frame(); !bytes.Equal(w.Body.Bytes(), want) {
 		t.Errorf("sent %x", w.Body.Bytes())
 	}
 }
 
-// The site accepts it too late, or never.
 func TestL5_AWebsocketThatIsNotAcceptedYetIsCutOff(t *testing.T) {
-	e := newEnv(t)
-	c, _, _ := e.extended(3, "websocket", nil)
-	defer c.Leave()
-	e.block.answer(Revoked)
-	e.Sweep()
-	defer func() {
-		if cause := recover(); cause != http.ErrAbortHandler {
-			t.Errorf("it ends with %v", cause)
-		}
-	}()
-	c.AbortIfCut()
+	for name, accept := range map[string]func(*Conn){
+		"never":    func(*Conn) {},
+		"too late": func(c *Conn) { c.NoteStatus(http.StatusOK, http.Header{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t)
+			w := newQUICWriter(false)
+			u := &upload{Reader: endless{}}
+			c, _ := e.extendedOn(w, 3, "websocket", u)
+			defer c.Leave()
+			e.block.answer(Revoked)
+			e.Sweep()
+			wait(t, "a socket that is closed", func() bool {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				return c.socket().done
+			})
+			accept(c)
+			defer func() {
+				if cause := recover(); cause != http.ErrAbortHandler || w.Body.Len() != 0 {
+					t.Errorf("it ends with %v after %d bytes", cause, w.Body.Len())
+				}
+			}()
+			c.AbortIfCut()
+		})
+	}
 }

@@ -199,7 +199,9 @@ func (c *Conn) Unrenewed(seen time.Time) {
 	}
 	c.shard.mu.Lock()
 	defer c.shard.mu.Unlock()
-	c.visit.use = &use{seen, c.visit.Began}
+	if c.visit.use == nil { // otherwise, the answer to another request had a renewed cookie
+		c.visit.use = &use{seen, c.visit.Began}
+	}
 }
 
 // Visit returns the session of a request with its last use.

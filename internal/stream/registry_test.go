@@ -81,6 +81,7 @@ func newEnv(t *testing.T) *env {
 	e.server = httptest.NewUnstartedServer(http.HandlerFunc(e.serve))
 	e.server.Config.ConnContext = WithConn
 	e.server.Start()
+	e.starts.Do(func() {}) // the tests look at connections themselves
 	leave := e.Join(e.block)
 	t.Cleanup(func() {
 		e.server.CloseClientConnections()
@@ -406,6 +407,26 @@ func TestL5_ABlockThatWasThereBesideTheOldOneIsNoHeir(t *testing.T) {
 	}
 }
 
+// Two requests renew the same cookie, and only the answer to the other one can have it.
+func TestL5_ACookieThatIsNotSentTakesNoLaterUseBack(t *testing.T) {
+	e := newEnv(t)
+	conn := e.enter(e.block, EventStream)
+	defer conn.Leave()
+	before, later := time.Unix(100, 0), time.Unix(200, 0)
+	for _, renews := range []bool{false, true} {
+		want := before
+		if renews {
+			want = later
+			e.Touch(&session.Session{Keys: conn.visit.Session.Keys, Seen: later})
+		}
+		conn.Unrenewed(before)
+		visit := conn.Visit()
+		if seen, _ := visit.LastUse(); !seen.Equal(want) {
+			t.Errorf("used at %s, want %s", seen, want)
+		}
+	}
+}
+
 func TestL5_OnlyTheReplacementOfItsSessionPutsAnEndOff(t *testing.T) {
 	replaced := &session.Session{Keys: session.Keys{Session: 7}}
 	for name, c := range map[string]struct {
@@ -533,8 +554,12 @@ func TestL5_ATakenConnectionEndsAfterItsHandlerHasReturned(t *testing.T) {
 	if _, err := io.ReadFull(conn, early); string(early) != "early" || err != nil {
 		t.Errorf("read %q, %v", early, err)
 	}
+	var c *Conn
+	g.each(func(open *Conn) { c = open })
 	for detached := false; !detached; time.Sleep(time.Millisecond) {
-		g.each(func(c *Conn) { c.mu.Lock(); detached = c.upgraded.detached; c.mu.Unlock() })
+		c.mu.Lock()
+		detached = c.upgraded.detached
+		c.mu.Unlock()
 	}
 	if n := g.Count()[Upgrade]; n != 1 {
 		t.Fatalf("%d upgrades are open, want 1", n)

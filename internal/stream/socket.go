@@ -64,10 +64,14 @@ type Socket struct {
 	goodbye farewell // the close frame that is due
 }
 
-// start says that the handshake is over: what follows are frames.
+// start says that the handshake is over: what follows are frames. After drop it says nothing, and
+// the response is cut off.
 func (s *Socket) start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.done {
+		return
+	}
 	s.started = true
 	if s.goodbye != 0 && s.frames.between() {
 		_ = s.sendGoodbye()

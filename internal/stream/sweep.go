@@ -88,8 +88,8 @@ func (g *Registry) Wake() {
 }
 
 // Replacing puts off the end of the connections of a session that is about to be revoked, because
-// its browser gets the cookie of a new one. It ends a second after done: never later than the
-// longest time between two looks. An end for any other reason is not put off.
+// its browser gets the cookie of a new one. They end a second after done. No interval is shorter,
+// so other nodes may end theirs earlier. An end for any other reason is not put off.
 func (g *Registry) Replacing(s *session.Session) (done func()) {
 	key := s.Keys.Session
 	note := func(until time.Time) {
