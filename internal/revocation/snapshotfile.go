@@ -62,10 +62,11 @@ func (f *snapshotFile) append(lines []byte) (size int64, err error) {
 		// One that was cut off in the middle must not take the first new line with it.
 		_, err = file.Write(append([]byte{'\n'}, lines...))
 		info, statErr := file.Stat()
+		there, thereErr := os.Lstat(f.path) // before Close: another file could get the same number after it
 		if err = errors.Join(err, statErr, file.Close()); err != nil {
 			return 0, err
 		}
-		if there, err := os.Lstat(f.path); err == nil && os.SameFile(there, info) {
+		if thereErr == nil && os.SameFile(there, info) {
 			return info.Size(), nil
 		}
 	}
@@ -259,6 +260,9 @@ func (f *snapshotFile) lock() (unlock func(), err error) {
 			return nil, err
 		}
 		info, err := os.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // released just now: to remove it would remove that of the next process
+		}
 		if err == nil && time.Since(info.ModTime()).Abs() < staleLock {
 			return nil, nil
 		}
