@@ -244,15 +244,22 @@ func TestF7_ALogoutOfAnOutageIsInTheStorageAfterAKillAndAStart(t *testing.T) {
 	}
 }
 
-// A board without a clock chip starts with the time of its last stop, and its storage is on another
-// machine that does not answer.
-func TestF7_WhoSignedOutEverywhereStaysOutOnANodeWhoseClockIsBehind(t *testing.T) {
+// restartsWithClock returns a node with people, whose clock the test sets.
+func restartsWithClock(t *testing.T) *restarts {
+	t.Helper()
 	binary, err := clockBinary()
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := newRestarts(t, binary, 1)
 	r.site.people()
+	return r
+}
+
+// A board without a clock chip starts with the time of its last stop, and its storage is on another
+// machine that does not answer.
+func TestF7_WhoSignedOutEverywhereStaysOutOnANodeWhoseClockIsBehind(t *testing.T) {
+	r := restartsWithClock(t)
 	first, other := r.site.newcomer("visitor5"), r.site.newcomer("visitor5") // in two browsers
 	r.write(r.clock, "1h")
 	everywhere := url.Values{"everywhere": {"1"}}
@@ -280,12 +287,7 @@ func TestF7_WhoSignedOutEverywhereStaysOutOnANodeWhoseClockIsBehind(t *testing.T
 
 // All that the local copy has looks expired until the clock is right.
 func TestF7_WhoSignedOutStaysOutOnANodeWhoseClockWasAheadAtItsStart(t *testing.T) {
-	binary, err := clockBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRestarts(t, binary, 1)
-	r.site.people()
+	r := restartsWithClock(t)
 	leaving := r.site.newcomer("visitor5")
 	replay := leaving.twin()
 	r.site.signOut(leaving)

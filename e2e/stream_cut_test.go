@@ -20,26 +20,27 @@ import (
 // takes longer: for example the five seconds that the farewell of TLS waits for a client.
 const slowEnd = syncInterval + 4*closing
 
-// startFastCGI serves the site of the stream tests by FastCGI, as PHP is served.
-func (s *streamCluster) startFastCGI() {
-	s.t.Helper()
+// newFastCGI returns two nodes with the site of the stream tests behind FastCGI, as PHP is
+// served, and starts the first one.
+func newFastCGI(t *testing.T, program binary, env ...string) (*streamCluster, *node) {
+	t.Helper()
+	s := newStreams(t, program)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	s.t.Cleanup(func() { _ = listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
 	go func() { _ = fcgi.Serve(listener, s.upstream.handler) }()
 	s.handler = "reverse_proxy " + listener.Addr().String() + " {\ntransport fastcgi\nflush_interval -1\n}"
+	s.start(s.nodes[0], env...)
+	return s, s.nodes[0]
 }
 
 // Caddy's FastCGI does not look at the request's context, and has no deadline. Only a reset that
 // needs no help of the handler reaches the client.
 func TestL5_ASilentEventStreamByFastCGIEndsForTheClient(t *testing.T) {
 	t.Parallel()
-	s := newStreams(t, streamBinary)
-	s.startFastCGI()
-	n := s.nodes[0]
-	s.start(n)
+	s, n := newFastCGI(t, streamBinary)
 	s.start(s.nodes[1])
 	lines, stays := s.lines(n), s.holder("visitor2", 0)
 	for _, version := range streamVersions {
@@ -61,10 +62,7 @@ func TestL5_ASilentEventStreamByFastCGIEndsForTheClient(t *testing.T) {
 // A handler that is writing at the moment of the end, to clients that read and that do not.
 func TestL5_ABusyEventStreamByFastCGIEndsForTheClient(t *testing.T) {
 	t.Parallel()
-	s := newStreams(t, streamBinary)
-	s.startFastCGI()
-	n := s.nodes[0]
-	s.start(n)
+	s, n := newFastCGI(t, streamBinary)
 	s.start(s.nodes[1])
 	for _, version := range streamVersions {
 		leaves := s.newcomer("visitor1", n)
@@ -226,10 +224,8 @@ func TestL5_NoClientHoldsUpTheEndUnderAnAccessLog(t *testing.T) {
 // ends. Caddy then puts off the deadline with the next read.
 func TestL5_AnUploadOverHTTP3EndsWithItsSession(t *testing.T) {
 	t.Parallel()
-	s := newStreams(t, clockBinary)
-	s.startFastCGI()
-	clock, n := newWallClock(t), s.nodes[0]
-	s.start(n, clock.env())
+	clock := newWallClock(t)
+	s, n := newFastCGI(t, clockBinary, clock.env())
 	v := s.newcomer("visitor1", n)
 	request := newStreamRequest(t, http.MethodPost, "/private/upload", cookie+"="+v.cookies[cookie])
 	body, toServer := pipe()

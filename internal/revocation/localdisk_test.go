@@ -77,13 +77,7 @@ func TestF7_ALocalCopyThatCouldNotBeReadIsReadLater(t *testing.T) {
 		t.Run(fmt.Sprint("storage down: ", storageIsDown), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				folder, storage := t.TempDir(), newMemory()
-				one := newNode(t, storage, snapshotIn(folder))
-				written, unwritten := newKey(), newKey()
-				one.end(t, written)
-				storage.outage(true)
-				_ = one.EndSession(t.Context(), Subject{Session: unwritten}, one.now().Add(testLifetime))
-				one.settled()
-				one.killed()
+				written, unwritten := killedInAnOutage(t, folder, storage)
 				storage.outage(storageIsDown)
 				again := lonelyNode(t)
 				for range operationsAtATime { // as many as hang

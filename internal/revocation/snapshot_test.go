@@ -105,16 +105,24 @@ func TestF7_ANodeThatStartsWithoutTheStorageKnowsWhoSignedOut(t *testing.T) {
 	})
 }
 
+// killedInAnOutage has a node end two sessions, and kills it: one is in the storage and in the
+// local copy, the other in the copy alone, because the storage was down by then.
+func killedInAnOutage(t *testing.T, folder string, storage *memory) (written, unwritten Key) {
+	t.Helper()
+	n := newNode(t, storage, snapshotIn(folder))
+	written, unwritten = newKey(), newKey()
+	n.end(t, written)
+	storage.outage(true)
+	_ = n.EndSession(t.Context(), Subject{Session: unwritten}, n.now().Add(testLifetime))
+	n.settled()
+	n.killed()
+	return written, unwritten
+}
+
 func TestF7_WhatWasNotInTheStorageIsQueuedAgainByAStartThatFindsItUp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		folder, storage := t.TempDir(), newMemory()
-		one := newNode(t, storage, snapshotIn(folder))
-		written, unwritten := newKey(), newKey()
-		one.end(t, written)
-		storage.outage(true)
-		_ = one.EndSession(t.Context(), Subject{Session: unwritten}, one.now().Add(testLifetime))
-		one.settled()
-		one.killed()
+		written, unwritten := killedInAnOutage(t, folder, storage)
 		storage.outage(false)
 		before := storage.count("")
 

@@ -212,8 +212,8 @@ func (c *Conn) CopiesByWrite() bool { return c.isHTTP3() }
 // BeginWrite reports whether something may be sent to the client, and EndWrite must follow then.
 // Websockets need neither.
 func (c *Conn) BeginWrite() bool {
-	if !c.isHTTP3() {
-		return !c.Ended()
+	if flow := c.flow.Load(); flow&http3 == 0 {
+		return flow&ended == 0
 	}
 	if c.flow.Add(1)&ended == 0 {
 		return true
